@@ -1,0 +1,96 @@
+// Package guard refuses a configuration that listens beyond this machine in the open. It is a
+// confmap converter, so it sees the merged configuration, an operator's own files included, and
+// stops `validate` as well as the start.
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/confmap"
+
+	"otelgate/collector/settings"
+)
+
+type converter struct {
+	environ func() []string
+}
+
+// NewFactory makes the guard.
+func NewFactory() confmap.ConverterFactory {
+	return confmap.NewConverterFactory(func(confmap.ConverterSettings) confmap.Converter {
+		return converter{environ: os.Environ}
+	})
+}
+
+// Convert changes nothing; its error names every receiver that is open.
+func (c converter) Convert(_ context.Context, conf *confmap.Conf) error {
+	loaded, err := settings.Load(c.environ())
+	if err != nil {
+		return err
+	}
+	if loaded["insecure"].(bool) {
+		return nil
+	}
+	receivers, _ := conf.ToStringMap()["receivers"].(map[string]any)
+	return errors.Join(open(receivers, "receivers", loaded["published_host"].(string))...)
+}
+
+// open walks a part of the configuration; a map with an `endpoint` is taken for a listener.
+func open(part map[string]any, path, publishedHost string) []error {
+	var faults []error
+	if endpoint, ok := part["endpoint"].(string); ok {
+		reached := endpoint
+		if publishedHost != "" {
+			reached = net.JoinHostPort(publishedHost, "0")
+		}
+		if !loopback(reached) && !(hasTLS(part) && hasAuth(part)) {
+			where := endpoint
+			if publishedHost != "" {
+				where = fmt.Sprintf("%s, published on %s", endpoint, publishedHost)
+			}
+			faults = append(faults, fmt.Errorf(
+				"%s listens on %s, beyond this machine, without both TLS and a bearer token: "+
+					"set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or OTELGATE_INSECURE=true",
+				path, where))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(part)) {
+		if inner, ok := part[key].(map[string]any); ok {
+			faults = append(faults, open(inner, path+"::"+key, publishedHost)...)
+		}
+	}
+	return faults
+}
+
+func hasTLS(listener map[string]any) bool {
+	tls, _ := listener["tls"].(map[string]any)
+	cert, _ := tls["cert_file"].(string)
+	pem, _ := tls["cert_pem"].(string)
+	return cert != "" || pem != ""
+}
+
+func hasAuth(listener map[string]any) bool {
+	auth, _ := listener["auth"].(map[string]any)
+	authenticator, _ := auth["authenticator"].(string)
+	return authenticator != ""
+}
+
+// loopback is true only where it is certain: names other than localhost are not resolved.
+func loopback(endpoint string) bool {
+	if strings.HasPrefix(endpoint, "/") || strings.HasPrefix(endpoint, "unix:") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(endpoint)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

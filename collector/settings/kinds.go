@@ -1,0 +1,64 @@
+package settings
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+)
+
+// kind says which values a setting takes, in words and in code.
+type kind struct {
+	expected string
+	accept   func(raw string) (any, bool)
+}
+
+func (k kind) parse(raw string) (any, error) {
+	value, ok := k.accept(raw)
+	if !ok {
+		return nil, fmt.Errorf("expected %s", k.expected)
+	}
+	return value, nil
+}
+
+var (
+	text    = kind{"text", func(raw string) (any, bool) { return raw, true }}
+	boolean = kind{"true or false", func(raw string) (any, bool) { return raw == "true", raw == "true" || raw == "false" }}
+	count   = kind{"a whole number above 0", func(raw string) (any, bool) {
+		value, ok := atoi(raw)
+		return value, ok && value > 0
+	}}
+	port = kind{"a port number from 1 to 65535", func(raw string) (any, bool) {
+		value, ok := atoi(raw)
+		return value, ok && value >= 1 && value <= 65535
+	}}
+	file = kind{"a file that can be read", func(raw string) (any, bool) {
+		if raw == "" {
+			return raw, true
+		}
+		opened, err := os.Open(raw)
+		if err != nil {
+			return raw, false
+		}
+		defer opened.Close()
+		info, err := opened.Stat()
+		return raw, err == nil && !info.IsDir()
+	}}
+	hostPort = kind{"host:port", func(raw string) (any, bool) {
+		host, number, err := net.SplitHostPort(raw)
+		value, ok := atoi(number)
+		return raw, err == nil && host != "" && ok && value >= 1 && value <= 65535
+	}}
+	httpURL = kind{"an http:// or https:// URL", func(raw string) (any, bool) {
+		parsed, err := url.Parse(raw)
+		return raw, err == nil && parsed.Host != "" && (parsed.Scheme == "http" || parsed.Scheme == "https")
+	}}
+)
+
+func oneOf(values ...string) kind {
+	return kind{"one of " + strings.Join(values, ", "), func(raw string) (any, bool) {
+		return raw, slices.Contains(values, raw)
+	}}
+}

@@ -1,0 +1,75 @@
+package settings
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"go.opentelemetry.io/collector/confmap"
+)
+
+const scheme = "otelgate"
+
+type provider struct {
+	environ func() []string
+}
+
+// NewFactory makes the provider of ${otelgate:…}.
+func NewFactory() confmap.ProviderFactory {
+	return confmap.NewProviderFactory(func(confmap.ProviderSettings) confmap.Provider {
+		return provider{environ: os.Environ}
+	})
+}
+
+// Retrieve returns a setting by its key, or one of the values derived from several (see derived).
+func (p provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc) (*confmap.Retrieved, error) {
+	loaded, err := Load(p.environ())
+	if err != nil {
+		return nil, err
+	}
+	key := strings.TrimPrefix(uri, scheme+":")
+	switch value := loaded[key].(type) {
+	case string:
+		return confmap.NewRetrieved(value)
+	case int64, bool:
+		// From YAML, so that it can also stand inside a longer string: 127.0.0.1:${otelgate:self_port}.
+		return confmap.NewRetrievedFromYAML(fmt.Append(nil, value))
+	}
+	if value, ok := loaded.derived()[key]; ok {
+		return confmap.NewRetrieved(value)
+	}
+	return nil, fmt.Errorf("${%s}: no such setting", uri)
+}
+
+// derived holds what the config files cannot compute: blocks that are there only when set.
+func (s Settings) derived() map[string]any {
+	out := map[string]any{
+		"tls":              nil,
+		"auth":             nil,
+		"extensions":       []any{"healthcheckv2", "file_storage"},
+		"trace_exporters":  traceExporters[s["traces_to"].(string)],
+		"max_message_size": s["max_message_mib"].(int64) << 20,
+		// The extension's config must name a file even where no token is asked for; unused, it is never read.
+		"token_source": os.DevNull,
+	}
+	if s["tls_cert_file"] != "" {
+		out["tls"] = map[string]any{"cert_file": s["tls_cert_file"], "key_file": s["tls_key_file"]}
+	}
+	if s["token_file"] != "" {
+		out["auth"] = map[string]any{"authenticator": "bearertokenauth"}
+		out["extensions"] = append(out["extensions"].([]any), "bearertokenauth")
+		out["token_source"] = s["token_file"]
+	}
+	return out
+}
+
+var traceExporters = map[string][]any{
+	"tempo":  {"otlp_grpc/tempo"},
+	"jaeger": {"otlp_grpc/jaeger"},
+	"both":   {"otlp_grpc/tempo", "otlp_grpc/jaeger"},
+}
+
+func (provider) Scheme() string { return scheme }
+
+func (provider) Shutdown(context.Context) error { return nil }

@@ -1,0 +1,163 @@
+// Package settings is the gateway's table of OTELGATE_* environment variables, and the confmap
+// provider by which the files in config/ read them: ${otelgate:grpc_port} is OTELGATE_GRPC_PORT,
+// checked, or its default. A value that is not understood stops `validate` and the start.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+const prefix = "OTELGATE_"
+
+// Setting is one row of the table. Key is the name in the config files, and OTELGATE_ plus its
+// upper case is the environment variable.
+type Setting struct {
+	Key     string
+	Default string
+	Kind    kind
+	Doc     string
+}
+
+// Env is the environment variable's name.
+func (s Setting) Env() string { return prefix + strings.ToUpper(s.Key) }
+
+// Table holds every setting of the gateway, in the order in which docs/settings.md shows them.
+var Table = []Setting{
+	{"host", "127.0.0.1", text, "address that the OTLP receivers listen on"},
+	{"published_host", "", text, "in a container: the host address on which its ports are published (compose sets it); the closed-by-default check looks at it instead of OTELGATE_HOST"},
+	{"grpc_port", "4317", port, "OTLP gRPC"},
+	{"http_port", "4318", port, "OTLP HTTP"},
+	{"health_port", "13133", port, "health check, on 127.0.0.1"},
+	{"metrics_port", "8888", port, "the gateway's own metrics as Prometheus text, on 127.0.0.1"},
+	{"self_port", "4319", port, "OTLP on 127.0.0.1, by which the gateway sends itself its own metrics"},
+	{"insecure", "false", boolean, "`true` allows listening beyond 127.0.0.1 without TLS and a token"},
+	{"tls_cert_file", "", file, "server certificate, PEM"},
+	{"tls_key_file", "", file, "its private key, PEM"},
+	{"token_file", "", file, "file with the bearer token that clients must send"},
+	{"data_dir", ".otelgate/gateway", text, "folder of the export queues"},
+	{"fsync", "false", boolean, "`true` makes queued data survive power loss, not only a crash"},
+	{"memory_limit_mib", "512", count, "memory above which data is refused (clients retry), MiB"},
+	{"queue_bytes", "1000000000", count, "size of each export queue on disk, bytes; a full queue refuses (clients retry)"},
+	{"max_message_mib", "16", count, "largest OTLP message taken, MiB"},
+	{"instance_id", "", text, "name of this gateway in its own metrics; default: the host name"},
+	{"log_level", "info", oneOf("debug", "info", "warn", "error"), "the gateway's own log"},
+	{"traces_to", "tempo", oneOf("tempo", "jaeger", "both"), "where traces go"},
+	{"tempo_endpoint", "127.0.0.1:14317", hostPort, "Tempo's OTLP gRPC receiver"},
+	{"jaeger_endpoint", "127.0.0.1:24317", hostPort, "Jaeger's OTLP gRPC receiver"},
+	{"loki_endpoint", "http://127.0.0.1:3100/otlp", httpURL, "Loki's OTLP endpoint"},
+	{"prometheus_endpoint", "http://127.0.0.1:9090/api/v1/write", httpURL, "Prometheus' remote-write endpoint"},
+}
+
+// Settings holds the parsed value of each key: string, int64 or bool.
+type Settings map[string]any
+
+// Load reads the table from environ (entries as in os.Environ). Its error joins every fault found,
+// each naming the variable, the value and what was expected.
+func Load(environ []string) (Settings, error) {
+	given := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, prefix) && value != "" {
+			given[name] = value
+		}
+	}
+	loaded := Settings{}
+	var faults []error
+	for _, setting := range Table {
+		raw, ok := given[setting.Env()]
+		delete(given, setting.Env())
+		if !ok {
+			raw = setting.Default
+		}
+		value, err := setting.Kind.parse(raw)
+		if err != nil {
+			err = fmt.Errorf("%s='%s': %w", setting.Env(), raw, err)
+			faults = append(faults, err)
+		}
+		loaded[setting.Key] = value
+	}
+	faults = append(faults, unknown(given)...)
+	if len(faults) == 0 {
+		faults = loaded.check()
+	}
+	if loaded["instance_id"] == "" {
+		loaded["instance_id"], _ = os.Hostname()
+	}
+	return loaded, errors.Join(faults...)
+}
+
+// check looks at settings that only make sense together.
+func (s Settings) check() []error {
+	if (s["tls_cert_file"] == "") != (s["tls_key_file"] == "") {
+		return []error{errors.New("OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither")}
+	}
+	return nil
+}
+
+func unknown(left map[string]string) []error {
+	names := make([]string, 0, len(left))
+	for name := range left {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	faults := make([]error, 0, len(names))
+	for _, name := range names {
+		faults = append(faults, fmt.Errorf("%s: unknown setting of the gateway, did you mean %s?", name, nearest(name)))
+	}
+	return faults
+}
+
+// nearest returns the known variable with the smallest edit distance to name.
+func nearest(name string) string {
+	best, distance := "", 1<<30
+	for _, setting := range Table {
+		if d := editDistance(name, setting.Env()); d < distance {
+			best, distance = setting.Env(), d
+		}
+	}
+	return best
+}
+
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diagonal = row[j]
+			row[j] = min(cost, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// Markdown renders the table for docs/settings.md.
+func Markdown() string {
+	var out strings.Builder
+	out.WriteString("| variable | default | expected | what it is |\n|---|---|---|---|\n")
+	for _, setting := range Table {
+		value := setting.Default
+		if value != "" {
+			value = "`" + value + "`"
+		}
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", setting.Env(), value, setting.Kind.expected, setting.Doc)
+	}
+	return out.String()
+}
+
+func atoi(raw string) (int64, bool) {
+	value, err := strconv.ParseInt(raw, 10, 64)
+	return value, err == nil
+}
