@@ -1,0 +1,63 @@
+"""The machine's Go: is it there, is it new enough, where does it keep its caches."""
+
+import functools
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from .errors import StackError
+
+_WHERE = "install it from https://go.dev/dl/ and put it on PATH"
+
+
+def environment() -> dict[str, str]:
+    """For `go build`: static Linux programs, from exactly the pinned modules; the rest is the machine's own."""
+    return {**os.environ, "CGO_ENABLED": "0", "GOOS": "linux", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+
+
+def toolchain(module: Path) -> str:
+    """Version and architecture that build this module, "go1.26.8 amd64". Raises StackError: no Go, or too old."""
+    values = _go_env(module)
+    return f"{values['GOVERSION']} {values['GOARCH']}"
+
+
+def caches(module: Path) -> list[Path]:
+    """The folders into which Go fetches modules and compiles."""
+    values = _go_env(module)
+    return [Path(values["GOMODCACHE"]), Path(values["GOCACHE"])]
+
+
+@functools.lru_cache
+def _go_env(module: Path) -> dict[str, str]:
+    wanted = wanted_version(module)
+    try:
+        result = subprocess.run(
+            ["go", "env", "-json", "GOVERSION", "GOARCH", "GOMODCACHE", "GOCACHE"],
+            cwd=module,
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError:
+        raise StackError(
+            f"Go is missing: the native engine builds its programs with Go {wanted} or newer; {_WHERE}"
+        ) from None
+    if result.returncode == 0:
+        values: dict[str, str] = json.loads(result.stdout)
+        return values
+    text = result.stderr.strip()
+    if old := re.search(r"requires go >= \S+ \(running go (\S+?)[;)]", text):
+        raise StackError(f"Go {old[1]} is too old: Go {wanted} or newer is needed; {_WHERE}")
+    raise StackError(f"`go env` failed in {module}: {text}")
+
+
+def wanted_version(module: Path) -> str:
+    """The Go version that a module asks for, from its go.mod."""
+    try:
+        text = (module / "go.mod").read_text()
+    except FileNotFoundError:
+        raise StackError(f"{module / 'go.mod'} is missing: is this a complete checkout of otelgate?") from None
+    match = re.search(r"^go (\S+)$", text, re.MULTILINE)
+    return match[1] if match else "1.26"

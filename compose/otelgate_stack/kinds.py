@@ -1,0 +1,100 @@
+"""The kinds of values a setting can have: how each is read, and the words that say what was expected."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+_HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`parse(raw, root)` gives the value or raises ValueError; `expected` completes "expected ..."."""
+
+    expected: str
+    parse: Callable[[str, Path], Any]
+
+
+def choice(*allowed: str) -> Kind:
+    """One of a few words."""
+
+    def parse(raw: str, root: Path) -> str:
+        if raw not in allowed:
+            raise ValueError(raw)
+        return raw
+
+    return Kind("one of " + ", ".join(allowed), parse)
+
+
+def show(value: object) -> str:
+    """A value the way the environment writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _path(raw: str, root: Path) -> Path:
+    return root / Path(raw).expanduser()
+
+
+def _whole(raw: str, least: int, most: float = float("inf")) -> int:
+    if not raw.isascii() or not raw.isdigit() or not least <= int(raw) <= most:
+        raise ValueError(raw)
+    return int(raw)
+
+
+def _bool(raw: str, root: Path) -> bool:
+    return {"true": True, "false": False}[raw.lower()]
+
+
+def _host(raw: str, root: Path) -> str:
+    # A name or an IPv4 address, or an IPv6 address without brackets.
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", raw):
+        raise ValueError(raw)
+    return raw
+
+
+def _endpoint(raw: str, root: Path) -> str:
+    host, _, port = raw.rpartition(":")
+    _host(host[1:-1] if host.startswith("[") and host.endswith("]") else host, root)
+    _whole(port, 1, 65535)
+    return raw
+
+
+def _url(raw: str, root: Path) -> str:
+    parts = urlsplit(raw)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(raw)
+    return raw
+
+
+def _retention(raw: str, root: Path) -> str:
+    # Given to the backends in whole hours: Tempo and Jaeger read Go's durations, which know no days. Under a day,
+    # Loki's compactor and Prometheus' two-hour blocks would keep data longer than they say.
+    match = re.fullmatch(r"([0-9]+)([mhdw])", raw)
+    hours = int(match[1]) * _HOURS[match[2]] if match else 0
+    if hours < 24 or hours % 1:
+        raise ValueError(raw)
+    return f"{hours:.0f}h"
+
+
+def _caught(parse: Callable[[str, Path], Any]) -> Callable[[str, Path], Any]:
+    def wrapped(raw: str, root: Path) -> Any:
+        try:
+            return parse(raw, root)
+        except KeyError as error:
+            raise ValueError(raw) from error
+
+    return wrapped
+
+
+PORT = Kind("a port, 1 to 65535", lambda raw, root: _whole(raw, 1, 65535))
+COUNT = Kind("a whole number of at least 1", lambda raw, root: _whole(raw, 1))
+BOOL = Kind("true or false", _caught(_bool))
+PATH = Kind("a path", _path)
+HOST = Kind("an IP address or a host name", _host)
+ENDPOINT = Kind("host:port", _endpoint)
+URL = Kind("an http:// or https:// URL", _url)
+TEXT = Kind("text", lambda raw, root: raw)
+RETENTION = Kind("a duration of at least 24h in hours, days or weeks, such as 30d", _retention)

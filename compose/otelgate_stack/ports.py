@@ -1,0 +1,67 @@
+"""Ports: which are taken, by whom, and free ones for tests."""
+
+import socket
+from collections.abc import Mapping
+
+import psutil
+
+from . import kinds
+from .errors import StackError
+from .settings import ROWS
+
+
+def check_free(needed: Mapping[str, tuple[str, int]]) -> None:
+    """Raise StackError naming each taken port, its setting and its holder. `needed`: setting -> (host, port)."""
+    taken = [
+        f"port {port} is taken by {holder(port)}: stop it, or set {setting} to a free port"
+        for setting, (host, port) in needed.items()
+        if not _can_bind(host, port)
+    ]
+    if taken:
+        raise StackError("\n".join(taken))
+
+
+def holder(port: int) -> str:
+    """Who listens on this port: pid and command, as far as this user may know."""
+    pid = None
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
+                pid = connection.pid
+                break
+    except psutil.Error:
+        pass
+    if pid is None:
+        return "a process that cannot be seen from here (another user's, or a container's)"
+    try:
+        process = psutil.Process(pid)
+        command = " ".join(process.cmdline()) or process.name()
+    except psutil.Error:
+        return f"pid {pid}"
+    if len(command) > 120:
+        command = command[:120] + "…"
+    return f"a container (pid {pid}: {command})" if process.name() == "docker-proxy" else f"pid {pid} ({command})"
+
+
+def free_env() -> dict[str, str]:
+    """`OTELGATE_*_PORT` for every port of the settings table, all free now: for tests, beside a stack that runs."""
+    names = [row.env for row in ROWS if row.kind is kinds.PORT]
+    sockets = [socket.socket() for _ in names]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return {name: str(each.getsockname()[1]) for name, each in zip(names, sockets, strict=True)}
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _can_bind(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+        # As Go's listeners do: connections that linger in TIME_WAIT don't hold a port.
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,105 @@
+"""Progress lines: what the stack does while it does it, each step with its time."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+_COLOURS = {
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+    "bold": "1",
+    "dim": "2",
+}
+
+
+def duration(seconds: float) -> str:
+    """0.4 -> "0.4s", 75 -> "1m 15s", 3700 -> "1h 01m"."""
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m {rest:02d}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+class Step:
+    """A step under way; `note` is said at its end instead of nothing ("from cache")."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.started = time.monotonic()
+        self._note = ""
+
+    def note(self, text: str) -> None:
+        self._note = text
+
+    def __str__(self) -> str:
+        return f"{duration(time.monotonic() - self.started)}" + (f" ({self._note})" if self._note else "")
+
+
+class Report:
+    """Writes lines to `stream`, from any thread; colours only on a terminal, and never where NO_COLOR is set."""
+
+    def __init__(
+        self, stream: TextIO | None = None, *, colour: bool | None = None, still_every_s: float = 30.0
+    ) -> None:
+        self._stream = stream or sys.stdout
+        self._lock = threading.Lock()
+        self._still_every_s = still_every_s
+        self._colour = (self._stream.isatty() and not os.environ.get("NO_COLOR")) if colour is None else colour
+
+    def style(self, text: str, *names: str) -> str:
+        """The text in a colour ("red", "bold", ...), or as it is where no colours are wanted."""
+        if not self._colour or not text:
+            return text
+        return "".join(f"\033[{_COLOURS[name]}m" for name in names) + text + "\033[0m"
+
+    def line(self, text: str = "", *styles: str) -> None:
+        """One line, at once."""
+        with self._lock:
+            self._stream.write(self.style(text, *styles) + "\n")
+            self._stream.flush()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Prints `name … 4m 02s` at the end, `name … failed after 3.1s` when left by an exception.
+
+        A step longer than 3 s says so when it is that old, then every `still_every_s` seconds, so that nobody wonders.
+        """
+        step, done = Step(name), threading.Event()
+        ticker = threading.Thread(target=self._tick, args=(step, done), daemon=True)
+        ticker.start()
+        try:
+            yield step
+        except BaseException:
+            self._finish(done, ticker)
+            self.line(f"{name} … {self.style('failed', 'red')} after {duration(time.monotonic() - step.started)}")
+            raise
+        self._finish(done, ticker)
+        self.line(f"{name} … {self.style(str(step), 'green')}")
+
+    def table(self, rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:
+        """Columns aligned by their widest cell."""
+        lines = [list(header)] * bool(header) + [list(row) for row in rows]
+        widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+        for number, cells in enumerate(lines):
+            text = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+            self.line("  " + text, *(["bold"] if header and number == 0 else []))
+
+    def _tick(self, step: Step, done: threading.Event) -> None:
+        if done.wait(3.0):
+            return
+        self.line(f"{step.name} …", "dim")
+        while not done.wait(self._still_every_s):
+            self.line(f"{step.name} … still at it after {duration(time.monotonic() - step.started)}", "dim")
+
+    @staticmethod
+    def _finish(done: threading.Event, ticker: threading.Thread) -> None:
+        done.set()
+        ticker.join()

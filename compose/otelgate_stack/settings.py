@@ -1,0 +1,209 @@
+"""The stack's settings: one table, read from the environment and from `.env` at the repository's root.
+
+Every field of `Settings` is one row: its name, type, default and line of doc. `docs/settings.md` shows the same table
+(`python -m otelgate_stack settings --markdown`), and a test compares them.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from dotenv import dotenv_values
+
+from . import kinds
+from .errors import SettingsError
+
+__all__ = ["PREFIX", "ROWS", "Row", "Settings", "SettingsError", "load", "markdown"]
+
+PREFIX = "OTELGATE_"
+ROOT = Path(__file__).resolve().parents[2]
+
+# Names that start like ours and are none of the stack's settings: the release, which versions.env sets.
+_NOT_SETTINGS = {"OTELGATE_VERSION"}
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """A setting beside its type. `default` may name the rows above it; `gateway`: passed on to the gateway."""
+
+    default: str
+    kind: kinds.Kind
+    doc: str
+    gateway: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What one stack runs with. Paths are absolute; durations are in Go's notation, in hours (`720h`)."""
+
+    root: Path
+    engine: Annotated[
+        str, _Spec("auto", kinds.choice("auto", "native", "docker"), "How the stack runs (`ENGINE` for short).")
+    ]
+    state_dir: Annotated[
+        Path, _Spec(".otelgate", kinds.PATH, "Everything that runs keeps its state here; `make clean` removes it.")
+    ]
+    cache_dir: Annotated[
+        Path, _Spec("{cache}/otelgate", kinds.PATH, "Built programs, keyed by their pins (honours `XDG_CACHE_HOME`).")
+    ]
+
+    host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address on which the gateway receives OTLP.", gateway=True)]
+    grpc_port: Annotated[int, _Spec("4317", kinds.PORT, "Gateway: OTLP over gRPC.", gateway=True)]
+    http_port: Annotated[int, _Spec("4318", kinds.PORT, "Gateway: OTLP over HTTP.", gateway=True)]
+    health_port: Annotated[int, _Spec("13133", kinds.PORT, "Gateway: health check, 200 when up.", gateway=True)]
+    metrics_port: Annotated[
+        int, _Spec("8888", kinds.PORT, "Gateway: its own metrics as Prometheus text.", gateway=True)
+    ]
+    self_port: Annotated[int, _Spec("4319", kinds.PORT, "Gateway: loopback OTLP for its own telemetry.", gateway=True)]
+    insecure: Annotated[
+        bool, _Spec("false", kinds.BOOL, "Allow listening beyond 127.0.0.1 without TLS and a token.", gateway=True)
+    ]
+    tls_cert_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: TLS certificate (PEM).", gateway=True)]
+    tls_key_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: key of that certificate (PEM).", gateway=True)]
+    token_file: Annotated[
+        Path | None, _Spec("", kinds.PATH, "Gateway: file with the bearer token clients must send.", gateway=True)
+    ]
+    data_dir: Annotated[Path, _Spec("{state_dir}/gateway", kinds.PATH, "Gateway: the queues on disk.", gateway=True)]
+    fsync: Annotated[
+        bool, _Spec("false", kinds.BOOL, "Sync each queue write: survives power loss, costs time.", gateway=True)
+    ]
+    memory_limit_mib: Annotated[
+        int, _Spec("512", kinds.COUNT, "Gateway: memory at which it refuses, in MiB.", gateway=True)
+    ]
+    queue_bytes: Annotated[
+        int, _Spec("1000000000", kinds.COUNT, "Gateway: size of each queue on disk, in bytes.", gateway=True)
+    ]
+    max_message_mib: Annotated[
+        int, _Spec("16", kinds.COUNT, "Gateway: largest request it takes, in MiB.", gateway=True)
+    ]
+    instance_id: Annotated[
+        str | None, _Spec("", kinds.TEXT, "Gateway: its name in its own metrics (host name if empty).", gateway=True)
+    ]
+    log_level: Annotated[
+        str, _Spec("info", kinds.choice("debug", "info", "warn", "error"), "Gateway: log level.", gateway=True)
+    ]
+    traces_to: Annotated[
+        str, _Spec("tempo", kinds.choice("tempo", "jaeger", "both"), "Where traces are stored.", gateway=True)
+    ]
+
+    prometheus_port: Annotated[int, _Spec("9090", kinds.PORT, "Prometheus: HTTP.")]
+    loki_port: Annotated[int, _Spec("3100", kinds.PORT, "Loki: HTTP, OTLP included.")]
+    loki_grpc_port: Annotated[int, _Spec("9095", kinds.PORT, "Loki: gRPC between its own parts.")]
+    tempo_port: Annotated[int, _Spec("3200", kinds.PORT, "Tempo: HTTP.")]
+    tempo_grpc_port: Annotated[int, _Spec("9096", kinds.PORT, "Tempo: gRPC between its own parts.")]
+    tempo_otlp_port: Annotated[int, _Spec("14317", kinds.PORT, "Tempo: OTLP over gRPC.")]
+    jaeger_port: Annotated[int, _Spec("16686", kinds.PORT, "Jaeger: HTTP query API.")]
+    jaeger_grpc_port: Annotated[int, _Spec("16685", kinds.PORT, "Jaeger: gRPC query API.")]
+    jaeger_otlp_port: Annotated[int, _Spec("24317", kinds.PORT, "Jaeger: OTLP over gRPC.")]
+
+    tempo_endpoint: Annotated[
+        str, _Spec("127.0.0.1:{tempo_otlp_port}", kinds.ENDPOINT, "Tempo as the gateway sees it.", gateway=True)
+    ]
+    jaeger_endpoint: Annotated[
+        str, _Spec("127.0.0.1:{jaeger_otlp_port}", kinds.ENDPOINT, "Jaeger as the gateway sees it.", gateway=True)
+    ]
+    loki_endpoint: Annotated[
+        str, _Spec("http://127.0.0.1:{loki_port}/otlp", kinds.URL, "Loki as the gateway sees it.", gateway=True)
+    ]
+    prometheus_endpoint: Annotated[
+        str,
+        _Spec(
+            "http://127.0.0.1:{prometheus_port}/api/v1/write",
+            kinds.URL,
+            "Prometheus as the gateway sees it.",
+            gateway=True,
+        ),
+    ]
+
+    retention_metrics: Annotated[str, _Spec("30d", kinds.RETENTION, "How long Prometheus keeps metrics.")]
+    retention_logs: Annotated[str, _Spec("31d", kinds.RETENTION, "How long Loki keeps logs.")]
+    retention_traces: Annotated[str, _Spec("7d", kinds.RETENTION, "How long Tempo and Jaeger keep traces.")]
+
+    def gateway_env(self) -> dict[str, str]:
+        """The gateway's environment, `OTELGATE_*` only: it refuses names it doesn't know."""
+        pairs = ((row.env, getattr(self, row.field)) for row in ROWS if row.gateway)
+        return {name: kinds.show(value) for name, value in pairs if value is not None}
+
+    def ports(self) -> dict[str, int]:
+        """Every port of the table by its setting's name, `OTELGATE_LOKI_PORT` -> 3100."""
+        return {row.env: getattr(self, row.field) for row in ROWS if row.kind is kinds.PORT}
+
+
+@dataclass(frozen=True)
+class Row(_Spec):
+    """One row of the settings table."""
+
+    field: str = ""
+
+    @property
+    def env(self) -> str:
+        return PREFIX + self.field.upper()
+
+
+def _rows() -> Iterator[Row]:
+    for field, hint in get_type_hints(Settings, include_extras=True).items():
+        for spec in getattr(hint, "__metadata__", ()):
+            yield Row(**vars(spec), field=field)
+
+
+ROWS: tuple[Row, ...] = tuple(_rows())
+
+
+def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
+    """Read the settings; an empty value counts as unset, as in compose files.
+
+    `env` is the whole environment to read; without it, that of this process, over what `.env` in `root` says.
+    `root` is the repository (default: the one this file is in); relative paths start there.
+    Raises SettingsError with one line for each unknown name and each bad value.
+    """
+    root = (root or ROOT).resolve()
+    if env is None:
+        env = {**{k: v or "" for k, v in dotenv_values(root / ".env").items()}, **os.environ}
+    given = {name: value for name, value in env.items() if value and (name.startswith(PREFIX) or name == "ENGINE")}
+    if "ENGINE" in given:
+        given[PREFIX + "ENGINE"] = given.pop("ENGINE")
+    problems = list(_unknown(given))
+    values: dict[str, Any] = {"root": root}
+    shown = {"cache": env.get("XDG_CACHE_HOME") or "~/.cache"}
+    for row in ROWS:
+        raw = given.get(row.env) or row.default.format_map(shown)
+        try:
+            values[row.field] = row.kind.parse(raw, root) if raw else None
+        except ValueError:
+            problems.append(f"{row.env}={raw!r}: expected {row.kind.expected}")
+            values[row.field] = None
+        shown[row.field] = raw
+    problems += _ports_used_twice(values)
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(**values)
+
+
+def markdown() -> str:
+    """The settings table as Markdown, for docs/settings.md."""
+    shown = {"cache": "~/.cache"}
+    lines = ["| setting | default | expected | what it is |", "|---|---|---|---|"]
+    for row in ROWS:
+        shown[row.field] = row.default.format_map(shown)
+        default = f"`{shown[row.field]}`" if shown[row.field] else ""
+        lines.append(f"| `{row.env}` | {default} | {row.kind.expected} | {row.doc} |")
+    return "\n".join(lines) + "\n"
+
+
+def _unknown(given: Mapping[str, str]) -> Iterator[str]:
+    known = [row.env for row in ROWS]
+    for name in sorted(set(given) - set(known) - _NOT_SETTINGS):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        yield f"{name}: unknown setting; " + (f"did you mean {near[0]}?" if near else "docs/settings.md lists them")
+
+
+def _ports_used_twice(values: Mapping[str, Any]) -> Iterator[str]:
+    first: dict[int, str] = {}
+    for row in ROWS:
+        if row.kind is kinds.PORT and (port := values[row.field]) is not None:
+            if port in first:
+                yield f"{row.env}='{port}': expected a port of its own, {first[port]} has the same"
+            first.setdefault(port, row.env)
