@@ -1,0 +1,73 @@
+# `make help` lists what there is. The two to know: `make demo` (see it work), `make test` (test it).
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STACK := $(BIN)/python -m otelgate_stack
+export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs clean demo doctor test test-slow check unit e2e bench-sdk generate lock docs format
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+
+# --- the stack --------------------------------------------------------------------------------------
+up: .venv/ready ## start everything (ENGINE=docker|native forces an engine)
+	@$(STACK) up
+
+down: .venv/ready ## stop everything, keep the data
+	@$(STACK) down
+
+status: .venv/ready ## what runs, and whether it answers
+	@$(STACK) status
+
+logs: .venv/ready ## the processes' logs (SERVICE=loki for one, FOLLOW=1 to stay)
+	@$(STACK) logs $(SERVICE) $(if $(FOLLOW),--follow)
+
+clean: .venv/ready ## stop everything and remove its data
+	@$(STACK) clean
+
+demo: .venv/ready ## run a LangGraph agent and show what arrived in each store
+	@$(STACK) demo
+
+doctor: .venv/ready ## follow one canary of each signal hop by hop and name the hop that loses it
+	@$(STACK) doctor
+
+# --- tests ------------------------------------------------------------------------------------------
+test: check ## all tests but the slow ones; sets up what it needs
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: .venv/ready ## the slow tests: a 7-minute outage of every store
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+check: .venv/ready ## linters, types, go vet, Go unit tests, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	cd collector && test -z "$$(gofmt -l .)" && go vet ./... && go test ./...
+
+bench-sdk: .venv/ready ## what the SDK costs an agent: gateway down over up, SDK over bare
+	$(BIN)/python benchmarks/bench_sdk.py $(ARGS)
+
+# --- for developers ---------------------------------------------------------------------------------
+format: .venv/ready ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	gofmt -w collector
+
+generate: ## the Collector's main, from collector/manifest.yaml
+	collector/generate.sh
+
+lock: .venv/ready ## requirements/dev.txt, from pyproject.toml
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal \
+		--all-extras pyproject.toml requirements/build.in -o requirements/dev.txt
+
+# The environment is made by the machine's own Python from hashes alone; nothing else is asked of it.
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "PYTHON='$(PYTHON)': expected Python 3.11 or newer"; exit 1; }
+	@echo "python environment … (.venv, about a minute on first use)"
+	@$(PYTHON) -m venv .venv || { echo "python3 -m venv failed: on Debian or Ubuntu, apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

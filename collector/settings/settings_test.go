@@ -1,0 +1,126 @@
+package settings
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/confmap"
+)
+
+func TestDefaults(t *testing.T) {
+	loaded, err := Load([]string{"PATH=/bin", "OTELGATE_TRACES_TO="})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, _ := os.Hostname()
+	for key, want := range map[string]any{
+		"host": "127.0.0.1", "grpc_port": int64(4317), "insecure": false, "traces_to": "tempo", "instance_id": host,
+	} {
+		if loaded[key] != want {
+			t.Errorf("%s = %v, want %v", key, loaded[key], want)
+		}
+	}
+}
+
+func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
+	cert := filepath.Join(t.TempDir(), "cert.pem")
+	if err := os.WriteFile(cert, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for entry, want := range map[string]string{
+		"OTELGATE_GRPC_PORT=70000":             "OTELGATE_GRPC_PORT='70000': expected a port number from 1 to 65535",
+		"OTELGATE_INSECURE=yes":                "OTELGATE_INSECURE='yes': expected true or false",
+		"OTELGATE_TRACES_TO=zipkin":            "OTELGATE_TRACES_TO='zipkin': expected one of tempo, jaeger, both",
+		"OTELGATE_QUEUE_BYTES=0":               "OTELGATE_QUEUE_BYTES='0': expected a whole number above 0",
+		"OTELGATE_TEMPO_ENDPOINT=http://tempo": "OTELGATE_TEMPO_ENDPOINT='http://tempo': expected host:port",
+		"OTELGATE_LOKI_ENDPOINT=loki:3100":     "OTELGATE_LOKI_ENDPOINT='loki:3100': expected an http:// or https:// URL",
+		"OTELGATE_TOKEN_FILE=/no/such/file":    "OTELGATE_TOKEN_FILE='/no/such/file': expected a file that can be read",
+		"OTELGATE_TLS_CERT_FILE=" + cert:       "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither",
+		"OTELGATE_GRCP_PORT=4317":              "OTELGATE_GRCP_PORT: unknown setting of the gateway, did you mean OTELGATE_GRPC_PORT?",
+	} {
+		_, err := Load([]string{entry})
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", entry, err, want)
+		}
+	}
+}
+
+func TestAllFaultsAreReportedTogether(t *testing.T) {
+	_, err := Load([]string{"OTELGATE_FSYNC=1", "OTELGATE_HTTP_PORT=x", "OTELGATE_HOTS=a"})
+	if err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Fatalf("want three lines, got %v", err)
+	}
+}
+
+func retrieve(t *testing.T, key string, environ ...string) any {
+	t.Helper()
+	p := provider{environ: func() []string { return environ }}
+	retrieved, err := p.Retrieve(context.Background(), "otelgate:"+key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := retrieved.AsRaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
+	if got := retrieve(t, "tls"); got != nil {
+		t.Errorf("tls = %v, want none", got)
+	}
+	if got := retrieve(t, "auth"); got != nil {
+		t.Errorf("auth = %v, want none", got)
+	}
+	file := filepath.Join(t.TempDir(), "pem")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	environ := []string{"OTELGATE_TLS_CERT_FILE=" + file, "OTELGATE_TLS_KEY_FILE=" + file, "OTELGATE_TOKEN_FILE=" + file}
+	if got := retrieve(t, "tls", environ...).(map[string]any)["cert_file"]; got != file {
+		t.Errorf("cert_file = %v", got)
+	}
+	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "bearertokenauth" {
+		t.Errorf("authenticator = %v", got)
+	}
+	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 3 {
+		t.Errorf("extensions = %v", got)
+	}
+}
+
+func TestTracesToChoosesExporters(t *testing.T) {
+	for value, want := range map[string]string{
+		"tempo": "otlp_grpc/tempo", "jaeger": "otlp_grpc/jaeger", "both": "otlp_grpc/tempo otlp_grpc/jaeger",
+	} {
+		var got []string
+		for _, name := range retrieve(t, "trace_exporters", "OTELGATE_TRACES_TO="+value).([]any) {
+			got = append(got, name.(string))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %v, want %s", value, got, want)
+		}
+	}
+}
+
+func TestUnknownKey(t *testing.T) {
+	p := NewFactory().Create(confmap.ProviderSettings{})
+	_, err := p.Retrieve(context.Background(), "otelgate:nonsense", nil)
+	if err == nil || err.Error() != "${otelgate:nonsense}: no such setting" {
+		t.Fatal(err)
+	}
+}
+
+func TestDocumentation(t *testing.T) {
+	path := filepath.Join("..", "..", "docs", "settings.md")
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), Markdown()) {
+		t.Errorf("docs/settings.md: the gateway's table differs from settings.Table; it should be:\n%s", Markdown())
+	}
+}
