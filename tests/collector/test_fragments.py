@@ -1,0 +1,105 @@
+"""The config fragments: numbered in the order data flows, each component defined once, used, and wired in that order."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+SECTIONS = ("receivers", "processors", "exporters", "connectors", "extensions")
+# Chosen by ${otelgate:…}: see collector/settings/provider.go.
+CHOSEN = {"otlp_grpc/tempo", "otlp_grpc/jaeger", "healthcheckv2", "file_storage", "bearertokenauth"}
+
+
+@pytest.fixture(scope="module")
+def fragments(root: Path) -> dict[str, dict]:
+    return {path.name: yaml.safe_load(path.read_text()) for path in sorted((root / "collector/config").glob("*.yaml"))}
+
+
+def defined(fragments: dict[str, dict]) -> list[tuple[str, str, str]]:
+    """(section, component, file) of every definition."""
+    return [
+        (section, component, name)
+        for name, fragment in fragments.items()
+        for section in SECTIONS
+        for component in fragment.get(section, {})
+    ]
+
+
+def wired(fragments: dict[str, dict]) -> dict[str, list[list[str]]]:
+    """For each pipeline its receivers, processors and exporters; a list that a setting chooses is empty."""
+    pipelines = fragments["90-service.yaml"]["service"]["pipelines"]
+    return {
+        name: [pipeline.get(part) if isinstance(pipeline.get(part), list) else [] for part in SECTIONS[:3]]
+        for name, pipeline in pipelines.items()
+    }
+
+
+def test_files_are_numbered(fragments: dict[str, dict]) -> None:
+    assert all(re.fullmatch(r"\d0-[a-z]+\.yaml", name) for name in fragments)
+
+
+def test_each_component_is_defined_once(fragments: dict[str, dict]) -> None:
+    ids = [(section, component) for section, component, _ in defined(fragments)]
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_only_90_service_has_a_service_section(fragments: dict[str, dict]) -> None:
+    assert [name for name, fragment in fragments.items() if "service" in fragment] == ["90-service.yaml"]
+
+
+def test_every_component_is_used(fragments: dict[str, dict]) -> None:
+    used = {component for parts in wired(fragments).values() for part in parts for component in part} | CHOSEN
+    assert {component for _, component, _ in defined(fragments)} == used
+
+
+def test_wiring_follows_the_file_numbers(fragments: dict[str, dict]) -> None:
+    file_of = {component: name for _, component, name in defined(fragments)}
+    for name, parts in wired(fragments).items():
+        files = [file_of[component] for part in parts for component in part]
+        assert files == sorted(files), f"pipeline {name} is wired against the order of the files: {files}"
+
+
+def test_memory_limiter_comes_first(fragments: dict[str, dict]) -> None:
+    assert all(processors[0] == "memory_limiter" for _, processors, _ in wired(fragments).values())
+
+
+def test_queued_exporters_lose_nothing(fragments: dict[str, dict]) -> None:
+    exporters = fragments["60-export.yaml"]["exporters"]
+    queued = {name: exporter for name, exporter in exporters.items() if name != "prometheus_remote_write"}
+    assert queued
+    for name, exporter in queued.items():
+        queue = exporter["sending_queue"]
+        assert queue["storage"] == "file_storage", name
+        assert queue["sizer"] == queue["batch"]["sizer"] == "bytes", name
+        assert queue["batch"]["max_size"] == 3_000_000, name
+        assert queue["batch"]["flush_timeout"] == "200ms", name
+        assert exporter["retry_on_failure"]["max_elapsed_time"] == 0, name
+        assert exporter["compression"] in {"snappy", "zstd"}, name
+
+
+def test_remote_write_keeps_trying(fragments: dict[str, dict]) -> None:
+    exporter = fragments["60-export.yaml"]["exporters"]["prometheus_remote_write"]
+    assert exporter["timeout"] == "120s"
+    assert exporter["max_batch_request_parallelism"] == 1
+    assert exporter["retry_on_failure"] == {"initial_interval": "1s", "max_interval": "5s", "max_elapsed_time": 0}
+    assert exporter["remote_write_queue"]["enabled"] is True
+
+
+def test_image_loads_every_fragment(root: Path, fragments: dict[str, dict]) -> None:
+    dockerfile = (root / "collector/Dockerfile").read_text()
+    assert re.findall(r"--config=/etc/otelgate/([\w.-]+)", dockerfile) == list(fragments)
+
+
+def test_manifest_holds_just_what_the_fragments_use(root: Path, fragments: dict[str, dict]) -> None:
+    """By the folder names of the modules: otlpreceiver is `otlp`, transformprocessor is `transform`."""
+    manifest = yaml.safe_load((root / "collector/manifest.yaml").read_text())
+    module_of = {"otlp_grpc": "otlp", "otlp_http": "otlphttp", "file_storage": "filestorage"}
+    for section in SECTIONS:
+        types = {component.split("/")[0] for part, component, _ in defined(fragments) if part == section}
+        used = {module_of.get(kind, kind).replace("_", "") for kind in types}
+        listed = {
+            re.sub(f"{section[:-1]}$", "", entry["gomod"].split()[0].rsplit("/", 1)[1])
+            for entry in manifest.get(section) or []
+        }
+        assert listed == used, section

@@ -1,0 +1,20 @@
+"""What every room's tests share: the repository's root, the stack's settings, and the programs, built once."""
+
+from pathlib import Path
+
+import pytest
+from otelgate_stack import builds, settings
+from otelgate_stack.report import Report
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def gateway_binary() -> Path:
+    """The gateway as `make up` builds it, from the cache when nothing changed."""
+    return builds.build(["gateway"], settings.load(), Report())["gateway"]

@@ -1,0 +1,99 @@
+"""versions.env holds every pin once; whatever repeats one is held against it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from dotenv import dotenv_values
+
+
+@pytest.fixture(scope="module")
+def pins(root: Path) -> dict[str, str | None]:
+    return dict(dotenv_values(root / "versions.env"))
+
+
+def required(go_mod: Path) -> dict[str, str]:
+    """Module → version of a go.mod's requirements, without the v."""
+    return dict(re.findall(r"^\s*(?:require )?([\w./-]+) v(\S+)", go_mod.read_text(), re.MULTILINE))
+
+
+def test_manifest(root: Path, pins: dict[str, str]) -> None:
+    manifest = yaml.safe_load((root / "collector/manifest.yaml").read_text())
+    assert manifest["dist"]["version"] == pins["OTELGATE_VERSION"]
+    for section, entries in manifest.items():
+        for entry in entries if section != "dist" else []:
+            module, version = entry["gomod"].split()
+            wanted = {
+                "providers": "0.0.0" if module.startswith("otelgate/") else pins["COLLECTOR_CORE_VERSION"],
+                "converters": "0.0.0",
+            }.get(section, pins["COLLECTOR_VERSION"])
+            assert version == f"v{wanted}", entry
+
+
+def test_collector_go_mod(root: Path, pins: dict[str, str]) -> None:
+    modules = required(root / "collector/go.mod")
+    manifest = yaml.safe_load((root / "collector/manifest.yaml").read_text())
+    for section, entries in manifest.items():
+        for entry in entries if section != "dist" else []:
+            module, version = entry["gomod"].split()
+            if not module.startswith("otelgate/"):
+                assert f"v{modules[module]}" == version
+
+
+@pytest.mark.parametrize(
+    ("folder", "module", "pin"),
+    [
+        ("prometheus", "github.com/prometheus/prometheus", "PROMETHEUS_VERSION"),
+        ("loki", "github.com/grafana/loki/v3", "LOKI_VERSION"),
+        ("tempo", "github.com/grafana/tempo", "TEMPO_VERSION"),
+        ("jaeger", "github.com/jaegertracing/jaeger", "JAEGER_VERSION"),
+        ("alertmanager", "github.com/prometheus/alertmanager", "ALERTMANAGER_VERSION"),
+        ("docker-compose", "github.com/docker/compose/v2", "COMPOSE_VERSION"),
+    ],
+)
+def test_backend_go_mod(root: Path, pins: dict[str, str], folder: str, module: str, pin: str) -> None:
+    assert required(root / "compose/native" / folder / "go.mod")[module] == pins[pin]
+
+
+def test_go_directives(root: Path, pins: dict[str, str]) -> None:
+    files = [root / "collector/go.mod", *(root / "compose/native").glob("*/go.mod")]
+    assert len(files) == 7
+    for file in files:
+        assert f"\ngo {pins['GO_VERSION']}\n" in file.read_text(), file
+
+
+def test_python(root: Path, pins: dict[str, str]) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert project["version"] == pins["OTELGATE_VERSION"]
+    stable = {"opentelemetry-api", "opentelemetry-sdk"}
+    for requirement in project["dependencies"]:
+        name, version = requirement.split("==")
+        pin = "OTEL_PYTHON" if name in stable or "exporter" in name else "OTEL_PYTHON_CONTRIB"
+        pin = "OPENINFERENCE_LANGCHAIN" if name.startswith("openinference") else pin
+        assert version == pins[pin], requirement
+
+
+def test_dependencies_are_the_agreed_ones(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert {requirement.split("==")[0] for requirement in project["dependencies"]} == {
+        "openinference-instrumentation-langchain",
+        "opentelemetry-api",
+        "opentelemetry-distro",
+        "opentelemetry-exporter-otlp-proto-grpc",
+        "opentelemetry-exporter-otlp-proto-http",
+        "opentelemetry-instrumentation-logging",
+        "opentelemetry-instrumentation-threading",
+        "opentelemetry-processor-baggage",
+        "opentelemetry-sdk",
+    }
+
+
+def test_everything_is_pinned(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    assert [entry for group in groups for entry in group if "==" not in entry] == []
+    locked = (root / "requirements/dev.txt").read_text()
+    assert "http://" not in locked
+    assert "https://" not in locked
