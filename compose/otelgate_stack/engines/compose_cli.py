@@ -1,0 +1,161 @@
+"""The `docker compose` command (v2): where it is, and what it is called with."""
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import builds, kinds
+from ..errors import StackError
+from ..settings import PREFIX, ROWS, Settings
+
+FILE = Path("compose") / "compose.yaml"
+SECRETS = ("tls_cert_file", "tls_key_file", "token_file")
+# Inside the network the stores have their own names; these settings count only where they differ from the default.
+_ENDPOINTS = {"tempo_endpoint", "jaeger_endpoint", "loki_endpoint", "prometheus_endpoint"}
+
+
+def find(settings: Settings) -> list[str] | None:
+    """`docker compose`, else `docker-compose` on PATH, else the one among our own builds, else None."""
+    candidates = [["docker", "compose"], ["docker-compose"]]
+    with contextlib.suppress(StackError):  # no Go, so nothing was built with it
+        candidates.append([str(builds.path("docker-compose", settings))])
+    return next((command for command in candidates if _is_v2(command)), None)
+
+
+def _is_v2(command: list[str]) -> bool:
+    try:
+        answer = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    # Version 1 was a Python program of the same name; one built from source calls itself "dev".
+    return answer.returncode == 0 and not answer.stdout.strip().startswith(("1.", "v1."))
+
+
+def project(settings: Settings) -> str:
+    """The compose project's name: `otelgate`, and one of its own for each other OTELGATE_STATE_DIR."""
+    if settings.state_dir == settings.root / ".otelgate":
+        return "otelgate"
+    return "otelgate-" + hashlib.sha256(str(settings.state_dir).encode()).hexdigest()[:8]
+
+
+class Compose:
+    """Runs the compose CLI on our compose.yaml with the pins and the settings."""
+
+    def __init__(self, settings: Settings, command: list[str]) -> None:
+        self.settings = settings
+        self.project = project(settings)
+        self._command = [
+            *command,
+            "--progress=quiet",  # errors are still printed
+            f"--project-name={self.project}",
+            f"--env-file={settings.root / 'versions.env'}",
+            f"--file={settings.root / FILE}",
+        ]
+
+    def run(self, *args: str) -> str:
+        """Run to the end and return what it printed. Raises StackError with its last lines."""
+        answer = subprocess.run(
+            [*self._command, *args],
+            env=environment(self.settings),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        if answer.returncode:
+            last = "\n".join("  " + line for line in answer.stderr.strip().splitlines()[-10:])
+            raise StackError(f"docker compose {args[0]} failed (exit status {answer.returncode}):\n{last}")
+        return answer.stdout
+
+    def show(self, *args: str) -> None:
+        """Run with our own output, until it ends or the user stops it (Ctrl-C)."""
+        try:
+            subprocess.run([*self._command, *args], env=environment(self.settings), check=True)
+        except KeyboardInterrupt:
+            return
+        except subprocess.CalledProcessError as error:
+            raise StackError(f"docker compose {args[0]} failed (exit status {error.returncode})") from None
+
+    def config(self) -> dict[str, Any]:
+        """The compose file as compose reads it with these settings."""
+        rendered: dict[str, Any] = json.loads(self.run("config", "--format=json"))
+        return rendered
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What compose.yaml is filled in from: our own settings and nothing else that is called OTELGATE_* or COMPOSE_*."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "COMPOSE_"))}
+    env.update(_settings_env(settings))
+    traces_to = settings.traces_to
+    env["TEMPO_REPLICAS"] = "0" if traces_to == "jaeger" else "1"
+    env["JAEGER_REPLICAS"] = "0" if traces_to == "tempo" else "1"
+    env["GATEWAY_MEMORY"] = f"{2 * settings.memory_limit_mib}m"
+    env["CONFIG_STAMP"] = _stamp(settings)
+    return env
+
+
+def _settings_env(settings: Settings) -> Mapping[str, str]:
+    env = {}
+    for row in ROWS:
+        value = getattr(settings, row.field)
+        if value is None or (row.field in _ENDPOINTS and value == _default(row.default, settings)):
+            continue
+        env[row.env] = kinds.show(value)
+    # Docker publishes on addresses only.
+    env["OTELGATE_HOST"] = "127.0.0.1" if settings.host == "localhost" else settings.host
+    for field in SECRETS:
+        if getattr(settings, field):
+            env[PREFIX + field.upper()] = str(secret_copy(settings, field))
+    return env
+
+
+def _default(default: str, settings: Settings) -> str:
+    return default.format_map({row.field: getattr(settings, row.field) for row in ROWS})
+
+
+def secret_copy(settings: Settings, field: str) -> Path:
+    """Where the copy of this secret is that the container mounts."""
+    return settings.state_dir / "docker" / field
+
+
+def stage_secrets(settings: Settings) -> None:
+    """Copy TLS files and token to where the container's user (uid 10001) can read them, and nobody else on this host.
+
+    The originals are 0600 and belong to whoever runs this, as they should. The copies may be read by anyone who gets
+    to them, but lie in a folder that only its owner can enter; the engine mounts them past it. They are written in
+    place, so that a running gateway sees a new token.
+    """
+    folder = settings.state_dir / "docker"
+    for field in SECRETS:
+        source: Path | None = getattr(settings, field)
+        if source is None:
+            continue
+        try:
+            content = source.read_bytes()
+        except OSError as error:
+            raise StackError(f"{PREFIX}{field.upper()}='{source}': {error.strerror}") from None
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        copy = secret_copy(settings, field)
+        if not copy.exists() or copy.read_bytes() != content:
+            copy.touch(0o600)
+            copy.write_bytes(content)
+            copy.chmod(0o444)
+
+
+def _stamp(settings: Settings) -> str:
+    """Changes with the mounted files; it is a label of every service, so that `make up` applies an edited file."""
+    digest = hashlib.sha256()
+    for backend in ("prometheus", "loki", "tempo", "jaeger"):
+        for file in sorted((settings.root / "compose" / backend).rglob("*")):
+            if file.is_file():
+                digest.update(file.read_bytes())
+    for field in SECRETS:
+        copy = secret_copy(settings, field)
+        if getattr(settings, field) and copy.exists():
+            digest.update(str(copy.stat().st_mtime_ns).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,245 @@
+"""The docker engine: compose/compose.yaml, run by `docker compose` and watched through the engine's API."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from docker import errors as docker_errors  # type: ignore[import-untyped]
+
+from .. import builds, images, ports
+from ..report import Report
+from ..settings import Settings
+from . import ServiceStatus, StackError, compose_cli, docker_client
+
+READY_WITHIN_S = 180.0
+_LOG_LINES = 15
+# A container that came up and ended this often is not going to stay.
+_GIVES_UP_AFTER = 2
+
+
+def available(settings: Settings) -> tuple[bool, str]:
+    """Whether the stack can run on Docker here, and why (not). Answers within seconds."""
+    try:
+        with docker_client.connect(timeout_s=3) as client:
+            if compose_cli.find(settings) is None:
+                return False, "Docker answers, but there is no `docker compose` v2"
+            names = [name for service, name in images.names(settings).items() if service in services(settings)[1:]]
+            missing = [name for name in names if not images.is_there(name, client)]
+    except StackError as error:
+        return False, str(error)
+    unreachable = docker_client.not_pullable(missing)
+    if unreachable:
+        return False, f"Docker answers, but {unreachable[0]} is not there and cannot be pulled"
+    return True, "Docker answers and " + ("can pull the images" if missing else "has the images")
+
+
+def services(settings: Settings) -> list[str]:
+    """The services of this stack, in the order data flows."""
+    traces = {"tempo": ["tempo"], "jaeger": ["jaeger"], "both": ["tempo", "jaeger"]}[settings.traces_to]
+    return ["gateway", "prometheus", "loki", *traces]
+
+
+class DockerEngine:
+    """See `Engine`. Nothing is asked of Docker before a method is called."""
+
+    name = "docker"
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        self.settings = settings
+        self.report = report
+        self.services = services(settings)
+
+    def up(self) -> None:
+        """Build the gateway's image, start all that doesn't run and wait until every health check passes."""
+        with docker_client.connect() as client:
+            compose = self._compose(build=True)
+            images.build_gateway(self.settings, self.report, client)
+            self._pull(client)
+            compose_cli.stage_secrets(self.settings)
+            self._check_ports(compose, client)
+            try:
+                self._start_all(compose, client)
+            except BaseException:
+                with self.report.step("take the half-started stack down"):
+                    compose.run("down", "--remove-orphans")
+                raise
+
+    def down(self) -> None:
+        with docker_client.connect() as client:
+            compose = self._compose()
+            if not self._containers(client):
+                self.report.line("nothing is up")
+                return
+            with self.report.step("stop the containers"):
+                compose.run("down", "--remove-orphans")
+
+    def clean(self) -> None:
+        with docker_client.connect() as client:
+            compose = self._compose()
+            with self.report.step("remove containers and volumes"):
+                compose.run("down", "--remove-orphans", "--volumes")
+                for volume in client.volumes.list(filters=self._ours()):  # of an older compose.yaml
+                    volume.remove()
+
+    def status(self) -> list[ServiceStatus]:
+        with docker_client.connect() as client:
+            containers = self._containers(client)
+            return [self._status(service, containers.get(service)) for service in self.services]
+
+    def logs(self, services: Sequence[str], follow: bool) -> None:
+        compose = self._compose()
+        colour = [] if self.report.style("x", "bold") != "x" else ["--no-color"]
+        compose.show("logs", *colour, *(["--follow"] if follow else []), *(services or self.services))
+
+    def start(self, service: str) -> None:
+        with docker_client.connect() as client:
+            self._container(service, client).start()
+            self._wait(service, client)
+
+    def stop(self, service: str) -> None:
+        with docker_client.connect() as client:
+            self._container(service, client).stop()  # with the service's stop_grace_period
+
+    def kill(self, service: str) -> None:
+        """SIGKILL; the service stays down until `start` or `up`."""
+        with docker_client.connect() as client:
+            self._container(service, client).kill()
+
+    # How `up` works
+
+    def _compose(self, build: bool = False) -> compose_cli.Compose:
+        command = compose_cli.find(self.settings)
+        if command is None and build:
+            command = [str(builds.build(["docker-compose"], self.settings, self.report)["docker-compose"])]
+        if command is None:
+            raise StackError("there is no `docker compose` v2 on this machine: install Docker's compose plugin")
+        return compose_cli.Compose(self.settings, command)
+
+    def _pull(self, client: Any) -> None:
+        for service in self.services[1:]:
+            name = images.names(self.settings)[service]
+            if images.is_there(name, client):
+                continue
+            try:
+                with self.report.step(f"pull {name}"):
+                    client.images.pull(name)
+            except docker_errors.DockerException as error:
+                raise StackError(f"{name} is not there and cannot be pulled: {error}") from error
+
+    def _check_ports(self, compose: compose_cli.Compose, client: Any) -> None:
+        """Refuse if a port that compose.yaml publishes is taken, unless by this stack itself."""
+        own = {port for container in self._containers(client).values() for port in _published(container.attrs)}
+        needed = {}
+        settings_of = {port: name for name, port in self.settings.ports().items()}
+        config = compose.config()["services"]
+        for service in self.services:
+            for port in config[service].get("ports", []):
+                number = int(port["published"])
+                if number not in own:
+                    needed[settings_of.get(number, service)] = (port["host_ip"], number)
+        ports.check_free(needed)
+
+    def _start_all(self, compose: compose_cli.Compose, client: Any) -> None:
+        before = {s for s, container in self._containers(client).items() if _health(container.attrs) == "healthy"}
+        try:
+            with self.report.step("create the containers"):
+                # It returns when all are started, not when they are healthy.
+                compose.run("up", "--detach", "--no-build", "--remove-orphans")
+        except StackError as error:
+            raise StackError("\n".join([str(error), *self._failures(client)])) from None
+        with ThreadPoolExecutor(len(self.services)) as pool:
+            waiting = [pool.submit(self._wait_aloud, service, client, service in before) for service in self.services]
+        for future in waiting:
+            future.result()
+
+    def _failures(self, client: Any) -> Iterator[str]:
+        for service, container in self._containers(client).items():
+            if code := container.attrs["State"]["ExitCode"]:
+                yield f"{service} ended with exit status {code}; its last lines:\n{_last_lines(container)}"
+
+    def _wait_aloud(self, service: str, client: Any, already: bool) -> None:
+        with self.report.step(f"start {service}") as step:
+            self._wait(service, client)
+            if already:
+                step.note("was up")
+
+    def _wait(self, service: str, client: Any) -> None:
+        """Until the service is healthy. Raises StackError with its last logs if it ends or takes too long."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while True:
+            container = self._container(service, client)
+            state = container.attrs["State"]
+            if _health(container.attrs) == "healthy":
+                return
+            failed = (
+                f"ended with exit status {state['ExitCode']}"
+                if state["Status"] in ("exited", "dead") or container.attrs["RestartCount"] >= _GIVES_UP_AFTER
+                else "is unhealthy"
+                if _health(container.attrs) == "unhealthy"
+                else f"was not ready within {READY_WITHIN_S:.0f} s"
+                if time.monotonic() > deadline
+                else ""
+            )
+            if failed:
+                raise StackError(f"{service} {failed}; its last lines:\n{_last_lines(container)}")
+            time.sleep(0.2)
+
+    # What runs
+
+    def _ours(self) -> Mapping[str, Any]:
+        return {"label": f"com.docker.compose.project={compose_cli.project(self.settings)}"}
+
+    def _containers(self, client: Any) -> dict[str, Any]:
+        found = client.containers.list(all=True, filters=self._ours(), ignore_removed=True)
+        return {container.labels["com.docker.compose.service"]: container for container in found}
+
+    def _container(self, service: str, client: Any) -> Any:
+        container = self._containers(client).get(service)
+        if container is None:
+            raise StackError(f"{service}: there is no such container; `make up ENGINE=docker` makes it")
+        return container
+
+    def _status(self, service: str, container: Any) -> ServiceStatus:
+        if container is None:
+            return ServiceStatus(service, "stopped", "", None, self._url(service), False)
+        state = container.attrs["State"]
+        ready = _health(container.attrs) == "healthy"
+        word = {"running": "running" if ready else "starting", "restarting": "failed", "dead": "failed"}
+        shown = word.get(state["Status"], "failed" if state["ExitCode"] not in (0, 137, 143) else "stopped")
+        if _health(container.attrs) == "unhealthy":
+            shown = "failed"
+        uptime = _age_s(state["StartedAt"]) if state["Running"] else None
+        return ServiceStatus(service, shown, container.short_id, uptime, self._url(service), ready)
+
+    def _url(self, service: str) -> str:
+        settings = self.settings
+        if service == "gateway":
+            scheme = "https" if settings.tls_cert_file else "http"
+            return f"{scheme}://127.0.0.1:{settings.http_port}"
+        return f"http://127.0.0.1:{getattr(settings, service + '_port')}"
+
+
+def _health(attrs: Mapping[str, Any]) -> str:
+    state = attrs["State"]
+    return str(state.get("Health", {}).get("Status", "")) if state["Running"] else ""
+
+
+def _published(attrs: Mapping[str, Any]) -> Iterator[int]:
+    for bindings in (attrs["NetworkSettings"]["Ports"] or {}).values():
+        yield from (int(binding["HostPort"]) for binding in bindings or [])
+
+
+def _age_s(started: str) -> float:
+    # RFC 3339 with nanoseconds, which Python reads to the microsecond only.
+    moment = datetime.fromisoformat(started[:19]).replace(tzinfo=UTC)
+    return max(0.0, (datetime.now(UTC) - moment).total_seconds())
+
+
+def _last_lines(container: Any) -> str:
+    with contextlib.suppress(docker_errors.DockerException):
+        text = container.logs(tail=_LOG_LINES).decode(errors="replace")
+        return "\n".join("  " + line for line in text.splitlines())
+    return "  (no logs)"
