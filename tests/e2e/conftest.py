@@ -1,0 +1,117 @@
+"""One world for the end-to-end tests: real Prometheus, Loki, Tempo and Jaeger as processes, the gateway as a container
+in front of them, and an agent in front of it. Ports are free ones, state is temporary: a user's stack is left alone."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from gateways import Gateway, GatewayContainer, GatewayProcess
+from otelgate_stack import builds, images, ports, settings, stores
+from otelgate_stack.engines import docker_client
+from otelgate_stack.engines.native import NativeEngine
+from otelgate_stack.errors import StackError
+from otelgate_stack.report import Report
+
+os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
+
+Found = TypeVar("Found")
+NO_ENGINE = pytest.StashKey[str]()
+
+
+@dataclass
+class World:
+    """Everything a test needs; `settings` is what the stack runs with."""
+
+    settings: settings.Settings
+    backends: NativeEngine
+    gateway: Gateway
+    prometheus: stores.Prometheus
+    loki: stores.Loki
+    tempo: stores.Tempo
+    jaeger: stores.Jaeger
+
+    def application_env(self, service: str, **env: str) -> dict[str, str]:
+        """What a user sets for an application, and nothing else of OpenTelemetry."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
+        endpoint = f"http://127.0.0.1:{self.settings.grpc_port}"
+        return {**clean, "OTEL_SERVICE_NAME": service, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **env}
+
+    def run(self, command: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run to the end; stdout and stderr apart."""
+        return subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=120)
+
+
+def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.1) -> Found:
+    """The first true value of `look`; its last value when the deadline passes. A store that doesn't answer is asked on."""
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            found = look()
+        except stores.StoreError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if found or time.monotonic() > deadline:
+                return found
+        time.sleep(every_s)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    cache = {name: value for name, value in os.environ.items() if name in {"HOME", "XDG_CACHE_HOME", "PATH"}}
+    given = {**cache, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state"), "OTELGATE_TRACES_TO": "both"}
+    loaded = settings.load(given)
+    report = Report()
+    backends = NativeEngine(loaded, report, services=["prometheus", "loki", "tempo", "jaeger"])
+    backends.up()
+    try:
+        with running_gateway(loaded, report, folder, pytestconfig) as gateway:
+            gateway.start(OTELGATE_TRACES_TO="tempo")
+            url = "http://127.0.0.1:"
+            yield World(
+                loaded,
+                backends,
+                gateway,
+                stores.Prometheus(f"{url}{loaded.prometheus_port}"),
+                stores.Loki(f"{url}{loaded.loki_port}"),
+                stores.Tempo(f"{url}{loaded.tempo_port}"),
+                stores.Jaeger(f"{url}{loaded.jaeger_port}"),
+            )
+    finally:
+        backends.down()
+
+
+@contextmanager
+def running_gateway(
+    loaded: settings.Settings, report: Report, folder: Path, config: pytest.Config
+) -> Iterator[Gateway]:
+    """The container; the process where no engine answers, which the summary then says, and which fails in CI."""
+    with ExitStack() as stack:
+        gateway: Gateway
+        try:
+            client = stack.enter_context(docker_client.connect())
+        except StackError as error:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"CI must run the gateway as a container: {error}")
+            config.stash[NO_ENGINE] = str(error)
+            binary = builds.build(["gateway"], loaded, report)["gateway"]
+            gateway = GatewayProcess(binary, loaded.root / "collector/config", loaded.gateway_env(), folder)
+        else:
+            gateway = GatewayContainer(images.build_gateway(loaded, report, client), loaded.gateway_env(), client)
+        try:
+            yield gateway
+        finally:
+            gateway.remove()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if reason := config.stash.get(NO_ENGINE, None):
+        terminalreporter.section("no container engine", yellow=True)
+        terminalreporter.line(f"The end-to-end tests ran the gateway as a process, not as the container: {reason}")

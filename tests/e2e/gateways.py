@@ -1,0 +1,121 @@
+"""The gateway under test: the container that users run, or, where no engine can be had, the same binary as a process.
+
+Both share the host's network, so settings and addresses are the same.
+"""
+
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+from testcontainers.core.container import DockerContainer
+
+
+class Gateway(Protocol):
+    """Start, stop and kill; the queues on disk stay between starts."""
+
+    kind: str
+
+    def start(self, **settings: str) -> None: ...
+    def stop(self) -> None: ...
+    def kill(self) -> None: ...
+    def remove(self) -> None: ...
+    def logs(self) -> str: ...
+
+
+def wait_until_healthy(gateway: Gateway, port: str, deadline_s: float = 60) -> None:
+    """Raises with the gateway's last log lines if it doesn't answer."""
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.05)
+    raise TimeoutError(f"the gateway did not become healthy; its log ends with:\n{gateway.logs()[-3000:]}")
+
+
+class GatewayContainer:
+    """The image, with a volume for its queues."""
+
+    kind = "container"
+
+    def __init__(self, image: str, settings: Mapping[str, str], client: Any) -> None:
+        self._image = image
+        self._settings = {**settings, "OTELGATE_DATA_DIR": "/var/lib/otelgate"}
+        self._volume = client.volumes.create(f"otelgate-e2e-{uuid.uuid4().hex[:8]}")
+        self._container: DockerContainer | None = None
+
+    def start(self, **settings: str) -> None:
+        env = {**self._settings, **settings}
+        container = DockerContainer(self._image, network_mode="host", stop_signal="SIGTERM")
+        container.with_volume_mapping(self._volume.name, "/var/lib/otelgate", "rw")
+        for name, value in env.items():
+            container.with_env(name, value)
+            if name.endswith("_FILE") and value:
+                container.with_volume_mapping(value, value, "ro")
+        self._container = container.start()
+        wait_until_healthy(self, env["OTELGATE_HEALTH_PORT"])
+
+    def stop(self) -> None:
+        self._end("SIGTERM")
+
+    def kill(self) -> None:
+        self._end("SIGKILL")
+
+    def _end(self, signal: str) -> None:
+        if self._container is None:
+            return
+        wrapped = self._container.get_wrapped_container()
+        wrapped.reload()
+        if wrapped.status == "running":
+            wrapped.kill(signal)
+            wrapped.wait(timeout=60)
+        wrapped.remove(force=True)
+        self._container = None
+
+    def remove(self) -> None:
+        self.stop()
+        self._volume.remove(force=True)
+
+    def logs(self) -> str:
+        return "" if self._container is None else self._container.get_wrapped_container().logs().decode()
+
+
+class GatewayProcess:
+    """The same binary with the same settings."""
+
+    kind = "process"
+
+    def __init__(self, binary: Path, config: Path, settings: Mapping[str, str], folder: Path) -> None:
+        self._command = [str(binary), *(f"--config={file}" for file in sorted(config.glob("*.yaml")))]
+        self._settings = {**settings, "OTELGATE_DATA_DIR": str(folder / "gateway")}
+        self._log = folder / "gateway.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **settings: str) -> None:
+        env = {**self._settings, **settings}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, env=env, stdout=log, stderr=log)
+        wait_until_healthy(self, env["OTELGATE_HEALTH_PORT"])
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(60)
+            self._process = None
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(60)
+            self._process = None
+
+    def remove(self) -> None:
+        self.stop()
+
+    def logs(self) -> str:
+        return self._log.read_text() if self._log.exists() else ""

@@ -1,0 +1,27 @@
+"""OTELGATE_TRACES_TO: Tempo, Jaeger, or both."""
+
+import sys
+
+import pytest
+from conftest import World, until
+
+PROGRAM = "import otelgate; otelgate.init()\nwith otelgate.agent('clerk'): print(otelgate.current_trace_id())"
+
+
+@pytest.mark.parametrize(
+    ("value", "stores"), [("tempo", {"tempo"}), ("jaeger", {"jaeger"}), ("both", {"tempo", "jaeger"})]
+)
+def test_traces_go_where_they_are_sent(world: World, value: str, stores: set[str]) -> None:
+    world.gateway.stop()
+    world.gateway.start(OTELGATE_TRACES_TO=value)
+    done = world.run([sys.executable, "-c", PROGRAM], world.application_env(f"to-{value}"))
+    trace_id = done.stdout.strip()
+    assert len(trace_id) == 32, done.stderr
+    for name in stores:
+        spans = until(lambda store=getattr(world, name): store.trace(trace_id))
+        assert [span.name for span in spans] == ["invoke_agent clerk"], name
+    # Both exporters of `both` were given the trace at once, so what has not come by now is not under way.
+    for name in {"tempo", "jaeger"} - stores:
+        assert getattr(world, name).trace(trace_id) == []
+    world.gateway.stop()
+    world.gateway.start(OTELGATE_TRACES_TO="tempo")
