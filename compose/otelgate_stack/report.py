@@ -29,18 +29,15 @@ def duration(seconds: float) -> str:
 
 
 class Step:
-    """A step under way; `note` is said at its end instead of nothing ("from cache")."""
+    """A step under way; `note` adds a remark to the line at its end."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.started = time.monotonic()
-        self._note = ""
+        self.remark = ""
 
     def note(self, text: str) -> None:
-        self._note = text
-
-    def __str__(self) -> str:
-        return f"{duration(time.monotonic() - self.started)}" + (f" ({self._note})" if self._note else "")
+        self.remark = text
 
 
 class Report:
@@ -66,6 +63,10 @@ class Report:
             self._stream.write(self.style(text, *styles) + "\n")
             self._stream.flush()
 
+    def done(self, name: str, seconds: float, remark: str = "") -> None:
+        """`name … 4m 02s (remark)`, for a step that the caller timed."""
+        self.line(f"{name} … {self.style(duration(seconds), 'green')}" + (f" ({remark})" if remark else ""))
+
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
         """Prints `name … 4m 02s` at the end, `name … failed after 3.1s` when left by an exception.
@@ -82,7 +83,7 @@ class Report:
             self.line(f"{name} … {self.style('failed', 'red')} after {duration(time.monotonic() - step.started)}")
             raise
         self._finish(done, ticker)
-        self.line(f"{name} … {self.style(str(step), 'green')}")
+        self.done(name, time.monotonic() - step.started, step.remark)
 
     def table(self, rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:
         """Columns aligned by their widest cell."""

@@ -207,3 +207,9 @@ def _ports_used_twice(values: Mapping[str, Any]) -> Iterator[str]:
             if port in first:
                 yield f"{row.env}='{port}': expected a port of its own, {first[port]} has the same"
             first.setdefault(port, row.env)
+
+
+def shown(settings: Settings, row: Row) -> str:
+    """The value of one setting the way the environment writes it; empty if unset."""
+    value = getattr(settings, row.field)
+    return "" if value is None else kinds.show(value)

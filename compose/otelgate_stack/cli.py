@@ -1,0 +1,176 @@
+"""The command line behind `make up|down|status|logs|clean|settings|demo|doctor`."""
+
+import argparse
+import dataclasses
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from . import settings as settings_module
+from . import state
+from .engines import Engine, ServiceStatus, choose
+from .engines.services import names, services
+from .errors import SettingsError, StackError
+from .report import Report, duration
+from .settings import Settings
+
+NOT_READY = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Exit status: 0, 1 for an error, 2 for bad settings or usage, 3 for a stack that isn't ready."""
+    options = _parser().parse_args(arguments)
+    # A killed `make up` cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status: int = options.run(options, Report())
+        return status
+    except SettingsError as error:
+        return _fail(error, 2)
+    except StackError as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # `make logs | head`: whoever read us has had enough. Nothing may be flushed to it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _up(options: argparse.Namespace, report: Report) -> int:
+    settings = settings_module.load()
+    engine = _engine(settings, report)
+    state.ensure(settings)
+    state.remember_engine(settings, engine.name)
+    engine.up()
+    _say_where(settings, report)
+    return 0
+
+
+def _down(options: argparse.Namespace, report: Report) -> int:
+    settings = settings_module.load()
+    _engine(settings, report).down()
+    state.remember_engine(settings, None)
+    return 0
+
+
+def _status(options: argparse.Namespace, report: Report) -> int:
+    settings = settings_module.load()
+    quiet = Report(sys.stderr)
+    engine = _engine(settings, quiet if options.json else report)
+    statuses = engine.status()
+    if options.json:
+        report.line(json.dumps([dataclasses.asdict(status) for status in statuses], indent=2))
+    else:
+        report.table([_status_row(status) for status in statuses], ("service", "state", "up for", "pid", "address"))
+    return 0 if all(status.ready for status in statuses) else NOT_READY
+
+
+def _logs(options: argparse.Namespace, report: Report) -> int:
+    _engine(settings_module.load(), Report(sys.stderr), report).logs(options.services, options.follow)
+    return 0
+
+
+def _clean(options: argparse.Namespace, report: Report) -> int:
+    settings = settings_module.load()
+    engine = _engine(settings, report)
+    engine.down()
+    engine.clean()
+    removed = state.remove(settings)
+    report.line(f"removed {settings.state_dir}" if removed else f"nothing to remove: there is no {settings.state_dir}")
+    return 0
+
+
+def _settings(options: argparse.Namespace, report: Report) -> int:
+    if options.markdown:
+        report.line(settings_module.markdown().rstrip("\n"))
+        return 0
+    current = settings_module.load()
+    rows = [(row.env, settings_module.shown(current, row), row.doc) for row in settings_module.ROWS]
+    report.table(rows, ("setting", "value", "what it is"))
+    return 0
+
+
+def _demo(options: argparse.Namespace, report: Report) -> int:
+    from . import demo
+
+    settings = settings_module.load()
+    engine = _engine(settings, report)
+    if not all(status.ready for status in engine.status()):
+        _up(options, report)
+    return demo.run(settings, report)
+
+
+def _doctor(options: argparse.Namespace, report: Report) -> int:
+    from . import doctor
+
+    return doctor.run(settings_module.load(), report, as_json=options.json)
+
+
+def _engine(settings: Settings, report: Report, output: Report | None = None) -> Engine:
+    engine, reason = choose(settings, output or report)
+    report.line(f"engine: {engine.name} ({reason})", "dim")
+    return engine
+
+
+def _say_where(settings: Settings, report: Report) -> None:
+    rows = []
+    for service in services(settings, names(settings)):
+        if service.name == "gateway":
+            rows += [("OTLP gRPC", service.url.removesuffix(str(settings.http_port)) + str(settings.grpc_port))]
+            rows += [("OTLP HTTP", service.url)]
+        else:
+            rows += [(service.name, service.url)]
+    report.line()
+    report.table(rows)
+    report.line("\nnext: " + report.style("make demo", "bold"))
+
+
+def _status_row(status: ServiceStatus) -> tuple[str, ...]:
+    current = status.state if status.state != "running" or status.ready else "not ready"
+    uptime = "" if status.uptime_s is None else duration(status.uptime_s)
+    return (status.name, "ready" if status.ready else current, uptime, status.pid_or_container, status.url)
+
+
+def _fail(error: StackError, status: int) -> int:
+    report = Report(sys.stderr)
+    first, _, rest = str(error).partition("\n")
+    report.line(f"{report.style('error:', 'red')} {first}" + (f"\n{rest}" if rest else ""))
+    return status
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m otelgate_stack",
+        description="Runs otelgate's gateway and the stores behind it, and looks into them.",
+        epilog="Settings come from the environment and from .env at the repository's root; `settings` lists them.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    add("up", _up, "build what is missing, start everything, wait until it answers")
+    add("down", _down, "stop everything; data stays")
+    status = add("status", _status, "show each service; exit status 0 if all are ready, 3 if not")
+    logs = add("logs", _logs, "show the services' logs")
+    logs.add_argument("services", nargs="*", metavar="service", help="only these (default: all)")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    add("clean", _clean, "stop everything and remove all its state and data")
+    table = add("settings", _settings, "show every setting with the value that holds now")
+    table.add_argument("--markdown", action="store_true", help="print the table of docs/settings.md")
+    add("demo", _demo, "run an example agent and read back what arrived")
+    doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")
+    for command in (status, doctor):
+        command.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    return parser

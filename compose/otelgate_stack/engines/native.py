@@ -1,0 +1,247 @@
+"""The native engine: the gateway and its backends as processes of this machine, under supervisord."""
+
+import fcntl
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from .. import builds, ports, state
+from ..errors import StackError
+from ..report import Report, duration
+from ..settings import Settings
+from . import ServiceStatus, _logs
+from .services import ORDER, Service, names, services
+from .supervisor import STOP_WAIT_S, Supervisor
+
+_STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "starting", "STOPPED": "stopped"}
+
+
+class NativeEngine:
+    """Builds what is missing and keeps it running. `only`: just these services, for tests with parts of a stack."""
+
+    name = "native"
+
+    def __init__(
+        self,
+        settings: Settings,
+        report: Report,
+        services: Sequence[str] | None = None,
+        *,
+        ready_timeout_s: float = 180,
+    ) -> None:
+        self._settings = settings
+        self._report = report
+        self._names = list(services) if services is not None else names(settings)
+        self._ready_timeout_s = ready_timeout_s
+        self._folder = settings.state_dir / "native"
+        self._supervisor = Supervisor(self._folder)
+
+    def up(self) -> None:
+        """Start what isn't running and wait until it answers. Raises StackError, and leaves nothing half-started."""
+        state.ensure(self._settings)
+        with self._locked():
+            wanted = services(self._settings, self._names)
+            running = self._supervisor.alive()
+            if not running:
+                self._stop_leftovers()
+            missing = [service for service in wanted if not (running and self._is_running(service.name))]
+            # Before the builds, which take minutes when they are the first.
+            self._check_ports(missing)
+            programs = builds.build(self._names, self._settings, self._report)
+            if running:
+                self._refuse_changes(wanted, programs)
+            if not missing:
+                self._report.line("already up")
+                return
+            state.check_disk({self._settings.state_dir: state.START_BYTES}, "starting the stack")
+            try:
+                if not running:
+                    self._launch(wanted, programs)
+                self._start(missing)
+            except BaseException:
+                self._report.line("taking the half-started stack down again", "yellow")
+                self._stop([service.name for service in missing], everything=not running)
+                raise
+
+    def down(self) -> None:
+        """Stop everything, the gateway first, so that what it holds still reaches the stores."""
+        if not self._folder.exists():
+            self._report.line("nothing is up")
+            return
+        with self._locked():
+            if self._supervisor.alive():
+                up = self._supervisor.processes()
+                self._stop(sorted(up, key=ORDER.index), everything=True)
+            elif not self._stop_leftovers():
+                self._report.line("nothing is up")
+
+    def clean(self) -> None:
+        """All state is in the state folder, which the caller removes."""
+
+    def status(self) -> list[ServiceStatus]:
+        """Every service, in the order data flows."""
+        processes = self._supervisor.processes() if self._supervisor.alive() else {}
+        found = []
+        for service in services(self._settings, self._names):
+            info = processes.get(service.name, {"statename": "STOPPED", "pid": 0, "now": 0, "start": 0})
+            ready = bool(info["pid"]) and _answers(service)
+            found.append(
+                ServiceStatus(
+                    name=service.name,
+                    state="running" if ready else _STATES.get(info["statename"], "failed"),
+                    pid_or_container=str(info["pid"] or ""),
+                    uptime_s=float(info["now"] - info["start"]) if info["pid"] else None,
+                    url=service.url,
+                    ready=ready,
+                )
+            )
+        return found
+
+    def logs(self, services: Sequence[str], follow: bool) -> None:
+        """The logs of these services (none: of all), each line after its service's name."""
+        chosen = [self._known(name) for name in services] or self._names
+        _logs.show({name: self._supervisor.log(name) for name in chosen}, self._report, follow)
+
+    def start(self, service: str) -> None:
+        """Start one service and wait until it answers."""
+        self._must_be_up(service)
+        self._start(services(self._settings, [service]))
+
+    def stop(self, service: str) -> None:
+        """Stop one service; it stays down until `start` or `up`."""
+        self._must_be_up(service)
+        self._stop([service])
+
+    def kill(self, service: str) -> None:
+        """SIGKILL for one service, as a crash would end it; the supervisor starts it again."""
+        self._must_be_up(service)
+        self._supervisor.signal(service, "KILL")
+
+    def _launch(self, wanted: Sequence[Service], programs: dict[str, Path]) -> None:
+        self._supervisor.launch(wanted, programs)
+        self._fingerprints_file.write_text(json.dumps(_fingerprints(wanted, programs), indent=1))
+
+    def _start(self, wanted: Sequence[Service]) -> None:
+        began = said = time.monotonic()
+        for service in wanted:
+            service.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._supervisor.start(service.name)
+        pending = list(wanted)
+        while pending:
+            self._raise_if_failed(pending)
+            for service in [each for each in pending if _answers(each)]:
+                self._report.done(f"start {service.name}", time.monotonic() - began)
+                pending.remove(service)
+            waited = time.monotonic() - began
+            waiting_for = ", ".join(service.name for service in pending)
+            if pending and waited > self._ready_timeout_s:
+                raise StackError(self._with_log(f"{waiting_for} did not answer within {waited:.0f} s", pending[0].name))
+            if pending and time.monotonic() - said > 10:
+                self._report.line(f"waiting for {waiting_for} … {duration(waited)}", "dim")
+                said = time.monotonic()
+            time.sleep(0.1 if pending else 0)
+
+    def _stop(self, names: Sequence[str], *, everything: bool = False) -> None:
+        if self._supervisor.alive():
+            for name in names:
+                with self._report.step(f"stop {name}"):
+                    self._supervisor.stop(name)
+            if everything:
+                self._supervisor.shutdown()
+
+    def _stop_leftovers(self) -> bool:
+        """End what an earlier supervisor left behind when it was killed."""
+        leftovers = self._supervisor.leftovers()
+        if leftovers:
+            with self._report.step(f"stop {len(leftovers)} leftover processes of a stack that crashed"):
+                for process in leftovers:  # the supervisor first, since it would start the others again
+                    _end(process)
+        return bool(leftovers)
+
+    def _raise_if_failed(self, pending: Sequence[Service]) -> None:
+        processes = self._supervisor.processes()
+        for service in pending:
+            info = processes[service.name]
+            if info["statename"] in ("BACKOFF", "EXITED", "FATAL"):
+                reason = info["spawnerr"] or f"exit status {info['exitstatus']}"
+                raise StackError(self._with_log(f"{service.name} did not start ({reason})", service.name))
+
+    def _with_log(self, message: str, service: str) -> str:
+        log = self._supervisor.log(service)
+        lines = "\n".join("  " + line[:500] for line in _logs.last_lines(log, 10))
+        return f"{message}; its log is {log}, its last lines:\n{lines or '  (empty)'}"
+
+    def _is_running(self, name: str) -> bool:
+        return self._supervisor.processes().get(name, {}).get("statename") in ("RUNNING", "STARTING")
+
+    def _check_ports(self, wanted: Sequence[Service]) -> None:
+        ports.check_free({name: address for service in wanted for name, address in service.ports.items()})
+
+    def _refuse_changes(self, wanted: Sequence[Service], programs: dict[str, Path]) -> None:
+        before = json.loads(self._fingerprints_file.read_text())
+        now = _fingerprints(wanted, programs)
+        changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        if changed:
+            raise StackError(
+                f"already up, but the settings, configuration or program of {', '.join(changed)} changed since:"
+                " `make down && make up` restarts with what holds now"
+            )
+
+    @property
+    def _fingerprints_file(self) -> Path:
+        return self._folder / "fingerprints.json"
+
+    def _known(self, name: str) -> str:
+        if name not in self._names:
+            raise StackError(f"no service {name!r}: expected one of {', '.join(self._names)}")
+        return name
+
+    def _must_be_up(self, service: str) -> None:
+        self._known(service)
+        if not self._supervisor.alive():
+            raise StackError("nothing is up: `make up` starts the stack")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One `make up` or `make down` at a time; a second one waits."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        with (self._folder / "lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._report.line("another `make up` or `make down` is at work; waiting for it")
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def _answers(service: Service) -> bool:
+    try:
+        return httpx.get(service.health, timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _fingerprints(wanted: Sequence[Service], programs: dict[str, Path]) -> dict[str, str]:
+    """What each service was started with; another value means that it must be restarted."""
+    result = {}
+    for service in wanted:
+        configs = [config.read_text() for config in service.configs]
+        parts = [str(programs[service.name]), service.arguments, sorted(service.environment.items()), configs]
+        result[service.name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return result
+
+
+def _end(process: psutil.Process) -> None:
+    try:
+        process.terminate()
+        process.wait(STOP_WAIT_S)
+    except psutil.TimeoutExpired:
+        process.kill()
+    except psutil.NoSuchProcess:
+        pass

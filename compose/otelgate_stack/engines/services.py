@@ -1,0 +1,143 @@
+"""What the native engine runs: each service's arguments, environment, ports and health check, from the settings.
+
+The configuration files are the ones that compose.yaml mounts, and the arguments are those that it gives.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..settings import Settings
+
+LOOPBACK = "127.0.0.1"
+# The order data flows.
+ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One program under the supervisor. `ports`: setting -> (host, port) that it binds."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    ports: dict[str, tuple[str, int]]
+    url: str
+    health: str
+    data_dir: Path
+    configs: tuple[Path, ...]
+
+
+def names(settings: Settings) -> list[str]:
+    """The services of a stack, in the order data flows."""
+    unused = {"tempo": "jaeger", "jaeger": "tempo"}.get(settings.traces_to)
+    return [name for name in ORDER if name != unused]
+
+
+def services(settings: Settings, only: Sequence[str] | None = None) -> list[Service]:
+    """The stack's services; `only` picks some by name (also the trace store that the settings leave out)."""
+    makers = {"gateway": _gateway, "prometheus": _prometheus, "loki": _loki, "tempo": _tempo, "jaeger": _jaeger}
+    return [makers[name](settings) for name in (names(settings) if only is None else only)]
+
+
+def _gateway(settings: Settings) -> Service:
+    configs = tuple(sorted((settings.root / "collector" / "config").glob("*.yaml")))
+    own = ("health_port", "metrics_port", "self_port")
+    return Service(
+        name="gateway",
+        arguments=tuple(word for config in configs for word in ("--config", f"file:{config}")),
+        environment=settings.gateway_env(),
+        ports=_ports(settings, "grpc_port", "http_port", host=settings.host) | _ports(settings, *own),
+        url=f"http://{_loopback(settings.host)}:{settings.http_port}",
+        health=f"http://{LOOPBACK}:{settings.health_port}/",
+        data_dir=settings.data_dir,
+        configs=configs,
+    )
+
+
+def _prometheus(settings: Settings) -> Service:
+    config = settings.root / "compose" / "prometheus" / "prometheus.yml"
+    data_dir = settings.state_dir / "prometheus"
+    url = f"http://{LOOPBACK}:{settings.prometheus_port}"
+    return Service(
+        name="prometheus",
+        arguments=(
+            f"--config.file={config}",
+            f"--storage.tsdb.path={data_dir}",
+            f"--storage.tsdb.retention.time={settings.retention_metrics}",
+            f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
+            "--web.enable-remote-write-receiver",
+            "--enable-feature=exemplar-storage",
+            "--log.level=warn",
+        ),
+        environment={},
+        ports=_ports(settings, "prometheus_port"),
+        url=url,
+        health=f"{url}/-/ready",
+        data_dir=data_dir,
+        configs=(config,),
+    )
+
+
+def _loki(settings: Settings) -> Service:
+    config = settings.root / "compose" / "loki" / "loki.yaml"
+    url = f"http://{LOOPBACK}:{settings.loki_port}"
+    return Service(
+        name="loki",
+        arguments=("-config.expand-env=true", f"-config.file={config}"),
+        environment=_backend_env(settings, "loki", "loki_port", "loki_grpc_port", "retention_logs"),
+        ports=_ports(settings, "loki_port", "loki_grpc_port"),
+        url=url,
+        health=f"{url}/ready",
+        data_dir=settings.state_dir / "loki",
+        configs=(config,),
+    )
+
+
+def _tempo(settings: Settings) -> Service:
+    config = settings.root / "compose" / "tempo" / "tempo.yaml"
+    ports = ("tempo_port", "tempo_grpc_port", "tempo_otlp_port")
+    url = f"http://{LOOPBACK}:{settings.tempo_port}"
+    return Service(
+        name="tempo",
+        arguments=("-config.expand-env=true", f"-config.file={config}"),
+        environment=_backend_env(settings, "tempo", *ports, "retention_traces"),
+        ports=_ports(settings, *ports),
+        url=url,
+        health=f"{url}/ready",
+        data_dir=settings.state_dir / "tempo",
+        configs=(config,),
+    )
+
+
+def _jaeger(settings: Settings) -> Service:
+    config = settings.root / "compose" / "jaeger" / "jaeger.yaml"
+    ports = ("jaeger_port", "jaeger_grpc_port", "jaeger_otlp_port")
+    url = f"http://{LOOPBACK}:{settings.jaeger_port}"
+    return Service(
+        name="jaeger",
+        arguments=("--config", f"file:{config}"),
+        environment=_backend_env(settings, "jaeger", *ports, "retention_traces"),
+        ports=_ports(settings, *ports),
+        url=url,
+        health=f"{url}/api/services",
+        data_dir=settings.state_dir / "jaeger",
+        configs=(config,),
+    )
+
+
+def _ports(settings: Settings, *fields: str, host: str = LOOPBACK) -> dict[str, tuple[str, int]]:
+    return {f"OTELGATE_{field.upper()}": (host, getattr(settings, field)) for field in fields}
+
+
+def _backend_env(settings: Settings, name: str, *fields: str) -> dict[str, str]:
+    """What a backend's config file reads: where to listen, where its data are, and these settings."""
+    known = {"OTELGATE_BACKEND_HOST": LOOPBACK, "OTELGATE_BACKEND_DIR": str(settings.state_dir / name)}
+    return known | {f"OTELGATE_{field.upper()}": str(getattr(settings, field)) for field in fields}
+
+
+def _loopback(host: str) -> str:
+    """The address under which this machine reaches what listens on `host`."""
+    if host in ("0.0.0.0", "::"):
+        return LOOPBACK
+    return f"[{host}]" if ":" in host else host
