@@ -5,14 +5,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from docker import errors as docker_errors  # type: ignore[import-untyped]
 
-from .. import builds, images, ports
+from .. import builds, images, ports, state
 from ..report import Report
 from ..settings import Settings
-from . import ServiceStatus, StackError, compose_cli, docker_client
+from . import ServiceStatus, StackError, compose_cli, docker_client, services
 
 READY_WITHIN_S = 180.0
 _LOG_LINES = 15
@@ -26,7 +27,8 @@ def available(settings: Settings) -> tuple[bool, str]:
         with docker_client.connect(timeout_s=3) as client:
             if compose_cli.find(settings) is None:
                 return False, "Docker answers, but there is no `docker compose` v2"
-            names = [name for service, name in images.names(settings).items() if service in services(settings)[1:]]
+            backends = services.names(settings)[1:]  # the gateway's image is built
+            names = [name for service, name in images.names(settings).items() if service in backends]
             missing = [name for name in names if not images.is_there(name, client)]
     except StackError as error:
         return False, str(error)
@@ -34,12 +36,6 @@ def available(settings: Settings) -> tuple[bool, str]:
     if unreachable:
         return False, f"Docker answers, but {unreachable[0]} is not there and cannot be pulled"
     return True, "Docker answers and " + ("can pull the images" if missing else "has the images")
-
-
-def services(settings: Settings) -> list[str]:
-    """The services of this stack, in the order data flows."""
-    traces = {"tempo": ["tempo"], "jaeger": ["jaeger"], "both": ["tempo", "jaeger"]}[settings.traces_to]
-    return ["gateway", "prometheus", "loki", *traces]
 
 
 class DockerEngine:
@@ -50,16 +46,20 @@ class DockerEngine:
     def __init__(self, settings: Settings, report: Report) -> None:
         self.settings = settings
         self.report = report
-        self.services = services(settings)
+        self.services = services.names(settings)
+        self._urls = {service.name: service.url for service in services.services(settings)}
 
     def up(self) -> None:
         """Build the gateway's image, start all that doesn't run and wait until every health check passes."""
+        state.ensure(self.settings)
         with docker_client.connect() as client:
             compose = self._compose(build=True)
+            # Before the images, which take minutes when they are the first.
+            self._check_ports(compose, client)
+            self._check_disk(client)
             images.build_gateway(self.settings, self.report, client)
             self._pull(client)
             compose_cli.stage_secrets(self.settings)
-            self._check_ports(compose, client)
             try:
                 self._start_all(compose, client)
             except BaseException:
@@ -142,6 +142,11 @@ class DockerEngine:
                     needed[settings_of.get(number, service)] = (port["host_ip"], number)
         ports.check_free(needed)
 
+    def _check_disk(self, client: Any) -> None:
+        # Images and volumes are the engine's; one on another machine has to look after itself.
+        if docker_client.address().startswith("unix:"):
+            state.check_disk({Path(client.info()["DockerRootDir"]): state.START_BYTES}, "starting the stack")
+
     def _start_all(self, compose: compose_cli.Compose, client: Any) -> None:
         before = {s for s, container in self._containers(client).items() if _health(container.attrs) == "healthy"}
         try:
@@ -171,12 +176,12 @@ class DockerEngine:
         deadline = time.monotonic() + READY_WITHIN_S
         while True:
             container = self._container(service, client)
-            state = container.attrs["State"]
+            now = container.attrs["State"]
             if _health(container.attrs) == "healthy":
                 return
             failed = (
-                f"ended with exit status {state['ExitCode']}"
-                if state["Status"] in ("exited", "dead") or container.attrs["RestartCount"] >= _GIVES_UP_AFTER
+                f"ended with exit status {now['ExitCode']}"
+                if now["Status"] in ("exited", "dead") or container.attrs["RestartCount"] >= _GIVES_UP_AFTER
                 else "is unhealthy"
                 if _health(container.attrs) == "unhealthy"
                 else f"was not ready within {READY_WITHIN_S:.0f} s"
@@ -204,22 +209,15 @@ class DockerEngine:
 
     def _status(self, service: str, container: Any) -> ServiceStatus:
         if container is None:
-            return ServiceStatus(service, "stopped", "", None, self._url(service), False)
-        state = container.attrs["State"]
+            return ServiceStatus(service, "stopped", "", None, self._urls[service], False)
+        now = container.attrs["State"]
         ready = _health(container.attrs) == "healthy"
         word = {"running": "running" if ready else "starting", "restarting": "failed", "dead": "failed"}
-        shown = word.get(state["Status"], "failed" if state["ExitCode"] not in (0, 137, 143) else "stopped")
+        shown = word.get(now["Status"], "failed" if now["ExitCode"] not in (0, 137, 143) else "stopped")
         if _health(container.attrs) == "unhealthy":
             shown = "failed"
-        uptime = _age_s(state["StartedAt"]) if state["Running"] else None
-        return ServiceStatus(service, shown, container.short_id, uptime, self._url(service), ready)
-
-    def _url(self, service: str) -> str:
-        settings = self.settings
-        if service == "gateway":
-            scheme = "https" if settings.tls_cert_file else "http"
-            return f"{scheme}://127.0.0.1:{settings.http_port}"
-        return f"http://127.0.0.1:{getattr(settings, service + '_port')}"
+        uptime = _age_s(now["StartedAt"]) if now["Running"] else None
+        return ServiceStatus(service, shown, container.short_id, uptime, self._urls[service], ready)
 
 
 def _health(attrs: Mapping[str, Any]) -> str:
@@ -241,5 +239,6 @@ def _age_s(started: str) -> float:
 def _last_lines(container: Any) -> str:
     with contextlib.suppress(docker_errors.DockerException):
         text = container.logs(tail=_LOG_LINES).decode(errors="replace")
-        return "\n".join("  " + line for line in text.splitlines())
+        # A container that was started over and over said the same each time.
+        return "\n".join("  " + line for line in dict.fromkeys(text.splitlines()))
     return "  (no logs)"
