@@ -1,0 +1,184 @@
+"""The distro and the configurator that OpenTelemetry's auto-instrumentation loads, and what `init()` does."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from opentelemetry import _logs as logs_api
+from opentelemetry import metrics, trace
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
+from opentelemetry.processor.baggage import BaggageLogProcessor, BaggageSpanProcessor
+from opentelemetry.sdk._configuration import _OTelSDKConfigurator
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
+from opentelemetry.sdk.environment_variables import OTEL_CONFIG_FILE
+from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.util._importlib_metadata import EntryPoint
+
+from . import _context, _langchain, _lifecycle, _scrub, _settings, names
+from ._export import Link, Logs, Metrics, Spans, is_otlp
+from ._health import Health, ReasonFilter
+from ._health import install as install_health
+from ._logs import detach_from_root
+from ._version import __version__
+
+logger = logging.getLogger(names.SCOPE)
+
+_LOADER = "opentelemetry.instrumentation.auto_instrumentation._load"
+
+
+class _State:
+    """What this process has set up."""
+
+    configured = False
+    failed = False
+    content = False
+
+
+class OtelgateDistro(BaseDistro):  # type: ignore[misc]
+    """Sets the defaults, and loads LangChain's instrumentation only when the application uses LangChain."""
+
+    def _configure(self, **kwargs: object) -> None:
+        if _settings.is_disabled():
+            return
+        _settings.choose_distro()
+        logging.getLogger(_LOADER).addFilter(_not_about_other_configurators)
+        try:
+            _State.content = _settings.apply()
+        except _settings.SettingError as error:
+            _State.failed = True
+            logger.error("telemetry is off: %s", error)
+
+    def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
+        """Activate one instrumentation; one that fails doesn't stop the others."""
+        if _settings.is_disabled() or not _State.configured:
+            return
+
+        def load() -> Any:
+            instrumentor = entry_point.load()()
+            if not instrumentor.is_instrumented_by_opentelemetry:
+                instrumentor.instrument(**kwargs)
+            return instrumentor
+
+        if entry_point.value.startswith(_langchain.ENTRY_POINT):
+            _langchain.instrument_later(load, content=_State.content)
+            return
+        instrumentor = load()
+        handler = getattr(instrumentor, "_logging_handler", None)
+        if isinstance(handler, logging.Handler):
+            detach_from_root(handler)
+
+
+def _not_about_other_configurators(record: logging.LogRecord) -> bool:
+    """The loader warns of each configurator that it doesn't load; opentelemetry-distro's is always there."""
+    return not str(record.msg).startswith("Configuration of %s not loaded")
+
+
+class OtelgateConfigurator(_OTelSDKConfigurator):
+    """Upstream's configuration, with our exporters around upstream's and baggage on spans and log records."""
+
+    def _configure(self, **kwargs: Any) -> None:
+        if _settings.is_disabled() or _State.failed:
+            return
+        if os.environ.get(OTEL_CONFIG_FILE):
+            logger.warning(
+                "%s sets up the SDK by itself: sessions, the content filter and the exit deadline of otelgate are off",
+                OTEL_CONFIG_FILE,
+            )
+            super()._configure(**kwargs)  # type: ignore[no-untyped-call]
+            return
+        try:
+            self._configure_sdk(kwargs)
+        except Exception as error:
+            _State.failed = True
+            logger.error("telemetry is off: %s", error)
+
+    def _configure_sdk(self, kwargs: dict[str, Any]) -> None:
+        health, reasons = Health(), ReasonFilter()
+        install_health(health, reasons)
+        pipeline = _Pipeline(health, reasons, content=_State.content)
+        super()._configure(  # type: ignore[no-untyped-call]
+            resource_attributes={
+                names.TELEMETRY_DISTRO_NAME: _settings.DISTRO,
+                names.TELEMETRY_DISTRO_VERSION: __version__,
+            },
+            exporter_args_map=_ExporterArgs(),
+            span_processors=[BaggageSpanProcessor(_context.is_ours)],
+            export_span_processor=pipeline.spans,
+            log_record_processors=[BaggageLogProcessor(_context.is_ours)],
+            export_log_record_processor=pipeline.logs,
+            **kwargs,
+        )
+        providers: dict[str, Any] = {
+            "traces": trace.get_tracer_provider(),
+            "metrics": metrics.get_meter_provider(),
+            "logs": logs_api.get_logger_provider(),
+        }
+        pipeline.metrics(providers["metrics"])
+        _lifecycle.start(_lifecycle.Lifecycle(providers, pipeline.links, health))
+        _State.configured = True
+
+
+class _ExporterArgs(Mapping[type, dict[str, Any]]):
+    """The arguments of each exporter class, without importing the classes that aren't used."""
+
+    def __getitem__(self, kind: type) -> dict[str, Any]:
+        if not is_otlp(kind):
+            raise KeyError(kind)
+        signal = "traces" if issubclass(kind, SpanExporter) else "logs"
+        timeout = _settings.export_timeout("metrics" if issubclass(kind, MetricExporter) else signal)
+        return {} if timeout is None else {"timeout": timeout}
+
+    def __iter__(self) -> Iterator[type]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+class _Pipeline:
+    """Puts our exporter around each of upstream's."""
+
+    def __init__(self, health: Health, reasons: ReasonFilter, *, content: bool) -> None:
+        self.links: list[Link] = []
+        self._health = health
+        self._reasons = reasons
+        self._content = content
+
+    def _link(self, signal: str, exporter: Any, *, hold: bool) -> Link:
+        kind = type(exporter)
+        make: Callable[[], Any] = lambda: kind(**_ExporterArgs().get(kind, {}))  # noqa: E731
+        link = Link(signal, exporter, make, self._health, self._reasons, hold=hold)
+        self.links.append(link)
+        return link
+
+    def spans(self, exporter: SpanExporter, *args: Any, **kwargs: Any) -> BatchSpanProcessor:
+        link = self._link("traces", exporter, hold=True)
+        return BatchSpanProcessor(Spans(link, None if self._content else _scrub.spans), *args, **kwargs)
+
+    def logs(self, exporter: LogRecordExporter, *args: Any, **kwargs: Any) -> BatchLogRecordProcessor:
+        link = self._link("logs", exporter, hold=True)
+        return BatchLogRecordProcessor(Logs(link, None if self._content else _scrub.logs), *args, **kwargs)
+
+    def metrics(self, provider: Any) -> None:
+        """The SDK has no hook for metric exporters, so the reader's is exchanged before the first export."""
+        for reader in getattr(provider, "_metric_readers", ()):
+            if isinstance(reader, PeriodicExportingMetricReader):
+                exporter = reader._exporter
+                reader._exporter = Metrics(self._link("metrics", exporter, hold=False), exporter)
+
+
+def init() -> None:
+    """See `otelgate.init`."""
+    if _State.configured or _State.failed or _settings.is_disabled():
+        return
+    if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        logger.warning("another OpenTelemetry SDK is set up in this process already; otelgate.init() changes nothing")
+        return
+    from opentelemetry.instrumentation.auto_instrumentation import initialize
+
+    _settings.choose_distro()
+    initialize()
