@@ -46,15 +46,12 @@ func (c converter) Convert(_ context.Context, conf *confmap.Conf) error {
 func open(part map[string]any, path, publishedHost string) []error {
 	var faults []error
 	if endpoint, ok := part["endpoint"].(string); ok {
-		reached := endpoint
-		if publishedHost != "" {
-			reached = net.JoinHostPort(publishedHost, "0")
+		local, where := loopback(endpoint), endpoint
+		if !local && publishedHost != "" {
+			local = loopback(net.JoinHostPort(publishedHost, "0"))
+			where = fmt.Sprintf("%s, published on %s", endpoint, publishedHost)
 		}
-		if !loopback(reached) && !(hasTLS(part) && hasAuth(part)) {
-			where := endpoint
-			if publishedHost != "" {
-				where = fmt.Sprintf("%s, published on %s", endpoint, publishedHost)
-			}
+		if !local && !(hasTLS(part) && hasAuth(part)) {
 			faults = append(faults, fmt.Errorf(
 				"%s listens on %s, beyond this machine, without both TLS and a bearer token: "+
 					"set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or OTELGATE_INSECURE=true",
