@@ -1,0 +1,192 @@
+"""compose.yaml, as the real `docker compose config` reads it."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from otelgate_stack import images, settings
+from otelgate_stack.engines import services
+from otelgate_stack.settings import ROWS
+
+Render = Callable[..., dict[str, Any]]
+
+VARIANTS: dict[str, dict[str, str]] = {
+    "default": {},
+    "jaeger": {"OTELGATE_TRACES_TO": "jaeger"},
+    "both": {"OTELGATE_TRACES_TO": "both"},
+    "tls": {
+        "OTELGATE_TLS_CERT_FILE": "/secrets/cert.pem",
+        "OTELGATE_TLS_KEY_FILE": "/secrets/key.pem",
+        "OTELGATE_TOKEN_FILE": "/secrets/token",
+    },
+    "open": {"OTELGATE_HOST": "0.0.0.0", "OTELGATE_INSECURE": "true"},
+}
+ALL = pytest.mark.parametrize("variant", VARIANTS)
+# Hands out the health probe and ends; all the others stay.
+ONE_SHOT = {"init"}
+
+
+@ALL
+def test_images_are_pinned_by_versions_env(render: Render, root: Path, variant: str) -> None:
+    found = {name: service["image"] for name, service in render(**VARIANTS[variant])["services"].items()}
+    expected = images.names(settings.load({}, root))
+    assert found == {**expected, "init": expected["gateway"]}
+    pins = set(images.pins(settings.load({}, root)).values())
+    assert {image.rpartition(":")[2] for image in found.values()} <= pins
+    assert "latest" not in str(found)
+
+
+def test_no_pin_is_repeated(root: Path) -> None:
+    text = (root / "compose" / "compose.yaml").read_text()
+    pins = images.pins(settings.load({}, root))
+    assert not [pin for name, pin in pins.items() if name.endswith(("_TAG", "_VERSION")) and pin in text]
+
+
+def test_without_the_pins_it_says_what_to_pass(compose_binary: str, root: Path) -> None:
+    answer = subprocess.run(
+        [compose_binary, "-f", "compose/compose.yaml", "config"], cwd=root, capture_output=True, text=True
+    )
+    assert answer.returncode != 0
+    assert "pass --env-file versions.env" in answer.stderr
+
+
+@ALL
+def test_every_service_is_watched_bounded_and_confined(render: Render, variant: str) -> None:
+    for name, service in render(**VARIANTS[variant])["services"].items():
+        assert int(service["mem_limit"]) >= 64 << 20, name
+        assert service["pids_limit"] > 0, name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["logging"] == {"driver": "json-file", "options": {"max-file": "3", "max-size": "10m"}}, name
+        if name not in ONE_SHOT:
+            assert service["restart"] == "unless-stopped", name
+            assert service["healthcheck"]["test"][:2] == ["CMD", "/health/probe"], name
+            assert service["stop_grace_period"], name
+            assert service["depends_on"]["init"]["condition"] == "service_completed_successfully", name
+
+
+@ALL
+def test_all_state_is_in_named_volumes_and_the_rest_is_read_only(render: Render, variant: str) -> None:
+    config = render(**VARIANTS[variant])
+    written = set()
+    for name, service in config["services"].items():
+        for mount in service["volumes"]:
+            assert mount["type"] in ("volume", "bind"), name
+            if not mount.get("read_only"):
+                assert mount["type"] == "volume", name
+                assert mount["source"] in config["volumes"], name
+                written.add((name, mount["source"]))
+    stateful = ("gateway", "prometheus", "loki", "tempo", "jaeger")
+    assert written == {(name, f"{name}-data") for name in stateful}
+
+
+@ALL
+def test_only_otlp_is_ever_published_beyond_this_machine(render: Render, variant: str) -> None:
+    host = VARIANTS[variant].get("OTELGATE_HOST", "127.0.0.1")
+    for name, service in render(**VARIANTS[variant])["services"].items():
+        for port in service.get("ports", []):
+            otlp = name == "gateway" and port["target"] in (4317, 4318)
+            assert port["host_ip"] == (host if otlp else "127.0.0.1"), (name, port)
+
+
+def test_ports_on_the_host_are_the_settings(render: Render) -> None:
+    chosen = {row.env: str(20000 + number) for number, row in enumerate(ROWS) if row.env.endswith("_PORT")}
+    config = render(**chosen)["services"]
+    published = {(name, port["target"]): port["published"] for name in config for port in config[name].get("ports", [])}
+    assert published == {
+        ("gateway", 4317): chosen["OTELGATE_GRPC_PORT"],
+        ("gateway", 4318): chosen["OTELGATE_HTTP_PORT"],
+        ("gateway", 13133): chosen["OTELGATE_HEALTH_PORT"],
+        ("gateway", 8888): chosen["OTELGATE_METRICS_PORT"],
+        ("prometheus", 9090): chosen["OTELGATE_PROMETHEUS_PORT"],
+        ("loki", 3100): chosen["OTELGATE_LOKI_PORT"],
+        ("tempo", 3200): chosen["OTELGATE_TEMPO_PORT"],
+        ("jaeger", 16686): chosen["OTELGATE_JAEGER_PORT"],
+    }
+
+
+@pytest.mark.parametrize(("traces_to", "tempo", "jaeger"), [("tempo", 1, 0), ("jaeger", 0, 1), ("both", 1, 1)])
+def test_one_variable_says_where_traces_go(render: Render, traces_to: str, tempo: int, jaeger: int) -> None:
+    config = render(OTELGATE_TRACES_TO=traces_to)["services"]
+    assert config["gateway"]["environment"]["OTELGATE_TRACES_TO"] == traces_to
+    assert [config[name].get("scale", 1) for name in ("tempo", "jaeger")] == [tempo, jaeger]
+
+
+def test_the_gateway_gets_only_settings_that_it_knows(render: Render) -> None:
+    known = {row.env for row in ROWS if row.gateway} | {"OTELGATE_PUBLISHED_HOST"}
+    environment = render()["services"]["gateway"]["environment"]
+    assert set(environment) <= known
+    # Their ports inside the network are the defaults; everything else can be set.
+    assert known - set(environment) == {
+        f"OTELGATE_{name}_PORT" for name in ("GRPC", "HTTP", "HEALTH", "METRICS", "SELF")
+    }
+
+
+def test_settings_reach_the_services(render: Render) -> None:
+    config = render(
+        OTELGATE_RETENTION_METRICS="2d",
+        OTELGATE_RETENTION_LOGS="3d",
+        OTELGATE_RETENTION_TRACES="4d",
+        OTELGATE_MEMORY_LIMIT_MIB="2000",
+        OTELGATE_FSYNC="true",
+        OTELGATE_LOKI_ENDPOINT="https://loki.example.org/otlp",
+    )["services"]
+    assert "--storage.tsdb.retention.time=48h" in config["prometheus"]["command"]
+    assert config["loki"]["environment"]["OTELGATE_RETENTION_LOGS"] == "72h"
+    assert config["tempo"]["environment"]["OTELGATE_RETENTION_TRACES"] == "96h"
+    assert config["jaeger"]["environment"]["OTELGATE_RETENTION_TRACES"] == "96h"
+    assert config["gateway"]["environment"]["OTELGATE_MEMORY_LIMIT_MIB"] == "2000"
+    assert config["gateway"]["environment"]["OTELGATE_FSYNC"] == "true"
+    assert config["gateway"]["environment"]["OTELGATE_LOKI_ENDPOINT"] == "https://loki.example.org/otlp"
+    assert config["gateway"]["environment"]["OTELGATE_TEMPO_ENDPOINT"] == "tempo:14317"
+    assert int(config["gateway"]["mem_limit"]) == 4000 << 20
+
+
+def test_secrets_are_mounted_only_where_they_are_set(render: Render, tmp_path: Path) -> None:
+    files = ("TLS_CERT_FILE", "TLS_KEY_FILE", "TOKEN_FILE")
+    unset, tls = render(), render(**VARIANTS["tls"])
+    assert {secret["file"] for secret in unset["secrets"].values()} == {"/dev/null"}
+    assert {unset["services"]["gateway"]["environment"][f"OTELGATE_{name}"] for name in files} == {""}
+    assert {name: secret["file"] for name, secret in tls["secrets"].items()} == {
+        "tls_cert": f"{tmp_path}/state/docker/tls_cert_file",
+        "tls_key": f"{tmp_path}/state/docker/tls_key_file",
+        "token": f"{tmp_path}/state/docker/token_file",
+    }
+    assert [tls["services"]["gateway"]["environment"][f"OTELGATE_{name}"] for name in files] == [
+        "/run/secrets/tls_cert",
+        "/run/secrets/tls_key",
+        "/run/secrets/token",
+    ]
+
+
+def test_by_hand_it_is_what_make_up_runs(render: Render, compose_binary: str, root: Path) -> None:
+    """The defaults in compose.yaml are those of the settings table."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTELGATE_", "COMPOSE_"))}
+    command = [compose_binary, "--env-file=versions.env", "-f", "compose/compose.yaml", "config", "--format=json"]
+    answer = subprocess.run(command, cwd=root, env=clean, capture_output=True, text=True, check=True)
+    by_hand = json.loads(answer.stdout)
+    assert by_hand["name"] == "otelgate"
+    assert _without_stamp(by_hand["services"]) == _without_stamp(render()["services"])
+
+
+def _without_stamp(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: {**service, "labels": None} for name, service in config.items()}
+
+
+@pytest.mark.parametrize("name", ["prometheus", "loki", "tempo", "jaeger"])
+def test_backends_get_the_arguments_and_the_file_of_the_native_engine(render: Render, root: Path, name: str) -> None:
+    native = services.services(settings.load({}, root), [name])[0]
+    service = render()["services"][name]
+    (mount,) = [each for each in service["volumes"] if each["type"] == "bind"]
+    (data,) = [each for each in service["volumes"] if each["source"] == f"{name}-data"]
+    assert [Path(mount["source"]) / config.name for config in native.configs] == list(native.configs)
+    places = [(str(native.configs[0].parent), mount["target"]), (str(native.data_dir), data["target"])]
+    expected = " ".join(native.arguments).replace("--config file:", "--config=file:").replace("127.0.0.1:", "0.0.0.0:")
+    for here, inside in places:
+        expected = expected.replace(here, inside)
+    assert sorted(service["command"]) == sorted(expected.split())
