@@ -84,15 +84,20 @@ def key(name: str, settings: Settings) -> str:
 
 
 def _inputs(folder: Path, own: bool) -> list[Path]:
-    files = [folder / "go.mod", folder / "go.sum"]
+    files = {folder / "go.mod", folder / "go.sum"}
     if own:
-        # Not only *.go: a source may embed any file. Tests' own data don't end up in the program.
-        files += [file for file in folder.rglob("*") if file.is_file() and _is_source(file)]
-    return sorted(set(files))
+        # Not only *.go: a source may embed any file.
+        files |= {file for file in folder.rglob("*") if file.is_file() and _goes_in(file.relative_to(folder))}
+    return sorted(files)
 
 
-def _is_source(file: Path) -> bool:
-    return not file.name.endswith("_test.go") and "testdata" not in file.parts
+def _goes_in(file: Path) -> bool:
+    """Tests don't end up in a program, nor what it is given when it starts or is packed."""
+    return not (
+        file.name.endswith("_test.go")
+        or "testdata" in file.parts
+        or file.parts[0] in ("config", "Dockerfile", "README.md")
+    )
 
 
 def _check_disk(missing: list[str], settings: Settings) -> None:

@@ -44,13 +44,20 @@ def _go_env(module: Path) -> dict[str, str]:
         raise StackError(
             f"Go is missing: the native engine builds its programs with Go {wanted} or newer; {_WHERE}"
         ) from None
-    if result.returncode == 0:
-        values: dict[str, str] = json.loads(result.stdout)
-        return values
-    text = result.stderr.strip()
-    if old := re.search(r"requires go >= \S+ \(running go (\S+?)[;)]", text):
-        raise StackError(f"Go {old[1]} is too old: Go {wanted} or newer is needed; {_WHERE}")
-    raise StackError(f"`go env` failed in {module}: {text}")
+    if result.returncode:
+        raise StackError(f"`go env` failed in {module}: {result.stderr.strip()}")
+    values: dict[str, str] = json.loads(result.stdout)
+    # A Go that may fetch newer toolchains has switched to one by now.
+    if _numbers(values["GOVERSION"]) < _numbers(wanted):
+        found = values["GOVERSION"].removeprefix("go")
+        raise StackError(f"Go {found} is too old: Go {wanted} or newer is needed; {_WHERE}")
+    return values
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """go1.26.8 -> (1, 26, 8); what a release candidate or an experiment adds doesn't count."""
+    match = re.match(r"(?:go)?(\d+(?:\.\d+)*)", version)
+    return tuple(map(int, match[1].split("."))) if match else ()
 
 
 def wanted_version(module: Path) -> str:

@@ -19,11 +19,16 @@ def ensure(settings: Settings) -> None:
     folder = settings.state_dir
     if folder.is_dir() and not _ours(folder) and any(folder.iterdir()):
         raise StackError(f"OTELGATE_STATE_DIR='{folder}': expected a new or empty folder, or one that otelgate made")
+    make_folder(folder)
+    (folder / _MARKER).write_text("otelgate keeps its state here; `make clean` removes this folder.\n")
+
+
+def make_folder(folder: Path) -> None:
+    """A folder that only this user may read, with its parents. Raises StackError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / _MARKER).write_text("otelgate keeps its state here; `make clean` removes this folder.\n")
     except OSError as error:
-        raise StackError(f"OTELGATE_STATE_DIR='{folder}': {error.strerror}") from error
+        raise StackError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def remove(settings: Settings) -> bool:

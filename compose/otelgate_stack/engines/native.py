@@ -130,7 +130,7 @@ class NativeEngine:
     def _start(self, wanted: Sequence[Service]) -> None:
         began = said = time.monotonic()
         for service in wanted:
-            service.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            state.make_folder(service.data_dir)
             self._supervisor.start(service.name)
         pending = list(wanted)
         while pending:

@@ -1,0 +1,37 @@
+"""A taken port is told with the setting that moves it and with who holds it."""
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+from otelgate_stack import ports
+from otelgate_stack.errors import StackError
+
+
+def test_the_holder_is_named(listener: subprocess.Popen[str]) -> None:
+    assert listener.stdout is not None
+    port = int(listener.stdout.readline())
+    with pytest.raises(StackError) as caught:
+        ports.check_free({"OTELGATE_LOKI_PORT": ("127.0.0.1", port)})
+    text = str(caught.value)
+    assert text.startswith(f"port {port} is taken by pid {listener.pid} ({sys.executable} -c import socket; ")
+    assert text.endswith("): stop it, or set OTELGATE_LOKI_PORT to a free port")
+
+
+def test_a_holder_that_cannot_be_seen(listener: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert listener.stdout is not None
+    port = int(listener.stdout.readline())
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: [])
+    with pytest.raises(StackError) as caught:
+        ports.check_free({"OTELGATE_LOKI_PORT": ("127.0.0.1", port)})
+    assert str(caught.value) == (
+        f"port {port} is taken by a process that cannot be seen from here (another user's, or a container's):"
+        " stop it, or set OTELGATE_LOKI_PORT to a free port"
+    )
+
+
+def test_free_ports_are_free_and_different() -> None:
+    env = ports.free_env()
+    assert len(set(env.values())) == len(env) > 10
+    ports.check_free({name: ("127.0.0.1", int(port)) for name, port in env.items()})

@@ -1,0 +1,45 @@
+"""Progress lines: what is printed, and colours only where they are wanted."""
+
+import io
+
+import pytest
+from otelgate_stack.report import Report, duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0s"), (59.9, "59.9s"), (59.96, "1m 00s"), (242, "4m 02s"), (3599.6, "1h 00m"), (3720, "1h 02m")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_step_ends_with_its_time_and_remark() -> None:
+    stream = io.StringIO()
+    with Report(stream).step("build loki") as step:
+        step.note("built by another process")
+    assert stream.getvalue() == "build loki … 0.0s (built by another process)\n"
+
+
+def test_a_failed_step_says_so() -> None:
+    stream = io.StringIO()
+    with pytest.raises(ZeroDivisionError), Report(stream).step("build loki"):
+        _ = 1 / 0
+    assert stream.getvalue() == "build loki … failed after 0.0s\n"
+
+
+def test_no_colours_beside_a_terminal_and_where_no_color_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    assert Report(io.StringIO()).style("x", "red") == "x"
+    assert Report(Terminal()).style("x", "red") == "\033[31mx\033[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert Report(Terminal()).style("x", "red") == "x"
+
+
+def test_a_table_is_aligned() -> None:
+    stream = io.StringIO()
+    Report(stream).table([("loki", "1"), ("prometheus", "2")], header=("service", "n"))
+    assert stream.getvalue() == "  service     n\n  loki        1\n  prometheus  2\n"
