@@ -73,18 +73,10 @@ _MAX_FRAMES = 50
 
 # Client libraries of model providers, which log whole requests at debug level.
 _CHATTY = frozenset(
-    (
-        "openai",
-        "anthropic",
-        "litellm",
-        "langchain",
-        "langchain_core",
-        "langgraph",
-        "langsmith",
-        "google_genai",
-        "cohere",
-    )
-    + ("mistralai", "groq", "ollama", "botocore", "boto3", "httpx", "httpcore", "urllib3")
+    """
+    anthropic boto3 botocore cohere google google_genai groq httpcore httpx langchain langchain_core langgraph langsmith
+    litellm mistralai ollama openai urllib3
+    """.split()  # noqa: SIM905
 )
 
 

@@ -42,10 +42,10 @@ class OtelgateDistro(BaseDistro):  # type: ignore[misc]
     """Sets the defaults, and loads LangChain's instrumentation only when the application uses LangChain."""
 
     def _configure(self, **kwargs: object) -> None:
-        if _settings.is_disabled():
-            return
         _settings.choose_distro()
         logging.getLogger(_LOADER).addFilter(_not_about_other_configurators)
+        if _settings.is_disabled():
+            return
         try:
             _State.content = _settings.apply()
         except _settings.SettingError as error:
@@ -136,7 +136,7 @@ class _ExporterArgs(Mapping[type, dict[str, Any]]):
         return iter(())
 
     def __len__(self) -> int:
-        return 0
+        return 1  # upstream takes an empty mapping for none at all
 
 
 class _Pipeline:

@@ -80,9 +80,11 @@ class Link:
         """Wait for nothing any more: what fails once from here on is given up."""
         self._stopping.set()
 
-    def close(self) -> None:
-        """Send nothing any more, and end what is under way."""
+    def close(self, *, in_time: bool = True) -> None:
+        """Send nothing any more, and end what is under way, which is reported when it was not `in_time`."""
         self.stop()
+        if not in_time:
+            self._failed(Failure("no answer within the time that a process has to end", True, False))
         if not self._closed:
             self._closed = True
             if self._exporter is not None:
@@ -92,10 +94,10 @@ class Link:
         """Deliver a batch. Blocks while the gateway is away, unless stopped. Returns whether it was delivered."""
         attempt = 0
         while not (self._closed or (self._gave_up and self._stopping.is_set())):
-            last = self._stopping.is_set()
             if self._try(batch):
                 return True
             failure = self._reasons.take()
+            last = self._stopping.is_set()
             if failure.too_large and isinstance(batch, Sequence) and len(batch) > 1:
                 half = len(batch) // 2
                 return all([self.send(batch[:half]), self.send(batch[half:])])

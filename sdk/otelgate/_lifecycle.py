@@ -90,9 +90,10 @@ class Lifecycle:
         for link in self._links:
             link.stop()
         self._pending.clear()  # a flush that hangs is no end
-        delivered = self._run_all(_flush_and_end, deadline)
+        delivered = self._run_all(lambda provider: provider.shutdown, deadline)  # flushes, too
         for link in self._links:
-            link.close()
+            pending = self._pending.get(link.signal)
+            link.close(in_time=pending is None or pending.is_set())
         return delivered and self._failures() == failures
 
     def _failures(self) -> int:
@@ -118,14 +119,6 @@ class Lifecycle:
         # A child of multiprocessing ends by os._exit, after its own finalizers.
         if (util := sys.modules.get("multiprocessing.util")) is not None:
             util.register_after_fork(self, _end_with_multiprocessing)
-
-
-def _flush_and_end(provider: Provider) -> Callable[[], None]:
-    def job() -> None:
-        provider.force_flush()
-        provider.shutdown()
-
-    return job
 
 
 def _end_with_multiprocessing(lifecycle: Lifecycle) -> None:

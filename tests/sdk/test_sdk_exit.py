@@ -1,0 +1,264 @@
+"""How a process ends while the gateway is there, away, or silent. Exit times are printed (`pytest -rP`), not asserted."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+from otlp_receiver import WAIT_S, Receiver
+from programs import Programs, Result
+
+APP = """
+    import logging, sys
+    from opentelemetry import metrics, trace
+    for number in range(300):
+        with trace.get_tracer("app").start_as_current_span(f"work {number}"):
+            logging.getLogger("app").info("hello")
+    metrics.get_meter("app").create_counter("app.orders").add(3)
+    print("done", flush=True)
+    sys.exit(7)
+"""
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port where connections are accepted by the kernel and nobody ever answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def refused() -> Iterator[int]:
+    """A port that nobody listens on, and nobody else can take meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+@pytest.mark.parametrize("gateway", ["refused", "black_hole"])
+def test_exit_without_gateway(
+    programs: Programs, request: pytest.FixtureRequest, gateway: str, protocol: str
+) -> None:
+    bare = programs.run(APP, instrument=False)
+    port = request.getfixturevalue(gateway)
+    result = programs.run(
+        APP, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_PROTOCOL=protocol
+    )
+    print(f"{gateway} {protocol}: whole run {result.seconds:.2f} s, without telemetry {bare.seconds:.2f} s")
+    assert (result.status, result.stdout) == (bare.status, bare.stdout) == (7, "done\n")
+    (line,) = [line for line in result.stderr.splitlines() if line]
+    assert line.startswith(f"can't send telemetry to 127.0.0.1:{port}: ")
+    assert line.endswith(". The application goes on; up to a full queue is kept until it is back")
+
+
+def test_exit_with_gateway_flushes_all(programs: Programs, receiver: Receiver) -> None:
+    result = programs.run(APP, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
+    assert (result.status, result.stdout, result.stderr) == (7, "done\n", "")
+    assert len(receiver.spans()) == 300
+    assert len(receiver.points("app.orders")) == 1
+
+
+def test_an_uncaught_exception_ends_as_ever(programs: Programs, receiver: Receiver) -> None:
+    source = """
+        from opentelemetry import trace
+        trace.get_tracer("app").start_span("work").end()
+        raise ValueError("as ever")
+    """
+    bare = programs.run(source, instrument=False)
+    result = programs.run(source, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
+    assert result.status == bare.status == 1
+    assert result.stderr.splitlines()[-1] == bare.stderr.splitlines()[-1] == "ValueError: as ever"
+    assert [span.name for span in receiver.spans()] == ["work"]
+
+
+def test_one_deadline_for_all_signals() -> None:
+    """The three signals are flushed at the same time: each waits for the others to have begun."""
+    import threading
+
+    from otelgate import _lifecycle
+    from otelgate._health import Health
+
+    barrier = threading.Barrier(3)
+
+    class Provider:
+        def force_flush(self, timeout_millis: int = 0) -> bool:
+            barrier.wait(WAIT_S)
+            return True
+
+        def shutdown(self) -> None:
+            self.force_flush()
+
+    lifecycle = _lifecycle.Lifecycle({name: Provider() for name in ("traces", "metrics", "logs")}, [], Health())
+    assert lifecycle.flush(WAIT_S)
+    assert lifecycle.shutdown(WAIT_S)
+    assert not lifecycle.flush(WAIT_S), "nothing is delivered after the end"
+
+
+def test_a_flush_that_hangs_is_given_up() -> None:
+    import threading
+
+    from otelgate import _lifecycle
+    from otelgate._health import Health
+
+    never = threading.Event()
+
+    class Hanging:
+        flushes = 0
+
+        def force_flush(self, timeout_millis: int = 0) -> bool:
+            self.flushes += 1
+            return never.wait()
+
+        def shutdown(self) -> None:
+            never.wait()
+
+    provider = Hanging()
+    lifecycle = _lifecycle.Lifecycle({"traces": provider}, [], Health())
+    assert not lifecycle.flush(0.01)
+    assert not lifecycle.flush(0.01)
+    assert not lifecycle.shutdown(0.01)
+    assert provider.flushes <= 1, "flushes don't queue up behind one that hangs"
+    never.set()
+
+
+def terminate(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=WAIT_S)
+    return process.returncode, stdout, stderr
+
+
+SIGTERM_APP = """
+    import os, signal, sys, threading, time
+    {before}
+    import otelgate
+    otelgate.init()
+    {after}
+    from opentelemetry import trace
+    span = trace.get_tracer("app").start_span("work")
+    span.end()
+    print("ready", flush=True)
+    while True:
+        time.sleep(0.01)
+"""
+
+
+def sigterm_app(before: str = "", after: str = "") -> str:
+    return SIGTERM_APP.format(before=before, after=after)
+
+
+@pytest.fixture
+def start(programs: Programs, receiver: Receiver) -> Callable[[str], subprocess.Popen[str]]:
+    # A long delay: what arrives was flushed, not sent in time.
+    return lambda source: programs.start(
+        source,
+        instrument=False,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+        OTEL_BSP_SCHEDULE_DELAY="600000",
+    )
+
+
+Start = Callable[[str], "subprocess.Popen[str]"]
+
+
+def test_sigterm_flushes_and_kills_as_ever(start: Start, receiver: Receiver) -> None:
+    status, stdout, stderr = terminate(start(sigterm_app()))
+    assert (status, stdout, stderr) == (-signal.SIGTERM, "", "")
+    assert [span.name for span in receiver.spans()] == ["work"]
+
+
+def test_sigterm_during_a_black_hole(programs: Programs, black_hole: int) -> None:
+    status, stdout, _ = terminate(
+        programs.start(sigterm_app(), OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{black_hole}")
+    )
+    assert (status, stdout) == (-signal.SIGTERM, "")
+
+
+@pytest.mark.parametrize("how", ["sys.exit(3)", "os._exit(3)"])
+def test_an_existing_handler_is_chained(start: Start, receiver: Receiver, how: str) -> None:
+    handler = f"signal.signal(signal.SIGTERM, lambda number, frame: (print(number, frame is not None, flush=True), {how}))"
+    status, stdout, stderr = terminate(start(sigterm_app(before=handler)))
+    assert (status, stdout, stderr) == (3, "15 True\n", "")
+    assert [span.name for span in receiver.spans()] == ["work"]
+
+
+def test_a_later_handler_of_the_application_wins(start: Start, receiver: Receiver) -> None:
+    handler = "signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(4))"
+    status, stdout, stderr = terminate(start(sigterm_app(after=handler)))
+    assert (status, stdout, stderr) == (4, "", "")
+    assert [span.name for span in receiver.spans()] == ["work"]
+
+
+def test_ignored_sigterm_stays_ignored(programs: Programs, receiver: Receiver) -> None:
+    result = programs.run(
+        """
+        import os, signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        import otelgate
+        otelgate.init()
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("alive", signal.getsignal(signal.SIGTERM).name)
+        """,
+        instrument=False,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+    )
+    assert (result.status, result.stdout, result.stderr) == (0, "alive SIG_IGN\n", "")
+
+
+def test_outside_of_the_main_thread_no_handler_is_installed(programs: Programs, receiver: Receiver) -> None:
+    result = programs.run(
+        """
+        import signal, threading, otelgate
+        thread = threading.Thread(target=otelgate.init)
+        thread.start()
+        thread.join()
+        print(signal.getsignal(signal.SIGTERM).name)
+        from opentelemetry import trace
+        trace.get_tracer("app").start_span("work").end()
+        """,
+        instrument=False,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+    )
+    assert (result.status, result.stdout, result.stderr) == (0, "SIG_DFL\n", "")
+    assert [span.name for span in receiver.spans()] == ["work"]
+
+
+def test_flush_and_shutdown_by_hand(programs: Programs, receiver: Receiver) -> None:
+    result = programs.run(
+        """
+        import os, otelgate
+        from opentelemetry import trace
+        tracer = trace.get_tracer("app")
+        tracer.start_span("one").end()
+        print(otelgate.flush(timeout_s=30))
+        tracer.start_span("two").end()
+        otelgate.shutdown()
+        otelgate.shutdown()
+        tracer.start_span("three").end()
+        print(otelgate.flush())
+        os._exit(0)
+        """,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+    )
+    assert (result.status, result.stdout, result.stderr) == (0, "True\nFalse\n", "")
+    assert [span.name for span in receiver.spans()] == ["one", "two"]
+
+
+def test_flush_says_when_the_gateway_is_away(programs: Programs, refused: int) -> None:
+    result = programs.run(
+        """
+        import otelgate
+        from opentelemetry import trace
+        trace.get_tracer("app").start_span("one").end()
+        print(otelgate.flush(timeout_s=0.5))
+        """,
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{refused}",
+    )
+    assert (result.status, result.stdout) == (0, "False\n")
