@@ -14,7 +14,7 @@ from typing import Self
 
 import httpx
 
-from otelgate_stack.spans import Event, Span, from_otlp_json
+from .spans import Event, Span, from_otlp_json
 
 __all__ = [
     "Event",

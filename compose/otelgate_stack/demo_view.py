@@ -1,0 +1,208 @@
+"""What `make demo` prints: one run's trace, logs and metrics, the freshness of all runs, and where to look next."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from . import trace_view
+from .freshness import ASK_EVERY_S, median_and_p95
+from .report import Report
+from .settings import Settings
+from .stores import LogLine, Sample, Span, StoreError
+from .target import Target
+
+if TYPE_CHECKING:
+    from .demo import Run, Stores
+
+GATEWAY_METRICS = (
+    "otelcol_receiver_accepted_spans_total",
+    "otelcol_receiver_accepted_log_records_total",
+    "otelcol_receiver_accepted_metric_points_total",
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the stores answered after the last run: one run in full, and the metrics of all."""
+
+    run: "Run"
+    spans: Sequence[Span]
+    lines: Sequence[LogLine]
+    answers: Sequence[Sample]
+    gateway: Sequence[Sample]
+
+    @classmethod
+    def read(cls, stores: "Stores", runs: Sequence["Run"], prefix: str) -> "Found":
+        """Read the first run with an error in its trace, else the first; what a store can't answer is empty."""
+        from .demo import METRIC, log_query
+
+        chosen, spans = runs[0], _tolerant(stores.trace, runs[0].trace_id)
+        for run in runs:
+            trace = _tolerant(stores.trace, run.trace_id)
+            if any(span.status == "error" for span in trace):
+                chosen, spans = run, trace
+                break
+        names = "|".join(GATEWAY_METRICS)
+        own = f'sum by (__name__) ({{__name__=~"{names}", service_name="otelgate-gateway"}})'
+        return cls(
+            run=chosen,
+            spans=spans,
+            lines=_tolerant(stores.loki.query_range, log_query(chosen.trace_id)),
+            answers=_tolerant(stores.prometheus.query, f'sum by (outcome) ({METRIC}{{instance=~"{prefix}-.*"}})'),
+            gateway=_tolerant(stores.prometheus.query, own),
+        )
+
+
+def _tolerant(read: Any, query: str) -> Any:
+    """An empty answer instead of an error: which store is away, the runs' arrivals say already."""
+    try:
+        return read(query)
+    except StoreError:
+        return []
+
+
+def opening(where: Target, runs: int, report: Report) -> None:
+    """What is about to be run."""
+    report.line()
+    report.line(
+        f"{runs} runs of a LangGraph agent (examples/demo/agent.py) under opentelemetry-instrument, each in a process of"
+        " its own;\nno API key, no network, fixed seeds"
+    )
+    for name, value in {"OTEL_SERVICE_NAME": "bike-shop", **where.environment()}.items():
+        report.line(f"  {name}={'…' if name.endswith('HEADERS') else value}", "dim")
+
+
+def progress(run: "Run", report: Report) -> None:
+    """One line for each run."""
+    when = "not all arrived" if run.queryable_s is None else f"in all stores after {run.queryable_s:.2f} s"
+    mark = report.style("✘", "red") if run.missing else report.style("✔", "green")
+    report.line(f"{mark} {run.question} … {when}")
+    report.line(f"  {run.answer}", "dim")
+
+
+def show(runs: Sequence["Run"], found: Found, settings: Settings, report: Report) -> None:
+    """Everything, for people."""
+    _show_trace(found, settings, report)
+    _show_logs(found, report)
+    _show_metrics(found, report)
+    _show_freshness(runs, report)
+    if missing := [(run, text) for run in runs for text in run.missing]:
+        _title("not everything arrived", report)
+        for run, text in missing:
+            report.line(f"  trace {run.trace_id}: {text}", "red")
+        report.line("\nnext: " + report.style("make doctor", "bold") + " finds the hop that lost it")
+    else:
+        _show_next(found, settings, report)
+
+
+def _title(text: str, report: Report) -> None:
+    report.line()
+    report.line(text, "bold")
+
+
+def _show_trace(found: Found, settings: Settings, report: Report) -> None:
+    store = "Jaeger" if settings.traces_to == "jaeger" else "Tempo"
+    _title(f"trace {found.run.trace_id} in {store}: {len(found.spans)} spans", report)
+    who = next((span.attributes for span in found.spans if "session.id" in span.attributes), {})
+    if who:
+        report.line(f"  session {who['session.id']}, user {who.get('user.id')}, tier {who.get('otelgate.tier')}", "dim")
+    for line in trace_view.lines(found.spans, report.style):
+        report.line("  " + line)
+
+
+def _show_logs(found: Found, report: Report) -> None:
+    _title(f"logs of this trace in Loki: {len(found.lines)} lines", report)
+    rows = []
+    for line in found.lines:
+        clock = time.strftime("%H:%M:%S", time.localtime(line.time_ns / 1e9)) + f".{line.time_ns // 10**6 % 1000:03d}"
+        level, logger = line.metadata.get("severity_text", ""), line.metadata.get("scope_name", "")
+        rows.append((clock, level, logger, line.line))
+    if rows:
+        report.table(rows)
+
+
+def _show_metrics(found: Found, report: Report) -> None:
+    from .demo import METRIC
+
+    _title("metrics in Prometheus", report)
+    rows = [
+        (f'{METRIC}{{outcome="{sample.labels.get("outcome")}"}}', f"{sample.value:g}", "by these runs")
+        for sample in found.answers
+    ]
+    rows += [
+        (sample.labels["__name__"], f"{sample.value:g}", "by the gateway since its start") for sample in found.gateway
+    ]
+    if not found.gateway:
+        rows += [("otelcol_*", "", "the gateway sends its own every 15 s; the first are on their way")]
+    report.table(rows)
+
+
+def _show_freshness(runs: Sequence["Run"], report: Report) -> None:
+    _title("from the end of a run to queryable", report)
+    figures = freshness(runs)
+    rows = [
+        (name, f"{value['median_s']:.2f} s", f"{value['p95_s']:.2f} s") if value else (name, "never", "never")
+        for name, value in figures.items()
+    ]
+    report.table(rows, ("store", "median", "p95"))
+    few = " Of fewer than 20 runs, p95 is the slowest." if len(runs) < 20 else ""
+    for line in (
+        f"Measured over {len(runs)} short processes, from the end of the agent's run, before the flush at exit, until",
+        f"all of it was there; each store was asked every {ASK_EVERY_S * 1e3:.0f} ms.{few}",
+        "In a process that goes on, spans and logs leave within 1 s and metrics every 15 s.",
+    ):
+        report.line("  " + line, "dim")
+
+
+def freshness(runs: Sequence["Run"]) -> dict[str, dict[str, float] | None]:
+    """Median and p95 in seconds for each store and for all together; None where a run never arrived."""
+    columns: dict[str, list[float | None]] = {
+        name: [run.arrivals[name].seconds for run in runs] for name in runs[0].arrivals
+    }
+    columns["all stores"] = [run.queryable_s for run in runs]
+    figures: dict[str, dict[str, float] | None] = {}
+    for name, column in columns.items():
+        seconds = [value for value in column if value is not None]
+        if len(seconds) < len(runs):
+            figures[name] = None
+        else:
+            median, p95 = median_and_p95(seconds)
+            figures[name] = {"median_s": round(median, 3), "p95_s": round(p95, 3)}
+    return figures
+
+
+def _show_next(found: Found, settings: Settings, report: Report) -> None:
+    from .demo import METRIC, log_query, trace_query
+
+    _title("where to look next", report)
+    trace_id, local = found.run.trace_id, "http://127.0.0.1"
+    rows = [("metrics", f"{local}:{settings.prometheus_port}/graph?g0.expr={METRIC}&g0.tab=1")]
+    if settings.traces_to != "jaeger":
+        tempo = f"{local}:{settings.tempo_port}"
+        rows += [
+            ("the trace", f"curl -s {tempo}/api/v2/traces/{trace_id}"),
+            ("a search", f"curl -s '{tempo}/api/search?q={quote(trace_query(found.run.instance))}'"),
+        ]
+    if settings.traces_to != "tempo":
+        rows += [("the trace", f"curl -s {local}:{settings.jaeger_port}/api/v3/traces/{trace_id}")]
+    loki = f"{local}:{settings.loki_port}/loki/api/v1/query_range"
+    rows += [
+        ("its logs", f"curl -s '{loki}?query={quote(log_query(trace_id))}'"),
+        ("the agent", "examples/demo/agent.py"),
+        ("the stack", "make status, make logs, make doctor"),
+    ]
+    report.table(rows)
+
+
+def as_json(runs: Sequence["Run"], found: Found) -> dict[str, Any]:
+    """Everything, for scripts."""
+    return {
+        "ok": not any(run.missing for run in runs),
+        "runs": [{**asdict(run), "queryable_s": run.queryable_s} for run in runs],
+        "freshness": freshness(runs),
+        "trace": {"trace_id": found.run.trace_id, "spans": [asdict(span) for span in found.spans]},
+        "logs": [asdict(line) for line in found.lines],
+        "metrics": [asdict(sample) for sample in [*found.answers, *found.gateway]],
+    }

@@ -1,0 +1,82 @@
+"""How an application reaches the gateway of these settings: endpoints, certificate and token, as standard variables."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from .errors import StackError
+from .settings import Settings
+
+_ANY = ("0.0.0.0", "::")
+_LOOPBACK = ("127.0.0.1", "::1", *_ANY)
+
+
+@dataclass(frozen=True)
+class Target:
+    """`grpc` and `http` are URLs with a port; `headers` go with every request, and are kept out of the repr."""
+
+    grpc: str
+    http: str
+    ca_file: Path | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def tls(self) -> bool:
+        """Whether the gateway is reached by TLS."""
+        return self.grpc.startswith("https://")
+
+    def environment(self, protocol: str = "grpc") -> dict[str, str]:
+        """What a user sets for an application: the standard `OTEL_EXPORTER_OTLP_*` variables it needs, no more."""
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": self.grpc if protocol == "grpc" else self.http}
+        if protocol != "grpc":  # the SDK's default
+            variables["OTEL_EXPORTER_OTLP_PROTOCOL"] = protocol
+        if self.tls and self.ca_file:
+            variables["OTEL_EXPORTER_OTLP_CERTIFICATE"] = str(self.ca_file)
+        if self.headers:
+            pairs = (f"{name}={quote(value, safe='')}" for name, value in self.headers.items())
+            variables["OTEL_EXPORTER_OTLP_HEADERS"] = ",".join(pairs)
+        return variables
+
+
+def find(settings: Settings, environ: Mapping[str, str] | None = None) -> Target:
+    """The target that an application with these settings and this environment would use.
+
+    The standard variables win where they are set: `OTEL_EXPORTER_OTLP_ENDPOINT` (for the protocol that
+    `OTEL_EXPORTER_OTLP_PROTOCOL` names), `_CERTIFICATE` and `_HEADERS`. Else the certificate to trust is the gateway's
+    own, and the token is the one in `OTELGATE_TOKEN_FILE`. Raises StackError when that file can't be read.
+    """
+    given = os.environ if environ is None else environ
+    scheme = "https" if settings.tls_cert_file else "http"
+    host = _host(settings)
+    urls = {"grpc": f"{scheme}://{host}:{settings.grpc_port}", "http": f"{scheme}://{host}:{settings.http_port}"}
+    if endpoint := given.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        key = "http" if given.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").startswith("http") else "grpc"
+        urls[key] = endpoint.rstrip("/") if "://" in endpoint else f"{scheme}://{endpoint}"
+    if certificate := given.get("OTEL_EXPORTER_OTLP_CERTIFICATE"):
+        ca_file: Path | None = Path(certificate)
+    else:
+        ca_file = settings.tls_cert_file
+    return Target(urls["grpc"], urls["http"], ca_file, _headers(settings, given))
+
+
+def _host(settings: Settings) -> str:
+    if settings.host not in _LOOPBACK:
+        return f"[{settings.host}]" if ":" in settings.host else settings.host
+    if settings.tls_cert_file:
+        return "localhost"  # the name that certificates for one machine carry
+    return "[::1]" if settings.host == "::1" else "127.0.0.1"
+
+
+def _headers(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
+    if text := given.get("OTEL_EXPORTER_OTLP_HEADERS"):
+        pairs = (pair.partition("=") for pair in text.split(",") if "=" in pair)
+        return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
+    if settings.token_file is None:
+        return {}
+    try:
+        token = settings.token_file.read_text().strip()
+    except OSError as error:
+        raise StackError(f"OTELGATE_TOKEN_FILE='{settings.token_file}': {error.strerror}") from error
+    return {"authorization": f"Bearer {token}"}
