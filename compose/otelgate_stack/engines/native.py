@@ -35,31 +35,31 @@ class NativeEngine:
         *,
         ready_timeout_s: float = 180,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._report = report
         self._names = list(services) if services is not None else names(settings)
-        self._ready_timeout_s = ready_timeout_s
+        self.ready_timeout_s = ready_timeout_s
         self._folder = settings.state_dir / "native"
         self._supervisor = Supervisor(self._folder)
 
     def up(self) -> None:
         """Start what isn't running and wait until it answers. Raises StackError, and leaves nothing half-started."""
-        state.ensure(self._settings)
+        state.ensure(self.settings)
         with self._locked():
-            wanted = services(self._settings, self._names)
+            wanted = services(self.settings, self._names)
             running = self._supervisor.alive()
             if not running:
                 self._stop_leftovers()
             missing = [service for service in wanted if not (running and self._is_running(service.name))]
             # Before the builds, which take minutes when they are the first.
             self._check_ports(missing)
-            programs = builds.build(self._names, self._settings, self._report)
+            programs = builds.build(self._names, self.settings, self._report)
             if running:
                 self._refuse_changes(wanted, programs)
             if not missing:
                 self._report.line("already up")
                 return
-            state.check_disk({self._settings.state_dir: state.START_BYTES}, "starting the stack")
+            state.check_disk({self.settings.state_dir: state.START_BYTES}, "starting the stack")
             try:
                 if not running:
                     self._launch(wanted, programs)
@@ -88,7 +88,7 @@ class NativeEngine:
         """Every service, in the order data flows."""
         processes = self._supervisor.processes() if self._supervisor.alive() else {}
         found = []
-        for service in services(self._settings, self._names):
+        for service in services(self.settings, self._names):
             info = processes.get(service.name, {"statename": "STOPPED", "pid": 0, "now": 0, "start": 0})
             ready = bool(info["pid"]) and _answers(service)
             found.append(
@@ -111,7 +111,7 @@ class NativeEngine:
     def start(self, service: str) -> None:
         """Start one service and wait until it answers."""
         self._must_be_up(service)
-        self._start(services(self._settings, [service]))
+        self._start(services(self.settings, [service]))
 
     def stop(self, service: str) -> None:
         """Stop one service; it stays down until `start` or `up`."""
@@ -140,7 +140,7 @@ class NativeEngine:
                 pending.remove(service)
             waited = time.monotonic() - began
             waiting_for = ", ".join(service.name for service in pending)
-            if pending and waited > self._ready_timeout_s:
+            if pending and waited > self.ready_timeout_s:
                 raise StackError(self._with_log(f"{waiting_for} did not answer within {waited:.0f} s", pending[0].name))
             if pending and time.monotonic() - said > 10:
                 self._report.line(f"waiting for {waiting_for} … {duration(waited)}", "dim")
@@ -169,7 +169,9 @@ class NativeEngine:
         for service in pending:
             info = processes[service.name]
             if info["statename"] in ("BACKOFF", "EXITED", "FATAL"):
-                reason = info["spawnerr"] or f"exit status {info['exitstatus']}"
+                # supervisord tells no exit status of what ended within its first second.
+                reason = "it ended at once" if "too quickly" in info["spawnerr"] else info["spawnerr"]
+                reason = reason or f"exit status {info['exitstatus']}"
                 raise StackError(self._with_log(f"{service.name} did not start ({reason})", service.name))
 
     def _with_log(self, message: str, service: str) -> str:

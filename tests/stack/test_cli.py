@@ -1,0 +1,132 @@
+"""The command line, run as `make` runs it: exit statuses, what is printed where, and one whole stack's life."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from otelgate_stack import settings
+
+pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
+
+
+def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "otelgate_stack", *arguments],
+        env=whole(env),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def whole(env: dict[str, str]) -> dict[str, str]:
+    """The environment of a user who sets nothing but `env`, with the native engine."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTELGATE_", "ENGINE"))}
+    return {**clean, "ENGINE": "native", **env}
+
+
+def test_a_stacks_life(env: dict[str, str]) -> None:
+    try:
+        up = run(env, "up")
+        assert (up.returncode, up.stderr) == (0, "")
+        lines = up.stdout.splitlines()
+        assert lines[0] == "engine: native (ENGINE=native asks for it)"
+        assert [f"start {name} … " in up.stdout for name in ("gateway", "prometheus", "loki", "tempo")] == [True] * 4
+        assert f"  OTLP gRPC   http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}" in lines
+        assert f"  tempo       http://127.0.0.1:{env['OTELGATE_TEMPO_PORT']}" in lines
+        assert lines[-1] == "next: make demo"
+
+        again = run(env, "up")
+        assert (again.returncode, again.stdout.splitlines()[1]) == (0, "already up")
+
+        status = run(env, "status", "--json")
+        assert status.returncode == 0
+        services = json.loads(status.stdout)
+        assert [service["name"] for service in services] == ["gateway", "prometheus", "loki", "tempo"]
+        assert all(service["ready"] for service in services)
+
+        logs = run(env, "logs", "gateway")
+        assert logs.returncode == 0
+        assert all(line.startswith("gateway | ") for line in logs.stdout.splitlines())
+
+        # The engine is remembered: no ENGINE=native needed to take down what it brought up.
+        down = run({**env, "ENGINE": ""}, "down")
+        assert (down.returncode, down.stderr) == (0, "")
+        assert down.stdout.splitlines()[0] == "engine: native (this stack was brought up with it)"
+        assert "stop gateway … " in down.stdout
+        assert run(env, "status").returncode == 3
+    finally:
+        clean = run(env, "clean")
+    assert clean.stdout.splitlines()[-1] == f"removed {env['OTELGATE_STATE_DIR']}"
+    assert not Path(env["OTELGATE_STATE_DIR"]).exists()
+
+
+def test_ctrl_c_takes_the_half_started_stack_down(env: dict[str, str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "otelgate_stack", "up"],
+        env=whole(env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    socket = Path(env["OTELGATE_STATE_DIR"]) / "native" / "supervisor.sock"
+    deadline = time.monotonic() + 60
+    while not socket.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "interrupted\n")
+    assert "taking the half-started stack down again" in output
+    assert not socket.exists()
+    assert {service["state"] for service in json.loads(run(env, "status", "--json").stdout)} == {"stopped"}
+
+
+def test_bad_settings_end_with_status_2(env: dict[str, str]) -> None:
+    result = run({**env, "OTELGATE_TRACES_TO": "zipkin"}, "up")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "error: OTELGATE_TRACES_TO='zipkin': expected one of tempo, jaeger, both\n"
+
+
+def test_other_errors_end_with_status_1(env: dict[str, str]) -> None:
+    result = run(env, "logs", "grafana")
+    assert (result.returncode, result.stdout) == (1, "")
+    expected = "error: no service 'grafana': expected one of gateway, prometheus, loki, tempo\n"
+    assert result.stderr.endswith(expected)
+
+
+def test_nothing_up(env: dict[str, str]) -> None:
+    status = run(env, "status")
+    assert status.returncode == 3
+    assert [line.split()[:2] for line in status.stdout.splitlines()[2:]] == [
+        [name, "stopped"] for name in ("gateway", "prometheus", "loki", "tempo")
+    ]
+    assert run(env, "down").stdout.splitlines()[-1] == "nothing is up"
+    assert run(env, "clean").stdout.splitlines()[-1] == f"nothing to remove: there is no {env['OTELGATE_STATE_DIR']}"
+
+
+def test_settings_shows_what_holds(env: dict[str, str]) -> None:
+    result = run(env, "settings")
+    assert result.returncode == 0
+    values = {line.split()[0]: line.split()[1] for line in result.stdout.splitlines()[1:]}
+    assert values["OTELGATE_LOKI_PORT"] == env["OTELGATE_LOKI_PORT"]
+    assert set(values) == {row.env for row in settings.ROWS}
+
+
+def test_settings_as_markdown_has_every_row(env: dict[str, str]) -> None:
+    result = run(env, "settings", "--markdown")
+    assert result.stdout == settings.markdown()
+    assert (
+        "| `OTELGATE_TEMPO_ENDPOINT` | `127.0.0.1:14317` | host:port | Tempo as the gateway sees it. |" in result.stdout
+    )
+
+
+def test_every_command_explains_itself(env: dict[str, str]) -> None:
+    for command in ("up", "down", "status", "logs", "clean", "settings", "demo", "doctor"):
+        result = run(env, command, "--help")
+        assert result.returncode == 0
+        assert f"usage: python -m otelgate_stack {command} " in result.stdout
