@@ -1,6 +1,7 @@
 """The command line behind `make up|down|status|logs|clean|settings|demo|doctor`."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,8 +24,9 @@ NOT_READY = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit status: 0, 1 for an error, 2 for bad settings or usage, 3 for a stack that isn't ready."""
     options = _parser().parse_args(arguments)
-    # A killed `make up` cleans up like an interrupted one.
+    # A `make up` that is killed, or whose terminal is closed, cleans up like an interrupted one.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
     try:
         status: int = options.run(options, Report())
         return status
@@ -43,10 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _up(options: argparse.Namespace, report: Report) -> int:
     settings = settings_module.load()
-    engine = _engine(settings, report)
-    state.ensure(settings)
-    state.remember_engine(settings, engine.name)
-    engine.up()
+    _bring_up(settings, _engine(settings, report))
     _say_where(settings, report)
     return 0
 
@@ -71,7 +70,9 @@ def _status(options: argparse.Namespace, report: Report) -> int:
 
 
 def _logs(options: argparse.Namespace, report: Report) -> int:
-    _engine(settings_module.load(), Report(sys.stderr), report).logs(options.services, options.follow)
+    engine = _engine(settings_module.load(), Report(sys.stderr), report)
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end --follow
+        engine.logs(options.services, options.follow)
     return 0
 
 
@@ -99,16 +100,28 @@ def _demo(options: argparse.Namespace, report: Report) -> int:
     from . import demo
 
     settings = settings_module.load()
-    engine = _engine(settings, report)
+    progress = Report(sys.stderr) if options.json else report
+    engine = _engine(settings, progress)
     if not all(status.ready for status in engine.status()):
-        _up(options, report)
-    return demo.run(settings, report)
+        _bring_up(settings, engine)
+    return demo.run(settings, report, as_json=options.json, runs=options.runs)
 
 
 def _doctor(options: argparse.Namespace, report: Report) -> int:
     from . import doctor
 
     return doctor.run(settings_module.load(), report, as_json=options.json)
+
+
+def _bring_up(settings: Settings, engine: Engine) -> None:
+    state.ensure(settings)
+    before = state.active_engine(settings)
+    state.remember_engine(settings, engine.name)
+    try:
+        engine.up()
+    except BaseException:
+        state.remember_engine(settings, before)
+        raise
 
 
 def _engine(settings: Settings, report: Report, output: Report | None = None) -> Engine:
@@ -169,8 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     add("clean", _clean, "stop everything and remove all its state and data")
     table = add("settings", _settings, "show every setting with the value that holds now")
     table.add_argument("--markdown", action="store_true", help="print the table of docs/settings.md")
-    add("demo", _demo, "run an example agent and read back what arrived")
+    demo = add("demo", _demo, "run an example agent and read back what arrived; brings the stack up if it isn't")
+    demo.add_argument("--runs", type=int, default=5, help="how many times the agent runs (default: %(default)s)")
     doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")
-    for command in (status, doctor):
+    for command in (status, demo, doctor):
         command.add_argument("--json", action="store_true", help="print JSON, for scripts")
     return parser

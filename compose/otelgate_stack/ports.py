@@ -1,5 +1,6 @@
 """Ports: which are taken, by whom, and free ones for tests."""
 
+import errno
 import socket
 from collections.abc import Mapping
 
@@ -11,14 +12,19 @@ from .settings import ROWS
 
 
 def check_free(needed: Mapping[str, tuple[str, int]]) -> None:
-    """Raise StackError naming each taken port, its setting and its holder. `needed`: setting -> (host, port)."""
-    taken = [
-        f"port {port} is taken by {holder(port)}: stop it, or set {setting} to a free port"
-        for setting, (host, port) in needed.items()
-        if not _can_bind(host, port)
-    ]
-    if taken:
-        raise StackError("\n".join(taken))
+    """Raise StackError that names each port which can't be had, its setting and its holder.
+
+    `needed`: setting -> (host, port).
+    """
+    problems = []
+    for setting, (host, port) in needed.items():
+        error = _bind(host, port)
+        if error and error.errno == errno.EADDRINUSE:
+            problems.append(f"port {port} is taken by {holder(port)}: stop it, or set {setting} to a free port")
+        elif error:
+            problems.append(f"{setting}='{port}': cannot listen on it at {host}: {error.strerror}")
+    if problems:
+        raise StackError("\n".join(problems))
 
 
 def holder(port: int) -> str:
@@ -56,12 +62,12 @@ def free_env() -> dict[str, str]:
             each.close()
 
 
-def _can_bind(host: str, port: int) -> bool:
+def _bind(host: str, port: int) -> OSError | None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
         # As Go's listeners do: connections that linger in TIME_WAIT don't hold a port.
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error
+    return None

@@ -31,6 +31,14 @@ def test_a_holder_that_cannot_be_seen(listener: subprocess.Popen[str], monkeypat
     )
 
 
+def test_an_address_of_another_machine() -> None:
+    with pytest.raises(StackError) as caught:
+        ports.check_free({"OTELGATE_GRPC_PORT": ("192.0.2.1", 4317)})
+    assert str(caught.value) == (
+        "OTELGATE_GRPC_PORT='4317': cannot listen on it at 192.0.2.1: Cannot assign requested address"
+    )
+
+
 def test_free_ports_are_free_and_different() -> None:
     env = ports.free_env()
     assert len(set(env.values())) == len(env) > 10

@@ -18,6 +18,7 @@ from ..errors import StackError
 from .services import Service
 
 STOP_WAIT_S = 30
+_MODULE = "supervisor.supervisord"
 # A path of sockaddr_un holds 108 bytes; supervisord binds "<path>.<pid>" first, then renames it.
 _LONGEST_SOCKET = 107 - len(".4194304")
 
@@ -52,7 +53,7 @@ class Supervisor:
         with self._config.open("w") as file:
             self._configuration(services, programs).write(file)
         result = subprocess.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)],
+            [sys.executable, "-m", _MODULE, "-c", str(self._config)],
             env=_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -96,7 +97,8 @@ class Supervisor:
         found: list[psutil.Process] = []
         for process in psutil.process_iter():
             try:
-                if str(self._config) in process.cmdline():
+                command = process.cmdline()
+                if _MODULE in command and str(self._config) in command:
                     found.insert(0, process)
                 elif process.environ().get("SUPERVISOR_SERVER_URL") == f"unix://{self._socket}":
                     found.append(process)
