@@ -67,8 +67,8 @@ def opening(where: Target, runs: int, report: Report) -> None:
     """What is about to be run."""
     report.line()
     report.line(
-        f"{runs} runs of a LangGraph agent (examples/demo/agent.py) under opentelemetry-instrument, each in a process of"
-        " its own;\nno API key, no network, fixed seeds"
+        f"{runs} runs of a LangGraph agent (examples/demo/agent.py) under opentelemetry-instrument, each in a process"
+        " of its own;\nno API key, no network, fixed seeds"
     )
     for name, value in {"OTEL_SERVICE_NAME": "bike-shop", **where.environment()}.items():
         report.line(f"  {name}={'…' if name.endswith('HEADERS') else value}", "dim")

@@ -1,0 +1,169 @@
+"""The doctor's canaries: one span, one log record and one metric point by each protocol, sent as an application would.
+
+Written with the protocol's own messages and not with the SDK: what matters here is the gateway's answer, word for word,
+which the SDK's exporters only log.
+"""
+
+import time
+import uuid
+from dataclasses import dataclass, field
+
+import grpc  # type: ignore[import-untyped]
+import httpx
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs_service
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics_service
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace_service
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1 import logs_pb2 as logs
+from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1 import trace_pb2 as trace
+
+from .target import Target
+
+SERVICE = "otelgate-doctor"
+METRIC = "otelgate.doctor.canary"
+"""A gauge in seconds, `otelgate_doctor_canary_seconds` in Prometheus: the Unix time at which the canary was made. Its
+series are the same at every visit of the doctor."""
+
+PROTOCOLS = ("grpc", "http")
+SIGNALS = ("traces", "logs", "metrics")
+
+Request = (
+    trace_service.ExportTraceServiceRequest
+    | logs_service.ExportLogsServiceRequest
+    | metrics_service.ExportMetricsServiceRequest
+)
+Response = (
+    trace_service.ExportTraceServiceResponse
+    | logs_service.ExportLogsServiceResponse
+    | metrics_service.ExportMetricsServiceResponse
+)
+_SERVICES: dict[str, tuple[str, type[Response]]] = {
+    "traces": ("trace.v1.TraceService", trace_service.ExportTraceServiceResponse),
+    "logs": ("logs.v1.LogsService", logs_service.ExportLogsServiceResponse),
+    "metrics": ("metrics.v1.MetricsService", metrics_service.ExportMetricsServiceResponse),
+}
+
+
+class RefusedError(Exception):
+    """The gateway didn't take a canary. `kind`: closed, tls, token, full, memory or other; the text is its answer."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Canary:
+    """One visit's canary. Both protocols share the trace; `made_s` (Unix seconds) is the metric's value."""
+
+    trace_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    made_s: int = field(default_factory=lambda: int(time.time()))
+
+    def request(self, signal: str, protocol: str) -> Request:
+        """The OTLP request with the canary of a signal (`SIGNALS`) for a protocol (`PROTOCOLS`)."""
+        # The instance tells the protocols apart: Prometheus keeps it as a label whatever happens to attributes.
+        resource = Resource(
+            attributes=[_text("service.name", SERVICE), _text("service.instance.id", f"doctor-{protocol}")]
+        )
+        now, name = time.time_ns(), f"canary by {protocol}"
+        if signal == "traces":
+            span = trace.Span(
+                trace_id=bytes.fromhex(self.trace_id),
+                span_id=uuid.uuid4().bytes[:8],
+                name=name,
+                kind=trace.Span.SPAN_KIND_INTERNAL,
+                start_time_unix_nano=now - 1_000_000,
+                end_time_unix_nano=now,
+            )
+            spans = trace.ResourceSpans(resource=resource, scope_spans=[trace.ScopeSpans(spans=[span])])
+            return trace_service.ExportTraceServiceRequest(resource_spans=[spans])
+        if signal == "logs":
+            record = logs.LogRecord(
+                time_unix_nano=now,
+                observed_time_unix_nano=now,
+                severity_number=logs.SEVERITY_NUMBER_INFO,
+                severity_text="INFO",
+                body=AnyValue(string_value=name),
+                trace_id=bytes.fromhex(self.trace_id),
+            )
+            records = logs.ResourceLogs(resource=resource, scope_logs=[logs.ScopeLogs(log_records=[record])])
+            return logs_service.ExportLogsServiceRequest(resource_logs=[records])
+        point = metrics.NumberDataPoint(time_unix_nano=now, as_int=self.made_s)
+        gauge = metrics.Metric(name=METRIC, unit="s", gauge=metrics.Gauge(data_points=[point]))
+        points = metrics.ResourceMetrics(resource=resource, scope_metrics=[metrics.ScopeMetrics(metrics=[gauge])])
+        return metrics_service.ExportMetricsServiceRequest(resource_metrics=[points])
+
+
+def send(target: Target, signal: str, protocol: str, canary: Canary, timeout_s: float = 10.0) -> None:
+    """Send one canary. Raises RefusedError unless the gateway accepts it whole."""
+    request = canary.request(signal, protocol)
+    try:
+        answer = (_send_grpc if protocol == "grpc" else _send_http)(target, signal, request, timeout_s)
+    except OSError as error:  # the certificate's file
+        raise RefusedError("tls", f"{target.ca_file}: {error.strerror or error}") from error
+    response = _SERVICES[signal][1].FromString(answer)
+    if problem := response.partial_success.error_message:
+        raise RefusedError("other", f"rejected in part: {problem}")
+
+
+def _send_grpc(target: Target, signal: str, request: Request, timeout_s: float) -> bytes:
+    address = target.grpc.partition("://")[2]
+    if target.tls:
+        trusted = target.ca_file.read_bytes() if target.ca_file else None
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted))
+    else:
+        channel = grpc.insecure_channel(address)
+    with channel:
+        export = channel.unary_unary(f"/opentelemetry.proto.collector.{_SERVICES[signal][0]}/Export")
+        try:
+            answer: bytes = export(
+                request.SerializeToString(), timeout=timeout_s, metadata=tuple(target.headers.items())
+            )
+        except grpc.RpcError as error:
+            code, text = error.code().name, str(error.details())
+            raise RefusedError(_kind(code, text, target.tls), f"{code}: {text}") from error
+    return answer
+
+
+def _send_http(target: Target, signal: str, request: Request, timeout_s: float) -> bytes:
+    verify = httpx.create_ssl_context(verify=str(target.ca_file)) if target.tls and target.ca_file else True
+    headers = {**target.headers, "content-type": "application/x-protobuf"}
+    try:
+        response = httpx.post(
+            f"{target.http}/v1/{signal}",
+            content=request.SerializeToString(),
+            headers=headers,
+            timeout=timeout_s,
+            verify=verify,
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        text = str(error) or type(error).__name__
+        raise RefusedError(_kind("UNAVAILABLE", text, target.tls), text) from error
+    if response.is_success:
+        return response.content
+    text = " ".join(char for char in response.text.split() if char.isprintable())[:300]
+    raise RefusedError(_kind(str(response.status_code), text, target.tls), f"HTTP {response.status_code}: {text}")
+
+
+def _kind(code: str, text: str, tls: bool) -> str:
+    """What a refusal means, from its gRPC code or HTTP status and its words."""
+    words = text.lower()
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "401", "403"):
+        return "token"
+    if "memory usage" in words or "memory limit" in words:
+        return "memory"
+    if "queue is full" in words:
+        return "full"
+    if any(word in words for word in ("ssl", "tls", "certificate", "http request to an https server")):
+        return "tls"
+    # A TLS port hangs up on plain text, a plain port on TLS.
+    if any(word in words for word in ("socket closed", "disconnected", "wrong_version", "connection reset")):
+        return "tls"
+    return "closed" if "refused" in words or (code == "UNAVAILABLE" and "connect" in words) else "other"
+
+
+def _text(key: str, value: str) -> KeyValue:
+    return KeyValue(key=key, value=AnyValue(string_value=value))

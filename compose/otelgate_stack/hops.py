@@ -1,0 +1,191 @@
+"""Where each signal goes behind the gateway, and what to say when it stops there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .canary import SERVICE, Canary
+from .settings import Settings
+from .stores import GatewayMetrics, Jaeger, Loki, Prometheus, StoreError, Tempo
+
+ITEMS = {"traces": "spans", "logs": "log_records", "metrics": "metric_points"}
+Counters = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One step of a canary's way. `ok` is None when it wasn't looked at; `seconds` since it was sent."""
+
+    signal: str
+    name: str
+    ok: bool | None
+    seconds: float
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One exporter of the gateway and the store behind it. `held`: where waiting data are, and if they outlive it."""
+
+    signal: str
+    exporter: str
+    store: Tempo | Jaeger | Loki | Prometheus
+    name: str
+    setting: str
+    endpoint: str
+    held: str
+    unit: str
+    arrived: Callable[[Canary], int]
+
+    def sent(self, counters: Counters) -> float:
+        """Items that the exporter has delivered since the gateway's start."""
+        return counters.get(f"otelcol_exporter_sent_{ITEMS[self.signal]}/{self.exporter}", 0)
+
+    def dropped(self, counters: Counters) -> float:
+        """Items that the store refused for good, which the gateway then dropped."""
+        return counters.get(f"otelcol_exporter_send_failed_{ITEMS[self.signal]}/{self.exporter}", 0)
+
+    def waiting(self, counters: Counters) -> float:
+        """What waits in the exporter's queue, in `unit`."""
+        return counters.get(f"otelcol_exporter_queue_size/{self.exporter}", 0)
+
+
+def routes(settings: Settings) -> list[Route]:
+    """Every way from the gateway to a store, as its settings say."""
+    url = "http://127.0.0.1:"
+    disk = "in the gateway's queue on disk, and nothing is lost"
+    found = []
+    if settings.traces_to != "jaeger":
+        tempo = Tempo(f"{url}{settings.tempo_port}")
+        found.append(
+            Route(
+                "traces",
+                "otlp_grpc/tempo",
+                tempo,
+                "Tempo",
+                "OTELGATE_TEMPO_ENDPOINT",
+                settings.tempo_endpoint,
+                disk,
+                "bytes",
+                lambda canary: len(tempo.trace(canary.trace_id)),
+            )
+        )
+    if settings.traces_to != "tempo":
+        jaeger = Jaeger(f"{url}{settings.jaeger_port}")
+        found.append(
+            Route(
+                "traces",
+                "otlp_grpc/jaeger",
+                jaeger,
+                "Jaeger",
+                "OTELGATE_JAEGER_ENDPOINT",
+                settings.jaeger_endpoint,
+                disk,
+                "bytes",
+                lambda canary: len(jaeger.trace(canary.trace_id)),
+            )
+        )
+    loki = Loki(f"{url}{settings.loki_port}")
+    query = f'{{service_name="{SERVICE}"}} | trace_id="%s"'
+    found.append(
+        Route(
+            "logs",
+            "otlp_http/loki",
+            loki,
+            "Loki",
+            "OTELGATE_LOKI_ENDPOINT",
+            settings.loki_endpoint,
+            disk,
+            "bytes",
+            lambda canary: len(loki.query_range(query % canary.trace_id)),
+        )
+    )
+    prometheus = Prometheus(f"{url}{settings.prometheus_port}")
+    gauge = f'otelgate_doctor_canary_seconds{{job="{SERVICE}"}} == %d'
+    found.append(
+        Route(
+            "metrics",
+            "prometheus_remote_write",
+            prometheus,
+            "Prometheus",
+            "OTELGATE_PROMETHEUS_ENDPOINT",
+            settings.prometheus_endpoint,
+            "in the gateway's memory; a restart of the gateway would lose them, and the next ones carry the totals",
+            "requests",
+            lambda canary: len(prometheus.query(gauge % canary.made_s)),
+        )
+    )
+    return found
+
+
+def counters(gateway: GatewayMetrics) -> dict[str, float] | None:
+    """The gateway's own counters by `name/component`, added up over all other labels; None when it doesn't answer."""
+    try:
+        samples = gateway.samples()
+    except StoreError:
+        return None
+    found: dict[str, float] = {}
+    for sample in samples:
+        component = sample.labels.get("exporter") or sample.labels.get("receiver") or ""
+        # The Prometheus exporter adds _total to counters or not, as it is configured.
+        key = sample.labels["__name__"].removesuffix("_total") + "/" + component
+        found[key] = found.get(key, 0) + sample.value
+    return found
+
+
+def why_not_exported(route: Route, before: Counters, now: Counters) -> tuple[str, str]:
+    """What holds a canary at the gateway's exporter, and what to do."""
+    if (dropped := route.dropped(now) - route.dropped(before)) > 0:
+        return (
+            f"{route.name} refused it for good, and the gateway dropped {dropped:g} {ITEMS[route.signal]}",
+            "`make logs SERVICE=gateway` shows its answer",
+        )
+    waiting = f"{route.waiting(now):,.0f} {route.unit} wait {route.held}"
+    if not route.store.reachable():
+        return (
+            f"{route.name} does not answer at {route.store.url}; {waiting}",
+            f"start {route.name} with `make up`; if it stops again, `make logs SERVICE={route.name.lower()}` says why",
+        )
+    if route.waiting(now) > 0:
+        return (
+            f"{route.name} answers at {route.store.url}, but the gateway gets nothing to it; {waiting}",
+            f"check {route.setting}='{route.endpoint}', and see `make logs SERVICE=gateway`",
+        )
+    return (f"{route.exporter} has sent nothing, and nothing waits in its queue", "see `make logs SERVICE=gateway`")
+
+
+def why_not_stored(route: Route, problem: str) -> tuple[str, str]:
+    """What to say when the gateway delivered a canary and the store doesn't show it."""
+    name = route.name.lower()
+    if not route.store.ready():
+        return f"{route.name} took it, and is not ready to answer: {problem}", f"see `make logs SERVICE={name}`"
+    return (
+        f"{route.name} took it, and does not answer with it: {problem}",
+        f"see `make logs SERVICE={name}`; is {route.setting}='{route.endpoint}' the {route.name} at {route.store.url}?",
+    )
+
+
+def why_refused(kind: str, settings: Settings) -> str:
+    """What to do about a canary that the gateway did not take; `kind` as RefusedError has it."""
+    match kind:
+        case "closed":
+            return "start the gateway with `make up`; if it stops again, `make logs SERVICE=gateway` says why"
+        case "tls" if settings.tls_cert_file is None:
+            return (
+                "is something else on this port, or does the gateway want TLS?"
+                " Then set OTELGATE_TLS_CERT_FILE, here as for the gateway"
+            )
+        case "tls":
+            return (
+                "set OTEL_EXPORTER_OTLP_ENDPOINT=https://NAME:PORT with a name that the certificate carries,"
+                " and OTEL_EXPORTER_OTLP_CERTIFICATE to the certificate to trust"
+            )
+        case "token":
+            where = f" with the token in {settings.token_file}" if settings.token_file else ""
+            return f"set OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20TOKEN'{where}"
+        case "full":
+            return "a store is away for too long: start it with `make up`, or raise OTELGATE_QUEUE_BYTES"
+        case "memory":
+            return f"raise OTELGATE_MEMORY_LIMIT_MIB (now {settings.memory_limit_mib}); clients try again meanwhile"
+        case _:
+            return "`make logs SERVICE=gateway` says more"
