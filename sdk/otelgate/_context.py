@@ -106,33 +106,16 @@ class Scope:
 
     def __call__(self, function: F) -> F:
         call: Any = function
+        wrapped: Any
         if inspect.isasyncgenfunction(call):
-
-            @functools.wraps(call)
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                return _drive_async(self._safe_start, lambda: call(*args, **kwargs))
-
+            wrapped = _async_generator(self._safe_start, call)
         elif inspect.isgeneratorfunction(call):
-
-            @functools.wraps(call)
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                return _drive(self._safe_start, lambda: call(*args, **kwargs))
-
+            wrapped = _generator(self._safe_start, call)
         elif inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__):
-
-            @functools.wraps(call)
-            async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with _Entered(self._safe_start()):
-                    return await call(*args, **kwargs)
-
+            wrapped = _coroutine(self._safe_start, call)
         else:
-
-            @functools.wraps(call)
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with _Entered(self._safe_start()):
-                    return call(*args, **kwargs)
-
-        return cast(F, wrapper)
+            wrapped = _function(self._safe_start, call)
+        return cast(F, functools.wraps(call)(wrapped))
 
 
 class _Entered:
@@ -162,48 +145,73 @@ class _Step(_Entered):
         self._run.detach()
 
 
-def _drive(start: Callable[[], _Run], make: Callable[[], Any]) -> Generator[Any, Any, Any]:
-    run = start()
-    generator = make()
-    step: Callable[[], Any] = functools.partial(next, generator)
-    while True:
-        try:
-            with _Step(run):
-                item = step()
-        except StopIteration as stop:
-            return stop.value
-        try:
-            sent = yield item
-        except GeneratorExit as closed:
-            with _Entered(run):
-                generator.close()
-            raise closed
-        except BaseException as error:
-            step = functools.partial(generator.throw, error)
-        else:
-            step = functools.partial(generator.send, sent)
+Start = Callable[[], _Run]
 
 
-async def _drive_async(start: Callable[[], _Run], make: Callable[[], Any]) -> AsyncGenerator[Any, Any]:
-    run = start()
-    generator = make()
-    step: Callable[[], Any] = functools.partial(anext, generator)
-    while True:
-        try:
-            with _Step(run):
-                item = await step()
-        except StopAsyncIteration:
-            return
-        try:
-            sent = yield item
-        except GeneratorExit as closed:
-            with _Entered(run):
-                await generator.aclose()
-            raise closed
-        except BaseException as error:
-            step = functools.partial(generator.athrow, error)
-        else:
-            step = functools.partial(generator.asend, sent)
+def _function(start: Start, call: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with _Entered(start()):
+            return call(*args, **kwargs)
+
+    return wrapper
+
+
+def _coroutine(start: Start, call: Any) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with _Entered(start()):
+            return await call(*args, **kwargs)
+
+    return wrapper
+
+
+def _generator(start: Start, call: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        run = start()
+        generator = call(*args, **kwargs)
+        step: Callable[[], Any] = functools.partial(next, generator)
+        while True:
+            try:
+                with _Step(run):
+                    item = step()
+            except StopIteration as stop:
+                return stop.value
+            try:
+                sent = yield item
+            except GeneratorExit:
+                with _Entered(run):
+                    generator.close()
+                raise
+            except BaseException as error:
+                step = functools.partial(generator.throw, error)
+            else:
+                step = functools.partial(generator.send, sent)
+
+    return wrapper
+
+
+def _async_generator(start: Start, call: Any) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        run = start()
+        generator = call(*args, **kwargs)
+        step: Callable[[], Any] = functools.partial(anext, generator)
+        while True:
+            try:
+                with _Step(run):
+                    item = await step()
+            except StopAsyncIteration:
+                return
+            try:
+                sent = yield item
+            except GeneratorExit:
+                with _Entered(run):
+                    await generator.aclose()
+                raise
+            except BaseException as error:
+                step = functools.partial(generator.athrow, error)
+            else:
+                step = functools.partial(generator.asend, sent)
+
+    return wrapper
 
 
 class session(Scope):

@@ -31,6 +31,7 @@ class Health:
     def __init__(self) -> None:
         self._lock = threading.RLock()  # re-entered by a signal handler that flushes
         self._failing: dict[str, set[str]] = {}
+        self._announced: set[str] = set()
         self._reported: dict[str, float] = {}
 
     def renew_lock(self) -> None:
@@ -43,12 +44,11 @@ class Health:
 
     def failed(self, address: str, signal: str, reason: str) -> None:
         with self._lock:
-            failing = self._failing.setdefault(address, set())
-            first = not failing
-            failing.add(signal)
+            self._failing.setdefault(address, set()).add(signal)
             now = time.monotonic()
-            if not first or now - self._reported.get(address, -QUIET_S) < QUIET_S:
+            if address in self._announced or now - self._reported.get(address, -QUIET_S) < QUIET_S:
                 return
+            self._announced.add(address)
             self._reported[address] = now
         logger.warning(
             "can't send telemetry to %s: %s. The application goes on; up to a full queue is kept until it is back",
@@ -62,8 +62,9 @@ class Health:
             return
         with self._lock:
             failing.discard(signal)
-            if failing or address not in self._reported:
+            if failing or address not in self._announced:
                 return
+            self._announced.discard(address)
         logger.warning("telemetry goes to %s again", address)
 
 

@@ -61,13 +61,21 @@ class Receiver:
     def start(self, credentials: grpc.ServerCredentials | None = None) -> Receiver:
         server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
         for service, add, response in (
-            (trace_service_pb2_grpc.TraceServiceServicer, trace_service_pb2_grpc.add_TraceServiceServicer_to_server,
-             trace_service_pb2.ExportTraceServiceResponse),
-            (metrics_service_pb2_grpc.MetricsServiceServicer,
-             metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server,
-             metrics_service_pb2.ExportMetricsServiceResponse),
-            (logs_service_pb2_grpc.LogsServiceServicer, logs_service_pb2_grpc.add_LogsServiceServicer_to_server,
-             logs_service_pb2.ExportLogsServiceResponse),
+            (
+                trace_service_pb2_grpc.TraceServiceServicer,
+                trace_service_pb2_grpc.add_TraceServiceServicer_to_server,
+                trace_service_pb2.ExportTraceServiceResponse,
+            ),
+            (
+                metrics_service_pb2_grpc.MetricsServiceServicer,
+                metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server,
+                metrics_service_pb2.ExportMetricsServiceResponse,
+            ),
+            (
+                logs_service_pb2_grpc.LogsServiceServicer,
+                logs_service_pb2_grpc.add_LogsServiceServicer_to_server,
+                logs_service_pb2.ExportLogsServiceResponse,
+            ),
         ):
             add(self._servicer(service, response), server)
         address = f"127.0.0.1:{self.port}"

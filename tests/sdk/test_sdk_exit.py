@@ -1,4 +1,4 @@
-"""How a process ends while the gateway is there, away, or silent. Exit times are printed (`pytest -rP`), not asserted."""
+"""How a process ends while the gateway is there, away, or silent. Exit times are printed: `pytest -rP`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from otlp_receiver import WAIT_S, Receiver
-from programs import Programs, Result
+from programs import Programs
 
 APP = """
     import logging, sys
@@ -42,9 +42,7 @@ def refused() -> Iterator[int]:
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 @pytest.mark.parametrize("gateway", ["refused", "black_hole"])
-def test_exit_without_gateway(
-    programs: Programs, request: pytest.FixtureRequest, gateway: str, protocol: str
-) -> None:
+def test_exit_without_gateway(programs: Programs, request: pytest.FixtureRequest, gateway: str, protocol: str) -> None:
     bare = programs.run(APP, instrument=False)
     port = request.getfixturevalue(gateway)
     result = programs.run(
@@ -183,7 +181,8 @@ def test_sigterm_during_a_black_hole(programs: Programs, black_hole: int) -> Non
 
 @pytest.mark.parametrize("how", ["sys.exit(3)", "os._exit(3)"])
 def test_an_existing_handler_is_chained(start: Start, receiver: Receiver, how: str) -> None:
-    handler = f"signal.signal(signal.SIGTERM, lambda number, frame: (print(number, frame is not None, flush=True), {how}))"
+    action = f"(print(number, frame is not None, flush=True), {how})"
+    handler = f"signal.signal(signal.SIGTERM, lambda number, frame: {action})"
     status, stdout, stderr = terminate(start(sigterm_app(before=handler)))
     assert (status, stdout, stderr) == (3, "15 True\n", "")
     assert [span.name for span in receiver.spans()] == ["work"]

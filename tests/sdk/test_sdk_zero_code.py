@@ -71,9 +71,7 @@ def test_tls_and_bearer_token_by_standard_variables(programs: Programs, tmp_path
     server = authority.issue_cert("localhost")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     receiver = Receiver()
-    receiver.start(
-        grpc.ssl_server_credentials([(server.private_key_pem.bytes(), server.cert_chain_pems[0].bytes())])
-    )
+    receiver.start(grpc.ssl_server_credentials([(server.private_key_pem.bytes(), server.cert_chain_pems[0].bytes())]))
     result = programs.run(
         APP,
         OTEL_EXPORTER_OTLP_ENDPOINT=f"https://localhost:{receiver.port}",
@@ -133,9 +131,7 @@ def test_sampler_and_per_signal_endpoint(run: Run, receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("instrument", [True, False], ids=["opentelemetry-instrument", "init"])
 def test_a_protocol_that_nobody_speaks_is_logged_and_the_program_runs(run: Run, instrument: bool) -> None:
-    result = run(
-        APP if instrument else INIT + APP, instrument=instrument, OTEL_EXPORTER_OTLP_PROTOCOL="http/json"
-    )
+    result = run(APP if instrument else INIT + APP, instrument=instrument, OTEL_EXPORTER_OTLP_PROTOCOL="http/json")
     assert (result.status, result.stdout) == (0, "done\n")
     message = "telemetry is off: OTEL_EXPORTER_OTLP_PROTOCOL='http/json': expected one of grpc, http/protobuf"
     assert result.stderr == f"{message}\nhello\n"

@@ -1,0 +1,163 @@
+"""The gateway goes away and comes back: one line each, and nothing lost that the queue can hold."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from otelgate import _export, _health
+from otlp_receiver import WAIT_S, Receiver
+from programs import INSTRUMENT, Programs
+
+GOES_ON = "The application goes on; up to a full queue is kept until it is back"
+APP = """
+    import logging, sys
+    from opentelemetry import trace
+    tracer = trace.get_tracer("app")
+    print("ready", flush=True)
+    for line in sys.stdin:
+        for number in range(10):
+            with tracer.start_as_current_span(line.strip()):
+                logging.getLogger("app").error("x") if "log" in line else None
+        print("did", line.strip(), flush=True)
+"""
+
+
+@pytest.fixture
+def app(programs: Programs, receiver: Receiver) -> Iterator[subprocess.Popen[str]]:
+    file = programs.write(APP)
+    process = subprocess.Popen(
+        [str(INSTRUMENT), sys.executable, str(file)],
+        env=programs.environment(
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+            OTEL_BSP_SCHEDULE_DELAY="50",
+            OTEL_METRICS_EXPORTER="none",
+        ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def tell(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(word + "\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == f"did {word}\n"
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return process.stderr.readline().rstrip("\n")
+
+
+def test_one_line_when_away_one_when_back_and_nothing_lost(app: subprocess.Popen[str], receiver: Receiver) -> None:
+    tell(app, "before")
+    receiver.wait_for(lambda: len(receiver.spans("before")) == 10, "the first spans")
+    receiver.stop()
+    tell(app, "away")
+    away = line_of(app)
+    assert away.startswith(f"can't send telemetry to 127.0.0.1:{receiver.port}: UNAVAILABLE ")
+    assert away.endswith(f". {GOES_ON}")
+    for _ in range(5):
+        tell(app, "still away")
+    receiver.start()
+    receiver.wait_for(lambda: len(receiver.spans("still away")) == 50, "what was kept")
+    assert len(receiver.spans("away")) == 10
+    assert line_of(app) == f"telemetry goes to 127.0.0.1:{receiver.port} again"
+    stdout, stderr = app.communicate(timeout=WAIT_S)
+    assert (app.returncode, stdout, stderr) == (0, "", "")
+
+
+def test_a_refusal_that_trying_again_will_not_mend_is_not_kept(app: subprocess.Popen[str], receiver: Receiver) -> None:
+    receiver.status = grpc.StatusCode.UNAUTHENTICATED
+    tell(app, "refused")
+    assert line_of(app).startswith(
+        f"can't send telemetry to 127.0.0.1:{receiver.port}: UNAUTHENTICATED as the test wants it."
+    )
+    receiver.status = None
+    tell(app, "accepted")
+    receiver.wait_for(lambda: len(receiver.spans("accepted")) == 10, "the accepted spans")
+    assert receiver.spans("refused") == []
+
+
+class Scripted:
+    """An exporter that answers as told."""
+
+    def __init__(self, largest: int = 10**9) -> None:
+        self.largest = largest
+        self.batches: list[list[int]] = []
+        self.logger = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
+
+    def export(self, batch: list[int]) -> object:
+        from opentelemetry.sdk.trace.export import SpanExportResult
+
+        if len(batch) > self.largest:
+            self.logger.error("Failed to export, error code: StatusCode.RESOURCE_EXHAUSTED, error details: too large")
+            return SpanExportResult.FAILURE
+        self.batches.append(batch)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        pass
+
+
+@pytest.fixture
+def reasons() -> Iterator[_health.ReasonFilter]:
+    reasons = _health.ReasonFilter()
+    logger = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
+    logger.filters.insert(0, reasons)
+    yield reasons
+    logger.filters.remove(reasons)
+
+
+def test_a_batch_that_is_too_large_is_halved(reasons: _health.ReasonFilter) -> None:
+    exporter = Scripted(largest=3)
+    link = _export.Link("traces", exporter, Scripted, _health.Health(), reasons, hold=True)
+    assert link.send(list(range(10)))
+    assert [number for batch in exporter.batches for number in batch] == list(range(10))
+    assert max(len(batch) for batch in exporter.batches) <= 3
+
+
+def test_one_item_that_is_too_large_is_given_up(reasons: _health.ReasonFilter) -> None:
+    link = _export.Link("traces", Scripted(largest=0), Scripted, _health.Health(), reasons, hold=True)
+    assert not link.send([1])
+    assert link.failures == 1
+
+
+def test_health_reports_once_and_by_address(caplog: pytest.LogCaptureFixture) -> None:
+    health = _health.Health()
+    with caplog.at_level(logging.WARNING, "otelgate"):
+        for signal in ("traces", "metrics", "logs", "traces"):
+            health.failed("gateway:4317", signal, "why")
+        health.failed("other:4317", "logs", "why not")
+        health.succeeded("gateway:4317", "traces")
+        assert health.any_down
+        for signal in ("metrics", "logs"):
+            health.succeeded("gateway:4317", signal)
+        health.succeeded("gateway:4317", "traces")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"can't send telemetry to gateway:4317: why. {GOES_ON}",
+        f"can't send telemetry to other:4317: why not. {GOES_ON}",
+        "telemetry goes to gateway:4317 again",
+    ]
+
+
+def test_a_gateway_that_comes_and_goes_does_not_flood(caplog: pytest.LogCaptureFixture) -> None:
+    health = _health.Health()
+    with caplog.at_level(logging.WARNING, "otelgate"):
+        for _ in range(100):
+            health.failed("gateway:4317", "traces", "why")
+            health.succeeded("gateway:4317", "traces")
+    assert len(caplog.records) == 2
