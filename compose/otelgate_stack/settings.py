@@ -1,7 +1,7 @@
 """The stack's settings: one table, read from the environment and from `.env` at the repository's root.
 
-Every field of `Settings` is one row: its name, type, default and line of doc. `docs/settings.md` shows the same table
-(`python -m otelgate_stack settings --markdown`), and a test compares them.
+Every field of `Settings` is one row: its name, type, default and line of doc. docs/settings.md shows the rows that
+are the stack's own (`python -m otelgate_stack settings --markdown`).
 """
 
 import difflib
@@ -183,11 +183,13 @@ def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Sett
 
 
 def markdown() -> str:
-    """The settings table as Markdown, for docs/settings.md."""
+    """The stack's own settings as Markdown, for docs/settings.md; the gateway renders its own (collector/settings)."""
     shown = {"cache": "~/.cache"}
     lines = ["| setting | default | expected | what it is |", "|---|---|---|---|"]
     for row in ROWS:
         shown[row.field] = row.default.format_map(shown)
+        if row.gateway:
+            continue
         default = f"`{shown[row.field]}`" if shown[row.field] else ""
         lines.append(f"| `{row.env}` | {default} | {row.kind.expected} | {row.doc} |")
     return "\n".join(lines) + "\n"

@@ -117,12 +117,12 @@ def test_settings_shows_what_holds(env: dict[str, str]) -> None:
     assert set(values) == {row.env for row in settings.ROWS}
 
 
-def test_settings_as_markdown_has_every_row(env: dict[str, str]) -> None:
+def test_settings_as_markdown_has_every_row_of_the_stack(env: dict[str, str]) -> None:
     result = run(env, "settings", "--markdown")
     assert result.stdout == settings.markdown()
-    assert (
-        "| `OTELGATE_TEMPO_ENDPOINT` | `127.0.0.1:14317` | host:port | Tempo as the gateway sees it. |" in result.stdout
-    )
+    assert "| `OTELGATE_LOKI_PORT` | `3100` | a port, 1 to 65535 | Loki: HTTP, OTLP included. |" in result.stdout
+    own = [row.env for row in settings.ROWS if not row.gateway]
+    assert [line.split("`")[1] for line in result.stdout.splitlines()[2:]] == own
 
 
 def test_every_command_explains_itself(env: dict[str, str]) -> None:

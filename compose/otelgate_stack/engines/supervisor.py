@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -73,10 +73,12 @@ class Supervisor:
     def stop(self, service: str) -> None:
         """Stop it and wait: SIGTERM, and SIGKILL after STOP_WAIT_S."""
         try:
-            self._rpc("stopProcess", service, True)
+            # Not with its own wait=True: supervisord then spins at 100 % CPU until the process has ended.
+            self._rpc("stopProcess", service, False)
         except Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
                 raise
+        self._wait(lambda: not self.processes()[service]["pid"], STOP_WAIT_S + 10, f"{service} did not end")
 
     def signal(self, service: str, name: str) -> None:
         self._rpc("signalProcess", service, name)
@@ -143,7 +145,7 @@ class Supervisor:
             return getattr(proxy.supervisor, method)(*arguments)
 
     @staticmethod
-    def _wait(condition: Any, seconds: float, message: str) -> None:
+    def _wait(condition: Callable[[], bool], seconds: float, message: str) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
