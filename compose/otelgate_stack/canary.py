@@ -4,9 +4,13 @@ Written with the protocol's own messages and not with the SDK: what matters here
 which the SDK's exporters only log.
 """
 
+import os
 import time
 import uuid
 from dataclasses import dataclass, field
+
+# Failed handshakes are answers here, and gRPC's core writes each to the terminal unless told before it is imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc  # type: ignore[import-untyped]
 import httpx

@@ -4,6 +4,7 @@ application → gateway → received → exported → stored: the gateway's answ
 """
 
 import json
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -31,9 +32,10 @@ def run(settings: Settings, report: Report, *, as_json: bool = False, deadline_s
     found: list[Hop] = []
 
     def say(hop: Hop) -> None:
+        said = any(hop.fix == earlier.fix for earlier in found)
         found.append(hop)
         if not as_json:
-            _print(hop, report)
+            _print(hop, report, with_fix=not said)
 
     examine(settings, say, deadline_s)
     lost = [hop for hop in found if hop.ok is False]
@@ -134,7 +136,9 @@ class _Visit:
             return self._hop(signal, "application → gateway", True, "OTLP accepted over gRPC and HTTP")
         detail = "; ".join(f"{protocol}: {error}" for protocol, error in problems.items())
         kind = next(iter(problems.values())).kind
-        return self._hop(signal, "application → gateway", False, detail, hops.why_refused(kind, self._settings))
+        return self._hop(
+            signal, "application → gateway", False, detail, hops.why_refused(kind, self._settings, os.environ)
+        )
 
     def _received(self, signal: str) -> Hop:
         """The gateway's own count. Other applications move it too: the store's answer is the proof, this is the way."""
@@ -206,8 +210,8 @@ class _Visit:
         return Hop(signal, name, ok, time.monotonic() - self._started, detail, fix)
 
 
-def _print(hop: Hop, report: Report) -> None:
+def _print(hop: Hop, report: Report, *, with_fix: bool) -> None:
     mark = {True: report.style("✔", "green"), False: report.style("✘", "red"), None: report.style("?", "yellow")}
     report.line(f"{mark[hop.ok]} {hop.signal:<8}{hop.name:<22} {hop.seconds:6.2f} s  {hop.detail}")
-    if hop.fix:
+    if hop.fix and with_fix:
         report.line(f"    → {hop.fix}", "bold")

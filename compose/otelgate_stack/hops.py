@@ -165,7 +165,7 @@ def why_not_stored(route: Route, problem: str) -> tuple[str, str]:
     )
 
 
-def why_refused(kind: str, settings: Settings) -> str:
+def why_refused(kind: str, settings: Settings, environ: Mapping[str, str]) -> str:
     """What to do about a canary that the gateway did not take; `kind` as RefusedError has it."""
     match kind:
         case "closed":
@@ -177,12 +177,22 @@ def why_refused(kind: str, settings: Settings) -> str:
             )
         case "tls":
             return (
-                "set OTEL_EXPORTER_OTLP_ENDPOINT=https://NAME:PORT with a name that the certificate carries,"
-                " and OTEL_EXPORTER_OTLP_CERTIFICATE to the certificate to trust"
+                "set OTEL_EXPORTER_OTLP_CERTIFICATE to the certificate of the authority that signed the gateway's"
+                " (without it, OTELGATE_TLS_CERT_FILE is trusted as it is); if the host's name is what does not match,"
+                " set OTEL_EXPORTER_OTLP_ENDPOINT=https://NAME:PORT"
+            )
+        case "token" if environ.get("OTEL_EXPORTER_OTLP_HEADERS"):
+            return "OTEL_EXPORTER_OTLP_HEADERS must hold authorization=Bearer%20TOKEN with the gateway's token"
+        case "token" if settings.token_file:
+            return (
+                f"the gateway started with another token than the one in OTELGATE_TOKEN_FILE='{settings.token_file}':"
+                " restart it with `make down && make up`"
             )
         case "token":
-            where = f" with the token in {settings.token_file}" if settings.token_file else ""
-            return f"set OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20TOKEN'{where}"
+            return (
+                "set OTELGATE_TOKEN_FILE, here as for the gateway; in applications,"
+                " OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20TOKEN'"
+            )
         case "full":
             return "a store is away for too long: start it with `make up`, or raise OTELGATE_QUEUE_BYTES"
         case "memory":
