@@ -124,8 +124,8 @@ class NativeEngine:
         self._supervisor.signal(service, "KILL")
 
     def _launch(self, wanted: Sequence[Service], programs: dict[str, Path]) -> None:
-        self._supervisor.launch(wanted, programs)
         self._fingerprints_file.write_text(json.dumps(_fingerprints(wanted, programs), indent=1))
+        self._supervisor.launch(wanted, programs)
 
     def _start(self, wanted: Sequence[Service]) -> None:
         began = said = time.monotonic()
