@@ -1,0 +1,53 @@
+// Package redact is the gateway's one policy point for message content. An instance of the processor stands
+// before each destination and decides what it may get: nothing that carries content (none), content with
+// personal data and keys masked (masked), or all (full). It fails closed: an unknown value stops the start,
+// and a batch that cannot be cleaned is refused.
+package redact
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+)
+
+var componentType = component.MustNewType("redact")
+
+// NewFactory makes the processor for all three signals.
+func NewFactory() processor.Factory {
+	return processor.NewFactory(
+		componentType,
+		func() component.Config { return defaultConfig() },
+		processor.WithTraces(createTraces, component.StabilityLevelBeta),
+		processor.WithLogs(createLogs, component.StabilityLevelBeta),
+		processor.WithMetrics(createMetrics, component.StabilityLevelBeta),
+	)
+}
+
+var mutates = processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true})
+
+func createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
+	r, err := newRedactor(cfg.(*Config), set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewTraces(ctx, set, cfg, next, r.processTraces, mutates)
+}
+
+func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
+	r, err := newRedactor(cfg.(*Config), set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewLogs(ctx, set, cfg, next, r.processLogs, mutates)
+}
+
+func createMetrics(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics) (processor.Metrics, error) {
+	r, err := newRedactor(cfg.(*Config), set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewMetrics(ctx, set, cfg, next, r.processMetrics, mutates)
+}

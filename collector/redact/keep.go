@@ -1,0 +1,151 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// keepMetadata leaves of OpenInference's metadata JSON the listed keys whose values are names or numbers. It reads
+// only the top level, and by hand: every span has one, and encoding/json takes longer than all the rest does.
+func (p *pass) keepMetadata(v pcommon.Value) bool {
+	s := v.Str()
+	kept := make([]byte, 0, 160)
+	i := blanks(s, 0)
+	if i >= len(s) || s[i] != '{' {
+		return false
+	}
+	for i = blanks(s, i+1); i < len(s) && s[i] == '"'; i = blanks(s, i+1) {
+		keyEnd := stringEnd(s, i)
+		colon := blanks(s, keyEnd)
+		if keyEnd < 0 || colon >= len(s) || s[colon] != ':' {
+			return false
+		}
+		from := blanks(s, colon+1)
+		to := valueEnd(s, from)
+		if to < 0 {
+			return false
+		}
+		if key := s[i+1 : keyEnd-1]; p.metadataKeys[key] && p.metadataStays(s[from:to]) {
+			kept = append(kept, ',', '"')
+			kept = append(kept, key...)
+			kept = append(kept, '"', ':')
+			kept = append(kept, s[from:to]...)
+		}
+		if i = blanks(s, to); i >= len(s) || s[i] != ',' {
+			break
+		}
+	}
+	if i >= len(s) || s[i] != '}' || len(kept) == 0 {
+		return false
+	}
+	kept[0] = '{'
+	v.SetStr(string(append(kept, '}')))
+	return true
+}
+
+func (p *pass) metadataStays(raw string) bool {
+	if raw[0] == '"' {
+		value := raw[1 : len(raw)-1]
+		return isName(value) && p.mask(value) == value
+	}
+	for i := range len(raw) {
+		if !isDigit(raw[i]) && raw[i] != '-' && raw[i] != '.' {
+			return false
+		}
+	}
+	return len(raw) <= 12
+}
+
+func blanks(s string, i int) int {
+	for i >= 0 && i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// stringEnd returns the place after a JSON string that starts at i, or -1.
+func stringEnd(s string, i int) int {
+	for i++; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return -1
+}
+
+// valueEnd returns the place after a JSON value that starts at i, or -1.
+func valueEnd(s string, i int) int {
+	depth, start := 0, i
+	for i < len(s) {
+		switch s[i] {
+		case '"':
+			if i = stringEnd(s, i); i < 0 {
+				return -1
+			}
+			if depth == 0 {
+				return i
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return ended(start, i)
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ' ', '\n':
+			if depth == 0 {
+				return ended(start, i)
+			}
+		}
+		i++
+	}
+	return -1
+}
+
+func ended(start, end int) int {
+	if start == end {
+		return -1
+	}
+	return end
+}
+
+const maxFrames = 50
+
+// A line of a Python traceback. Anything else in a stack trace may be a message, or a source line that quotes one.
+var frameLine = regexp.MustCompile(`^  File "([^"\n]{1,200})", line (\d{1,7}), in ([\w.<>]{1,96})$`)
+
+// keepFrames leaves of a Python stack trace its first block of frames, which no message can come before. A message
+// may itself quote a traceback, so what follows the first one is not looked at. Other languages put the message
+// in front: nothing of theirs stays.
+func (p *pass) keepFrames(v pcommon.Value) bool {
+	if p.cfg.StackTraces != frames {
+		return false
+	}
+	rest, ok := strings.CutPrefix(v.Str(), "Traceback (most recent call last):\n")
+	if !ok {
+		return false
+	}
+	var kept []string
+	for line := range strings.SplitSeq(rest, "\n") {
+		if !strings.HasPrefix(line, "  ") {
+			break
+		}
+		if m := frameLine.FindStringSubmatch(line); m != nil && isIdentifier(m[1], 200) && isIdentifier(m[3], maxName) {
+			kept = append(kept, strings.TrimSpace(line))
+		}
+	}
+	if len(kept) == 0 {
+		return false
+	}
+	p.removed[fieldException]++
+	v.SetStr(p.mask(strings.Join(kept[max(0, len(kept)-maxFrames):], "\n")))
+	return true
+}

@@ -1,0 +1,243 @@
+package redact
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The built-in rules, by their places in a rules value. token works under `none` only: it takes what looks
+// random out of text that stays.
+const (
+	ruleCard = iota
+	ruleEmail
+	rulePhone
+	ruleIBAN
+	ruleAPIKey
+	ruleBearer
+	ruleJWT
+	rulePrivateKey
+	ruleToken
+	builtinCount
+)
+
+var builtinRules = [builtinCount]string{"card", "email", "phone", "iban", "api_key", "bearer", "jwt", "private_key", "token"}
+
+// rules masks: the built-in ones in one pass over the bytes, then an operator's expressions.
+type rules struct {
+	names   []string
+	markers []string
+	enabled [builtinCount]bool
+	custom  []customRule
+}
+
+type customRule struct {
+	index   int
+	pattern *regexp.Regexp
+	literal string // every match starts with it: looked for first
+	check   func(string) bool
+}
+
+func newRules(p *Policy) *rules {
+	r := &rules{names: slices.Clone(builtinRules[:])}
+	for i, name := range builtinRules {
+		r.enabled[i] = !slices.Contains(p.DisableRules, name)
+	}
+	for _, rule := range p.Rules {
+		r.names = append(r.names, rule.Name)
+		if slices.Contains(p.DisableRules, rule.Name) {
+			continue
+		}
+		c := customRule{index: len(r.names) - 1, pattern: regexp.MustCompile(rule.Pattern)}
+		c.literal, _ = c.pattern.LiteralPrefix()
+		c.check = map[string]func(string) bool{"luhn": luhnText, "iban": ibanText}[rule.Check]
+		r.custom = append(r.custom, c)
+	}
+	for _, name := range r.names {
+		r.markers = append(r.markers, "["+name+"]")
+	}
+	return r
+}
+
+// maxRounds bounds the search for a text that masking leaves alone: an operator's rule could make new matches for ever.
+const maxRounds = 8
+
+// mask returns s itself where nothing was found. A text that was valid JSON stays so.
+func (r *rules) mask(s string, counts []int64) string {
+	once := r.round(s, counts)
+	if once == s {
+		return s
+	}
+	if looksLikeJSON(s) && !json.Valid([]byte(once)) {
+		if masked, ok := r.maskJSON(s); ok {
+			return masked
+		}
+	}
+	return r.settle(once, counts)
+}
+
+// settle masks until nothing is found: a marker beside a text can make it match where it did not before.
+func (r *rules) settle(s string, counts []int64) string {
+	for range maxRounds {
+		again := r.round(s, counts)
+		if again == s {
+			break
+		}
+		s = again
+	}
+	return s
+}
+
+func (r *rules) round(s string, counts []int64) string {
+	out := r.builtin(s, counts)
+	for i := range r.custom {
+		out = r.apply(&r.custom[i], out, counts)
+	}
+	return out
+}
+
+// found is a match of a built-in rule at s[start:end]; with end 0 there is none before next.
+type found struct {
+	start, end, rule, next int
+}
+
+const (
+	tDigit = iota + 1
+	tAt
+	tEscape // %40 or \u0040 for @
+	tDash   // sk-, xoxb-, -----BEGIN
+	tUnderscore
+	tBearer
+	tJWT
+	tAWS
+	tGoogle
+)
+
+// triggers marks the bytes at which a rule's text can be recognised; all others are skipped at one look-up each.
+var triggers = func() (t [256]uint8) {
+	for b := byte('0'); b <= '9'; b++ {
+		t[b] = tDigit
+	}
+	t['@'], t['%'], t['\\'], t['-'], t['_'] = tAt, tEscape, tEscape, tDash, tUnderscore
+	t['B'], t['b'], t['J'], t['K'], t['I'], t['z'] = tBearer, tBearer, tJWT, tAWS, tAWS, tGoogle
+	return t
+}()
+
+func (r *rules) builtin(s string, counts []int64) string {
+	var out []byte
+	done := 0
+	for i := 0; i < len(s); {
+		trigger := triggers[s[i]]
+		if trigger == 0 {
+			i++
+			continue
+		}
+		f := r.at(trigger, s, i, done)
+		if f.end == 0 {
+			i = max(f.next, i+1)
+			continue
+		}
+		if out == nil {
+			out = make([]byte, 0, len(s)+16)
+		}
+		out = append(append(out, s[done:f.start]...), r.markers[f.rule]...)
+		counts[f.rule]++
+		i, done = f.end, f.end
+	}
+	if out == nil {
+		return s
+	}
+	return string(append(out, s[done:]...))
+}
+
+// at tries the rules that trigger stands for; what starts before done is taken already.
+func (r *rules) at(trigger uint8, s string, i, done int) found {
+	switch trigger {
+	case tDigit:
+		return r.digits(s, i, done)
+	case tAt:
+		return r.email(s, i, i+1, done)
+	case tEscape:
+		for _, at := range []string{"%40", `\u0040`} {
+			if strings.HasPrefix(s[i:], at) {
+				return r.email(s, i, i+len(at), done)
+			}
+		}
+	case tDash:
+		if strings.HasPrefix(s[i:], "-----BEGIN ") {
+			return r.privateKey(s, i)
+		}
+		return r.apiKey(s, i, done)
+	case tUnderscore, tAWS, tGoogle:
+		return r.apiKey(s, i, done)
+	case tBearer:
+		return r.bearer(s, i, done)
+	case tJWT:
+		return r.jwt(s, i, done)
+	}
+	return found{}
+}
+
+func (r *rules) apply(c *customRule, s string, counts []int64) string {
+	if !strings.Contains(s, c.literal) {
+		return s
+	}
+	return c.pattern.ReplaceAllStringFunc(s, func(match string) string {
+		if match == "" || c.check != nil && !c.check(match) {
+			return match
+		}
+		counts[c.index]++
+		return r.markers[c.index]
+	})
+}
+
+func looksLikeJSON(s string) bool {
+	return s != "" && (s[0] == '{' || s[0] == '[') && json.Valid([]byte(s))
+}
+
+// maskJSON masks strings and numbers one by one: in the text as a whole, [card] in place of a bare number is no JSON.
+func (r *rules) maskJSON(s string) (string, bool) {
+	value, err := decodeJSON(s)
+	if err != nil {
+		return "", false
+	}
+	return encodeJSON(r.maskTree(value, 0))
+}
+
+func (r *rules) maskTree(value any, depth int) any {
+	scratch := make([]int64, len(r.names)) // the first round has counted
+	switch value := value.(type) {
+	case string:
+		return r.settle(value, scratch)
+	case json.Number:
+		if masked := r.settle(value.String(), scratch); masked != value.String() {
+			return masked
+		}
+	case []any:
+		for i := range value {
+			value[i] = r.maskTree(value[i], depth+1)
+		}
+	case map[string]any:
+		masked := make(map[string]any, len(value))
+		for key, v := range value {
+			masked[r.settle(key, scratch)] = r.maskTree(v, depth+1)
+		}
+		return masked
+	}
+	return value
+}
+
+func decodeJSON(s string) (value any, err error) {
+	decoder := json.NewDecoder(strings.NewReader(s))
+	decoder.UseNumber()
+	return value, decoder.Decode(&value)
+}
+
+func encodeJSON(value any) (string, bool) {
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return strings.TrimSuffix(out.String(), "\n"), err == nil
+}

@@ -1,0 +1,184 @@
+package redact
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// action is what `none` does to an attribute, decided by its name alone.
+type action uint8
+
+const (
+	unknown    action = iota // strings stay where they are identifiers, and never on GenAI items
+	content                  // goes
+	id                       // stays, masked
+	name                     // stays while it looks like a name
+	text                     // only numbers stay
+	metadata                 // OpenInference's JSON: some keys stay
+	stacktrace               // its frames stay
+	url                      // stays without query, fragment and credentials
+)
+
+// verdict is an action, whether the attribute makes its item GenAI, and whether its name itself needs masking.
+type verdict struct {
+	action     action
+	generative bool
+	dirty      bool
+}
+
+// What the lists cannot say: values of which a part stays.
+var special = map[string]action{
+	"metadata":             metadata,
+	"exception.stacktrace": stacktrace,
+	"code.stacktrace":      stacktrace,
+	"url.full":             url,
+	"http.url":             url,
+	"http.target":          url,
+}
+
+const (
+	maxKey   = 128
+	maxCache = 4096
+)
+
+// names decides by attribute names. Names repeat, so each decision is made once and kept; the number kept is
+// bounded, since clients choose the names.
+type names struct {
+	lists      [name + 1][]pattern
+	generative []pattern
+	words      map[string]bool
+	rules      *rules
+	mu         sync.Mutex
+	known      atomic.Pointer[map[string]verdict]
+}
+
+func newNames(p *Policy, r *rules) *names {
+	n := &names{words: map[string]bool{}, rules: r}
+	n.lists[content] = compile(p.Attributes.Content)
+	n.lists[id] = compile(p.Attributes.IDs)
+	n.lists[name] = compile(p.Attributes.Names)
+	n.generative = compile(p.Attributes.Generative)
+	for _, word := range p.Words {
+		n.words[word] = true
+	}
+	n.known.Store(&map[string]verdict{})
+	return n
+}
+
+func (n *names) of(key string) verdict {
+	if v, ok := (*n.known.Load())[key]; ok {
+		return v
+	}
+	v := n.decide(key)
+	v.dirty = n.rules.mask(key, make([]int64, len(n.rules.names))) != key
+	if v.dirty {
+		v.action = content
+	}
+	if len(key) <= maxKey {
+		n.learn(key, v)
+	}
+	return v
+}
+
+func (n *names) learn(key string, v verdict) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	old := *n.known.Load()
+	if len(old) >= maxCache {
+		return
+	}
+	more := make(map[string]verdict, len(old)+1)
+	for k, was := range old {
+		more[k] = was
+	}
+	more[strings.Clone(key)] = v
+	n.known.Store(&more)
+}
+
+func (n *names) decide(key string) verdict {
+	v := verdict{generative: matchAny(n.generative, key)}
+	if a, ok := special[key]; ok {
+		v.action = a
+		return v
+	}
+	best := -1
+	for _, a := range []action{content, id, name} {
+		for _, p := range n.lists[a] {
+			if p.literals > best && p.match(key) {
+				best, v.action = p.literals, a
+			}
+		}
+	}
+	if best >= 0 {
+		return v
+	}
+	switch {
+	case !isIdentifier(key, maxKey):
+		v.action = content // a name that is itself a text
+	case n.hasWord(key):
+		v.action = text
+	}
+	return v
+}
+
+// hasWord looks at the words of a name, however it joins them: tool.call.args, tool_call_args, toolCallArgs.
+func (n *names) hasWord(key string) bool {
+	start := 0
+	for i := 0; i <= len(key); i++ {
+		joint := i == len(key) || !isLetter(key[i])
+		hump := !joint && i > 0 && 'A' <= key[i] && key[i] <= 'Z' && 'a' <= key[i-1] && key[i-1] <= 'z'
+		if !joint && !hump {
+			continue
+		}
+		if n.words[strings.ToLower(key[start:i])] {
+			return true
+		}
+		if start = i; joint {
+			start = i + 1
+		}
+	}
+	return false
+}
+
+// pattern is a name in which * stands for any run of characters.
+type pattern struct {
+	parts    []string
+	literals int
+}
+
+func compile(patterns []string) []pattern {
+	compiled := make([]pattern, 0, len(patterns))
+	for _, p := range patterns {
+		compiled = append(compiled, pattern{strings.Split(p, "*"), len(p) - strings.Count(p, "*")})
+	}
+	return compiled
+}
+
+func (p pattern) match(s string) bool {
+	if len(p.parts) == 1 {
+		return s == p.parts[0]
+	}
+	last := len(p.parts) - 1
+	s, ok := strings.CutPrefix(s, p.parts[0])
+	if !ok {
+		return false
+	}
+	for _, part := range p.parts[1:last] {
+		i := strings.Index(s, part)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(part):]
+	}
+	return strings.HasSuffix(s, p.parts[last])
+}
+
+func matchAny(patterns []pattern, s string) bool {
+	for _, p := range patterns {
+		if p.match(s) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,81 @@
+package redact
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+func (p *pass) traces(td ptrace.Traces) {
+	for _, rs := range td.ResourceSpans().All() {
+		p.resource(rs.Resource())
+		rs.SetSchemaUrl(p.keepIf(rs.SchemaUrl(), fieldSchemaURL, cleanSchema))
+		for _, ss := range rs.ScopeSpans().All() {
+			generative := p.scope(ss.Scope())
+			ss.SetSchemaUrl(p.keepIf(ss.SchemaUrl(), fieldSchemaURL, cleanSchema))
+			for _, span := range ss.Spans().All() {
+				if p.none() {
+					p.span(span, generative)
+				} else {
+					p.maskSpan(span)
+				}
+			}
+		}
+	}
+}
+
+func (p *pass) span(span ptrace.Span, generative bool) {
+	generative = p.attributes(span.Attributes(), generative)
+	span.SetName(p.title(span.Name()))
+	p.traceState(span.TraceState())
+	for _, event := range span.Events().All() {
+		p.attributes(event.Attributes(), generative)
+		event.SetName(p.title(event.Name()))
+	}
+	for _, link := range span.Links().All() {
+		p.attributes(link.Attributes(), generative)
+		p.traceState(link.TraceState())
+	}
+	if span.Status().Message() != "" {
+		p.removed[fieldStatus]++
+		span.Status().SetMessage(errorType(span))
+	}
+}
+
+// errorType is what may be said of an error: the exception's type, which the cleaning of attributes has let stand.
+func errorType(span ptrace.Span) string {
+	for i := span.Events().Len() - 1; i >= 0; i-- {
+		if kind, ok := stringAt(span.Events().At(i).Attributes(), "exception.type"); ok {
+			return kind
+		}
+	}
+	kind, _ := stringAt(span.Attributes(), "error.type")
+	return kind
+}
+
+func stringAt(m pcommon.Map, key string) (string, bool) {
+	if v, ok := m.Get(key); ok && v.Type() == pcommon.ValueTypeStr {
+		return v.Str(), true
+	}
+	return "", false
+}
+
+func (p *pass) traceState(state pcommon.TraceState) {
+	if raw := state.AsRaw(); raw != "" {
+		state.FromRaw(p.keepIf(raw, fieldTraceState, cleanTraceState))
+	}
+}
+
+func (p *pass) maskSpan(span ptrace.Span) {
+	p.maskMap(span.Attributes(), 0)
+	span.SetName(p.mask(span.Name()))
+	p.traceState(span.TraceState())
+	for _, event := range span.Events().All() {
+		p.maskMap(event.Attributes(), 0)
+		event.SetName(p.mask(event.Name()))
+	}
+	for _, link := range span.Links().All() {
+		p.maskMap(link.Attributes(), 0)
+		p.traceState(link.TraceState())
+	}
+	span.Status().SetMessage(p.mask(span.Status().Message()))
+}

@@ -1,0 +1,192 @@
+package redact
+
+import (
+	"strconv"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+const (
+	maxDepth = 32 // any-values nested deeper are removed: no application needs them, and a stack is finite
+	maxSlice = 16 // longer arrays of an unlisted attribute go: an embedding can be turned back into its text
+)
+
+// plain applies `none` to attributes of what is never GenAI itself: resources, and the points of metrics, where one
+// label less could make one series of two.
+func (p *pass) plain(m pcommon.Map) { p.nested(m, false, 0) }
+
+// attributes applies `none`; it returns whether the item is GenAI, as strict or one of its attributes says.
+func (p *pass) attributes(m pcommon.Map, strict bool) bool {
+	generative, kept := strict, false
+	m.RemoveIf(func(key string, v pcommon.Value) bool {
+		verdict := p.names.of(key)
+		generative = generative || verdict.generative
+		if p.stays(verdict.action, v, generative, 0) {
+			kept = kept || verdict.action == unknown && v.Type() >= pcommon.ValueTypeMap
+			kept = kept || verdict.action == unknown && v.Type() == pcommon.ValueTypeStr
+			return false
+		}
+		p.removed[fieldAttribute]++
+		return true
+	})
+	if generative && kept {
+		p.dropUnknown(m)
+	}
+	return generative
+}
+
+// dropUnknown removes what stayed before an attribute told that the item is GenAI.
+func (p *pass) dropUnknown(m pcommon.Map) {
+	m.RemoveIf(func(key string, v pcommon.Value) bool {
+		if p.names.of(key).action != unknown || isNumber(v) {
+			return false
+		}
+		p.removed[fieldAttribute]++
+		return true
+	})
+}
+
+func isNumber(v pcommon.Value) bool {
+	switch v.Type() {
+	case pcommon.ValueTypeInt, pcommon.ValueTypeDouble, pcommon.ValueTypeBool, pcommon.ValueTypeEmpty:
+		return true
+	}
+	return false
+}
+
+// stays cleans v in place as far as a part of it may stay, and tells whether anything may.
+func (p *pass) stays(a action, v pcommon.Value, strict bool, depth int) bool {
+	if a == content || depth > maxDepth {
+		return false
+	}
+	if isNumber(v) {
+		return v.Type() != pcommon.ValueTypeInt || !p.isCard(v.Int())
+	}
+	switch a {
+	case text:
+		return false
+	case unknown:
+		if strict || p.cfg.UnknownAttributes == remove {
+			return false
+		}
+	case metadata:
+		return v.Type() == pcommon.ValueTypeStr && p.keepMetadata(v)
+	case stacktrace:
+		return v.Type() == pcommon.ValueTypeStr && p.keepFrames(v)
+	}
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		return p.stringStays(a, v)
+	case pcommon.ValueTypeSlice:
+		return p.sliceStays(a, v.Slice(), strict, depth)
+	case pcommon.ValueTypeMap:
+		p.nested(v.Map(), strict, depth)
+		return v.Map().Len() > 0
+	}
+	return false // bytes: nobody can say what they hold
+}
+
+func (p *pass) stringStays(a action, v pcommon.Value) bool {
+	s := v.Str()
+	switch a {
+	case id:
+		if masked := p.mask(s); masked != s {
+			v.SetStr(masked)
+		}
+		return true
+	case name:
+		return isName(s) && p.mask(s) == s
+	case url:
+		cut, ok := cleanURL(s)
+		if ok && cut != s {
+			v.SetStr(cut)
+		}
+		return ok && p.mask(cut) == cut
+	default:
+		return isIdentifier(s, maxIdentifier) && p.mask(s) == s
+	}
+}
+
+func (p *pass) sliceStays(a action, values pcommon.Slice, strict bool, depth int) bool {
+	if a != id && a != name && values.Len() > maxSlice {
+		return false
+	}
+	for _, v := range values.All() {
+		if !p.stays(a, v, strict, depth+1) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *pass) nested(m pcommon.Map, strict bool, depth int) {
+	m.RemoveIf(func(key string, v pcommon.Value) bool {
+		stays := p.stays(p.names.of(key).action, v, strict, depth+1)
+		if !stays {
+			p.removed[fieldAttribute]++
+		}
+		return !stays
+	})
+}
+
+// isCard takes integers of 13 digits and more for what they may be. Smaller ones, and all else that is a number, stay.
+func (p *pass) isCard(n int64) bool {
+	if n < 2e12 || !p.rules.enabled[ruleCard] {
+		return false
+	}
+	var buffer [20]byte
+	digits := strconv.AppendInt(buffer[:0], n, 10)
+	if cardAt(string(digits), 0) == 0 {
+		return false
+	}
+	p.masked[ruleCard]++
+	return true
+}
+
+// maskMap applies `masked` to keys and values. Only keys that change cost anything: they are put in anew.
+func (p *pass) maskMap(m pcommon.Map, depth int) {
+	dirty := false
+	for key, v := range m.All() {
+		p.maskValue(v, depth)
+		dirty = dirty || p.names.of(key).dirty
+	}
+	if !dirty {
+		return
+	}
+	old := pcommon.NewMap()
+	m.MoveTo(old)
+	for key, v := range old.All() {
+		v.MoveTo(m.PutEmpty(p.mask(key)))
+	}
+}
+
+func (p *pass) maskValue(v pcommon.Value, depth int) {
+	if depth > maxDepth {
+		v.SetStr(removed)
+		p.removed[fieldAttribute]++
+		return
+	}
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		if s := v.Str(); s != "" {
+			if masked := p.rules.mask(s, p.masked); masked != s {
+				v.SetStr(masked)
+			}
+		}
+	case pcommon.ValueTypeBytes:
+		s := string(v.Bytes().AsRaw())
+		if masked := p.mask(s); masked != s {
+			v.Bytes().FromRaw([]byte(masked))
+		}
+	case pcommon.ValueTypeInt:
+		if p.isCard(v.Int()) {
+			v.SetStr(p.rules.markers[ruleCard])
+		}
+	case pcommon.ValueTypeSlice:
+		for _, element := range v.Slice().All() {
+			p.maskValue(element, depth+1)
+		}
+	case pcommon.ValueTypeMap:
+		p.maskMap(v.Map(), depth+1)
+	}
+}
