@@ -1,0 +1,9 @@
+// Package collector embeds the data that is kept beside its components.
+package collector
+
+import _ "embed"
+
+// Prices is prices.json, which `make prices` makes.
+//
+//go:embed prices.json
+var Prices []byte
