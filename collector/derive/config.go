@@ -1,0 +1,105 @@
+// Package derive is a connector: spans and log events in, metrics out, by a declarative list
+// (metrics.yaml). See README.md in this folder for what its numbers promise.
+//
+// The metric SDK of OpenTelemetry is not used, because a series of it has no zero before its first
+// value and never ends, a flush writes what has not changed, and a measurement cannot count for more
+// than one (a span that stands for the nine that sampling dropped).
+package derive
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+)
+
+// Config of the connector.
+type Config struct {
+	// InstanceID becomes service.instance.id of all metrics. It tells gateways apart, so that the sum
+	// over them is right, and must outlive restarts: a new one makes new series.
+	InstanceID string `mapstructure:"instance_id"`
+	// MetricsFile adds to and replaces entries of the shipped list.
+	MetricsFile string `mapstructure:"metrics_file"`
+	// Exclude names metrics not to derive, `*` for any part: what applications emit themselves.
+	Exclude []string `mapstructure:"exclude"`
+	// FlushInterval is how often series that changed are written.
+	FlushInterval time.Duration `mapstructure:"flush_interval"`
+	// RefreshInterval is how often all series are written.
+	RefreshInterval time.Duration `mapstructure:"refresh_interval"`
+	// ExpireAfter is how long a series lives that nothing adds to.
+	ExpireAfter time.Duration `mapstructure:"expire_after"`
+	// MaxSeries of each metric; what is over goes to one series with otel.metric.overflow=true.
+	MaxSeries int `mapstructure:"max_series"`
+	// Resent is the memory by which a span or event that comes again counts once.
+	Resent ResentConfig `mapstructure:"resent"`
+}
+
+// ResentConfig bounds the memory of spans and events that were counted.
+type ResentConfig struct {
+	For time.Duration `mapstructure:"for"`
+	Max int           `mapstructure:"max"`
+}
+
+func defaultConfig() component.Config {
+	return &Config{
+		FlushInterval:   time.Second,
+		RefreshInterval: 15 * time.Second,
+		ExpireAfter:     time.Hour,
+		MaxSeries:       2000,
+		Resent:          ResentConfig{For: 10 * time.Minute, Max: 1_000_000},
+	}
+}
+
+// Validate checks what can be checked without reading a file.
+func (c *Config) Validate() error {
+	var faults []error
+	if c.InstanceID == "" {
+		faults = append(faults, errors.New("instance_id='': expected a name that stays the same over restarts"))
+	}
+	for _, pattern := range c.Exclude {
+		if _, err := path.Match(pattern, ""); err != nil {
+			faults = append(faults, fmt.Errorf("exclude='%s': expected a metric's name, with * for any part of it", pattern))
+		}
+	}
+	positive := func(name string, value time.Duration) {
+		if value <= 0 {
+			faults = append(faults, fmt.Errorf("%s=%s: expected more than 0", name, value))
+		}
+	}
+	if c.FlushInterval < 10*time.Millisecond {
+		faults = append(faults, fmt.Errorf("flush_interval=%s: expected at least 10ms", c.FlushInterval))
+	}
+	if c.RefreshInterval < c.FlushInterval {
+		faults = append(faults, fmt.Errorf("refresh_interval=%s: expected at least flush_interval, %s",
+			c.RefreshInterval, c.FlushInterval))
+	}
+	if c.ExpireAfter < c.RefreshInterval {
+		faults = append(faults, fmt.Errorf("expire_after=%s: expected at least refresh_interval, %s",
+			c.ExpireAfter, c.RefreshInterval))
+	}
+	if c.MaxSeries < 1 {
+		faults = append(faults, fmt.Errorf("max_series=%d: expected at least 1", c.MaxSeries))
+	}
+	positive("resent::for", c.Resent.For)
+	if c.Resent.Max < resentShards*2 {
+		faults = append(faults, fmt.Errorf("resent::max=%d: expected at least %d", c.Resent.Max, resentShards*2))
+	}
+	return errors.Join(faults...)
+}
+
+// excludes says whether a metric of this name is left to the applications.
+func (c *Config) excludes(name string) bool {
+	for _, pattern := range c.Exclude {
+		if matched, _ := path.Match(pattern, name); matched {
+			return true
+		}
+	}
+	return false
+}
+
+func choices(names []string) string {
+	return strings.Join(names, ", ")
+}

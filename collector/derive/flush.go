@@ -1,0 +1,206 @@
+package derive
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.uber.org/zap"
+)
+
+const (
+	scopeName = "otelgate/derive"
+	// maxPoints of one request; zeros included.
+	maxPoints = 5000
+	// zeroLead is how long before its first value a series is zero: stores keep milliseconds.
+	zeroLead = time.Millisecond
+	// zeroRetry is how long a zero that was refused is tried again. Stores refuse a whole request for
+	// a sample that is older than they take (10 minutes in ours).
+	zeroRetry = 5 * time.Minute
+)
+
+// batch is one request to be, and what to do again if it is refused.
+type batch struct {
+	metrics pmetric.Metrics
+	scope   pmetric.ScopeMetrics
+	points  int
+	written []written
+}
+
+type written struct {
+	shard *storeShard
+	*series
+	first bool
+}
+
+// flush writes the series that changed, or all of them.
+func (c *connector) flush(ctx context.Context, all bool) {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	// Never earlier than the last one's points, with room for a zero between.
+	now := max(pcommon.NewTimestampFromTime(c.clock()), c.flushed+pcommon.Timestamp(2*zeroLead))
+	c.flushed = now
+	var batches []*batch
+	for _, m := range c.plan.metrics {
+		batches = c.collect(batches, m, now, all)
+	}
+	for _, b := range batches {
+		if err := c.next.ConsumeMetrics(ctx, b.metrics); err != nil {
+			c.flushErrors.Add(1)
+			c.logger.Warn("derived metrics were refused; their series are sent again at the next flush", zap.Error(err))
+			b.again()
+		}
+	}
+}
+
+// collect writes a metric's series into the last of the batches, or a new one.
+func (c *connector) collect(batches []*batch, m *metric, now pcommon.Timestamp, all bool) []*batch {
+	var into *batch
+	var metric pmetric.Metric
+	for i := range m.series.shards {
+		shard := &m.series.shards[i]
+		shard.Lock()
+		write := func(s *series) {
+			if into == nil || into.points >= maxPoints {
+				if len(batches) == 0 || batches[len(batches)-1].points >= maxPoints {
+					batches = append(batches, c.newBatch())
+				}
+				into = batches[len(batches)-1]
+				metric = m.describe(into.scope.Metrics().AppendEmpty())
+			}
+			into.write(m, metric, shard, s, now)
+		}
+		if all {
+			for key, s := range shard.series {
+				if !s.changed && now-s.seen > pcommon.Timestamp(c.config.ExpireAfter) && now > s.seen {
+					m.drop(shard, key)
+					continue
+				}
+				write(s)
+			}
+		} else {
+			for _, s := range shard.changed {
+				write(s)
+			}
+		}
+		clear(shard.changed)
+		shard.changed = shard.changed[:0]
+		shard.Unlock()
+	}
+	return batches
+}
+
+// drop ends a series. What comes later is a new one, with a zero and a start time of its own.
+func (m *metric) drop(shard *storeShard, key uint64) {
+	delete(shard.series, key)
+	m.series.expired.Add(1)
+	if key != overflowKey {
+		m.series.live.Add(-1)
+	}
+}
+
+func (c *connector) newBatch() *batch {
+	b := &batch{metrics: pmetric.NewMetrics()}
+	resource := b.metrics.ResourceMetrics().AppendEmpty()
+	// No service.name: it is a label here, the name of the service that was measured.
+	resource.Resource().Attributes().PutStr("service.instance.id", c.config.InstanceID)
+	b.scope = resource.ScopeMetrics().AppendEmpty()
+	b.scope.Scope().SetName(scopeName)
+	return b
+}
+
+func (m *metric) describe(metric pmetric.Metric) pmetric.Metric {
+	metric.SetName(m.name)
+	metric.SetDescription(m.description)
+	metric.SetUnit(m.unit)
+	if m.histogram {
+		metric.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	} else {
+		sum := metric.SetEmptySum()
+		sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		sum.SetIsMonotonic(true)
+	}
+	return metric
+}
+
+// write adds the series' point, and before the first one its zero.
+func (b *batch) write(m *metric, metric pmetric.Metric, shard *storeShard, s *series, now pcommon.Timestamp) {
+	if s.start == 0 {
+		s.start = now - pcommon.Timestamp(zeroLead)
+	}
+	first := !s.zeroed
+	if first && now-s.start < pcommon.Timestamp(zeroRetry) {
+		b.point(m, metric, s, s.start, true)
+	}
+	b.point(m, metric, s, now, false)
+	b.written = append(b.written, written{shard, s, first})
+	s.zeroed, s.changed, s.exemplar = true, false, s.exemplar[:0]
+}
+
+func (b *batch) point(m *metric, metric pmetric.Metric, s *series, at pcommon.Timestamp, zero bool) {
+	b.points++
+	if !m.histogram {
+		point := metric.Sum().DataPoints().AppendEmpty()
+		point.SetStartTimestamp(s.start)
+		point.SetTimestamp(at)
+		putLabels(point.Attributes(), s.labels)
+		if point.SetDoubleValue(0); !zero {
+			point.SetDoubleValue(s.sum)
+			putExemplars(point.Exemplars(), s.exemplar)
+		}
+		return
+	}
+	point := metric.Histogram().DataPoints().AppendEmpty()
+	point.SetStartTimestamp(s.start)
+	point.SetTimestamp(at)
+	putLabels(point.Attributes(), s.labels)
+	point.ExplicitBounds().FromRaw(m.bounds)
+	counts := make([]uint64, len(s.buckets))
+	point.SetSum(0)
+	if !zero {
+		var total uint64
+		for i, weight := range s.buckets {
+			counts[i] = uint64(math.Round(weight))
+			total += counts[i]
+		}
+		point.SetCount(total)
+		point.SetSum(s.sum)
+		putExemplars(point.Exemplars(), s.exemplar)
+	}
+	point.BucketCounts().FromRaw(counts)
+}
+
+func putLabels(into pcommon.Map, labels []keyValue) {
+	into.EnsureCapacity(len(labels))
+	for _, label := range labels {
+		into.PutStr(label.key, label.value)
+	}
+}
+
+func putExemplars(into pmetric.ExemplarSlice, exemplars []exemplar) {
+	for i := range exemplars {
+		e := into.AppendEmpty()
+		e.SetTimestamp(exemplars[i].at)
+		e.SetDoubleValue(exemplars[i].value)
+		e.SetTraceID(exemplars[i].trace)
+		e.SetSpanID(exemplars[i].span)
+	}
+}
+
+// again marks what a refused request held as not yet written. The zero goes out again with the time it
+// had: where one of several stores took it, it changes nothing there.
+func (b *batch) again() {
+	for _, w := range b.written {
+		w.shard.Lock()
+		if w.first {
+			w.zeroed = false
+		}
+		if !w.changed {
+			w.changed = true
+			w.shard.changed = append(w.shard.changed, w.series)
+		}
+		w.shard.Unlock()
+	}
+}

@@ -1,0 +1,195 @@
+package derive
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// plan is the list of metrics of one signal, compiled: every attribute that any of them reads has a
+// slot, every label a place, so that a record is walked once and no name is compared twice.
+type plan struct {
+	slots   map[string]int
+	labels  []label
+	metrics []*metric
+
+	spanName, spanKind, spanStatus, eventName int // slots of what is built in, or absent
+	errorType                                 int
+}
+
+const absent = -1
+
+// label is a dimension and the slots that it may come from.
+type label struct {
+	name  string
+	slots []int
+}
+
+type operator int
+
+const (
+	exists operator = iota
+	missing
+	in
+	notIn
+)
+
+type condition struct {
+	slot   int
+	op     operator
+	values []string
+}
+
+type source int
+
+const (
+	fromCount source = iota
+	fromDuration
+	fromSlot
+)
+
+// part is one number that a metric takes from a record, with the labels that it sets.
+type part struct {
+	source source
+	slot   int
+	set    []keyValue
+	seed   uint64 // starts the key of its series, so that parts differ
+}
+
+type keyValue struct{ key, value string }
+
+// metric is a compiled entry of the list together with its series.
+type metric struct {
+	name, description, unit string
+	histogram               bool
+	bounds                  []float64
+	conditions              []condition
+	parts                   []part
+	labels                  []int // places in plan.labels
+	unweighted              bool
+	series                  *store
+}
+
+// compile makes the plan for one signal; the list has been validated.
+func compile(l *list, cfg *Config, signal string) *plan {
+	p := &plan{slots: map[string]int{}}
+	for i := range l.Metrics {
+		spec := &l.Metrics[i]
+		if spec.Signal != signal || cfg.excludes(spec.Name) {
+			continue
+		}
+		m := &metric{
+			name: spec.Name, description: spec.Description, unit: spec.Unit,
+			histogram: spec.Kind == histogram, bounds: l.Buckets[spec.Buckets],
+			unweighted: spec.Unweighted || signal == ofEvent,
+			series:     newStore(cfg.MaxSeries),
+		}
+		for _, c := range spec.Condition {
+			m.conditions = append(m.conditions, p.condition(c))
+		}
+		for n, value := range spec.parts() {
+			m.parts = append(m.parts, p.part(value, uint64(n+1)*0x9e3779b97f4a7c15))
+		}
+		for _, name := range l.labels(spec) {
+			m.labels = append(m.labels, p.label(name, l.from(name)))
+		}
+		p.metrics = append(p.metrics, m)
+	}
+	p.builtIn()
+	return p
+}
+
+func (p *plan) slot(name string) int {
+	at, ok := p.slots[name]
+	if !ok {
+		at = len(p.slots)
+		p.slots[name] = at
+	}
+	return at
+}
+
+func (p *plan) condition(spec conditionSpec) condition {
+	c := condition{slot: p.slot(spec.Attribute)}
+	switch {
+	case spec.In != nil:
+		c.op, c.values = in, spec.In
+	case spec.NotIn != nil:
+		c.op, c.values = notIn, spec.NotIn
+	case *spec.Exists:
+		c.op = exists
+	default:
+		c.op = missing
+	}
+	return c
+}
+
+func (p *plan) part(spec valueSpec, seed uint64) part {
+	made := part{source: fromSlot, seed: seed}
+	switch spec.Value {
+	case valueCount:
+		made.source = fromCount
+	case valueDuration:
+		made.source = fromDuration
+	default:
+		made.slot = p.slot(spec.Value)
+	}
+	for _, key := range slices.Sorted(maps.Keys(spec.Set)) {
+		made.set = append(made.set, keyValue{key, spec.Set[key]})
+	}
+	return made
+}
+
+func (p *plan) label(name string, from []string) int {
+	for i := range p.labels {
+		if p.labels[i].name == name {
+			return i
+		}
+	}
+	made := label{name: name}
+	for _, attribute := range from {
+		made.slots = append(made.slots, p.slot(attribute))
+	}
+	p.labels = append(p.labels, made)
+	return len(p.labels) - 1
+}
+
+// builtIn takes the slots of what is no attribute out of the table of attributes.
+func (p *plan) builtIn() {
+	p.spanName, p.spanKind = p.take("span.name"), p.take("span.kind")
+	p.spanStatus, p.eventName = p.take("span.status"), absent
+	if at, ok := p.slots["event.name"]; ok { // stays: older SDKs send the attribute
+		p.eventName = at
+	}
+	p.errorType = absent
+	if at, ok := p.slots["error.type"]; ok {
+		p.errorType = at
+	}
+}
+
+// take hides a slot from attributes of its name.
+func (p *plan) take(name string) int {
+	at, ok := p.slots[name]
+	if !ok {
+		return absent
+	}
+	delete(p.slots, name)
+	return at
+}
+
+// width is how many slots a record needs.
+func (p *plan) width() int {
+	width := 0
+	for _, at := range p.slots {
+		width = max(width, at+1)
+	}
+	return max(width, p.spanName+1, p.spanKind+1, p.spanStatus+1)
+}
+
+// number says what a duration is in seconds; a span that ends before it starts has none.
+func seconds(start, end uint64) float64 {
+	if end < start || end == 0 {
+		return math.NaN()
+	}
+	return float64(end-start) / float64(time.Second)
+}

@@ -1,0 +1,277 @@
+package derive
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math"
+	"math/bits"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// maxLabelBytes bounds what a label keeps of a value: a cap on series is none on memory without it.
+const maxLabelBytes = 200
+
+type fieldKind uint8
+
+const (
+	none fieldKind = iota
+	text
+	integer
+	double
+	other // there, but neither a label nor a number
+)
+
+// field is an attribute's value, taken out of pdata once.
+type field struct {
+	kind fieldKind
+	str  string
+	bits uint64
+}
+
+// record is the scratch paper for one span or event; it is used again for the next.
+type record struct {
+	plan     *plan
+	seed     maphash.Seed
+	resource []field // by slot
+	fields   []field
+	texts    []string // by place in plan.labels
+	hashes   []uint64
+
+	duration float64
+	weight   float64
+	at       pcommon.Timestamp // when the gateway saw it
+	trace    pcommon.TraceID
+	span     pcommon.SpanID
+}
+
+func newRecord(p *plan, seed maphash.Seed) *record {
+	width := p.width()
+	return &record{
+		plan: p, seed: seed,
+		resource: make([]field, width), fields: make([]field, width),
+		texts: make([]string, len(p.labels)), hashes: make([]uint64, len(p.labels)),
+	}
+}
+
+func (r *record) readResource(resource pcommon.Resource) {
+	clear(r.resource)
+	r.read(r.resource, resource.Attributes())
+}
+
+func (r *record) read(into []field, attributes pcommon.Map) {
+	for name, value := range attributes.All() {
+		if slot, ok := r.plan.slots[name]; ok {
+			into[slot] = fieldOf(value)
+		}
+	}
+}
+
+func fieldOf(value pcommon.Value) field {
+	switch value.Type() {
+	case pcommon.ValueTypeStr:
+		return field{kind: text, str: value.Str()}
+	case pcommon.ValueTypeInt:
+		return field{kind: integer, bits: uint64(value.Int())}
+	case pcommon.ValueTypeDouble:
+		return field{kind: double, bits: math.Float64bits(value.Double())}
+	case pcommon.ValueTypeBool:
+		return field{kind: text, str: strconv.FormatBool(value.Bool())}
+	case pcommon.ValueTypeEmpty:
+		return field{}
+	case pcommon.ValueTypeSlice: // a list of one is that one, as of finish reasons
+		if list := value.Slice(); list.Len() == 1 && list.At(0).Type() == pcommon.ValueTypeStr {
+			return field{kind: text, str: list.At(0).Str()}
+		}
+	}
+	return field{kind: other}
+}
+
+var (
+	spanKinds = map[ptrace.SpanKind]string{
+		ptrace.SpanKindInternal: "internal", ptrace.SpanKindServer: "server", ptrace.SpanKindClient: "client",
+		ptrace.SpanKindProducer: "producer", ptrace.SpanKindConsumer: "consumer",
+	}
+	failedSomehow = field{kind: text, str: "_OTHER"} // what the conventions say where error.type is not known
+)
+
+func (r *record) readSpan(span ptrace.Span) {
+	p := r.plan
+	copy(r.fields, r.resource)
+	r.read(r.fields, span.Attributes())
+	failed := span.Status().Code() == ptrace.StatusCodeError
+	if p.errorType != absent && failed && r.fields[p.errorType].kind == none {
+		r.fields[p.errorType] = failedSomehow
+	}
+	if p.spanName != absent {
+		r.fields[p.spanName] = field{kind: text, str: span.Name()}
+	}
+	if p.spanKind != absent {
+		r.fields[p.spanKind] = field{kind: text, str: spanKinds[span.Kind()]}
+	}
+	if p.spanStatus != absent {
+		r.fields[p.spanStatus] = field{kind: text, str: "ok"}
+		if failed {
+			r.fields[p.spanStatus].str = "error"
+		}
+	}
+	r.trace, r.span = span.TraceID(), span.SpanID()
+	r.duration = seconds(uint64(span.StartTimestamp()), uint64(span.EndTimestamp()))
+}
+
+func (r *record) readEvent(event plog.LogRecord) {
+	copy(r.fields, r.resource)
+	r.read(r.fields, event.Attributes())
+	if name := event.EventName(); name != "" && r.plan.eventName != absent {
+		r.fields[r.plan.eventName] = field{kind: text, str: name}
+	}
+	r.trace, r.span = event.TraceID(), event.SpanID()
+	r.duration, r.weight = math.NaN(), 1
+}
+
+// resolve works out every label of the record.
+func (r *record) resolve() {
+	for i := range r.plan.labels {
+		r.texts[i] = ""
+		for _, slot := range r.plan.labels[i].slots {
+			if value := labelText(r.fields[slot]); value != "" {
+				r.texts[i] = value
+				break
+			}
+		}
+		r.hashes[i] = maphash.String(r.seed, r.texts[i])
+	}
+}
+
+func labelText(f field) string {
+	switch f.kind {
+	case text:
+		if len(f.str) <= maxLabelBytes && utf8.ValidString(f.str) {
+			return f.str
+		}
+		return shorten(f.str)
+	case integer:
+		return strconv.FormatInt(int64(f.bits), 10)
+	case double:
+		return strconv.FormatFloat(math.Float64frombits(f.bits), 'g', -1, 64)
+	}
+	return ""
+}
+
+// shorten cuts between characters; stores refuse a whole request for one label that is no UTF-8.
+func shorten(value string) string {
+	if len(value) > maxLabelBytes {
+		cut := maxLabelBytes
+		for cut > maxLabelBytes-utf8.UTFMax && !utf8.RuneStart(value[cut]) {
+			cut--
+		}
+		value = value[:cut]
+	}
+	return strings.ToValidUTF8(value, "\uFFFD")
+}
+
+func (f field) number() (float64, bool) {
+	switch f.kind {
+	case integer:
+		return float64(int64(f.bits)), true
+	case double:
+		return math.Float64frombits(f.bits), true
+	}
+	return 0, false
+}
+
+func (c *condition) holds(fields []field) bool {
+	f := &fields[c.slot]
+	switch c.op {
+	case exists:
+		return f.kind != none
+	case missing:
+		return f.kind == none
+	}
+	found := false
+	if f.kind != none && f.kind != other {
+		value := f.str
+		if f.kind != text {
+			value = labelText(*f)
+		}
+		for _, wanted := range c.values {
+			if value == wanted {
+				found = true
+				break
+			}
+		}
+	}
+	return found == (c.op == in)
+}
+
+func (m *metric) matches(fields []field) bool {
+	for i := range m.conditions {
+		if !m.conditions[i].holds(fields) {
+			return false
+		}
+	}
+	return true
+}
+
+// key tells the series of a metric apart. Two of them meet in 64 bits with odds of 1e-13 at 2,000.
+func (r *record) key(m *metric, p *part) uint64 {
+	key := p.seed
+	for _, label := range m.labels {
+		key = mix(key, r.hashes[label])
+	}
+	return key
+}
+
+func mix(a, b uint64) uint64 {
+	high, low := bits.Mul64(a^b, 0xa0761d6478bd642f)
+	return high ^ low ^ bits.RotateLeft64(a, 23)
+}
+
+// identity of a span.
+func (r *record) identity() uint64 {
+	var id [24]byte
+	copy(id[:], r.trace[:])
+	copy(id[16:], r.span[:])
+	return maphash.Bytes(r.seed, id[:])
+}
+
+// eventIdentity is log.record.uid where the application set one, else all that the event says.
+func (r *record) eventIdentity(event plog.LogRecord, resource uint64) uint64 {
+	if uid, ok := event.Attributes().Get("log.record.uid"); ok && uid.Type() == pcommon.ValueTypeStr && uid.Str() != "" {
+		return mix(maphash.String(r.seed, uid.Str()), maphash.String(r.seed, event.EventName()))
+	}
+	at := event.Timestamp()
+	if at == 0 {
+		at = event.ObservedTimestamp()
+	}
+	var stamp [8]byte
+	binary.LittleEndian.PutUint64(stamp[:], uint64(at))
+	key := mix(mix(resource, r.identity()), maphash.Bytes(r.seed, stamp[:]))
+	key = mix(key, maphash.String(r.seed, event.EventName()))
+	key = mix(key, r.hash(event.Body()))
+	return mix(key, r.hashMap(event.Attributes()))
+}
+
+func (r *record) hashMap(attributes pcommon.Map) uint64 {
+	key := uint64(attributes.Len())
+	for name, value := range attributes.All() {
+		key = mix(mix(key, maphash.String(r.seed, name)), r.hash(value))
+	}
+	return key
+}
+
+func (r *record) hash(value pcommon.Value) uint64 {
+	switch f := fieldOf(value); f.kind {
+	case integer, double:
+		return mix(uint64(f.kind), f.bits)
+	case text:
+		return maphash.String(r.seed, f.str)
+	default:
+		return maphash.String(r.seed, value.AsString())
+	}
+}

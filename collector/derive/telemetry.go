@@ -1,0 +1,68 @@
+package derive
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	otelmetric "go.opentelemetry.io/otel/metric"
+)
+
+// telemetry is what the connector says of itself, read off its counters when the gateway's own metrics
+// are collected: nothing of it is paid for by a span.
+type telemetry struct {
+	registration otelmetric.Registration
+}
+
+type instruments struct {
+	live                                             otelmetric.Int64ObservableGauge
+	overflow, expired, invalid, again, evicted, lost otelmetric.Int64ObservableCounter
+}
+
+func (c *connector) observe(provider otelmetric.MeterProvider, signal string) (*telemetry, error) {
+	meter := provider.Meter(scopeName)
+	var in instruments
+	var err error
+	counter := func(into *otelmetric.Int64ObservableCounter, name, unit, description string) {
+		if err == nil {
+			*into, err = meter.Int64ObservableCounter(name, otelmetric.WithUnit(unit), otelmetric.WithDescription(description))
+		}
+	}
+	in.live, err = meter.Int64ObservableGauge("otelgate.derive.series", otelmetric.WithUnit("{series}"),
+		otelmetric.WithDescription("Series that a derived metric holds."))
+	counter(&in.overflow, "otelgate.derive.overflow", "{measurement}",
+		"Measurements that went to the overflow series, since the metric has as many series as it may.")
+	counter(&in.expired, "otelgate.derive.expired", "{series}", "Series that ended since nothing added to them.")
+	counter(&in.invalid, "otelgate.derive.invalid", "{measurement}",
+		"Values that no metric can take: not a number, negative, a span that ends before it starts.")
+	counter(&in.again, "otelgate.derive.resent", "{record}", "Spans and events that came again and were not counted again.")
+	counter(&in.evicted, "otelgate.derive.resent.evicted", "{record}",
+		"Spans and events forgotten early, for lack of room; should they come again, they count twice.")
+	counter(&in.lost, "otelgate.derive.flush.errors", "{request}",
+		"Requests with derived metrics that the next component refused; their series are sent again.")
+	if err != nil {
+		return nil, err
+	}
+	registration, err := meter.RegisterCallback(func(_ context.Context, o otelmetric.Observer) error {
+		c.report(o, &in, signal)
+		return nil
+	}, in.live, in.overflow, in.expired, in.invalid, in.again, in.evicted, in.lost)
+	return &telemetry{registration}, err
+}
+
+func (c *connector) report(o otelmetric.Observer, in *instruments, signal string) {
+	for _, m := range c.plan.metrics {
+		name := otelmetric.WithAttributes(attribute.String("otelgate.derive.metric", m.name))
+		o.ObserveInt64(in.live, m.series.live.Load(), name)
+		o.ObserveInt64(in.overflow, m.series.overflowed.Load(), name)
+		o.ObserveInt64(in.expired, m.series.expired.Load(), name)
+		o.ObserveInt64(in.invalid, m.series.invalid.Load(), name)
+	}
+	of := otelmetric.WithAttributes(attribute.String("otelgate.derive.signal", signal))
+	o.ObserveInt64(in.again, c.again.Load(), of)
+	o.ObserveInt64(in.evicted, c.resent.evicted.Load(), of)
+	o.ObserveInt64(in.lost, c.flushErrors.Load(), of)
+}
+
+func (t *telemetry) close() error {
+	return t.registration.Unregister()
+}

@@ -1,0 +1,180 @@
+package derive
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+
+	"otelgate/collector/labelguard"
+)
+
+const (
+	counter   = "counter"
+	histogram = "histogram"
+	ofSpan    = "span"
+	ofEvent   = "event"
+
+	valueCount    = "count"
+	valueDuration = "duration"
+
+	maxBounds = 160
+)
+
+// Instrument names as the OpenTelemetry specification has them.
+var metricName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_./-]{0,254}$`)
+
+// Labels that Prometheus, remote write or this component give a meaning of their own.
+var reserved = []string{"le", "quantile", "job", "instance", overflowLabel}
+
+// validate reports every fault, each with the path to it. The names have been checked.
+func (l *list) validate() error {
+	var faults []error
+	for _, label := range slices.Sorted(maps.Keys(l.Sources)) {
+		path := "sources::" + label
+		faults = append(faults, checkLabel(path, label))
+		if len(l.Sources[label]) == 0 {
+			faults = append(faults, fmt.Errorf("%s: expected at least one attribute", path))
+		}
+		for _, name := range l.Sources[label] {
+			faults = append(faults, checkLabel(path, name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Buckets)) {
+		faults = append(faults, checkBounds("buckets::"+name, l.Buckets[name]))
+	}
+	faults = append(faults, checkLabels("common", l.Common), checkLabels("event_attributes", l.EventAttributes))
+	for i := range l.Metrics {
+		faults = append(faults, l.validateMetric("metrics::"+l.Metrics[i].Name, &l.Metrics[i]))
+	}
+	return errors.Join(faults...)
+}
+
+// validateNames is for one file, before it is put over another: its numbers are the file's own.
+func (l *list) validateNames() error {
+	var faults []error
+	seen := map[string]bool{}
+	for i := range l.Metrics {
+		name := l.Metrics[i].Name
+		if !metricName.MatchString(name) {
+			faults = append(faults, fmt.Errorf("metrics[%d]::name='%s': expected a letter, then letters, digits and any of _ . / -",
+				i, name))
+		} else if seen[name] {
+			faults = append(faults, fmt.Errorf("metrics::%s: is there twice", name))
+		}
+		seen[name] = true
+	}
+	return errors.Join(faults...)
+}
+
+func (l *list) validateMetric(path string, m *metricSpec) error {
+	faults := []error{
+		oneOf(path+"::kind", m.Kind, counter, histogram),
+		oneOf(path+"::signal", m.Signal, ofSpan, ofEvent),
+		checkLabels(path+"::dimensions", m.Dimensions),
+	}
+	switch _, known := l.Buckets[m.Buckets]; {
+	case m.Kind == histogram && !known:
+		faults = append(faults, fmt.Errorf("%s::buckets='%s': expected one of %s", path, m.Buckets,
+			choices(slices.Sorted(maps.Keys(l.Buckets)))))
+	case m.Kind == counter && m.Buckets != "":
+		faults = append(faults, fmt.Errorf("%s::buckets='%s': a counter has none", path, m.Buckets))
+	}
+	if m.EventAttributes && m.Signal == ofSpan {
+		faults = append(faults, fmt.Errorf("%s::event_attributes: only metrics with signal='event' have them", path))
+	}
+	for i, c := range m.Condition {
+		faults = append(faults, c.validate(fmt.Sprintf("%s::condition[%d]", path, i)))
+	}
+	return errors.Join(append(faults, l.validateValues(path, m))...)
+}
+
+func (l *list) validateValues(path string, m *metricSpec) error {
+	if (m.Value == "") == (len(m.Values) == 0) {
+		return fmt.Errorf("%s: expected one of value, values", path)
+	}
+	var faults []error
+	labels := l.labels(m)
+	for i, part := range m.parts() {
+		at := path + "::value"
+		if m.Value == "" {
+			at = fmt.Sprintf("%s::values[%d]", path, i)
+		}
+		if part.Value == "" {
+			faults = append(faults, fmt.Errorf("%s: expected count, duration or the name of an attribute", at))
+		}
+		if part.Value == valueDuration && m.Signal == ofEvent {
+			faults = append(faults, fmt.Errorf("%s='duration': an event has none", at))
+		}
+		for _, label := range slices.Sorted(maps.Keys(part.Set)) {
+			faults = append(faults, checkLabel(at+"::set", label))
+			if slices.Contains(labels, label) {
+				faults = append(faults, fmt.Errorf("%s::set='%s': is a dimension already", at, label))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c *conditionSpec) validate(path string) error {
+	given := 0
+	for _, present := range []bool{c.In != nil, c.NotIn != nil, c.Exists != nil} {
+		if present {
+			given++
+		}
+	}
+	switch {
+	case c.Attribute == "":
+		return fmt.Errorf("%s::attribute: expected the name of an attribute", path)
+	case given != 1:
+		return fmt.Errorf("%s: expected one of in, not_in, exists", path)
+	}
+	return nil
+}
+
+func checkLabels(path string, names []string) error {
+	var faults []error
+	for i, name := range names {
+		faults = append(faults, checkLabel(path, name))
+		if slices.Contains(names[:i], name) {
+			faults = append(faults, fmt.Errorf("%s='%s': is there twice", path, name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func checkLabel(path, name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("%s='': expected the name of an attribute", path)
+	case slices.Contains(reserved, name) || len(name) > 1 && name[:2] == "__":
+		return fmt.Errorf("%s='%s': is a label with a meaning of its own", path, name)
+	case labelguard.Identity(name):
+		return fmt.Errorf("%s='%s': users, sessions and conversations are never labels", path, name)
+	}
+	return nil
+}
+
+func checkBounds(path string, bounds []float64) error {
+	if len(bounds) == 0 || len(bounds) > maxBounds {
+		return fmt.Errorf("%s: expected 1 to %d bounds, got %d", path, maxBounds, len(bounds))
+	}
+	for i, bound := range bounds {
+		if math.IsNaN(bound) || math.IsInf(bound, 0) {
+			return fmt.Errorf("%s=%v: expected finite numbers", path, bound)
+		}
+		if i > 0 && bound <= bounds[i-1] {
+			return fmt.Errorf("%s=%v: expected more than the bound before it, %v", path, bound, bounds[i-1])
+		}
+	}
+	return nil
+}
+
+func oneOf(path, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s='%s': expected one of %s", path, value, choices(allowed))
+}
