@@ -1,0 +1,106 @@
+package genai
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+)
+
+func agentRun(id, parent byte, name string) span {
+	return span{name: "invoke_agent " + name, id: id, parent: parent,
+		with: map[string]any{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name}}
+}
+
+func TestAgentFromAnAncestorOfTheSameRequest(t *testing.T) {
+	got := newGate(t).send(t, provider(5, 4), toolRun(4, 3), chain(3, 2), agentRun(2, 1, "clerk"), agentRun(1, 0, "router"))
+	require.Equal(t, "clerk", got[0].Attributes().AsRaw()[agentName])
+	require.Equal(t, "clerk", got[1].Attributes().AsRaw()[agentName])
+	require.NotContains(t, got[2].Attributes().AsRaw(), agentName, "a chain isn't asked for its agent")
+}
+
+func TestAgentFromAnEarlierRequest(t *testing.T) {
+	g := newGate(t)
+	g.send(t, agentRun(1, 0, "router"))
+	g.send(t, chain(2, 1))
+	require.Equal(t, "router", g.attributes(t, provider(3, 2))[agentName])
+}
+
+func TestAgentThatComesLaterIsNotWaitedFor(t *testing.T) {
+	g := newGate(t)
+	require.NotContains(t, g.attributes(t, provider(3, 1)), agentName)
+	g.send(t, agentRun(1, 0, "router"))
+	require.Equal(t, "router", g.attributes(t, toolRun(4, 1))[agentName])
+}
+
+func TestAgentOfTheSpanItselfComesFirst(t *testing.T) {
+	own := provider(3, 1)
+	own.with[agentName] = "concierge" // the SDK's baggage
+	got := newGate(t).send(t, own, agentRun(1, 0, "router"))
+	require.Equal(t, "concierge", got[0].Attributes().AsRaw()[agentName])
+}
+
+func TestAgentOfAnotherTrace(t *testing.T) {
+	g := newGate(t)
+	g.send(t, agentRun(1, 0, "router"))
+	other := provider(3, 1)
+	other.trace = 9
+	require.NotContains(t, g.attributes(t, other), agentName)
+}
+
+func TestIndexIsBounded(t *testing.T) {
+	g := newGate(t, func(c *Config) { c.Index.MaxSpans = 2 })
+	g.send(t, agentRun(1, 0, "router"))
+	g.send(t, chain(2, 1))
+	g.send(t, chain(3, 1))
+	require.Equal(t, 2, g.index.count)
+	require.Len(t, g.index.byID, 2)
+	require.NotContains(t, g.attributes(t, provider(4, 1)), agentName, "the agent is forgotten")
+	require.Empty(t, g.index.agents.ids, "and so is its name")
+	requireCounted(t, g, "otelgate.genai.index.evictions", attribute.String("reason", "full"), 3) // the call also took a place for its unknown parent
+}
+
+func TestIndexExpires(t *testing.T) {
+	g := newGate(t)
+	g.send(t, agentRun(1, 0, "router"))
+	g.clock = g.clock.Add(10*time.Minute + time.Second)
+	require.NotContains(t, g.attributes(t, provider(4, 1)), agentName)
+	requireCounted(t, g, "otelgate.genai.index.evictions", attribute.String("reason", "expired"), 1)
+}
+
+func TestMoreSpansInARequestThanTheIndexHolds(t *testing.T) {
+	g := newGate(t, func(c *Config) { c.Index.MaxSpans = 1 })
+	got := g.send(t, provider(2, 1), framework(1, 9), agentRun(9, 0, "a"))
+	require.Len(t, got, 3)
+}
+
+func TestOwnMetrics(t *testing.T) {
+	g := newGate(t)
+	g.send(t, agentRun(1, 0, "router"), provider(2, 1), framework(3, 2), toolRun(4, 7))
+	requireCounted(t, g, "otelgate.genai.agents", attribute.String("source", "own"), 1)
+	requireCounted(t, g, "otelgate.genai.agents", attribute.String("source", "index"), 2)
+	requireCounted(t, g, "otelgate.genai.agents", attribute.String("source", "none"), 1)
+	duplicates, err := g.telemetry.GetMetric("otelgate.genai.duplicates")
+	require.NoError(t, err)
+	require.Equal(t, int64(1), duplicates.Data.(metricdata.Sum[int64]).DataPoints[0].Value)
+	size, err := g.telemetry.GetMetric("otelgate.genai.index.size")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, metricdata.Gauge[int64]{DataPoints: []metricdata.DataPoint[int64]{{Value: int64(g.index.count)}}},
+		size.Data.(metricdata.Gauge[int64]), metricdatatest.IgnoreTimestamp())
+}
+
+func requireCounted(t *testing.T, g *gate, name string, word attribute.KeyValue, want int64) {
+	t.Helper()
+	found, err := g.telemetry.GetMetric(name)
+	require.NoError(t, err)
+	for _, point := range found.Data.(metricdata.Sum[int64]).DataPoints {
+		if value, ok := point.Attributes.Value(word.Key); ok && value == word.Value {
+			require.Equal(t, want, point.Value, word)
+			return
+		}
+	}
+	require.Failf(t, "no data point", "%s %v", name, word)
+}

@@ -1,0 +1,67 @@
+// Package genai is the processor that turns every GenAI dialect into OpenTelemetry's own: attribute names, span
+// names, operations, agents, costs, and the same model call seen twice. See mapping.yaml for the names.
+package genai
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/processor"
+
+	"otelgate/collector/pricing"
+)
+
+var componentType = component.MustNewType("genai")
+
+// NewFactory makes the processor's factory.
+func NewFactory() processor.Factory {
+	return processor.NewFactory(componentType, createDefaultConfig,
+		processor.WithTraces(createTraces, component.StabilityLevelBeta),
+		processor.WithLogs(createLogs, component.StabilityLevelBeta))
+}
+
+func createTraces(_ context.Context, set processor.Settings, config component.Config, next consumer.Traces) (processor.Traces, error) {
+	own := config.(*Config)
+	t, _, err := loadTables(own)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	prices, err := pricing.Open(pricing.Options{OverrideFile: own.PricesFile, Telemetry: set.TelemetrySettings})
+	if err != nil {
+		return nil, err
+	}
+	p := newTracesProcessor(own, t, prices, m, next)
+	p.stop = func(context.Context) error { return prices.Close() }
+	return p, nil
+}
+
+func createLogs(_ context.Context, _ processor.Settings, config component.Config, next consumer.Logs) (processor.Logs, error) {
+	own := config.(*Config)
+	_, forLogs, err := loadTables(own)
+	if err != nil {
+		return nil, err
+	}
+	return newLogsProcessor(own, forLogs, next), nil
+}
+
+// loadTables reads the mapping for spans and its part for log records.
+func loadTables(config *Config) (spans, logs *table, err error) {
+	read, err := loadMapping(config.MappingFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	if spans, err = compile(read); err != nil {
+		return nil, nil, err
+	}
+	part, err := read.forLogs()
+	if err != nil {
+		return nil, nil, err
+	}
+	logs, err = compile(part)
+	return spans, logs, err
+}

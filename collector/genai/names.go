@@ -1,0 +1,29 @@
+package genai
+
+// Names that the code itself sets or reads, beside those of the mapping. `gen_ai.*` are the semantic conventions',
+// `otelgate.*` ours; the Python side has its own in sdk/otelgate/names.py.
+const (
+	operationName    = "gen_ai.operation.name"
+	agentName        = "gen_ai.agent.name"
+	timeToFirstChunk = "gen_ai.response.time_to_first_chunk"
+	errorType        = "error.type"
+
+	costUSD          = "otelgate.cost.usd"
+	costStatus       = "otelgate.cost.status"
+	costPriceVersion = "otelgate.cost.price_version"
+	duplicateOf      = "otelgate.duplicate_of"
+	outputRate       = "otelgate.llm.output_rate"
+
+	exceptionEvent = "exception"
+	exceptionType  = "exception.type"
+
+	operationInvokeAgent = "invoke_agent"
+	operationExecuteTool = "execute_tool"
+	operationEmbeddings  = "embeddings"
+	operationRetrieval   = "retrieval"
+
+	// errorOther is the conventions' word for an error whose kind isn't known.
+	errorOther = "_OTHER"
+	// reportedPrices stands where a table's version would: the application's own figure was taken.
+	reportedPrices = "reported"
+)

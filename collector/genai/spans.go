@@ -1,0 +1,254 @@
+package genai
+
+import (
+	"hash/maphash"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"otelgate/collector/pricing"
+)
+
+// batch is one request on its way. Every span is first read and rewritten by itself, without a lock; then all are
+// looked up in the index together, so that children find parents that stand behind them; then what that told is written.
+type batch struct {
+	scan  *scan
+	spans []spanInfo
+	calls []callInfo
+}
+
+type spanInfo struct {
+	span       ptrace.Span
+	key        spanKey
+	parent     pcommon.SpanID
+	role       role
+	agent      string // its own name for its agent
+	needsAgent bool
+	inherited  string         // what the index says
+	call       int            // in calls, or -1
+	counted    pcommon.SpanID // of a call or a run; empty for others
+}
+
+type callInfo struct {
+	call
+	price    pricing.Call // its Model is the response's
+	asked    string       // the request's model
+	reported float64      // USD, as the application reckoned; 0 for none
+	hadCost  bool         // the application wrote under our own name
+}
+
+func (b *batch) reset() {
+	clear(b.spans) // let go of the request's memory
+	clear(b.calls)
+	b.spans, b.calls = b.spans[:0], b.calls[:0]
+}
+
+var scopeSeed = maphash.MakeSeed()
+
+// read rewrites every span of a request by itself.
+func (b *batch) read(traces ptrace.Traces) {
+	for _, resource := range traces.ResourceSpans().All() {
+		for _, scoped := range resource.ScopeSpans().All() {
+			scope := maphash.String(scopeSeed, scoped.Scope().Name())
+			for _, span := range scoped.Spans().All() {
+				b.span(span, scope)
+			}
+		}
+	}
+}
+
+func (b *batch) span(span ptrace.Span, scope uint64) {
+	s := b.scan
+	t := s.table
+	info := spanInfo{span: span, key: spanKey{span.TraceID(), span.SpanID()}, parent: span.ParentSpanID(), call: -1}
+	attributes := span.Attributes()
+	if !s.collect(attributes) {
+		b.spans = append(b.spans, info)
+		return
+	}
+	s.name = span.Name()
+	s.duration = seconds(span.StartTimestamp(), span.EndTimestamp())
+	thrown := s.readEvents(span)
+	s.findOperation()
+	class, isCall := t.modelCalls[s.operation]
+	s.resolve(isCall)
+	if isCall {
+		s.mendTokens()
+		info.call = len(b.calls)
+		b.calls = append(b.calls, s.callInfo(span, class, scope))
+	}
+	info.agent = s.resolvedText(t.known.agent)
+	info.role = roleIn(s.operation, class, isCall)
+	info.needsAgent = info.agent == "" && t.ofAnAgent[s.operation]
+	b.spans = append(b.spans, info)
+
+	s.write(attributes)
+	if s.operation == "" {
+		return
+	}
+	s.writeOperation(attributes)
+	if isCall {
+		s.writeRate(attributes)
+	}
+	if span.Status().Code() == ptrace.StatusCodeError {
+		writeErrorType(attributes, thrown, span.Status().Message())
+	}
+	s.rename(span)
+}
+
+func roleIn(operation string, class callClass, isCall bool) role {
+	switch {
+	case isCall:
+		return roleOf(class)
+	case operation == operationInvokeAgent:
+		return roleOf(classAgent)
+	case operation == operationExecuteTool, operation == operationRetrieval:
+		return roleBarrier
+	}
+	return rolePassage
+}
+
+func seconds(from, to pcommon.Timestamp) float64 {
+	return float64(int64(to)-int64(from)) / float64(time.Second)
+}
+
+// readEvents notes events that are mapped, and returns the type of the last exception.
+func (s *scan) readEvents(span ptrace.Span) (thrown string) {
+	for _, event := range span.Events().All() {
+		if event.Name() != exceptionEvent {
+			s.event(event.Name(), seconds(span.StartTimestamp(), event.Timestamp()))
+			continue
+		}
+		if kind, ok := event.Attributes().Get(exceptionType); ok {
+			thrown = kind.Str()
+		}
+	}
+	return thrown
+}
+
+func (s *scan) resolvedText(target int) string {
+	if target < 0 {
+		return ""
+	}
+	return s.results[target].text
+}
+
+func (s *scan) resolvedWhole(target int) int64 {
+	if target < 0 {
+		return 0
+	}
+	return s.results[target].whole
+}
+
+// mendTokens makes the totals include their parts, as the conventions have it: some instrumentors pass on a
+// provider's count without the cached or without the reasoning tokens.
+func (s *scan) mendTokens() {
+	known := &s.table.known
+	s.atLeast(known.input, s.resolvedWhole(known.cacheRead)+s.resolvedWhole(known.cacheWrite))
+	s.atLeast(known.output, s.resolvedWhole(known.reasoning))
+}
+
+func (s *scan) atLeast(total int, part int64) {
+	if total < 0 || !s.results[total].set || s.results[total].whole >= part {
+		return
+	}
+	s.results[total].whole += part
+	s.results[total].inPlace = false
+}
+
+func (s *scan) callInfo(span ptrace.Span, class callClass, scope uint64) callInfo {
+	known := &s.table.known
+	made := callInfo{asked: s.resolvedText(known.requestModel)}
+	made.class, made.scope = class, scope
+	made.start, made.end = span.StartTimestamp(), span.EndTimestamp()
+	made.input, made.output = s.resolvedWhole(known.input), s.resolvedWhole(known.output)
+	made.price = pricing.Call{
+		Provider:         s.resolvedText(known.provider),
+		Model:            s.resolvedText(known.responseModel),
+		At:               span.StartTimestamp().AsTime(),
+		ServiceTier:      s.resolvedText(known.serviceTier),
+		InputTokens:      made.input,
+		OutputTokens:     made.output,
+		CacheReadTokens:  s.resolvedWhole(known.cacheRead),
+		CacheWriteTokens: s.resolvedWhole(known.cacheWrite),
+		ReasoningTokens:  s.resolvedWhole(known.reasoning),
+		InputAudioTokens: s.resolvedWhole(known.audioInput), OutputAudioTokens: s.resolvedWhole(known.audioOutput),
+		InputImageTokens: s.resolvedWhole(known.imageInput), OutputImageTokens: s.resolvedWhole(known.imageOutput),
+	}
+	if known.cost >= 0 {
+		made.reported = s.results[known.cost].real
+		made.hadCost = s.present.has(s.table.targets[known.cost].slot)
+	}
+	return made
+}
+
+func (s *scan) writeOperation(attributes pcommon.Map) {
+	if s.present.has(s.table.operationSlot) && !s.consumed.has(s.table.operationSlot) {
+		if held, ok := attributes.Get(operationName); ok && held.Str() == s.operation {
+			return
+		}
+	}
+	attributes.PutStr(operationName, s.operation)
+}
+
+// writeRate sets the output tokens per second of the streaming phase, where there was one.
+func (s *scan) writeRate(attributes pcommon.Map) {
+	known := &s.table.known
+	if known.firstChunk < 0 || !s.results[known.firstChunk].set {
+		return
+	}
+	first, output := s.results[known.firstChunk].real, s.resolvedWhole(known.output)
+	if output > 0 && first >= 0 && first < s.duration && !wholeDuration(first, s.duration) {
+		attributes.PutDouble(outputRate, float64(output)/(s.duration-first))
+	}
+}
+
+// rename gives the span the conventions' name: `chat gpt-4.1-mini`.
+func (s *scan) rename(span ptrace.Span) {
+	target, ok := s.table.nameTarget[s.operation]
+	if !ok {
+		return
+	}
+	name, detail := s.operation, s.results[target].text
+	if detail != "" {
+		name += " " + detail
+	}
+	if name != s.name {
+		span.SetName(name)
+	}
+}
+
+// writeErrorType derives error.type from the exception, else from a status that starts like `ValueError('…`.
+func writeErrorType(attributes pcommon.Map, thrown, message string) {
+	if held, ok := attributes.Get(errorType); ok && held.AsString() != "" {
+		return
+	}
+	if thrown == "" {
+		thrown = leadingType(message)
+	}
+	attributes.PutStr(errorType, thrown)
+}
+
+// leadingType is the name of an exception at the start of a text, or _OTHER. A name ends at `(` or `:` and says that
+// it is one; anything else may be content and never becomes an attribute.
+func leadingType(message string) string {
+	end := strings.IndexAny(message, "(:")
+	if end <= 0 || end > 100 {
+		return errorOther
+	}
+	name := message[:end]
+	for i := range len(name) {
+		letter := name[i]
+		if letter != '.' && letter != '_' && !('0' <= letter && letter <= '9') && !('a' <= letter|0x20 && letter|0x20 <= 'z') {
+			return errorOther
+		}
+	}
+	for _, suffix := range []string{"Error", "Exception", "Exit", "Interrupt", "Warning", "Timeout"} {
+		if strings.HasSuffix(name, suffix) {
+			return name
+		}
+	}
+	return errorOther
+}

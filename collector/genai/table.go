@@ -1,0 +1,279 @@
+package genai
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// metadataAttribute is OpenInference's JSON attribute; a source `metadata.KEY` is one of its top-level keys.
+const (
+	metadataAttribute = "metadata"
+	metadataPrefix    = metadataAttribute + "."
+)
+
+// table is a mapping made ready for speed: every attribute, metadata key and event that it speaks of has a slot, and
+// a span is read by one pass that puts values into slots.
+type table struct {
+	slots      int
+	attributes map[string]int32
+	prefixes   []prefix // few; tried only for a first byte that one of them has
+	prefixed   [256]bool
+	metadata   map[string]int32
+	events     map[string]int32
+
+	metadataSlot  int32
+	operationSlot int32
+	operations    []compiledOperation
+	targets       []target
+	nameTarget    map[string]int // operation → target that completes the span's name
+	modelCalls    map[string]callClass
+	ofAnAgent     map[string]bool
+	known         known
+}
+
+type prefix struct {
+	text string
+	slot int32
+}
+
+// known are the targets that code speaks of, as positions in table.targets; -1 where the mapping has none.
+type known struct {
+	provider, requestModel, responseModel int
+	input, output, cacheRead, cacheWrite  int
+	reasoning, audioInput, audioOutput    int
+	imageInput, imageOutput               int
+	firstChunk, serviceTier, agent, cost  int
+}
+
+type valueType uint8
+
+const (
+	typeString valueType = iota
+	typeInt
+	typeDouble
+	typeBool
+	typeStrings
+)
+
+type compiledOperation struct {
+	operation string
+	when      []compiledCondition
+	consumes  []int32 // slots of which a listed value decided: mapped, hence removed
+}
+
+type compiledCondition struct {
+	slot   int32 // operationResult for the operation itself
+	test   test
+	values []string
+}
+
+const (
+	operationResult int32 = -1
+	noSlot          int32 = -1
+)
+
+type target struct {
+	name    string
+	kind    valueType
+	slot    int32 // of the canonical name
+	mask    bits
+	always  bool // has a source without a slot
+	sources []source
+	ignore  []string
+	values  map[string]string
+}
+
+type source struct {
+	slot                int32 // noSlot for the span's name
+	scale               float64
+	unlessWholeDuration bool
+	unlessEqual         int // target, or -1
+	keep                bool
+	when                []compiledCondition
+}
+
+// bits is a set of slots; maxSlots of them.
+type bits [maxSlots / 64]uint64
+
+const maxSlots = 256
+
+func (b *bits) add(slot int32)      { b[slot>>6] |= 1 << (slot & 63) }
+func (b *bits) has(slot int32) bool { return b[slot>>6]&(1<<(slot&63)) != 0 }
+
+func (b *bits) meets(other *bits) bool {
+	for i := range b {
+		if b[i]&other[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// compile checks what one rule alone can't tell, and makes the table.
+func compile(m *mapping) (*table, error) {
+	t := &table{
+		attributes: map[string]int32{}, metadata: map[string]int32{}, events: map[string]int32{},
+		nameTarget: map[string]int{}, modelCalls: map[string]callClass{}, ofAnAgent: map[string]bool{},
+	}
+	t.metadataSlot = t.slot(metadataAttribute)
+	t.operationSlot = t.slot(operationName)
+	positions := map[string]int{}
+	var faults []error
+	for _, rule := range m.attributes {
+		compiled, err := t.target(rule, positions)
+		faults = append(faults, err)
+		positions[rule.name] = len(t.targets)
+		t.targets = append(t.targets, compiled)
+	}
+	for _, rule := range m.operations {
+		t.operations = append(t.operations, t.operation(rule))
+	}
+	for operation, attribute := range m.names {
+		position, ok := positions[attribute]
+		if !ok {
+			faults = append(faults, fmt.Errorf("names.%s: '%s': expected a name under attributes", operation, attribute))
+		}
+		t.nameTarget[operation] = position
+	}
+	for _, operation := range m.modelCalls {
+		t.modelCalls[operation] = classOf(operation)
+	}
+	for _, operation := range m.ofAnAgent {
+		t.ofAnAgent[operation] = true
+	}
+	t.known = knownTargets(positions)
+	if t.slots > maxSlots {
+		faults = append(faults, fmt.Errorf("the mapping speaks of %d attributes, metadata keys and events: expected %d at most", t.slots, maxSlots))
+	}
+	return t, errors.Join(faults...)
+}
+
+// forLogs is the part of a mapping that applies to log records: plain attributes only.
+func (m *mapping) forLogs() (*mapping, error) {
+	part := &mapping{names: map[string]string{}}
+	for _, name := range m.logs {
+		at := slices.IndexFunc(m.attributes, func(rule attributeRule) bool { return rule.name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("logs: '%s': expected a name under attributes", name)
+		}
+		rule := m.attributes[at]
+		rule.from = slices.DeleteFunc(slices.Clone(rule.from), func(source sourceRule) bool {
+			return source.attribute == "" || len(source.when) > 0 || strings.HasPrefix(source.attribute, metadataPrefix)
+		})
+		part.attributes = append(part.attributes, rule)
+	}
+	return part, nil
+}
+
+func knownTargets(positions map[string]int) known {
+	find := func(name string) int {
+		if position, ok := positions[name]; ok {
+			return position
+		}
+		return -1
+	}
+	return known{
+		provider: find("gen_ai.provider.name"), requestModel: find("gen_ai.request.model"),
+		responseModel: find("gen_ai.response.model"),
+		input:         find("gen_ai.usage.input_tokens"), output: find("gen_ai.usage.output_tokens"),
+		cacheRead: find("gen_ai.usage.cache_read.input_tokens"), cacheWrite: find("gen_ai.usage.cache_creation.input_tokens"),
+		reasoning:  find("gen_ai.usage.reasoning.output_tokens"),
+		audioInput: find("gen_ai.usage.audio.input_tokens"), audioOutput: find("gen_ai.usage.audio.output_tokens"),
+		imageInput: find("gen_ai.usage.image.input_tokens"), imageOutput: find("gen_ai.usage.image.output_tokens"),
+		firstChunk: find(timeToFirstChunk), serviceTier: find("openai.response.service_tier"),
+		agent: find(agentName), cost: find(costUSD),
+	}
+}
+
+func (t *table) newSlot() int32 {
+	t.slots++
+	return int32(t.slots - 1)
+}
+
+func slotIn(slots map[string]int32, name string, next func() int32) int32 {
+	slot, ok := slots[name]
+	if !ok {
+		slot = next()
+		slots[name] = slot
+	}
+	return slot
+}
+
+func (t *table) slot(attribute string) int32 {
+	if key, ok := strings.CutPrefix(attribute, metadataPrefix); ok {
+		return slotIn(t.metadata, key, t.newSlot)
+	}
+	text, ok := strings.CutSuffix(attribute, "*")
+	if !ok {
+		return slotIn(t.attributes, attribute, t.newSlot)
+	}
+	for _, known := range t.prefixes {
+		if known.text == text {
+			return known.slot
+		}
+	}
+	t.prefixes = append(t.prefixes, prefix{text, t.newSlot()})
+	if text != "" {
+		t.prefixed[text[0]] = true
+	}
+	return t.prefixes[len(t.prefixes)-1].slot
+}
+
+func (t *table) conditions(when []condition) []compiledCondition {
+	compiled := make([]compiledCondition, len(when))
+	for i, one := range when {
+		compiled[i] = compiledCondition{slot: operationResult, test: one.test, values: one.values}
+		if one.attribute != operationKey {
+			compiled[i].slot = t.slot(one.attribute)
+		}
+	}
+	return compiled
+}
+
+func (t *table) operation(rule operationRule) compiledOperation {
+	compiled := compiledOperation{operation: rule.operation, when: t.conditions(rule.when)}
+	for _, one := range compiled.when {
+		if one.test == testValues && one.slot != operationResult && one.slot != t.operationSlot {
+			compiled.consumes = append(compiled.consumes, one.slot)
+		}
+	}
+	return compiled
+}
+
+func (t *table) target(rule attributeRule, positions map[string]int) (target, error) {
+	compiled := target{name: rule.name, slot: t.slot(rule.name), ignore: rule.ignore, values: rule.values}
+	if rule.kind == "" {
+		return compiled, fmt.Errorf("%s.type: missing: expected one of %s", rule.at, strings.Join(attributeTypes, ", "))
+	}
+	compiled.kind = valueType(slices.Index(attributeTypes, rule.kind))
+	canonical := slices.ContainsFunc(rule.from, func(one sourceRule) bool { return one.attribute == rule.name })
+	if !canonical {
+		rule.from = append([]sourceRule{{attribute: rule.name, scale: 1}}, rule.from...)
+	}
+	for _, one := range rule.from {
+		made := source{slot: noSlot, scale: one.scale, unlessWholeDuration: one.unlessWholeDuration,
+			unlessEqual: -1, keep: one.keep, when: t.conditions(one.when)}
+		switch {
+		case one.event != "":
+			made.slot = slotIn(t.events, one.event, t.newSlot)
+		case one.attribute != "":
+			made.slot = t.slot(one.attribute)
+		}
+		if made.slot == noSlot {
+			compiled.always = true
+		} else if made.slot < maxSlots {
+			compiled.mask.add(made.slot)
+		}
+		if one.unlessEqual != "" {
+			position, ok := positions[one.unlessEqual]
+			if !ok {
+				return compiled, fmt.Errorf("%s.unless_equal: '%s': expected an attribute that stands further up", one.at, one.unlessEqual)
+			}
+			made.unlessEqual = position
+		}
+		compiled.sources = append(compiled.sources, made)
+	}
+	return compiled, nil
+}

@@ -1,0 +1,188 @@
+"""Record golden inputs (`tests/golden/<instrumentor>-<scenario>[-content]/in.json`) from the real instrumentors.
+
+Each instrumentor wants an environment of its own, since their pins disagree. From the repository:
+
+    python -m venv /a/folder && . /a/folder/bin/activate
+    pip install langchain==1.4.7 langgraph==1.2.22 time-machine==3.6.0 opentelemetry-exporter-otlp-proto-common <below>
+    PYTHONPATH=sdk python tests/golden/record.py openinference
+
+| argument | what to install | opentelemetry |
+|---|---|---|
+| openinference | openinference-instrumentation-langchain==0.1.80 | sdk 1.45.1 |
+| sdk | otelgate itself (`pip install -e .`): OpenInference 0.1.80 as the SDK sets it up | sdk 1.45.1 |
+| otel | opentelemetry-instrumentation-genai-langchain==1.3b0 | sdk 1.45.2 |
+| traceloop | opentelemetry-instrumentation-langchain==0.62.4 | sdk 1.45.2 |
+
+Then `make golden` rewrites the expected.json files; read the diff. Time stands still but for the programs' own sleeps,
+ids are counted up, and UUIDs and paths in the content are replaced, so a second recording changes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import importlib
+import itertools
+import json
+import os
+import re
+import sys
+import time
+import timeit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+START = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+CONTENT = {
+    "openinference": [
+        "OPENINFERENCE_HIDE_INPUTS",
+        "OPENINFERENCE_HIDE_OUTPUTS",
+        "OPENINFERENCE_HIDE_LLM_INVOCATION_PARAMETERS",
+    ],
+    "traceloop": ["TRACELOOP_TRACE_CONTENT"],
+    "otel": ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"],
+    "sdk": [],
+}
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b")
+PATHS = re.compile(r'File \\?"[^"]*?/(site-packages|lib|golden)/')
+
+
+def configure(instrumentor: str, content: bool) -> None:
+    """Set what switches content on or off; must run before the instrumentor is imported."""
+    value = {"openinference": (not content), "traceloop": content}.get(instrumentor, content)
+    for name in CONTENT[instrumentor]:
+        os.environ[name] = str(value).lower()
+    if instrumentor == "otel":
+        os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY" if content else "NO_CONTENT"
+        os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
+
+
+def tracing(seed: int) -> tuple[Any, Any]:
+    from opentelemetry import trace
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+    class Counted(IdGenerator):
+        def __init__(self) -> None:
+            self.spans = itertools.count(1)
+            self.traces = itertools.count(1)
+
+        def generate_span_id(self) -> int:
+            return (seed << 32) + next(self.spans)
+
+        def generate_trace_id(self) -> int:
+            return (seed << 96) + next(self.traces)
+
+    exporter = InMemorySpanExporter()
+    resource = Resource({"service.name": "travel", "deployment.environment.name": "test"})
+    provider = TracerProvider(resource=resource, id_generator=Counted(), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return provider, exporter
+
+
+@contextmanager
+def openinference(provider: Any) -> Iterator[None]:
+    from openinference.instrumentation import using_attributes
+    from openinference.instrumentation.langchain import LangChainInstrumentor
+
+    LangChainInstrumentor().instrument(tracer_provider=provider)
+    with using_attributes(session_id="session-1", user_id="user-1", metadata={"plan": "pro"}, tags=["golden"]):
+        yield
+
+
+@contextmanager
+def sdk(provider: Any) -> Iterator[None]:
+    import otelgate
+    from openinference.instrumentation.langchain import LangChainInstrumentor
+    from opentelemetry.processor.baggage import BaggageSpanProcessor
+    from otelgate import _context, _langchain
+
+    provider.add_span_processor(BaggageSpanProcessor(_context.is_ours))
+    LangChainInstrumentor().instrument(tracer_provider=provider)
+    _langchain.skip_content()
+    _langchain.register_first_token()
+    with otelgate.session("session-1", user_id="user-1", tier="pro", feature="search"), otelgate.agent("concierge"):
+        yield
+
+
+@contextmanager
+def otel(provider: Any) -> Iterator[None]:
+    from opentelemetry.instrumentation.genai.langchain import LangChainInstrumentor
+
+    LangChainInstrumentor().instrument(tracer_provider=provider)
+    yield
+
+
+@contextmanager
+def traceloop(provider: Any) -> Iterator[None]:
+    from opentelemetry import context
+    from opentelemetry.instrumentation.langchain import LangchainInstrumentor
+
+    LangchainInstrumentor().instrument(tracer_provider=provider)
+    # What Traceloop.set_association_properties() does.
+    context.attach(context.set_value("association_properties", {"session_id": "session-1", "user_id": "user-1"}))
+    yield
+
+
+def otlp(spans: list[Any]) -> str:
+    """The request as OTLP JSON, with hex ids, free of what differs between two recordings."""
+    from google.protobuf.json_format import MessageToDict
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+    request = MessageToDict(encode_spans(spans))
+    for resource in request["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                for key in ("traceId", "spanId", "parentSpanId"):
+                    if key in span:
+                        span[key] = base64.b64decode(span[key]).hex()
+                span["kind"] = span.get("kind", "SPAN_KIND_UNSPECIFIED")
+    text = PATHS.sub(r'File \\"\1/', json.dumps(request, indent=1, ensure_ascii=False))
+    known: dict[str, str] = {}
+    traces = set(re.findall(r'"traceId": "(\w+)"', text))
+
+    def number(match: re.Match[str]) -> str:
+        found = match.group()
+        if found in traces:
+            return found
+        return known.setdefault(found, f"00000000-0000-0000-0000-{len(known) + 1:012}")
+
+    return UUID.sub(number, text) + "\n"
+
+
+def main() -> None:
+    instrumentor, scenario, content = sys.argv[1], sys.argv[2], sys.argv[3] == "content"
+    configure(instrumentor, content)
+    import time_machine
+
+    time.perf_counter = time.time
+    timeit.default_timer = time.time
+    sys.path.insert(0, str(HERE))
+    scenarios = importlib.import_module("scenarios")
+    seeds = list(scenarios.ALL)
+    with time_machine.travel(START, tick=False) as clock:
+        provider, exporter = tracing(1 + seeds.index(scenario))
+        with globals()[instrumentor](provider):
+            scenarios.ALL[scenario](lambda seconds: clock.shift(seconds))
+        text = otlp(list(exporter.get_finished_spans()))
+    folder = HERE / f"{instrumentor}-{scenario}{'-content' if content else ''}"
+    folder.mkdir(exist_ok=True)
+    (folder / "in.json").write_text(text)
+    print(folder.name, text.count('"spanId"'), "spans")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        for name in ("graph", "agent", "team", "failures"):
+            for content_arg in ("content", "bare"):
+                if os.spawnv(os.P_WAIT, sys.executable, [sys.executable, __file__, sys.argv[1], name, content_arg]):
+                    sys.exit(f"{sys.argv[1]} {name} {content_arg}: failed")
+    else:
+        main()
