@@ -159,7 +159,7 @@ func (m *model) forTier(tier string, at int64, buffer priceSet) priceSet {
 // cost of a call of this model; tiered says whether its rates for service tiers apply.
 func (m *model) cost(call *Call, used *usage, tiered bool) (usd float64, known bool) {
 	at := call.At
-	if at.IsZero() {
+	if at.Unix() <= 0 {
 		at = time.Now()
 	}
 	if seconds := used[unitAudioSeconds]; seconds > 0 && seconds < m.minimumAudio {

@@ -13,7 +13,7 @@ type Call struct {
 	Provider string
 	// Model that answered, else the one that was asked for.
 	Model string
-	// At is when the call began: prices change by day, some by time of day. Zero means now.
+	// At is when the call began: prices change by day, some by time of day. Unset (also as 1970, OTLP's unset) means now.
 	At time.Time
 	// ServiceTier is batch, flex, priority, fast, …; "" and what the model has no rate for means the standard rate.
 	ServiceTier string

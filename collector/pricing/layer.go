@@ -10,7 +10,7 @@ import (
 const AnyProvider = "*"
 
 // source tells where the prices of the lowest layer come from.
-type source struct{ name, version, date string }
+type source struct{ name, version string }
 
 // layer is one file of the table, read and checked but for what it refers to in the layers below.
 type layer struct {
@@ -35,12 +35,11 @@ func parseBase(name string, content []byte) (*layer, *units, error) {
 		return nil, nil, err
 	}
 	parts := top.fields("source", "units", "providers")
-	from := parts["source"].under(top, "source").fields("package", "version", "date")
+	from := parts["source"].under(top, "source").fields("package", "version", "date", "license")
 	known := parseUnits(parts["units"].under(top, "units"))
 	out := &layer{doc: top.doc, source: source{
 		name:    from["package"].under(parts["source"], "package").text(),
 		version: from["version"].under(parts["source"], "version").text(),
-		date:    from["date"].under(parts["source"], "date").text(),
 	}}
 	out.providers = known.parseProviders(parts["providers"].under(top, "providers"))
 	return out, known, top.doc.err()

@@ -19,6 +19,7 @@ from genai_prices.data_units import unit_data
 
 VERSION = "0.2.3"
 PUBLISHED = date(2026, 11, 10)  # the day the package index took it in
+LICENSE = "MIT, Copyright (c) Pydantic Services Inc. 2025 to present"
 DEFAULT_OUTPUT = Path(__file__).resolve().parents[1] / "prices.json"
 
 # Groq bills a transcription of up to ten seconds as ten. genai-prices knows it in code, not as data.
@@ -147,7 +148,7 @@ def render() -> str:
         models = lines((model(provider, info) for info in provider.models), dump, "   ")
         return f'{dump(head(provider))[:-1]}, "models": [\n   {models}\n  ]}}'
 
-    source = {"package": "genai-prices", "version": VERSION, "date": PUBLISHED.isoformat()}
+    source = {"package": "genai-prices", "version": VERSION, "date": PUBLISHED.isoformat(), "license": LICENSE}
     unit_rows = lines(units().items(), lambda item: f"{dump(item[0])}: {dump(item[1])}", "  ")
     comment = "Made by `make prices` from the PyPI package named here; USD. Not to be edited: use an override file."
     return (

@@ -122,11 +122,13 @@ func TestParts(t *testing.T) {
 	}
 }
 
-func TestZeroTimeIsNow(t *testing.T) {
+func TestUnsetTimeIsNow(t *testing.T) {
 	table := open(t, Options{})
-	call := Call{Provider: "openai", Model: "o3", InputTokens: 1_000_000} // 10 USD before June 2025, 2 since
-	if got := table.Price(call); got.USD != 2 {
-		t.Errorf("%+v, expected 2 USD", got)
+	for _, unset := range []time.Time{{}, time.Unix(0, 0)} {
+		call := Call{Provider: "openai", Model: "o3", At: unset, InputTokens: 1_000_000} // 10 USD before June 2025, 2 since
+		if got := table.Price(call); got.USD != 2 {
+			t.Errorf("%v: %+v, expected 2 USD", unset, got)
+		}
 	}
 }
 
