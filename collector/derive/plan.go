@@ -186,7 +186,7 @@ func (p *plan) width() int {
 	return max(width, p.spanName+1, p.spanKind+1, p.spanStatus+1)
 }
 
-// number says what a duration is in seconds; a span that ends before it starts has none.
+// seconds between two times; a span that ends before it starts has no duration.
 func seconds(start, end uint64) float64 {
 	if end < start || end == 0 {
 		return math.NaN()

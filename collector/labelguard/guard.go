@@ -1,0 +1,175 @@
+package labelguard
+
+import (
+	"context"
+	"path"
+	"slices"
+	"sync"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatautil"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+)
+
+// maxNames bounds what is remembered, logged and counted by name; applications choose the names.
+const maxNames = 1000
+
+type guard struct {
+	config *Config
+	logger *zap.Logger
+
+	mu    sync.Mutex
+	names map[string]bool // is it taken away?
+
+	removed, merged, dropped metric.Int64Counter
+}
+
+func newGuard(cfg *Config, settings component.TelemetrySettings) (*guard, error) {
+	g := &guard{config: cfg, logger: settings.Logger, names: map[string]bool{}}
+	meter := settings.MeterProvider.Meter("otelgate/labelguard")
+	var err error
+	counter := func(name, unit, description string) (c metric.Int64Counter) {
+		if err == nil {
+			c, err = meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description))
+		}
+		return c
+	}
+	g.removed = counter("otelgate.labelguard.removed", "{label}",
+		"Labels taken from applications' metrics, since they tell users, sessions or conversations apart.")
+	g.merged = counter("otelgate.labelguard.merged", "{point}", "Points that were added to another, the same but for such a label.")
+	g.dropped = counter("otelgate.labelguard.dropped", "{metric}", "Metrics dropped, since the gateway derives them itself.")
+	return g, err
+}
+
+func (g *guard) process(ctx context.Context, metrics pmetric.Metrics) (pmetric.Metrics, error) {
+	metrics.ResourceMetrics().RemoveIf(func(resource pmetric.ResourceMetrics) bool {
+		g.strip(ctx, resource.Resource().Attributes())
+		resource.ScopeMetrics().RemoveIf(func(scope pmetric.ScopeMetrics) bool {
+			g.strip(ctx, scope.Scope().Attributes())
+			scope.Metrics().RemoveIf(func(m pmetric.Metric) bool { return g.metric(ctx, m) })
+			return scope.Metrics().Len() == 0
+		})
+		return resource.ScopeMetrics().Len() == 0
+	})
+	if metrics.ResourceMetrics().Len() == 0 {
+		return metrics, processorhelper.ErrSkipProcessingData
+	}
+	return metrics, nil
+}
+
+// metric cleans one and says whether it is to be dropped.
+func (g *guard) metric(ctx context.Context, m pmetric.Metric) bool {
+	for _, pattern := range g.config.DropMetrics {
+		if matched, _ := path.Match(pattern, m.Name()); matched {
+			g.dropped.Add(ctx, 1, metric.WithAttributes(attribute.String("otelgate.labelguard.pattern", pattern)))
+			return true
+		}
+	}
+	merged := 0
+	switch m.Type() {
+	case pmetric.MetricTypeGauge: // of several readings that now are one series, the latest
+		merged = clean(ctx, g, m.Gauge().DataPoints(), latest, pmetric.NumberDataPoint.Exemplars)
+	case pmetric.MetricTypeSum:
+		merged = clean(ctx, g, m.Sum().DataPoints(), addNumbers, pmetric.NumberDataPoint.Exemplars)
+	case pmetric.MetricTypeHistogram:
+		merged = clean(ctx, g, m.Histogram().DataPoints(), addHistograms, pmetric.HistogramDataPoint.Exemplars)
+	case pmetric.MetricTypeExponentialHistogram:
+		merged = clean(ctx, g, m.ExponentialHistogram().DataPoints(), addExponential,
+			pmetric.ExponentialHistogramDataPoint.Exemplars)
+	case pmetric.MetricTypeSummary:
+		merged = clean(ctx, g, m.Summary().DataPoints(), addSummaries, nil)
+	}
+	if merged > 0 {
+		g.merged.Add(ctx, int64(merged))
+	}
+	return false
+}
+
+// points is what the slices of all kinds of points have in common.
+type points[P any] interface {
+	Len() int
+	At(int) P
+	RemoveIf(func(P) bool)
+}
+
+// clean takes the labels away and adds up the points that then have the same; stores refuse two
+// samples of one series at one time.
+func clean[P interface{ Attributes() pcommon.Map }](ctx context.Context, g *guard, of points[P], add func(into, from P),
+	exemplars func(P) pmetric.ExemplarSlice,
+) (merged int) {
+	removed := false
+	for i := range of.Len() {
+		point := of.At(i)
+		removed = g.strip(ctx, point.Attributes()) || removed
+		if exemplars != nil {
+			for _, exemplar := range exemplars(point).All() {
+				g.strip(ctx, exemplar.FilteredAttributes())
+			}
+		}
+	}
+	if !removed {
+		return 0
+	}
+	first := map[[16]byte]P{}
+	of.RemoveIf(func(point P) bool {
+		key := pdatautil.MapHash(point.Attributes())
+		into, ok := first[key]
+		if !ok {
+			first[key] = point
+			return false
+		}
+		add(into, point)
+		if exemplars != nil {
+			exemplars(point).MoveAndAppendTo(exemplars(into))
+		}
+		merged++
+		return true
+	})
+	return merged
+}
+
+// strip takes labels away and says whether there were any.
+func (g *guard) strip(ctx context.Context, attributes pcommon.Map) (removed bool) {
+	attributes.RemoveIf(func(name string, _ pcommon.Value) bool {
+		if !g.forbids(name) {
+			return false
+		}
+		removed = true
+		g.removed.Add(ctx, 1, metric.WithAttributes(attribute.String("otelgate.labelguard.label", g.shown(name))))
+		return true
+	})
+	return removed
+}
+
+func (g *guard) forbids(name string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	forbidden, known := g.names[name]
+	if known {
+		return forbidden
+	}
+	forbidden = !slices.Contains(g.config.Keep, name) && (Identity(name) || slices.Contains(g.config.Labels, name))
+	if len(g.names) < maxNames {
+		g.names[name] = forbidden
+		if forbidden {
+			g.logger.Warn("a label of applications' metrics is taken away: users, sessions and conversations are never "+
+				"labels; ask the audit database, or list it under `keep` if it is none", zap.String("label", name))
+		}
+	}
+	return forbidden
+}
+
+// shown is the name to count under.
+func (g *guard) shown(name string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, known := g.names[name]; known {
+		return name
+	}
+	return "_OTHER"
+}

@@ -1,0 +1,320 @@
+package labelguard
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+func TestConfig(t *testing.T) {
+	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, _ := conf.Sub("label_guard")
+	cfg := NewFactory().CreateDefaultConfig().(*Config)
+	if err := sub.Unmarshal(cfg); err != nil {
+		t.Fatal(err)
+	}
+	want := Config{Labels: []string{"ticket"}, Keep: []string{"db.user", "user"}, DropMetrics: []string{"gen_ai.*"}}
+	if fmt.Sprint(*cfg) != fmt.Sprint(want) || cfg.Validate() != nil {
+		t.Errorf("got %+v", *cfg)
+	}
+}
+
+func TestConfigFaults(t *testing.T) {
+	cfg := &Config{Labels: []string{"", "a"}, Keep: []string{"a", ""}, DropMetrics: []string{"[", ""}}
+	want := []string{
+		"labels='': expected the name of a label",
+		"keep='': is in labels too",
+		"keep='a': is in labels too",
+		"keep='': expected the name of a label",
+		"drop_metrics='[': expected a metric's name, with * for any part of it",
+		"drop_metrics='': expected a metric's name, with * for any part of it",
+	}
+	if err := cfg.Validate(); err == nil || err.Error() != strings.Join(want, "\n") {
+		t.Error(err)
+	}
+}
+
+// pass sends metrics through the processor as the Collector makes it.
+func pass(t *testing.T, cfg *Config, metrics pmetric.Metrics) (*consumertest.MetricsSink, *componenttest.Telemetry) {
+	t.Helper()
+	telemetry := componenttest.NewTelemetry()
+	t.Cleanup(func() { _ = telemetry.Shutdown(context.Background()) })
+	sink := &consumertest.MetricsSink{}
+	set := processor.Settings{ID: component.MustNewID("label_guard"), TelemetrySettings: telemetry.NewTelemetrySettings()}
+	made, err := NewFactory().CreateMetrics(context.Background(), set, cfg, sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := made.ConsumeMetrics(context.Background(), metrics); err != nil {
+		t.Fatal(err)
+	}
+	return sink, telemetry
+}
+
+func defaults() *Config { return NewFactory().CreateDefaultConfig().(*Config) }
+
+func scope() (pmetric.Metrics, pmetric.ScopeMetrics) {
+	metrics := pmetric.NewMetrics()
+	resource := metrics.ResourceMetrics().AppendEmpty()
+	resource.Resource().Attributes().PutStr("service.name", "shop")
+	resource.Resource().Attributes().PutStr("session.id", "s-1")
+	return metrics, resource.ScopeMetrics().AppendEmpty()
+}
+
+func label(attributes pcommon.Map, route, user string) {
+	attributes.PutStr("http.route", route)
+	if user != "" {
+		attributes.PutStr("user.id", user)
+	}
+}
+
+// counted is a counter of the processor's own, by its attribute's value.
+func counted(t *testing.T, telemetry *componenttest.Telemetry, name string) map[string]int64 {
+	t.Helper()
+	found, err := telemetry.GetMetric(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int64{}
+	for _, point := range found.Data.(metricdata.Sum[int64]).DataPoints {
+		key := ""
+		if point.Attributes.Len() > 0 {
+			attribute, _ := point.Attributes.Get(0)
+			key = attribute.Value.AsString()
+		}
+		counts[key] = point.Value
+	}
+	return counts
+}
+
+func TestCountersLoseUsersAndAddUp(t *testing.T) {
+	metrics, in := scope()
+	sum := in.Metrics().AppendEmpty()
+	sum.SetName("requests")
+	points := sum.SetEmptySum().DataPoints()
+	for i, of := range [][2]string{{"/a", "u1"}, {"/b", "u1"}, {"/a", "u2"}, {"/a", ""}, {"/c", ""}} {
+		point := points.AppendEmpty()
+		label(point.Attributes(), of[0], of[1])
+		point.SetIntValue(int64(10 + i))
+		point.SetStartTimestamp(pcommon.Timestamp(100 - i))
+		point.SetTimestamp(pcommon.Timestamp(200 + i))
+		point.Exemplars().AppendEmpty().FilteredAttributes().PutStr("user.email", "x@example.com")
+	}
+	sink, telemetry := pass(t, defaults(), metrics)
+	out := sink.AllMetrics()[0].ResourceMetrics().At(0)
+	if out.Resource().Attributes().Len() != 1 {
+		t.Error(out.Resource().Attributes().AsRaw())
+	}
+	var got []string
+	for _, point := range out.ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().All() {
+		got = append(got, fmt.Sprintf("%v %d %d-%d %d exemplars", point.Attributes().AsRaw(), point.IntValue(),
+			uint64(point.StartTimestamp()), uint64(point.Timestamp()), point.Exemplars().Len()))
+		for _, exemplar := range point.Exemplars().All() {
+			if exemplar.FilteredAttributes().Len() != 0 {
+				t.Error("an exemplar has the user")
+			}
+		}
+	}
+	want := []string{"map[http.route:/a] 35 97-203 3 exemplars", "map[http.route:/b] 11 99-201 1 exemplars",
+		"map[http.route:/c] 14 96-204 1 exemplars"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, expected %q", got, want)
+	}
+	if got := counted(t, telemetry, "otelgate.labelguard.removed"); fmt.Sprint(got) != "map[session.id:1 user.email:5 user.id:3]" {
+		t.Error(got)
+	}
+	if got := counted(t, telemetry, "otelgate.labelguard.merged"); got[""] != 2 {
+		t.Error(got)
+	}
+}
+
+func TestWithoutSuchLabelsNothingChanges(t *testing.T) {
+	metrics, in := scope()
+	metrics.ResourceMetrics().At(0).Resource().Attributes().Remove("session.id")
+	gauge := in.Metrics().AppendEmpty()
+	gauge.SetName("depth")
+	for range 2 { // the same series twice is the application's affair
+		label(gauge.SetEmptyGauge().DataPoints().AppendEmpty().Attributes(), "/a", "")
+	}
+	before := pmetric.NewMetrics()
+	metrics.CopyTo(before)
+	sink, _ := pass(t, defaults(), metrics)
+	marshal := pmetric.JSONMarshaler{}
+	want, _ := marshal.MarshalMetrics(before)
+	got, _ := marshal.MarshalMetrics(sink.AllMetrics()[0])
+	if string(got) != string(want) {
+		t.Errorf("got %s, expected %s", got, want)
+	}
+}
+
+func TestOneSetWins(t *testing.T) {
+	metrics, in := scope()
+	for _, name := range []string{"gen_ai.client.token.usage", "http.server.request.duration"} {
+		m := in.Metrics().AppendEmpty()
+		m.SetName(name)
+		m.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
+	}
+	cfg := defaults()
+	cfg.DropMetrics = []string{"gen_ai.*"}
+	sink, telemetry := pass(t, cfg, metrics)
+	left := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	if left.Len() != 1 || left.At(0).Name() != "http.server.request.duration" {
+		t.Errorf("%d left", left.Len())
+	}
+	if got := counted(t, telemetry, "otelgate.labelguard.dropped"); got["gen_ai.*"] != 1 {
+		t.Error(got)
+	}
+
+	metrics, in = scope()
+	in.Metrics().AppendEmpty().SetName("gen_ai.client.token.usage")
+	if sink, _ = pass(t, cfg, metrics); len(sink.AllMetrics()) != 0 {
+		t.Error("an empty request went on")
+	}
+}
+
+func TestLabelsAndKeep(t *testing.T) {
+	metrics, in := scope()
+	point := in.Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
+	for _, name := range []string{"user", "ticket", "db.user", "userId"} {
+		point.Attributes().PutStr(name, "x")
+	}
+	sink, _ := pass(t, &Config{Labels: []string{"ticket"}, Keep: []string{"db.user", "user"}}, metrics)
+	left := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Gauge().DataPoints().At(0).Attributes()
+	if got := fmt.Sprint(left.AsRaw()); got != "map[db.user:x user:x]" {
+		t.Error(got)
+	}
+}
+
+func TestNamesAreBounded(t *testing.T) {
+	metrics, in := scope()
+	for i := range maxNames + 50 {
+		point := in.Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
+		point.Attributes().PutStr(fmt.Sprintf("label%d.user.id", i), "x")
+	}
+	_, telemetry := pass(t, defaults(), metrics)
+	counts := counted(t, telemetry, "otelgate.labelguard.removed")
+	if got := counts["_OTHER"]; got != 52 { // service.name and session.id took two places
+		t.Errorf("%d under _OTHER of %d", got, len(counts))
+	}
+}
+
+func TestHistograms(t *testing.T) {
+	point := func(bounds []float64, counts []uint64, sum float64) pmetric.HistogramDataPoint {
+		p := pmetric.NewHistogramDataPoint()
+		p.ExplicitBounds().FromRaw(bounds)
+		p.BucketCounts().FromRaw(counts)
+		for _, count := range counts {
+			p.SetCount(p.Count() + count)
+		}
+		p.SetSum(sum)
+		p.SetMin(sum / 10)
+		p.SetMax(sum)
+		return p
+	}
+	show := func(p pmetric.HistogramDataPoint) string {
+		return fmt.Sprint(p.ExplicitBounds().AsRaw(), p.BucketCounts().AsRaw(), p.Count(), p.Sum(), p.Min(), p.Max())
+	}
+	into := point([]float64{1, 5}, []uint64{1, 2, 3}, 30)
+	addHistograms(into, point([]float64{1, 5}, []uint64{10, 20, 30}, 400))
+	if got := show(into); got != "[1 5] [11 22 33] 66 430 3 400" {
+		t.Error(got)
+	}
+	addHistograms(into, point([]float64{1, 2, 5, 10}, []uint64{1, 1, 1, 1, 1}, 10))
+	if got := show(into); got != "[1 5] [12 24 35] 71 440 1 400" {
+		t.Error(got)
+	}
+	addHistograms(into, point([]float64{7}, []uint64{1, 1}, 10))
+	if got := show(into); got != "[] [73] 73 450 1 400" {
+		t.Error(got)
+	}
+	addHistograms(into, point(nil, nil, 0))
+	if got := show(into); got != "[] [] 73 450 0 400" {
+		t.Error(got)
+	}
+}
+
+func TestExponentialHistograms(t *testing.T) {
+	point := func(scale, offset int32, counts ...uint64) pmetric.ExponentialHistogramDataPoint {
+		p := pmetric.NewExponentialHistogramDataPoint()
+		p.SetScale(scale)
+		p.Positive().SetOffset(offset)
+		p.Positive().BucketCounts().FromRaw(counts)
+		for _, count := range counts {
+			p.SetCount(p.Count() + count)
+		}
+		return p
+	}
+	show := func(p pmetric.ExponentialHistogramDataPoint) string {
+		return fmt.Sprint(p.Scale(), p.Positive().Offset(), p.Positive().BucketCounts().AsRaw(), p.Count())
+	}
+	into := point(2, -3, 1, 2, 3, 4) // indices -3 to 0; at scale 1: 1 in -2, 2+3 in -1, 4 in 0
+	addExponential(into, point(1, -1, 10, 20))
+	if got := show(into); got != "1 -2 [1 15 24] 40" {
+		t.Error(got)
+	}
+	addExponential(into, point(5, 0))
+	if got := show(into); got != "1 -2 [1 15 24] 40" {
+		t.Error(got)
+	}
+	empty := point(3, 0)
+	addExponential(empty, into)
+	if got := show(empty); got != "1 -2 [1 15 24] 40" {
+		t.Error(got)
+	}
+	far := point(1, 1_000_000, 5)
+	addExponential(into, far)
+	if into.Positive().BucketCounts().Len() > maxExponentialBuckets || into.Count() != 45 {
+		t.Error(show(into))
+	}
+	var total uint64
+	for _, count := range into.Positive().BucketCounts().AsRaw() {
+		total += count
+	}
+	if total != 45 {
+		t.Errorf("%d of 45 in buckets", total)
+	}
+}
+
+func TestOtherKinds(t *testing.T) {
+	older, newer := pmetric.NewNumberDataPoint(), pmetric.NewNumberDataPoint()
+	older.SetTimestamp(1)
+	older.SetIntValue(1)
+	newer.SetTimestamp(2)
+	newer.SetIntValue(7)
+	latest(older, newer)
+	if older.IntValue() != 7 {
+		t.Error(older.IntValue())
+	}
+	half := pmetric.NewNumberDataPoint()
+	half.SetDoubleValue(0.5)
+	half.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
+	addNumbers(half, newer)
+	if half.DoubleValue() != 7.5 || half.Flags().NoRecordedValue() {
+		t.Error(half.DoubleValue())
+	}
+	a, b := pmetric.NewSummaryDataPoint(), pmetric.NewSummaryDataPoint()
+	for _, p := range []pmetric.SummaryDataPoint{a, b} {
+		p.SetCount(2)
+		p.SetSum(3)
+		p.QuantileValues().AppendEmpty().SetQuantile(0.5)
+	}
+	addSummaries(a, b)
+	if a.Count() != 4 || a.Sum() != 6 || a.QuantileValues().Len() != 0 {
+		t.Error(a.Count(), a.Sum(), a.QuantileValues().Len())
+	}
+}
