@@ -16,6 +16,9 @@ func (r *rules) digits(s string, i, done int) found {
 			return found{start: i - 2, end: to, rule: ruleIBAN}
 		}
 	}
+	if end-i < 3 && s[i] > '1' && (i == 0 || s[i-1] != '+') {
+		return found{next: end} // neither cards nor phone numbers have so few in front, unless after a + or a 0
+	}
 	if r.enabled[ruleCard] {
 		if to := cardAt(s, i); to > 0 {
 			return found{start: i, end: to, rule: ruleCard}

@@ -26,14 +26,12 @@ func NewFactory() processor.Factory {
 	)
 }
 
-var mutates = processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true})
-
 func createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
 	r, err := newRedactor(cfg.(*Config), set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewTraces(ctx, set, cfg, next, r.processTraces, mutates)
+	return processorhelper.NewTraces(ctx, set, cfg, next, r.processTraces, mutates(cfg))
 }
 
 func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
@@ -41,7 +39,7 @@ func createLogs(ctx context.Context, set processor.Settings, cfg component.Confi
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewLogs(ctx, set, cfg, next, r.processLogs, mutates)
+	return processorhelper.NewLogs(ctx, set, cfg, next, r.processLogs, mutates(cfg))
 }
 
 func createMetrics(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics) (processor.Metrics, error) {
@@ -49,5 +47,10 @@ func createMetrics(ctx context.Context, set processor.Settings, cfg component.Co
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewMetrics(ctx, set, cfg, next, r.processMetrics, mutates)
+	return processorhelper.NewMetrics(ctx, set, cfg, next, r.processMetrics, mutates(cfg))
+}
+
+// mutates spares `full` the copy that the Collector makes for processors that change data.
+func mutates(cfg component.Config) processorhelper.Option {
+	return processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: cfg.(*Config).Content != contentFull})
 }

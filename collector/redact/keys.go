@@ -77,23 +77,27 @@ type keyKind struct {
 	least  int
 }
 
-var keyKinds = func() (kinds [256][]keyKind) {
+// keyKinds are the kinds by their trigger byte; keyHints tell by the two bytes before it whether to look at all.
+var keyKinds, keyHints = func() (kinds [256][]keyKind, hints [256][256]bool) {
 	add := func(trigger byte, least int, prefixes ...string) {
 		for _, prefix := range prefixes {
-			kinds[trigger] = append(kinds[trigger], keyKind{prefix, strings.IndexByte(prefix, trigger), least})
+			at := strings.IndexByte(prefix, trigger)
+			kinds[trigger] = append(kinds[trigger], keyKind{prefix, at, least})
+			hints[trigger][hint(prefix, at)] = true
 		}
 	}
 	add('-', 8, "sk-", "xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-", "glpat-", "pypi-", "dop-")
 	add('_', 8, "sk_live_", "sk_test_", "pk_live_", "pk_test_", "rk_live_", "rk_test_", "whsec_")
 	add('_', 16, "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "gsk_", "npm_", "lsv2_", "pplx_", "r8_")
-	add('K', 16, "AKIA")
-	add('I', 16, "ASIA")
+	add('I', 16, "AKIA", "ASIA")
 	add('z', 30, "AIza")
-	return kinds
+	return kinds, hints
 }()
 
+func hint(s string, i int) byte { return s[i-2]*31 + s[i-1] }
+
 func (r *rules) apiKey(s string, i, done int) found {
-	if !r.enabled[ruleAPIKey] {
+	if i < 2 || !keyHints[s[i]][hint(s, i)] || !r.enabled[ruleAPIKey] {
 		return found{}
 	}
 	for _, kind := range keyKinds[s[i]] {
@@ -123,6 +127,9 @@ func run(s string, i int, set *[256]bool) (end int, digit bool) {
 
 // bearer masks what follows Bearer, and Basic in an Authorization header.
 func (r *rules) bearer(s string, i, done int) found {
+	if i+1 >= len(s) || s[i+1]|0x20 != 'e' && s[i+1]|0x20 != 'a' {
+		return found{}
+	}
 	scheme, header := "", strings.Contains(s[max(done, i-24):i], "uthorization")
 	switch {
 	case !r.enabled[ruleBearer] || joined(s, i):

@@ -110,8 +110,8 @@ const (
 	tUnderscore
 	tBearer
 	tJWT
-	tAWS
-	tGoogle
+	tAWS    // AKIA, ASIA
+	tGoogle // AIza
 )
 
 // triggers marks the bytes at which a rule's text can be recognised; all others are skipped at one look-up each.
@@ -120,20 +120,21 @@ var triggers = func() (t [256]uint8) {
 		t[b] = tDigit
 	}
 	t['@'], t['%'], t['\\'], t['-'], t['_'] = tAt, tEscape, tEscape, tDash, tUnderscore
-	t['B'], t['b'], t['J'], t['K'], t['I'], t['z'] = tBearer, tBearer, tJWT, tAWS, tAWS, tGoogle
+	t['B'], t['b'], t['J'], t['I'], t['z'] = tBearer, tBearer, tJWT, tAWS, tGoogle
 	return t
 }()
 
 func (r *rules) builtin(s string, counts []int64) string {
 	var out []byte
 	done := 0
-	for i := 0; i < len(s); {
-		trigger := triggers[s[i]]
-		if trigger == 0 {
+	for i := 0; ; {
+		for i < len(s) && triggers[s[i]] == 0 {
 			i++
-			continue
 		}
-		f := r.at(trigger, s, i, done)
+		if i >= len(s) {
+			break
+		}
+		f := r.at(triggers[s[i]], s, i, done)
 		if f.end == 0 {
 			i = max(f.next, i+1)
 			continue
@@ -159,13 +160,14 @@ func (r *rules) at(trigger uint8, s string, i, done int) found {
 	case tAt:
 		return r.email(s, i, i+1, done)
 	case tEscape:
-		for _, at := range []string{"%40", `\u0040`} {
-			if strings.HasPrefix(s[i:], at) {
-				return r.email(s, i, i+len(at), done)
-			}
+		if strings.HasPrefix(s[i:], "%40") {
+			return r.email(s, i, i+3, done)
+		}
+		if strings.HasPrefix(s[i:], `\u0040`) {
+			return r.email(s, i, i+6, done)
 		}
 	case tDash:
-		if strings.HasPrefix(s[i:], "-----BEGIN ") {
+		if i+1 < len(s) && s[i+1] == '-' && strings.HasPrefix(s[i:], "-----BEGIN ") {
 			return r.privateKey(s, i)
 		}
 		return r.apiKey(s, i, done)

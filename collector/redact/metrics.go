@@ -80,7 +80,7 @@ func (p *pass) point(attributes pcommon.Map, exemplars pmetric.ExemplarSlice) {
 		}
 		return
 	}
-	p.plain(attributes)
+	p.labels(attributes)
 	for _, exemplar := range exemplars.All() {
 		if exemplar.FilteredAttributes().Len() > 0 {
 			p.removed[fieldExemplar]++

@@ -107,9 +107,6 @@ func (p *pass) title(s string) string {
 	if s == "" || !p.none() {
 		return p.mask(s)
 	}
-	if isName(s) && p.mask(s) == s {
-		return s
-	}
 	if cleaned := p.free(s); isName(cleaned) {
 		return cleaned
 	}

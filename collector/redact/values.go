@@ -11,8 +11,23 @@ const (
 	maxSlice = 16 // longer arrays of an unlisted attribute go: an embedding can be turned back into its text
 )
 
-// plain applies `none` to attributes of what is never GenAI itself: resources, and the points of metrics, where one
-// label less could make one series of two.
+// labels applies `none` to the points of a metric. A label less could make one series of two, so unlisted ones stay
+// while they look like names.
+func (p *pass) labels(m pcommon.Map) {
+	m.RemoveIf(func(key string, v pcommon.Value) bool {
+		action := p.names.of(key).action
+		if action == unknown && p.cfg.UnknownAttributes != remove {
+			action = name
+		}
+		stays := p.stays(action, v, false, 0)
+		if !stays {
+			p.removed[fieldAttribute]++
+		}
+		return !stays
+	})
+}
+
+// plain applies `none` to attributes of what is never GenAI itself.
 func (p *pass) plain(m pcommon.Map) { p.nested(m, false, 0) }
 
 // attributes applies `none`; it returns whether the item is GenAI, as strict or one of its attributes says.
@@ -95,7 +110,7 @@ func (p *pass) stringStays(a action, v pcommon.Value) bool {
 		}
 		return true
 	case name:
-		return isName(s) && p.mask(s) == s
+		return p.nameStays(v)
 	case url:
 		cut, ok := cleanURL(s)
 		if ok && cut != s {
@@ -105,6 +120,16 @@ func (p *pass) stringStays(a action, v pcommon.Value) bool {
 	default:
 		return isIdentifier(s, maxIdentifier) && p.mask(s) == s
 	}
+}
+
+// nameStays masks what is random in a name (an id in a route); a text is none, whatever is masked in it.
+func (p *pass) nameStays(v pcommon.Value) bool {
+	s := v.Str()
+	cleaned := p.free(s)
+	if cleaned != s {
+		v.SetStr(cleaned)
+	}
+	return isName(cleaned)
 }
 
 func (p *pass) sliceStays(a action, values pcommon.Slice, strict bool, depth int) bool {

@@ -1,0 +1,109 @@
+package redact
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+func TestValidate(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"default": {func(*Config) {}, ""},
+		"content": {func(c *Config) { c.Content = "ful" }, "`content` must be one of none, masked, full, got \"ful\""},
+		"empty":   {func(c *Config) { c.Content = "" }, "`content` must be one of none, masked, full, got \"\""},
+		"case":    {func(c *Config) { c.Content = "None" }, "`content` must be one of none, masked, full, got \"None\""},
+		"unknown": {func(c *Config) { c.UnknownAttributes = "keep" }, "`unknown_attributes` must be one of identifiers, remove, got \"keep\""},
+		"bodies":  {func(c *Config) { c.LogBodies = "full" }, "`log_bodies` must be one of mask, remove, got \"full\""},
+		"stack":   {func(c *Config) { c.StackTraces = "all" }, "`stack_traces` must be one of frames, remove, got \"all\""},
+		"two": {func(c *Config) { c.Content, c.LogBodies = "x", "y" },
+			"`content` must be one of none, masked, full, got \"x\"\n`log_bodies` must be one of mask, remove, got \"y\""},
+		"rule name": {func(c *Config) { c.Rules = []Rule{{Name: "Bad-Name", Pattern: "x"}} },
+			"rules::0: `name` must be lower-case letters, digits and _, starting with a letter, got \"Bad-Name\""},
+		"rule taken": {func(c *Config) { c.Rules = []Rule{{Name: "card", Pattern: "x"}} }, "rules::0: `name` is taken: \"card\""},
+		"rule twice": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "x"}, {Name: "a", Pattern: "y"}} },
+			"rules::1: `name` is taken: \"a\""},
+		"rule check": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "x", Check: "crc"}} },
+			"rules::0: `check` must be one of luhn, iban, got \"crc\""},
+		"rule pattern": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "("}} },
+			"rules::0: `pattern` must be a regular expression (RE2): error parsing regexp: missing closing ): `(`"},
+		"rule empty": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "x*"}} },
+			"rules::0: `pattern` must not match the empty text, got \"x*\""},
+		"rule own marker": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "[a-z]+"}} },
+			"rules::0: `pattern` must not match its own marker [a], got \"[a-z]+\""},
+		"disable": {func(c *Config) { c.DisableRules = []string{"cards"} },
+			"disable_rules::0: no such rule: \"cards\", there are card, email, phone, iban, api_key, bearer, jwt, private_key, token"},
+		"pattern": {func(c *Config) { c.Attributes.IDs = []string{"a", "*"} }, "attributes::ids::1: must name something, got \"*\""},
+	} {
+		cfg := defaultConfig()
+		c.change(cfg)
+		got := ""
+		if err := cfg.Validate(); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
+		}
+	}
+}
+
+func TestUnmarshal(t *testing.T) {
+	cfg := NewFactory().CreateDefaultConfig().(*Config)
+	conf := confmap.NewFromStringMap(map[string]any{
+		"content":    "masked",
+		"attributes": map[string]any{"content": []any{"acme.*"}},
+		"rules":      []any{map[string]any{"name": "customer", "pattern": "CUST-[0-9]+"}},
+	})
+	if err := conf.Unmarshal(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Content != contentMasked || cfg.Attributes.Content[0] != "acme.*" || cfg.Rules[0].Name != "customer" {
+		t.Errorf("got %+v", cfg)
+	}
+	if err := confmap.NewFromStringMap(map[string]any{"contents": "none"}).Unmarshal(cfg); err == nil {
+		t.Error("an unknown setting was taken")
+	}
+}
+
+func TestPolicyFile(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.PolicyFile = filepath.Join("testdata", "policy.yaml")
+	r := newTestRedactor(t, cfg)
+	for key, want := range map[string]action{
+		"acme.chat.line": content, "acme.chat.id": id, "input.value": content, "acme.other": unknown, "user.id": id,
+	} {
+		if got := r.names.of(key).action; got != want {
+			t.Errorf("%s: got %d, want %d", key, got, want)
+		}
+	}
+	if got := r.rules.mask("CUST-123456 bob@example.com +49 30 1234567", make([]int64, len(r.rules.names))); got != "[customer] [email] +49 30 1234567" {
+		t.Errorf("got %q", got)
+	}
+
+	broken := filepath.Join(t.TempDir(), "policy.yaml")
+	for content, want := range map[string]string{
+		"attributs: {}": "policy_file: " + broken +
+			": decoding failed due to the following error(s):\n\n'redact.Policy' has invalid keys: attributs",
+		"disable_rules: [x]": "disable_rules::0: no such rule: \"x\", there are card, email, phone, iban, api_key, bearer, " +
+			"jwt, private_key, token",
+	} {
+		if err := os.WriteFile(broken, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg.PolicyFile = broken
+		_, err := newRedactor(cfg, componenttest.NewNopTelemetrySettings())
+		if err == nil || err.Error() != want {
+			t.Errorf("%s:\n got %v\nwant %s", content, err, want)
+		}
+	}
+	cfg.PolicyFile = "missing.yaml"
+	_, err := newRedactor(cfg, componenttest.NewNopTelemetrySettings())
+	if err == nil || err.Error() != "policy_file: open missing.yaml: no such file or directory" {
+		t.Errorf("got %v", err)
+	}
+}
