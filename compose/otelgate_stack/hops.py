@@ -25,7 +25,7 @@ class Hop:
 
 @dataclass(frozen=True)
 class Route:
-    """One exporter of the gateway and the store behind it; `arrived` counts the canaries that the store answers with."""
+    """One exporter of the gateway and the store behind it; `arrived` counts the canaries found in the store."""
 
     signal: str
     exporter: str
