@@ -54,6 +54,7 @@ def _gateway(settings: Settings) -> Service:
         health=f"http://{LOOPBACK}:{settings.health_port}/",
         data_dir=settings.data_dir,
         configs=configs,
+        stop_wait_s=10,  # with a store away it would go on trying; what it has acknowledged is on disk
     )
 
 
