@@ -84,7 +84,7 @@ def test_plain_text_does_not_pass(world: World, closed: Path) -> None:
 
 def test_an_open_door_stops_the_start(world: World) -> None:
     world.gateway.stop()
-    with pytest.raises(TimeoutError, match="beyond this machine, without both TLS and a bearer token"):
+    with pytest.raises(RuntimeError, match="beyond this machine, without both TLS and a bearer token"):
         world.gateway.start(OTELGATE_HOST="0.0.0.0")
     world.gateway.stop()
     world.gateway.start(OTELGATE_HOST="0.0.0.0", OTELGATE_INSECURE="true", OTELGATE_TRACES_TO="tempo")
