@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from otelgate._settings import DEFAULTS
 from otelgate_stack import settings
 
 
@@ -35,3 +36,9 @@ def test_make_targets_exist(root: Path) -> None:
 @pytest.mark.parametrize("command", ["make demo", "make test"])
 def test_the_readme_opens_with_the_two_commands(root: Path, command: str) -> None:
     assert command in (root / "README.md").read_text()[:2500]
+
+
+def test_the_sdk_defaults_table(root: Path) -> None:
+    page = (root / "sdk/README.md").read_text()
+    for default in DEFAULTS:
+        assert f"| `{default.env}` | `{default.value}` | {default.doc} |\n" in page
