@@ -83,15 +83,16 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
     def _configure(self, **kwargs: Any) -> None:
         if _settings.is_disabled() or _State.failed:
             return
-        if os.environ.get(OTEL_CONFIG_FILE):
-            logger.warning(
-                "%s sets up the SDK by itself: sessions, the content filter and the exit deadline of otelgate are off",
-                OTEL_CONFIG_FILE,
-            )
-            super()._configure(**kwargs)  # type: ignore[no-untyped-call]
-            return
         try:
-            self._configure_sdk(kwargs)
+            if os.environ.get(OTEL_CONFIG_FILE):
+                logger.warning(
+                    "%s sets up the SDK by itself: otelgate's sessions, content filter and exit deadline are off",
+                    OTEL_CONFIG_FILE,
+                )
+                super()._configure()  # type: ignore[no-untyped-call]
+            else:
+                self._configure_sdk(kwargs)
+            _State.configured = True
         except Exception as error:
             _State.failed = True
             logger.error("telemetry is off: %s", error)
@@ -119,7 +120,6 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
         }
         pipeline.metrics(providers["metrics"])
         _lifecycle.start(_lifecycle.Lifecycle(providers, pipeline.links, health))
-        _State.configured = True
 
 
 class _ExporterArgs(Mapping[type, dict[str, Any]]):
