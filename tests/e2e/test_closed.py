@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 import trustme
 from conftest import World, until
@@ -47,6 +48,7 @@ def send(world: World, closed: Path, service: str, protocol: str, **env: str) ->
         "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"https://localhost:{port}",
         "OTEL_EXPORTER_OTLP_CERTIFICATE": str(closed / "ca.pem"),
+        "REQUESTS_CA_BUNDLE": certifi.where(),  # as many machines set it; OpenTelemetry's own variable holds
         **env,
     }
     done = world.run([sys.executable, "-c", PROGRAM], world.application_env(service, **variables))
