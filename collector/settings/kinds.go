@@ -57,6 +57,14 @@ var (
 	}}
 )
 
+// atLeast is for sizes that must hold something: a queue its first batch.
+func atLeast(least int64) kind {
+	return kind{fmt.Sprintf("a whole number of at least %d", least), func(raw string) (any, bool) {
+		value, ok := atoi(raw)
+		return value, ok && value >= least
+	}}
+}
+
 func oneOf(values ...string) kind {
 	return kind{"one of " + strings.Join(values, ", "), func(raw string) (any, bool) {
 		return raw, slices.Contains(values, raw)

@@ -50,8 +50,13 @@ func (s Settings) derived() map[string]any {
 		"extensions":       []any{"healthcheckv2", "file_storage"},
 		"trace_exporters":  traceExporters[s["traces_to"].(string)],
 		"max_message_size": s["max_message_mib"].(int64) << 20,
+		"own_host":     "127.0.0.1",
 		// The extension's config must name a file even where no token is asked for; unused, it is never read.
 		"token_source": os.DevNull,
+	}
+	if s["published_host"] != "" {
+		// In a container: compose publishes health and metrics on the host's 127.0.0.1 only.
+		out["own_host"] = "0.0.0.0"
 	}
 	if s["tls_cert_file"] != "" {
 		out["tls"] = map[string]any{"cert_file": s["tls_cert_file"], "key_file": s["tls_key_file"]}

@@ -42,7 +42,7 @@ var Table = []Setting{
 	{"data_dir", ".otelgate/gateway", text, "folder of the export queues"},
 	{"fsync", "false", boolean, "`true` makes queued data survive power loss, not only a crash"},
 	{"memory_limit_mib", "512", count, "memory above which data is refused (clients retry), MiB"},
-	{"queue_bytes", "1000000000", count, "size of each export queue on disk, bytes; a full queue refuses (clients retry)"},
+	{"queue_bytes", "1000000000", atLeast(8192), "size of each export queue on disk, bytes; a full queue refuses (clients retry)"},
 	{"max_message_mib", "16", count, "largest OTLP message taken, MiB"},
 	{"instance_id", "", text, "name of this gateway in its own metrics; default: the host name"},
 	{"log_level", "info", oneOf("debug", "info", "warn", "error"), "the gateway's own log"},

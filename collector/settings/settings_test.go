@@ -34,7 +34,8 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 		"OTELGATE_GRPC_PORT=70000":             "OTELGATE_GRPC_PORT='70000': expected a port number from 1 to 65535",
 		"OTELGATE_INSECURE=yes":                "OTELGATE_INSECURE='yes': expected true or false",
 		"OTELGATE_TRACES_TO=zipkin":            "OTELGATE_TRACES_TO='zipkin': expected one of tempo, jaeger, both",
-		"OTELGATE_QUEUE_BYTES=0":               "OTELGATE_QUEUE_BYTES='0': expected a whole number above 0",
+		"OTELGATE_MEMORY_LIMIT_MIB=0":          "OTELGATE_MEMORY_LIMIT_MIB='0': expected a whole number above 0",
+		"OTELGATE_QUEUE_BYTES=10":              "OTELGATE_QUEUE_BYTES='10': expected a whole number of at least 8192",
 		"OTELGATE_TEMPO_ENDPOINT=http://tempo": "OTELGATE_TEMPO_ENDPOINT='http://tempo': expected host:port",
 		"OTELGATE_LOKI_ENDPOINT=loki:3100":     "OTELGATE_LOKI_ENDPOINT='loki:3100': expected an http:// or https:// URL",
 		"OTELGATE_TOKEN_FILE=/no/such/file":    "OTELGATE_TOKEN_FILE='/no/such/file': expected a file that can be read",
@@ -89,6 +90,15 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	}
 	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 3 {
 		t.Errorf("extensions = %v", got)
+	}
+}
+
+func TestOwnMetricsCanBePublishedFromAContainer(t *testing.T) {
+	if got := retrieve(t, "own_host"); got != "127.0.0.1" {
+		t.Errorf("own_host = %v", got)
+	}
+	if got := retrieve(t, "own_host", "OTELGATE_PUBLISHED_HOST=127.0.0.1"); got != "0.0.0.0" {
+		t.Errorf("own_host in a container = %v", got)
 	}
 }
 

@@ -53,7 +53,6 @@ def _up(options: argparse.Namespace, report: Report) -> int:
 def _down(options: argparse.Namespace, report: Report) -> int:
     settings = settings_module.load()
     _engine(settings, report).down()
-    state.remember_engine(settings, None)
     return 0
 
 

@@ -25,17 +25,19 @@ class Hop:
 
 @dataclass(frozen=True)
 class Route:
-    """One exporter of the gateway and the store behind it. `held`: where waiting data are, and if they outlive it."""
+    """One exporter of the gateway and the store behind it; `arrived` counts the canaries found in the store."""
 
     signal: str
     exporter: str
-    store: Tempo | Jaeger | Loki | Prometheus
     name: str
-    setting: str
+    store: Tempo | Jaeger | Loki | Prometheus
     endpoint: str
-    held: str
-    unit: str
     arrived: Callable[[Canary], int]
+
+    @property
+    def setting(self) -> str:
+        """The setting that says where the gateway sends to."""
+        return f"OTELGATE_{self.name.upper()}_ENDPOINT"
 
     def sent(self, counters: Counters) -> float:
         """Items that the exporter has delivered since the gateway's start."""
@@ -46,76 +48,47 @@ class Route:
         return counters.get(f"otelcol_exporter_send_failed_{ITEMS[self.signal]}/{self.exporter}", 0)
 
     def waiting(self, counters: Counters) -> float:
-        """What waits in the exporter's queue, in `unit`."""
+        """What waits in the exporter's queue: bytes, for remote write requests."""
         return counters.get(f"otelcol_exporter_queue_size/{self.exporter}", 0)
+
+    def held(self, counters: Counters) -> str:
+        """What waits, where, and whether it outlives the gateway."""
+        if self.signal == "metrics":
+            return (
+                f"{self.waiting(counters):,.0f} requests wait in the gateway's memory; a restart of the gateway would"
+                " lose them, and the next ones carry the totals"
+            )
+        return f"{self.waiting(counters):,.0f} bytes wait in the gateway's queue on disk, and nothing is lost"
 
 
 def routes(settings: Settings) -> list[Route]:
     """Every way from the gateway to a store, as its settings say."""
     url = "http://127.0.0.1:"
-    disk = "in the gateway's queue on disk, and nothing is lost"
-    found = []
-    if settings.traces_to != "jaeger":
-        tempo = Tempo(f"{url}{settings.tempo_port}")
-        found.append(
-            Route(
-                "traces",
-                "otlp_grpc/tempo",
-                tempo,
-                "Tempo",
-                "OTELGATE_TEMPO_ENDPOINT",
-                settings.tempo_endpoint,
-                disk,
-                "bytes",
-                lambda canary: len(tempo.trace(canary.trace_id)),
-            )
-        )
-    if settings.traces_to != "tempo":
-        jaeger = Jaeger(f"{url}{settings.jaeger_port}")
-        found.append(
-            Route(
-                "traces",
-                "otlp_grpc/jaeger",
-                jaeger,
-                "Jaeger",
-                "OTELGATE_JAEGER_ENDPOINT",
-                settings.jaeger_endpoint,
-                disk,
-                "bytes",
-                lambda canary: len(jaeger.trace(canary.trace_id)),
-            )
-        )
-    loki = Loki(f"{url}{settings.loki_port}")
-    query = f'{{service_name="{SERVICE}"}} | trace_id="%s"'
-    found.append(
+    tempo, jaeger = Tempo(f"{url}{settings.tempo_port}"), Jaeger(f"{url}{settings.jaeger_port}")
+    loki, prometheus = Loki(f"{url}{settings.loki_port}"), Prometheus(f"{url}{settings.prometheus_port}")
+
+    def in_tempo(canary: Canary) -> int:
+        return len(tempo.trace(canary.trace_id))
+
+    def in_jaeger(canary: Canary) -> int:
+        return len(jaeger.trace(canary.trace_id))
+
+    def in_loki(canary: Canary) -> int:
+        return len(loki.query_range(f'{{service_name="{SERVICE}"}} | trace_id="{canary.trace_id}"'))
+
+    def in_prometheus(canary: Canary) -> int:
+        return len(prometheus.query(f'otelgate_doctor_canary_seconds{{job="{SERVICE}"}} == {canary.made_s}'))
+
+    found = [
+        Route("traces", "otlp_grpc/tempo", "Tempo", tempo, settings.tempo_endpoint, in_tempo),
+        Route("traces", "otlp_grpc/jaeger", "Jaeger", jaeger, settings.jaeger_endpoint, in_jaeger),
+        Route("logs", "otlp_http/loki", "Loki", loki, settings.loki_endpoint, in_loki),
         Route(
-            "logs",
-            "otlp_http/loki",
-            loki,
-            "Loki",
-            "OTELGATE_LOKI_ENDPOINT",
-            settings.loki_endpoint,
-            disk,
-            "bytes",
-            lambda canary: len(loki.query_range(query % canary.trace_id)),
-        )
-    )
-    prometheus = Prometheus(f"{url}{settings.prometheus_port}")
-    gauge = f'otelgate_doctor_canary_seconds{{job="{SERVICE}"}} == %d'
-    found.append(
-        Route(
-            "metrics",
-            "prometheus_remote_write",
-            prometheus,
-            "Prometheus",
-            "OTELGATE_PROMETHEUS_ENDPOINT",
-            settings.prometheus_endpoint,
-            "in the gateway's memory; a restart of the gateway would lose them, and the next ones carry the totals",
-            "requests",
-            lambda canary: len(prometheus.query(gauge % canary.made_s)),
-        )
-    )
-    return found
+            "metrics", "prometheus_remote_write", "Prometheus", prometheus, settings.prometheus_endpoint, in_prometheus
+        ),
+    ]
+    unused = {"tempo": "Jaeger", "jaeger": "Tempo"}.get(settings.traces_to)
+    return [route for route in found if route.name != unused]
 
 
 def counters(gateway: GatewayMetrics) -> dict[str, float] | None:
@@ -140,15 +113,14 @@ def why_not_exported(route: Route, before: Counters, now: Counters) -> tuple[str
             f"{route.name} refused it for good, and the gateway dropped {dropped:g} {ITEMS[route.signal]}",
             "`make logs SERVICE=gateway` shows its answer",
         )
-    waiting = f"{route.waiting(now):,.0f} {route.unit} wait {route.held}"
     if not route.store.reachable():
         return (
-            f"{route.name} does not answer at {route.store.url}; {waiting}",
+            f"{route.name} does not answer at {route.store.url}; {route.held(now)}",
             f"start {route.name} with `make up`; if it stops again, `make logs SERVICE={route.name.lower()}` says why",
         )
     if route.waiting(now) > 0:
         return (
-            f"{route.name} answers at {route.store.url}, but the gateway gets nothing to it; {waiting}",
+            f"{route.name} answers at {route.store.url}, but the gateway gets nothing to it; {route.held(now)}",
             f"check {route.setting}='{route.endpoint}', and see `make logs SERVICE=gateway`",
         )
     return (f"{route.exporter} has sent nothing, and nothing waits in its queue", "see `make logs SERVICE=gateway`")

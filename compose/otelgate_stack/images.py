@@ -130,6 +130,8 @@ def _build(
                     forcerm=True,
                     labels={**labels, SOURCE_LABEL: source},
                 )
+                # The image that had this name before; one that a container still uses stays.
+                client.images.prune(filters={"dangling": True, "label": SOURCE_LABEL})
             except docker_errors.BuildError as error:
                 last = "".join(line.get("stream", "") for line in error.build_log)[-2000:].strip()
                 raise StackError(f"building the image {name} failed: {error.msg}\n{last}") from error

@@ -91,6 +91,7 @@ def _caught(parse: Callable[[str, Path], Any]) -> Callable[[str, Path], Any]:
 
 PORT = Kind("a port, 1 to 65535", lambda raw, root: _whole(raw, 1, 65535))
 COUNT = Kind("a whole number of at least 1", lambda raw, root: _whole(raw, 1))
+QUEUE = Kind("a whole number of at least 8192", lambda raw, root: _whole(raw, 8192))
 BOOL = Kind("true or false", _caught(_bool))
 PATH = Kind("a path", _path)
 HOST = Kind("an IP address or a host name", _host)

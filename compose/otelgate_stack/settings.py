@@ -74,7 +74,7 @@ class Settings:
         int, _Spec("512", kinds.COUNT, "Gateway: memory at which it refuses, in MiB.", gateway=True)
     ]
     queue_bytes: Annotated[
-        int, _Spec("1000000000", kinds.COUNT, "Gateway: size of each queue on disk, in bytes.", gateway=True)
+        int, _Spec("1000000000", kinds.QUEUE, "Gateway: size of each queue on disk, in bytes.", gateway=True)
     ]
     max_message_mib: Annotated[
         int, _Spec("16", kinds.COUNT, "Gateway: largest request it takes, in MiB.", gateway=True)

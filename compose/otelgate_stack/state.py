@@ -45,7 +45,7 @@ def remove(settings: Settings) -> bool:
 
 
 def active_engine(settings: Settings) -> str | None:
-    """The engine that brought the stack up, so that `make down` finds it."""
+    """The engine that brought the stack up, where its data are: `down`, `clean` and the next `up` use it, too."""
     try:
         return (settings.state_dir / _ENGINE).read_text().strip() or None
     except FileNotFoundError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry import _logs as logs_api
@@ -14,12 +14,13 @@ from opentelemetry.processor.baggage import BaggageLogProcessor, BaggageSpanProc
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
 from opentelemetry.sdk.environment_variables import OTEL_CONFIG_FILE
-from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util._importlib_metadata import EntryPoint
 
 from . import _context, _langchain, _lifecycle, _scrub, _settings, names
-from ._export import Link, Logs, Metrics, Spans, is_otlp
+from ._arguments import ExporterArgs
+from ._export import Link, Logs, Metrics, Spans
 from ._health import Health, ReasonFilter
 from ._health import install as install_health
 from ._logs import detach_from_root
@@ -83,15 +84,16 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
     def _configure(self, **kwargs: Any) -> None:
         if _settings.is_disabled() or _State.failed:
             return
-        if os.environ.get(OTEL_CONFIG_FILE):
-            logger.warning(
-                "%s sets up the SDK by itself: sessions, the content filter and the exit deadline of otelgate are off",
-                OTEL_CONFIG_FILE,
-            )
-            super()._configure(**kwargs)  # type: ignore[no-untyped-call]
-            return
         try:
-            self._configure_sdk(kwargs)
+            if os.environ.get(OTEL_CONFIG_FILE):
+                logger.warning(
+                    "%s sets up the SDK by itself: otelgate's sessions, content filter and exit deadline are off",
+                    OTEL_CONFIG_FILE,
+                )
+                super()._configure()  # type: ignore[no-untyped-call]
+            else:
+                self._configure_sdk(kwargs)
+            _State.configured = True
         except Exception as error:
             _State.failed = True
             logger.error("telemetry is off: %s", error)
@@ -105,7 +107,7 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
                 names.TELEMETRY_DISTRO_NAME: _settings.DISTRO,
                 names.TELEMETRY_DISTRO_VERSION: __version__,
             },
-            exporter_args_map=_ExporterArgs(),
+            exporter_args_map=ExporterArgs(),
             span_processors=[BaggageSpanProcessor(_context.is_ours)],
             export_span_processor=pipeline.spans,
             log_record_processors=[BaggageLogProcessor(_context.is_ours)],
@@ -119,24 +121,6 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
         }
         pipeline.metrics(providers["metrics"])
         _lifecycle.start(_lifecycle.Lifecycle(providers, pipeline.links, health))
-        _State.configured = True
-
-
-class _ExporterArgs(Mapping[type, dict[str, Any]]):
-    """The arguments of each exporter class, without importing the classes that aren't used."""
-
-    def __getitem__(self, kind: type) -> dict[str, Any]:
-        if not is_otlp(kind):
-            raise KeyError(kind)
-        signal = "traces" if issubclass(kind, SpanExporter) else "logs"
-        timeout = _settings.export_timeout("metrics" if issubclass(kind, MetricExporter) else signal)
-        return {} if timeout is None else {"timeout": timeout}
-
-    def __iter__(self) -> Iterator[type]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 1  # upstream takes an empty mapping for none at all
 
 
 class _Pipeline:
@@ -150,7 +134,7 @@ class _Pipeline:
 
     def _link(self, signal: str, exporter: Any, *, hold: bool) -> Link:
         kind = type(exporter)
-        make: Callable[[], Any] = lambda: kind(**_ExporterArgs().get(kind, {}))  # noqa: E731
+        make: Callable[[], Any] = lambda: kind(**ExporterArgs().get(kind, {}))  # noqa: E731
         link = Link(signal, exporter, make, self._health, self._reasons, hold=hold)
         self.links.append(link)
         return link

@@ -21,7 +21,9 @@ from . import _guard
 from ._health import Failure, Health, ReasonFilter
 
 _RETRY_S = (1.0, 2.0, 5.0)
+_BEFORE_FORK_S = 0.1
 _OTLP = "opentelemetry.exporter.otlp."
+_GRPC = "opentelemetry.exporter.otlp.proto.grpc."
 
 
 def is_otlp(kind: type) -> bool:
@@ -31,7 +33,8 @@ def is_otlp(kind: type) -> bool:
 
 def _address(exporter: object) -> str:
     endpoint = str(getattr(exporter, "_endpoint", "") or type(exporter).__name__)
-    return urlparse(endpoint).netloc or endpoint
+    # Upstream's gRPC exporters keep "host:port", the HTTP ones a URL. Either may hold a password.
+    return (urlparse(endpoint).netloc or endpoint).rpartition("@")[2]
 
 
 class Link:
@@ -66,11 +69,32 @@ class Link:
         self._closed = False
         self._gave_up = False
         self._stopping = threading.Event()
+        self._is_grpc = type(exporter).__module__.startswith(_GRPC)
+        self._sending = threading.Lock()
+        self._held = False
+
+    def before_fork(self) -> None:
+        """Have no thread inside gRPC, whose locks a child would inherit locked; after a moment, interrupt it."""
+        if not self._is_grpc:
+            return
+        self._held = self._sending.acquire(timeout=_BEFORE_FORK_S)
+        if not self._held:
+            interrupted, self._exporter = self._exporter, None
+            if interrupted is not None:
+                interrupted.shutdown()
+            self._held = self._sending.acquire(timeout=_BEFORE_FORK_S)
+
+    def after_fork(self) -> None:
+        """In the parent: go on."""
+        if self._held:
+            self._held = False
+            self._sending.release()
 
     def renew(self) -> None:
         """In a fork's child: leave the parent's exporter alone and use one of our own."""
         self._stopping = threading.Event()
-        self._gave_up = False
+        self._sending = threading.Lock()
+        self._gave_up = self._held = False
         if self._exporter is not None and is_otlp(type(self._exporter)):
             # Kept, because even its destructor would touch the parent's connection.
             self._abandoned.append(self._exporter)
@@ -94,9 +118,14 @@ class Link:
         """Deliver a batch. Blocks while the gateway is away, unless stopped. Returns whether it was delivered."""
         attempt = 0
         while not (self._closed or (self._gave_up and self._stopping.is_set())):
-            if self._try(batch):
+            with self._sending:
+                exporter = self._exporter = self._exporter or self._make()
+                delivered = self._try(exporter, batch)
+            if delivered:
                 return True
             failure = self._reasons.take()
+            if exporter is not self._exporter:  # interrupted by a fork
+                continue
             last = self._stopping.is_set()
             if failure.too_large and isinstance(batch, Sequence) and len(batch) > 1:
                 half = len(batch) // 2
@@ -110,11 +139,9 @@ class Link:
         self.failures += 1
         return False
 
-    def _try(self, batch: Any) -> bool:
+    def _try(self, exporter: Any, batch: Any) -> bool:
         try:
-            if self._exporter is None:  # a fork's child makes it when it has something to send
-                self._exporter = self._make()
-            delivered: bool = self._exporter.export(batch).name == "SUCCESS"
+            delivered: bool = exporter.export(batch).name == "SUCCESS"
         except Exception:
             if not self._closed:
                 _guard.report(f"exporting {self.signal}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from typing import NamedTuple
@@ -23,6 +24,7 @@ _EXPORT_LOGGERS = (
 )
 _QUEUE_LOGGER = "opentelemetry.sdk._shared_internal"
 _REASON_LENGTH = 200
+_PASSWORD = re.compile(r"[^\s/:@]+:[^\s/@]+@")
 
 
 class Health:
@@ -87,15 +89,22 @@ class ReasonFilter(logging.Filter):
         if record.levelno < logging.WARNING:
             return True
         text = record.getMessage().partition("\n")[0]
-        self._local.reason = text[:_REASON_LENGTH]
-        if "code: StatusCode." in text:
-            code = text.partition("code: StatusCode.")[2].partition(",")[0]
-            details = text.partition("error details: ")[2]
-            self._local.reason = f"{code} {details}".strip()[:_REASON_LENGTH]
+        self._local.reason = _PASSWORD.sub("", self._reason(record, text))[:_REASON_LENGTH]
         # Upstream says "batch code: …" of an HTTP answer that isn't worth retrying.
         self._local.final = "batch code: " in text or any(code in text for code in _FINAL_CODES)
         self._local.too_large = "StatusCode.RESOURCE_EXHAUSTED" in text or "batch code: 413" in text
         return False
+
+    def _reason(self, record: logging.LogRecord, text: str) -> str:
+        if "code: StatusCode." in text:
+            code = text.partition("code: StatusCode.")[2].partition(",")[0]
+            return f"{code} {text.partition('error details: ')[2]}".strip()
+        if text.startswith("Transient error") and isinstance(record.args, tuple):
+            cause = record.args[0]
+            return type(cause).__name__ if isinstance(cause, Exception) else str(cause)
+        # At its last attempt HTTP says only that it was the last.
+        last = "max retries or shutdown" in text
+        return str(getattr(self._local, "reason", "no answer in time")) if last else text
 
     def take(self) -> Failure:
         """Why this thread's export failed."""

@@ -161,7 +161,7 @@ def start(lifecycle: Lifecycle) -> None:
     for provider in lifecycle._providers.values():
         atexit.unregister(provider.shutdown)
     atexit.register(_at_exit)
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
     _handle_sigterm()
 
 
@@ -169,6 +169,18 @@ def start(lifecycle: Lifecycle) -> None:
 def _at_exit() -> None:
     if _current is not None:
         _current.shutdown()
+
+
+@_guard.never_raises(None)
+def _before_fork() -> None:
+    for link in _current._links if _current else ():
+        link.before_fork()
+
+
+@_guard.never_raises(None)
+def _after_fork_in_parent() -> None:
+    for link in _current._links if _current else ():
+        link.after_fork()
 
 
 @_guard.never_raises(None)

@@ -136,6 +136,8 @@ def apply(environ: Environ = os.environ, warn: Warn = logger.warning) -> bool:
         if value and not _is_number(value, float):
             warn(f"{name}={value!r}: expected a number of seconds; using {EXPORT_TIMEOUT_S:g}")
             del environ[name]
+    # gRPC's default level lets notices of closed connections through to stderr.
+    environ.setdefault("GRPC_VERBOSITY", "ERROR")
     content = capture_content(environ, warn)
     _apply_content(environ, content, warn)
     return content

@@ -1,4 +1,4 @@
-"""The config fragments: numbered in the order data flows, each component defined once, used, and wired in that order."""
+"""The config fragments: numbered as data flows, each component defined once, used, and wired in that order."""
 
 import re
 from pathlib import Path

@@ -87,7 +87,7 @@ def _engines(load: Load) -> Iterator[Callable[..., DockerEngine]]:
     made: list[DockerEngine] = []
 
     def make(**env: str) -> DockerEngine:
-        made.append(DockerEngine(load(**ports.free_env(), **env), Report()))
+        made.append(DockerEngine(load(**{**ports.free_env(), **env}), Report()))
         return made[-1]
 
     yield make

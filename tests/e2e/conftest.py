@@ -48,7 +48,7 @@ class World:
 
 
 def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.1) -> Found:
-    """The first true value of `look`; its last value when the deadline passes. A store that doesn't answer is asked on."""
+    """The first true value of `look`, or its last one at the deadline; a store that doesn't answer is asked again."""
     deadline = time.monotonic() + deadline_s
     while True:
         try:

@@ -23,19 +23,20 @@ class Gateway(Protocol):
     def stop(self) -> None: ...
     def kill(self) -> None: ...
     def remove(self) -> None: ...
+    def running(self) -> bool: ...
     def logs(self) -> str: ...
 
 
 def wait_until_healthy(gateway: Gateway, port: str, deadline_s: float = 60) -> None:
-    """Raises with the gateway's last log lines if it doesn't answer."""
+    """Raises with the gateway's last log lines if it doesn't answer, at once if it ended."""
     deadline = time.monotonic() + deadline_s
-    while time.monotonic() < deadline:
+    while gateway.running() and time.monotonic() < deadline:
         try:
             if httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).is_success:
                 return
         except httpx.HTTPError:
             time.sleep(0.05)
-    raise TimeoutError(f"the gateway did not become healthy; its log ends with:\n{gateway.logs()[-3000:]}")
+    raise RuntimeError(f"the gateway did not become healthy; its log ends with:\n{gateway.logs()[-3000:]}")
 
 
 class GatewayContainer:
@@ -81,6 +82,13 @@ class GatewayContainer:
         self.stop()
         self._volume.remove(force=True)
 
+    def running(self) -> bool:
+        if self._container is None:
+            return False
+        wrapped = self._container.get_wrapped_container()
+        wrapped.reload()
+        return bool(wrapped.status == "running")
+
     def logs(self) -> str:
         return "" if self._container is None else self._container.get_wrapped_container().logs().decode()
 
@@ -116,6 +124,9 @@ class GatewayProcess:
 
     def remove(self) -> None:
         self.stop()
+
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def logs(self) -> str:
         return self._log.read_text() if self._log.exists() else ""

@@ -1,6 +1,7 @@
 """OTELGATE_TRACES_TO: Tempo, Jaeger, or both."""
 
 import sys
+from functools import partial
 
 import pytest
 from conftest import World, until
@@ -18,7 +19,8 @@ def test_traces_go_where_they_are_sent(world: World, value: str, stores: set[str
     trace_id = done.stdout.strip()
     assert len(trace_id) == 32, done.stderr
     for name in stores:
-        spans = until(lambda store=getattr(world, name): store.trace(trace_id))
+        store = getattr(world, name)
+        spans = until(partial(store.trace, trace_id))
         assert [span.name for span in spans] == ["invoke_agent clerk"], name
     # Both exporters of `both` were given the trace at once, so what has not come by now is not under way.
     for name in {"tempo", "jaeger"} - stores:

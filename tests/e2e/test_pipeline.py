@@ -49,7 +49,7 @@ def test_three_signals_arrive(world: World, protocol: str) -> None:
 
     query = f'{{service_name="{service}"}} | trace_id="{trace_id}"'
     lines = until(lambda: world.loki.query_range(query))
-    assert "question of 53 characters" in [line.line for line in lines]
+    assert "question of 58 characters" in [line.line for line in lines]
     assert {line.metadata["session_id"] for line in lines} == {"session-0000"}
 
     promql = f'sum(demo_answers_total{{service_name="{service}"}})'

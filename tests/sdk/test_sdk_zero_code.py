@@ -188,3 +188,38 @@ def test_importing_otelgate_is_light(run: Run) -> None:
         instrument=False,
     )
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "seconds"),
+    [
+        ({}, [2.0, 2.0, 2.0]),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "5"}, [5.0, 5.0, 5.0]),
+        ({"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "7"}, [2.0, 7.0, 2.0]),
+    ],
+)
+def test_export_time_out(run: Run, variables: dict[str, str], seconds: list[float]) -> None:
+    source = "from otelgate import _lifecycle; print([link._exporter._timeout for link in _lifecycle.current()._links])"
+    assert run(source, **variables).stdout == f"{seconds}\n"
+
+
+def test_a_configuration_file_without_its_package(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "otel.yaml").write_text("file_format: '1.0'\n")
+    result = run("print('done')", OTEL_CONFIG_FILE=str(tmp_path / "otel.yaml"))
+    assert (result.status, result.stdout) == (0, "done\n")
+    assert result.stderr.splitlines() == [
+        "OTEL_CONFIG_FILE sets up the SDK by itself: otelgate's sessions, content filter and exit deadline are off",
+        "telemetry is off: OTEL_CONFIG_FILE is set but opentelemetry-configuration is not installed. "
+        "Install it with: pip install opentelemetry-configuration",
+    ]
+
+
+def test_a_password_in_the_endpoint_is_not_logged(run: Run) -> None:
+    for protocol in ("grpc", "http/protobuf"):
+        result = run(
+            "from opentelemetry import trace; trace.get_tracer('a').start_span('b').end()",
+            OTEL_EXPORTER_OTLP_ENDPOINT="http://user:secret@127.0.0.1:1",
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        )
+        assert "can't send telemetry to 127.0.0.1:1: " in result.stderr
+        assert "secret" not in result.stderr

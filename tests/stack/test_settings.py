@@ -13,7 +13,7 @@ BAD = {
     ("OTELGATE_LOKI_PORT", "65536"): "expected a port, 1 to 65535",
     ("OTELGATE_LOKI_PORT", "http"): "expected a port, 1 to 65535",
     ("OTELGATE_INSECURE", "yes"): "expected true or false",
-    ("OTELGATE_QUEUE_BYTES", "1GB"): "expected a whole number of at least 1",
+    ("OTELGATE_QUEUE_BYTES", "1GB"): "expected a whole number of at least 8192",
     ("OTELGATE_HOST", "http://x"): "expected an IP address or a host name",
     ("OTELGATE_TEMPO_ENDPOINT", "http://tempo:4317"): "expected host:port",
     ("OTELGATE_LOKI_ENDPOINT", "loki:3100"): "expected an http:// or https:// URL",

@@ -176,18 +176,11 @@ class DockerEngine:
         deadline = time.monotonic() + READY_WITHIN_S
         while True:
             container = self._container(service, client)
-            now = container.attrs["State"]
             if _health(container.attrs) == "healthy":
                 return
-            failed = (
-                f"ended with exit status {now['ExitCode']}"
-                if now["Status"] in ("exited", "dead") or container.attrs["RestartCount"] >= _GIVES_UP_AFTER
-                else "is unhealthy"
-                if _health(container.attrs) == "unhealthy"
-                else f"was not ready within {READY_WITHIN_S:.0f} s"
-                if time.monotonic() > deadline
-                else ""
-            )
+            failed = _failure(container.attrs)
+            if not failed and time.monotonic() > deadline:
+                failed = f"was not ready within {READY_WITHIN_S:.0f} s"
             if failed:
                 raise StackError(f"{service} {failed}; its last lines:\n{_last_lines(container)}")
             time.sleep(0.2)
@@ -218,6 +211,17 @@ class DockerEngine:
             shown = "failed"
         uptime = _age_s(now["StartedAt"]) if now["Running"] else None
         return ServiceStatus(service, shown, container.short_id, uptime, self._urls[service], ready)
+
+
+def _failure(attrs: Mapping[str, Any]) -> str:
+    """Why this container won't become healthy; empty while it may."""
+    now = attrs["State"]
+    if now["Status"] in ("exited", "dead"):
+        return f"ended with exit status {now['ExitCode']}"
+    if attrs["RestartCount"] >= _GIVES_UP_AFTER:
+        return "does not stay up"
+    # One that is between two starts counts as unhealthy too.
+    return "is unhealthy" if _health(attrs) == "unhealthy" and not attrs["RestartCount"] else ""
 
 
 def _health(attrs: Mapping[str, Any]) -> str:

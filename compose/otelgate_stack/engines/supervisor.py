@@ -71,7 +71,7 @@ class Supervisor:
         self._rpc("startProcess", service, False)
 
     def stop(self, service: str) -> None:
-        """Stop it and wait: SIGTERM, and SIGKILL after STOP_WAIT_S."""
+        """Stop it and wait: SIGTERM, and SIGKILL after its `stop_wait_s`."""
         try:
             # Not with its own wait=True: supervisord then spins at 100 % CPU until the process has ended.
             self._rpc("stopProcess", service, False)
@@ -129,7 +129,7 @@ class Supervisor:
                 "autostart": "false",
                 "autorestart": "true",
                 "startretries": "10",
-                "stopwaitsecs": str(STOP_WAIT_S),
+                "stopwaitsecs": str(service.stop_wait_s),
                 "redirect_stderr": "true",
                 "stdout_logfile": str(self.log(service.name)),
                 **{f"stdout_{key}": value for key, value in log.items()},

@@ -1,0 +1,97 @@
+"""Sends one span, one log record and one metric through a gateway, by the OTLP exporters that applications use."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import grpc
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from otelgate_stack import stores
+from otelgate_stack.settings import Settings
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What to look for; `number` is unique, it is the log line's text and the metric's value."""
+
+    trace_id: str
+    number: int
+
+
+def send(settings: Settings, *, ca: Path | None = None, token: str | None = None) -> Sent:
+    """One of each signal: trace and log over gRPC, metric over HTTP. Returns when the gateway has taken all three."""
+    resource = Resource({"service.name": "compose-test"})
+    scheme = "https" if ca else "http"
+    metadata = {"authorization": f"Bearer {token}"} if token else {}
+    channel = {
+        "endpoint": f"{scheme}://localhost:{settings.grpc_port}",
+        "headers": metadata,
+        "credentials": grpc.ssl_channel_credentials(ca.read_bytes()) if ca else None,
+    }
+    number = secrets.randbelow(10**9)
+
+    tracer = TracerProvider(resource=resource)
+    tracer.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(**channel)))
+    logs = LoggerProvider(resource=resource)
+    logs.add_log_record_processor(SimpleLogRecordProcessor(OTLPLogExporter(**channel)))
+    exporter = OTLPMetricExporter(
+        f"{scheme}://localhost:{settings.http_port}/v1/metrics",
+        headers=metadata,
+        certificate_file=str(ca) if ca else None,
+    )
+    meter = MeterProvider([PeriodicExportingMetricReader(exporter, float("inf"))], resource)
+
+    logger = logging.Logger("compose-test")
+    logger.addHandler(LoggingHandler(logger_provider=logs))
+    with tracer.get_tracer("test").start_as_current_span("compose span") as span:
+        logger.warning("compose line %d", number)
+    meter.get_meter("test").create_gauge("compose.test").set(number)
+    for provider in (tracer, logs, meter):
+        provider.force_flush()
+        provider.shutdown()
+    return Sent(f"{span.get_span_context().trace_id:032x}", number)
+
+
+def missing(settings: Settings, sent: Sent, *names: str) -> list[str]:
+    """Those of these stores that don't answer with what was sent, after a minute each; none, as soon as all do."""
+    url = "http://127.0.0.1:"
+    look = {
+        "prometheus": lambda: stores.Prometheus(f"{url}{settings.prometheus_port}").value(
+            f"compose_test == {sent.number}"
+        ),
+        "loki": lambda: stores.Loki(f"{url}{settings.loki_port}").query_range(
+            f'{{service_name="compose-test"}} |= "compose line {sent.number}"'
+        ),
+        "tempo": lambda: stores.Tempo(f"{url}{settings.tempo_port}").trace(sent.trace_id),
+        "jaeger": lambda: stores.Jaeger(f"{url}{settings.jaeger_port}").trace(sent.trace_id),
+    }
+    return [name for name in names if not until(look[name])]
+
+
+def until(look: Callable[[], Found], deadline_s: float = 60) -> Found | None:
+    """The first true value of `look`, or None when the deadline passes; a store that doesn't answer is asked again."""
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline:
+        try:
+            if found := look():
+                return found
+        except stores.StoreError:
+            pass
+        time.sleep(0.1)
+    return None

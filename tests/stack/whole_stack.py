@@ -1,0 +1,57 @@
+"""A whole native stack for the tests that read from it, both trace stores included; started once for a test module."""
+
+import io
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from otelgate_stack import ports, settings
+from otelgate_stack.engines.native import NativeEngine
+from otelgate_stack.report import Report
+from otelgate_stack.settings import Settings
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack, and the environment that its settings were loaded from."""
+
+    env: dict[str, str]
+    settings: Settings
+    engine: NativeEngine
+
+
+def start(folder: str, *services: str, **changes: str) -> Stack:
+    """Bring up a stack (only these services, if any) with its state in `folder`."""
+    cache = str(settings.load().cache_dir)
+    env = {**ports.free_env(), "OTELGATE_STATE_DIR": folder, "OTELGATE_CACHE_DIR": cache, **changes}
+    loaded = settings.load(env)
+    engine = NativeEngine(loaded, Report(io.StringIO()), services=services or None)
+    engine.up()
+    return Stack(env, loaded, engine)
+
+
+def impatient_down(stack: Stack) -> None:
+    """Down, without the time that a gateway gives stores that are away."""
+    down = threading.Thread(target=stack.engine.down)
+    down.start()
+    for status in stack.engine.status():
+        if status.name == "gateway" and status.pid_or_container:
+            os.kill(int(status.pid_or_container), signal.SIGKILL)
+    down.join()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    running = start(str(tmp_path_factory.mktemp("s") / "state"), OTELGATE_TRACES_TO="both")
+    yield running
+    running.engine.down()
+
+
+@pytest.fixture(autouse=True)
+def no_otel_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own settings don't reach the doctor and the demo."""
+    for name in ("ENDPOINT", "PROTOCOL", "CERTIFICATE", "HEADERS"):
+        monkeypatch.delenv(f"OTEL_EXPORTER_OTLP_{name}", raising=False)
