@@ -1,6 +1,8 @@
 package genai
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,4 +105,20 @@ func requireCounted(t *testing.T, g *gate, name string, word attribute.KeyValue,
 		}
 	}
 	require.Failf(t, "no data point", "%s %v", name, word)
+}
+
+// TestManyAtOnce is for the race detector.
+func TestManyAtOnce(t *testing.T) {
+	g := newGate(t, func(c *Config) { c.Index.MaxSpans = 50 })
+	var all sync.WaitGroup
+	for worker := range byte(8) {
+		all.Go(func() {
+			for i := range byte(50) {
+				one := request(provider(i+1, worker), agentRun(worker, i, "a"), framework(200, i))
+				require.NoError(t, g.ConsumeTraces(context.Background(), one))
+			}
+		})
+	}
+	all.Wait()
+	require.Len(t, g.sink.AllTraces(), 400)
 }

@@ -30,6 +30,15 @@ func (fakePrices) Price(c pricing.Call) pricing.Price {
 	return pricing.Price{USD: usd, Status: pricing.Priced, Version: "test"}
 }
 
+// shippedTable is compiled once: tests make hundreds of processors.
+var shippedTable = func() *table {
+	spans, _, err := loadTables(createDefaultConfig().(*Config))
+	if err != nil {
+		panic(err)
+	}
+	return spans
+}()
+
 // gate is a processor of the shipped mapping under test.
 type gate struct {
 	*tracesProcessor
@@ -44,8 +53,12 @@ func newGate(t testing.TB, change ...func(*Config)) *gate {
 		one(config)
 	}
 	require.NoError(t, config.Validate())
-	spans, _, err := loadTables(config)
-	require.NoError(t, err)
+	spans := shippedTable
+	if config.MappingFile != "" {
+		var err error
+		spans, _, err = loadTables(config)
+		require.NoError(t, err)
+	}
 	g := &gate{telemetry: componenttest.NewTelemetry(), sink: &consumertest.TracesSink{}, clock: time.Unix(1_800_000_000, 0)}
 	m, err := newMetrics(g.telemetry.NewTelemetrySettings())
 	require.NoError(t, err)

@@ -132,11 +132,11 @@ func writeDuplicate(attributes pcommon.Map, counted pcommon.SpanID) {
 // writeCost prices a call: by the model that answered, else by the one that was asked for, else as the application
 // reckoned it.
 func (p *tracesProcessor) writeCost(attributes pcommon.Map, c *callInfo) {
-	found := pricing.Price{Status: pricing.Unpriced}
-	if c.price.Model != "" {
-		found = p.prices.Price(c.price)
+	if c.price.Model == "" {
+		c.price.Model = c.asked
 	}
-	if found.Status == pricing.Unpriced && c.asked != c.price.Model {
+	found := p.prices.Price(c.price)
+	if found.Status == pricing.Unpriced && c.asked != "" && c.asked != c.price.Model {
 		c.price.Model = c.asked
 		found = p.prices.Price(c.price)
 	}

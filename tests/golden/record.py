@@ -26,6 +26,7 @@ import itertools
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 import timeit
@@ -35,29 +36,25 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-START = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
-CONTENT = {
-    "openinference": [
-        "OPENINFERENCE_HIDE_INPUTS",
-        "OPENINFERENCE_HIDE_OUTPUTS",
-        "OPENINFERENCE_HIDE_LLM_INVOCATION_PARAMETERS",
-    ],
-    "traceloop": ["TRACELOOP_TRACE_CONTENT"],
-    "otel": ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"],
-    "sdk": [],
-}
+START = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+SCENARIOS = ("graph", "agent", "team", "failures")
+HIDE = ("OPENINFERENCE_HIDE_INPUTS", "OPENINFERENCE_HIDE_OUTPUTS", "OPENINFERENCE_HIDE_LLM_INVOCATION_PARAMETERS")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b")
 PATHS = re.compile(r'File \\?"[^"]*?/(site-packages|lib|golden)/')
 
 
 def configure(instrumentor: str, content: bool) -> None:
     """Set what switches content on or off; must run before the instrumentor is imported."""
-    value = {"openinference": (not content), "traceloop": content}.get(instrumentor, content)
-    for name in CONTENT[instrumentor]:
-        os.environ[name] = str(value).lower()
-    if instrumentor == "otel":
-        os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY" if content else "NO_CONTENT"
-        os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
+    switches = {
+        "openinference": dict.fromkeys(HIDE, str(not content).lower()),
+        "sdk": {},  # asks for no content at all
+        "otel": {
+            "OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental",
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY" if content else "NO_CONTENT",
+        },
+        "traceloop": {"TRACELOOP_TRACE_CONTENT": str(content).lower()},
+    }
+    os.environ.update(switches[instrumentor])
 
 
 def tracing(seed: int) -> tuple[Any, Any]:
@@ -131,6 +128,9 @@ def traceloop(provider: Any) -> Iterator[None]:
     yield
 
 
+INSTRUMENTORS = {"openinference": openinference, "sdk": sdk, "otel": otel, "traceloop": traceloop}
+
+
 def otlp(spans: list[Any]) -> str:
     """The request as OTLP JSON, with hex ids, free of what differs between two recordings."""
     from google.protobuf.json_format import MessageToDict
@@ -157,19 +157,16 @@ def otlp(spans: list[Any]) -> str:
     return UUID.sub(number, text) + "\n"
 
 
-def main() -> None:
-    instrumentor, scenario, content = sys.argv[1], sys.argv[2], sys.argv[3] == "content"
+def record(instrumentor: str, scenario: str, content: bool) -> None:
     configure(instrumentor, content)
     import time_machine
 
-    time.perf_counter = time.time
-    timeit.default_timer = time.time
+    time.perf_counter = timeit.default_timer = time.time  # the clock that stands still has no other hands
     sys.path.insert(0, str(HERE))
     scenarios = importlib.import_module("scenarios")
-    seeds = list(scenarios.ALL)
     with time_machine.travel(START, tick=False) as clock:
-        provider, exporter = tracing(1 + seeds.index(scenario))
-        with globals()[instrumentor](provider):
+        provider, exporter = tracing(1 + SCENARIOS.index(scenario))
+        with INSTRUMENTORS[instrumentor](provider):
             scenarios.ALL[scenario](lambda seconds: clock.shift(seconds))
         text = otlp(list(exporter.get_finished_spans()))
     folder = HERE / f"{instrumentor}-{scenario}{'-content' if content else ''}"
@@ -178,11 +175,16 @@ def main() -> None:
     print(folder.name, text.count('"spanId"'), "spans")
 
 
+def main() -> None:
+    """Record every scenario, each in a process of its own: instrumentors and switches are for life."""
+    if len(sys.argv) == 4:
+        return record(sys.argv[1], sys.argv[2], sys.argv[3] == "content")
+    if len(sys.argv) != 2 or sys.argv[1] not in INSTRUMENTORS:
+        sys.exit(f"usage: record.py {'|'.join(INSTRUMENTORS)}")
+    for scenario in SCENARIOS:
+        for content in ("bare",) if sys.argv[1] == "sdk" else ("bare", "content"):
+            subprocess.run([sys.executable, __file__, sys.argv[1], scenario, content], check=True)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        for name in ("graph", "agent", "team", "failures"):
-            for content_arg in ("content", "bare"):
-                if os.spawnv(os.P_WAIT, sys.executable, [sys.executable, __file__, sys.argv[1], name, content_arg]):
-                    sys.exit(f"{sys.argv[1]} {name} {content_arg}: failed")
-    else:
-        main()
+    main()

@@ -5,6 +5,7 @@ They know nothing of instrumentation; `record.py` runs each of them under each i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -188,10 +189,8 @@ def failures(sleep: Sleep) -> None:
 
 
 def _ignore(call: Callable[[], Any]) -> None:
-    try:
+    with contextlib.suppress(ValueError, RuntimeError):
         call()
-    except (ValueError, RuntimeError):
-        pass
 
 
 ALL: dict[str, Callable[[Sleep], None]] = {"graph": graph, "agent": agent, "team": team, "failures": failures}
