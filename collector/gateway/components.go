@@ -20,6 +20,10 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	otlpreceiver "go.opentelemetry.io/collector/receiver/otlpreceiver"
 	otelconftelemetry "go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
+	derive "otelgate/collector/derive"
+	genai "otelgate/collector/genai"
+	labelguard "otelgate/collector/labelguard"
+	redact "otelgate/collector/redact"
 )
 
 type aliasProvider interface{ DeprecatedAlias() component.Type }
@@ -83,6 +87,9 @@ func components() (otelcol.Factories, error) {
 	factories.Processors, err = otelcol.MakeFactoryMap[processor.Factory](
 		memorylimiterprocessor.NewFactory(),
 		transformprocessor.NewFactory(),
+		genai.NewFactory(),
+		labelguard.NewFactory(),
+		redact.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -90,13 +97,20 @@ func components() (otelcol.Factories, error) {
 	factories.ProcessorModules = makeModulesMap(factories.Processors, map[component.Type]string{
 		memorylimiterprocessor.NewFactory().Type(): "go.opentelemetry.io/collector/processor/memorylimiterprocessor v0.155.0",
 		transformprocessor.NewFactory().Type():     "github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor v0.155.0",
+		genai.NewFactory().Type():                  "otelgate/collector v0.0.0",
+		labelguard.NewFactory().Type():             "otelgate/collector v0.0.0",
+		redact.NewFactory().Type():                 "otelgate/collector v0.0.0",
 	})
 
-	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory]()
+	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](
+		derive.NewFactory(),
+	)
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
-	factories.ConnectorModules = makeModulesMap(factories.Connectors, map[component.Type]string{})
+	factories.ConnectorModules = makeModulesMap(factories.Connectors, map[component.Type]string{
+		derive.NewFactory().Type(): "otelgate/collector v0.0.0",
+	})
 
 	return factories, nil
 }

@@ -50,7 +50,7 @@ func (s Settings) derived() map[string]any {
 		"extensions":       []any{"healthcheckv2", "file_storage"},
 		"trace_exporters":  traceExporters[s["traces_to"].(string)],
 		"max_message_size": s["max_message_mib"].(int64) << 20,
-		"own_host":     "127.0.0.1",
+		"own_host":         "127.0.0.1",
 		// The extension's config must name a file even where no token is asked for; unused, it is never read.
 		"token_source": os.DevNull,
 	}
@@ -69,10 +69,11 @@ func (s Settings) derived() map[string]any {
 	return out
 }
 
+// Of a pipeline's exporters a setting can choose only the whole list, so `derive` stands here, too.
 var traceExporters = map[string][]any{
-	"tempo":  {"otlp_grpc/tempo"},
-	"jaeger": {"otlp_grpc/jaeger"},
-	"both":   {"otlp_grpc/tempo", "otlp_grpc/jaeger"},
+	"tempo":  {"derive", "otlp_grpc/tempo"},
+	"jaeger": {"derive", "otlp_grpc/jaeger"},
+	"both":   {"derive", "otlp_grpc/tempo", "otlp_grpc/jaeger"},
 }
 
 func (provider) Scheme() string { return scheme }

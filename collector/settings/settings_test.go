@@ -104,7 +104,8 @@ func TestOwnMetricsCanBePublishedFromAContainer(t *testing.T) {
 
 func TestTracesToChoosesExporters(t *testing.T) {
 	for value, want := range map[string]string{
-		"tempo": "otlp_grpc/tempo", "jaeger": "otlp_grpc/jaeger", "both": "otlp_grpc/tempo otlp_grpc/jaeger",
+		"tempo": "derive otlp_grpc/tempo", "jaeger": "derive otlp_grpc/jaeger",
+		"both": "derive otlp_grpc/tempo otlp_grpc/jaeger",
 	} {
 		var got []string
 		for _, name := range retrieve(t, "trace_exporters", "OTELGATE_TRACES_TO="+value).([]any) {
