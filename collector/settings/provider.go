@@ -50,7 +50,7 @@ func (s Settings) derived() map[string]any {
 		"extensions":       []any{"healthcheckv2", "file_storage"},
 		"trace_exporters":  traceExporters[s["traces_to"].(string)],
 		"max_message_size": s["max_message_mib"].(int64) << 20,
-		"own_host":     "127.0.0.1",
+		"own_host":         "127.0.0.1",
 		// The extension's config must name a file even where no token is asked for; unused, it is never read.
 		"token_source": os.DevNull,
 	}
