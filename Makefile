@@ -44,7 +44,8 @@ check: .venv/ready ## linters, types, go vet, Go unit tests, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	cd collector && test -z "$$(gofmt -l .)" && go vet ./... && go test ./...
+	@files=$$(gofmt -l collector); test -z "$$files" || { echo "not formatted, run \`make format\`: $$files"; exit 1; }
+	cd collector && go vet ./... && go test ./...
 
 bench-sdk: .venv/ready ## what the SDK costs an agent: gateway down over up, SDK over bare
 	$(BIN)/python benchmarks/bench_sdk.py $(ARGS)
