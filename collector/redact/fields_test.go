@@ -87,6 +87,18 @@ func TestAttributesOfGenAISpans(t *testing.T) {
 	})
 }
 
+// Unlisted strings go wherever they stand: the attribute that tells may come after them.
+func TestUnlistedBeforeGenAI(t *testing.T) {
+	td, span := oneSpan(nil)
+	span.Attributes().PutStr("first", "one")
+	span.Attributes().PutInt("number", 1)
+	span.Attributes().PutEmptySlice("list").AppendEmpty().SetStr("one")
+	span.Attributes().PutStr("gen_ai.operation.name", "chat")
+	span.Attributes().PutStr("last", "one")
+	clean(t, td, contentNone)
+	same(t, "kept", span.Attributes().AsRaw(), map[string]any{"number": 1, "gen_ai.operation.name": "chat"})
+}
+
 func TestMetadataJSON(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"langgraph_node":"a"}`:                                   `{"langgraph_node":"a"}`,

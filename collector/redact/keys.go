@@ -158,7 +158,7 @@ func (r *rules) jwt(s string, i, done int) found {
 	if !r.enabled[ruleJWT] || start < done || s[start:i] != "ey" || joined(s, start) {
 		return found{}
 	}
-	header, _ := run(s, start, &keyByte)
+	header := jwtPart(s, start)
 	if header-start < 8 || header >= len(s) || s[header] != '.' {
 		return found{}
 	}
@@ -168,6 +168,16 @@ func (r *rules) jwt(s string, i, done int) found {
 	}
 	end, _ := run(s, payload+1, &keyByte)
 	return found{start: start, end: end, rule: ruleJWT}
+}
+
+// jwtPart is run, but stops where another eyJ begins: without that, a text of nothing else would take quadratic time.
+func jwtPart(s string, i int) (end int) {
+	for end = i; end < len(s) && keyByte[s[end]]; end++ {
+		if s[end] == 'J' && end > i+2 && s[end-2:end] == "ey" && !isAlnum(s[end-3]) {
+			return end - 2
+		}
+	}
+	return end
 }
 
 // privateKey masks a PEM block, to the end of the text where its end is missing.
