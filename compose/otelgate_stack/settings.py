@@ -89,6 +89,18 @@ class Settings:
         str, _Spec("tempo", kinds.choice("tempo", "jaeger", "both"), "Where traces are stored.", gateway=True)
     ]
 
+    content_traces: Annotated[
+        str, _Spec("none", kinds.choice("none", "masked", "full"), "Message content in trace stores.", gateway=True)
+    ]
+    content_logs: Annotated[
+        str, _Spec("none", kinds.choice("none", "masked", "full"), "Message content in Loki.", gateway=True)
+    ]
+    policy_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more masking rules.", gateway=True)]
+    mapping_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more dialects.", gateway=True)]
+    keep_originals: Annotated[bool, _Spec("false", kinds.BOOL, "Gateway: keep what was mapped.", gateway=True)]
+    prices_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more prices.", gateway=True)]
+    metrics_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more derived metrics.", gateway=True)]
+
     prometheus_port: Annotated[int, _Spec("9090", kinds.PORT, "Prometheus: HTTP.")]
     loki_port: Annotated[int, _Spec("3100", kinds.PORT, "Loki: HTTP, OTLP included.")]
     loki_grpc_port: Annotated[int, _Spec("9095", kinds.PORT, "Loki: gRPC between its own parts.")]

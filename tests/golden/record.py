@@ -9,12 +9,13 @@ Each instrumentor wants an environment of its own, since their pins disagree. Fr
 | argument | what to install | opentelemetry |
 |---|---|---|
 | openinference | openinference-instrumentation-langchain==0.1.80 | sdk 1.45.1 |
+| provider | the same, langchain-openai==1.7.3, opentelemetry-instrumentation-openai==0.62.4 | sdk 1.45.1 |
 | sdk | otelgate itself (`pip install -e .`): OpenInference 0.1.80 as the SDK sets it up | sdk 1.45.1 |
 | otel | opentelemetry-instrumentation-genai-langchain==1.3b0 | sdk 1.45.2 |
 | traceloop | opentelemetry-instrumentation-langchain==0.62.4 | sdk 1.45.2 |
 
 Then `make golden` rewrites the expected.json files; read the diff. Time stands still but for the programs' own sleeps,
-ids are counted up, and UUIDs and paths in the content are replaced, so a second recording changes nothing.
+ids are counted up, and UUIDs, paths and line numbers in the content are replaced, so a second recording changes nothing.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ from typing import Any
 
 HERE = Path(__file__).parent
 START = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
-SCENARIOS = ("graph", "agent", "team", "failures")
+SCENARIOS = ("graph", "agent", "team", "failures", "twice")
 HIDE = ("OPENINFERENCE_HIDE_INPUTS", "OPENINFERENCE_HIDE_OUTPUTS", "OPENINFERENCE_HIDE_LLM_INVOCATION_PARAMETERS")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b")
+LINES = re.compile(r", line \d+, in")
 PATHS = re.compile(r'File \\?"[^"]*?/(site-packages|lib|golden)/')
 
 
@@ -47,6 +49,7 @@ def configure(instrumentor: str, content: bool) -> None:
     """Set what switches content on or off; must run before the instrumentor is imported."""
     switches = {
         "openinference": dict.fromkeys(HIDE, str(not content).lower()),
+        "provider": {},
         "sdk": {},  # asks for no content at all
         "otel": {
             "OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental",
@@ -95,6 +98,18 @@ def openinference(provider: Any) -> Iterator[None]:
 
 
 @contextmanager
+def provider(tracer_provider: Any) -> Iterator[None]:
+    """A framework's and a provider's instrumentor at once, inside a span of the application."""
+    from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument(tracer_provider=tracer_provider)
+    agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "concierge"}
+    tracer = tracer_provider.get_tracer("otelgate")
+    with openinference(tracer_provider), tracer.start_as_current_span("invoke_agent concierge", attributes=agent):
+        yield
+
+
+@contextmanager
 def sdk(provider: Any) -> Iterator[None]:
     import otelgate
     from openinference.instrumentation.langchain import LangChainInstrumentor
@@ -128,7 +143,7 @@ def traceloop(provider: Any) -> Iterator[None]:
     yield
 
 
-INSTRUMENTORS = {"openinference": openinference, "sdk": sdk, "otel": otel, "traceloop": traceloop}
+INSTRUMENTORS = {"openinference": openinference, "provider": provider, "sdk": sdk, "otel": otel, "traceloop": traceloop}
 
 
 def otlp(spans: list[Any]) -> str:
@@ -145,6 +160,7 @@ def otlp(spans: list[Any]) -> str:
                         span[key] = base64.b64decode(span[key]).hex()
                 span["kind"] = span.get("kind", "SPAN_KIND_UNSPECIFIED")
     text = PATHS.sub(r'File \\"\1/', json.dumps(request, indent=1, ensure_ascii=False))
+    text = LINES.sub(", line 1, in", text)
     known: dict[str, str] = {}
     traces = set(re.findall(r'"traceId": "(\w+)"', text))
 
@@ -165,8 +181,8 @@ def record(instrumentor: str, scenario: str, content: bool) -> None:
     sys.path.insert(0, str(HERE))
     scenarios = importlib.import_module("scenarios")
     with time_machine.travel(START, tick=False) as clock:
-        provider, exporter = tracing(1 + SCENARIOS.index(scenario))
-        with INSTRUMENTORS[instrumentor](provider):
+        tracer_provider, exporter = tracing(1 + SCENARIOS.index(scenario))
+        with INSTRUMENTORS[instrumentor](tracer_provider):
             scenarios.ALL[scenario](lambda seconds: clock.shift(seconds))
         text = otlp(list(exporter.get_finished_spans()))
     folder = HERE / f"{instrumentor}-{scenario}{'-content' if content else ''}"
@@ -181,8 +197,9 @@ def main() -> None:
         return record(sys.argv[1], sys.argv[2], sys.argv[3] == "content")
     if len(sys.argv) != 2 or sys.argv[1] not in INSTRUMENTORS:
         sys.exit(f"usage: record.py {'|'.join(INSTRUMENTORS)}")
-    for scenario in SCENARIOS:
-        for content in ("bare",) if sys.argv[1] == "sdk" else ("bare", "content"):
+    only_bare = sys.argv[1] in ("sdk", "provider")
+    for scenario in ("twice",) if sys.argv[1] == "provider" else SCENARIOS[:-1]:
+        for content in ("bare",) if only_bare else ("bare", "content"):
             subprocess.run([sys.executable, __file__, sys.argv[1], scenario, content], check=True)
 
 

@@ -6,6 +6,7 @@ They know nothing of instrumentation; `record.py` runs each of them under each i
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -193,4 +194,48 @@ def _ignore(call: Callable[[], Any]) -> None:
         call()
 
 
-ALL: dict[str, Callable[[Sleep], None]] = {"graph": graph, "agent": agent, "team": team, "failures": failures}
+def twice(sleep: Sleep) -> None:
+    """ChatOpenAI over a fake of OpenAI's API: a provider's instrumentor sees each call as well."""
+    import httpx
+    from langchain_core.runnables import RunnableLambda
+    from langchain_openai import ChatOpenAI
+
+    base = {"id": "chatcmpl-1", "created": 1, "model": "gpt-4o-2024-08-06"}
+    usage = {"prompt_tokens": 11, "completion_tokens": 2, "total_tokens": 13}
+
+    class Chunks(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            sleep(FIRST_CHUNK_S)
+            for text in ("At ", "nine."):
+                choice = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
+                yield _event({**base, "object": "chat.completion.chunk", "choices": [choice]})
+                sleep(CHUNK_S)
+            choice = {"index": 0, "delta": {}, "finish_reason": "stop"}
+            yield _event({**base, "object": "chat.completion.chunk", "choices": [choice]})
+            yield _event({**base, "object": "chat.completion.chunk", "choices": [], "usage": usage})
+            yield b"data: [DONE]\n\n"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if json.loads(request.content).get("stream"):
+            return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Chunks())
+        sleep(1.0)
+        choice = {"index": 0, "message": {"role": "assistant", "content": "At nine."}, "finish_reason": "stop"}
+        return httpx.Response(200, json={**base, "object": "chat.completion", "choices": [choice], "usage": usage})
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    model = ChatOpenAI(model="gpt-4o", api_key="none", http_client=client, stream_usage=True)
+    RunnableLambda(lambda question: model.invoke(question)).invoke("When?")
+    list(model.stream("When?"))
+
+
+def _event(chunk: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+ALL: dict[str, Callable[[Sleep], None]] = {
+    "graph": graph,
+    "agent": agent,
+    "team": team,
+    "failures": failures,
+    "twice": twice,
+}
