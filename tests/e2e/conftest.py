@@ -2,13 +2,9 @@
 in front of them, and an agent in front of it. Ports are free ones, state is temporary: a user's stack is left alone."""
 
 import os
-import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from gateways import Gateway, GatewayContainer, GatewayProcess
@@ -17,49 +13,11 @@ from otelgate_stack.engines import docker_client
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
+from world import World
 
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
 
-Found = TypeVar("Found")
 NO_ENGINE = pytest.StashKey[str]()
-
-
-@dataclass
-class World:
-    """Everything a test needs; `settings` is what the stack runs with."""
-
-    settings: settings.Settings
-    backends: NativeEngine
-    gateway: Gateway
-    prometheus: stores.Prometheus
-    loki: stores.Loki
-    tempo: stores.Tempo
-    jaeger: stores.Jaeger
-
-    def application_env(self, service: str, **env: str) -> dict[str, str]:
-        """What a user sets for an application, and nothing else of OpenTelemetry."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
-        endpoint = f"http://127.0.0.1:{self.settings.grpc_port}"
-        return {**clean, "OTEL_SERVICE_NAME": service, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **env}
-
-    def run(self, command: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        """Run to the end; stdout and stderr apart."""
-        return subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=120)
-
-
-def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.1) -> Found:
-    """The first true value of `look`, or its last one at the deadline; a store that doesn't answer is asked again."""
-    deadline = time.monotonic() + deadline_s
-    while True:
-        try:
-            found = look()
-        except stores.StoreError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            if found or time.monotonic() > deadline:
-                return found
-        time.sleep(every_s)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 import certifi
 import pytest
 import trustme
-from conftest import World, until
+from world import World, until
 
 PROGRAM = (
     "import logging, otelgate; otelgate.init()\n"

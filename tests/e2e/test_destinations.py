@@ -4,7 +4,7 @@ import sys
 from functools import partial
 
 import pytest
-from conftest import World, until
+from world import World, until
 
 PROGRAM = "import otelgate; otelgate.init()\nwith otelgate.agent('clerk'): print(otelgate.current_trace_id())"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import World, until
+from world import World, until
 
 STORES = ("prometheus", "loki", "tempo")
 TRAFFIC = Path(__file__).with_name("traffic.py")

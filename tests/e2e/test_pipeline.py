@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import World, until
+from world import World, until
 
 AGENT = ["opentelemetry-instrument", sys.executable, str(Path(__file__).parents[2] / "examples/demo/agent.py")]
 AGENT[0] = str(Path(sys.executable).with_name(AGENT[0]))

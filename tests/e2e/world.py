@@ -1,0 +1,52 @@
+"""What the end-to-end tests work with: the running world, and waiting for what is to come."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gateways import Gateway
+from otelgate_stack import settings, stores
+from otelgate_stack.engines.native import NativeEngine
+
+Found = TypeVar("Found")
+
+
+@dataclass
+class World:
+    """Everything a test needs; `settings` is what the stack runs with."""
+
+    settings: settings.Settings
+    backends: NativeEngine
+    gateway: Gateway
+    prometheus: stores.Prometheus
+    loki: stores.Loki
+    tempo: stores.Tempo
+    jaeger: stores.Jaeger
+
+    def application_env(self, service: str, **env: str) -> dict[str, str]:
+        """What a user sets for an application, and nothing else of OpenTelemetry."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
+        endpoint = f"http://127.0.0.1:{self.settings.grpc_port}"
+        return {**clean, "OTEL_SERVICE_NAME": service, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **env}
+
+    def run(self, command: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run to the end; stdout and stderr apart."""
+        return subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=120)
+
+
+def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.1) -> Found:
+    """The first true value of `look`, or its last one at the deadline; a store that doesn't answer is asked again."""
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            found = look()
+        except stores.StoreError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if found or time.monotonic() > deadline:
+                return found
+        time.sleep(every_s)
