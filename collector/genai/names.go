@@ -17,10 +17,11 @@ const (
 	exceptionEvent = "exception"
 	exceptionType  = "exception.type"
 
-	operationInvokeAgent = "invoke_agent"
-	operationExecuteTool = "execute_tool"
-	operationEmbeddings  = "embeddings"
-	operationRetrieval   = "retrieval"
+	operationInvokeAgent    = "invoke_agent"
+	operationInvokeWorkflow = "invoke_workflow"
+	operationExecuteTool    = "execute_tool"
+	operationEmbeddings     = "embeddings"
+	operationRetrieval      = "retrieval"
 
 	// errorOther is the conventions' word for an error whose kind isn't known.
 	errorOther = "_OTHER"

@@ -79,7 +79,9 @@ func (b *batch) span(span ptrace.Span, scope uint64) {
 		info.call = len(b.calls)
 		b.calls = append(b.calls, s.callInfo(span, class, scope))
 	}
-	info.agent = s.resolvedText(t.known.agent)
+	if s.operation != operationInvokeWorkflow { // Traceloop calls the workflow itself an agent, whatever it is
+		info.agent = s.resolvedText(t.known.agent)
+	}
 	info.role = roleIn(s.operation, class, isCall)
 	info.needsAgent = info.agent == "" && t.ofAnAgent[s.operation]
 	b.spans = append(b.spans, info)

@@ -106,6 +106,11 @@ func (p *Policy) validate() error {
 		}
 		names = append(names, rule.Name)
 	}
+	for i, rule := range p.Rules {
+		if err := rule.sparesMarkers(names); err != nil {
+			faults = append(faults, fmt.Errorf("rules::%d: %w", i, err))
+		}
+	}
 	for i, name := range p.DisableRules {
 		if !slices.Contains(names, name) {
 			faults = append(faults, fmt.Errorf("disable_rules::%d: no such rule: %q, there are %s", i, name, strings.Join(names, ", ")))
@@ -140,8 +145,19 @@ func (r Rule) validate(taken []string) error {
 	if compiled.MatchString("") {
 		return fmt.Errorf("`pattern` must not match the empty text, got %q", r.Pattern)
 	}
-	if compiled.MatchString("[" + r.Name + "]") {
-		return fmt.Errorf("`pattern` must not match its own marker [%s], got %q", r.Name, r.Pattern)
+	return nil
+}
+
+// sparesMarkers keeps masking the same text twice from changing it again.
+func (r Rule) sparesMarkers(names []string) error {
+	compiled, err := regexp.Compile(r.Pattern)
+	if err != nil {
+		return nil // told already
+	}
+	for _, name := range names {
+		if compiled.MatchString("["+name+"]") && !compiled.MatchString("") {
+			return fmt.Errorf("`pattern` must not match the marker [%s], got %q", name, r.Pattern)
+		}
 	}
 	return nil
 }

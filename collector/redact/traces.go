@@ -37,7 +37,6 @@ func (p *pass) span(span ptrace.Span, generative bool) {
 	}
 	if span.Status().Message() != "" {
 		p.removed[fieldStatus]++
-		span.Status().SetMessage(errorType(span))
 	}
 }
 

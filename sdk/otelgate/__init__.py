@@ -6,6 +6,18 @@ application or blocks it when the gateway is away.
 
 from ._api import flush, init, shutdown
 from ._context import agent, current_trace_id, session
+from ._events import event, feedback, score
 from ._version import __version__
 
-__all__ = ["__version__", "agent", "current_trace_id", "flush", "init", "session", "shutdown"]
+__all__ = [
+    "__version__",
+    "agent",
+    "current_trace_id",
+    "event",
+    "feedback",
+    "flush",
+    "init",
+    "score",
+    "session",
+    "shutdown",
+]

@@ -39,7 +39,7 @@ _ALLOWED = re.compile(
     | gen_ai\.(agent\.(name|id)|tool\.(name|type|call\.id)|request\.model)
     | gen_ai\.response\.(id|model|finish_reasons|time_to_first_chunk)
     | gen_ai\.usage\..+
-    | otelgate\..+
+    | otelgate\.(?!feedback\.comment).+
     """,
     re.VERBOSE,
 )
@@ -62,6 +62,7 @@ _DENIED = re.compile(
     | traceloop\.(entity\.(input|output)|prompt\..+)
     | db\.(query|search)\.(embeddings|result)(\..+)?
     | all_messages_events | final_result | prompt | completion | response\.content
+    | otelgate\.feedback\.comment
     | langfuse\..*(input|output|metadata)(\..+)? | ai\.(prompt|response|toolCall\.(args|result)).*
     """,
     re.VERBOSE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import reprlib
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -17,11 +18,21 @@ R = TypeVar("R")
 _reported: set[str] = set()
 
 
-def report(what: str) -> None:
-    """Log the exception being handled: the first of each kind as a warning, the others at debug level."""
+def _level(what: str) -> int:
     level = logging.DEBUG if what in _reported else logging.WARNING
     _reported.add(what)
-    logger.log(level, "%s failed inside otelgate; the application goes on", what, exc_info=True)
+    return level
+
+
+def report(what: str) -> None:
+    """Log the exception being handled: the first of each kind as a warning, the others at debug level."""
+    logger.log(_level(what), "%s failed inside otelgate; the application goes on", what, exc_info=True)
+
+
+def report_argument(function: str, argument: str, value: object, expected: str) -> None:
+    """Log that the application called us with a bad argument: the first of each as a warning, others at debug level."""
+    call = f"otelgate.{function}({argument}="
+    logger.log(_level(call), "%s%s): expected %s; nothing is sent", call, reprlib.repr(value), expected)
 
 
 def never_raises(default: R) -> Callable[[Callable[P, R]], Callable[P, R]]:

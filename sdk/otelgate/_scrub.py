@@ -12,7 +12,6 @@ from opentelemetry.trace import Link, Status, StatusCode
 from . import _content, _guard, names
 
 _DEBUG_MAX = 8  # severity numbers 1 to 8 are TRACE and DEBUG
-_GENAI_EVENT = "gen_ai."
 
 
 class _Span(ReadableSpan):
@@ -95,7 +94,7 @@ def _log(readable: ReadableLogRecord) -> ReadableLogRecord:
     record.attributes = _content.attributes(record.attributes, strict=False)
     severity = record.severity_number.value if record.severity_number is not None else 0
     is_request_dump = 0 < severity <= _DEBUG_MAX and _content.is_chatty(scope)
-    if is_request_dump or event_name.startswith(_GENAI_EVENT) or _content.is_generative(scope):
+    if is_request_dump or event_name.startswith(names.GEN_AI_PREFIX) or _content.is_generative(scope):
         record.body = None
     return ReadableLogRecord(
         log_record=record,

@@ -7,10 +7,17 @@ rest stable) and OpenInference. Ours start with `otelgate.`.
 from typing import Final
 
 # Semantic conventions: generative AI.
+GEN_AI_PREFIX: Final = "gen_ai."
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
 GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
 GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 """Seconds (double) from the start of a streamed model call to its first chunk."""
+
+GEN_AI_EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+GEN_AI_EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
+GEN_AI_EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"
+GEN_AI_EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+EVENT_EVALUATION_RESULT: Final = "gen_ai.evaluation.result"
 
 OPERATION_INVOKE_AGENT: Final = "invoke_agent"
 
@@ -23,6 +30,8 @@ EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 EXCEPTION_ESCAPED: Final = "exception.escaped"
+LOG_RECORD_UID: Final = "log.record.uid"
+"""A UUID: a record that is sent again counts once."""
 TELEMETRY_DISTRO_NAME: Final = "telemetry.distro.name"
 TELEMETRY_DISTRO_VERSION: Final = "telemetry.distro.version"
 
@@ -35,9 +44,19 @@ OTELGATE_PREFIX: Final = "otelgate."
 OTELGATE_TIER: Final = "otelgate.tier"
 EVENT_FIRST_CHUNK: Final = "otelgate.llm.first_chunk"
 """Span event at the moment of the first chunk."""
+OTELGATE_EVENT_NAME: Final = "otelgate.event.name"
+"""Makes a log event a product event."""
+OTELGATE_EVENT_VALUE: Final = "otelgate.event.value"
+OTELGATE_EVENT_UNIT: Final = "otelgate.event.unit"
+EVENT_FEEDBACK: Final = "otelgate.feedback"
+OTELGATE_FEEDBACK_RATING: Final = "otelgate.feedback.rating"
+"""positive or negative."""
+OTELGATE_FEEDBACK_SCORE: Final = "otelgate.feedback.score"
+"""1 (worst) to 5 (best)."""
+OTELGATE_FEEDBACK_COMMENT: Final = "otelgate.feedback.comment"
 
 SCOPE: Final = "otelgate"
-"""Instrumentation scope of the SDK's own spans, and the name of its logger."""
+"""Instrumentation scope of the SDK's own spans and events, and the name of its logger."""
 
 # Environment.
 ENV_CAPTURE_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"

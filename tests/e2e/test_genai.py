@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from conftest import World, until
+from world import World, until
 
 # One model call as OpenInference's LangChain instrumentation sends it, in a process of its own.
 PROGRAM = """
