@@ -122,3 +122,11 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 	require.Len(t, g.sink.AllTraces(), 400)
 }
+
+// TestAWorkflowIsNoAgent: Traceloop names every workflow as an agent, and an agent's run stands above it.
+func TestAWorkflowIsNoAgent(t *testing.T) {
+	workflow := span{name: "chain.workflow", id: 2, parent: 1, with: map[string]any{
+		"traceloop.span.kind": "workflow", "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "RunnableLambda"}}
+	got := newGate(t).send(t, provider(3, 2), workflow, agentRun(1, 0, "concierge"))
+	require.Equal(t, "concierge", got[0].Attributes().AsRaw()[agentName])
+}
