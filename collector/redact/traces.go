@@ -37,6 +37,7 @@ func (p *pass) span(span ptrace.Span, generative bool) {
 	}
 	if span.Status().Message() != "" {
 		p.removed[fieldStatus]++
+		span.Status().SetMessage(errorType(span))
 	}
 }
 

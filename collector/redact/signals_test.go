@@ -1,0 +1,86 @@
+package redact
+
+import (
+	"context"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+func TestLogs(t *testing.T) {
+	for _, c := range []struct {
+		what, scope, event, body, want string
+		severity                       plog.SeverityNumber
+	}{
+		{"own words", "shop", "", "question of 53 characters", "question of 53 characters", 9},
+		{"personal data", "shop", "", "sent to bob@example.com, job 1234567890", "sent to [email], job [token]", 9},
+		{"GenAI event", "shop", "gen_ai.user.message", "hello", removed, 9},
+		{"GenAI scope", "openinference.instrumentation.langchain", "", "hello", removed, 9},
+		{"request at DEBUG", "openai._base_client", "", "Request options: x", removed, 5},
+		{"client at INFO", "httpx", "", "HTTP Request: POST /v1", "HTTP Request: POST /v1", 9},
+		{"JSON line", "shop", "", `{"msg":"sent to bob@example.com","prompt":"hi","ms":12345678901234567,"user":"u-1"}`,
+			`{"ms":12345678901234567,"msg":"sent to [email]","user":"u-1"}`, 9},
+		{"broken JSON", "shop", "", `{"prompt":"hi`, removed, 9},
+		{"empty", "shop", "gen_ai.user.message", "", "", 9},
+	} {
+		ld := plog.NewLogs()
+		sl := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+		sl.Scope().SetName(c.scope)
+		record := sl.LogRecords().AppendEmpty()
+		record.SetEventName(c.event)
+		record.SetSeverityNumber(c.severity)
+		record.Body().SetStr(c.body)
+		if _, err := newTestRedactor(t, defaultConfig()).processLogs(context.Background(), ld); err != nil {
+			t.Fatal(err)
+		}
+		same(t, c.what, record.Body().AsString(), c.want)
+	}
+}
+
+func TestSeverity(t *testing.T) {
+	for in, want := range map[string]string{"INFO": "INFO", "Warning": "Warning", "INFO2": "INFO2", "zorro": "INFO", "": ""} {
+		same(t, in, cleanSeverity(in, plog.SeverityNumberInfo), map[bool]string{true: "INFO", false: want}[in == ""])
+	}
+	same(t, "no number", cleanSeverity("zorro", 0), "")
+}
+
+func TestStructuredBody(t *testing.T) {
+	ld := plog.NewLogs()
+	record := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	_ = record.Body().SetEmptyMap().FromRaw(map[string]any{
+		"message": "card 4111111111111111 was refused", "prompt": "hi", "ms": 3, "data": map[string]any{"message": "hi", "id": "a-1"},
+	})
+	if _, err := newTestRedactor(t, defaultConfig()).processLogs(context.Background(), ld); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "body", record.Body().Map().AsRaw(), map[string]any{
+		"message": "card [card] was refused", "ms": 3, "data": map[string]any{"id": "a-1"},
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	md := pmetric.NewMetrics()
+	metrics := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
+	for _, name := range []string{"gen_ai.client.token.usage", "orders of zorro", "zq8f7s6d5f4g3h2j"} {
+		m := metrics.AppendEmpty()
+		m.SetName(name)
+		m.SetUnit("{token}")
+		m.SetDescription("what zorro likes")
+		m.Metadata().PutStr("note", "zorro likes tea")
+		point := m.SetEmptySum().DataPoints().AppendEmpty()
+		_ = point.Attributes().FromRaw(map[string]any{
+			"jvm.gc.name": "G1 Young Generation", "tier": "pro", "prompt": "hi", "note": "zorro likes his tea hot", "gen_ai.agent.name": "a",
+		})
+		point.Exemplars().AppendEmpty().FilteredAttributes().PutStr("tier", "pro")
+	}
+	if _, err := newTestRedactor(t, defaultConfig()).processMetrics(context.Background(), md); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "metrics", metrics.Len(), 1)
+	m := metrics.At(0)
+	same(t, "metric", []any{m.Name(), m.Unit(), m.Description(), m.Metadata().Len()}, []any{"gen_ai.client.token.usage", "{token}", "", 0})
+	point := m.Sum().DataPoints().At(0)
+	same(t, "labels", point.Attributes().AsRaw(), map[string]any{"jvm.gc.name": "G1 Young Generation", "tier": "pro", "gen_ai.agent.name": "a"})
+	same(t, "exemplar", point.Exemplars().At(0).FilteredAttributes().Len(), 0)
+}
