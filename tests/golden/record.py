@@ -15,7 +15,7 @@ Each instrumentor wants an environment of its own, since their pins disagree. Fr
 | traceloop | opentelemetry-instrumentation-langchain==0.62.4 | sdk 1.45.2 |
 
 Then `make golden` rewrites the expected.json files; read the diff. Time stands still but for the programs' own sleeps,
-ids are counted up, and UUIDs, paths and line numbers in the content are replaced, so a second recording changes nothing.
+ids are counted up, UUIDs, paths and line numbers in the content are replaced, so a second recording changes nothing.
 """
 
 from __future__ import annotations
