@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("e2e", "sdk")]
 
 import leak_names
 import leaks
+from otlp_receiver import Receiver
 
 
 @pytest.mark.parametrize("form", leaks.FORMS)
@@ -85,3 +86,15 @@ def test_manifest_and_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert leaks.main() == 0
     monkeypatch.setattr(sys, "argv", ["leaks.py", "find", str(manifest), str(clean), str(dirty)])
     assert leaks.main() == 1
+
+
+def test_sending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver = Receiver().start_http()
+    manifest = tmp_path / "leaks.tsv"
+    monkeypatch.setenv("TOKEN", "t-1")
+    monkeypatch.setattr(sys, "argv", ["leaks.py", "send", receiver.endpoint, "--manifest", str(manifest)])
+    assert leaks.main() == 0
+    receiver.stop()
+    assert {metadata["authorization"] for metadata in receiver.metadata} == {"Bearer t-1"}
+    seeded = leaks.load(manifest)
+    assert leaks.find(seeded, b"".join(request.SerializeToString() for request in receiver.requests)) == seeded
