@@ -17,6 +17,9 @@ R = TypeVar("R")
 
 _reported: set[str] = set()
 
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 60
+
 
 def _level(what: str) -> int:
     level = logging.DEBUG if what in _reported else logging.WARNING
@@ -32,7 +35,7 @@ def report(what: str) -> None:
 def report_argument(function: str, argument: str, value: object, expected: str) -> None:
     """Log that the application called us with a bad argument: the first of each as a warning, others at debug level."""
     call = f"otelgate.{function}({argument}="
-    logger.log(_level(call), "%s%s): expected %s; nothing is sent", call, reprlib.repr(value), expected)
+    logger.log(_level(call), "%s%s): expected %s; nothing is sent", call, _short.repr(value), expected)
 
 
 def never_raises(default: R) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -15,7 +15,11 @@ CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
 def test_all() -> None:
-    assert otelgate.__all__ == ["__version__", "agent", "current_trace_id", "flush", "init", "session", "shutdown"]
+    assert otelgate.__all__ == [
+        "__version__", "agent", "current_trace_id", "event", "feedback", "flush", "init", "score", "session",
+        "shutdown",
+    ]  # fmt: skip
+    assert len(otelgate.__all__) <= 15
     assert all(getattr(otelgate, name).__doc__ for name in otelgate.__all__)
     public = {name for name in vars(otelgate) if not name.startswith("_")}
     assert public - {"names", "environment_variables"} == set(otelgate.__all__) - {"__version__"}
