@@ -36,10 +36,10 @@ def test_three_signals_arrive(world: World, protocol: str) -> None:
     roots = [span for span in spans if span.parent_id not in by_id]
     assert [root.name for root in roots] == ["invoke_agent bike_shop"]
     assert {span.service for span in spans} == {service}
-    models = [span for span in spans if span.attributes.get("openinference.span.kind") == "LLM"]
-    tools = [span for span in spans if span.attributes.get("openinference.span.kind") == "TOOL"]
+    models = [span for span in spans if span.attributes.get("gen_ai.operation.name") == "chat"]
+    tools = [span for span in spans if span.attributes.get("gen_ai.operation.name") == "execute_tool"]
     assert len(models) >= 2
-    assert {span.attributes["tool.name"] for span in tools} == {"order_status", "delivery_price"}
+    assert {span.attributes["gen_ai.tool.name"] for span in tools} == {"order_status", "delivery_price"}
     for span in models:
         assert 0 < span.attributes["gen_ai.response.time_to_first_chunk"] < span.duration_s
     for span in [*models, *tools]:
@@ -94,15 +94,21 @@ def test_exemplars_lead_to_traces(world: World) -> None:
     assert until(lambda: world.tempo.trace(trace_id))
 
 
-def test_content_stays_home_unless_asked_for(world: World) -> None:
+def test_content_stays_home_unless_asked_for_twice(world: World) -> None:
+    """The application sends it only when its variable says so, and the gateway passes it on only when its policy does."""
     question = "Where is order 1042"
-    (hidden,) = run_agent(world, "shop-hidden", "--runs", "1")
     capture = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true"}
+    (hidden,) = run_agent(world, "shop-hidden", "--runs", "1")
+    (stripped,) = run_agent(world, "shop-stripped", "--runs", "1", **capture)
+    world.gateway.stop()
+    world.gateway.start(OTELGATE_TRACES_TO="tempo", OTELGATE_CONTENT_TRACES="full")
     (shown,) = run_agent(world, "shop-shown", "--runs", "1", **capture)
     assert question in hidden["question"]
-    for run, expected in ((hidden, False), (shown, True)):
+    for run, expected in ((hidden, False), (stripped, False), (shown, True)):
         spans = until(lambda trace_id=run["trace_id"]: world.tempo.trace(trace_id))
         assert (question in repr(spans)) is expected
+    world.gateway.stop()
+    world.gateway.start(OTELGATE_TRACES_TO="tempo")
 
 
 def test_the_agent_does_not_need_the_gateway(world: World) -> None:

@@ -222,7 +222,7 @@ def test_a_run_is_found_in_every_store(stack: Stack) -> None:
     )
     assert found, text
     assert re.search(r"^  invoke_agent bike_shop +\d+ ms  agent bike_shop$", text, re.M)
-    failed = r"^     │  └─ delivery_price +[\d.]+ ms  tool delivery_price  ✘ .*CarrierTimeoutError$"
+    failed = r"^     │  └─ execute_tool delivery_price +[\d.]+ ms  tool delivery_price  ✘ .*CarrierTimeoutError$"
     assert re.search(failed, text, re.M)
     assert len(re.findall(r"model fake-chat-1, \d+ tokens in, \d+ out, first token after [\d.]+ ms$", text, re.M)) == 3
     assert "logs of this trace in Loki: 4 lines" in text
