@@ -6,7 +6,7 @@ STACK := $(BIN)/python -m otelgate_stack
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo doctor test test-slow check unit e2e bench-sdk generate lock docs format
+.PHONY: help up down status logs clean demo doctor test test-slow check unit e2e bench-sdk bench-gateway generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
@@ -47,6 +47,9 @@ check: .venv/ready ## linters, types, go vet, Go unit tests, generated files
 	@files=$$(gofmt -l collector); test -z "$$files" || { echo "not formatted, run \`make format\`: $$files"; exit 1; }
 	cd collector && go vet ./... && go test ./...
 
+bench-gateway: .venv/ready ## what normalising, pricing, stripping and deriving cost a span, beside OTTL
+	$(BIN)/python benchmarks/bench_gateway.py $(ARGS)
+
 bench-sdk: .venv/ready ## what the SDK costs an agent: gateway down over up, SDK over bare
 	$(BIN)/python benchmarks/bench_sdk.py $(ARGS)
 
@@ -58,6 +61,12 @@ format: .venv/ready ## format the code
 
 generate: ## the Collector's main, from collector/manifest.yaml
 	collector/generate.sh
+
+prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices
+	$(BIN)/python collector/pricing/make_prices.py
+
+golden: ## rewrite tests/golden/*/expected.json; read the diff
+	cd collector && go test ./genai -run Golden -update
 
 lock: .venv/ready ## requirements/dev.txt, from pyproject.toml
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal \

@@ -1,5 +1,6 @@
 """versions.env holds every pin once; whatever repeats one is held against it."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -72,6 +73,12 @@ def test_python(root: Path, pins: dict[str, str]) -> None:
         pin = "OTEL_PYTHON" if name in stable or "exporter" in name else "OTEL_PYTHON_CONTRIB"
         pin = "OPENINFERENCE_LANGCHAIN" if name.startswith("openinference") else pin
         assert version == pins[pin], requirement
+
+
+def test_prices(root: Path, pins: dict[str, str]) -> None:
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert f"genai-prices=={pins['GENAI_PRICES']}" in extras["test"]
+    assert json.loads((root / "collector/prices.json").read_text())["source"]["version"] == pins["GENAI_PRICES"]
 
 
 def test_dependencies_are_the_agreed_ones(root: Path) -> None:
