@@ -50,3 +50,11 @@ def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float =
             if found or time.monotonic() > deadline:
                 return found
         time.sleep(every_s)
+
+
+def whole_trace(store: stores.Tempo | stores.Jaeger, trace_id: str, spans: int) -> list[stores.Span]:
+    """A trace once it has that many spans: they leave the application in several batches, which arrive in any order."""
+    until(lambda: len(store.trace(trace_id)) >= spans)
+    found = store.trace(trace_id)
+    assert len(found) == spans, [span.name for span in found]
+    return found

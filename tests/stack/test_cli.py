@@ -67,6 +67,8 @@ def test_a_stacks_life(env: dict[str, str]) -> None:
 
 
 def test_ctrl_c_takes_the_half_started_stack_down(env: dict[str, str]) -> None:
+    # In a shell's background job SIGINT is ignored, and children inherit that; not what we have a handler for.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "otelgate_stack", "up"],
         env=whole(env),
