@@ -20,6 +20,7 @@ with otelgate.session("s-1", user_id="u-1", tier="pro"), otelgate.agent("clerk")
             "llm.provider": "openai",
             "llm.token_count.prompt": 1_000_000,
             "llm.token_count.completion": 100_000,
+            "gen_ai.response.time_to_first_chunk": 0.02,
             "input.value": "my secret question",
             "metadata": json.dumps({"ls_provider": "openai", "ls_model_name": "gpt-4o-mini", "langgraph_node": "model"}),
         })
@@ -66,11 +67,17 @@ def test_metrics_are_derived_with_exemplars_that_lead_to_the_trace(world: World)
     labels = world.prometheus.query('otelgate_llm_cost_total{service_name="genai-metrics"} > 0')[0].labels
     assert labels["gen_ai_agent_name"] == "clerk"
     assert not {"user_id", "session_id", "gen_ai_conversation_id"} & set(labels)
-    for name in ("gen_ai_client_operation_duration_seconds_bucket", "otelgate_llm_cost_total"):
+    for name in (
+        "gen_ai_client_operation_duration_seconds_bucket",
+        "gen_ai_client_operation_time_to_first_chunk_seconds_bucket",
+        "otelgate_llm_cost_total",
+    ):
         query = f'{name}{{service_name="genai-metrics"}}'
         exemplars = until(lambda query=query: world.prometheus.exemplars(query, start, time.time() + 1))
         assert {exemplar.labels["trace_id"] for exemplar in exemplars} == {trace_id}, name
-    assert world.tempo.trace(trace_id)
+        shown = until(lambda one=exemplars[0].labels["trace_id"]: world.tempo.trace(one))
+        (chat,) = [span for span in shown if span.attributes.get("gen_ai.operation.name") == "chat"]
+        assert {exemplar.labels["span_id"] for exemplar in exemplars} == {chat.span_id}, name
 
 
 def test_increase_counts_the_only_call(world: World) -> None:
