@@ -58,6 +58,15 @@ def last_sample(world: World) -> float:
     return found.times[-1] if found else 0.0
 
 
+def check_rule_beyond_the_last_sample(world: World, time_s: float) -> None:
+    """There the extrapolation adds something, so this shows that the rule above is Prometheus'."""
+    samples = raw(world, time_s)
+    assert samples is not None
+    (stretched,) = world.prometheus.query(f"increase({SERIES}[{RANGE_S:.0f}s])", time_s)
+    assert stretched.value == pytest.approx(samples.extrapolated_increase(time_s), abs=EXACT, rel=0)
+    assert stretched.value > COST_USD + EXACT
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_increase_equals_the_cost_of_the_only_call(world: World) -> None:
@@ -73,6 +82,7 @@ def test_increase_equals_the_cost_of_the_only_call(world: World) -> None:
         (increase,) = world.prometheus.query(f"increase({SERIES}[{RANGE_S:.0f}s])", end)
         added = samples.extrapolated_increase(end) - COST_USD
         assert increase.value == pytest.approx(COST_USD + added, abs=EXACT, rel=0)
+        check_rule_beyond_the_last_sample(world, end + 5)
         print(
             f"\n{minute} min: {len(samples.times)} samples, increase {increase.value!r} USD, the call {COST_USD!r} USD,"
             f" of that by extrapolation {added:.1e}",
