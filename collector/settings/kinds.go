@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // kind says which values a setting takes, in words and in code.
@@ -33,6 +34,20 @@ var (
 	port = kind{"a port number from 1 to 65535", func(raw string) (any, bool) {
 		value, ok := atoi(raw)
 		return value, ok && value >= 1 && value <= 65535
+	}}
+	percent = kind{"a number from 0 to 100", func(raw string) (any, bool) {
+		value, ok := atof(raw)
+		return value, ok && value >= 0 && value <= 100
+	}}
+	positive = kind{"a number above 0", func(raw string) (any, bool) {
+		value, ok := atof(raw)
+		return value, ok && value > 0
+	}}
+	// One number and one unit, so that the stack's Python reads it the same way.
+	duration = kind{"a duration of at least 1s, such as 30s, 5m or 1h", func(raw string) (any, bool) {
+		value, err := time.ParseDuration(raw)
+		number, ok := atoi(raw[:max(0, len(raw)-1)])
+		return raw, err == nil && ok && number > 0 && value >= time.Second
 	}}
 	file = kind{"a file that can be read", func(raw string) (any, bool) {
 		if raw == "" {

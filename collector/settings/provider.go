@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/collector/confmap"
@@ -32,6 +33,8 @@ func (p provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc)
 	switch value := loaded[key].(type) {
 	case string:
 		return confmap.NewRetrieved(value)
+	case float64:
+		return confmap.NewRetrievedFromYAML(strconv.AppendFloat(nil, value, 'f', -1, 64)) // OTTL knows no 1e-05
 	case int64, bool:
 		// From YAML, so that it can also stand inside a longer string: 127.0.0.1:${otelgate:self_port}.
 		return confmap.NewRetrievedFromYAML(fmt.Append(nil, value))
@@ -49,10 +52,15 @@ func (s Settings) derived() map[string]any {
 		"auth":             nil,
 		"extensions":       []any{"healthcheckv2", "file_storage"},
 		"trace_exporters":  traceExporters[s["traces_to"].(string)],
+		"samplers":         []any{},
+		"sample_slow_ms":   s.duration("sample_slow").Milliseconds(),
 		"max_message_size": s["max_message_mib"].(int64) << 20,
 		"own_host":         "127.0.0.1",
 		// The extension's config must name a file even where no token is asked for; unused, it is never read.
 		"token_source": os.DevNull,
+	}
+	if s.sampling() {
+		out["samplers"] = []any{"tail_sampling"}
 	}
 	if s["published_host"] != "" {
 		// In a container: compose publishes health and metrics on the host's 127.0.0.1 only.
@@ -69,11 +77,10 @@ func (s Settings) derived() map[string]any {
 	return out
 }
 
-// Of a pipeline's exporters a setting can choose only the whole list, so `derive` stands here, too.
 var traceExporters = map[string][]any{
-	"tempo":  {"derive", "otlp_grpc/tempo"},
-	"jaeger": {"derive", "otlp_grpc/jaeger"},
-	"both":   {"derive", "otlp_grpc/tempo", "otlp_grpc/jaeger"},
+	"tempo":  {"otlp_grpc/tempo"},
+	"jaeger": {"otlp_grpc/jaeger"},
+	"both":   {"otlp_grpc/tempo", "otlp_grpc/jaeger"},
 }
 
 func (provider) Scheme() string { return scheme }

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const prefix = "OTELGATE_"
@@ -54,13 +55,18 @@ var Table = []Setting{
 	{"keep_originals", "false", boolean, "`true` keeps attributes beside what they were mapped to"},
 	{"prices_file", "", file, "an operator's prices, in the form of `collector/pricing/testdata/override.json`; read again when it changes"},
 	{"metrics_file", "", file, "an operator's derived metrics, in the form of `collector/derive/metrics.yaml`"},
+	{"sample_percent", "100", percent, "share of ordinary traces that is stored; below 100, those with an error, slow, costly or rated low are stored besides (metrics count all)"},
+	{"sample_slow", "10s", duration, "a trace that takes this long is slow"},
+	{"sample_cost_usd", "0.1", positive, "a trace with a model call of this price is costly, US dollars"},
+	{"sample_wait", "60s", duration, "how long an ordinary trace is held, in memory, in case that it becomes worth storing"},
+	{"sample_traces", "3000", count, "how many are held at most; those that wait longest go first"},
 	{"tempo_endpoint", "127.0.0.1:14317", hostPort, "Tempo's OTLP gRPC receiver"},
 	{"jaeger_endpoint", "127.0.0.1:24317", hostPort, "Jaeger's OTLP gRPC receiver"},
 	{"loki_endpoint", "http://127.0.0.1:3100/otlp", httpURL, "Loki's OTLP endpoint"},
 	{"prometheus_endpoint", "http://127.0.0.1:9090/api/v1/write", httpURL, "Prometheus' remote-write endpoint"},
 }
 
-// Settings holds the parsed value of each key: string, int64 or bool.
+// Settings holds the parsed value of each key: string, int64, float64 or bool.
 type Settings map[string]any
 
 // Load reads the table from environ (entries as in os.Environ). Its error joins every fault found,
@@ -100,10 +106,25 @@ func Load(environ []string) (Settings, error) {
 
 // check looks at settings that only make sense together.
 func (s Settings) check() []error {
+	var faults []error
 	if (s["tls_cert_file"] == "") != (s["tls_key_file"] == "") {
-		return []error{errors.New("OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither")}
+		faults = append(faults, errors.New("OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither"))
 	}
-	return nil
+	// Else a trace's first spans are given up before its root can say that it was slow.
+	if wait, slow := s.duration("sample_wait"), s.duration("sample_slow"); s.sampling() && wait <= slow {
+		faults = append(faults, fmt.Errorf("OTELGATE_SAMPLE_WAIT='%s': expected more than OTELGATE_SAMPLE_SLOW, which is %s",
+			s["sample_wait"], s["sample_slow"]))
+	}
+	return faults
+}
+
+// sampling says whether some traces are not stored.
+func (s Settings) sampling() bool { return s["sample_percent"].(float64) < 100 }
+
+// duration reads a setting of that kind, which has been checked.
+func (s Settings) duration(key string) time.Duration {
+	value, _ := time.ParseDuration(s[key].(string))
+	return value
 }
 
 func unknown(left map[string]string) []error {
@@ -167,4 +188,10 @@ func Markdown() string {
 func atoi(raw string) (int64, bool) {
 	value, err := strconv.ParseInt(raw, 10, 64)
 	return value, err == nil
+}
+
+// atof reads plain decimals: no exponents, no infinities, nothing that is not a number.
+func atof(raw string) (float64, bool) {
+	value, err := strconv.ParseFloat(raw, 64)
+	return value, err == nil && strings.Trim(raw, "0123456789.") == ""
 }

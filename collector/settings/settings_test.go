@@ -40,12 +40,29 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 		"OTELGATE_LOKI_ENDPOINT=loki:3100":     "OTELGATE_LOKI_ENDPOINT='loki:3100': expected an http:// or https:// URL",
 		"OTELGATE_TOKEN_FILE=/no/such/file":    "OTELGATE_TOKEN_FILE='/no/such/file': expected a file that can be read",
 		"OTELGATE_TLS_CERT_FILE=" + cert:       "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither",
+		"OTELGATE_SAMPLE_PERCENT=101":          "OTELGATE_SAMPLE_PERCENT='101': expected a number from 0 to 100",
+		"OTELGATE_SAMPLE_PERCENT=NaN":          "OTELGATE_SAMPLE_PERCENT='NaN': expected a number from 0 to 100",
+		"OTELGATE_SAMPLE_COST_USD=0":           "OTELGATE_SAMPLE_COST_USD='0': expected a number above 0",
+		"OTELGATE_SAMPLE_SLOW=500ms":           "OTELGATE_SAMPLE_SLOW='500ms': expected a duration of at least 1s, such as 30s, 5m or 1h",
+		"OTELGATE_SAMPLE_WAIT=10":              "OTELGATE_SAMPLE_WAIT='10': expected a duration of at least 1s, such as 30s, 5m or 1h",
 		"OTELGATE_GRCP_PORT=4317":              "OTELGATE_GRCP_PORT: unknown setting of the gateway, did you mean OTELGATE_GRPC_PORT?",
 	} {
 		_, err := Load([]string{entry})
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", entry, err, want)
 		}
+	}
+}
+
+func TestSamplingWaitsLongerThanSlowTakes(t *testing.T) {
+	short := []string{"OTELGATE_SAMPLE_WAIT=10s"}
+	if _, err := Load(short); err != nil {
+		t.Errorf("sampling is off: %v", err)
+	}
+	_, err := Load(append(short, "OTELGATE_SAMPLE_PERCENT=5"))
+	want := "OTELGATE_SAMPLE_WAIT='10s': expected more than OTELGATE_SAMPLE_SLOW, which is 10s"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
@@ -104,8 +121,8 @@ func TestOwnMetricsCanBePublishedFromAContainer(t *testing.T) {
 
 func TestTracesToChoosesExporters(t *testing.T) {
 	for value, want := range map[string]string{
-		"tempo": "derive otlp_grpc/tempo", "jaeger": "derive otlp_grpc/jaeger",
-		"both": "derive otlp_grpc/tempo otlp_grpc/jaeger",
+		"tempo": "otlp_grpc/tempo", "jaeger": "otlp_grpc/jaeger",
+		"both": "otlp_grpc/tempo otlp_grpc/jaeger",
 	} {
 		var got []string
 		for _, name := range retrieve(t, "trace_exporters", "OTELGATE_TRACES_TO="+value).([]any) {
@@ -114,6 +131,28 @@ func TestTracesToChoosesExporters(t *testing.T) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: got %v, want %s", value, got, want)
 		}
+	}
+}
+
+func TestSamplingIsOffAtAHundredPercent(t *testing.T) {
+	for value, want := range map[string]int{"": 0, "100": 0, "100.0": 0, "99.9": 1, "0": 1} {
+		if got := retrieve(t, "samplers", "OTELGATE_SAMPLE_PERCENT="+value).([]any); len(got) != want {
+			t.Errorf("%q: samplers = %v", value, got)
+		}
+	}
+	if got := retrieve(t, "sample_slow_ms", "OTELGATE_SAMPLE_SLOW=2m"); got != int64(120_000) {
+		t.Errorf("sample_slow_ms = %v", got)
+	}
+}
+
+func TestSmallPricesAreWrittenAsOTTLReadsThem(t *testing.T) {
+	p := provider{environ: func() []string { return []string{"OTELGATE_SAMPLE_COST_USD=0.000002"} }}
+	retrieved, err := p.Retrieve(context.Background(), "otelgate:sample_cost_usd", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := retrieved.AsString(); err != nil || got != "0.000002" {
+		t.Errorf("sample_cost_usd = %q, %v", got, err)
 	}
 }
 

@@ -79,6 +79,19 @@ def _retention(raw: str, root: Path) -> str:
     return f"{hours:.0f}h"
 
 
+def _decimal(raw: str, above: float, most: float = float("inf")) -> str:
+    # Plain decimals, as the gateway's Go reads them; kept as written.
+    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", raw) or not above < float(raw) <= most:
+        raise ValueError(raw)
+    return raw
+
+
+def _duration(raw: str, root: Path) -> str:
+    if not re.fullmatch(r"[0-9]+[smh]", raw) or int(raw[:-1]) < 1:
+        raise ValueError(raw)
+    return raw
+
+
 def _caught(parse: Callable[[str, Path], Any]) -> Callable[[str, Path], Any]:
     def wrapped(raw: str, root: Path) -> Any:
         try:
@@ -92,6 +105,9 @@ def _caught(parse: Callable[[str, Path], Any]) -> Callable[[str, Path], Any]:
 PORT = Kind("a port, 1 to 65535", lambda raw, root: _whole(raw, 1, 65535))
 COUNT = Kind("a whole number of at least 1", lambda raw, root: _whole(raw, 1))
 QUEUE = Kind("a whole number of at least 8192", lambda raw, root: _whole(raw, 8192))
+PERCENT = Kind("a number from 0 to 100", lambda raw, root: _decimal(raw, -1, 100))
+POSITIVE = Kind("a number above 0", lambda raw, root: _decimal(raw, 0))
+DURATION = Kind("a duration of at least 1s, such as 30s, 5m or 1h", _duration)
 BOOL = Kind("true or false", _caught(_bool))
 PATH = Kind("a path", _path)
 HOST = Kind("an IP address or a host name", _host)

@@ -101,6 +101,16 @@ class Settings:
     prices_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more prices.", gateway=True)]
     metrics_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more derived metrics.", gateway=True)]
 
+    sample_percent: Annotated[
+        str, _Spec("100", kinds.PERCENT, "Gateway: share of ordinary traces stored; 100 is all.", gateway=True)
+    ]
+    sample_slow: Annotated[str, _Spec("10s", kinds.DURATION, "Gateway: slow traces are always stored.", gateway=True)]
+    sample_cost_usd: Annotated[
+        str, _Spec("0.1", kinds.POSITIVE, "Gateway: so are those with a call of this price.", gateway=True)
+    ]
+    sample_wait: Annotated[str, _Spec("60s", kinds.DURATION, "Gateway: how long others are held.", gateway=True)]
+    sample_traces: Annotated[int, _Spec("3000", kinds.COUNT, "Gateway: how many are held at most.", gateway=True)]
+
     prometheus_port: Annotated[int, _Spec("9090", kinds.PORT, "Prometheus: HTTP.")]
     loki_port: Annotated[int, _Spec("3100", kinds.PORT, "Loki: HTTP, OTLP included.")]
     loki_grpc_port: Annotated[int, _Spec("9095", kinds.PORT, "Loki: gRPC between its own parts.")]

@@ -8,7 +8,7 @@ import yaml
 
 SECTIONS = ("receivers", "processors", "exporters", "connectors", "extensions")
 # Chosen by ${otelgate:…}: see collector/settings/provider.go.
-CHOSEN = {"otlp_grpc/tempo", "otlp_grpc/jaeger", "healthcheckv2", "file_storage", "bearertokenauth"}
+CHOSEN = {"tail_sampling", "otlp_grpc/tempo", "otlp_grpc/jaeger", "healthcheckv2", "file_storage", "bearertokenauth"}
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,17 @@ def test_wiring_follows_the_file_numbers(fragments: dict[str, dict]) -> None:
 
 def test_memory_limiter_comes_first(fragments: dict[str, dict]) -> None:
     # What a connector passes on was limited where it came in.
-    fed = [parts for parts in wired(fragments).values() if parts[0] != ["derive"]]
-    assert all(processors[0] == "memory_limiter" for _, processors, _ in fed)
+    connectors = {component for section, component, _ in defined(fragments) if section == "connectors"}
+    entries = [processors for receivers, processors, _ in wired(fragments).values() if not connectors & set(receivers)]
+    assert entries
+    assert all(processors[0] == "memory_limiter" for processors in entries)
+
+
+def test_metrics_are_taken_before_sampling(fragments: dict[str, dict]) -> None:
+    pipelines = fragments["90-service.yaml"]["service"]["pipelines"]
+    assert pipelines["traces"]["exporters"] == ["derive", "forward/sample"]
+    assert [name for name, pipeline in pipelines.items() if "samplers" in str(pipeline)] == ["traces/out"]
+    assert pipelines["traces/out"]["receivers"] == ["forward/sample"]
 
 
 def test_queued_exporters_lose_nothing(fragments: dict[str, dict]) -> None:

@@ -19,6 +19,9 @@ BAD = {
     ("OTELGATE_LOKI_ENDPOINT", "loki:3100"): "expected an http:// or https:// URL",
     ("OTELGATE_RETENTION_LOGS", "90m"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
     ("OTELGATE_RETENTION_TRACES", "0d"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
+    ("OTELGATE_SAMPLE_PERCENT", "101"): "expected a number from 0 to 100",
+    ("OTELGATE_SAMPLE_COST_USD", "0"): "expected a number above 0",
+    ("OTELGATE_SAMPLE_WAIT", "500ms"): "expected a duration of at least 1s, such as 30s, 5m or 1h",
     ("OTELGATE_RETENTION_METRICS", "30"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
 }
 
