@@ -131,6 +131,10 @@ def _product_event(name: object, value: object, unit: object, attributes: Mappin
 
 def _feedback(rating: object, trace_id: object, comment: object) -> _Event:
     word, points = _rating(rating)
+    if trace_id is None:
+        # Sampling in the gateway decides by spans: one that runs still says that its trace is worth keeping.
+        marks = {names.OTELGATE_FEEDBACK_RATING: word, names.OTELGATE_FEEDBACK_SCORE: points}
+        trace.get_current_span().set_attributes({name: mark for name, mark in marks.items() if mark is not None})
     attributes = {
         names.OTELGATE_FEEDBACK_RATING: word,
         names.OTELGATE_FEEDBACK_SCORE: points,

@@ -15,6 +15,7 @@ from opentelemetry import _logs, trace
 from opentelemetry.processor.baggage import BaggageLogProcessor
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from otelgate import _context, _guard, _scrub
 from otlp_receiver import WAIT_S, Item, Receiver
@@ -61,6 +62,14 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
     monkeypatch.delenv(CAPTURE, raising=False)
     yield recorded
     provider.shutdown()
+
+
+def test_feedback_marks_the_running_span_for_sampling(events: Recorded) -> None:
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+    with tracer.start_as_current_span("turn") as span:
+        otelgate.feedback(2)
+    assert isinstance(span, ReadableSpan)
+    assert span.attributes == {"otelgate.feedback.rating": "negative", "otelgate.feedback.score": 2}
 
 
 def test_event(events: Recorded) -> None:
