@@ -1,6 +1,7 @@
 """Ports: which are taken, by whom, and free ones for tests."""
 
 import errno
+import random
 import socket
 from collections.abc import Mapping
 
@@ -50,16 +51,15 @@ def holder(port: int) -> str:
 
 
 def free_env() -> dict[str, str]:
-    """`OTELGATE_*_PORT` for every port of the settings table, all free now: for tests, beside a stack that runs."""
+    """`OTELGATE_*_PORT` for every port of the settings table, all free now: for tests, beside a stack that runs.
+
+    They are below the range from which systems take the ports of outgoing connections (Linux: from 32768), which would
+    take one of them before the stack does.
+    """
     names = [row.env for row in ROWS if row.kind is kinds.PORT]
-    sockets = [socket.socket() for _ in names]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return {name: str(each.getsockname()[1]) for name, each in zip(names, sockets, strict=True)}
-    finally:
-        for each in sockets:
-            each.close()
+    candidates = random.SystemRandom().sample(range(20_000, 32_000), 2_000)
+    free = (port for port in candidates if _bind("127.0.0.1", port) is None)
+    return {name: str(port) for name, port in zip(names, free, strict=False)}
 
 
 def _bind(host: str, port: int) -> OSError | None:
