@@ -185,7 +185,8 @@ def main() -> None:
     build()
     load = Load(HERE.parent / "tests/golden")
     check_same_job(load)
-    print(f"{arguments.rounds} rounds of {arguments.batches * load.spans} spans, {load.size:.0f} bytes each", flush=True)
+    spans = arguments.batches * load.spans
+    print(f"{arguments.rounds} rounds of {spans} spans, {load.size:.0f} bytes each", flush=True)
     if arguments.profile:
         arguments.profile.mkdir(parents=True, exist_ok=True)
     figures = report(measure(load, arguments.rounds, arguments.batches, arguments.profile))

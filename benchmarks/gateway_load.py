@@ -79,8 +79,9 @@ def _ids_as_base64(value: Any) -> Any:
         return [_ids_as_base64(item) for item in value]
     if not isinstance(value, dict):
         return value
+    ids = ("traceId", "spanId", "parentSpanId")
     return {
-        key: base64.b64encode(bytes.fromhex(item)).decode() if key.endswith(("raceId", "panId")) else _ids_as_base64(item)
+        key: base64.b64encode(bytes.fromhex(item)).decode() if key in ids else _ids_as_base64(item)
         for key, item in value.items()
     }
 

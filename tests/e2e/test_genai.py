@@ -22,7 +22,7 @@ with otelgate.session("s-1", user_id="u-1", tier="pro"), otelgate.agent("clerk")
             "llm.token_count.completion": 100_000,
             "gen_ai.response.time_to_first_chunk": 0.02,
             "input.value": "my secret question",
-            "metadata": json.dumps({"ls_provider": "openai", "ls_model_name": "gpt-4o-mini", "langgraph_node": "model"}),
+            "metadata": json.dumps({"ls_provider": "openai", "ls_model_name": "gpt-4o-mini"}),
         })
         time.sleep(0.05)
     print(otelgate.current_trace_id())

@@ -100,7 +100,7 @@ def test_exemplars_lead_to_traces(world: World) -> None:
 
 
 def test_content_stays_home_unless_asked_for_twice(world: World) -> None:
-    """The application sends it only when its variable says so, and the gateway passes it on only when its policy does."""
+    """The application sends it only when its variable says so, the gateway passes it on only when its policy does."""
     question = "Where is order 1042"
     capture = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true"}
     (hidden,) = run_agent(world, "shop-hidden", "--runs", "1")
