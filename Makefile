@@ -6,7 +6,7 @@ STACK := $(BIN)/python -m otelgate_stack
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo doctor test test-slow check unit e2e bench-sdk bench-gateway generate prices golden lock format
+.PHONY: help up down status logs clean demo doctor test test-slow check bench-sdk bench-gateway generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
