@@ -50,6 +50,7 @@ var Table = []Setting{
 	{"traces_to", "tempo", oneOf("tempo", "jaeger", "both"), "where traces go"},
 	{"content_traces", "none", oneOf("none", "masked", "full"), "message content in Tempo and Jaeger: none, with personal data masked, or all of it"},
 	{"content_logs", "none", oneOf("none", "masked", "full"), "the same in Loki"},
+	{"log_bodies", "mask", oneOf("mask", "remove"), "what `none` leaves of the text of applications' own log lines: masked, or nothing; GenAI events lose theirs always"},
 	{"policy_file", "", file, "an operator's masking rules and attribute lists, in the form of `collector/redact/policy.yaml`"},
 	{"mapping_file", "", file, "an operator's dialects, in the form of `collector/genai/mapping.yaml`"},
 	{"keep_originals", "false", boolean, "`true` keeps attributes beside what they were mapped to"},

@@ -95,6 +95,7 @@ class Settings:
     content_logs: Annotated[
         str, _Spec("none", kinds.choice("none", "masked", "full"), "Message content in Loki.", gateway=True)
     ]
+    log_bodies: Annotated[str, _Spec("mask", kinds.choice("mask", "remove"), "Log lines in Loki.", gateway=True)]
     policy_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more masking rules.", gateway=True)]
     mapping_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more dialects.", gateway=True)]
     keep_originals: Annotated[bool, _Spec("false", kinds.BOOL, "Gateway: keep what was mapped.", gateway=True)]

@@ -29,8 +29,8 @@ QUEUED = ("tempo", "jaeger", "loki")
 
 OWN_WORDS = "logs.resource_logs.scope_logs.log_records.body.string_value"
 """The one exception, as collector/redact/README.md states it: a sentence that an application writes into its own log
-line stays, since an application's logs are of no use without their text. `log_bodies: remove` takes it too, which
-collector/redact's own tests show with these same secrets."""
+line stays, since an application's logs are of no use without their text. OTELGATE_LOG_BODIES=remove takes it, too, as
+another test here shows."""
 
 
 NOT_KEPT = {
@@ -253,6 +253,13 @@ def test_no_secret_gets_out(world: World, tmp_path: Path) -> None:
     assert own <= set(found), "the documented exception is none any more: take it out of the README and of this test"
     assert all("loki" in place for leak in own for place in found[leak])
     assert {"prometheus /api/v1/series", "prometheus /api/v1/query", "files of prometheus"} <= set(canary)
+
+
+def test_without_log_lines_not_even_a_sentence_gets_out(world: World, tmp_path: Path) -> None:
+    with passed(world, tmp_path, OTELGATE_LOG_BODIES="remove") as seen:
+        found = look(seen.sent.leaks, {**seen.queues, **seen.stores})
+    say(f"{len(found)} of {len(seen.sent.leaks)} secrets found with OTELGATE_LOG_BODIES=remove")
+    assert {leak.path: where for leak, where in found.items()} == {}
 
 
 def test_with_content_switched_on_the_search_finds_them(world: World, tmp_path: Path) -> None:
