@@ -28,7 +28,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Sent:
-    """What to look for; `number` is unique, it is the log line's text and the metric's value."""
+    """What to look for; `number` is unique, it is an attribute of the log record and the metric's value."""
 
     trace_id: str
     number: int
@@ -60,7 +60,7 @@ def send(settings: Settings, *, ca: Path | None = None, token: str | None = None
     logger = logging.Logger("compose-test")
     logger.addHandler(LoggingHandler(logger_provider=logs))
     with tracer.get_tracer("test").start_as_current_span("compose span") as span:
-        logger.warning("compose line %d", number)
+        logger.warning("compose line", extra={"number": number})
     meter.get_meter("test").create_gauge("compose.test").set(number)
     for provider in (tracer, logs, meter):
         provider.force_flush()
@@ -76,7 +76,7 @@ def missing(settings: Settings, sent: Sent, *names: str) -> list[str]:
             f"compose_test == {sent.number}"
         ),
         "loki": lambda: stores.Loki(f"{url}{settings.loki_port}").query_range(
-            f'{{service_name="compose-test"}} |= "compose line {sent.number}"'
+            f'{{service_name="compose-test"}} |= "compose line" | number="{sent.number}"'
         ),
         "tempo": lambda: stores.Tempo(f"{url}{settings.tempo_port}").trace(sent.trace_id),
         "jaeger": lambda: stores.Jaeger(f"{url}{settings.jaeger_port}").trace(sent.trace_id),
