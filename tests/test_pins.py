@@ -58,8 +58,10 @@ def test_backend_go_mod(root: Path, pins: dict[str, str], folder: str, module: s
 
 
 def test_go_directives(root: Path, pins: dict[str, str]) -> None:
-    files = [root / "collector/go.mod", *(root / "compose/native").glob("*/go.mod")]
-    assert len(files) == 7
+    own = [root / "collector/go.mod", root / "benchmarks/gateway/go.mod"]
+    files = [*own, *(root / "compose/native").glob("*/go.mod")]
+    assert len(files) == 8
+    assert {required(file)["go.opentelemetry.io/collector/otelcol"] for file in own} == {pins["COLLECTOR_VERSION"]}
     for file in files:
         assert f"\ngo {pins['GO_VERSION']}\n" in file.read_text(), file
 
