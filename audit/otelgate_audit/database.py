@@ -32,7 +32,8 @@ def connect(url: str, *, name: str, password: str | None = None, **options: Any)
 
     `options` are psycopg's (autocommit, row_factory). Raises psycopg.OperationalError.
     """
-    given = {"password": password} if password else {}
+    if password:
+        options["password"] = password
     return psycopg.connect(
         url,
         application_name=f"otelgate-{name}",
@@ -42,7 +43,6 @@ def connect(url: str, *, name: str, password: str | None = None, **options: Any)
         keepalives_interval=5,
         keepalives_count=3,
         tcp_user_timeout=30_000,
-        **given,
         **options,
     )
 
@@ -121,10 +121,10 @@ def _grant(connection: psycopg.Connection[Any], grafana_password: str | None) ->
         )
     reader, content = sql.Identifier(READER), sql.Identifier(CONTENT)
     connection.execute(sql.SQL("GRANT {} TO {}, {}").format(reader, content, sql.Identifier(GRAFANA)))
-    for schema, role in (("audit", reader), ("analytics", reader), ("content", content)):
+    for schema, allowed in (("audit", reader), ("analytics", reader), ("content", content)):
         name = sql.Identifier(schema)
-        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(name, role))
-        connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(name, role))
+        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(name, allowed))
+        connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(name, allowed))
     return done
 
 
