@@ -157,7 +157,7 @@ class Reject(NamedTuple):
     record: str | None
     run: bool
     reason: str
-    bytes: int
+    size: int
     payload: bytes
 
 

@@ -271,7 +271,7 @@ CREATE TABLE content.rejects (
     record     text,                      -- span id or uid, as far as it could be read
     run        boolean NOT NULL,          -- it was an agent run: reconciliation counts it as rejected
     reason     text NOT NULL,
-    bytes      integer NOT NULL,          -- size of the record as it came
+    size       integer NOT NULL,          -- size of the record as it came
     payload    bytea NOT NULL             -- the record in OTLP, its first 64 KiB
 );
 CREATE INDEX rejects_arrived ON content.rejects (arrived_at);
