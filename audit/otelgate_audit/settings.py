@@ -249,8 +249,9 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
 
 def masked(text: str) -> str:
     """A text with the passwords of the URLs in it taken out."""
-    text = re.sub(r"(://[^:/@\s]*):[^\s]*@", r"\1:***@", text)
-    return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", text)
+    # Also of those that are no good URLs: whatever stands between a colon and the last @.
+    text = re.sub(r":(?!//)\S*@", ":***@", text)
+    return re.sub(r"(?i)(password=)('[^']*'|[^&\s]*)", r"\1***", text)
 
 
 def markdown() -> str:
