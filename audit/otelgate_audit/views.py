@@ -1,13 +1,70 @@
-"""The views of schema `analytics`, from views/*.sql."""
+"""The views and functions of schema `analytics`, and those on message content, from views/*.sql."""
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+import re
+from pathlib import Path
+from typing import Any, Final
 
 import psycopg
+from psycopg import sql
+
+FOLDER: Final = Path(__file__).parent / "views"
+
+_COMMENT = "Product analytics, made by `otelgate-audit migrate` from the files {digest}"
+_REMEMBERED = re.compile(r"from the files ([0-9a-f]{64})$")
+
+# Views of others, in another schema, that read ours: making ours anew takes them along.
+_DEPENDENTS = """
+SELECT DISTINCT theirs.relnamespace::regnamespace || '.' || theirs.relname
+FROM pg_depend d
+JOIN pg_class ours ON ours.oid = d.refobjid AND d.refclassid = 'pg_class'::regclass
+JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+JOIN pg_class theirs ON theirs.oid = r.ev_class
+WHERE ours.relnamespace = to_regnamespace('analytics') AND theirs.relnamespace <> ours.relnamespace
+ORDER BY 1
+"""
 
 
 def apply(connection: psycopg.Connection[Any]) -> list[str]:
-    """Make the views anew where their files changed. Returns what was done, in words."""
-    connection.execute("CREATE SCHEMA IF NOT EXISTS analytics")
-    return []
+    """Make the views anew, in one transaction, if their files changed. Returns what was done, in words.
+
+    Grants are the caller's. Views in other schemas that read these go with them; they are named in what is returned.
+    """
+    files = sorted(FOLDER.glob("*.sql"))
+    digest = _digest(files)
+    with connection.transaction():
+        if _remembered(connection) == digest:
+            return []
+        lost = [name for (name,) in connection.execute(_DEPENDENTS)]
+        connection.execute("DROP SCHEMA IF EXISTS analytics CASCADE")
+        connection.execute("CREATE SCHEMA analytics")
+        for file in files:
+            _run(connection, file)
+        comment = sql.Literal(_COMMENT.format(digest=digest))
+        connection.execute(sql.SQL("COMMENT ON SCHEMA analytics IS {}").format(comment))
+    done = [f"analytics: views and functions made from {len(files)} files"]
+    return done + [f"dropped {name}, which read analytics: make it again" for name in lost]
+
+
+def _digest(files: list[Path]) -> str:
+    hashed = hashlib.sha256()
+    for file in files:
+        text = file.read_bytes()
+        hashed.update(f"{file.name} {len(text)}\n".encode() + text)
+    return hashed.hexdigest()
+
+
+def _remembered(connection: psycopg.Connection[Any]) -> str | None:
+    row = connection.execute("SELECT obj_description(to_regnamespace('analytics'), 'pg_namespace')").fetchone()
+    found = _REMEMBERED.search(row[0]) if row and row[0] else None
+    return found[1] if found else None
+
+
+def _run(connection: psycopg.Connection[Any], file: Path) -> None:
+    try:
+        connection.execute(file.read_bytes())
+    except psycopg.Error as error:
+        error.add_note(f"in views/{file.name}")
+        raise
