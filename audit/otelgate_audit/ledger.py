@@ -148,19 +148,10 @@ class Chain:
             kind = TABLES[type(record)]
             key_id, key = keys[owner(record, users)]
             seq += 1
-            entry = Entry(
-                seq,
-                committed_at,
-                kind,
-                record.start_time,
-                record.trace_id or "",
-                record_id(record),
-                key_id,
-                mac(key, kind, record, text),
-                b"",
-            )
-            previous = link(self.key, previous, entry)
-            made.append(entry._replace(link=previous))
+            proof = mac(key, kind, record, text)
+            told = (seq, committed_at, kind, record.start_time, record.trace_id or "", record_id(record), key_id, proof)
+            previous = link(self.key, previous, told)
+            made.append(Entry(*told, previous))
         return made, Head(seq, previous)
 
     def after(self, head: Head, entries: Sequence[Entry]) -> tuple[list[Entry], Head]:
