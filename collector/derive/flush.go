@@ -40,11 +40,10 @@ func (c *connector) flush(ctx context.Context, all bool) {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
 	// Never earlier than the last one's points, with room for a zero between.
-	now := max(pcommon.NewTimestampFromTime(c.clock()), c.flushed+pcommon.Timestamp(2*zeroLead))
-	c.flushed = now
+	least := c.flushed + pcommon.Timestamp(2*zeroLead)
 	var batches []*batch
 	for _, m := range c.plan.metrics {
-		batches = c.collect(batches, m, now, all)
+		batches = c.collect(batches, m, least, all)
 	}
 	for _, b := range batches {
 		if err := c.next.ConsumeMetrics(ctx, b.metrics); err != nil {
@@ -55,13 +54,16 @@ func (c *connector) flush(ctx context.Context, all bool) {
 	}
 }
 
-// collect writes a metric's series into the last of the batches, or a new one.
-func (c *connector) collect(batches []*batch, m *metric, now pcommon.Timestamp, all bool) []*batch {
+// collect writes a metric's series into the last of the batches, or a new one. Their time is not before `least`.
+func (c *connector) collect(batches []*batch, m *metric, least pcommon.Timestamp, all bool) []*batch {
 	var into *batch
 	var metric pmetric.Metric
 	for i := range m.series.shards {
 		shard := &m.series.shards[i]
 		shard.Lock()
+		// The time under the lock: a point holds nothing that came after it. The audit's reconciliation counts on that.
+		now := max(pcommon.NewTimestampFromTime(c.clock()), least)
+		c.flushed = max(c.flushed, now)
 		write := func(s *series) {
 			if into == nil || into.points >= maxPoints {
 				if len(batches) == 0 || batches[len(batches)-1].points >= maxPoints {

@@ -49,6 +49,18 @@ func (x *index) countedAs(key spanKey, c *call, byTime bool, now int64) pcommon.
 	return original
 }
 
+// arrival is when a registered run first came: one that is sent again was counted then.
+func (x *index) arrival(key spanKey, now int64) int64 {
+	n := x.find(key)
+	if n == nil {
+		return now
+	}
+	if n.arrived == 0 {
+		n.arrived = now
+	}
+	return n.arrived
+}
+
 // countedRunAs is countedAs for a run of an agent.
 func (x *index) countedRunAs(key spanKey, now int64) pcommon.SpanID {
 	n := x.find(key)

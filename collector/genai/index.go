@@ -40,6 +40,7 @@ type node struct {
 	key     spanKey
 	parent  pcommon.SpanID
 	touched int64 // when it was made, Unix nanoseconds
+	arrived int64 // when a run of an agent first came, Unix nanoseconds; 0 for others
 	agent   int32 // in agents; 0 is none
 	role    role
 	seen    bool // false: only a descendant spoke of it

@@ -13,6 +13,7 @@ const (
 	costPriceVersion = "otelgate.cost.price_version"
 	duplicateOf      = "otelgate.duplicate_of"
 	outputRate       = "otelgate.llm.output_rate"
+	receivedAt       = "otelgate.run.received_at" // int, Unix nanoseconds by the gateway's clock
 
 	exceptionEvent = "exception"
 	exceptionType  = "exception.type"

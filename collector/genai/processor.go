@@ -92,6 +92,7 @@ func (p *tracesProcessor) lookUp(b *batch) (t tally) {
 			info.counted = x.countedAs(info.key, &b.calls[info.call].call, p.config.Duplicates.ByTime, now)
 		case info.role == roleOf(classAgent):
 			info.counted = x.countedRunAs(info.key, now)
+			info.arrived = x.arrival(info.key, now)
 		}
 	}
 	t.evicted, x.evicted = x.evicted, evictions{}
@@ -111,6 +112,10 @@ func (p *tracesProcessor) writeBack(b *batch, t *tally) {
 			t.noAgent++
 		case info.agent != "":
 			t.ownAgent++
+		}
+		if info.arrived != 0 {
+			// Whatever the application wrote there: the audit sink's rows are held against the counts by it.
+			info.span.Attributes().PutInt(receivedAt, info.arrived)
 		}
 		switch {
 		case !info.counted.IsEmpty() && info.counted != info.key.span:

@@ -16,7 +16,7 @@ func TestIdentity(t *testing.T) {
 	}
 	for _, name := range []string{
 		"service.name", "user_agent.original", "user_agent.name", "user.tier", "user_tier", "session.type",
-		"thread.id", "thread.name", "http.route", "gen_ai.agent.name", "db.operation.name", "otelgate.window",
+		"thread.id", "thread.name", "http.route", "gen_ai.agent.name", "db.operation.name", "otelgate.window", "otelgate.audit.kind",
 		"process.pid", "tier", "", "...", "superuser_mode", "user.roles",
 	} {
 		if Identity(name) {

@@ -53,6 +53,8 @@ func (s Settings) derived() map[string]any {
 		"extensions":       []any{"healthcheckv2", "file_storage"},
 		"trace_exporters":  traceExporters[s["traces_to"].(string)],
 		"samplers":         []any{},
+		"branches":         []any{"forward/stores"},
+		"audit_branch":     []any{},
 		"sample_slow_ms":   s.duration("sample_slow").Milliseconds(),
 		"max_message_size": s["max_message_mib"].(int64) << 20,
 		"own_host":         "127.0.0.1",
@@ -61,6 +63,10 @@ func (s Settings) derived() map[string]any {
 	}
 	if s.sampling() {
 		out["samplers"] = []any{"tail_sampling"}
+	}
+	if s["audit"].(bool) {
+		out["branches"] = []any{"forward/stores", "forward/audit"}
+		out["audit_branch"] = []any{"forward/audit"}
 	}
 	if s["published_host"] != "" {
 		// In a container: compose publishes health and metrics on the host's 127.0.0.1 only.

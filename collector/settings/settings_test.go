@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,7 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 	}
 	for entry, want := range map[string]string{
 		"OTELGATE_GRPC_PORT=70000":             "OTELGATE_GRPC_PORT='70000': expected a port number from 1 to 65535",
+		"OTELGATE_AUDIT=off":                   "OTELGATE_AUDIT='off': expected true or false",
 		"OTELGATE_INSECURE=yes":                "OTELGATE_INSECURE='yes': expected true or false",
 		"OTELGATE_TRACES_TO=zipkin":            "OTELGATE_TRACES_TO='zipkin': expected one of tempo, jaeger, both",
 		"OTELGATE_MEMORY_LIMIT_MIB=0":          "OTELGATE_MEMORY_LIMIT_MIB='0': expected a whole number above 0",
@@ -142,6 +144,18 @@ func TestSamplingIsOffAtAHundredPercent(t *testing.T) {
 	}
 	if got := retrieve(t, "sample_slow_ms", "OTELGATE_SAMPLE_SLOW=2m"); got != int64(120_000) {
 		t.Errorf("sample_slow_ms = %v", got)
+	}
+}
+
+func TestTheAuditBranchIsThereUnlessSwitchedOff(t *testing.T) {
+	for value, want := range map[string][2]string{
+		"": {"[forward/stores forward/audit]", "[forward/audit]"}, "true": {"[forward/stores forward/audit]", "[forward/audit]"},
+		"false": {"[forward/stores]", "[]"},
+	} {
+		got := [2]string{fmt.Sprint(retrieve(t, "branches", "OTELGATE_AUDIT="+value)), fmt.Sprint(retrieve(t, "audit_branch", "OTELGATE_AUDIT="+value))}
+		if got != want {
+			t.Errorf("%q: got %v, want %v", value, got, want)
+		}
 	}
 }
 

@@ -8,7 +8,14 @@ import yaml
 
 SECTIONS = ("receivers", "processors", "exporters", "connectors", "extensions")
 # Chosen by ${otelgate:…}: see collector/settings/provider.go.
-CHOSEN = {"tail_sampling", "otlp_grpc/tempo", "otlp_grpc/jaeger", "healthcheckv2", "file_storage", "bearertokenauth"}
+CHOSEN = {
+    "tail_sampling",
+    "otlp_grpc/tempo",
+    "otlp_grpc/jaeger",
+    "healthcheckv2",
+    "file_storage",
+    "bearertokenauth",
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +34,17 @@ def defined(fragments: dict[str, dict]) -> list[tuple[str, str, str]]:
 
 
 def wired(fragments: dict[str, dict]) -> dict[str, list[list[str]]]:
-    """For each pipeline its receivers, processors and exporters; a list that a setting chooses is empty."""
+    """For each pipeline its receivers, processors and exporters; of a list that a setting chooses, all it can be."""
     pipelines = fragments["90-service.yaml"]["service"]["pipelines"]
-    return {
-        name: [pipeline.get(part) if isinstance(pipeline.get(part), list) else [] for part in SECTIONS[:3]]
-        for name, pipeline in pipelines.items()
+    branches = {
+        "${otelgate:branches}": ["forward/stores", "forward/audit"],
+        "${otelgate:audit_branch}": ["forward/audit"],
     }
+
+    def listed(value: list[str] | str | None) -> list[str]:
+        return value if isinstance(value, list) else branches.get(value or "", [])
+
+    return {name: [listed(pipeline.get(part)) for part in SECTIONS[:3]] for name, pipeline in pipelines.items()}
 
 
 def test_files_are_numbered(fragments: dict[str, dict]) -> None:
@@ -70,9 +82,28 @@ def test_memory_limiter_comes_first(fragments: dict[str, dict]) -> None:
 
 def test_metrics_are_taken_before_sampling(fragments: dict[str, dict]) -> None:
     pipelines = fragments["90-service.yaml"]["service"]["pipelines"]
-    assert pipelines["traces"]["exporters"] == ["derive", "forward/sample"]
+    assert pipelines["traces/stores"]["exporters"] == ["derive", "forward/sample"]
     assert [name for name, pipeline in pipelines.items() if "samplers" in str(pipeline)] == ["traces/out"]
     assert pipelines["traces/out"]["receivers"] == ["forward/sample"]
+
+
+def test_only_the_audit_sink_is_beside_the_stores(fragments: dict[str, dict]) -> None:
+    """Message content goes where `forward/audit` leads, and nowhere else."""
+    pipelines = wired(fragments)
+    for signal in ("traces", "logs"):
+        assert pipelines[signal] == [["otlp"], ["memory_limiter", "genai"], ["forward/stores", "forward/audit"]]
+        assert pipelines[f"{signal}/audit"] == [
+            ["forward/audit"],
+            ["filter/audit", "redact/audit"],
+            ["otlp_grpc/audit"],
+        ]
+        assert pipelines[f"{signal}/stores"][:2] == [["forward/stores"], [f"redact/{signal}"]]
+    processors = fragments["30-redact.yaml"]["processors"]
+    assert processors["redact/audit"]["content"] == "masked"
+    assert [name for name, (_, _, out) in pipelines.items() if "otlp_grpc/audit" in out] == [
+        "traces/audit",
+        "logs/audit",
+    ]
 
 
 def test_queued_exporters_lose_nothing(fragments: dict[str, dict]) -> None:
@@ -86,7 +117,8 @@ def test_queued_exporters_lose_nothing(fragments: dict[str, dict]) -> None:
         assert queue["batch"]["max_size"] == 3_000_000, name
         assert queue["batch"]["flush_timeout"] == "200ms", name
         assert exporter["retry_on_failure"]["max_elapsed_time"] == 0, name
-        assert exporter["compression"] in {"snappy", "zstd"}, name
+        # Python's gRPC refuses both, and the gateway drops for good what is refused.
+        assert exporter["compression"] in ({"none"} if name == "otlp_grpc/audit" else {"snappy", "zstd"}), name
 
 
 def test_remote_write_keeps_trying(fragments: dict[str, dict]) -> None:

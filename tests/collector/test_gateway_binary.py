@@ -35,6 +35,11 @@ def test_valid(validate: Validate, traces_to: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_valid_without_audit(validate: Validate) -> None:
+    done = validate(OTELGATE_AUDIT="false", OTELGATE_AUDIT_ENDPOINT="audit:4320")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_valid_with_tls_and_token(validate: Validate, tmp_path: Path) -> None:
     certificate = trustme.CA().issue_cert("gateway.test")
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
