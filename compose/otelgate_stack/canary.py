@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 # Failed handshakes are answers here, and gRPC's core writes each to the terminal unless told before it is imported.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 import httpx
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs_service
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics_service
@@ -121,7 +121,9 @@ def _send_grpc(target: Target, signal: str, request: Request, timeout_s: float) 
     else:
         channel = grpc.insecure_channel(address)
     with channel:
-        export = channel.unary_unary(f"/opentelemetry.proto.collector.{_SERVICES[signal][0]}/Export")
+        export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            f"/opentelemetry.proto.collector.{_SERVICES[signal][0]}/Export"
+        )
         try:
             answer: bytes = export(
                 request.SerializeToString(), timeout=timeout_s, metadata=tuple(target.headers.items())

@@ -34,6 +34,12 @@ def show(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def masked(text: str) -> str:
+    """A text with the passwords of the URLs in it taken out."""
+    text = re.sub(r"(://[^:/@\s]*):[^\s]*@", r"\1:***@", text)
+    return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", text)
+
+
 def _path(raw: str, root: Path) -> Path:
     return root / Path(raw).expanduser()
 
@@ -65,6 +71,25 @@ def _endpoint(raw: str, root: Path) -> str:
 def _url(raw: str, root: Path) -> str:
     parts = urlsplit(raw)
     if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(raw)
+    return raw
+
+
+def _database(raw: str, root: Path) -> str:
+    parts = urlsplit(raw)
+    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
+        raise ValueError(raw)
+    return raw
+
+
+def _origins(raw: str, root: Path) -> str:
+    if not all(re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", part.strip()) for part in raw.split(",")):
+        raise ValueError(raw)
+    return raw
+
+
+def _rate(raw: str, root: Path) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,5}/(second|minute|hour|day)", raw):
         raise ValueError(raw)
     return raw
 
@@ -113,5 +138,8 @@ PATH = Kind("a path", _path)
 HOST = Kind("an IP address or a host name", _host)
 ENDPOINT = Kind("host:port", _endpoint)
 URL = Kind("an http:// or https:// URL", _url)
+DATABASE = Kind("a postgresql:// URL", _database)
+ORIGINS = Kind("origins such as https://app.example, with commas between", _origins)
+RATE = Kind("a number per second, minute, hour or day, such as 30/minute", _rate)
 TEXT = Kind("text", lambda raw, root: raw)
 RETENTION = Kind("a duration of at least 24h in hours, days or weeks, such as 30d", _retention)

@@ -27,12 +27,16 @@ _NOT_SETTINGS = {"OTELGATE_VERSION"}
 
 @dataclass(frozen=True)
 class _Spec:
-    """A setting beside its type. `default` may name the rows above it; `gateway`: passed on to the gateway."""
+    """A setting beside its type. `default` may name the rows above it.
+
+    `gateway`: passed on to the gateway; `sink`: to the audit sink and its feedback endpoint.
+    """
 
     default: str
     kind: kinds.Kind
     doc: str
     gateway: bool = False
+    sink: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ class Settings:
         int, _Spec("1000000000", kinds.QUEUE, "Gateway: size of each queue on disk, in bytes.", gateway=True)
     ]
     max_message_mib: Annotated[
-        int, _Spec("16", kinds.COUNT, "Gateway: largest request it takes, in MiB.", gateway=True)
+        int, _Spec("16", kinds.COUNT, "Gateway: largest request it takes, in MiB.", gateway=True, sink=True)
     ]
     instance_id: Annotated[
         str | None, _Spec("", kinds.TEXT, "Gateway: its name in its own metrics (host name if empty).", gateway=True)
@@ -122,11 +126,51 @@ class Settings:
     jaeger_grpc_port: Annotated[int, _Spec("16685", kinds.PORT, "Jaeger: gRPC query API.")]
     jaeger_otlp_port: Annotated[int, _Spec("24317", kinds.PORT, "Jaeger: OTLP over gRPC.")]
 
+    postgres_port: Annotated[int, _Spec("15432", kinds.PORT, "PostgreSQL, unless `OTELGATE_DATABASE_URL` is set.")]
+    database_url: Annotated[
+        str | None, _Spec("", kinds.DATABASE, "A database of yours for the audit sink, as its owner.", sink=True)
+    ]
+    database_password_file: Annotated[Path | None, _Spec("", kinds.PATH, "File with that role's password.", sink=True)]
+    grafana_database_password_file: Annotated[
+        Path | None,
+        _Spec("{state_dir}/secrets/grafana_database_password", kinds.PATH, "Grafana's password there.", sink=True),
+    ]
+    audit: Annotated[
+        bool, _Spec("true", kinds.BOOL, "Gateway: whether conversations go to the audit sink.", gateway=True)
+    ]
+    audit_host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address on which the sink listens.", sink=True)]
+    audit_port: Annotated[int, _Spec("4320", kinds.PORT, "Audit sink: OTLP over gRPC.", sink=True)]
+    audit_health_port: Annotated[int, _Spec("4321", kinds.PORT, "Audit sink: HTTP, `/health`.", sink=True)]
+    audit_key_file: Annotated[
+        Path | None,
+        _Spec("{state_dir}/secrets/audit_key", kinds.PATH, "Audit sink: the ledger's chain key.", sink=True),
+    ]
+    retention_audit: Annotated[
+        str, _Spec("90d", kinds.RETENTION, "How long conversations and their records are kept.", sink=True)
+    ]
+    retention_events: Annotated[str, _Spec("400d", kinds.RETENTION, "How long product events are kept.", sink=True)]
+    query_limit: Annotated[int, _Spec("50", kinds.COUNT, "Conversations an hour that are too many.", sink=True)]
+    prometheus_url: Annotated[
+        str, _Spec("http://127.0.0.1:{prometheus_port}", kinds.URL, "Prometheus as the sink sees it.", sink=True)
+    ]
+    loki_url: Annotated[str, _Spec("http://127.0.0.1:{loki_port}", kinds.URL, "Loki as the sink sees it.", sink=True)]
+    feedback_host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address on which votes are taken.", sink=True)]
+    feedback_port: Annotated[int, _Spec("4322", kinds.PORT, "HTTP: `POST /v1/feedback`.", sink=True)]
+    feedback_origins: Annotated[str | None, _Spec("", kinds.ORIGINS, "Pages that may post votes.", sink=True)]
+    feedback_secret_file: Annotated[
+        Path | None,
+        _Spec("{state_dir}/secrets/feedback_secret", kinds.PATH, "What signs feedback tokens.", sink=True),
+    ]
+    feedback_rate: Annotated[str, _Spec("30/minute", kinds.RATE, "Votes from one address or token.", sink=True)]
+
     tempo_endpoint: Annotated[
         str, _Spec("127.0.0.1:{tempo_otlp_port}", kinds.ENDPOINT, "Tempo as the gateway sees it.", gateway=True)
     ]
     jaeger_endpoint: Annotated[
         str, _Spec("127.0.0.1:{jaeger_otlp_port}", kinds.ENDPOINT, "Jaeger as the gateway sees it.", gateway=True)
+    ]
+    audit_endpoint: Annotated[
+        str, _Spec("127.0.0.1:{audit_port}", kinds.ENDPOINT, "The audit sink as the gateway sees it.", gateway=True)
     ]
     loki_endpoint: Annotated[
         str, _Spec("http://127.0.0.1:{loki_port}/otlp", kinds.URL, "Loki as the gateway sees it.", gateway=True)
@@ -149,6 +193,29 @@ class Settings:
         """The gateway's environment, `OTELGATE_*` only: it refuses names it doesn't know."""
         pairs = ((row.env, getattr(self, row.field)) for row in ROWS if row.gateway)
         return {name: kinds.show(value) for name, value in pairs if value is not None}
+
+    @property
+    def own_database(self) -> bool:
+        """Whether `make up` runs the database."""
+        return self.audit and self.database_url is None
+
+    @property
+    def database(self) -> str:
+        """The audit sink's database as this machine reaches it."""
+        return self.database_url or f"postgresql://otelgate@127.0.0.1:{self.postgres_port}/otelgate"
+
+    @property
+    def database_password(self) -> Path | None:
+        """The file with the password for it; the stack's own database has one always."""
+        if self.database_password_file or self.database_url:
+            return self.database_password_file
+        return self.state_dir / "secrets" / "database_password"
+
+    def sink_env(self) -> dict[str, str]:
+        """The audit sink's environment, `OTELGATE_*` only."""
+        pairs = {row.env: getattr(self, row.field) for row in ROWS if row.sink}
+        pairs |= {"OTELGATE_DATABASE_URL": self.database, "OTELGATE_DATABASE_PASSWORD_FILE": self.database_password}
+        return {name: kinds.show(value) for name, value in pairs.items() if value is not None}
 
     def ports(self) -> dict[str, int]:
         """Every port of the table by its setting's name, `OTELGATE_LOKI_PORT` -> 3100."""
@@ -196,7 +263,7 @@ def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Sett
         try:
             values[row.field] = row.kind.parse(raw, root) if raw else None
         except ValueError:
-            problems.append(f"{row.env}={raw!r}: expected {row.kind.expected}")
+            problems.append(f"{row.env}={kinds.masked(raw)!r}: expected {row.kind.expected}")
             values[row.field] = None
         shown[row.field] = raw
     problems += _ports_used_twice(values)
@@ -206,12 +273,15 @@ def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Sett
 
 
 def markdown() -> str:
-    """The stack's own settings as Markdown, for docs/settings.md; the gateway renders its own (collector/settings)."""
+    """The stack's own settings as Markdown, for docs/settings.md.
+
+    The gateway and the sink render their own (collector/settings, `python -m otelgate_audit.settings`).
+    """
     shown = {"cache": "~/.cache"}
     lines = ["| setting | default | expected | what it is |", "|---|---|---|---|"]
     for row in ROWS:
         shown[row.field] = row.default.format_map(shown)
-        if row.gateway:
+        if row.gateway or row.sink:
             continue
         default = f"`{shown[row.field]}`" if shown[row.field] else ""
         lines.append(f"| `{row.env}` | {default} | {row.kind.expected} | {row.doc} |")
@@ -237,4 +307,4 @@ def _ports_used_twice(values: Mapping[str, Any]) -> Iterator[str]:
 def shown(settings: Settings, row: Row) -> str:
     """The value of one setting the way the environment writes it; empty if unset."""
     value = getattr(settings, row.field)
-    return "" if value is None else kinds.show(value)
+    return "" if value is None else kinds.masked(kinds.show(value))

@@ -3,6 +3,8 @@
 import fcntl
 import hashlib
 import json
+import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +13,13 @@ from pathlib import Path
 import httpx
 import psutil
 
-from .. import builds, ports, state
+from .. import audit_store, builds, credentials, ports, state
 from ..errors import StackError
 from ..report import Report, duration
 from ..settings import Settings
 from . import ServiceStatus, _logs
-from .services import ORDER, Service, names, services
-from .supervisor import STOP_WAIT_S, Supervisor
+from .services import PYTHON, Service, names, services, stop_order
+from .supervisor import LONGEST_STOP_S, Supervisor
 
 _STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "starting", "STOPPED": "stopped"}
 
@@ -53,20 +55,21 @@ class NativeEngine:
             missing = [service for service in wanted if not (running and self._is_running(service.name))]
             # Before the builds, which take minutes when they are the first.
             self._check_ports(missing)
-            programs = builds.build(self._names, self.settings, self._report)
+            programs = self._programs()
             if running:
                 self._refuse_changes(wanted, programs)
             if not missing:
                 self._report.line("already up")
                 return
             state.check_disk({self.settings.state_dir: state.START_BYTES}, "starting the stack")
+            credentials.ensure(self.settings)
             try:
                 if not running:
                     self._launch(wanted, programs)
                 self._start(missing)
             except BaseException:
                 self._report.line("taking the half-started stack down again", "yellow")
-                self._stop([service.name for service in missing], everything=not running)
+                self._stop(stop_order(service.name for service in missing), everything=not running)
                 raise
 
     def down(self) -> None:
@@ -77,7 +80,7 @@ class NativeEngine:
         with self._locked():
             if self._supervisor.alive():
                 up = self._supervisor.processes()
-                self._stop(sorted(up, key=ORDER.index), everything=True)
+                self._stop(stop_order(up), everything=True)
             elif not self._stop_leftovers():
                 self._report.line("nothing is up")
 
@@ -123,19 +126,25 @@ class NativeEngine:
         self._must_be_up(service)
         self._supervisor.signal(service, "KILL")
 
+    def _programs(self) -> dict[str, Path]:
+        built = builds.build([name for name in self._names if name not in PYTHON], self.settings, self._report)
+        return {**built, **{name: Path(sys.executable) for name in self._names if name in PYTHON}}
+
     def _launch(self, wanted: Sequence[Service], programs: dict[str, Path]) -> None:
         self._fingerprints_file.write_text(json.dumps(_fingerprints(wanted, programs), indent=1))
         self._supervisor.launch(wanted, programs)
 
     def _start(self, wanted: Sequence[Service]) -> None:
         began = said = time.monotonic()
-        for service in wanted:
-            state.make_folder(service.data_dir)
-            self._supervisor.start(service.name)
-        pending = list(wanted)
+        waiting, pending = list(wanted), list(wanted)
         while pending:
-            self._raise_if_failed(pending)
-            for service in [each for each in pending if _answers(each)]:
+            for service in [each for each in waiting if not set(each.after) & {one.name for one in pending}]:
+                state.make_folder(service.data_dir)
+                self._supervisor.start(service.name)
+                waiting.remove(service)
+            started = [each for each in pending if each not in waiting]
+            self._raise_if_failed(started)
+            for service in [each for each in started if _answers(each)]:
                 self._report.done(f"start {service.name}", time.monotonic() - began)
                 pending.remove(service)
             waited = time.monotonic() - began
@@ -223,6 +232,8 @@ class NativeEngine:
 
 
 def _answers(service: Service) -> bool:
+    if service.health.startswith("postgresql:"):
+        return audit_store.answers(service.health, service.password_file)
     try:
         return httpx.get(service.health, timeout=2, trust_env=False).is_success
     except httpx.HTTPError:
@@ -241,8 +252,9 @@ def _fingerprints(wanted: Sequence[Service], programs: dict[str, Path]) -> dict[
 
 def _end(process: psutil.Process) -> None:
     try:
-        process.terminate()
-        process.wait(STOP_WAIT_S)
+        # On SIGTERM, PostgreSQL would wait for its clients to leave.
+        process.send_signal(signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
+        process.wait(LONGEST_STOP_S)
     except psutil.TimeoutExpired:
         process.kill()
     except psutil.NoSuchProcess:

@@ -3,20 +3,28 @@
 The configuration files are the ones that compose.yaml mounts, and the arguments are those that it gives.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import credentials, target
 from ..settings import Settings
 
 LOOPBACK = "127.0.0.1"
-# The order data flows.
-ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger")
+# The order data flows. Votes come in at `feedback` and go to the gateway, so it is the first to stop.
+ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "postgres", "feedback")
+# Modules of this very Python; the others are programs of builds.PROGRAMS.
+PYTHON = ("audit", "postgres", "feedback")
 
 
 @dataclass(frozen=True)
 class Service:
-    """One program under the supervisor. `ports`: setting -> (host, port) that it binds."""
+    """One program under the supervisor. `ports`: setting -> (host, port) that it binds.
+
+    `health` is a URL that answers 2xx when it is ready, or the postgresql:// URL of a database that can be connected to
+    (with the password in `password_file`). `after` are services that have to be ready before it is started.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -27,18 +35,39 @@ class Service:
     data_dir: Path
     configs: tuple[Path, ...]
     stop_wait_s: int = 30
-    """How long it may take to end after SIGTERM, in seconds, before it is killed."""
+    """How long it may take to end after its stop signal, in seconds, before it is killed."""
+    stop_signal: str = "TERM"
+    after: tuple[str, ...] = ()
+    password_file: Path | None = None
 
 
 def names(settings: Settings) -> list[str]:
     """The services of a stack, in the order data flows."""
-    unused = {"tempo": "jaeger", "jaeger": "tempo"}.get(settings.traces_to)
-    return [name for name in ORDER if name != unused]
+    unused = {{"tempo": "jaeger", "jaeger": "tempo"}.get(settings.traces_to)}
+    if not settings.audit:
+        unused |= {"audit", "feedback"}
+    if not settings.own_database:
+        unused.add("postgres")
+    return [name for name in ORDER if name not in unused]
+
+
+def stop_order(names: Iterable[str]) -> list[str]:
+    """So that what one service holds still reaches the next."""
+    return sorted(names, key=lambda name: (name != "feedback", ORDER.index(name)))
 
 
 def services(settings: Settings, only: Sequence[str] | None = None) -> list[Service]:
     """The stack's services; `only` picks some by name (also the trace store that the settings leave out)."""
-    makers = {"gateway": _gateway, "prometheus": _prometheus, "loki": _loki, "tempo": _tempo, "jaeger": _jaeger}
+    makers = {
+        "gateway": _gateway,
+        "prometheus": _prometheus,
+        "loki": _loki,
+        "tempo": _tempo,
+        "jaeger": _jaeger,
+        "audit": _audit,
+        "postgres": _postgres,
+        "feedback": _feedback,
+    }
     return [makers[name](settings) for name in (names(settings) if only is None else only)]
 
 
@@ -130,6 +159,66 @@ def _jaeger(settings: Settings) -> Service:
         data_dir=settings.state_dir / "jaeger",
         configs=(config,),
     )
+
+
+def _audit(settings: Settings) -> Service:
+    ports = _ports(settings, "audit_port", host=settings.audit_host) | _ports(settings, "audit_health_port")
+    return Service(
+        name="audit",
+        arguments=("-m", "otelgate_audit", "serve"),
+        environment=_python_env(settings) | settings.sink_env() | target.find(settings, {}).environment(),
+        ports=ports,
+        url=f"http://{_loopback(settings.audit_host)}:{settings.audit_port}",
+        health=f"http://{LOOPBACK}:{settings.audit_health_port}/health",
+        data_dir=settings.state_dir / "audit",
+        configs=_sources(settings.root / "audit" / "otelgate_audit"),
+        after=("postgres",),
+    )
+
+
+def _feedback(settings: Settings) -> Service:
+    url = f"http://{_loopback(settings.feedback_host)}:{settings.feedback_port}"
+    return Service(
+        name="feedback",
+        arguments=("-m", "otelgate_audit", "feedback"),
+        environment=_python_env(settings) | settings.sink_env() | target.find(settings, {}).environment(),
+        ports=_ports(settings, "feedback_port", host=settings.feedback_host),
+        url=url,
+        health=f"{url}/health",
+        data_dir=settings.state_dir / "feedback",
+        configs=_sources(settings.root / "audit" / "otelgate_audit"),
+        stop_wait_s=10,
+    )
+
+
+def _postgres(settings: Settings) -> Service:
+    data_dir = settings.state_dir / "postgres"
+    owner, superuser = settings.database_password, credentials.superuser_password(settings)
+    return Service(
+        name="postgres",
+        arguments=(
+            *("-m", "otelgate_stack.engines.postgres", f"--folder={data_dir}", f"--port={settings.postgres_port}"),
+            *(f"--superuser-password-file={superuser}", f"--owner-password-file={owner}"),
+        ),
+        environment=_python_env(settings),
+        ports=_ports(settings, "postgres_port"),
+        url=f"postgresql://{LOOPBACK}:{settings.postgres_port}",
+        health=settings.database,
+        data_dir=data_dir,
+        configs=(Path(__file__).with_name("postgres.py"),),
+        stop_wait_s=60,
+        stop_signal="INT",  # on SIGTERM it would wait for every client to leave
+        password_file=owner,
+    )
+
+
+def _python_env(settings: Settings) -> dict[str, str]:
+    rooms = (str(settings.root / room) for room in ("sdk", "compose", "audit"))
+    return {"PYTHONPATH": os.pathsep.join(rooms), "PYTHONUNBUFFERED": "1"}
+
+
+def _sources(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(file for file in folder.rglob("*") if file.suffix in (".py", ".sql", ".js")))
 
 
 def _ports(settings: Settings, *fields: str, host: str = LOOPBACK) -> dict[str, tuple[str, int]]:

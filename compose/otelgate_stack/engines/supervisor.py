@@ -17,7 +17,7 @@ from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped
 from ..errors import StackError
 from .services import Service
 
-STOP_WAIT_S = 30
+LONGEST_STOP_S = 60
 _MODULE = "supervisor.supervisord"
 # A path of sockaddr_un holds 108 bytes; supervisord binds "<path>.<pid>" first, then renames it.
 _LONGEST_SOCKET = 107 - len(".4194304")
@@ -50,6 +50,7 @@ class Supervisor:
                 f" a unix socket in it may have {_LONGEST_SOCKET} bytes"
             )
         self.log("x").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._config.touch(0o600)  # a token for the gateway may be in it
         with self._config.open("w") as file:
             self._configuration(services, programs).write(file)
         result = subprocess.run(
@@ -71,14 +72,14 @@ class Supervisor:
         self._rpc("startProcess", service, False)
 
     def stop(self, service: str) -> None:
-        """Stop it and wait: SIGTERM, and SIGKILL after its `stop_wait_s`."""
+        """Stop it and wait: its stop signal, and SIGKILL after its `stop_wait_s`."""
         try:
             # Not with its own wait=True: supervisord then spins at 100 % CPU until the process has ended.
             self._rpc("stopProcess", service, False)
         except Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
                 raise
-        self._wait(lambda: not self.processes()[service]["pid"], STOP_WAIT_S + 10, f"{service} did not end")
+        self._wait(lambda: not self.processes()[service]["pid"], LONGEST_STOP_S + 10, f"{service} did not end")
 
     def signal(self, service: str, name: str) -> None:
         self._rpc("signalProcess", service, name)
@@ -88,14 +89,17 @@ class Supervisor:
         process = psutil.Process(self._rpc("getPID"))
         self._rpc("shutdown")
         try:
-            process.wait(STOP_WAIT_S + 10)
+            process.wait(LONGEST_STOP_S + 10)
         except psutil.TimeoutExpired:
             raise StackError(
                 f"supervisord (pid {process.pid}) did not end; its log is {self.log('supervisord')}"
             ) from None
 
     def leftovers(self) -> list[psutil.Process]:
-        """What still runs of a supervisord that can't be reached (killed, or its socket removed), itself first."""
+        """What still runs of a supervisord that can't be reached (killed, or its socket removed), itself first.
+
+        What these have started themselves is not in it: PostgreSQL ends its own processes.
+        """
         found: list[psutil.Process] = []
         for process in psutil.process_iter():
             try:
@@ -106,7 +110,8 @@ class Supervisor:
                     found.append(process)
             except psutil.Error:
                 continue  # another user's, or gone meanwhile
-        return found
+        started = {process.pid for process in found if _MODULE not in _command(process)}
+        return [process for process in found if process.ppid() not in started]
 
     def _configuration(self, services: Sequence[Service], programs: Mapping[str, Path]) -> configparser.ConfigParser:
         config = configparser.ConfigParser(interpolation=None)
@@ -130,6 +135,7 @@ class Supervisor:
                 "autorestart": "true",
                 "startretries": "10",
                 "stopwaitsecs": str(service.stop_wait_s),
+                "stopsignal": service.stop_signal,
                 "redirect_stderr": "true",
                 "stdout_logfile": str(self.log(service.name)),
                 **{f"stdout_{key}": value for key, value in log.items()},
@@ -151,6 +157,13 @@ class Supervisor:
             if time.monotonic() > deadline:
                 raise StackError(message)
             time.sleep(0.05)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def _environment() -> dict[str, str]:

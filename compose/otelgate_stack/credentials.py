@@ -1,0 +1,62 @@
+"""The stack's own secrets: made at the first `make up`, each in a file that only this user may read.
+
+They are never printed and never in a process's arguments; programs get the paths.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from . import state
+from .errors import StackError
+from .settings import PREFIX, Settings
+
+# Bytes of randomness; written as hex digits. The ledger's key has to have exactly 32.
+_BYTES = 32
+
+
+def folder(settings: Settings) -> Path:
+    """Where the generated ones are."""
+    return settings.state_dir / "secrets"
+
+
+def superuser_password(settings: Settings) -> Path:
+    """File with the password of PostgreSQL's role `postgres`, which no program of ours uses."""
+    return folder(settings) / "postgres_password"
+
+
+def ensure(settings: Settings) -> None:
+    """Generate those that are missing. Raises StackError for one of the user's own that can't be read."""
+    if not settings.audit:
+        return
+    state.make_folder(folder(settings))
+    for path, setting in _wanted(settings).items():
+        if path.parent == folder(settings):
+            _generate(path)
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise StackError(f"{setting}='{path}': {error.strerror}") from None
+
+
+def _wanted(settings: Settings) -> dict[Path, str]:
+    fields = ("audit_key_file", "feedback_secret_file", "grafana_database_password_file")
+    wanted = {getattr(settings, field): PREFIX + field.upper() for field in fields}
+    if settings.database_password:
+        wanted[settings.database_password] = "OTELGATE_DATABASE_PASSWORD_FILE"
+    if settings.own_database:
+        wanted[superuser_password(settings)] = "OTELGATE_STATE_DIR"
+    return wanted
+
+
+def _generate(path: Path) -> None:
+    """Whole or not at all: a file half written when the power went would lock everything out."""
+    if path.exists():
+        return
+    draft = path.with_suffix(".draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(_BYTES) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
