@@ -9,7 +9,9 @@ import logging
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 from opentelemetry._logs import SeverityNumber
@@ -28,6 +30,7 @@ SCOPE: Final = "otelgate.audit"
 KIND: Final = "otelgate.audit.kind"
 INTERVAL_S: Final = 15
 
+_PACKAGE: Final = "otelgate_audit"
 _WRITE_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 # name -> unit, description; what the database knows (gauges.py)
 _GAUGES: Final = {
@@ -95,6 +98,10 @@ class Meters:
         if name not in _GAUGES:
             raise ValueError(f"gauge {name!r}: expected one of {', '.join(_GAUGES)}")
         self._levels[name] = [Observation(value, dict(attributes)) for attributes, value in values]
+
+    def clear(self) -> None:
+        """Take every gauge of this table back: nobody looks any more, or another sink does."""
+        self._levels.clear()
 
     def _observed(self, name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
         return lambda _: self._levels.get(name, [])
@@ -166,3 +173,10 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     root.setLevel(level)
     # Its lines at INFO tell of every migration step and every schema comparison.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def brief(error: BaseException) -> str:
+    """An error for the log: its type and our line that met it. Its text may hold what somebody wrote."""
+    name = f"{type(error).__name__} {getattr(error, 'sqlstate', None) or ''}".rstrip()
+    ours = [each for each in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(each.filename).parts]
+    return f"{name} at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else name

@@ -1,0 +1,7 @@
+"""`python -m otelgate_audit` is `otelgate-audit`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
