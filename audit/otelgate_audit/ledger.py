@@ -2,7 +2,7 @@
 
 An entry holds an HMAC of the record with its words under its user's own key (ledger.keys: when that key is gone, the
 entry tells nothing about what the record said), and a link: an HMAC of the entry and the link before it under the chain
-key, a file outside the database. Whoever appends does so in one transaction: `lock`, `Keys.ensure`, `Chain.entries`,
+key, a file outside the database. Whoever appends does so in one transaction: `turn`, `Keys.ensure`, `Chain.entries`,
 insert them, `advance`.
 """
 
@@ -38,6 +38,7 @@ __all__ = [
     "mac",
     "owner",
     "record_id",
+    "turn",
 ]
 
 Owner = tuple[str, str]
@@ -174,6 +175,14 @@ def head(connection: psycopg.Connection[Any]) -> Head:
 def lock(cursor: psycopg.Cursor[Any]) -> Head:
     """The head, locked until the transaction ends: those who append, delete or erase take turns."""
     return _head(cursor.execute("SELECT seq, link FROM ledger.head FOR UPDATE").fetchone())
+
+
+def turn(cursor: psycopg.Cursor[Any], now_us: int) -> tuple[Head, int]:
+    """`lock`, and the time of the entries to come: now, but never before the last entry's (another sink's clock)."""
+    row = cursor.execute("SELECT seq, link, committed_at FROM ledger.head FOR UPDATE").fetchone()
+    at = _head(row and row[:2])
+    latest = round((row[2] - EPOCH) / timedelta(microseconds=1)) if row and at.seq else 0
+    return at, max(now_us, latest)
 
 
 def advance(cursor: psycopg.Cursor[Any], to: Head, committed_at: int) -> None:

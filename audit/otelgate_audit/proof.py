@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -68,9 +69,11 @@ def _pads(key: bytes) -> tuple[_Hash, _Hash]:
 
 def _settle(kind: str, fields: list[Any]) -> None:
     """Numbers as the database has them, double precision; attributes with sorted keys, as jsonb has its own order."""
-    value = _VALUE[kind]
-    if isinstance(fields[value], int):
-        fields[value] = float(fields[value])
+    at = _VALUE[kind]
+    value = fields[at]
+    if value is not None:
+        # JSON has no NaN: it would be null, as if there were no value.
+        fields[at] = float(value) if isfinite(value) else str(value)
     if kind == "events":
         try:
             settled = orjson.dumps(orjson.loads(fields[_ATTRIBUTES]), option=orjson.OPT_SORT_KEYS)
