@@ -1,0 +1,231 @@
+"""Chat messages in JSON, in the shapes that frameworks write: who said what.
+
+Known shapes: the conventions' `[{"role", "parts"}]`, OpenAI's `{"role", "content"}`, LangChain's pairs
+`["user", "…"]`, its messages `{"type": "human", "data": {"content"}}` and `{"lc": 1, "kwargs": {"content"}}`, its model
+results `{"generations": [[…]]}`, and LangGraph's commands `[{"update": {"messages": […]}}]`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import orjson
+
+from .values import clean
+
+USER: Final = "user"
+ASSISTANT: Final = "assistant"
+TOOL: Final = "tool"
+
+_ROLES: Final = {
+    "user": USER,
+    "human": USER,
+    "humanmessage": USER,
+    "humanmessagechunk": USER,
+    "assistant": ASSISTANT,
+    "ai": ASSISTANT,
+    "aimessage": ASSISTANT,
+    "aimessagechunk": ASSISTANT,
+    "model": ASSISTANT,
+    "unknown": ASSISTANT,  # Traceloop's word for a streamed answer
+    "system": "system",
+    "systemmessage": "system",
+    "developer": "system",
+    "tool": TOOL,
+    "toolmessage": TOOL,
+    "toolmessagechunk": TOOL,
+    "function": TOOL,
+    "functionmessage": TOOL,
+}
+_TEXT_TYPES: Final = (None, "text", "input_text", "output_text")
+_WRAPPERS: Final = ("messages", "inputs", "outputs", "update", "generations", "choices", "message", "output", "input")
+_NESTING_KEYS: Final = ("inputs", "outputs", "args", "messages", "generations", "choices")
+_QUESTION_KEYS: Final = (
+    *_NESTING_KEYS,
+    *("input", "question", "query", "prompt", "prompts", "text", "content", "message", "user_input"),
+)
+_REPLY_KEYS: Final = (
+    *_NESTING_KEYS,
+    *("output", "answer", "reply", "response", "result", "text", "content", "message", "output_text"),
+)
+_MAX_DEPTH: Final = 8
+
+
+def parsed(written: str) -> Any:
+    """The list or map that a string holds as JSON, or None."""
+    if written[:1] not in ("[", "{") and written[:64].lstrip()[:1] not in ("[", "{"):
+        return None
+    try:
+        found = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        try:
+            found = json.loads(written)  # Python writes NaN, and escapes lone surrogates
+        except (ValueError, RecursionError):
+            return None
+    return found if isinstance(found, list | dict) else None
+
+
+def role(word: object, otherwise: str) -> str:
+    """`user`, `assistant`, `tool` or `system`, whatever a framework calls it; `otherwise` for any other word."""
+    return _ROLES.get(word.lower(), otherwise) if isinstance(word, str) else otherwise
+
+
+def asked(document: Any, written: str) -> str | None:
+    """The last user message in a document; the document as it is written where it is none that we know."""
+    return _last(document, written, USER, _QUESTION_KEYS)
+
+
+def answered(document: Any, written: str) -> str | None:
+    """The assistant's last text in a document; the document as it is written where it is none that we know."""
+    return _last(document, written, ASSISTANT, _REPLY_KEYS)
+
+
+def arguments(written: str) -> str | None:
+    """A tool's arguments; Traceloop wraps them together with tags and metadata."""
+    if '"input_str"' not in written and '"kwargs"' not in written:
+        return clean(written) or None
+    document = parsed(written)
+    if isinstance(document, dict):
+        if isinstance(document.get("input_str"), str):
+            return _dumped(document.get("inputs") or document["input_str"], written)
+        if set(document) == {"args", "kwargs"}:
+            return _dumped(document["kwargs"] or document["args"], written)
+    return clean(written)
+
+
+def result(written: str) -> tuple[str | None, str | None]:
+    """A tool's result, and the id of its call where the result is a LangChain message."""
+    document = parsed(written)
+    if isinstance(document, dict) and "output" in document and set(document) <= {"output", "kwargs"}:
+        document = document["output"]  # Traceloop's wrapper
+        if isinstance(document, str):
+            return clean(document) or None, None
+    for message in _messages(document, 0):
+        if isinstance(message, dict):
+            inner = _inner(message)
+            if role(_role_word(message, inner), "") == TOOL and "content" in inner:
+                call_id = inner.get("tool_call_id")
+                words = text_of(inner["content"]) or _dumped(inner["content"], "")
+                return words, clean(call_id) if isinstance(call_id, str) and call_id else None
+    return clean(written) or None, None
+
+
+def text_of(content: Any) -> str:
+    """The words of a message's content: a string, or a list of parts of which only text counts."""
+    if isinstance(content, str):
+        return clean(content)
+    if isinstance(content, dict):
+        content = [content]
+    if not isinstance(content, list):
+        return ""
+    found = []
+    for part in content:
+        if isinstance(part, str):
+            found.append(part)
+        elif isinstance(part, dict) and part.get("type") in _TEXT_TYPES:
+            words = part.get("text", part.get("content"))
+            if isinstance(words, str):
+                found.append(words)
+    return clean("\n".join(each for each in found if each))
+
+
+def _last(document: Any, written: str, wanted: str, keys: tuple[str, ...]) -> str | None:
+    found = list(_messages(document, 0))
+    if found:
+        for message in reversed(found):
+            words = _said(message, wanted)
+            if words:
+                return words
+            if wanted == ASSISTANT and _said(message, USER):
+                return None  # what was answered before is no answer to this question
+        return None
+    return _plain(document, written, keys)
+
+
+def _messages(document: Any, depth: int) -> Iterator[Any]:
+    """The messages in a document, in their order; nothing where it has none."""
+    if depth == _MAX_DEPTH:
+        return
+    if isinstance(document, list):
+        if len(document) == 2 and all(isinstance(each, str) for each in document):
+            if role(document[0], ""):
+                yield document
+            return
+        for each in document:
+            yield from _messages(each, depth + 1)
+    elif isinstance(document, dict):
+        if _is_message(document):
+            yield document
+            return
+        for key in _WRAPPERS:
+            inner = document.get(key)
+            if isinstance(inner, list | dict):
+                any_found = False
+                for message in _messages(inner, depth + 1):
+                    any_found = True
+                    yield message
+                if any_found:
+                    return
+
+
+def _is_message(document: dict[str, Any]) -> bool:
+    inner = _inner(document)
+    if "content" not in inner and "parts" not in inner:
+        return False
+    return role(_role_word(document, inner), "") != "" or "role" in inner
+
+
+def _inner(message: dict[str, Any]) -> dict[str, Any]:
+    """Where a message keeps its fields: LangChain's two serialisations wrap them."""
+    for key in ("kwargs", "data"):
+        inner = message.get(key)
+        if isinstance(inner, dict) and "content" in inner:
+            return inner
+    return message
+
+
+def _role_word(message: dict[str, Any], inner: dict[str, Any]) -> object:
+    for word in (inner.get("role"), inner.get("type"), message.get("type")):
+        if isinstance(word, str) and word.lower() in _ROLES:
+            return word
+    path = message.get("id")  # ["langchain", "schema", "messages", "HumanMessage"]
+    return path[-1] if isinstance(path, list) and path else inner.get("role")
+
+
+def _said(message: Any, wanted: str) -> str:
+    """What `wanted` says in a message; nothing where somebody else speaks."""
+    if isinstance(message, list):
+        return clean(message[1]) if role(message[0], "") == wanted else ""
+    inner = _inner(message)
+    # A role that nobody knows is the assistant's: an application's own name for its agent.
+    if role(_role_word(message, inner), ASSISTANT) != wanted:
+        return ""
+    return text_of(inner["parts"] if "parts" in inner else inner["content"])
+
+
+def _plain(document: Any, written: str, keys: tuple[str, ...]) -> str | None:
+    """A document without messages: the text under a key that says so, or else all of it."""
+    for _ in range(_MAX_DEPTH):
+        if isinstance(document, dict):
+            known = next((key for key in keys if document.get(key)), None)
+            if known is None:
+                break
+            document = document[known]
+        elif isinstance(document, list) and len(document) == 1:
+            document = document[0]
+        else:
+            break
+    if isinstance(document, str):
+        return clean(document) or None
+    return clean(written) if document else None
+
+
+def _dumped(value: Any, otherwise: str) -> str | None:
+    if isinstance(value, str):
+        return clean(value) or None
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # a whole number beyond 64 bits, a lone surrogate, or nested too deep
+        return clean(otherwise) or None

@@ -1,0 +1,278 @@
+"""A span becomes a run, a model call or a tool call, with its words; or nothing, where it is none of them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from . import content, wire
+from .records import PICO_PER_USD, Batch, ModelCall, Run, Text, ToolCall
+from .values import (
+    MAX_INT,
+    MAX_NAME,
+    MAX_USD,
+    Attributes,
+    Unfit,
+    attributes_of,
+    bounded,
+    name,
+    number,
+    plain,
+    text,
+    time_us,
+    whole,
+)
+
+RUNS: Final = {b"invoke_agent": "invoke_agent", b"invoke_workflow": "invoke_workflow", b"chain": "chain"}
+MODEL_CALLS: Final = {
+    b"chat": "chat",
+    b"text_completion": "text_completion",
+    b"generate_content": "generate_content",
+    b"embeddings": "embeddings",
+}
+TOOL_CALL: Final = b"execute_tool"
+
+_OPERATION: Final = b"gen_ai.operation.name"
+_KIND: Final = b"openinference.span.kind"
+_ERROR: Final = 2
+_TRACEBACK: Final = "Traceback (most recent call last)"
+_MAX_FIRST_CHUNK_S: Final = 31 * 86_400
+
+_Common = tuple[
+    int,
+    str,
+    str,
+    str | None,
+    str,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    int,
+    str,
+    str | None,
+    str | None,
+]
+"""The columns that runs, model calls and tool calls share, in the tables' order: start_time to duplicate_of."""
+
+
+class Source(NamedTuple):
+    """Whose records they are."""
+
+    service: str
+    environment: str | None
+
+
+def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
+    """Put the record of a span into the batch; False where the span is none.
+
+    Raises Unfit where it can't be stored, and DecodeError where the bytes are no span; the batch is then unchanged.
+    """
+    span = wire.Span.FromString(raw)
+    # Most spans are no record. That a name is nowhere in the bytes is cheap to see.
+    if _OPERATION not in raw and _KIND not in raw:
+        return False
+    attributes = attributes_of(span)
+    operation = _operation(attributes)
+    if operation in MODEL_CALLS:
+        _take_model_call(_common(span, attributes, source, now_us), MODEL_CALLS[operation], span, attributes, batch)
+    elif operation in RUNS:
+        _take_run(_common(span, attributes, source, now_us), RUNS[operation], span, attributes, now_us, batch)
+    elif operation == TOOL_CALL:
+        _take_tool_call(_common(span, attributes, source, now_us), span, attributes, batch)
+    else:
+        return False
+    return True
+
+
+def identity(raw: bytes) -> tuple[str | None, str | None, bool]:
+    """Trace id, span id, and whether it is an agent's run that the gateway counts, as far as they can be read."""
+    try:
+        span = wire.Span.FromString(raw)
+    except wire.DecodeError:
+        return None, None, False
+    attributes = attributes_of(span)
+    run = _operation(attributes) == b"invoke_agent" and b"otelgate.duplicate_of" not in attributes
+    return span.trace_id[:16].hex() or None, span.span_id[:8].hex() or None, run
+
+
+def _operation(attributes: Attributes) -> bytes:
+    """`chain` for a framework's outer chain; empty where there is none."""
+    found = attributes.get(_OPERATION)
+    if found is not None:
+        operation: bytes = found.value.string_value
+        return operation if operation != b"chain" else b""
+    kind = attributes.get(_KIND)
+    if kind is None or kind.value.string_value != b"CHAIN":
+        return b""
+    return b"" if _is_step(attributes) else b"chain"
+
+
+def _is_step(attributes: Attributes) -> bool:
+    """Whether a chain is a step inside of a graph: LangGraph says so in OpenInference's metadata."""
+    metadata = attributes.get(b"metadata")
+    if metadata is None or b"langgraph_node" not in metadata.value.string_value:
+        return False
+    try:
+        found = orjson.loads(metadata.value.string_value)
+    except orjson.JSONDecodeError:
+        return True
+    return isinstance(found, dict) and "langgraph_node" in found
+
+
+def _take_run(common: _Common, operation: str, span: Any, attributes: Attributes, now_us: int, batch: Batch) -> None:
+    received_ns = whole(attributes, b"otelgate.run.received_at", high=MAX_INT)
+    # Only the gateway stamps it, and only agents' runs; whatever came otherwise was received here.
+    received_at = now_us if received_ns is None else time_us(received_ns, now_us, "otelgate.run.received_at")
+    _take_text(common, span, *_words(span, attributes), batch)
+    batch.runs.append(Run(*common, operation, received_at))
+
+
+def _take_model_call(common: _Common, operation: str, span: Any, attributes: Attributes, batch: Batch) -> None:
+    first_chunk_s = number(attributes, b"gen_ai.response.time_to_first_chunk", 0, _MAX_FIRST_CHUNK_S)
+    cost_usd = number(attributes, b"otelgate.cost.usd", 0, MAX_USD)
+    call = ModelCall(
+        *common,
+        operation,
+        name(attributes, b"gen_ai.provider.name"),
+        name(attributes, b"gen_ai.request.model"),
+        name(attributes, b"gen_ai.response.model"),
+        whole(attributes, b"gen_ai.usage.input_tokens"),
+        whole(attributes, b"gen_ai.usage.output_tokens"),
+        whole(attributes, b"gen_ai.usage.cache_read.input_tokens"),
+        whole(attributes, b"gen_ai.usage.cache_creation.input_tokens"),
+        whole(attributes, b"gen_ai.usage.reasoning.output_tokens"),
+        None if first_chunk_s is None else round(first_chunk_s * 1_000_000),
+        None if cost_usd is None else round(cost_usd * PICO_PER_USD),
+        name(attributes, b"otelgate.cost.status"),
+        name(attributes, b"otelgate.cost.price_version"),
+        _finish_reason(attributes),
+    )
+    # What is embedded was asked by nobody.
+    asked, answered = (None, None) if operation == "embeddings" else _words(span, attributes)
+    _take_text(common, span, asked, answered, batch)
+    batch.model_calls.append(call)
+
+
+def _take_tool_call(common: _Common, span: Any, attributes: Attributes, batch: Batch) -> None:
+    words = content.tool(attributes)
+    tool = name(attributes, b"gen_ai.tool.name") or _tool_in(span.name)
+    call_id = name(attributes, b"gen_ai.tool.call.id")
+    if call_id is None and words.call_id is not None:
+        call_id = bounded(words.call_id.encode(), b"tool_call_id")
+    call = ToolCall(*common, tool, call_id)
+    _take_text(common, span, words.arguments, words.result, batch)
+    batch.tool_calls.append(call)
+
+
+def _take_text(common: _Common, span: Any, asked: str | None, answered: str | None, batch: Batch) -> None:
+    message = _error_message(span) if span.status.code == _ERROR else None
+    if asked is not None or answered is not None or message is not None:
+        start_time, trace_id, span_id = common[:3]
+        batch.texts[(start_time, trace_id, span_id)] = Text(start_time, trace_id, span_id, asked, answered, message)
+
+
+def _common(span: Any, attributes: Attributes, source: Source, now_us: int) -> _Common:
+    start_ns, end_ns = span.start_time, span.end_time
+    start_time = time_us(start_ns, now_us, "start_time")
+    duration_us = 0  # where the clock was set back, or the span has no end
+    if end_ns > start_ns:
+        time_us(end_ns, now_us, "end_time")
+        duration_us = (end_ns - start_ns) // 1000
+    failed = span.status.code == _ERROR
+    return (
+        start_time,
+        _id(span.trace_id, 16, "trace_id"),
+        _id(span.span_id, 8, "span_id"),
+        _parent(span.parent_span_id),
+        source.service,
+        source.environment,
+        name(attributes, b"gen_ai.agent.name"),
+        name(attributes, b"session.id") or name(attributes, b"gen_ai.conversation.id"),
+        name(attributes, b"user.id"),
+        name(attributes, b"otelgate.tier"),
+        name(attributes, b"otelgate.feature"),
+        duration_us,
+        "error" if failed else "ok",
+        _error_type(span, attributes),
+        name(attributes, b"otelgate.duplicate_of"),
+    )
+
+
+def _id(raw: bytes, size: int, what: str) -> str:
+    if len(raw) != size:
+        raise Unfit(f"{what} of {len(raw)} bytes: expected {size}")
+    if raw.count(0) == size:
+        raise Unfit(f"{what} {raw.hex()}: expected one that is not all zeros")
+    return raw.hex()
+
+
+def _parent(raw: bytes) -> str | None:
+    if not raw or raw == bytes(8):
+        return None
+    return _id(raw, 8, "parent_span_id")
+
+
+def _words(span: Any, attributes: Attributes) -> tuple[str | None, str | None]:
+    asked, answered = content.question(attributes), content.reply(attributes)
+    if asked is None and answered is None and span.events:
+        merged = content.with_events(attributes, span.events)
+        if merged is not attributes:
+            return content.question(merged), content.reply(merged)
+    return asked, answered
+
+
+def _finish_reason(attributes: Attributes) -> str | None:
+    """The first choice's."""
+    attribute = attributes.get(b"gen_ai.response.finish_reasons")
+    return None if attribute is None else _first(attribute.value.SerializeToString())
+
+
+@functools.lru_cache(maxsize=256)
+def _first(raw: bytes) -> str | None:
+    key = b"gen_ai.response.finish_reasons"
+    reasons = plain(wire.AnyValue.FromString(raw), key)
+    first = reasons[0] if isinstance(reasons, list) and reasons else reasons
+    return bounded(first.encode(), key) if isinstance(first, str) and first else None
+
+
+def _tool_in(span_name: bytes) -> str:
+    """A tool's name where only the span's name has it: `execute_tool NAME`."""
+    return bounded(span_name.removeprefix(b"execute_tool").strip(), b"name") or "unknown"
+
+
+def _error_type(span: Any, attributes: Attributes) -> str | None:
+    """Cut short rather than refused: some instrumentations put the whole message there."""
+    found = attributes.get(b"error.type")
+    if found is not None:
+        return text(found.value.string_value)[:MAX_NAME] or None
+    return _exception(span)[0] if span.status.code == _ERROR else None
+
+
+def _error_message(span: Any) -> str | None:
+    """What went wrong, without a traceback."""
+    found = _exception(span)[1] or text(span.status.message)
+    return found.partition(_TRACEBACK)[0].strip() or None
+
+
+def _exception(span: Any) -> tuple[str | None, str | None]:
+    """Type and message of the last exception event."""
+    for raw in reversed(span.events):
+        if b"exception" not in raw:
+            continue
+        try:
+            event = wire.Event.FromString(raw)
+        except wire.DecodeError:
+            continue  # the status still says that the span failed
+        if event.name == b"exception":
+            attributes = attributes_of(event)
+            kind, message = attributes.get(b"exception.type"), attributes.get(b"exception.message")
+            return (
+                text(kind.value.string_value)[:MAX_NAME] or None if kind is not None else None,
+                text(message.value.string_value) or None if message is not None else None,
+            )
+    return None, None

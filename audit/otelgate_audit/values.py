@@ -1,0 +1,183 @@
+"""Single values out of OTLP: text that PostgreSQL takes, names and numbers within bounds.
+
+What is out of bounds raises Unfit, whose text is the reason of the Reject.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from . import wire
+
+Attributes = dict[bytes, Any]
+"""key -> wire KeyValue"""
+
+MAX_NAME: Final = 512
+"""Bytes. Ids and names stand in indexes, whose entries have at most 2,704 bytes, several together."""
+MAX_COUNT: Final = 10**12
+"""Tokens: so that the sums of a bigint column don't overflow."""
+MAX_INT: Final = 2**63 - 1
+MAX_USD: Final = 1_000_000
+MAX_DEPTH: Final = 64
+_EARLIEST_NS: Final = 946_684_800 * 10**9  # 2000-01-01
+_DAY_NS: Final = 86_400 * 10**9
+_SHOWN: Final = 64
+
+
+class Unfit(ValueError):
+    """A record that can't be stored; the text says why."""
+
+
+def attributes_of(message: Any) -> Attributes:
+    """Those of a span, event, log record or resource. Of several with one key the first counts, as in the gateway."""
+    attributes = message.attributes
+    found = {attribute.key: attribute for attribute in attributes}
+    if len(found) != len(attributes):
+        found = {attribute.key: attribute for attribute in reversed(attributes)}
+    return found
+
+
+def text(raw: bytes) -> str:
+    """UTF-8 as text; what is not UTF-8, and NUL, becomes U+FFFD."""
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError:
+        decoded = raw.decode(errors="replace")
+    return decoded.replace("\0", "\ufffd") if "\0" in decoded else decoded
+
+
+def clean(written: str) -> str:
+    """Text that came out of JSON, where NUL and lone surrogates can be written with escapes."""
+    if "\0" in written:
+        written = written.replace("\0", "\ufffd")
+    if written.isascii():
+        return written
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return written.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return written
+
+
+def name(attributes: Attributes, key: bytes) -> str | None:
+    """A short string; numbers and booleans as they are written. None where it is missing or empty."""
+    attribute = attributes.get(key)
+    if attribute is None:
+        return None
+    raw = attribute.value.string_value
+    if raw:
+        return bounded(raw, key)
+    value = plain(attribute.value, key)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise Unfit(f"{text(key)}: expected a string")
+
+
+def bounded(raw: bytes, key: bytes) -> str:
+    """A string of at most 512 bytes."""
+    if len(raw) > MAX_NAME:
+        raise Unfit(f"{text(key)} of {len(raw)} bytes: expected at most {MAX_NAME}")
+    found = text(raw)
+    if "\ufffd" in found and len(found.encode()) > MAX_NAME:  # each bad byte became three
+        raise Unfit(f"{text(key)}: expected UTF-8 of at most {MAX_NAME} bytes")
+    return found
+
+
+def whole(attributes: Attributes, key: bytes, low: int = 0, high: int = MAX_COUNT) -> int | None:
+    """A whole number within bounds; a double or a string that is one counts too."""
+    attribute = attributes.get(key)
+    if attribute is None:
+        return None
+    value: Any = attribute.value.int_value
+    if not value:
+        value = plain(attribute.value, key)
+        if value is None:
+            return None
+        if isinstance(value, str):
+            value = _number_in(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Unfit(f"{text(key)} {cut(plain(attribute.value, key))}: expected a whole number, {low} to {high}")
+    if not low <= value <= high:
+        raise Unfit(f"{text(key)} {value}: expected a whole number, {low} to {high}")
+    return int(value)
+
+
+def number(attributes: Attributes, key: bytes, low: float = -math.inf, high: float = math.inf) -> float | None:
+    """A finite number within bounds; a string that is one counts too."""
+    attribute = attributes.get(key)
+    if attribute is None:
+        return None
+    value: Any = attribute.value.double_value
+    if not value:
+        value = plain(attribute.value, key)
+        if value is None:
+            return None
+        if isinstance(value, str):
+            value = _number_in(value)
+    valid = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not valid or not low <= value <= high:
+        bounds = "a number" if low == -math.inf else f"a number, {low:g} to {high:.15g}"
+        raise Unfit(f"{text(key)} {cut(plain(attribute.value, key))}: expected {bounds}")
+    return float(value)
+
+
+def time_us(nanoseconds: int, now_us: int, what: str) -> int:
+    """Microseconds since 1970 of a time that a row can have."""
+    if not _EARLIEST_NS <= nanoseconds <= now_us * 1000 + _DAY_NS:
+        moment = datetime.fromtimestamp(nanoseconds // 10**9, UTC)
+        raise Unfit(f"{what} {moment:%Y-%m-%dT%H:%M:%SZ}: expected a time between 2000 and one day from now")
+    return nanoseconds // 1000
+
+
+def plain(value: Any, key: bytes, depth: int = 0) -> Any:
+    """An AnyValue as str, bool, int, float, list, dict, or None; bytes as base64, as in OTLP's JSON."""
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    inner = getattr(value, kind)
+    if kind == "string_value":
+        return text(inner)
+    if kind == "bytes_value":
+        return base64.b64encode(inner).decode()
+    if kind not in ("array_value", "kvlist_value"):
+        return inner
+    if depth == MAX_DEPTH:
+        raise Unfit(f"{text(key)}: nested deeper than {MAX_DEPTH}")
+    try:
+        if kind == "array_value":
+            return [plain(each, key, depth + 1) for each in wire.ArrayValue.FromString(inner).values]
+        values = wire.KeyValueList.FromString(inner).values
+    except wire.DecodeError:
+        raise Unfit(f"{text(key)}: not readable as OTLP") from None
+    return {text(each.key): plain(each.value, key, depth + 1) for each in values}
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON of what `plain` gave; NaN and infinity as null."""
+    return orjson.dumps(value).decode()
+
+
+def cut(value: object) -> str:
+    """A value for an error text: as Python writes it, at most 64 characters."""
+    written = ascii(value)
+    return written if len(written) <= _SHOWN else written[: _SHOWN - 3] + "..."
+
+
+def _number_in(written: str) -> int | float | str:
+    for convert in (int, float):
+        try:
+            return convert(written)
+        except ValueError:
+            continue
+    return written
