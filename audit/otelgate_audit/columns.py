@@ -18,8 +18,8 @@ KINDS: Final[dict[str, Any]] = {table: record for record, table in TABLES.items(
 SPANS: Final = ("runs", "model_calls", "tool_calls")
 EVENTS: Final = ("feedback", "scores", "events")
 
-_EPOCH_2000_US: Final = 946_684_800_000_000
 _COST: Final = ModelCall._fields.index("cost_pico")
+_EPOCH_2000_US: Final = 946_684_800_000_000
 _INT64: Final = 2**63
 
 
@@ -72,7 +72,7 @@ def stream(connection: psycopg.Connection[Any], name: str) -> psycopg.ServerCurs
 
 
 class _Micros(Loader):
-    """timestamptz in PostgreSQL's binary format: microseconds since 2000. Takes infinity for a very late time."""
+    """timestamptz in PostgreSQL's binary form. Infinity, which no record of the sink has, is a very late time."""
 
     format = Format.BINARY
 
