@@ -24,7 +24,7 @@ from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
-from .settings import Settings
+from .settings import Settings, masked
 
 SCOPE: Final = "otelgate.audit"
 KIND: Final = "otelgate.audit.kind"
@@ -176,7 +176,10 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
 
 def brief(error: BaseException) -> str:
-    """An error for the log: its type and our line that met it. Its text may hold what somebody wrote."""
+    """An error for the log: its type and our line that met it; its text, which may hold what somebody wrote, only of
+    our own errors."""
+    if type(error).__module__.partition(".")[0] == _PACKAGE:
+        return f"{type(error).__name__}: {masked(str(error))}"
     name = f"{type(error).__name__} {getattr(error, 'sqlstate', None) or ''}".rstrip()
     ours = [each for each in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(each.filename).parts]
     return f"{name} at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else name
