@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +31,7 @@ SCOPE: Final = "otelgate.audit"
 KIND: Final = "otelgate.audit.kind"
 INTERVAL_S: Final = 15
 
+_LAST_S: Final = 1.5
 _PACKAGE: Final = "otelgate_audit"
 _WRITE_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 # name -> unit, description; what the database knows (gauges.py)
@@ -140,9 +142,12 @@ class Telemetry:
         )
 
     def shutdown(self) -> None:
-        """Send what is waiting, for a few seconds at most."""
-        self._metrics.shutdown(timeout_millis=5_000)
-        self._logs.shutdown()
+        """Send what is waiting, for a few seconds at most: a gateway that is away is not waited for."""
+        last = [threading.Thread(target=each.shutdown, daemon=True) for each in (self._metrics, self._logs)]
+        for thread in last:
+            thread.start()
+        for thread in last:
+            thread.join(_LAST_S)
 
 
 class _Sparse(logging.Filter):

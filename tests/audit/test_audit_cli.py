@@ -159,6 +159,9 @@ def test_serve_refuses_to_start_without_its_key(tmp_path: Path) -> None:
 
 
 def test_only_the_command_that_runs_is_imported() -> None:
-    script = "import json, sys; from otelgate_audit import cli; cli.main(['--help']); json.dump(sorted(sys.modules), sys.stderr)"
+    script = (
+        "import json, sys; from otelgate_audit import cli; cli.main(['--help']);"
+        " json.dump(sorted(sys.modules), sys.stderr)"
+    )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"grpc", "starlette", "pyarrow"} & set(json.loads(ended.stderr))
