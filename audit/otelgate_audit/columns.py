@@ -44,8 +44,11 @@ def settle(kind: str, row: Sequence[Any]) -> list[Any]:
 
 
 def record(kind: str, row: Sequence[Any]) -> Record:
-    """The record of a row."""
-    made: Record = KINDS[kind](*settle(kind, row))
+    """The record of a row, to work with; a cost that is no whole number, which the sink doesn't write, is cut."""
+    values = list(row)
+    if kind == "model_calls" and values[_COST] is not None:
+        values[_COST] = int(values[_COST]) if values[_COST].is_finite() else 0
+    made: Record = KINDS[kind](*values)
     return made
 
 

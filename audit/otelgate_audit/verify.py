@@ -77,14 +77,7 @@ def verify(
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     with connection.transaction():
-        # Much is joined, and by hash: by what is worked through here, not by what a page shows.
-        connection.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
-        with _bar("entries", connection, "SELECT seq FROM ledger.head") as progress:
-            view = chain.check(connection, chain_key, report, from_us, progress)
-        with _bar("records", connection, "SELECT %s", [report.entries]) as progress:
-            records.check(connection, view, report, from_us, to_us, service, progress)
-        with _bar("conversations", connection, "SELECT count(*) FROM audit.conversations") as progress:
-            conversations.check(connection, chain_key, view, report, from_us, to_us, service, progress)
+        examine(connection, chain_key, report, from_us, to_us, service)
     connection.isolation_level = connection.read_only = None
     if loki_url is not None:
         since = connection.execute("SELECT min(committed_at) FROM ledger.entries").fetchone()
@@ -97,6 +90,26 @@ def verify(
         report.notes.append("announced heads not checked: left out")
     report.seconds = time.perf_counter() - started
     return report
+
+
+def examine(
+    connection: psycopg.Connection[Any],
+    chain_key: bytes,
+    report: Report,
+    from_us: int | None = None,
+    to_us: int | None = None,
+    service: str | None = None,
+) -> None:
+    """Check what the connection's transaction sees."""
+    # Much is joined, and by hash; the planner is to think of all rows, not of the first page.
+    for name, value in (("work_mem", "64MB"), ("jit", "off"), ("cursor_tuple_fraction", "1")):
+        connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+    with _bar("entries", connection, "SELECT seq FROM ledger.head") as progress:
+        view = chain.check(connection, chain_key, report, from_us, progress)
+    with _bar("records", connection, "SELECT %s", [report.entries]) as progress:
+        records.check(connection, view, report, from_us, to_us, service, progress)
+    with _bar("conversations", connection, "SELECT count(*) FROM audit.conversations") as progress:
+        conversations.check(connection, chain_key, view, report, from_us, to_us, service, progress)
 
 
 def moment(text: str) -> int:
