@@ -73,7 +73,7 @@ def services(settings: Settings, only: Sequence[str] | None = None) -> list[Serv
 
 
 def gateway_variables(settings: Settings) -> dict[str, str]:
-    """How the sink reaches the gateway, in the standard variables; a token that can't be read is the gateway's to tell."""
+    """How the sink reaches the gateway, in the standard variables; of a token that can't be read, the gateway tells."""
     try:
         return target.find(settings, {}).environment()
     except StackError:
