@@ -16,6 +16,7 @@ from .values import (
     Attributes,
     Unfit,
     bounded,
+    label,
     name,
     number,
     plain,
@@ -133,9 +134,9 @@ def _take_model_call(common: _Common, operation: str, span: Any, attributes: Att
     call = ModelCall(
         *common,
         operation,
-        name(attributes, "gen_ai.provider.name"),
-        name(attributes, "gen_ai.request.model"),
-        name(attributes, "gen_ai.response.model"),
+        label(attributes, "gen_ai.provider.name"),
+        label(attributes, "gen_ai.request.model"),
+        label(attributes, "gen_ai.response.model"),
         whole(attributes, "gen_ai.usage.input_tokens"),
         whole(attributes, "gen_ai.usage.output_tokens"),
         whole(attributes, "gen_ai.usage.cache_read.input_tokens"),
@@ -143,8 +144,8 @@ def _take_model_call(common: _Common, operation: str, span: Any, attributes: Att
         whole(attributes, "gen_ai.usage.reasoning.output_tokens"),
         None if first_chunk_s is None else round(first_chunk_s * 1_000_000),
         None if cost_usd is None else round(cost_usd * PICO_PER_USD),
-        name(attributes, "otelgate.cost.status"),
-        name(attributes, "otelgate.cost.price_version"),
+        label(attributes, "otelgate.cost.status"),
+        label(attributes, "otelgate.cost.price_version"),
         _finish_reason(attributes),
     )
     # What is embedded was asked by nobody.
@@ -155,7 +156,7 @@ def _take_model_call(common: _Common, operation: str, span: Any, attributes: Att
 
 def _take_tool_call(common: _Common, span: Any, attributes: Attributes, batch: Batch) -> None:
     words = content.tool(attributes)
-    tool = name(attributes, "gen_ai.tool.name") or _tool_in(span.name)
+    tool = label(attributes, "gen_ai.tool.name") or _tool_in(span.name)
     call_id = name(attributes, "gen_ai.tool.call.id")
     if call_id is None and words.call_id is not None:
         call_id = bounded(words.call_id.encode(), "tool_call_id")
@@ -186,11 +187,11 @@ def _common(span: Any, attributes: Attributes, source: Source, now_us: int) -> _
         _parent(span.parent_span_id),
         source.service,
         source.environment,
-        name(attributes, "gen_ai.agent.name"),
+        label(attributes, "gen_ai.agent.name"),
         name(attributes, "session.id") or name(attributes, "gen_ai.conversation.id"),
         name(attributes, "user.id"),
-        name(attributes, "otelgate.tier"),
-        name(attributes, "otelgate.feature"),
+        label(attributes, "otelgate.tier"),
+        label(attributes, "otelgate.feature"),
         duration_us,
         "error" if failed else "ok",
         _error_type(span, attributes),

@@ -6,6 +6,7 @@ What is out of bounds raises Unfit, whose text is the reason of the Reject.
 from __future__ import annotations
 
 import base64
+import functools
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -74,6 +75,15 @@ def name(attributes: Attributes, key: str) -> str | None:
     raise Unfit(f"{key}: expected a string")
 
 
+def label(attributes: Attributes, key: str) -> str | None:
+    """As `name`, for what has few different values (models, agents, tiers): remembered."""
+    found = attributes.get(key)
+    if found is None:
+        return None
+    raw = found.string_value
+    return _remembered(raw, key) if raw else name(attributes, key)
+
+
 def bounded(raw: bytes, key: str) -> str:
     """A string of at most 512 bytes."""
     if len(raw) > MAX_NAME:
@@ -82,6 +92,9 @@ def bounded(raw: bytes, key: str) -> str:
     if "\ufffd" in found and len(found.encode()) > MAX_NAME:  # each bad byte became three
         raise Unfit(f"{key}: expected UTF-8 of at most {MAX_NAME} bytes")
     return found
+
+
+_remembered = functools.lru_cache(maxsize=4096)(bounded)
 
 
 def whole(attributes: Attributes, key: str, low: int = 0, high: int = MAX_COUNT) -> int | None:
@@ -162,7 +175,7 @@ def as_json(value: Any) -> str:
 
 def cut(value: object) -> str:
     """A value for an error text: as Python writes it, at most 64 characters."""
-    written = ascii(value)
+    written = ascii(value[:_SHOWN] if isinstance(value, str) else value)
     return written if len(written) <= _SHOWN else written[: _SHOWN - 3] + "..."
 
 
