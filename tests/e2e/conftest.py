@@ -1,5 +1,6 @@
-"""One world for the end-to-end tests: real Prometheus, Loki, Tempo, Jaeger and PostgreSQL behind the audit sink as
-processes, the gateway as a container in front of them, and an agent in front of it. Ports are free ones, state is temporary: a user's stack is left alone."""
+"""One world for the end-to-end tests: real Prometheus, Loki, Tempo, Jaeger, and PostgreSQL behind the audit sink, as
+processes, the gateway as a container in front of them, and an agent in front of it. Ports are free ones, state is
+temporary: a user's stack is left alone."""
 
 import os
 from collections.abc import Iterator

@@ -14,7 +14,7 @@ SERVICE, SEED = "audit-outage", "outage"
 
 
 def chaos(world: World) -> list[tuple[float, str, Callable[[], None]]]:
-    """What happens at which share of the runs sent: PostgreSQL stops twice, the sink dies three times, the gateway once."""
+    """What happens when which share of the runs is sent: two stops of PostgreSQL, four deaths."""
     backends, gateway = world.backends, world.gateway
 
     def kill_gateway() -> None:
