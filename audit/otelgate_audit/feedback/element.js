@@ -91,6 +91,7 @@
     #rating = null; // what is pressed: "positive", "negative" or null
     #sent = null; // what the endpoint has
     #turn = 0; // a later click makes what an earlier one still does void
+    #about = null; // the answer's trace
     #parts = null;
 
     connectedCallback() {
@@ -100,7 +101,7 @@
     attributeChangedCallback(name, before, after) {
       if (!this.#parts || before === after) return;
       if (name in TEXTS) this.#label();
-      else this.#reset(); // another answer
+      else if (this.#answer() !== this.#about) this.#reset();
     }
 
     /** Vote: "positive" or "negative". Resolves to whether the endpoint took it. */
@@ -163,6 +164,18 @@
       }
     }
 
+    /** Which answer this is; a fresh token for the same one changes nothing. */
+    #answer() {
+      const token = this.getAttribute("token") || "";
+      const written = this.getAttribute("trace-id");
+      if (written) return written;
+      try {
+        return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).trace_id;
+      } catch {
+        return token;
+      }
+    }
+
     #endpoint() {
       const written = this.getAttribute("endpoint");
       if (written) return written;
@@ -193,6 +206,7 @@
 
     #reset() {
       this.#turn++;
+      this.#about = this.#answer();
       this.#sent = null;
       this.#press(null);
       this.#say(null);
@@ -238,7 +252,7 @@
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#comment();
       });
       this.#label();
-      this.#press(null);
+      this.#reset();
     }
   }
 
