@@ -154,8 +154,13 @@ def with_events(attributes: Attributes, events: Iterable[bytes]) -> Attributes:
         except wire.DecodeError:
             continue  # the record does not depend on it
         if event.name in _EVENTS:
-            merged = dict(event.attributes.items()) | dict(merged.items())
+            merged = _readable(event.attributes) | _readable(merged)
     return merged
+
+
+def _readable(attributes: Attributes) -> dict[str, Any]:
+    """As a dictionary; protobuf gives a key that is no UTF-8 as bytes, and can't look it up."""
+    return {key: attributes[key] for key in attributes if isinstance(key, str)}
 
 
 def _asked(value: Any, key: str) -> str | None:

@@ -11,7 +11,7 @@ import orjson
 from . import wire
 from .records import Batch, Event, Feedback, Score, Text
 from .spans import Source
-from .values import Attributes, Unfit, as_json, clean, cut, name, number, plain, text, time_us, whole
+from .values import Attributes, Unfit, as_json, cut, name, number, plain, text, time_us, whole
 
 _FEEDBACK: Final = b"otelgate.feedback"
 _EVALUATION: Final = b"gen_ai.evaluation.result"
@@ -43,7 +43,7 @@ def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
     elif kind == _EVALUATION:
         _take_score(_common(raw, log, attributes, source, now_us), attributes, batch)
     elif _EVENT_NAME in attributes:
-        _take_event(_common(raw, log, attributes, source, now_us), attributes, batch)
+        _take_event(_common(raw, log, attributes, source, now_us), attributes, raw, batch)
     else:
         return False
     return True
@@ -83,14 +83,14 @@ def _take_score(common: _Common, attributes: Attributes, batch: Batch) -> None:
     batch.scores.append(Score(*common, what, value, label))
 
 
-def _take_event(common: _Common, attributes: Attributes, batch: Batch) -> None:
+def _take_event(common: _Common, attributes: Attributes, raw: bytes, batch: Batch) -> None:
     what = name(attributes, _EVENT_NAME)
     if what is None:
         raise Unfit("otelgate.event.name: expected a name")
     value = number(attributes, "otelgate.event.value")
     unit = name(attributes, "otelgate.event.unit")
     tier = name(attributes, "otelgate.tier")
-    short, long = _split(attributes)
+    short, long = _split(raw)
     _take_text(common, _sorted_json(long) if long else None, batch)
     batch.events.append(Event(*common, tier, what, value, unit, _sorted_json(short)))
 
@@ -131,13 +131,12 @@ def _long(attributes: Attributes, key: str) -> str | None:
     return None if found is None else _string(plain(found, key)) or None
 
 
-def _split(attributes: Attributes) -> tuple[dict[str, str], dict[str, str]]:
+def _split(raw: bytes) -> tuple[dict[str, str], dict[str, str]]:
     """The application's own attributes: single words, and what may be somebody's words."""
     short: dict[str, str] = {}
     long: dict[str, str] = {}
-    for raw_key, attribute in attributes.items():
-        # protobuf gives a key that is no UTF-8 as bytes
-        key = text(raw_key) if isinstance(raw_key, bytes) else clean(raw_key)
+    own = {text(each.key): each.value for each in wire.LogAttributes.FromString(raw).attributes}
+    for key, attribute in own.items():
         if key.startswith(_OWN_PREFIX) or key in _OWN:
             continue
         value = plain(attribute, key)

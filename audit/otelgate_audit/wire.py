@@ -43,6 +43,7 @@ _SCHEMA: Final[dict[str, tuple[str, ...]]] = {
         "observed_time 11 fixed64",
         "event_name 12 bytes",
     ),
+    "LogAttributes": ("attributes 6 KeyValue*",),  # of a LogRecord, whatever their keys hold
     "KeyValue": ("key 1 bytes", "value 2 AnyValue"),
     "AnyValue": (
         "string_value 1 bytes",
@@ -116,6 +117,7 @@ Resource: Final = _CLASSES["Resource"]
 Span: Final = _CLASSES["Span"]
 Event: Final = _CLASSES["Event"]
 LogRecord: Final = _CLASSES["LogRecord"]
+LogAttributes: Final = _CLASSES["LogAttributes"]
 AnyValue: Final = _CLASSES["AnyValue"]
 ArrayValue: Final = _CLASSES["ArrayValue"]
 KeyValueList: Final = _CLASSES["KeyValueList"]

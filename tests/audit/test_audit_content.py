@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from decoding import GOLDEN, NOW_US, golden, span, traces, value
+from decoding import GOLDEN, NOW_US, field, golden, span, traces, value
 from otelgate_audit.decode import decode_traces
 from otelgate_audit.records import Batch
 
@@ -289,7 +289,8 @@ def test_content_in_span_events() -> None:
     for name, key, words in (("prompt", "gen_ai.prompt", "When?"), ("completion", "gen_ai.completion", "At nine.")):
         event = made.events.add(name=f"gen_ai.content.{name}")
         event.attributes.add(key=key, value=value(words))
-    (text,) = decode_traces(traces(made), NOW_US).texts.values()
+    raw = made.SerializeToString() + field(9, field(1, b"\xff"))  # a key that is no UTF-8 is in nobody's way
+    (text,) = decode_traces(traces(raw), NOW_US).texts.values()
     assert (text.input, text.output) == ("When?", "At nine.")
 
 

@@ -85,6 +85,12 @@ def test_a_product_event() -> None:
     assert (text.trace_id, text.record, orjson.loads(text.input or "")) == ("", "uid-1", words)
 
 
+def test_the_name_of_an_attribute_need_not_be_utf8() -> None:
+    made = log("x", attributes=UID | {"otelgate.event.name": "x", "ab": "c"}).SerializeToString()
+    (event,) = decode_logs(logs(made.replace(b"ab", b"\xff\0")), NOW_US).events
+    assert orjson.loads(event.attributes) == {"\ufffd\ufffd": "c"}
+
+
 def test_a_record_without_an_id_is_known_by_its_bytes() -> None:
     made = log("x", attributes={"otelgate.event.name": "x"})
     batch = decode_logs(logs(made, made), NOW_US)
