@@ -21,7 +21,7 @@ def settings(database: str, folder: Path, **more: str) -> audit_settings.Setting
     """Settings for the database, with KEY as the chain key; no Loki and no Prometheus answers."""
     file = folder / "chain.key"
     file.write_text(KEY.hex())
-    away = {name: "http://127.0.0.1:9" for name in ("OTELGATE_LOKI_URL", "OTELGATE_PROMETHEUS_URL")}
+    away = dict.fromkeys(("OTELGATE_LOKI_URL", "OTELGATE_PROMETHEUS_URL"), "http://127.0.0.1:9")
     away["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
     given = {"OTELGATE_DATABASE_URL": database, "OTELGATE_AUDIT_KEY_FILE": str(file)}
     return audit_settings.load(away | given | more)
