@@ -201,7 +201,7 @@ def test_the_ledger_is_dropped_from_its_beginning_only(
 ) -> None:
     """An entry of June is older in the chain than one of May, which the sink itself doesn't do."""
     store.execute("UPDATE ledger.head SET committed_at = '2026-01-01'")
-    commit(store, conversation(4, "ann", NOW - DAY), NOW - 30 * DAY)
+    commit(store, conversation(4, "ann", NOW - 31 * DAY), NOW - 30 * DAY)
     later = NOW + 600 * DAY
     caplog.set_level(logging.WARNING)
     deleted = purge(database, kept, later)
