@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from . import database, gauges, ledger
+from . import database, gauges, ledger, reconcile, retention
 from .settings import Settings
 from .telemetry import INTERVAL_S, Meters, Telemetry, brief
 
@@ -128,13 +128,9 @@ def standard(settings: Settings, telemetry: Telemetry) -> list[Job]:
 
 def _reconcile(connection: psycopg.Connection[Any], settings: Settings, now_us: int) -> None:
     """The windows go to audit.reconciliation, from where the gauges read them."""
-    from . import reconcile
-
     reconcile.check(connection, settings, now_us)
 
 
 def _retention(connection: psycopg.Connection[Any], settings: Settings, now_us: int) -> None:
-    from . import retention
-
     for deleted in retention.purge(connection, settings, now_us):
         _LOGGER.info("retention: %d rows of %s deleted", deleted.rows, deleted.partition or deleted.table)
