@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from audit_check import Counts, check, deliver, made_up_run, split, wait_until
-from audit_records import DAY, NOW, TRACE, batch, run
+from audit_records import DAY, NOW, TRACE, batch, event, run, words
 from otelgate_audit import copying, store
 from otelgate_audit.records import Run
 from otelgate_audit.writer import Unavailable, Writer
@@ -169,6 +169,16 @@ def test_lookups_touch_one_partition(writer: Writer, connection: psycopg.Connect
     named = [line for (line,) in plan if " runs_2026" in line]
     assert named
     assert all("runs_20261120" in line for line in named)
+
+
+def test_readers_do_not_hold_up_a_new_day(writer: Writer, database: str, connection: psycopg.Connection) -> None:
+    """A long export must not keep the sink from making a partition."""
+    writer.commit(batch(run("01")), 30)
+    with psycopg.connect(database) as reader:
+        reader.execute("SELECT FROM audit.runs, audit.events, content.texts, ledger.entries LIMIT 1")
+        tomorrow = [words(run("02", NOW + DAY), "Q"), (event("e1", NOW - 40 * DAY), None)]
+        writer.commit(batch(*tomorrow), 30)
+        check(connection, [(run("01"), None), *tomorrow])
 
 
 def test_commits_are_durable(make_writer: Callable[..., Writer], server, database: str) -> None:
