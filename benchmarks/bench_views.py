@@ -121,7 +121,7 @@ def measure_conversations(url: str) -> dict[str, float]:
     times = []
     with psycopg.connect(url, autocommit=True) as connection:
         names = connection.execute(
-            "SELECT trace_id FROM audit.conversations TABLESAMPLE BERNOULLI (1) REPEATABLE (1) ORDER BY trace_id LIMIT %s",
+            "SELECT trace_id FROM audit.conversations TABLESAMPLE BERNOULLI (1) REPEATABLE (1) ORDER BY 1 LIMIT %s",
             [CONVERSATIONS_TIMED],
         ).fetchall()
     with psycopg.connect(url, autocommit=True) as connection:

@@ -393,7 +393,8 @@ def test_active_now(world: psycopg.Connection[Any]) -> None:
 
 
 def test_top_users(world: psycopg.Connection[Any]) -> None:
-    query = "SELECT user_id, conversations, sessions, cost_usd FROM analytics.top_users(%s, '2024-02-01Z', '2024-02-02Z', %s)"
+    columns = "user_id, conversations, sessions, cost_usd"
+    query = f"SELECT {columns} FROM analytics.top_users(%s, '2024-02-01Z', '2024-02-02Z', %s)"
     assert read(world, query, "activity", ["cost"]) == [("u1", 2, 0, 0.7), ("u2", 1, 0, 0.3)]
     query = "SELECT user_id, conversations, sessions FROM analytics.top_users('cost', '2024-03-05Z', '2024-03-06Z', %s)"
     assert read(world, query, ["route"]) == [("q", 1, 1), ("p", 5, 2)]  # of no cost: lately seen first
