@@ -159,6 +159,17 @@ def test_a_mistake_in_the_program_loses_nothing(
     check(connection, [(run("01"), None)])
 
 
+def test_a_row_that_was_tampered_with_stops_nothing(writer: Writer, connection: psycopg.Connection) -> None:
+    """Its late spans are rejects; what comes with them is committed."""
+    writer.commit(batch(run("01")), 30)
+    connection.execute("UPDATE audit.conversations SET state = '{}'")
+    other = run("03", trace_id="b" * 32)
+    writer.commit(batch(run("02"), other), 30)
+    rejects = connection.execute("SELECT record, reason FROM content.rejects").fetchall()
+    assert rejects == [("02", "internal error: KeyError")]
+    assert connection.execute("SELECT span_id FROM audit.runs ORDER BY 1").fetchall() == [("01",), ("03",)]
+
+
 def test_lookups_touch_one_partition(writer: Writer, connection: psycopg.Connection) -> None:
     writer.commit(batch(*(run(f"{day:02}", NOW - day * DAY) for day in range(5))), 30)
     times = [copying.moment(NOW)]
