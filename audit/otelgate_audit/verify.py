@@ -68,10 +68,11 @@ def verify(
     service: str | None = None,
     *,
     loki_url: str | None = None,
+    now_us: int | None = None,
 ) -> Report:
     """Check one snapshot of the store, while sinks may go on writing; times in microseconds since 1970.
 
-    The connection must be in no transaction.
+    With `loki_url` also the heads announced until `now_us`. The connection must be in no transaction.
     """
     report, started = Report(), time.perf_counter()
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -82,9 +83,9 @@ def verify(
     if loki_url is not None:
         since = connection.execute("SELECT min(committed_at) FROM ledger.entries").fetchone()
         connection.rollback()
-        first = since[0] if since and since[0] else datetime.now(UTC)
-        begin = from_us if from_us is not None else _micros(first)
-        heads.check(connection, chain_key, loki_url, report, begin, _micros(datetime.now(UTC)))
+        end = _micros(datetime.now(UTC)) if now_us is None else now_us
+        first = _micros(since[0]) if since and since[0] else end
+        heads.check(connection, chain_key, loki_url, report, first if from_us is None else from_us, end)
         connection.rollback()
     else:
         report.notes.append("announced heads not checked: left out")
