@@ -170,16 +170,20 @@ def test_a_row_that_was_tampered_with_stops_nothing(writer: Writer, connection: 
     assert connection.execute("SELECT span_id FROM audit.runs ORDER BY 1").fetchall() == [("01",), ("03",)]
 
 
-def test_lookups_touch_one_partition(writer: Writer, connection: psycopg.Connection) -> None:
+def test_lookups_are_by_key_and_touch_one_partition(writer: Writer) -> None:
+    """Also while the tables are new and have no statistics."""
     writer.commit(batch(*(run(f"{day:02}", NOW - day * DAY) for day in range(5))), 30)
     times = [copying.moment(NOW)]
     bounds = [copying.moment(NOW // DAY * DAY), copying.moment(NOW // DAY * DAY + DAY)]
-    plan = connection.execute(
-        sql.SQL("EXPLAIN {}").format(store._STORED[Run]), [*bounds, times, [TRACE], ["01"]]
+    assert writer._connection is not None
+    plan = writer._connection.execute(
+        sql.SQL("EXPLAIN {}").format(store._STORED[Run]), [times, [TRACE], ["01"], *bounds]
     ).fetchall()
     named = [line for (line,) in plan if " runs_2026" in line]
     assert named
     assert all("runs_20261120" in line for line in named)
+    by_key = "(start_time = given.start_time) AND (trace_id = given.trace_id) AND (span_id = given.span_id)"
+    assert any(by_key in line for (line,) in plan), plan
 
 
 def test_readers_do_not_hold_up_a_new_day(writer: Writer, database: str, connection: psycopg.Connection) -> None:
