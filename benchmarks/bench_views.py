@@ -36,8 +36,7 @@ VARIANTS = (
     "analytics.conversion('property.search', 'reservation{status=completed}')",
     "analytics.conversion('session.start', 'reservation')",
     "analytics.cost_by('user')",
-    "analytics.funnel(events => '{user.signup,command.used{command=/search},command.used{command=/analyze},"
-    "subscription.upgraded}')",
+    "analytics.funnel(events => ARRAY['user.signup', 'command.used{command=/search}', 'subscription.upgraded'])",
     "analytics.retention(since => 'signup')",
     "analytics.active_users(services => '{estate-bot}', environments => '{production}', tiers => '{free}')",
     "analytics.top_users('cost')",
@@ -97,7 +96,9 @@ def queries(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
     ).fetchall()
     for call, definition in rows:
         if call.removesuffix("()") not in BUILDING_BLOCKS:
-            found = re.search(r"'(\d+ days|\d\d:\d\d:\d\d)'::interval", definition)
+            found = re.search(r"now\(\) - '([^']+)'::interval", definition) or re.search(
+                r"'([^']+)'::interval", definition
+            )
             yield call, found[1].replace("24:00:00", "24 hours") if found else "all"
     for call in VARIANTS:
         yield call, "default"
@@ -113,7 +114,14 @@ def measure(url: str, call: str, span: str, rounds: int) -> dict[str, Any]:
             times.append(1000 * (time.perf_counter() - started))
     if not rows:
         raise SystemExit(f"{call}: expected rows to be there")
-    return {"view": call, "range": span, "rows": rows, "first": times[0], "median": statistics.median(times)}
+    return {
+        "view": call,
+        "range": span,
+        "rows": rows,
+        "first": times[0],
+        "median": statistics.median(times),
+        "best": min(times),
+    }
 
 
 def measure_conversations(url: str) -> dict[str, float]:
@@ -143,9 +151,10 @@ def measure_conversations(url: str) -> dict[str, float]:
 
 def show(report: dict[str, Any]) -> int:
     print(f"{report['conversations']:,} conversations; load {report['load']:.1f}; milliseconds")
-    print(f"{'range':>8} {'rows':>7} {'first':>7} {'median':>7}  view")
+    print(f"{'range':>8} {'rows':>7} {'first':>7} {'median':>7} {'best':>7}  view")
     for each in sorted(report["views"], key=lambda each: -each["median"]):
-        print(f"{each['range']:>8} {each['rows']:>7} {each['first']:>7.0f} {each['median']:>7.0f}  {each['view']}")
+        times = " ".join(f"{each[name]:>7.0f}" for name in ("first", "median", "best"))
+        print(f"{each['range']:>8} {each['rows']:>7} {times}  {each['view']}")
     single = report["single"]
     print("one conversation with its content: " + ", ".join(f"{name} {value:.1f}" for name, value in single.items()))
     slow = [each["view"] for each in report["views"] if each["median"] >= TARGET_MS]

@@ -215,7 +215,8 @@ def test_subscriptions_are_lasting_tiers(world: psycopg.Connection[Any]) -> None
 
 def test_margin_of_tiers(world: psycopg.Connection[Any]) -> None:
     rows = read(world, "SELECT * FROM analytics.tier_margin WHERE service = 'live' AND tier = 'pro'")
-    assert rows == [("live", "pro", 2, 2, 0.02, 20, 40, 39.98, 0.01, 2000)]
+    # new and casual asked once each; dormant only took the tier.
+    assert rows == [("live", "pro", 3, 2, 0.02, 20, 60, 59.98, pytest.approx(0.02 / 3), 2000)]
 
 
 def test_cost_over_time(world: psycopg.Connection[Any]) -> None:
@@ -418,7 +419,7 @@ def test_segments(world: psycopg.Connection[Any]) -> None:
     segments = dict(read(world, "SELECT user_id, segment FROM analytics.user_segments WHERE service = 'live'"))
     assert segments == {user: user for user in ("new", "dormant", "casual", "lost", "regular", "power")}
     rows = read(world, "SELECT * FROM analytics.segments WHERE service = 'live' AND tier = '(none)' ORDER BY segment")
-    assert rows == [("live", "(none)", "power", 1, 36, 0.36), ("live", "(none)", "regular", 1, 6, 0.06)]
+    assert rows == [("live", "(none)", "power", 1, 35, 0.35), ("live", "(none)", "regular", 1, 5, 0.05)]
 
 
 def test_recent_conversations(world: psycopg.Connection[Any]) -> None:
