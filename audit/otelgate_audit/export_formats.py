@@ -57,7 +57,7 @@ class Csv:
     """
 
     def __init__(self, file: BinaryIO, *, content: bool) -> None:
-        self._text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+        self._text = io.TextIOWrapper(file, "utf-8", newline="")
         flat = _FLAT if content else tuple(name for name in _FLAT if name != "comments")
         self._names = (*CONVERSATION, *(WORDS if content else ()), *flat)
         self._writer = csv.writer(self._text, lineterminator="\n")
