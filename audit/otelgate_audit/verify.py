@@ -22,6 +22,14 @@ from .partitions import DAY_US, EPOCH
 from .settings import Settings
 
 _SHOWN: Final = 20
+# Much is joined, and by hash; the planner is to think of all rows, not of the first page. Parallel workers would take
+# longer to start than most of the statements take.
+_SESSION: Final = {
+    "work_mem": "64MB",
+    "jit": "off",
+    "cursor_tuple_fraction": "1",
+    "max_parallel_workers_per_gather": "0",
+}
 _RECONCILED: Final = ("counted", "stored", "rejected", "missing", "surplus")
 
 
@@ -102,8 +110,7 @@ def examine(
     service: str | None = None,
 ) -> None:
     """Check what the connection's transaction sees."""
-    # Much is joined, and by hash; the planner is to think of all rows, not of the first page.
-    for name, value in (("work_mem", "64MB"), ("jit", "off"), ("cursor_tuple_fraction", "1")):
+    for name, value in _SESSION.items():
         connection.execute("SELECT set_config(%s, %s, true)", [name, value])
     with _bar("entries", connection, "SELECT seq FROM ledger.head") as progress:
         view = chain.check(connection, chain_key, report, from_us, progress)
