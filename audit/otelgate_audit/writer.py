@@ -175,17 +175,15 @@ class Writer:
             self._meters.rejected(kind, number)
 
     def _connect(self) -> bool:
+        connection: psycopg.Connection[Any] | None = None
         try:
             password = self._settings.database_password
             connection = database.connect(self._settings.database_url, name="audit", password=password, autocommit=True)
-        except (psycopg.Error, SettingsError) as error:
-            self._fail(_reason(error))
-            return False
-        try:
             connection.execute(_SESSION)
             database.require_schema(connection)
-        except (psycopg.Error, database.SchemaError) as error:
-            connection.close()
+        except Exception as error:  # also of a mistake of ours: this thread must not end
+            if connection is not None:
+                connection.close()
             self._fail(_reason(error))
             return False
         self._transactions.forget()

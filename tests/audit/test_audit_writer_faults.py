@@ -204,3 +204,17 @@ def test_commits_are_durable(make_writer: Callable[..., Writer], server, databas
     writer.commit(batch(run("01")), 30)
     assert writer._connection is not None
     assert writer._connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+
+
+def test_a_schema_that_is_not_ours_is_not_written(
+    make_writer: Callable[..., Writer], connection: psycopg.Connection
+) -> None:
+    connection.execute("UPDATE audit.alembic_version SET version_num = '9999'")
+    writer = make_writer()
+    expected = "the database's schema is at 9999: expected 0001; run `otelgate-audit migrate`"
+    wait_until(lambda: writer.down == expected)
+    with pytest.raises(Unavailable, match=f"^{expected}$"):
+        writer.commit(batch(run("01")), 30)
+    connection.execute("UPDATE audit.alembic_version SET version_num = '0001'")
+    deliver([writer], [batch(run("01"))], until_taken=True)
+    check(connection, [(run("01"), None)])
