@@ -238,7 +238,7 @@ def test_a_layer_has_its_folders_and_their_owner() -> None:
     packed.seek(0)
     with tarfile.open(fileobj=packed) as tar:
         found = {entry.name: (entry.uid, entry.mode, entry.mtime, entry.isdir()) for entry in tar}
-    assert found == {"a": (0, 0o755, 0, True), "a/own": (999, 0o755, 0, True), "a/file": (0, 0o755, 0, False)}
+    assert found == {"/a": (0, 0o755, 0, True), "/a/own": (999, 0o755, 0, True), "/a/file": (0, 0o755, 0, False)}
 
 
 @pytest.mark.docker
