@@ -52,14 +52,3 @@ def test_partitions_are_made_once_and_listed(database: str) -> None:
         assert partitions.existing(connection, "audit.runs") == wanted[:1]
         assert partitions.existing(connection, "audit.events") == wanted[1:]
     assert [each.name for each in wanted] == ["audit.runs_20260101", "audit.events_202601"]
-
-
-def test_a_user_who_is_known_later_was_active_that_day(database: str) -> None:
-    with psycopg.connect(database) as connection:
-        connection.execute(
-            "INSERT INTO audit.conversations (trace_id, started_at, ended_at, arrived_at, updated_at, service, state)"
-            " VALUES ('a', '2026-01-01', '2026-01-01', now(), now(), 'shop', '{}')"
-        )
-        assert connection.execute("SELECT user_id FROM audit.user_days").fetchall() == []
-        connection.execute("UPDATE audit.conversations SET user_id = 'u'")
-        assert connection.execute("SELECT user_id, day::text FROM audit.user_days").fetchall() == [("u", "2026-01-01")]

@@ -262,9 +262,6 @@ BEGIN
 END $$;
 CREATE TRIGGER user_days AFTER INSERT ON audit.conversations
     REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION audit.note_user_days();
--- Who asked may be known only from a later record of the run.
-CREATE TRIGGER user_days_later AFTER UPDATE ON audit.conversations
-    REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION audit.note_user_days();
 CREATE TRIGGER user_days AFTER INSERT ON audit.events
     REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION audit.note_user_days();
 
