@@ -6,10 +6,10 @@ STACK := $(BIN)/python -m otelgate_stack
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo doctor test test-slow check bench-sdk bench-gateway generate prices golden lock format
+.PHONY: help up down status logs clean demo doctor test test-slow check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export generate prices golden lock format
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
 
 # --- the stack --------------------------------------------------------------------------------------
 up: .venv/ready ## start everything (ENGINE=docker|native forces an engine)
@@ -33,6 +33,12 @@ demo: .venv/ready ## run a LangGraph agent and show what arrived in each store
 doctor: .venv/ready ## follow one canary of each signal hop by hop and name the hop that loses it
 	@$(STACK) doctor
 
+audit-verify: .venv/ready ## check that the audit trail is complete and unchanged (ARGS="--from 2026-01-01 --json")
+	@$(STACK) audit verify $(ARGS)
+
+audit-export: .venv/ready ## conversations as a file (ARGS="--format csv --output conversations.csv")
+	@$(STACK) audit export $(ARGS)
+
 # --- tests ------------------------------------------------------------------------------------------
 test: check ## all tests but the slow ones; sets up what it needs
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
@@ -46,6 +52,12 @@ check: .venv/ready ## linters, types, go vet, Go unit tests, generated files
 	$(BIN)/mypy
 	@files=$$(gofmt -l collector); test -z "$$files" || { echo "not formatted, run \`make format\`: $$files"; exit 1; }
 	cd collector && go vet ./... && go test ./...
+
+bench-audit: .venv/ready ## how many spans a second one audit sink commits, and in how much memory
+	$(BIN)/python benchmarks/bench_audit.py $(ARGS)
+
+bench-views: .venv/ready ## how long each analytics view takes with a million conversations
+	$(BIN)/python benchmarks/bench_views.py $(ARGS)
 
 bench-gateway: .venv/ready ## what normalising, pricing, stripping and deriving cost a span, beside OTTL
 	$(BIN)/python benchmarks/bench_gateway.py $(ARGS)

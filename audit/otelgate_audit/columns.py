@@ -18,8 +18,8 @@ KINDS: Final[dict[str, Any]] = {table: record for record, table in TABLES.items(
 SPANS: Final = ("runs", "model_calls", "tool_calls")
 EVENTS: Final = ("feedback", "scores", "events")
 
-_EPOCH_2000_US: Final = 946_684_800_000_000
 _COST: Final = ModelCall._fields.index("cost_pico")
+_EPOCH_2000_US: Final = 946_684_800_000_000
 _INT64: Final = 2**63
 
 
@@ -44,8 +44,11 @@ def settle(kind: str, row: Sequence[Any]) -> list[Any]:
 
 
 def record(kind: str, row: Sequence[Any]) -> Record:
-    """The record of a row."""
-    made: Record = KINDS[kind](*settle(kind, row))
+    """The record of a row, to work with; a cost that is no whole number, which the sink doesn't write, is cut."""
+    values = list(row)
+    if kind == "model_calls" and values[_COST] is not None:
+        values[_COST] = int(values[_COST]) if values[_COST].is_finite() else 0
+    made: Record = KINDS[kind](*values)
     return made
 
 
@@ -72,7 +75,7 @@ def stream(connection: psycopg.Connection[Any], name: str) -> psycopg.ServerCurs
 
 
 class _Micros(Loader):
-    """timestamptz in PostgreSQL's binary format: microseconds since 2000. Takes infinity for a very late time."""
+    """timestamptz in PostgreSQL's binary form. Infinity, which no record of the sink has, is a very late time."""
 
     format = Format.BINARY
 

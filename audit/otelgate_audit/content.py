@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from . import messages, wire
-from .values import Attributes, as_json, attributes_of, clean, plain, text
+from .values import Attributes, as_json, clean, plain, text
 
 
 class Tool(NamedTuple):
@@ -26,52 +26,66 @@ class Tool(NamedTuple):
 class _Flat(NamedTuple):
     """Messages as one attribute for each field: PREFIX.0.ROLE, PREFIX.0.CONTENT, …"""
 
-    prefix: bytes
-    role: bytes
-    content: bytes
-    parts: bytes
-    """Between them, the number of a part: PREFIX.0.PARTS.0.message_content.text"""
+    prefix: str
+    role: str
+    content: str
+    parts: str
+    """Where the content has several parts: PREFIX.0.PARTS.0.message_content.text"""
+    first: str
+    """Says that there are such messages."""
 
 
 _FLAT_INPUT: Final = (
-    _Flat(b"llm.input_messages.", b".message.role", b".message.content", b".message.contents."),
-    _Flat(b"gen_ai.prompt.", b".role", b".content", b".contents."),
+    _Flat(
+        "llm.input_messages.",
+        ".message.role",
+        ".message.content",
+        ".message.contents.",
+        "llm.input_messages.0.message.role",
+    ),
+    _Flat("gen_ai.prompt.", ".role", ".content", ".contents.", "gen_ai.prompt.0.role"),
 )
 _FLAT_OUTPUT: Final = (
-    _Flat(b"llm.output_messages.", b".message.role", b".message.content", b".message.contents."),
-    _Flat(b"gen_ai.completion.", b".role", b".content", b".contents."),
+    _Flat(
+        "llm.output_messages.",
+        ".message.role",
+        ".message.content",
+        ".message.contents.",
+        "llm.output_messages.0.message.role",
+    ),
+    _Flat("gen_ai.completion.", ".role", ".content", ".contents.", "gen_ai.completion.0.role"),
 )
-_PART_TEXT: Final = b".message_content.text"
+_PART_TEXT: Final = ".message_content.text"
 
 _QUESTIONS: Final = (
-    b"input.value",
-    b"traceloop.entity.input",
-    b"gen_ai.task.input",
-    b"gen_ai.prompt",
-    b"gen_ai.content.prompt",
+    "input.value",
+    "traceloop.entity.input",
+    "gen_ai.task.input",
+    "gen_ai.prompt",
+    "gen_ai.content.prompt",
 )
 _REPLIES: Final = (
-    b"output.value",
-    b"traceloop.entity.output",
-    b"gen_ai.task.output",
-    b"gen_ai.completion",
-    b"gen_ai.content.completion",
+    "output.value",
+    "traceloop.entity.output",
+    "gen_ai.task.output",
+    "gen_ai.completion",
+    "gen_ai.content.completion",
 )
 _ARGUMENTS: Final = (
-    b"gen_ai.tool.call.arguments",
-    b"input.value",
-    b"traceloop.entity.input",
-    b"gen_ai.tool.args",
-    b"gen_ai.tool.input",
-    b"tool_call.function.arguments",
+    "gen_ai.tool.call.arguments",
+    "input.value",
+    "traceloop.entity.input",
+    "gen_ai.tool.args",
+    "gen_ai.tool.input",
+    "tool_call.function.arguments",
 )
 _RESULTS: Final = (
-    b"gen_ai.tool.call.result",
-    b"output.value",
-    b"traceloop.entity.output",
-    b"gen_ai.tool.output",
+    "gen_ai.tool.call.result",
+    "output.value",
+    "traceloop.entity.output",
+    "gen_ai.tool.output",
 )
-_EVENTS: Final = {b"gen_ai.content.prompt", b"gen_ai.content.completion"}
+_EVENTS: Final = (b"gen_ai.content.prompt", b"gen_ai.content.completion")
 """Older OpenLIT and Traceloop: a span event with the attribute `gen_ai.prompt` or `gen_ai.completion`."""
 
 _TRANSCRIPT: Final = re.compile(r"^(system|user|human|assistant|ai|tool|developer): ", re.MULTILINE)
@@ -79,33 +93,37 @@ _TRANSCRIPT: Final = re.compile(r"^(system|user|human|assistant|ai|tool|develope
 
 def question(attributes: Attributes) -> str | None:
     """The last user message that a run or a model call was given."""
-    conventional = attributes.get(b"gen_ai.input.messages")
+    conventional = attributes.get("gen_ai.input.messages")
     if conventional is not None:
-        return _asked(conventional, b"gen_ai.input.messages")
+        return _asked(conventional, "gen_ai.input.messages")
     for flat in _FLAT_INPUT:
-        numbers = _numbers(attributes, flat)
-        if numbers:
-            return _flat_text(attributes, flat, reversed(numbers), messages.USER)
+        if flat.first in attributes:
+            return _flat_text(attributes, flat, _numbers(attributes, flat), messages.USER)
     for key in _QUESTIONS:
-        found = attributes.get(key)
-        if found is not None:
-            return _asked(found, key)
+        if key in attributes:
+            return _asked(attributes[key], key)
+    for flat in _FLAT_INPUT:
+        found = _flat_text(attributes, flat, _numbers_left(attributes, flat), messages.USER)
+        if found:
+            return found
     return None
 
 
 def reply(attributes: Attributes) -> str | None:
     """The assistant's last text in what came out of a run or a model call."""
-    conventional = attributes.get(b"gen_ai.output.messages")
+    conventional = attributes.get("gen_ai.output.messages")
     if conventional is not None:
-        return _answered(conventional, b"gen_ai.output.messages")
+        return _answered(conventional, "gen_ai.output.messages")
     for flat in _FLAT_OUTPUT:
-        numbers = _numbers(attributes, flat)
-        if numbers:
-            return _flat_text(attributes, flat, reversed(numbers), messages.ASSISTANT)
+        if flat.first in attributes:
+            return _flat_text(attributes, flat, _numbers(attributes, flat), messages.ASSISTANT)
     for key in _REPLIES:
-        found = attributes.get(key)
-        if found is not None:
-            return _answered(found, key)
+        if key in attributes:
+            return _answered(attributes[key], key)
+    for flat in _FLAT_OUTPUT:
+        found = _flat_text(attributes, flat, _numbers_left(attributes, flat), messages.ASSISTANT)
+        if found:
+            return found
     return None
 
 
@@ -136,61 +154,65 @@ def with_events(attributes: Attributes, events: Iterable[bytes]) -> Attributes:
         except wire.DecodeError:
             continue  # the record does not depend on it
         if event.name in _EVENTS:
-            merged = attributes_of(event) | merged
+            merged = _readable(event.attributes) | _readable(merged)
     return merged
 
 
-def _asked(attribute: Any, key: bytes) -> str | None:
-    written = _written(attribute, key)
+def _readable(attributes: Attributes) -> dict[str, Any]:
+    """As a dictionary; protobuf gives a key that is no UTF-8 as bytes, and can't look it up."""
+    return {key: attributes[key] for key in attributes if isinstance(key, str)}
+
+
+def _asked(value: Any, key: str) -> str | None:
+    written = _written(value, key)
     document = messages.parsed(written)
     if document is None:
         return clean(_last_said(written, messages.USER)) or None
     return messages.asked(document, written)
 
 
-def _answered(attribute: Any, key: bytes) -> str | None:
-    written = _written(attribute, key)
+def _answered(value: Any, key: str) -> str | None:
+    written = _written(value, key)
     document = messages.parsed(written)
     if document is None:
         return clean(written) or None
     return messages.answered(document, written)
 
 
-def _written(attribute: Any, key: bytes) -> str:
+def _written(value: Any, key: str) -> str:
     """An attribute's value as a string, JSON where it is a list or a map."""
-    raw = attribute.value.string_value
+    raw = value.string_value
     if raw:
         return text(raw)
-    value = plain(attribute.value, key)
+    value = plain(value, key)
     if value is None:
         return ""
     return value if isinstance(value, str) else as_json(value)
 
 
-def _numbers(attributes: Attributes, flat: _Flat) -> list[int]:
-    """The numbers of the messages that are there, rising."""
+def _numbers(attributes: Attributes, flat: _Flat) -> Iterable[int]:
+    """The numbers of the messages, falling, where the first one is there."""
     prefix, role = flat.prefix, flat.role
-    if b"%b0%b" % (prefix, role) in attributes:
-        count = 1
-        while b"%b%d%b" % (prefix, count, role) in attributes:
-            count += 1
-        return list(range(count))
-    # An SDK that has reached its limit of attributes drops the oldest: the first messages are gone.
-    start = len(prefix)
-    digits = {key[start : key.find(b".", start)] for key in attributes if key.startswith(prefix)}
-    return sorted(int(each) for each in digits if each.isdigit() and len(each) < 10)
+    count = 1
+    while f"{prefix}{count}{role}" in attributes:
+        count += 1
+    return range(count - 1, -1, -1)
+
+
+def _numbers_left(attributes: Attributes, flat: _Flat) -> Iterable[int]:
+    """As _numbers, where the first is missing: an SDK at its limit of attributes drops the oldest."""
+    keys = (key for key in attributes if isinstance(key, str) and key.startswith(flat.prefix))
+    digits = {key.removeprefix(flat.prefix).partition(".")[0] for key in keys}
+    return sorted((int(each) for each in digits if each.isdecimal() and len(each) < 10), reverse=True)
 
 
 def _flat_text(attributes: Attributes, flat: _Flat, numbers: Iterable[int], wanted: str) -> str | None:
     for number in numbers:
-        start = b"%b%d" % (flat.prefix, number)
+        start = f"{flat.prefix}{number}"
         role = attributes.get(start + flat.role)
         # What a model puts out is the assistant's, whatever an instrumentation calls it.
-        if role is None or not role.value.string_value:
-            said = messages.ASSISTANT
-        else:
-            said = messages.role(text(role.value.string_value), messages.ASSISTANT)
-        if said != wanted:
+        word = messages.ASSISTANT if role is None else messages.role(text(role.string_value), messages.ASSISTANT)
+        if word != wanted:
             continue
         content = attributes.get(start + flat.content)
         if content is not None:
@@ -208,15 +230,15 @@ def _content(written: str) -> str | None:
     return clean(written) if document is None else messages.text_of(document) or None
 
 
-def _parts(attributes: Attributes, start: bytes) -> str | None:
+def _parts(attributes: Attributes, start: str) -> str | None:
     found = []
     number = 0
     while True:
-        part = b"%b%d" % (start, number)
+        part = f"{start}{number}"
         words = attributes.get(part + _PART_TEXT)
         if words is not None:
             found.append(_written(words, part))
-        elif part + b".message_content.type" not in attributes:
+        elif part + ".message_content.type" not in attributes:
             break
         number += 1
     return "\n".join(found) or None

@@ -62,10 +62,12 @@ def copy(cursor: psycopg.Cursor[Any], target: Target, records: Iterable[Any]) ->
             write(row(record))
 
 
-def prepare(connection: psycopg.Connection[Any]) -> None:
-    """Have this connection give timestamps as microseconds since 1970, and JSON fast. For binary results only."""
-    connection.adapters.register_loader("timestamptz", _Micros)
-    set_json_loads(orjson.loads, connection)
+def reading(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
+    """A cursor for binary results that gives timestamps as microseconds since 1970."""
+    cursor = connection.cursor(binary=True)
+    cursor.adapters.register_loader("timestamptz", _Micros)
+    set_json_loads(orjson.loads, cursor)
+    return cursor
 
 
 def moment(time_us: int) -> datetime:
@@ -119,6 +121,12 @@ def _model_call(call: ModelCall) -> tuple[Any, ...]:
     return (call[0] - PG_EPOCH_US, *call[1:_COST], cost, *call[_COST + 1 :])
 
 
+def _feedback(vote: Feedback) -> tuple[Any, ...]:
+    if vote.score is not None and not 0 <= vote.score <= 32767:
+        raise ValueError(f"score {vote.score}: expected a smallint")  # the driver would cut it to 16 bits
+    return _time_first(vote)
+
+
 def _event(event: Event) -> tuple[Any, ...]:
     return (event[0] - PG_EPOCH_US, *event[1:-1], _JSONB_VERSION + event.attributes.encode())
 
@@ -163,7 +171,7 @@ TARGETS: Final[dict[type, Target]] = {
     Run: _target("audit.runs", Run, _run),
     ModelCall: _target("audit.model_calls", ModelCall, _model_call, cost_pico="numeric"),
     ToolCall: _target("audit.tool_calls", ToolCall, _time_first),
-    Feedback: _target("audit.feedback", Feedback, _time_first, score="int2"),
+    Feedback: _target("audit.feedback", Feedback, _feedback, score="int2"),
     Score: _target("audit.scores", Score, _time_first),
     Event: _target("audit.events", Event, _event, attributes="bytea"),
 }

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from . import log_events, spans, wire
 from .records import Batch, Reject
 from .spans import Source
-from .values import Unfit, attributes_of, name
+from .values import Unfit, name
 from .wire import Malformed
 
 __all__ = ["MAX_PAYLOAD", "UNKNOWN_SERVICE", "Malformed", "decode_logs", "decode_traces"]
@@ -83,9 +83,9 @@ def _refuse_all(records: list[bytes], reason: str, now_us: int, signal: str, mod
 def _source(raw: bytes) -> Source | str:
     """Who sent the records, or why none of them can be stored. There are few resources, in many requests."""
     try:
-        attributes = attributes_of(wire.Resource.FromString(raw))
-        service = name(attributes, b"service.name") or UNKNOWN_SERVICE
-        environment = name(attributes, b"deployment.environment.name") or name(attributes, b"deployment.environment")
+        attributes = wire.Resource.FromString(raw).attributes
+        service = name(attributes, "service.name") or UNKNOWN_SERVICE
+        environment = name(attributes, "deployment.environment.name") or name(attributes, "deployment.environment")
     except Unfit as unfit:
         return f"resource: {unfit}"
     except wire.DecodeError:

@@ -48,7 +48,7 @@ FROM (
 GROUP BY service"""
 RECONCILIATION: Final = """
 SELECT service, sum(missing), sum(surplus), sum(rejected) FROM audit.reconciliation
-WHERE from_time >= %(since)s GROUP BY service"""
+WHERE to_time > %(since)s GROUP BY service"""
 
 # One probe of the index for each service, where DISTINCT would read every row.
 _SERVICES: Final = """
@@ -74,7 +74,7 @@ def read(connection: psycopg.Connection[Any], settings: Settings, now_us: int) -
     """The gauges at a moment, by name; each value with its labels.
 
     Windows are open to the future, so that a client's clock that is ahead hides nobody. The reconciliation is the sum
-    over the windows that began within the last hour; a service has it once it was compared.
+    over the windows that ended within the last hour; a service has it once it was compared.
     """
     now = EPOCH + timedelta(microseconds=now_us)
     services = known(connection)

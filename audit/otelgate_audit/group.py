@@ -10,11 +10,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 from .copying import moment
+from .partitions import DAY_US
 from .records import TABLES, Batch, Event, Feedback, ModelCall, Record, Reject, Run, Score, Text, ToolCall
 
 Item = tuple[Record, Text | None]
 """A record with its words."""
 
+_AHEAD: Final = 2 * DAY_US  # the decoder allows one; a partition is made for whatever comes through here
 _PAYLOAD: Final = 65_536
 _REASON: Final = 500
 
@@ -44,16 +46,14 @@ class Group:
         self, kind: type, records: Iterable[Any], batch: Batch, now_us: int, kept: Mapping[type, timedelta]
     ) -> None:
         oldest = _before(now_us, kept[kind])
+        latest = now_us + _AHEAD
         oldest_text = _before(now_us, kept[Text])
         span = kind in (Run, ModelCall, ToolCall)
         items, texts = self.items, batch.texts
         for record in records:
             start, name = record.start_time, record.span_id if span else record.uid
-            if start < oldest:
-                reason = (
-                    f"{TABLES[kind]} of {moment(start):%Y-%m-%dT%H:%M:%SZ}: older than the {_days(kept[kind])} kept"
-                )
-                self.rejects.append((TABLES[kind], _reject((record, None), reason)))
+            if not oldest <= start < latest:
+                self.rejects.append((TABLES[kind], _reject((record, None), _misplaced(record, oldest, kept[kind]))))
                 continue
             text = texts.get((start, record.trace_id or "", name)) if texts and start >= oldest_text else None
             key = (kind, start, record.trace_id, name) if span else (kind, start, name)
@@ -88,6 +88,13 @@ def _reject(item: Item, reason: str) -> Reject:
         size=len(payload),
         payload=payload[:_PAYLOAD],
     )
+
+
+def _misplaced(record: Record, oldest: int, kept: timedelta) -> str:
+    table, start = TABLES[type(record)], record.start_time
+    if start >= oldest:
+        return f"{table} at {start} µs since 1970: expected a time up to two days from now"
+    return f"{table} of {moment(start):%Y-%m-%dT%H:%M:%SZ}: older than the {_days(kept)} kept"
 
 
 def _words(text: Text | None) -> dict[str, Any]:

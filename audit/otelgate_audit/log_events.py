@@ -11,15 +11,15 @@ import orjson
 from . import wire
 from .records import Batch, Event, Feedback, Score, Text
 from .spans import Source
-from .values import Attributes, Unfit, as_json, attributes_of, cut, name, number, plain, text, time_us, whole
+from .values import Attributes, Unfit, as_json, cut, name, number, plain, text, time_us, whole
 
 _FEEDBACK: Final = b"otelgate.feedback"
 _EVALUATION: Final = b"gen_ai.evaluation.result"
-_EVENT_NAME: Final = b"otelgate.event.name"
-_UID: Final = b"log.record.uid"
+_EVENT_NAME: Final = "otelgate.event.name"
+_UID: Final = "log.record.uid"
 _NEUTRAL: Final = 3
-_OWN_PREFIX: Final = b"otelgate."
-_OWN: Final = frozenset((_UID, b"user.id", b"session.id", b"gen_ai.conversation.id", b"event.name"))
+_OWN_PREFIX: Final = "otelgate."
+_OWN: Final = frozenset((_UID, "user.id", "session.id", "gen_ai.conversation.id", "event.name"))
 _WORD: Final = re.compile(r"\S*")
 _MAX_WORD: Final = 64
 
@@ -34,18 +34,16 @@ def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
     unchanged.
     """
     log = wire.LogRecord.FromString(raw)
-    if _FEEDBACK not in raw and _EVALUATION not in raw and _EVENT_NAME not in raw:
-        return False
-    attributes = attributes_of(log)
+    attributes = log.attributes
     kind = log.event_name
-    if not kind and b"event.name" in attributes:  # its place in older SDKs
-        kind = attributes[b"event.name"].value.string_value
+    if not kind and "event.name" in attributes:  # its place in older SDKs
+        kind = attributes["event.name"].string_value
     if kind == _FEEDBACK:
         _take_feedback(_common(raw, log, attributes, source, now_us), attributes, batch)
     elif kind == _EVALUATION:
         _take_score(_common(raw, log, attributes, source, now_us), attributes, batch)
     elif _EVENT_NAME in attributes:
-        _take_event(_common(raw, log, attributes, source, now_us), attributes, batch)
+        _take_event(_common(raw, log, attributes, source, now_us), attributes, raw, batch)
     else:
         return False
     return True
@@ -58,41 +56,41 @@ def identity(raw: bytes) -> tuple[str | None, str | None, bool]:
     except wire.DecodeError:
         return None, None, False
     try:
-        uid = _uid(raw, attributes_of(log))
+        uid = _uid(raw, log.attributes)
     except Unfit:
         uid = None
     return log.trace_id[:16].hex() or None, uid, False
 
 
 def _take_feedback(common: _Common, attributes: Attributes, batch: Batch) -> None:
-    rating = name(attributes, b"otelgate.feedback.rating")
+    rating = name(attributes, "otelgate.feedback.rating")
     if rating not in (None, "positive", "negative"):
         raise Unfit(f"otelgate.feedback.rating {cut(rating)}: expected positive or negative")
-    score = whole(attributes, b"otelgate.feedback.score", 1, 5)
+    score = whole(attributes, "otelgate.feedback.score", 1, 5)
     if rating is None and score is not None and score != _NEUTRAL:
         rating = "positive" if score > _NEUTRAL else "negative"
-    _take_text(common, _long(attributes, b"otelgate.feedback.comment"), batch)
+    _take_text(common, _long(attributes, "otelgate.feedback.comment"), batch)
     batch.feedback.append(Feedback(*common, rating, score))
 
 
 def _take_score(common: _Common, attributes: Attributes, batch: Batch) -> None:
-    what = name(attributes, b"gen_ai.evaluation.name")
+    what = name(attributes, "gen_ai.evaluation.name")
     if what is None:
         raise Unfit("gen_ai.evaluation.name: expected a name")
-    value = number(attributes, b"gen_ai.evaluation.score.value")
-    label = name(attributes, b"gen_ai.evaluation.score.label")
-    _take_text(common, _long(attributes, b"gen_ai.evaluation.explanation"), batch)
+    value = number(attributes, "gen_ai.evaluation.score.value")
+    label = name(attributes, "gen_ai.evaluation.score.label")
+    _take_text(common, _long(attributes, "gen_ai.evaluation.explanation"), batch)
     batch.scores.append(Score(*common, what, value, label))
 
 
-def _take_event(common: _Common, attributes: Attributes, batch: Batch) -> None:
+def _take_event(common: _Common, attributes: Attributes, raw: bytes, batch: Batch) -> None:
     what = name(attributes, _EVENT_NAME)
     if what is None:
         raise Unfit("otelgate.event.name: expected a name")
-    value = number(attributes, b"otelgate.event.value")
-    unit = name(attributes, b"otelgate.event.unit")
-    tier = name(attributes, b"otelgate.tier")
-    short, long = _split(attributes)
+    value = number(attributes, "otelgate.event.value")
+    unit = name(attributes, "otelgate.event.unit")
+    tier = name(attributes, "otelgate.tier")
+    short, long = _split(raw)
     _take_text(common, _sorted_json(long) if long else None, batch)
     batch.events.append(Event(*common, tier, what, value, unit, _sorted_json(short)))
 
@@ -110,8 +108,8 @@ def _common(raw: bytes, log: Any, attributes: Attributes, source: Source, now_us
         _trace_id(log.trace_id),
         source.service,
         source.environment,
-        name(attributes, b"session.id") or name(attributes, b"gen_ai.conversation.id"),
-        name(attributes, b"user.id"),
+        name(attributes, "session.id") or name(attributes, "gen_ai.conversation.id"),
+        name(attributes, "user.id"),
     )
 
 
@@ -128,24 +126,25 @@ def _trace_id(raw: bytes) -> str | None:
     return raw.hex()
 
 
-def _long(attributes: Attributes, key: bytes) -> str | None:
-    attribute = attributes.get(key)
-    return None if attribute is None else _string(plain(attribute.value, key)) or None
+def _long(attributes: Attributes, key: str) -> str | None:
+    found = attributes.get(key)
+    return None if found is None else _string(plain(found, key)) or None
 
 
-def _split(attributes: Attributes) -> tuple[dict[str, str], dict[str, str]]:
+def _split(raw: bytes) -> tuple[dict[str, str], dict[str, str]]:
     """The application's own attributes: single words, and what may be somebody's words."""
     short: dict[str, str] = {}
     long: dict[str, str] = {}
-    for key, attribute in attributes.items():
+    own = {text(each.key): each.value for each in wire.LogAttributes.FromString(raw).attributes}
+    for key, attribute in own.items():
         if key.startswith(_OWN_PREFIX) or key in _OWN:
             continue
-        value = plain(attribute.value, key)
+        value = plain(attribute, key)
         if value is None:
             continue
-        plain_key, written = text(key), _string(value)
+        written = _string(value)
         scalar = not isinstance(value, list | dict)
-        (short if scalar and _is_word(plain_key) and _is_word(written) else long)[plain_key] = written
+        (short if scalar and _is_word(key) and _is_word(written) else long)[key] = written
     return short, long
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -102,13 +102,11 @@ def result(written: str) -> tuple[str | None, str | None]:
         document = document["output"]  # Traceloop's wrapper
         if isinstance(document, str):
             return clean(document) or None, None
-    for message in _messages(document, 0):
-        if isinstance(message, dict):
-            inner = _inner(message)
-            if role(_role_word(message, inner), "") == TOOL and "content" in inner:
-                call_id = inner.get("tool_call_id")
-                words = text_of(inner["content"]) or _dumped(inner["content"], "")
-                return words, clean(call_id) if isinstance(call_id, str) and call_id else None
+    for said in _messages(document, 0):
+        if said.role == TOOL:
+            words = text_of(said.content) or _dumped(said.content, "")
+            call_id = said.fields.get("tool_call_id")
+            return words, clean(call_id) if isinstance(call_id, str) and call_id else None
     return clean(written) or None, None
 
 
@@ -131,78 +129,69 @@ def text_of(content: Any) -> str:
     return clean("\n".join(each for each in found if each))
 
 
+class _Said(NamedTuple):
+    role: str
+    content: Any
+    fields: dict[str, Any]
+
+
 def _last(document: Any, written: str, wanted: str, keys: tuple[str, ...]) -> str | None:
-    found = list(_messages(document, 0))
-    if found:
-        for message in reversed(found):
-            words = _said(message, wanted)
-            if words:
-                return words
-            if wanted == ASSISTANT and _said(message, USER):
-                return None  # what was answered before is no answer to this question
-        return None
-    return _plain(document, written, keys)
+    any_message = False
+    for said in _messages(document, 0):
+        any_message = True
+        words = text_of(said.content) if said.role in (wanted, USER) else ""
+        if words:
+            # What the assistant said before the last question is no answer to it.
+            return words if said.role == wanted else None
+    return None if any_message else _plain(document, written, keys)
 
 
-def _messages(document: Any, depth: int) -> Iterator[Any]:
-    """The messages in a document, in their order; nothing where it has none."""
+def _messages(document: Any, depth: int) -> Iterator[_Said]:
+    """The messages in a document, the last one first; nothing where it has none."""
     if depth == _MAX_DEPTH:
         return
     if isinstance(document, list):
-        if len(document) == 2 and all(isinstance(each, str) for each in document):
+        if len(document) == 2 and isinstance(document[0], str) and isinstance(document[1], str):
             if role(document[0], ""):
-                yield document
+                yield _Said(role(document[0], ""), document[1], {})
             return
-        for each in document:
+        for each in reversed(document):
             yield from _messages(each, depth + 1)
     elif isinstance(document, dict):
-        if _is_message(document):
-            yield document
+        message = _message(document)
+        if message is not None:
+            yield message
             return
         for key in _WRAPPERS:
             inner = document.get(key)
             if isinstance(inner, list | dict):
-                any_found = False
+                any_message = False
                 for message in _messages(inner, depth + 1):
-                    any_found = True
+                    any_message = True
                     yield message
-                if any_found:
+                if any_message:
                     return
 
 
-def _is_message(document: dict[str, Any]) -> bool:
-    inner = _inner(document)
-    if "content" not in inner and "parts" not in inner:
-        return False
-    return role(_role_word(document, inner), "") != "" or "role" in inner
-
-
-def _inner(message: dict[str, Any]) -> dict[str, Any]:
-    """Where a message keeps its fields: LangChain's two serialisations wrap them."""
-    for key in ("kwargs", "data"):
-        inner = message.get(key)
+def _message(document: dict[str, Any]) -> _Said | None:
+    """A map as a message, if it is one."""
+    fields = document
+    for wrapper in ("data", "kwargs"):  # LangChain's two serialisations
+        inner = document.get(wrapper)
         if isinstance(inner, dict) and "content" in inner:
-            return inner
-    return message
-
-
-def _role_word(message: dict[str, Any], inner: dict[str, Any]) -> object:
-    for word in (inner.get("role"), inner.get("type"), message.get("type")):
-        if isinstance(word, str) and word.lower() in _ROLES:
-            return word
-    path = message.get("id")  # ["langchain", "schema", "messages", "HumanMessage"]
-    return path[-1] if isinstance(path, list) and path else inner.get("role")
-
-
-def _said(message: Any, wanted: str) -> str:
-    """What `wanted` says in a message; nothing where somebody else speaks."""
-    if isinstance(message, list):
-        return clean(message[1]) if role(message[0], "") == wanted else ""
-    inner = _inner(message)
-    # A role that nobody knows is the assistant's: an application's own name for its agent.
-    if role(_role_word(message, inner), ASSISTANT) != wanted:
-        return ""
-    return text_of(inner["parts"] if "parts" in inner else inner["content"])
+            fields = inner
+    if "parts" not in fields and "content" not in fields:
+        return None
+    content = fields.get("parts", fields.get("content"))
+    for word in (fields.get("role"), fields.get("type"), document.get("type")):
+        known = role(word, "")
+        if known:
+            return _Said(known, content, fields)
+    path = document.get("id")  # ["langchain", "schema", "messages", "HumanMessage"]
+    known = role(path[-1], "") if isinstance(path, list) and path else ""
+    if not known and isinstance(fields.get("role"), str):
+        known = ASSISTANT  # an application's own name for its agent
+    return _Said(known, content, fields) if known else None
 
 
 def _plain(document: Any, written: str, keys: tuple[str, ...]) -> str | None:

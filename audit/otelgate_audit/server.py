@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import threading
 from typing import Any
@@ -26,8 +27,10 @@ from .writer import Writer
 _LOGGER = logging.getLogger(__name__)
 
 _LOOK_S = 2.0
-# Less than the ten seconds that supervisord and Docker give before they kill.
+# Less than the ten seconds that supervisord and Docker give before they kill: a database that hangs must not hold the
+# process. What was not answered with OK is sent again.
 _GRACE_S = 6.0
+_STOP_S = 9.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,8 +53,12 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     except OSError as error:
         sink.failure = str(error)
     finally:
+        watchdog = threading.Timer(_STOP_S, _give_up)
+        watchdog.daemon = True
+        watchdog.start()
         sink.stop()
         telemetry.shutdown()
+        watchdog.cancel()
     if sink.failure:
         _LOGGER.error(sink.failure)
     return 1 if sink.failure else 0
@@ -148,6 +155,11 @@ class Sink:
         if getattr(self.state, part) != found:
             setattr(self.state, part, found)
             _LOGGER.log(logging.INFO if found == OK else logging.WARNING, "%s: %s", part, found)
+
+
+def _give_up() -> None:
+    _LOGGER.error("not stopped within %g s: ending without what is in flight", _STOP_S)
+    os._exit(1)
 
 
 def _first_line(error: Exception) -> str:

@@ -22,9 +22,9 @@ from psycopg import ProgrammingError, conninfo
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 # The gateway, the stack and the SDK have settings in the same environment. Names that start like these are the sink's
-# alone, but for the gateway's two, so a wrong one is told.
+# alone, but for the gateway's two and the SDK's one, so a wrong one is told.
 _STRICT = ("OTELGATE_AUDIT_", "OTELGATE_FEEDBACK_", "OTELGATE_DATABASE_", "OTELGATE_GRAFANA_DATABASE_")
-_OTHERS = {"OTELGATE_AUDIT_ENDPOINT"}
+_OTHERS = {"OTELGATE_AUDIT_ENDPOINT", "OTELGATE_FEEDBACK_SECRET"}
 
 
 class SettingsError(ValueError):
@@ -92,6 +92,7 @@ def _rate(raw: str) -> str:
 PORT = Kind("a port, 1 to 65535", lambda raw: _whole(raw, 1, 65535))
 MESSAGE = Kind("a whole number from 1 to 1024", lambda raw: _whole(raw, 1, 1024))
 COUNT = Kind("a whole number of at least 1", lambda raw: _whole(raw, 1, 10**9))
+PROXIES = Kind("a whole number from 0 to 10", lambda raw: _whole(raw, 0, 10))
 PATH = Kind("a path", lambda raw: Path(raw).expanduser())
 HOST = Kind("an IP address or a host name", _host)
 URL = Kind("an http:// or https:// URL", _url)
@@ -160,6 +161,9 @@ class Settings:
         Path | None, _Spec("", PATH, "File with the secret that signs feedback tokens, at least 32 bytes.")
     ]
     feedback_rate: Annotated[str, _Spec("30/minute", RATE, "Votes taken from one address and for one token.")]
+    feedback_trust_proxy: Annotated[
+        int, _Spec("0", PROXIES, "Proxies in front of it that add the client's address to X-Forwarded-For.")
+    ]
 
     def __repr__(self) -> str:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}

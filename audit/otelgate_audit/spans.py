@@ -15,8 +15,8 @@ from .values import (
     MAX_USD,
     Attributes,
     Unfit,
-    attributes_of,
     bounded,
+    label,
     name,
     number,
     plain,
@@ -34,8 +34,8 @@ MODEL_CALLS: Final = {
 }
 TOOL_CALL: Final = b"execute_tool"
 
-_OPERATION: Final = b"gen_ai.operation.name"
-_KIND: Final = b"openinference.span.kind"
+_OPERATION: Final = "gen_ai.operation.name"
+_KIND: Final = "openinference.span.kind"
 _ERROR: Final = 2
 _TRACEBACK: Final = "Traceback (most recent call last)"
 _MAX_FIRST_CHUNK_S: Final = 31 * 86_400
@@ -73,10 +73,7 @@ def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
     Raises Unfit where it can't be stored, and DecodeError where the bytes are no span; the batch is then unchanged.
     """
     span = wire.Span.FromString(raw)
-    # Most spans are no record. That a name is nowhere in the bytes is cheap to see.
-    if _OPERATION not in raw and _KIND not in raw:
-        return False
-    attributes = attributes_of(span)
+    attributes = span.attributes
     operation = _operation(attributes)
     if operation in MODEL_CALLS:
         _take_model_call(_common(span, attributes, source, now_us), MODEL_CALLS[operation], span, attributes, batch)
@@ -95,8 +92,7 @@ def identity(raw: bytes) -> tuple[str | None, str | None, bool]:
         span = wire.Span.FromString(raw)
     except wire.DecodeError:
         return None, None, False
-    attributes = attributes_of(span)
-    run = _operation(attributes) == b"invoke_agent" and b"otelgate.duplicate_of" not in attributes
+    run = _operation(span.attributes) == b"invoke_agent" and "otelgate.duplicate_of" not in span.attributes
     return span.trace_id[:16].hex() or None, span.span_id[:8].hex() or None, run
 
 
@@ -104,28 +100,28 @@ def _operation(attributes: Attributes) -> bytes:
     """`chain` for a framework's outer chain; empty where there is none."""
     found = attributes.get(_OPERATION)
     if found is not None:
-        operation: bytes = found.value.string_value
+        operation: bytes = found.string_value
         return operation if operation != b"chain" else b""
     kind = attributes.get(_KIND)
-    if kind is None or kind.value.string_value != b"CHAIN":
+    if kind is None or kind.string_value != b"CHAIN":
         return b""
     return b"" if _is_step(attributes) else b"chain"
 
 
 def _is_step(attributes: Attributes) -> bool:
     """Whether a chain is a step inside of a graph: LangGraph says so in OpenInference's metadata."""
-    metadata = attributes.get(b"metadata")
-    if metadata is None or b"langgraph_node" not in metadata.value.string_value:
+    metadata = attributes.get("metadata")
+    if metadata is None or b"langgraph_node" not in metadata.string_value:
         return False
     try:
-        found = orjson.loads(metadata.value.string_value)
+        found = orjson.loads(metadata.string_value)
     except orjson.JSONDecodeError:
         return True
     return isinstance(found, dict) and "langgraph_node" in found
 
 
 def _take_run(common: _Common, operation: str, span: Any, attributes: Attributes, now_us: int, batch: Batch) -> None:
-    received_ns = whole(attributes, b"otelgate.run.received_at", high=MAX_INT)
+    received_ns = whole(attributes, "otelgate.run.received_at", high=MAX_INT)
     # Only the gateway stamps it, and only agents' runs; whatever came otherwise was received here.
     received_at = now_us if received_ns is None else time_us(received_ns, now_us, "otelgate.run.received_at")
     _take_text(common, span, *_words(span, attributes), batch)
@@ -133,23 +129,23 @@ def _take_run(common: _Common, operation: str, span: Any, attributes: Attributes
 
 
 def _take_model_call(common: _Common, operation: str, span: Any, attributes: Attributes, batch: Batch) -> None:
-    first_chunk_s = number(attributes, b"gen_ai.response.time_to_first_chunk", 0, _MAX_FIRST_CHUNK_S)
-    cost_usd = number(attributes, b"otelgate.cost.usd", 0, MAX_USD)
+    first_chunk_s = number(attributes, "gen_ai.response.time_to_first_chunk", 0, _MAX_FIRST_CHUNK_S)
+    cost_usd = number(attributes, "otelgate.cost.usd", 0, MAX_USD)
     call = ModelCall(
         *common,
         operation,
-        name(attributes, b"gen_ai.provider.name"),
-        name(attributes, b"gen_ai.request.model"),
-        name(attributes, b"gen_ai.response.model"),
-        whole(attributes, b"gen_ai.usage.input_tokens"),
-        whole(attributes, b"gen_ai.usage.output_tokens"),
-        whole(attributes, b"gen_ai.usage.cache_read.input_tokens"),
-        whole(attributes, b"gen_ai.usage.cache_creation.input_tokens"),
-        whole(attributes, b"gen_ai.usage.reasoning.output_tokens"),
+        label(attributes, "gen_ai.provider.name"),
+        label(attributes, "gen_ai.request.model"),
+        label(attributes, "gen_ai.response.model"),
+        whole(attributes, "gen_ai.usage.input_tokens"),
+        whole(attributes, "gen_ai.usage.output_tokens"),
+        whole(attributes, "gen_ai.usage.cache_read.input_tokens"),
+        whole(attributes, "gen_ai.usage.cache_creation.input_tokens"),
+        whole(attributes, "gen_ai.usage.reasoning.output_tokens"),
         None if first_chunk_s is None else round(first_chunk_s * 1_000_000),
         None if cost_usd is None else round(cost_usd * PICO_PER_USD),
-        name(attributes, b"otelgate.cost.status"),
-        name(attributes, b"otelgate.cost.price_version"),
+        label(attributes, "otelgate.cost.status"),
+        label(attributes, "otelgate.cost.price_version"),
         _finish_reason(attributes),
     )
     # What is embedded was asked by nobody.
@@ -160,10 +156,10 @@ def _take_model_call(common: _Common, operation: str, span: Any, attributes: Att
 
 def _take_tool_call(common: _Common, span: Any, attributes: Attributes, batch: Batch) -> None:
     words = content.tool(attributes)
-    tool = name(attributes, b"gen_ai.tool.name") or _tool_in(span.name)
-    call_id = name(attributes, b"gen_ai.tool.call.id")
+    tool = label(attributes, "gen_ai.tool.name") or _tool_in(span.name)
+    call_id = name(attributes, "gen_ai.tool.call.id")
     if call_id is None and words.call_id is not None:
-        call_id = bounded(words.call_id.encode(), b"tool_call_id")
+        call_id = bounded(words.call_id.encode(), "tool_call_id")
     call = ToolCall(*common, tool, call_id)
     _take_text(common, span, words.arguments, words.result, batch)
     batch.tool_calls.append(call)
@@ -191,15 +187,15 @@ def _common(span: Any, attributes: Attributes, source: Source, now_us: int) -> _
         _parent(span.parent_span_id),
         source.service,
         source.environment,
-        name(attributes, b"gen_ai.agent.name"),
-        name(attributes, b"session.id") or name(attributes, b"gen_ai.conversation.id"),
-        name(attributes, b"user.id"),
-        name(attributes, b"otelgate.tier"),
-        name(attributes, b"otelgate.feature"),
+        label(attributes, "gen_ai.agent.name"),
+        name(attributes, "session.id") or name(attributes, "gen_ai.conversation.id"),
+        name(attributes, "user.id"),
+        label(attributes, "otelgate.tier"),
+        label(attributes, "otelgate.feature"),
         duration_us,
         "error" if failed else "ok",
         _error_type(span, attributes),
-        name(attributes, b"otelgate.duplicate_of"),
+        name(attributes, "otelgate.duplicate_of"),
     )
 
 
@@ -228,13 +224,13 @@ def _words(span: Any, attributes: Attributes) -> tuple[str | None, str | None]:
 
 def _finish_reason(attributes: Attributes) -> str | None:
     """The first choice's."""
-    attribute = attributes.get(b"gen_ai.response.finish_reasons")
-    return None if attribute is None else _first(attribute.value.SerializeToString())
+    attribute = attributes.get("gen_ai.response.finish_reasons")
+    return None if attribute is None else _first(attribute.SerializeToString())
 
 
 @functools.lru_cache(maxsize=256)
 def _first(raw: bytes) -> str | None:
-    key = b"gen_ai.response.finish_reasons"
+    key = "gen_ai.response.finish_reasons"
     reasons = plain(wire.AnyValue.FromString(raw), key)
     first = reasons[0] if isinstance(reasons, list) and reasons else reasons
     return bounded(first.encode(), key) if isinstance(first, str) and first else None
@@ -242,14 +238,14 @@ def _first(raw: bytes) -> str | None:
 
 def _tool_in(span_name: bytes) -> str:
     """A tool's name where only the span's name has it: `execute_tool NAME`."""
-    return bounded(span_name.removeprefix(b"execute_tool").strip(), b"name") or "unknown"
+    return bounded(span_name.removeprefix(b"execute_tool").strip(), "name") or "unknown"
 
 
 def _error_type(span: Any, attributes: Attributes) -> str | None:
     """Cut short rather than refused: some instrumentations put the whole message there."""
-    found = attributes.get(b"error.type")
+    found = attributes.get("error.type")
     if found is not None:
-        return text(found.value.string_value)[:MAX_NAME] or None
+        return text(found.string_value)[:MAX_NAME] or None
     return _exception(span)[0] if span.status.code == _ERROR else None
 
 
@@ -269,10 +265,10 @@ def _exception(span: Any) -> tuple[str | None, str | None]:
         except wire.DecodeError:
             continue  # the status still says that the span failed
         if event.name == b"exception":
-            attributes = attributes_of(event)
-            kind, message = attributes.get(b"exception.type"), attributes.get(b"exception.message")
+            attributes = event.attributes
+            kind, message = attributes.get("exception.type"), attributes.get("exception.message")
             return (
-                text(kind.value.string_value)[:MAX_NAME] or None if kind is not None else None,
-                text(message.value.string_value) or None if message is not None else None,
+                text(kind.string_value)[:MAX_NAME] or None if kind is not None else None,
+                text(message.string_value) or None if message is not None else None,
             )
     return None, None

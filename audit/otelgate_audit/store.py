@@ -32,7 +32,7 @@ class _Trace:
 
 @dataclass(slots=True)
 class Store:
-    """Writes records in the transaction of a cursor that gives binary results (copying.prepare)."""
+    """Writes records in the transaction of a cursor."""
 
     chain: Chain
     keys: Keys = field(default_factory=Keys)
@@ -62,7 +62,7 @@ class Store:
     def _merge(self, cursor: psycopg.Cursor[Any], items: Sequence[Item], now_us: int) -> dict[str, _Trace]:
         """Bring the records into their conversations' rows."""
         names = {record.trace_id for record, _ in items if record.trace_id}
-        traces = {row.trace_id: _Trace(row, _belongs(row)) for row in _load(cursor, names)}
+        traces = {row.trace_id: _Trace(row, _belongs(row)) for row in load(cursor.connection, names)}
         votes: list[Item] = []
         for record, text in items:
             if isinstance(record, Run | ModelCall | ToolCall):
@@ -73,7 +73,7 @@ class Store:
                 trace.changed = True
             else:
                 votes.append((record, text))
-        for vote in _waiting(cursor, [name for name, trace in traces.items() if trace.before is None]):
+        for vote in _waiting(cursor.connection, [name for name, trace in traces.items() if trace.before is None]):
             votes.append((vote, None))
         for record, text in votes:
             trace = traces.get(record.trace_id or "")
@@ -99,7 +99,7 @@ class Store:
         copying.copy(cursor, copying.CONVERSATIONS, (trace.conversation for trace in traces))
 
 
-def stored(cursor: psycopg.Cursor[Any], kind: type, records: Collection[Record]) -> set[tuple[Any, ...]]:
+def stored(connection: psycopg.Connection[Any], kind: type, records: Collection[Record]) -> set[tuple[Any, ...]]:
     """The keys (`key_of`) of those records that are in their table already."""
     found: set[tuple[Any, ...]] = set()
     for day in {record.start_time // _DAY_US for record in records}:
@@ -108,9 +108,22 @@ def stored(cursor: psycopg.Cursor[Any], kind: type, records: Collection[Record])
         times = [copying.moment(record.start_time) for record in same]
         # The bounds let the planner leave out all other partitions.
         bounds = [copying.moment(day * _DAY_US), copying.moment((day + 1) * _DAY_US)]
-        cursor.execute(_STORED[kind], [*bounds, times, *([each[at] for each in key] for at in range(2, len(key[0])))])
-        found.update((kind, *row) for row in cursor)
+        columns = [[each[at] for each in key] for at in range(2, len(key[0]))]
+        rows = copying.reading(connection).execute(_STORED[kind], [*bounds, times, *columns])
+        found.update((kind, *row) for row in rows)
     return found
+
+
+def load(connection: psycopg.Connection[Any], names: Collection[str]) -> Iterable[Conversation]:
+    """The rows of these traces, as far as there are any."""
+    if not names:
+        return
+    for row in copying.reading(connection).execute(_LOAD, [list(names)]):
+        *values, state = row
+        values[_COST] = copying.pico(values[_COST])
+        conversation = Conversation(*values)
+        conversation.restore(state)
+        yield conversation
 
 
 def _copy(cursor: psycopg.Cursor[Any], items: Iterable[Item]) -> None:
@@ -128,25 +141,12 @@ def _copy(cursor: psycopg.Cursor[Any], items: Iterable[Item]) -> None:
         copying.copy(cursor, copying.TEXTS, texts)
 
 
-def _load(cursor: psycopg.Cursor[Any], names: Collection[str]) -> Iterable[Conversation]:
-    if not names:
-        return
-    cursor.execute(_LOAD, [list(names)])
-    for row in cursor:
-        *values, state = row
-        values[_COST] = copying.pico(values[_COST])
-        conversation = Conversation(*values)
-        conversation.restore(state)
-        yield conversation
-
-
-def _waiting(cursor: psycopg.Cursor[Any], names: Sequence[str]) -> Iterable[Feedback | Score]:
+def _waiting(connection: psycopg.Connection[Any], names: Sequence[str]) -> Iterable[Feedback | Score]:
     """Votes and scores of traces whose row is made only now."""
     if not names:
         return
     for kind in (Feedback, Score):
-        cursor.execute(_VOTES[kind], [list(names)])
-        for row in cursor:
+        for row in copying.reading(connection).execute(_VOTES[kind], [list(names)]):
             yield kind(*row)
 
 

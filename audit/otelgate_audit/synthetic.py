@@ -1,4 +1,4 @@
-"""Made-up users and their conversations, for measuring: the same seed and end give the same rows.
+"""Made-up users and what they do, for measuring: the same seed and end give the same records.
 
 Three applications: a property bot with commands and quotas, a help desk where a router hands on to four agents, and a
 shop. A few users do most of the asking, people join and leave, nights are quiet, one conversation in twelve is rated.
@@ -10,57 +10,46 @@ import bisect
 import itertools
 import json
 import random
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from . import records
+from .partitions import DAY_US
+from .records import Event, Feedback, ModelCall, Record, Run, Score, Text, ToolCall
 
 SECOND: Final = 1_000_000
-DAY: Final = 86_400 * SECOND
 
-COLUMNS: Final[dict[str, tuple[str, ...]]] = {
-    "audit.users": (
-        *("service", "user_id", "first_seen", "last_seen", "signed_up_at", "tier", "tier_at", "conversations"),
-    ),
-    "audit.sessions": (
-        *("service", "session_id", "user_id", "user_at", "first_seen", "last_seen", "tier", "tier_at"),
-        *("conversations", "agents"),
-    ),
-    "audit.conversations": (
-        *("trace_id", "started_at", "ended_at", "arrived_at", "updated_at", "service", "environment", "agent", "route"),
-        *("session_id", "user_id", "tier", "feature", "status", "error_type", "latency_us", "ttft_us", "runs"),
-        *("model_calls", "tool_calls", "tool_errors", "input_tokens", "output_tokens", "cost_usd", "price_version"),
-        *("models", "confidence", "rating", "rating_score", "question_hash", "asked_start", "asked_record"),
-        *("replied_start", "replied_record", "state"),
-    ),
-    "audit.runs": records.Run._fields,
-    "audit.model_calls": tuple("cost_usd" if name == "cost_pico" else name for name in records.ModelCall._fields),
-    "audit.tool_calls": records.ToolCall._fields,
-    "audit.feedback": records.Feedback._fields,
-    "audit.scores": records.Score._fields,
-    "audit.events": records.Event._fields,
-    "content.texts": records.Text._fields,
-}
-"""The tables that get rows, with the columns that are filled, in the order of the rows."""
+Item = tuple[Record, Text | None]
 
-Rows = dict[str, list[tuple[Any, ...]]]
+
+class Tool(NamedTuple):
+    name: str
+    weight: float
+    failing: float
+    """The share of its calls that fail."""
+    seconds: float
+    """Its usual duration."""
+
+
+class Model(NamedTuple):
+    provider: str
+    name: str
+    input_pico: int
+    """Price of a token, in pico-USD."""
+    output_pico: int
 
 
 @dataclass(frozen=True)
 class Application:
-    """What the conversations of one service look like. Weights are relative."""
+    """What the conversations of one service look like."""
 
     name: str
     agent: str
-    specialists: tuple[tuple[str, float], ...]
-    tools: tuple[tuple[str, float, float, float], ...]
-    """name, weight, share that fails, mean duration in seconds"""
+    specialists: dict[str, float]
+    """Agents that `agent` hands on to, with their weights."""
+    tools: tuple[Tool, ...]
     features: tuple[str, ...]
-    models: tuple[tuple[str, str, int, int], ...]
-    """provider, model, pico-USD for an input and an output token"""
+    models: tuple[Model, ...]
     commands: tuple[str, ...] = ()
     sells: bool = False
 
@@ -69,49 +58,54 @@ APPLICATIONS: Final = (
     Application(
         "estate-bot",
         "estate-agent",
-        (),
+        {},
         (
-            ("search_properties", 9, 0.03, 0.9),
-            ("calculate_chiller_cost", 3, 0.02, 0.1),
-            ("analyze_investment", 2, 0.06, 2.6),
-            ("get_market_trends", 2, 0.04, 1.2),
-            ("verify_title_deed", 1, 0.12, 3.5),
+            Tool("search_properties", 9, 0.03, 0.9),
+            Tool("calculate_chiller_cost", 3, 0.02, 0.1),
+            Tool("analyze_investment", 2, 0.06, 2.6),
+            Tool("get_market_trends", 2, 0.04, 1.2),
+            Tool("verify_title_deed", 1, 0.12, 3.5),
         ),
         ("chat", "search", "analysis"),
-        (("anthropic", "claude-sonnet", 3_000_000, 15_000_000), ("anthropic", "claude-haiku", 800_000, 4_000_000)),
+        (Model("anthropic", "large", 3_000_000, 15_000_000), Model("anthropic", "small", 800_000, 4_000_000)),
         ("/search", "/analyze", "/compare", "/trends", "/status", "/help"),
     ),
     Application(
         "helpdesk",
         "router",
-        (("erp-agent", 4), ("crm-agent", 3), ("it-ops-agent", 2), ("oa-agent", 1)),
-        (("query_orders", 5, 0.04, 0.4), ("find_customer", 4, 0.03, 0.3), ("restart_service", 1, 0.15, 4.0)),
+        {"erp-agent": 4, "crm-agent": 3, "it-ops-agent": 2, "oa-agent": 1},
+        (
+            Tool("query_orders", 5, 0.04, 0.4),
+            Tool("find_customer", 4, 0.03, 0.3),
+            Tool("restart_service", 1, 0.15, 4.0),
+        ),
         ("support",),
-        (("local", "qwen2.5-14b", 50_000, 100_000),),
+        (Model("local", "qwen2.5-14b", 50_000, 100_000),),
     ),
     Application(
         "shop",
         "assistant",
-        (("booking-agent", 1), ("advice-agent", 2)),
-        (("search_catalogue", 6, 0.02, 0.5), ("reserve", 1, 0.2, 1.5)),
+        {"booking-agent": 1, "advice-agent": 2},
+        (Tool("search_catalogue", 6, 0.02, 0.5), Tool("reserve", 1, 0.2, 1.5)),
         ("chat", "valuation"),
-        (("openai", "gpt-4o", 2_500_000, 10_000_000),),
+        (Model("openai", "gpt-4o", 2_500_000, 10_000_000),),
         sells=True,
     ),
 )
+_SHARES: Final = (5, 3, 2)
 
-_PRICE_VERSION = "2026-01-01"
-_HOURS = (2, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 8, 9, 9, 9, 8, 8, 9, 10, 9, 7, 5, 3)
-_TIERS = (None, "free", "basic", "pro")
-_WORDS = (
+PRICE_VERSION: Final = "synthetic"
+_HOURS: Final = (2, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 8, 9, 9, 9, 8, 8, 9, 10, 9, 7, 5, 3)
+_NEXT_TIER: Final = {"free": "basic", "basic": "pro"}
+_WORDS: Final = (
     "what does the flat near the marina cost a year and how is that next to the tower on the hill when the market of"
     " this spring goes on as it did and the fees for cooling are counted in for two people who work at home"
-).split()
+).split(" ")
 
 
 @dataclass(slots=True)
 class Person:
-    """A user, and what is known of them so far."""
+    """A user, and the tier that they have by now."""
 
     application: Application
     user_id: str
@@ -119,11 +113,6 @@ class Person:
     joined: int
     left: int
     tier: str | None
-    first_seen: int = 0
-    last_seen: int = 0
-    tier_at: int = 0
-    signed_up_at: int | None = None
-    conversations: int = 0
 
 
 class World:
@@ -132,242 +121,189 @@ class World:
     def __init__(self, conversations: int, days: int, until: int, seed: int) -> None:
         self._random = random.Random(seed)
         self._conversations, self._days = conversations, days
-        self._start = until - days * DAY
+        self._start = until - days * DAY_US
         self._people = self._populate(max(10, conversations // 25))
-        weights = [min(self._random.paretovariate(1.1), 150.0) for _ in self._people]
+        weights = (min(self._random.paretovariate(1.1), 150.0) for _ in self._people)
         self._weights = list(itertools.accumulate(weights))
         self._joined = [person.joined for person in self._people]
         self._questions = [self._words(8, 20) for _ in range(max(20, conversations // 500))]
-        self._rows: Rows = {}
 
-    def days(self) -> Iterator[Rows]:
-        """The rows of each day, oldest first, conversations in the order of their start; then those of the users."""
+    def days(self) -> Iterator[tuple[list[list[Item]], list[Item]]]:
+        """For each day, oldest first: the records of each conversation that ends in it, and its product events."""
         done = 0
         for day in range(self._days):
-            self._rows = defaultdict(list)
-            due = self._conversations * (day + 1) // self._days
-            if day == 0:
-                self._sign_ups(self._start - 60 * DAY, self._start, known=False)
-            self._sign_ups(self._start + day * DAY, self._start + (day + 1) * DAY, known=True)
-            while done < due:
-                done += self._session(day, due - done)
-            self._rows["audit.conversations"].sort(key=lambda row: str(row[1]))
-            yield self._rows
-        yield {"audit.users": [_user(person) for person in self._people if person.first_seen]}
+            start, due = self._start + day * DAY_US, self._conversations * (day + 1) // self._days
+            events = self._sign_ups(start, start + DAY_US)
+            talks: list[list[Item]] = []
+            while done + len(talks) < due:
+                self._session(start, due - done - len(talks), talks, events)
+            done += len(talks)
+            talks.sort(key=lambda items: items[0][0].start_time)
+            yield talks, events
 
     def _populate(self, count: int) -> list[Person]:
-        draw, before = self._random, 60 * DAY
-        joins = sorted(self._start - before + int(draw.random() * (before + self._days * DAY)) for _ in range(count))
-        return [
-            Person(
-                application=draw.choices(APPLICATIONS, (5, 3, 2))[0],
-                user_id=f"u{draw.getrandbits(64):016x}",
-                environment="staging" if draw.random() < 0.03 else "production",
-                joined=joined,
-                left=joined + 7 * DAY + int(draw.expovariate(1 / 70) * DAY),
-                tier=None,
+        """A third of them joined in the 45 days before."""
+        draw, before = self._random, 45 * DAY_US
+        people = []
+        for joined in sorted(self._start - before + draw.randrange(before + self._days * DAY_US) for _ in range(count)):
+            application = draw.choices(APPLICATIONS, _SHARES)[0]
+            people.append(
+                Person(
+                    application,
+                    f"u{draw.getrandbits(64):016x}",
+                    "staging" if draw.random() < 0.03 else "production",
+                    joined,
+                    joined + 7 * DAY_US + int(draw.expovariate(1 / 70) * DAY_US),
+                    "free" if application.commands else None,
+                )
             )
-            for joined in joins
+        return people
+
+    def _sign_ups(self, start: int, end: int) -> list[Item]:
+        joined = self._people[bisect.bisect_left(self._joined, start) : bisect.bisect_left(self._joined, end)]
+        sources = ("search", "friend", "campaign")
+        return [
+            self._event(person, None, person.joined, "user.signup", source=self._random.choice(sources))
+            for person in joined
         ]
 
-    def _sign_ups(self, start: int, end: int, known: bool) -> None:
-        low, high = bisect.bisect_left(self._joined, start), bisect.bisect_left(self._joined, end)
-        for person in self._people[low:high]:
-            if person.application.commands:
-                person.tier = "free"
-            if known:
-                person.signed_up_at = person.joined
-                source = self._random.choice(("search", "friend", "campaign"))
-                self._event(person, None, person.joined, "user.signup", source=source)
-
-    def _session(self, day: int, most: int) -> int:
+    def _session(self, day: int, most: int, talks: list[list[Item]], events: list[Item]) -> None:
+        """Somebody asks once or several times; it ends within the day. At most so many conversations."""
         draw = self._random
-        end = self._start + day * DAY + draw.choices(range(24), _HOURS)[0] * 3600 * SECOND
-        end += int(draw.random() * 3600) * SECOND - 90 * SECOND
-        person = self._someone(end - 3600 * SECOND)
-        messages = min(most, 12, 1 + int(draw.expovariate(0.6)))
-        gaps = [int((20 + draw.expovariate(1 / 60)) * SECOND) for _ in range(messages)]
+        clock = (draw.choices(range(24), _HOURS)[0] * 3600 + draw.randrange(3600)) * SECOND
+        end = day + (clock - day) % DAY_US - 90 * SECOND
+        person = self._somebody(end - 3600 * SECOND)
+        gaps = [
+            int((20 + draw.expovariate(1 / 60)) * SECOND) for _ in range(min(most, 12, 1 + int(draw.expovariate(0.6))))
+        ]
         time = max(end - sum(gaps), person.joined + SECOND)
-        session = f"s{draw.getrandbits(64):016x}"
-        self._event(person, session, time - SECOND, "session.start")
-        agents: set[str] = set()
-        specialist = None
-        first = time
+        session, specialist = f"s{draw.getrandbits(64):016x}", ""
+        events.append(self._event(person, session, time - SECOND, "session.start"))
         for gap in gaps:
-            specialist = self._specialist(person, specialist)
-            self._conversation(person, session, time, specialist)
-            agents.update(name for name in (person.application.agent, specialist) if name)
-            last, time = time, time + gap
-        self._rows["audit.sessions"].append(
-            (person.application.name, session, person.user_id, _at(first), _at(first - SECOND), _at(last))
-            + (person.tier, _at(last) if person.tier else None, messages, _array(sorted(agents)))
-        )
-        return messages
+            if person.application.specialists and (not specialist or draw.random() < 0.15):
+                names, weights = zip(*person.application.specialists.items(), strict=True)
+                specialist = draw.choices(names, weights)[0]
+            talks.append(_Talk(draw, person, session, time, specialist).items(self._question(), self._words(30, 80)))
+            events += self._product_events(person, session, time)
+            time += gap
 
-    def _someone(self, time: int) -> Person:
+    def _somebody(self, time: int) -> Person:
         here = max(1, bisect.bisect_left(self._joined, time))
         for _ in range(8):
-            pick = bisect.bisect_left(self._weights, self._random.random() * self._weights[here - 1])
-            if self._people[pick].left > time:
+            person = self._people[bisect.bisect_left(self._weights, self._random.random() * self._weights[here - 1])]
+            if person.left > time:
                 break
-        return self._people[pick]
+        return person
 
-    def _specialist(self, person: Person, before: str | None) -> str | None:
-        specialists = person.application.specialists
-        if not specialists or (before and self._random.random() < 0.85):
-            return before
-        return self._random.choices([name for name, _ in specialists], [weight for _, weight in specialists])[0]
-
-    def _conversation(self, person: Person, session: str, start: int, specialist: str | None) -> None:
-        draw, application = self._random, person.application
-        trace, root = f"{draw.getrandbits(128):032x}", f"{draw.getrandbits(64):016x}"
-        latency = int((0.8 + draw.lognormvariate(1.0, 0.7)) * SECOND)
-        error = "TimeoutError" if draw.random() < 0.03 else None
-        feature = draw.choice(application.features)
-        tags = (application.name, person.environment)
-        whose = (session, person.user_id, person.tier, feature)
-        outcome = ("error" if error else "ok", error, None)
-        self._seen(person, start, conversation=True)
-        self._product_events(person, session, start)
-        route = [application.agent, *([specialist] if specialist else [])]
-        runs = self._rows["audit.runs"]
-        for depth, agent in enumerate(route):
-            span, parent = (f"{draw.getrandbits(64):016x}", root) if depth else (root, None)
-            begin, took = start + depth * 300_000, max(latency - depth * 350_000, 1000)
-            runs.append((_at(begin), trace, span, parent, *tags, agent, *whose, took, *outcome, "invoke_agent", _at(begin)))
-        calls, tokens, cost, models = self._model_calls(trace, root, start, latency, tags, route[-1], whose)
-        tools, failed = self._tool_calls(trace, root, start, latency, tags, route[-1], whose, application)
-        rating, score = self._vote(person, session, trace, start + latency)
-        confidence = round(draw.uniform(0.4, 1), 3) if draw.random() < 0.2 else None
-        if confidence is not None:
-            self._score(person, session, trace, start + latency, confidence)
-        known = draw.random() < 0.3
-        pick = int(len(self._questions) * draw.random() ** 3)
-        question = self._questions[pick] if known else self._words(8, 20)
-        digest = f"\\x{pick:064x}" if known else f"\\x{draw.getrandbits(256) | 1 << 255:064x}"
-        self._rows["content.texts"].append((_at(start), trace, root, question, None if error else self._words(30, 80), error))
-        state = {"leading": [3, start, root], "asked": [start, root], "replied": [start + latency, root]}
-        self._rows["audit.conversations"].append(
-            (trace, _at(start), _at(start + latency), _at(start + latency), _at(start + latency), *tags)
-            + (application.agent, _array(route), *whose, *outcome[:2], latency, min(latency, 400_000 + latency // 5))
-            + (len(route), calls, tools, failed, *tokens, _usd(cost), _PRICE_VERSION, _array(models), confidence)
-            + (rating, score, digest, _at(start), root, _at(start), root, json.dumps(state))
-        )
-
-    def _model_calls(
-        self, trace: str, root: str, start: int, latency: int, tags: tuple[Any, ...], agent: str, whose: tuple[Any, ...]
-    ) -> tuple[int, tuple[int, int], int, list[str]]:
-        """How many, their tokens (in, out), their cost in pico-USD, their models."""
+    def _question(self) -> str:
         draw = self._random
-        application = next(each for each in APPLICATIONS if each.name == tags[0])
-        provider, model, price_in, price_out = draw.choice(application.models)
-        calls = 1 + (draw.random() < 0.6)
-        total_in = total_out = total_cost = 0
-        for number in range(calls):
-            tokens_in, tokens_out = 300 + int(draw.expovariate(1 / 900)), 30 + int(draw.expovariate(1 / 180))
-            cost = tokens_in * price_in + tokens_out * price_out
-            begin, took = start + 400_000 + number * latency // 2, max(latency // 2 - 450_000, 1000)
-            self._rows["audit.model_calls"].append(
-                (_at(begin), trace, f"{draw.getrandbits(64):016x}", root, *tags, agent, *whose, took, "ok", None, None)
-                + ("chat", provider, model, model, tokens_in, tokens_out, None, None, None, latency // 5, _usd(cost))
-                + ("priced", _PRICE_VERSION, "stop")
-            )
-            total_in, total_out, total_cost = total_in + tokens_in, total_out + tokens_out, total_cost + cost
-        return calls, (total_in, total_out), total_cost, [model]
+        if draw.random() < 0.3:  # one of those that are often asked
+            return self._questions[int(len(self._questions) * draw.random() ** 3)]
+        return f"{self._words(8, 20)} {draw.getrandbits(32)}"
 
-    def _tool_calls(
-        self,
-        *about: Any,
-    ) -> tuple[int, int]:
-        """How many, and how many of them failed."""
-        trace, root, start, latency, tags, agent, whose, application = about
-        draw = self._random
-        count, failed = draw.choices((0, 1, 2, 3), (3, 4, 2, 1))[0], 0
-        for number in range(count):
-            tool, _, share, mean = draw.choices(application.tools, [weight for _, weight, _, _ in application.tools])[0]
-            bad = draw.random() < share
-            failed += bad
-            begin, span = start + 500_000 + number * latency // 4, f"{draw.getrandbits(64):016x}"
-            outcome = ("error", "UpstreamError") if bad else ("ok", None)
-            took = int(draw.lognormvariate(0, 0.5) * mean * SECOND)
-            self._rows["audit.tool_calls"].append(
-                (_at(begin), trace, span, root, *tags, agent, *whose, took, *outcome, None, tool, f"call-{span}")
-            )
-            words = None if bad else self._words(10, 40)
-            message = "upstream answered 503" if bad else None
-            self._rows["content.texts"].append((_at(begin), trace, span, '{"query": "marina"}', words, message))
-        return count, failed
-
-    def _vote(self, person: Person, session: str, trace: str, time: int) -> tuple[str | None, int | None]:
-        draw = self._random
-        if draw.random() >= 1 / 12:
-            return None, None
-        rating, score = ("positive", 5) if draw.random() < 0.82 else ("negative", 2)
-        uid, when = f"{draw.getrandbits(128):032x}", _at(time + 5 * SECOND)
-        of = (person.application.name, person.environment, session, person.user_id)
-        self._rows["audit.feedback"].append((when, uid, trace, *of, rating, score))
-        if draw.random() < 0.2:
-            self._rows["content.texts"].append((when, trace, uid, self._words(3, 12), None, None))
-        return rating, score
-
-    def _score(self, person: Person, session: str, trace: str, time: int, value: float) -> None:
-        of = (person.application.name, person.environment, session, person.user_id)
-        uid = f"{self._random.getrandbits(128):032x}"
-        self._rows["audit.scores"].append((_at(time), uid, trace, *of, "confidence", value, None))
-
-    def _product_events(self, person: Person, session: str, time: int) -> None:
+    def _product_events(self, person: Person, session: str, time: int) -> Iterator[Item]:
         draw, application = self._random, person.application
         if application.commands and draw.random() < 0.4:
-            self._event(person, session, time - 1000, "command.used", command=draw.choice(application.commands))
+            yield self._event(person, session, time - 1000, "command.used", command=draw.choice(application.commands))
         if application.sells and draw.random() < 0.3:
-            self._event(person, session, time, "property.search")
+            yield self._event(person, session, time, "property.search")
             if draw.random() < 0.1:
-                done = "completed" if draw.random() < 0.8 else "failed"
-                self._event(person, session, time + 60 * SECOND, "reservation", status=done)
-        if person.tier in ("free", "basic") and draw.random() < (0.06 if person.tier == "free" else 0.01):
-            self._event(person, session, time, "quota.hit")
+                status = "completed" if draw.random() < 0.8 else "failed"
+                yield self._event(person, session, time + 60 * SECOND, "reservation", status=status)
+        if person.tier in _NEXT_TIER and draw.random() < (0.06 if person.tier == "free" else 0.01):
+            yield self._event(person, session, time, "quota.hit")
             if draw.random() < 0.08:
-                self._change_tier(person, session, time + 90 * SECOND, "upgraded", _TIERS.index(person.tier) + 1)
+                yield self._new_tier(person, session, time, "subscription.upgraded", _NEXT_TIER[person.tier])
         elif person.tier in ("basic", "pro") and draw.random() < 0.002:
-            self._change_tier(person, session, time + 90 * SECOND, "cancelled", 1)
+            yield self._new_tier(person, session, time, "subscription.cancelled", "free")
 
-    def _change_tier(self, person: Person, session: str, time: int, what: str, to: int) -> None:
-        tiers = {"from_tier": str(person.tier), "to_tier": str(_TIERS[to])}
-        self._event(person, session, time, f"subscription.{what}", **tiers)
-        person.tier, person.tier_at = _TIERS[to], time
+    def _new_tier(self, person: Person, session: str, time: int, name: str, to: str) -> Item:
+        before, person.tier = str(person.tier), to
+        return self._event(person, session, time + 10 * SECOND, name, from_tier=before, to_tier=to)
 
-    def _event(self, person: Person, session: str | None, time: int, name: str, **attributes: str) -> None:
-        self._seen(person, time)
-        self._rows["audit.events"].append(
-            (_at(time), f"{self._random.getrandbits(128):032x}", None, person.application.name, person.environment)
-            + (session, person.user_id, person.tier, name, None, None, json.dumps(attributes))
-        )
-
-    def _seen(self, person: Person, time: int, conversation: bool = False) -> None:
-        person.first_seen = min(person.first_seen or time, time)
-        person.last_seen = max(person.last_seen, time)
-        person.tier_at = max(person.tier_at, time)
-        person.conversations += conversation
+    def _event(self, person: Person, session: str | None, time: int, name: str, **attributes: str) -> Item:
+        uid = f"{self._random.getrandbits(128):032x}"
+        of = (person.application.name, person.environment, session, person.user_id, person.tier)
+        return Event(time, uid, None, *of, name, None, None, json.dumps(attributes, sort_keys=True)), None
 
     def _words(self, least: int, most: int) -> str:
         start, count = self._random.randrange(len(_WORDS)), self._random.randint(least, most)
         return " ".join((_WORDS * 3)[start : start + count])
 
 
-def _user(person: Person) -> tuple[Any, ...]:
-    signed_up = _at(person.signed_up_at) if person.signed_up_at else None
-    tier_at = _at(person.tier_at) if person.tier else None
-    seen = (_at(person.first_seen), _at(person.last_seen))
-    return (person.application.name, person.user_id, *seen, signed_up, person.tier, tier_at, person.conversations)
+class _Talk:
+    """The records of one conversation."""
+
+    def __init__(self, draw: random.Random, person: Person, session: str, start: int, specialist: str) -> None:
+        self._random, self._application, self._start = draw, person.application, start
+        self._agents = [person.application.agent, *([specialist] if specialist else [])]
+        self._trace, self._root = f"{draw.getrandbits(128):032x}", _span_id(draw)
+        self._of = (person.application.name, person.environment)
+        self._whose = (session, person.user_id, person.tier, draw.choice(person.application.features))
+        self._vote_of = (*self._of, session, person.user_id)
+        self._latency = int((0.8 + draw.lognormvariate(1.0, 0.7)) * SECOND)
+        self._failed = draw.random() < 0.03
+
+    def items(self, question: str, reply: str) -> list[Item]:
+        return [*self._runs(question, reply), *self._model_calls(), *self._tool_calls(reply), *self._votes(reply)]
+
+    def _runs(self, question: str, reply: str) -> Iterator[Item]:
+        outcome = ("error", "TimeoutError") if self._failed else ("ok", None)
+        for depth, agent in enumerate(self._agents):
+            start = self._start + depth * 300_000
+            span, parent = (_span_id(self._random), self._root) if depth else (self._root, None)
+            duration = max(self._latency - depth * 350_000, 1000)
+            head = self._head(start, span, parent, agent)
+            run = Run._make((*head, duration, *outcome, None, "invoke_agent", start))
+            error = "the model did not answer in time" if self._failed else None
+            text = Text(start, self._trace, span, question, None if self._failed else reply, error)
+            yield run, None if depth else text
+
+    def _model_calls(self) -> Iterator[Item]:
+        draw = self._random
+        model = draw.choice(self._application.models)
+        for number in range(1 + (draw.random() < 0.6)):
+            start = self._start + 400_000 + number * self._latency // 2
+            tokens, output = 300 + int(draw.expovariate(1 / 900)), 30 + int(draw.expovariate(1 / 180))
+            cost = tokens * model.input_pico + output * model.output_pico
+            head = self._head(start, _span_id(draw), self._root, self._agents[-1])
+            outcome = (max(self._latency // 2 - 450_000, 1000), "ok", None, None)
+            usage = ("chat", model.provider, model.name, model.name, tokens, output, None, None, None)
+            price = (self._latency // 5, cost, "priced", PRICE_VERSION, "stop")
+            yield ModelCall._make((*head, *outcome, *usage, *price)), None
+
+    def _tool_calls(self, words: str) -> Iterator[Item]:
+        draw, tools = self._random, self._application.tools
+        for number in range(draw.choices((0, 1, 2, 3), (3, 4, 2, 1))[0]):
+            tool = draw.choices(tools, [each.weight for each in tools])[0]
+            failed = draw.random() < tool.failing
+            start, span = self._start + 500_000 + number * self._latency // 4, _span_id(draw)
+            duration = int(draw.lognormvariate(0, 0.5) * tool.seconds * SECOND)
+            outcome = (duration, "error", "UpstreamError", None) if failed else (duration, "ok", None, None)
+            head = self._head(start, span, self._root, self._agents[-1])
+            result, error = (None, "upstream answered 503") if failed else (words, None)
+            text = Text(start, self._trace, span, '{"query": "marina"}', result, error)
+            yield ToolCall._make((*head, *outcome, tool.name, f"call-{span}")), text
+
+    def _votes(self, words: str) -> Iterator[Item]:
+        draw, end = self._random, self._start + self._latency
+        if draw.random() < 1 / 12:
+            rating, score = ("positive", 5) if draw.random() < 0.82 else ("negative", 2)
+            vote = Feedback(end + 5 * SECOND, _uid(draw), self._trace, *self._vote_of, rating, score)
+            comment = Text(vote.start_time, self._trace, vote.uid, words[:80], None, None)
+            yield vote, comment if draw.random() < 0.2 else None
+        if draw.random() < 0.2:
+            value = round(draw.uniform(0.4, 1), 3)
+            yield Score(end, _uid(draw), self._trace, *self._vote_of, "confidence", value, None), None
+
+    def _head(self, start: int, span: str, parent: str | None, agent: str) -> tuple[Any, ...]:
+        """What every span begins with, up to the feature."""
+        return (start, self._trace, span, parent, *self._of, agent, *self._whose)
 
 
-def _at(time: int) -> str:
-    return datetime.fromtimestamp(time / SECOND, UTC).isoformat()
+def _span_id(draw: random.Random) -> str:
+    return f"{draw.getrandbits(64):016x}"
 
 
-def _array(values: list[str]) -> str:
-    return "{" + ",".join(values) + "}"
-
-
-def _usd(pico: int) -> str:
-    return f"{pico // records.PICO_PER_USD}.{pico % records.PICO_PER_USD:012d}"
+def _uid(draw: random.Random) -> str:
+    return f"{draw.getrandbits(128):032x}"

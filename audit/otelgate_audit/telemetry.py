@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -24,12 +25,13 @@ from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
-from .settings import Settings
+from .settings import Settings, masked
 
 SCOPE: Final = "otelgate.audit"
 KIND: Final = "otelgate.audit.kind"
 INTERVAL_S: Final = 15
 
+_LAST_S: Final = 1.5
 _PACKAGE: Final = "otelgate_audit"
 _WRITE_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 # name -> unit, description; what the database knows (gauges.py)
@@ -140,9 +142,12 @@ class Telemetry:
         )
 
     def shutdown(self) -> None:
-        """Send what is waiting, for a few seconds at most."""
-        self._metrics.shutdown(timeout_millis=5_000)
-        self._logs.shutdown()
+        """Send what is waiting, for a few seconds at most: a gateway that is away is not waited for."""
+        last = [threading.Thread(target=each.shutdown, daemon=True) for each in (self._metrics, self._logs)]
+        for thread in last:
+            thread.start()
+        for thread in last:
+            thread.join(_LAST_S)
 
 
 class _Sparse(logging.Filter):
@@ -176,7 +181,10 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
 
 def brief(error: BaseException) -> str:
-    """An error for the log: its type and our line that met it. Its text may hold what somebody wrote."""
+    """An error for the log: its type and our line that met it; its text, which may hold what somebody wrote, only of
+    our own errors."""
+    if type(error).__module__.partition(".")[0] == _PACKAGE:
+        return f"{type(error).__name__}: {masked(str(error))}"
     name = f"{type(error).__name__} {getattr(error, 'sqlstate', None) or ''}".rstrip()
     ours = [each for each in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(each.filename).parts]
     return f"{name} at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else name

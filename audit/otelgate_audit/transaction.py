@@ -74,11 +74,11 @@ class Transactions:
         return self._commit_carefully(connection, group, items, now_us)
 
     def _commit(self, connection: psycopg.Connection[Any], group: Group, items: Sequence[Item], now_us: int) -> Outcome:
-        with connection.transaction(), connection.cursor(binary=True) as cursor:
-            head = ledger.lock(cursor)
+        with connection.transaction(), connection.cursor() as cursor:
+            head, at_us = ledger.turn(cursor, now_us)
             if items:
-                head = self._store.add(cursor, head, items, now_us)
-                ledger.advance(cursor, head, now_us)
+                head = self._store.add(cursor, head, items, at_us)
+                ledger.advance(cursor, head, at_us)
             _write_rejects(cursor, group, now_us)
         return Outcome(counts(items), Counter(kind for kind, _ in group.rejects))
 
@@ -87,14 +87,14 @@ class Transactions:
     ) -> Outcome:
         refused = len(group.rejects)
         try:
-            with connection.transaction(), connection.cursor(binary=True) as cursor:
-                head = ledger.lock(cursor)
-                new = _new(cursor, group)
+            with connection.transaction(), connection.cursor() as cursor:
+                head, at_us = ledger.turn(cursor, now_us)
+                new = _new(connection, group)
                 self._careful = len(new) < len(items)
                 before = head
-                head, taken = self._halve(connection, cursor, head, new, group, now_us)
+                head, taken = self._halve(connection, cursor, head, new, group, at_us)
                 if head != before:
-                    ledger.advance(cursor, head, now_us)
+                    ledger.advance(cursor, head, at_us)
                 _write_rejects(cursor, group, now_us)
         except BaseException:
             del group.rejects[refused:]  # the group may be tried again
@@ -116,6 +116,8 @@ class Transactions:
         try:
             with connection.transaction():
                 return self._store.add(cursor, head, items, now_us), counts(items)
+        except psycopg.errors.CheckViolation:
+            raise  # a partition is missing: no record's fault
         except _UNFIT as error:
             if len(items) == 1:
                 group.reject(items[0], _words(error))
@@ -134,7 +136,8 @@ class Transactions:
             if text is not None:
                 wanted.add(("texts", day))
         if wanted:
-            wanted.add(("entries", now_us // partitions.DAY_US))
+            today = now_us // partitions.DAY_US
+            wanted |= {("entries", today), ("entries", today + 1)}  # another sink's clock may be ahead
         missing = wanted - self._known
         tables = {name.split(".")[1]: name for name in (*partitions.DAILY, *partitions.MONTHLY)}
         if missing:
@@ -150,11 +153,11 @@ class Transactions:
             self._known |= missing
 
 
-def _new(cursor: psycopg.Cursor[Any], group: Group) -> list[Item]:
+def _new(connection: psycopg.Connection[Any], group: Group) -> list[Item]:
     kinds: dict[type, list[Any]] = {}
     for record, _ in group.items.values():
         kinds.setdefault(type(record), []).append(record)
-    there = set().union(*(stored(cursor, kind, records) for kind, records in kinds.items()))
+    there = set().union(*(stored(connection, kind, records) for kind, records in kinds.items()))
     return [item for key, item in group.items.items() if key not in there]
 
 

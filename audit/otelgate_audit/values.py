@@ -6,7 +6,9 @@ What is out of bounds raises Unfit, whose text is the reason of the Reject.
 from __future__ import annotations
 
 import base64
+import functools
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,8 +16,8 @@ import orjson
 
 from . import wire
 
-Attributes = dict[bytes, Any]
-"""key -> wire KeyValue"""
+Attributes = Mapping[str, Any]
+"""key -> wire AnyValue"""
 
 MAX_NAME: Final = 512
 """Bytes. Ids and names stand in indexes, whose entries have at most 2,704 bytes, several together."""
@@ -31,15 +33,6 @@ _SHOWN: Final = 64
 
 class Unfit(ValueError):
     """A record that can't be stored; the text says why."""
-
-
-def attributes_of(message: Any) -> Attributes:
-    """Those of a span, event, log record or resource. Of several with one key the first counts, as in the gateway."""
-    attributes = message.attributes
-    found = {attribute.key: attribute for attribute in attributes}
-    if len(found) != len(attributes):
-        found = {attribute.key: attribute for attribute in reversed(attributes)}
-    return found
 
 
 def text(raw: bytes) -> str:
@@ -64,42 +57,54 @@ def clean(written: str) -> str:
     return written
 
 
-def name(attributes: Attributes, key: bytes) -> str | None:
+def name(attributes: Attributes, key: str) -> str | None:
     """A short string; numbers and booleans as they are written. None where it is missing or empty."""
-    attribute = attributes.get(key)
-    if attribute is None:
+    found = attributes.get(key)
+    if found is None:
         return None
-    raw = attribute.value.string_value
+    raw = found.string_value
     if raw:
         return bounded(raw, key)
-    value = plain(attribute.value, key)
+    value = plain(found, key)
     if value is None or value == "":
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    raise Unfit(f"{text(key)}: expected a string")
+    raise Unfit(f"{key}: expected a string")
 
 
-def bounded(raw: bytes, key: bytes) -> str:
+def label(attributes: Attributes, key: str) -> str | None:
+    """As `name`, for what has few different values (models, agents, tiers): remembered."""
+    found = attributes.get(key)
+    if found is None:
+        return None
+    raw = found.string_value
+    return _remembered(raw, key) if raw else name(attributes, key)
+
+
+def bounded(raw: bytes, key: str) -> str:
     """A string of at most 512 bytes."""
     if len(raw) > MAX_NAME:
-        raise Unfit(f"{text(key)} of {len(raw)} bytes: expected at most {MAX_NAME}")
+        raise Unfit(f"{key} of {len(raw)} bytes: expected at most {MAX_NAME}")
     found = text(raw)
     if "\ufffd" in found and len(found.encode()) > MAX_NAME:  # each bad byte became three
-        raise Unfit(f"{text(key)}: expected UTF-8 of at most {MAX_NAME} bytes")
+        raise Unfit(f"{key}: expected UTF-8 of at most {MAX_NAME} bytes")
     return found
 
 
-def whole(attributes: Attributes, key: bytes, low: int = 0, high: int = MAX_COUNT) -> int | None:
+_remembered = functools.lru_cache(maxsize=4096)(bounded)
+
+
+def whole(attributes: Attributes, key: str, low: int = 0, high: int = MAX_COUNT) -> int | None:
     """A whole number within bounds; a double or a string that is one counts too."""
-    attribute = attributes.get(key)
-    if attribute is None:
+    found = attributes.get(key)
+    if found is None:
         return None
-    value: Any = attribute.value.int_value
+    value: Any = found.int_value
     if not value:
-        value = plain(attribute.value, key)
+        value = plain(found, key)
         if value is None:
             return None
         if isinstance(value, str):
@@ -107,20 +112,20 @@ def whole(attributes: Attributes, key: bytes, low: int = 0, high: int = MAX_COUN
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Unfit(f"{text(key)} {cut(plain(attribute.value, key))}: expected a whole number, {low} to {high}")
+            raise Unfit(f"{key} {cut(plain(found, key))}: expected a whole number, {low} to {high}")
     if not low <= value <= high:
-        raise Unfit(f"{text(key)} {value}: expected a whole number, {low} to {high}")
+        raise Unfit(f"{key} {value}: expected a whole number, {low} to {high}")
     return int(value)
 
 
-def number(attributes: Attributes, key: bytes, low: float = -math.inf, high: float = math.inf) -> float | None:
+def number(attributes: Attributes, key: str, low: float = -math.inf, high: float = math.inf) -> float | None:
     """A finite number within bounds; a string that is one counts too."""
-    attribute = attributes.get(key)
-    if attribute is None:
+    found = attributes.get(key)
+    if found is None:
         return None
-    value: Any = attribute.value.double_value
+    value: Any = found.double_value
     if not value:
-        value = plain(attribute.value, key)
+        value = plain(found, key)
         if value is None:
             return None
         if isinstance(value, str):
@@ -128,7 +133,7 @@ def number(attributes: Attributes, key: bytes, low: float = -math.inf, high: flo
     valid = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not valid or not low <= value <= high:
         bounds = "a number" if low == -math.inf else f"a number, {low:g} to {high:.15g}"
-        raise Unfit(f"{text(key)} {cut(plain(attribute.value, key))}: expected {bounds}")
+        raise Unfit(f"{key} {cut(plain(found, key))}: expected {bounds}")
     return float(value)
 
 
@@ -140,7 +145,7 @@ def time_us(nanoseconds: int, now_us: int, what: str) -> int:
     return nanoseconds // 1000
 
 
-def plain(value: Any, key: bytes, depth: int = 0) -> Any:
+def plain(value: Any, key: str, depth: int = 0) -> Any:
     """An AnyValue as str, bool, int, float, list, dict, or None; bytes as base64, as in OTLP's JSON."""
     kind = value.WhichOneof("value")
     if kind is None:
@@ -153,13 +158,13 @@ def plain(value: Any, key: bytes, depth: int = 0) -> Any:
     if kind not in ("array_value", "kvlist_value"):
         return inner
     if depth == MAX_DEPTH:
-        raise Unfit(f"{text(key)}: nested deeper than {MAX_DEPTH}")
+        raise Unfit(f"{key}: nested deeper than {MAX_DEPTH}")
     try:
         if kind == "array_value":
             return [plain(each, key, depth + 1) for each in wire.ArrayValue.FromString(inner).values]
         values = wire.KeyValueList.FromString(inner).values
     except wire.DecodeError:
-        raise Unfit(f"{text(key)}: not readable as OTLP") from None
+        raise Unfit(f"{key}: not readable as OTLP") from None
     return {text(each.key): plain(each.value, key, depth + 1) for each in values}
 
 
@@ -170,7 +175,7 @@ def as_json(value: Any) -> str:
 
 def cut(value: object) -> str:
     """A value for an error text: as Python writes it, at most 64 characters."""
-    written = ascii(value)
+    written = ascii(value[:_SHOWN] if isinstance(value, str) else value)
     return written if len(written) <= _SHOWN else written[: _SHOWN - 3] + "..."
 
 

@@ -2,7 +2,10 @@
 
 Requests are opened level by level, and every record is read on its own, so that a broken one costs no other. Strings
 are bytes here, and lists and maps stay closed until somebody wants them: neither invalid UTF-8 nor deep nesting keeps
-a record from being read. Source of the field numbers: opentelemetry-proto 1.x (trace.proto, logs.proto, common.proto).
+a record from being read. Attributes are declared as a protobuf map, which is the same on the wire: looking one up then
+costs nothing for all the others. Of several attributes with one key the last counts.
+
+Source of the field numbers: opentelemetry-proto 1.x (trace.proto, logs.proto, common.proto).
 """
 
 from __future__ import annotations
@@ -13,19 +16,12 @@ from typing import Any, Final, NamedTuple
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError as DecodeError  # type: ignore[import-untyped]
 
-DOUBLE: Final = 1
-INT64: Final = 3
-FIXED64: Final = 6
-BOOL: Final = 8
-BYTES: Final = 12
-ENUM_NUMBER: Final = 5  # int32 on the wire, as an enum is
-
 _SCHEMA: Final[dict[str, tuple[str, ...]]] = {
-    # message: fields as `name number type`, `*` for repeated
+    # message: fields as `name number type`; `*` for repeated, `map` for attributes
     "Request": ("resources 1 bytes*",),
     "ResourceRecords": ("resource 1 bytes", "scopes 2 bytes*"),
     "ScopeRecords": ("records 2 bytes*",),
-    "Resource": ("attributes 1 KeyValue*",),
+    "Resource": ("attributes 1 map",),
     "Span": (
         "trace_id 1 bytes",
         "span_id 2 bytes",
@@ -33,20 +29,21 @@ _SCHEMA: Final[dict[str, tuple[str, ...]]] = {
         "name 5 bytes",
         "start_time 7 fixed64",
         "end_time 8 fixed64",
-        "attributes 9 KeyValue*",
+        "attributes 9 map",
         "events 11 bytes*",
         "status 15 Status",
     ),
     "Status": ("message 2 bytes", "code 3 int32"),
-    "Event": ("name 2 bytes", "attributes 3 KeyValue*"),
+    "Event": ("name 2 bytes", "attributes 3 map"),
     "LogRecord": (
         "time 1 fixed64",
-        "attributes 6 KeyValue*",
+        "attributes 6 map",
         "trace_id 9 bytes",
         "span_id 10 bytes",
         "observed_time 11 fixed64",
         "event_name 12 bytes",
     ),
+    "LogAttributes": ("attributes 6 KeyValue*",),  # of a LogRecord, whatever their keys hold
     "KeyValue": ("key 1 bytes", "value 2 AnyValue"),
     "AnyValue": (
         "string_value 1 bytes",
@@ -60,14 +57,7 @@ _SCHEMA: Final[dict[str, tuple[str, ...]]] = {
     "ArrayValue": ("values 1 AnyValue*",),
     "KeyValueList": ("values 1 KeyValue*",),
 }
-_TYPES: Final = {
-    "double": DOUBLE,
-    "int64": INT64,
-    "int32": ENUM_NUMBER,
-    "fixed64": FIXED64,
-    "bool": BOOL,
-    "bytes": BYTES,
-}
+_PACKAGE: Final = "otelgate_audit"
 _ONEOF: Final = "AnyValue"
 
 
@@ -87,27 +77,39 @@ class Group(NamedTuple):
 
 
 def _classes() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="otelgate_audit.proto", package="otelgate_audit", syntax="proto3")
+    # proto2: its map keys need not be UTF-8.
+    file = descriptor_pb2.FileDescriptorProto(name=f"{_PACKAGE}.proto", package=_PACKAGE, syntax="proto2")
     for name, fields in _SCHEMA.items():
         message = file.message_type.add(name=name)
         if name == _ONEOF:
             message.oneof_decl.add(name="value")
         for written in fields:
             field_name, number, kind = written.split()
-            field = message.field.add(name=field_name, number=int(number), label=3 if kind.endswith("*") else 1)
-            kind = kind.rstrip("*")
-            if kind in _TYPES:
-                field.type = _TYPES[kind]
-            else:
-                field.type = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
-                field.type_name = f".otelgate_audit.{kind}"
+            if kind == "map":
+                entry = message.nested_type.add(name=f"{field_name.title()}Entry")
+                entry.options.map_entry = True
+                _add(entry, "key", 1, "string")
+                _add(entry, "value", 2, "AnyValue")
+                kind = f"{name}.{entry.name}*"
+            field = _add(message, field_name, int(number), kind)
             if name == _ONEOF:
                 field.oneof_index = 0
     pool = descriptor_pool.DescriptorPool()  # of its own: no name meets another's
     pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"otelgate_audit.{name}")) for name in _SCHEMA
-    }
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _SCHEMA}
+
+
+def _add(message: Any, name: str, number: int, kind: str) -> Any:
+    types = descriptor_pb2.FieldDescriptorProto
+    label = types.LABEL_REPEATED if kind.endswith("*") else types.LABEL_OPTIONAL
+    field = message.field.add(name=name, number=number, label=label)
+    kind = kind.rstrip("*")
+    if kind[0].islower():
+        field.type = types.Type.Value(f"TYPE_{kind.upper()}")
+    else:
+        field.type = types.TYPE_MESSAGE
+        field.type_name = f".{_PACKAGE}.{kind}"
+    return field
 
 
 _CLASSES: Final = _classes()
@@ -115,6 +117,7 @@ Resource: Final = _CLASSES["Resource"]
 Span: Final = _CLASSES["Span"]
 Event: Final = _CLASSES["Event"]
 LogRecord: Final = _CLASSES["LogRecord"]
+LogAttributes: Final = _CLASSES["LogAttributes"]
 AnyValue: Final = _CLASSES["AnyValue"]
 ArrayValue: Final = _CLASSES["ArrayValue"]
 KeyValueList: Final = _CLASSES["KeyValueList"]

@@ -16,7 +16,6 @@ from typing import Any, Final
 import psycopg
 
 from . import database
-from .copying import prepare
 from .group import Group
 from .records import Batch
 from .settings import Settings, SettingsError
@@ -184,7 +183,6 @@ class Writer:
         try:
             connection.execute(_SESSION)
             database.require_schema(connection)
-            prepare(connection)
         except (psycopg.Error, database.SchemaError) as error:
             connection.close()
             self._fail(_reason(error))

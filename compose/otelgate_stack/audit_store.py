@@ -33,8 +33,6 @@ class AuditStore:
         """Whether a connection works."""
         return answers(self._url, self._password_file)
 
-    reachable = ready
-
     def conversations(self, trace_ids: Sequence[str]) -> list[Row]:
         """The rows of these traces, with the question and the reply, earliest first."""
         return self._rows(
@@ -49,10 +47,10 @@ class AuditStore:
         """The votes on one conversation, in order, with their comments."""
         return self._rows("SELECT * FROM content.feedback WHERE trace_id = %s ORDER BY start_time", trace_id)
 
-    def events(self, name: str, user_id: str) -> list[Row]:
-        """Product events of this name by this user, in order."""
+    def events(self, name: str, trace_id: str) -> list[Row]:
+        """Product events of this name that belong to one trace, in order."""
         return self._rows(
-            "SELECT * FROM audit.events WHERE name = %s AND user_id = %s ORDER BY start_time", name, user_id
+            "SELECT * FROM audit.events WHERE name = %s AND trace_id = %s ORDER BY start_time", name, trace_id
         )
 
     def rejects(self, trace_id: str) -> list[Row]:

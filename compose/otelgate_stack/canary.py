@@ -1,5 +1,8 @@
 """The doctor's canaries: one span, one log record and one metric point by each protocol, sent as an application would.
 
+Over gRPC the span is an agent's run and the log record a vote on it; over HTTP they are the run's tool call and a
+product event. So each of them is a row in the audit store, too.
+
 Written with the protocol's own messages and not with the SDK: what matters here is the gateway's answer, word for word,
 which the SDK's exporters only log.
 """
@@ -30,6 +33,9 @@ SERVICE = "otelgate-doctor"
 METRIC = "otelgate.doctor.canary"
 """A gauge in seconds, `otelgate_doctor_canary_seconds` in Prometheus: the Unix time at which the canary was made. Its
 series are the same at every visit of the doctor."""
+
+AGENT, TOOL, EVENT = "canary", "canary_song", "canary"
+USER = "otelgate-doctor"
 
 PROTOCOLS = ("grpc", "http")
 SIGNALS = ("traces", "logs", "metrics")
@@ -64,6 +70,7 @@ class Canary:
     """One visit's canary. Both protocols share the trace; `made_s` (Unix seconds) is the metric's value."""
 
     trace_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     made_s: int = field(default_factory=lambda: int(time.time()))
 
     def request(self, signal: str, protocol: str) -> Request:
@@ -74,31 +81,53 @@ class Canary:
         )
         now, name = time.time_ns(), f"canary by {protocol}"
         if signal == "traces":
-            span = trace.Span(
-                trace_id=bytes.fromhex(self.trace_id),
-                span_id=uuid.uuid4().bytes[:8],
-                name=name,
-                kind=trace.Span.SPAN_KIND_INTERNAL,
-                start_time_unix_nano=now - 1_000_000,
-                end_time_unix_nano=now,
+            spans = trace.ScopeSpans(spans=[self._span(protocol, name, now)])
+            return trace_service.ExportTraceServiceRequest(
+                resource_spans=[trace.ResourceSpans(resource=resource, scope_spans=[spans])]
             )
-            spans = trace.ResourceSpans(resource=resource, scope_spans=[trace.ScopeSpans(spans=[span])])
-            return trace_service.ExportTraceServiceRequest(resource_spans=[spans])
         if signal == "logs":
-            record = logs.LogRecord(
-                time_unix_nano=now,
-                observed_time_unix_nano=now,
-                severity_number=logs.SEVERITY_NUMBER_INFO,
-                severity_text="INFO",
-                body=AnyValue(string_value=name),
-                trace_id=bytes.fromhex(self.trace_id),
+            records = logs.ScopeLogs(log_records=[self._record(protocol, name, now)])
+            return logs_service.ExportLogsServiceRequest(
+                resource_logs=[logs.ResourceLogs(resource=resource, scope_logs=[records])]
             )
-            records = logs.ResourceLogs(resource=resource, scope_logs=[logs.ScopeLogs(log_records=[record])])
-            return logs_service.ExportLogsServiceRequest(resource_logs=[records])
         point = metrics.NumberDataPoint(time_unix_nano=now, as_int=self.made_s)
         gauge = metrics.Metric(name=METRIC, unit="s", gauge=metrics.Gauge(data_points=[point]))
         points = metrics.ResourceMetrics(resource=resource, scope_metrics=[metrics.ScopeMetrics(metrics=[gauge])])
         return metrics_service.ExportMetricsServiceRequest(resource_metrics=[points])
+
+    def _span(self, protocol: str, name: str, now_ns: int) -> trace.Span:
+        run = protocol == "grpc"
+        told = {
+            "gen_ai.operation.name": "invoke_agent" if run else "execute_tool",
+            "gen_ai.agent.name" if run else "gen_ai.tool.name": AGENT if run else TOOL,
+            "user.id": USER,
+        }
+        return trace.Span(
+            trace_id=bytes.fromhex(self.trace_id),
+            span_id=bytes.fromhex(self.run_id) if run else uuid.uuid4().bytes[:8],
+            parent_span_id=b"" if run else bytes.fromhex(self.run_id),
+            name=name,
+            kind=trace.Span.SPAN_KIND_INTERNAL,
+            start_time_unix_nano=now_ns - 1_000_000,
+            end_time_unix_nano=now_ns,
+            attributes=[_text(key, value) for key, value in told.items()],
+        )
+
+    def _record(self, protocol: str, name: str, now_ns: int) -> logs.LogRecord:
+        vote = protocol == "grpc"
+        told = {"otelgate.feedback.rating": "positive"} if vote else {"otelgate.event.name": EVENT}
+        told |= {"log.record.uid": str(uuid.uuid4()), "user.id": USER}
+        return logs.LogRecord(
+            time_unix_nano=now_ns,
+            observed_time_unix_nano=now_ns,
+            severity_number=logs.SEVERITY_NUMBER_INFO,
+            severity_text="INFO",
+            event_name="otelgate.feedback" if vote else EVENT,
+            body=AnyValue(string_value=name),
+            trace_id=bytes.fromhex(self.trace_id),
+            span_id=bytes.fromhex(self.run_id),
+            attributes=[_text(key, value) for key, value in told.items()],
+        )
 
 
 def send(target: Target, signal: str, protocol: str, canary: Canary, timeout_s: float = 10.0) -> None:

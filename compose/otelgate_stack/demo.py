@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from . import demo_view, target
+from .audit_store import AuditStore
 from .errors import StackError
 from .freshness import Arrival, Look, slowest, watch
 from .report import Report
@@ -21,6 +22,9 @@ from .stores import Jaeger, Loki, Prometheus, Span, Tempo
 SERVICE = "bike-shop"
 ROOT_SPAN = "invoke_agent bike_shop"
 METRIC = "demo_answers_total"
+CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+"""The agent sends questions and answers along: the gateway gives them to the audit store alone."""
+
 DEADLINE_S = 30.0
 ANSWERED = ("answered with", "apologised with")
 """How the agent's last log line of a run begins."""
@@ -50,12 +54,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Stores:
-    """The stores of one stack. Traces go to Tempo, Jaeger or both."""
+    """The stores of one stack. Traces go to Tempo, Jaeger or both; conversations to the audit store unless it is off."""
 
     prometheus: Prometheus
     loki: Loki
     tempo: Tempo | None
     jaeger: Jaeger | None
+    audit: AuditStore | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Stores":
@@ -65,6 +70,7 @@ class Stores:
             loki=Loki(f"{url}{settings.loki_port}"),
             tempo=Tempo(f"{url}{settings.tempo_port}") if settings.traces_to != "jaeger" else None,
             jaeger=Jaeger(f"{url}{settings.jaeger_port}") if settings.traces_to != "tempo" else None,
+            audit=AuditStore(settings) if settings.audit else None,
         )
 
     def trace(self, trace_id: str) -> list[Span]:
@@ -82,6 +88,8 @@ class Stores:
             looks["Jaeger, by trace id"] = partial(_look_trace, self.jaeger, trace_id)
         looks["Loki"] = partial(_look_logs, self.loki, trace_id)
         looks["Prometheus"] = partial(_look_metric, self.prometheus, instance)
+        if self.audit:
+            looks["PostgreSQL"] = partial(_look_row, self.audit, trace_id)
         return looks
 
 
@@ -115,6 +123,14 @@ def _look_logs(loki: Loki, trace_id: str) -> Look:
 def _look_metric(prometheus: Prometheus, instance: str) -> Look:
     answers = prometheus.value(f'sum({METRIC}{{instance="{instance}"}})') or 0
     return Look(int(answers), answers == 1)
+
+
+def _look_row(audit: AuditStore, trace_id: str) -> Look:
+    """Complete with the run itself, which ends last, and the vote on it."""
+    for row in audit.conversations([trace_id]):
+        items = row["runs"] + row["model_calls"] + row["tool_calls"] + (row["rating"] is not None)
+        return Look(items, row["status"] is not None and row["rating"] is not None)
+    return Look(0, False)
 
 
 def run(settings: Settings, report: Report, *, as_json: bool = False, runs: int = 5) -> int:
@@ -169,7 +185,8 @@ def agent_environment(where: target.Target, instance: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
     # An instance id tells this demo's processes from earlier ones; a service under a scheduler has one as well.
     resource = f"service.instance.id={instance},deployment.environment.name=demo"
-    return {**clean, "OTEL_SERVICE_NAME": SERVICE, "OTEL_RESOURCE_ATTRIBUTES": resource, **where.environment()}
+    own = {"OTEL_SERVICE_NAME": SERVICE, "OTEL_RESOURCE_ATTRIBUTES": resource, CAPTURE: "true"}
+    return {**clean, **own, **where.environment()}
 
 
 def _instrument() -> str:

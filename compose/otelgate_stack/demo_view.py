@@ -1,12 +1,13 @@
-"""What `make demo` prints: one run's trace, logs and metrics, the freshness of all runs, and where to look next."""
+"""What `make demo` prints: one run's trace, logs and metrics, all runs' conversations and freshness, where to go on."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import trace_view
+from . import conversation_view, trace_view
+from .audit_store import Row
 from .freshness import ASK_EVERY_S, median_and_p95
 from .report import Report
 from .settings import Settings
@@ -21,22 +22,36 @@ GATEWAY_METRICS = (
     "otelcol_receiver_accepted_log_records_total",
     "otelcol_receiver_accepted_metric_points_total",
 )
+# What the gateway derives from spans and log events, in words.
+DERIVED_METRICS = {
+    "otelgate_run_count_total": "runs",
+    "otelgate_llm_cost_total": "US dollars",
+    "otelgate_feedback_count_total": "votes",
+}
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the stores answered after the last run: one run in full, and the metrics of all."""
+    """What the stores answered after the last run: one run in full, the metrics and the conversations of all."""
 
     run: "Run"
     spans: Sequence[Span]
     lines: Sequence[LogLine]
     answers: Sequence[Sample]
     gateway: Sequence[Sample]
+    derived: Sequence[Sample]
+    conversations: Sequence[Row]
+    tools: Mapping[str, Sequence[Row]]
+
+    @property
+    def leaks(self) -> list[str]:
+        """The stores beside the audit store that hold words of that run, its question or its answer."""
+        return conversation_view.leaks([self.run.question, self.run.answer], self.spans, self.lines)
 
     @classmethod
     def read(cls, stores: "Stores", runs: Sequence["Run"], prefix: str) -> "Found":
         """Read the first run with an error in its trace, else the first; what a store can't answer is empty."""
-        from .demo import METRIC, log_query
+        from .demo import METRIC, SERVICE, log_query
 
         chosen, spans = runs[0], _tolerant(stores.trace, runs[0].trace_id)
         for run in runs:
@@ -46,16 +61,28 @@ class Found:
                 break
         names = "|".join(GATEWAY_METRICS)
         own = f'sum by (__name__) ({{__name__=~"{names}", service_name="otelgate-gateway"}})'
+        derived = "|".join(DERIVED_METRICS)
+        ids = [run.trace_id for run in runs]
+        conversations = _tolerant(stores.audit.conversations, ids) if stores.audit else []
         return cls(
             run=chosen,
             spans=spans,
             lines=_tolerant(stores.loki.query_range, log_query(chosen.trace_id)),
             answers=_tolerant(stores.prometheus.query, f'sum by (outcome) ({METRIC}{{instance=~"{prefix}-.*"}})'),
             gateway=_tolerant(stores.prometheus.query, own),
+            derived=_tolerant(
+                stores.prometheus.query, f'sum by (__name__) ({{__name__=~"{derived}", service_name="{SERVICE}"}})'
+            ),
+            conversations=conversations,
+            tools={
+                row["trace_id"]: _tolerant(stores.audit.tool_calls, row["trace_id"])
+                for row in conversations
+                if stores.audit
+            },
         )
 
 
-def _tolerant(read: Any, query: str) -> Any:
+def _tolerant(read: Any, query: Any) -> Any:
     """An empty answer instead of an error: which store is away, the runs' arrivals say already."""
     try:
         return read(query)
@@ -65,12 +92,14 @@ def _tolerant(read: Any, query: str) -> Any:
 
 def opening(where: Target, runs: int, report: Report) -> None:
     """What is about to be run."""
+    from .demo import CAPTURE, SERVICE
+
     report.line()
     report.line(
         f"{runs} runs of a LangGraph agent (examples/demo/agent.py) under opentelemetry-instrument, each in a process"
-        " of its own;\nno API key, no network, fixed seeds"
+        " of its own;\nno API key, no network, fixed seeds; the fake model goes by the name of one that has a price"
     )
-    for name, value in {"OTEL_SERVICE_NAME": "bike-shop", **where.environment()}.items():
+    for name, value in {"OTEL_SERVICE_NAME": SERVICE, CAPTURE: "true", **where.environment()}.items():
         report.line(f"  {name}={'…' if name.endswith('HEADERS') else value}", "dim")
 
 
@@ -87,6 +116,8 @@ def show(runs: Sequence["Run"], found: Found, settings: Settings, report: Report
     _show_trace(found, settings, report)
     _show_logs(found, report)
     _show_metrics(found, report)
+    if settings.audit:
+        _show_conversations(found, settings, report)
     _show_freshness(runs, report)
     if missing := [(run, text) for run in runs for text in run.missing]:
         _title("not everything arrived", report)
@@ -118,7 +149,8 @@ def _show_logs(found: Found, report: Report) -> None:
     for line in found.lines:
         clock = time.strftime("%H:%M:%S", time.localtime(line.time_ns / 1e9)) + f".{line.time_ns // 10**6 % 1000:03d}"
         level, logger = line.metadata.get("severity_text", ""), line.metadata.get("scope_name", "")
-        rows.append((clock, level, logger, line.line))
+        vote = line.metadata.get("otelgate_feedback_rating")
+        rows.append((clock, level, logger, line.line or (f"(a vote: {vote})" if vote else "(an event)")))
     if rows:
         report.table(rows)
 
@@ -134,9 +166,30 @@ def _show_metrics(found: Found, report: Report) -> None:
     rows += [
         (sample.labels["__name__"], f"{sample.value:g}", "by the gateway since its start") for sample in found.gateway
     ]
+    rows += [
+        (name, f"{sample.value:g}", f"{DERIVED_METRICS[name]} of the bike shop so far, derived by the gateway")
+        for sample in found.derived
+        if (name := sample.labels["__name__"])
+    ]
     if not found.gateway:
         rows += [("otelcol_*", "", "the gateway sends its own every 15 s; the first are on their way")]
     report.table(rows)
+
+
+def _show_conversations(found: Found, settings: Settings, report: Report) -> None:
+    _title(f"conversations on record in PostgreSQL: {len(found.conversations)} rows", report)
+    for row in found.conversations:
+        for line in conversation_view.lines(row, found.tools[row["trace_id"]], report.style):
+            report.line("  " + line)
+    shown = {"traces": settings.content_traces, "logs": settings.content_logs}
+    for store in ("traces", "logs"):
+        where = "Loki" if store == "logs" else "Jaeger" if settings.traces_to == "jaeger" else "Tempo"
+        if store not in found.leaks:
+            report.line(f"  {where} has none of these words", "green")
+        elif shown[store] == "none":
+            report.line(f"  {where} has words of them, and should not", "red")
+        else:
+            report.line(f"  {where} has them too: OTELGATE_CONTENT_{store.upper()}={shown[store]}", "yellow")
 
 
 def _show_freshness(runs: Sequence["Run"], report: Report) -> None:
@@ -193,6 +246,9 @@ def _show_next(found: Found, settings: Settings, report: Report) -> None:
         ("the agent", "examples/demo/agent.py"),
         ("the stack", "make status, make logs, make doctor"),
     ]
+    if settings.own_database:
+        url, password = settings.database, settings.database_password
+        rows.insert(-2, ("all of it", f"PGPASSWORD=$(cat {password}) psql {url}"))
     report.table(rows)
 
 
@@ -204,5 +260,7 @@ def as_json(runs: Sequence["Run"], found: Found) -> dict[str, Any]:
         "freshness": freshness(runs),
         "trace": {"trace_id": found.run.trace_id, "spans": [asdict(span) for span in found.spans]},
         "logs": [asdict(line) for line in found.lines],
-        "metrics": [asdict(sample) for sample in [*found.answers, *found.gateway]],
+        "metrics": [asdict(sample) for sample in [*found.answers, *found.gateway, *found.derived]],
+        "conversations": [conversation_view.as_json(row, found.tools[row["trace_id"]]) for row in found.conversations],
+        "content_elsewhere": found.leaks,
     }

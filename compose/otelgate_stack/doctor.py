@@ -1,6 +1,7 @@
 """`make doctor`: follows one canary of each signal hop by hop, and names the hop that loses it.
 
-application → gateway → received → exported → stored: the gateway's answer, its own counters, the store's answer.
+application → gateway → received → exported → stored: the gateway's answer, its own counters, the store's answer; and
+behind the audit sink, the rows in PostgreSQL.
 """
 
 import json
@@ -161,7 +162,7 @@ class _Visit:
         )
 
     def _delivered(self, route: Route) -> list[Hop]:
-        exported, stored = f"gateway → {route.name}", f"{route.name} answers"
+        exported, stored = route.exported_hop, route.stored_hop
         problem = ""
 
         def sent() -> bool:
@@ -178,15 +179,15 @@ class _Visit:
 
         def hopeless() -> bool:
             now = hops.counters(self._gateway) or {}
-            return not route.store.reachable() or self._delta(now, route.dropped) > 0
+            return route.closed() or self._delta(now, route.dropped) > 0
 
         if not self._wait(lambda: sent() or in_store(), hopeless):
             detail, fix = hops.why_not_exported(route, self._before, hops.counters(self._gateway) or {})
-            return [self._hop(route.signal, exported, False, detail, fix)]
+            return [self._hop(route.signal, hops.where_it_stops(route), False, detail, fix)]
         detail = f"{route.exporter} has sent both"
         found = [self._hop(route.signal, exported, True, detail)]
         if self._wait(in_store):
-            return [*found, self._hop(route.signal, stored, True, f"{route.store.url} answers with both")]
+            return [*found, self._hop(route.signal, stored, True, route.evidence)]
         return [*found, self._hop(route.signal, stored, False, *hops.why_not_stored(route, problem))]
 
     def _delta(self, now: dict[str, float] | None, read: Callable[[hops.Counters], float]) -> float:
@@ -212,6 +213,6 @@ class _Visit:
 
 def _print(hop: Hop, report: Report, *, with_fix: bool) -> None:
     mark = {True: report.style("✔", "green"), False: report.style("✘", "red"), None: report.style("?", "yellow")}
-    report.line(f"{mark[hop.ok]} {hop.signal:<8}{hop.name:<22} {hop.seconds:6.2f} s  {hop.detail}")
+    report.line(f"{mark[hop.ok]} {hop.signal:<8}{hop.name:<24} {hop.seconds:6.2f} s  {hop.detail}")
     if hop.fix and with_fix:
         report.line(f"    → {hop.fix}", "bold")

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .canary import SERVICE, Canary
+from .audit_store import AuditStore
+from .canary import EVENT, SERVICE, Canary
 from .settings import Settings
-from .stores import GatewayMetrics, Jaeger, Loki, Prometheus, StoreError, Tempo
+from .stores import AuditSink, GatewayMetrics, Jaeger, Loki, Prometheus, StoreError, Tempo
 
 ITEMS = {"traces": "spans", "logs": "log_records", "metrics": "metric_points"}
 Counters = Mapping[str, float]
@@ -25,19 +26,40 @@ class Hop:
 
 @dataclass(frozen=True)
 class Route:
-    """One exporter of the gateway and the store behind it; `arrived` counts the canaries found in the store."""
+    """One exporter of the gateway and what is behind it; `arrived` counts the canaries found in the store."""
 
     signal: str
     exporter: str
+    service: str
     name: str
-    store: Tempo | Jaeger | Loki | Prometheus
+    store: Tempo | Jaeger | Loki | Prometheus | AuditSink
     endpoint: str
     arrived: Callable[[Canary], int]
 
     @property
     def setting(self) -> str:
         """The setting that says where the gateway sends to."""
-        return f"OTELGATE_{self.name.upper()}_ENDPOINT"
+        return f"OTELGATE_{self.service.upper()}_ENDPOINT"
+
+    @property
+    def exported_hop(self) -> str:
+        return f"gateway → {self.name}"
+
+    @property
+    def stored_hop(self) -> str:
+        return f"{self.name} → PostgreSQL" if isinstance(self.store, AuditSink) else f"{self.name} answers"
+
+    @property
+    def evidence(self) -> str:
+        """What to say when both canaries are there."""
+        if not isinstance(self.store, AuditSink):
+            return f"{self.store.url} answers with both"
+        rows = "the run and its tool call" if self.signal == "traces" else "the vote and the product event"
+        return f"{rows} are rows"
+
+    def closed(self) -> bool:
+        """Whether nothing can come through now, however long one waits."""
+        return not (self.store.ready() if isinstance(self.store, AuditSink) else self.store.reachable())
 
     def sent(self, counters: Counters) -> float:
         """Items that the exporter has delivered since the gateway's start."""
@@ -79,16 +101,43 @@ def routes(settings: Settings) -> list[Route]:
     def in_prometheus(canary: Canary) -> int:
         return len(prometheus.query(f'otelgate_doctor_canary_seconds{{job="{SERVICE}"}} == {canary.made_s}'))
 
+    to_tempo, to_jaeger, to_loki = settings.tempo_endpoint, settings.jaeger_endpoint, settings.loki_endpoint
+    to_prometheus = settings.prometheus_endpoint
+    unused = {"tempo": "jaeger", "jaeger": "tempo"}.get(settings.traces_to)
     found = [
-        Route("traces", "otlp_grpc/tempo", "Tempo", tempo, settings.tempo_endpoint, in_tempo),
-        Route("traces", "otlp_grpc/jaeger", "Jaeger", jaeger, settings.jaeger_endpoint, in_jaeger),
-        Route("logs", "otlp_http/loki", "Loki", loki, settings.loki_endpoint, in_loki),
+        Route("traces", "otlp_grpc/tempo", "tempo", "Tempo", tempo, to_tempo, in_tempo),
+        Route("traces", "otlp_grpc/jaeger", "jaeger", "Jaeger", jaeger, to_jaeger, in_jaeger),
+        Route("logs", "otlp_http/loki", "loki", "Loki", loki, to_loki, in_loki),
         Route(
-            "metrics", "prometheus_remote_write", "Prometheus", prometheus, settings.prometheus_endpoint, in_prometheus
+            "metrics", "prometheus_remote_write", "prometheus", "Prometheus", prometheus, to_prometheus, in_prometheus
         ),
+        *(_audit_routes(settings) if settings.audit else []),
     ]
-    unused = {"tempo": "Jaeger", "jaeger": "Tempo"}.get(settings.traces_to)
-    return [route for route in found if route.name != unused]
+    return [route for route in found if route.service != unused]
+
+
+def _audit_routes(settings: Settings) -> list[Route]:
+    """The agent's run with its tool call, and the vote with the product event, as rows."""
+    sink, store = AuditSink(f"http://127.0.0.1:{settings.audit_health_port}"), AuditStore(settings)
+
+    def conversation(canary: Canary) -> int:
+        _complain(store, canary)
+        return sum(row["runs"] + row["tool_calls"] for row in store.conversations([canary.trace_id]))
+
+    def events(canary: Canary) -> int:
+        _complain(store, canary)
+        return len(store.feedback(canary.trace_id)) + len(store.events(EVENT, canary.trace_id))
+
+    exporter, name, endpoint = "otlp_grpc/audit", "audit sink", settings.audit_endpoint
+    return [
+        Route("traces", exporter, "audit", name, sink, endpoint, conversation),
+        Route("logs", exporter, "audit", name, sink, endpoint, events),
+    ]
+
+
+def _complain(store: AuditStore, canary: Canary) -> None:
+    for row in store.rejects(canary.trace_id):
+        raise StoreError(store.url, f"the sink rejected a canary ({row['signal']}): {row['reason']}")
 
 
 def counters(gateway: GatewayMetrics) -> dict[str, float] | None:
@@ -116,7 +165,12 @@ def why_not_exported(route: Route, before: Counters, now: Counters) -> tuple[str
     if not route.store.reachable():
         return (
             f"{route.name} does not answer at {route.store.url}; {route.held(now)}",
-            f"start {route.name} with `make up`; if it stops again, `make logs SERVICE={route.name.lower()}` says why",
+            f"start {route.name} with `make up`; if it stops again, `make logs SERVICE={route.service}` says why",
+        )
+    if isinstance(route.store, AuditSink) and (problem := _problem(route.store)):
+        return (
+            f"{route.name} takes nothing, since it can't commit ({problem}); {route.held(now)}",
+            "`make status` shows whether PostgreSQL runs, `make up` starts it; `make logs SERVICE=audit` says more",
         )
     if route.waiting(now) > 0:
         return (
@@ -126,14 +180,32 @@ def why_not_exported(route: Route, before: Counters, now: Counters) -> tuple[str
     return (f"{route.exporter} has sent nothing, and nothing waits in its queue", "see `make logs SERVICE=gateway`")
 
 
+def where_it_stops(route: Route) -> str:
+    """The hop at which an undelivered canary stands: a sink that can't commit takes nothing."""
+    behind = isinstance(route.store, AuditSink) and route.store.reachable() and not route.store.ready()
+    return route.stored_hop if behind else route.exported_hop
+
+
+def _problem(sink: AuditSink) -> str:
+    try:
+        return sink.problem()
+    except StoreError as error:
+        return str(error)
+
+
 def why_not_stored(route: Route, problem: str) -> tuple[str, str]:
     """What to say when the gateway delivered a canary and the store doesn't show it."""
-    name = route.name.lower()
+    if isinstance(route.store, AuditSink):
+        return f"{route.name} took it, and the row is not there: {problem}", "see `make logs SERVICE=audit`"
     if not route.store.ready():
-        return f"{route.name} took it, and is not ready to answer: {problem}", f"see `make logs SERVICE={name}`"
+        return (
+            f"{route.name} took it, and is not ready to answer: {problem}",
+            f"see `make logs SERVICE={route.service}`",
+        )
     return (
         f"{route.name} took it, and does not answer with it: {problem}",
-        f"see `make logs SERVICE={name}`; is {route.setting}='{route.endpoint}' the {route.name} at {route.store.url}?",
+        f"see `make logs SERVICE={route.service}`;"
+        f" is {route.setting}='{route.endpoint}' the {route.name} at {route.store.url}?",
     )
 
 

@@ -1,14 +1,14 @@
-"""Container images: the gateway's own, and stand-ins for the backends' where no registry can be reached.
+"""Container images: the gateway's and the audit sink's own, and stand-ins for the others where there is no registry.
 
-All are built FROM scratch out of static programs (see builds.py) through the engine's API, so nothing is pulled and
-neither a docker CLI nor BuildKit is needed.
+All are built FROM scratch through the engine's API, out of static programs (see builds.py) or of what runs here
+(python_image.py, postgres_image.py), so nothing is pulled and neither a docker CLI nor BuildKit is needed.
 """
 
 import hashlib
 import io
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +16,7 @@ from typing import IO, Any
 from docker import errors as docker_errors  # type: ignore[import-untyped]
 from dotenv import dotenv_values
 
-from . import builds
+from . import builds, postgres_image, python_image
 from .errors import StackError
 from .report import Report
 from .settings import Settings
@@ -25,6 +25,11 @@ from .settings import Settings
 SOURCE_LABEL = "otelgate.source"
 # Marks a stand-in for an official image.
 STAND_IN_LABEL = "otelgate.stand-in"
+
+# Built here; all others are pulled.
+OWN = ("gateway", "audit", "feedback")
+Context = Mapping[str, Path | bytes | None]
+"""Path in the build context → a file, bytes, or None for an empty folder."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,12 @@ class Layout:
         return "\n".join([*lines, f"USER {self.user}", f'ENTRYPOINT ["{self.program}"]', ""])
 
 
-OFFICIAL: dict[str, Layout] = {
+OFFICIAL: dict[str, Layout | None] = {
     "prometheus": Layout("/bin/prometheus", "65534:65534", "/prometheus"),
     "loki": Layout("/usr/bin/loki", "10001:10001", "/loki"),
     "tempo": Layout("/tempo", "10001:10001", "/var/tempo"),
     "jaeger": Layout("/cmd/jaeger/jaeger-linux", "10001"),
+    "postgres": None,  # postgres_image.py
 }
 
 
@@ -64,6 +70,9 @@ def names(settings: Settings) -> dict[str, str]:
         "loki": f"grafana/loki:{pin['LOKI_VERSION']}",
         "tempo": f"grafana/tempo:{pin['TEMPO_IMAGE_TAG']}",
         "jaeger": f"jaegertracing/jaeger:{pin['JAEGER_IMAGE_TAG']}",
+        "audit": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
+        "feedback": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
+        "postgres": f"postgres:{pin['POSTGRES_VERSION']}",
     }
 
 
@@ -78,7 +87,20 @@ def build_gateway(settings: Settings, report: Report, client: Any) -> str:
         **{f"config/{file.name}": file for file in sorted((collector / "config").glob("*.yaml"))},
     }
     name = names(settings)["gateway"]
-    _build(name, context, report, client, {})
+    _build(name, lambda: context, report, client, {SOURCE_LABEL: checksum(context)})
+    return name
+
+
+def build_audit(settings: Settings, report: Report, client: Any) -> str:
+    """Build the audit sink's image unless the one that is there is made of the same. Returns its name."""
+
+    def context() -> Context:
+        files = python_image.files(settings)
+        everything = {**files, **dict(python_image.compiled(files))}
+        return {"Dockerfile": python_image.DOCKERFILE.encode(), **_below_root(everything)}
+
+    name = names(settings)["audit"]
+    _build(name, context, report, client, {SOURCE_LABEL: python_image.key(settings)})
     return name
 
 
@@ -90,15 +112,20 @@ def build_stand_ins(services: Iterable[str], settings: Settings, report: Report,
     """
     wanted = {service: names(settings)[service] for service in services}
     missing = {service: name for service, name in wanted.items() if not is_there(name, client)}
-    programs = builds.build(missing, settings, report)
+    programs = builds.build([service for service in missing if OFFICIAL[service]], settings, report)
     for service, name in missing.items():
-        context: dict[str, Path | bytes | None] = {
-            "Dockerfile": OFFICIAL[service].dockerfile(service).encode(),
-            "data": None,
-            service: programs[service],
-        }
-        _build(name, context, report, client, {STAND_IN_LABEL: service})
+        context: dict[str, Path | bytes | None] = {"data": None}
+        if layout := OFFICIAL[service]:
+            context |= {"Dockerfile": layout.dockerfile(service).encode(), service: programs[service]}
+        else:
+            context |= {"Dockerfile": postgres_image.DOCKERFILE.encode(), **_below_root(postgres_image.files())}
+        labels = {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(context)}
+        _build(name, lambda context=context: context, report, client, labels)  # type: ignore[misc]
     return list(missing.values())
+
+
+def _below_root(files: Mapping[str, Path | bytes]) -> dict[str, Path | bytes | None]:
+    return {f"root{place}": content for place, content in files.items()}
 
 
 def is_there(name: str, client: Any) -> bool:
@@ -110,16 +137,13 @@ def is_there(name: str, client: Any) -> bool:
     return True
 
 
-def _build(
-    name: str, context: Mapping[str, Path | bytes | None], report: Report, client: Any, labels: Mapping[str, str]
-) -> None:
+def _build(name: str, context: Callable[[], Context], report: Report, client: Any, labels: Mapping[str, str]) -> None:
     with report.step(f"image {name}") as step:
-        source = _checksum(context)
-        if is_there(name, client) and client.images.get(name).labels.get(SOURCE_LABEL) == source:
+        if is_there(name, client) and client.images.get(name).labels.get(SOURCE_LABEL) == labels[SOURCE_LABEL]:
             step.note("there already")
             return
         with tempfile.TemporaryFile() as file:
-            _pack(context, file)
+            _pack(context(), file)
             file.seek(0)
             try:
                 client.images.build(
@@ -128,7 +152,7 @@ def _build(
                     tag=name,
                     rm=True,
                     forcerm=True,
-                    labels={**labels, SOURCE_LABEL: source},
+                    labels=dict(labels),
                 )
                 # The image that had this name before; one that a container still uses stays.
                 client.images.prune(filters={"dangling": True, "label": SOURCE_LABEL})
@@ -139,7 +163,8 @@ def _build(
                 raise StackError(f"building the image {name} failed: {error}") from error
 
 
-def _checksum(context: Mapping[str, Path | bytes | None]) -> str:
+def checksum(context: Context) -> str:
+    """Changes with any file of the context."""
     digest = hashlib.sha256()
     for name, content in sorted(context.items()):
         digest.update(f"\0{name}\0".encode())
@@ -151,10 +176,10 @@ def _checksum(context: Mapping[str, Path | bytes | None]) -> str:
     return digest.hexdigest()
 
 
-def _pack(context: Mapping[str, Path | bytes | None], file: IO[bytes]) -> None:
+def _pack(context: Context, file: IO[bytes]) -> None:
     """Write the build context as a tar: paths and bytes become files, None an empty folder; no times, no owners."""
     with tarfile.open(fileobj=file, mode="w") as tar:
-        for name, content in context.items():
+        for name, content in sorted(context.items()):
             entry = tarfile.TarInfo(name)
             entry.mode = 0o755
             if content is None:

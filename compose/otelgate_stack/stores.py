@@ -1,4 +1,4 @@
-"""Small typed read clients for the four stores and for the gateway's own metrics.
+"""Small typed read clients for what answers HTTP: four stores, the gateway's own metrics, the audit sink's health.
 
 Each has `ready()`, reads with one HTTP request per call, and raises `StoreError` with the URL, the status and the first
 line of the answer. `None` or an empty list means that the store answered and holds nothing.
@@ -17,6 +17,7 @@ import httpx
 from .spans import Event, Span, from_otlp_json
 
 __all__ = [
+    "AuditSink",
     "Event",
     "GatewayMetrics",
     "Jaeger",
@@ -250,6 +251,20 @@ class GatewayMetrics(_Store):
     def samples(self) -> list[Sample]:
         """All samples of one scrape."""
         return list(parse_text(self._get("/metrics").text))
+
+
+class AuditSink(_Store):
+    """The audit sink's health; what it stored is in PostgreSQL (audit_store.py)."""
+
+    ready_path = "/health"
+
+    def problem(self) -> str:
+        """Why it can't commit now; empty when it can. Raises StoreError when nothing answers."""
+        try:
+            status = self._http.get(self.ready_path).json()["status"]
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            raise StoreError(f"{self.url}{self.ready_path}", str(error) or type(error).__name__) from error
+        return "" if status == "ok" else str(status)
 
 
 def parse_text(text: str) -> Iterator[Sample]:

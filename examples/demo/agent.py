@@ -136,6 +136,8 @@ def run(seed: int, options: argparse.Namespace) -> dict[str, Any]:
     with otelgate.session(session, user_id=user, tier=tier), otelgate.agent("bike_shop"):  # otelgate
         text = answer(graph, question)
         trace_id = otelgate.current_trace_id()  # otelgate
+        helped = "could not" not in text
+        otelgate.feedback(helped, comment="thanks!" if helped else "no price?")  # otelgate: the user's thumb
     ended_ns = time.time_ns()
     return {"seed": seed, "question": question, "answer": text, "trace_id": trace_id, "ended_unix_nano": ended_ns}
 

@@ -1,6 +1,7 @@
 """A chat model without a network: it streams, counts tokens and calls tools, and says what a script tells it to.
 
-Swap it for `ChatOpenAI` or `ChatAnthropic`: the agent doesn't notice the difference.
+It goes by the name of a model that has a price, so that the demo shows what answers would cost; nothing is asked of
+anyone, and nothing is paid. Swap it for `ChatOpenAI` or `ChatAnthropic`: the agent doesn't notice the difference.
 """
 
 import json
@@ -27,7 +28,9 @@ class FakeChatModel(BaseChatModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     script: Callable[[Sequence[BaseMessage]], Reply]
-    model: str = "fake-chat-1"
+    provider: str = "openai"
+    model: str = "gpt-4o-mini"
+    """Borrowed names, for the price."""
     first_token_s: float = 0.2
     """Mean wait for the first token, in seconds; each call waits half to one and a half of it."""
     tokens_per_s: float = 100.0
@@ -38,7 +41,7 @@ class FakeChatModel(BaseChatModel):
         return "fake-chat"
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return LangSmithParams(ls_provider="fake", ls_model_name=self.model, ls_model_type="chat")
+        return LangSmithParams(ls_provider=self.provider, ls_model_name=self.model, ls_model_type="chat")
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """The script knows the tools already; a real model would be told of them here."""

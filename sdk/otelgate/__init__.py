@@ -7,6 +7,7 @@ application or blocks it when the gateway is away.
 from ._api import flush, init, shutdown
 from ._context import agent, current_trace_id, session
 from ._events import event, feedback, score
+from ._feedback_token import feedback_token
 from ._version import __version__
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "current_trace_id",
     "event",
     "feedback",
+    "feedback_token",
     "flush",
     "init",
     "score",

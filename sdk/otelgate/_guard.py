@@ -32,10 +32,17 @@ def report(what: str) -> None:
     logger.log(_level(what), "%s failed inside otelgate; the application goes on", what, exc_info=True)
 
 
-def report_argument(function: str, argument: str, value: object, expected: str) -> None:
+def report_argument(
+    function: str, argument: str, value: object, expected: str, outcome: str = "nothing is sent"
+) -> None:
     """Log that the application called us with a bad argument: the first of each as a warning, others at debug level."""
     call = f"otelgate.{function}({argument}="
-    logger.log(_level(call), "%s%s): expected %s; nothing is sent", call, _short.repr(value), expected)
+    logger.log(_level(call), "%s%s): expected %s; %s", call, _short.repr(value), expected, outcome)
+
+
+def report_setting(function: str, problem: str, outcome: str) -> None:
+    """Log that a setting keeps a function from its work: the first time as a warning, then at debug level."""
+    logger.log(_level(f"otelgate.{function}()"), "otelgate.%s(): %s; %s", function, problem, outcome)
 
 
 def never_raises(default: R) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import names
 
@@ -16,6 +17,9 @@ ENV_DISTRO = "OTEL_PYTHON_DISTRO"
 ENV_CONFIGURATOR = "OTEL_PYTHON_CONFIGURATOR"
 EXPORT_TIMEOUT_S = 2.0
 """Default time-out of one export; with upstream's 10 s a process takes up to 44 s to exit while the gateway is down."""
+
+FEEDBACK_SECRET_BYTES = 32
+"""As long as what HS256 makes of it, at least: RFC 7518, section 3.2."""
 
 PROTOCOLS = ("grpc", "http/protobuf")
 PROTOCOL_VARIABLES = (
@@ -179,6 +183,30 @@ def _apply_content(environ: Environ, content: bool, warn: Warn) -> None:
     # Messages become attributes, several each: at the SDK's limit of 128 a long history would push out session.id.
     if not _get(environ, "OTEL_ATTRIBUTE_COUNT_LIMIT") and not _get(environ, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"):
         environ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"] = "10000"
+
+
+def feedback_secret(environ: Environ = os.environ) -> bytes:
+    """What signs feedback tokens, the same as the feedback endpoint's: from the file where one is named, else from
+    the variable itself. Read anew each time, so that a changed file needs no restart.
+
+    Raises:
+        SettingError: where none is set, the file can't be read, or it is shorter than 32 bytes.
+    """
+    name, path = names.ENV_FEEDBACK_SECRET_FILE, _get(environ, names.ENV_FEEDBACK_SECRET_FILE)
+    if path:
+        try:
+            secret = Path(path).expanduser().read_bytes().strip()
+        except OSError:
+            raise SettingError(f"{name}={path!r}: expected a file that can be read") from None
+        if len(secret) < FEEDBACK_SECRET_BYTES:
+            raise SettingError(f"{name}={path!r}: expected at least {FEEDBACK_SECRET_BYTES} bytes in it")
+        return secret
+    secret = _get(environ, names.ENV_FEEDBACK_SECRET).encode("utf-8", "surrogateescape")
+    if not secret:
+        raise SettingError(f"{name}: not set; expected a file with at least {FEEDBACK_SECRET_BYTES} bytes")
+    if len(secret) < FEEDBACK_SECRET_BYTES:
+        raise SettingError(f"{names.ENV_FEEDBACK_SECRET}='***': expected at least {FEEDBACK_SECRET_BYTES} bytes")
+    return secret
 
 
 def export_timeout(signal: str, environ: Environ = os.environ) -> float | None:

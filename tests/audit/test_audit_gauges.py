@@ -42,6 +42,13 @@ def add_users(connection: psycopg.Connection, service: str, ages: list[timedelta
 def add_conversations(
     connection: psycopg.Connection, service: str, user: str | None, age: timedelta, costs: list[str]
 ) -> None:
+    if user:
+        long_ago = NOW - timedelta(days=300)
+        connection.execute(
+            "INSERT INTO audit.users (service, user_id, first_seen, last_seen) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            [service, user, long_ago, long_ago],
+        )
     for number, cost in enumerate(costs):
         connection.execute(
             "INSERT INTO audit.conversations (trace_id, started_at, ended_at, arrived_at, updated_at, service, user_id,"
@@ -112,8 +119,8 @@ def test_an_empty_store_has_no_series(connection: psycopg.Connection) -> None:
 
 
 def test_reconciliation_is_the_sum_over_the_last_hour(connection: psycopg.Connection) -> None:
-    for minutes, missing in ((5, 1), (60, 2), (65, 100)):
-        start = NOW - timedelta(minutes=minutes)
+    for minutes, missing in ((0, 1), (59, 2), (60, 100)):
+        start = NOW - timedelta(minutes=minutes + 5)
         connection.execute(
             "INSERT INTO audit.reconciliation VALUES ('shop', %s, %s, 9, 7, 1, %s, 4, %s)",
             [start, start + timedelta(minutes=5), missing, NOW],
@@ -147,12 +154,6 @@ def points(reader: InMemoryMetricReader) -> dict[str, list[tuple[dict[str, str],
 @pytest.fixture
 def filled(connection: psycopg.Connection) -> psycopg.Connection:
     """90 days, a conversation every few minutes; 20,000 rows tell the planner enough."""
-    connection.execute(
-        "INSERT INTO audit.conversations (trace_id, started_at, ended_at, arrived_at, updated_at, service, user_id,"
-        " cost_usd, state) SELECT md5(i::text), at, at, at, at, 'service-' || i %% 5, 'user-' || i %% 2000, 0.01, '{}'"
-        " FROM generate_series(1, 20000) i, LATERAL (SELECT %s - i * interval '6.48 minutes' AS at) moment",
-        [NOW],
-    )
     for table, key, days in (("users", "user_id", 400), ("sessions", "session_id", 90)):
         connection.execute(
             psycopg.sql.SQL(
@@ -161,6 +162,12 @@ def filled(connection: psycopg.Connection) -> psycopg.Connection:
             ).format(psycopg.sql.Identifier(table), psycopg.sql.Identifier(key)),
             [NOW, timedelta(days=days)],
         )
+    connection.execute(
+        "INSERT INTO audit.conversations (trace_id, started_at, ended_at, arrived_at, updated_at, service, user_id,"
+        " cost_usd, state) SELECT md5(i::text), at, at, at, at, 'service-' || i %% 5, 'id-' || i, 0.01, '{}'"
+        " FROM generate_series(1, 20000) i, LATERAL (SELECT %s - i * interval '6.48 minutes' AS at) moment",
+        [NOW],
+    )
     connection.commit()
     connection.autocommit = True
     connection.execute("VACUUM ANALYZE audit.conversations, audit.users, audit.sessions")

@@ -1,5 +1,6 @@
-"""One world for the end-to-end tests: real Prometheus, Loki, Tempo and Jaeger as processes, the gateway as a container
-in front of them, and an agent in front of it. Ports are free ones, state is temporary: a user's stack is left alone."""
+"""One world for the end-to-end tests: real Prometheus, Loki, Tempo, Jaeger, and PostgreSQL behind the audit sink, as
+processes, the gateway as a container in front of them, and an agent in front of it. Ports are free ones, state is
+temporary: a user's stack is left alone."""
 
 import os
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
     given = {**cache, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state"), "OTELGATE_TRACES_TO": "both"}
     loaded = settings.load(given)
     report = Report()
-    backends = NativeEngine(loaded, report, services=["prometheus", "loki", "tempo", "jaeger"])
+    backends = NativeEngine(loaded, report, services=["prometheus", "loki", "tempo", "jaeger", "postgres", "audit"])
     backends.up()
     try:
         with running_gateway(loaded, report, folder, pytestconfig) as gateway:

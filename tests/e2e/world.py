@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import psycopg
 from gateways import Gateway
 from otelgate_stack import settings, stores
 from otelgate_stack.engines.native import NativeEngine
@@ -31,6 +32,21 @@ class World:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
         endpoint = f"http://127.0.0.1:{self.settings.grpc_port}"
         return {**clean, "OTEL_SERVICE_NAME": service, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **env}
+
+    @property
+    def database_url(self) -> str:
+        """The audit database as its owner, with the password."""
+        password = self.settings.database_password
+        assert password is not None
+        return psycopg.conninfo.make_conninfo(self.settings.database, password=password.read_text().strip())
+
+    def audit_env(self) -> dict[str, str]:
+        """For `python -m otelgate_audit`."""
+        stores = {
+            "OTELGATE_PROMETHEUS_URL": f"http://127.0.0.1:{self.settings.prometheus_port}",
+            "OTELGATE_LOKI_URL": f"http://127.0.0.1:{self.settings.loki_port}",
+        }
+        return {**self.application_env("otelgate-audit"), **self.settings.sink_env(), **stores}
 
     def run(self, command: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run to the end; stdout and stderr apart."""

@@ -16,8 +16,8 @@ CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 def test_all() -> None:
     assert otelgate.__all__ == [
-        "__version__", "agent", "current_trace_id", "event", "feedback", "flush", "init", "score", "session",
-        "shutdown",
+        "__version__", "agent", "current_trace_id", "event", "feedback", "feedback_token", "flush", "init", "score",
+        "session", "shutdown",
     ]  # fmt: skip
     assert len(otelgate.__all__) <= 15
     assert all(getattr(otelgate, name).__doc__ for name in otelgate.__all__)
@@ -35,6 +35,7 @@ def test_entry_points() -> None:
         "opentelemetry_distro": "otelgate._distro:OtelgateDistro",
         "opentelemetry_configurator": "otelgate._distro:OtelgateConfigurator",
         "opentelemetry_environment_variables": "otelgate.environment_variables",
+        "console_scripts": "otelgate_audit.cli:main",
     }
 
 

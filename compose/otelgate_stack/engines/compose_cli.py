@@ -9,14 +9,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import builds, kinds
+from .. import builds, credentials, kinds
 from ..errors import StackError
 from ..settings import PREFIX, ROWS, Settings
+from . import services
 
 FILE = Path("compose") / "compose.yaml"
-SECRETS = ("tls_cert_file", "tls_key_file", "token_file")
-# Inside the network the stores have their own names; these settings count only where they differ from the default.
-_ENDPOINTS = {"tempo_endpoint", "jaeger_endpoint", "loki_endpoint", "prometheus_endpoint"}
+# Inside the network the services have their own names; these settings count only where they differ from the default.
+_ENDPOINTS = {
+    "tempo_endpoint",
+    "jaeger_endpoint",
+    "loki_endpoint",
+    "prometheus_endpoint",
+    "audit_endpoint",
+    "prometheus_url",
+    "loki_url",
+}
 
 
 def find(settings: Settings) -> list[str] | None:
@@ -93,6 +101,14 @@ def environment(settings: Settings) -> dict[str, str]:
     traces_to = settings.traces_to
     env["TEMPO_REPLICAS"] = "0" if traces_to == "jaeger" else "1"
     env["JAEGER_REPLICAS"] = "0" if traces_to == "tempo" else "1"
+    env["AUDIT_REPLICAS"] = "1" if settings.audit else "0"
+    env["POSTGRES_REPLICAS"] = "1" if settings.own_database else "0"
+    env["POSTGRES_PASSWORD_COPY"] = str(secret_copy(settings, "postgres_password"))
+    if settings.database_password is None:
+        env["DATABASE_PASSWORD_INSIDE"] = ""
+        env["OTELGATE_DATABASE_PASSWORD_FILE"] = "/dev/null"
+    env["GATEWAY_INSIDE"] = f"{'https' if settings.tls_cert_file else 'http'}://gateway:4317"
+    env["GATEWAY_HEADERS"] = services.gateway_variables(settings).get("OTEL_EXPORTER_OTLP_HEADERS", "")
     env["GATEWAY_MEMORY"] = f"{2 * settings.memory_limit_mib}m"
     env["CONFIG_STAMP"] = _stamp(settings)
     return env
@@ -106,11 +122,21 @@ def _settings_env(settings: Settings) -> Mapping[str, str]:
             continue
         env[row.env] = kinds.show(value)
     # Docker publishes on addresses only.
-    env["OTELGATE_HOST"] = "127.0.0.1" if settings.host == "localhost" else settings.host
-    for field in SECRETS:
-        if getattr(settings, field):
-            env[PREFIX + field.upper()] = str(secret_copy(settings, field))
+    for name, host in (("OTELGATE_HOST", settings.host), ("OTELGATE_FEEDBACK_HOST", settings.feedback_host)):
+        env[name] = "127.0.0.1" if host == "localhost" else host
+    for field in _secrets(settings):
+        env[PREFIX + field.upper()] = str(secret_copy(settings, field))
     return env
+
+
+def _secrets(settings: Settings) -> dict[str, Path]:
+    """The files that containers mount, by the setting's field."""
+    given = {field: getattr(settings, field) for field in ("tls_cert_file", "tls_key_file", "token_file")}
+    if settings.audit:
+        fields = ("grafana_database_password_file", "audit_key_file", "feedback_secret_file")
+        given |= {field: getattr(settings, field) for field in fields}
+        given["database_password_file"] = settings.database_password
+    return {field: path for field, path in given.items() if path}
 
 
 def _default(default: str, settings: Settings) -> str:
@@ -123,17 +149,17 @@ def secret_copy(settings: Settings, field: str) -> Path:
 
 
 def stage_secrets(settings: Settings) -> None:
-    """Copy TLS files and token to where the container's user (uid 10001) can read them, and nobody else on this host.
+    """Copy secrets to where the containers' users can read them, and nobody else on this host.
 
     The originals are 0600 and belong to whoever runs this, as they should. The copies may be read by anyone who gets
     to them, but lie in a folder that only its owner can enter; the engine mounts them past it. They are written in
     place, so that a running gateway sees a new token.
     """
     folder = settings.state_dir / "docker"
-    for field in SECRETS:
-        source: Path | None = getattr(settings, field)
-        if source is None:
-            continue
+    sources = _secrets(settings)
+    if settings.own_database:
+        sources["postgres_password"] = credentials.superuser_password(settings)
+    for field, source in sources.items():
         try:
             content = source.read_bytes()
         except OSError as error:
@@ -150,12 +176,12 @@ def stage_secrets(settings: Settings) -> None:
 def _stamp(settings: Settings) -> str:
     """Changes with the mounted files; it is a label of every service, so that `make up` applies an edited file."""
     digest = hashlib.sha256()
-    for backend in ("prometheus", "loki", "tempo", "jaeger"):
+    for backend in ("prometheus", "loki", "tempo", "jaeger", "postgres"):
         for file in sorted((settings.root / "compose" / backend).rglob("*")):
             if file.is_file():
                 digest.update(file.read_bytes())
-    for field in SECRETS:
+    for field in _secrets(settings):
         copy = secret_copy(settings, field)
-        if getattr(settings, field) and copy.exists():
+        if copy.exists():
             digest.update(str(copy.stat().st_mtime_ns).encode())
     return digest.hexdigest()[:16]

@@ -10,7 +10,7 @@ from typing import Any
 
 from docker import errors as docker_errors  # type: ignore[import-untyped]
 
-from .. import builds, images, ports, state
+from .. import builds, credentials, images, ports, state
 from ..report import Report
 from ..settings import Settings
 from . import ServiceStatus, StackError, compose_cli, docker_client, services
@@ -27,8 +27,8 @@ def available(settings: Settings) -> tuple[bool, str]:
         with docker_client.connect(timeout_s=3) as client:
             if compose_cli.find(settings) is None:
                 return False, "Docker answers, but there is no `docker compose` v2"
-            backends = services.names(settings)[1:]  # the gateway's image is built
-            names = [name for service, name in images.names(settings).items() if service in backends]
+            backends = [service for service in services.names(settings) if service not in images.OWN]
+            names = [images.names(settings)[service] for service in backends]
             missing = [name for name in names if not images.is_there(name, client)]
     except StackError as error:
         return False, str(error)
@@ -50,7 +50,7 @@ class DockerEngine:
         self._urls = {service.name: service.url for service in services.services(settings)}
 
     def up(self) -> None:
-        """Build the gateway's image, start all that doesn't run and wait until every health check passes."""
+        """Build our own images, start all that doesn't run and wait until every health check passes."""
         state.ensure(self.settings)
         with docker_client.connect() as client:
             compose = self._compose(build=True)
@@ -58,7 +58,10 @@ class DockerEngine:
             self._check_ports(compose, client)
             self._check_disk(client)
             images.build_gateway(self.settings, self.report, client)
+            if self.settings.audit:
+                images.build_audit(self.settings, self.report, client)
             self._pull(client)
+            credentials.ensure(self.settings)
             compose_cli.stage_secrets(self.settings)
             try:
                 self._start_all(compose, client)
@@ -119,7 +122,9 @@ class DockerEngine:
         return compose_cli.Compose(self.settings, command)
 
     def _pull(self, client: Any) -> None:
-        for service in self.services[1:]:
+        for service in self.services:
+            if service in images.OWN:
+                continue
             name = images.names(self.settings)[service]
             if images.is_there(name, client):
                 continue

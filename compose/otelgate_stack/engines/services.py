@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import credentials, target
+from ..errors import StackError
 from ..settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -69,6 +70,14 @@ def services(settings: Settings, only: Sequence[str] | None = None) -> list[Serv
         "feedback": _feedback,
     }
     return [makers[name](settings) for name in (names(settings) if only is None else only)]
+
+
+def gateway_variables(settings: Settings) -> dict[str, str]:
+    """How the sink reaches the gateway, in the standard variables; of a token that can't be read, the gateway tells."""
+    try:
+        return target.find(settings, {}).environment()
+    except StackError:
+        return {}
 
 
 def _gateway(settings: Settings) -> Service:
@@ -162,14 +171,13 @@ def _jaeger(settings: Settings) -> Service:
 
 
 def _audit(settings: Settings) -> Service:
-    ports = _ports(settings, "audit_port", host=settings.audit_host) | _ports(settings, "audit_health_port")
     return Service(
         name="audit",
         arguments=("-m", "otelgate_audit", "serve"),
-        environment=_python_env(settings) | settings.sink_env() | target.find(settings, {}).environment(),
-        ports=ports,
+        environment=_python_env(settings) | settings.sink_env() | gateway_variables(settings),
+        ports=_ports(settings, "audit_port", "audit_health_port", host=settings.audit_host),
         url=f"http://{_loopback(settings.audit_host)}:{settings.audit_port}",
-        health=f"http://{LOOPBACK}:{settings.audit_health_port}/health",
+        health=f"http://{_loopback(settings.audit_host)}:{settings.audit_health_port}/health",
         data_dir=settings.state_dir / "audit",
         configs=_sources(settings.root / "audit" / "otelgate_audit"),
         after=("postgres",),
@@ -181,7 +189,7 @@ def _feedback(settings: Settings) -> Service:
     return Service(
         name="feedback",
         arguments=("-m", "otelgate_audit", "feedback"),
-        environment=_python_env(settings) | settings.sink_env() | target.find(settings, {}).environment(),
+        environment=_python_env(settings) | settings.sink_env() | gateway_variables(settings),
         ports=_ports(settings, "feedback_port", host=settings.feedback_host),
         url=url,
         health=f"{url}/health",

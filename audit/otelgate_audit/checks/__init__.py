@@ -1,0 +1,1 @@
+"""What `otelgate-audit verify` checks, a module for each part."""

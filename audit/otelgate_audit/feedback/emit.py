@@ -1,0 +1,85 @@
+"""A vote as an OpenTelemetry log event, the same as the SDK's `feedback()`, sent to the gateway at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+from otelgate import names
+
+from .tokens import Claims
+from .votes import Vote
+
+TIMEOUT_S: Final = 3.0
+"""Of one vote, until the gateway has it or the page is told to try again."""
+
+_ENVIRONMENT: Final = "deployment.environment.name"
+_SCOPE: Final = InstrumentationScope(names.SCOPE)
+
+
+class Emitter:
+    """Sends one vote at a time; from any thread."""
+
+    def __init__(self, exporter: LogRecordExporter) -> None:
+        self._exporter = exporter
+        # On UNAVAILABLE the exporter takes its channel from under the other calls.
+        self._lock = threading.Lock()
+        self.gateway = "not asked yet"
+        """ok, or away, or not asked yet."""
+
+    @classmethod
+    def to_gateway(cls, endpoint: str) -> Emitter:
+        """By OTLP over gRPC."""
+        return cls(OTLPLogExporter(endpoint=endpoint, timeout=TIMEOUT_S))
+
+    def send(self, claims: Claims, vote: Vote) -> bool:
+        """Whether the gateway took it, which is known within twice TIMEOUT_S."""
+        if not self._lock.acquire(timeout=TIMEOUT_S):
+            return False
+        try:
+            taken = self._exporter.export([record(claims, vote)]) is LogRecordExportResult.SUCCESS
+        finally:
+            self._lock.release()
+        self.gateway = "ok" if taken else "away"
+        return taken
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]
+
+
+def record(claims: Claims, vote: Vote) -> ReadableLogRecord:
+    """The log event of a vote, with the service that the token names as its resource."""
+    found: dict[str, str | int | None] = {
+        names.OTELGATE_FEEDBACK_RATING: vote.rating.word,
+        names.OTELGATE_FEEDBACK_SCORE: vote.rating.points,
+        names.OTELGATE_FEEDBACK_COMMENT: vote.comment,
+        names.USER_ID: claims.sub,
+        names.SESSION_ID: claims.sid,
+        names.GEN_AI_AGENT_NAME: claims.agent,
+        names.OTELGATE_TIER: claims.tier,
+        names.OTELGATE_FEATURE: claims.feature,
+        names.LOG_RECORD_UID: vote.uid,
+    }
+    resource = {SERVICE_NAME: claims.svc, _ENVIRONMENT: claims.env}
+    span = SpanContext(int(claims.trace_id, 16), trace.INVALID_SPAN_ID, is_remote=True)
+    log = LogRecord(
+        timestamp=vote.time_ns,
+        observed_timestamp=vote.time_ns,
+        context=trace.set_span_in_context(NonRecordingSpan(span), Context()),
+        severity_number=SeverityNumber.INFO,
+        attributes={name: value for name, value in found.items() if value is not None},
+        event_name=names.EVENT_FEEDBACK,
+    )
+    return ReadableLogRecord(
+        log, Resource({name: value for name, value in resource.items() if value}), instrumentation_scope=_SCOPE
+    )

@@ -1,0 +1,180 @@
+"""`otelgate-audit verify`: checks that the store still says what was committed. LEDGER.md says what that proves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+from tqdm import tqdm
+
+from . import database, reconcile
+from .checks import chain, conversations, heads, records
+from .checks.findings import Report
+from .partitions import DAY_US, EPOCH
+from .settings import Settings
+
+_SHOWN: Final = 20
+_RECONCILED: Final = ("counted", "stored", "rejected", "missing", "surplus")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="from_us", type=moment, metavar="TIME", help="records that start at or after it")
+    parser.add_argument("--to", dest="to_us", type=moment, metavar="TIME", help="records that start before it")
+    parser.add_argument("--service", help="only this application's records; the chain is always checked for all")
+    parser.add_argument("--no-loki", action="store_true", help="leave out the heads that Loki keeps")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """0: nothing found; 1: findings; 2: could not be checked."""
+    try:
+        chain_key = settings.chain_key
+        with database.connect(settings.database_url, name="verify", password=settings.database_password) as connection:
+            database.require_schema(connection)
+            connection.rollback()
+            report = verify(
+                connection,
+                chain_key,
+                options.from_us,
+                options.to_us,
+                options.service,
+                loki_url=None if options.no_loki else settings.loki_url,
+            )
+        reconciled = _reconciliation(settings, options.from_us, options.to_us)
+    except (psycopg.OperationalError, database.SchemaError) as error:
+        print(f"can't check: {str(error).strip().partition(chr(10))[0]}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps({**report.as_json(), "reconciliation": reconciled}))
+    else:
+        _print_reconciled(reconciled)
+        _print(report)
+    return 1 if report.total else 0
+
+
+def verify(
+    connection: psycopg.Connection[Any],
+    chain_key: bytes,
+    from_us: int | None = None,
+    to_us: int | None = None,
+    service: str | None = None,
+    *,
+    loki_url: str | None = None,
+) -> Report:
+    """Check one snapshot of the store, while sinks may go on writing; times in microseconds since 1970.
+
+    The connection must be in no transaction.
+    """
+    report, started = Report(), time.perf_counter()
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    with connection.transaction():
+        examine(connection, chain_key, report, from_us, to_us, service)
+    connection.isolation_level = connection.read_only = None
+    if loki_url is not None:
+        since = connection.execute("SELECT min(committed_at) FROM ledger.entries").fetchone()
+        connection.rollback()
+        first = since[0] if since and since[0] else datetime.now(UTC)
+        begin = from_us if from_us is not None else _micros(first)
+        heads.check(connection, chain_key, loki_url, report, begin, _micros(datetime.now(UTC)))
+        connection.rollback()
+    else:
+        report.notes.append("announced heads not checked: left out")
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def examine(
+    connection: psycopg.Connection[Any],
+    chain_key: bytes,
+    report: Report,
+    from_us: int | None = None,
+    to_us: int | None = None,
+    service: str | None = None,
+) -> None:
+    """Check what the connection's transaction sees."""
+    # Much is joined, and by hash; the planner is to think of all rows, not of the first page.
+    for name, value in (("work_mem", "64MB"), ("jit", "off"), ("cursor_tuple_fraction", "1")):
+        connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+    with _bar("entries", connection, "SELECT seq FROM ledger.head") as progress:
+        view = chain.check(connection, chain_key, report, from_us, progress)
+    with _bar("records", connection, "SELECT %s", [report.entries]) as progress:
+        records.check(connection, view, report, from_us, to_us, service, progress)
+    with _bar("conversations", connection, "SELECT count(*) FROM audit.conversations") as progress:
+        conversations.check(connection, chain_key, view, report, from_us, to_us, service, progress)
+
+
+def moment(text: str) -> int:
+    """A date or time, UTC unless it says otherwise, in microseconds since 1970. Raises argparse.ArgumentTypeError."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        expected = "expected a date or time such as 2026-01-31 or 2026-01-31T12:00"
+        raise argparse.ArgumentTypeError(f"{text!r}: {expected}") from None
+    return _micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+
+
+def _micros(at: datetime) -> int:
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+@contextmanager
+def _bar(
+    what: str, connection: psycopg.Connection[Any], total: str, parameters: list[Any] | None = None
+) -> Iterator[Any]:
+    """A progress bar, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda number: None
+        return
+    row = connection.execute(total, parameters).fetchone()
+    with tqdm(total=row[0] if row else None, desc=what, unit="", unit_scale=True, leave=False) as bar:
+        yield bar.update
+
+
+def _reconciliation(settings: Settings, from_us: int | None, to_us: int | None) -> list[dict[str, Any]] | str:
+    """Per service, what the gateway counted beside what is stored, for the last day without a range; or why not."""
+    end = to_us if to_us is not None else _micros(datetime.now(UTC))
+    start = from_us if from_us is not None else end - DAY_US
+    totals: dict[str, Counter[str]] = defaultdict(Counter)
+    try:
+        with database.connect(settings.database_url, name="verify", password=settings.database_password) as connection:
+            for window in reconcile.report(connection, settings, start, end):
+                totals[window.service].update({name: getattr(window, name) for name in _RECONCILED})
+    except reconcile.PrometheusError as error:
+        return f"reconciliation left out: {error}"
+    return [{"service": service, **{name: each[name] for name in _RECONCILED}} for service, each in totals.items()]
+
+
+def _print(report: Report) -> None:
+    for finding in report.findings[:_SHOWN]:
+        print(finding)
+    if report.total > _SHOWN:
+        print(f"... and {report.total - _SHOWN} more:")
+        for (code, where), number in sorted(report.counts.items()):
+            print(f"  {where}: {number} {code}")
+    for note in report.notes:
+        print(f"note: {note}")
+    rate = report.records / report.seconds if report.seconds else 0
+    print(
+        f"{'ok' if not report.total else f'{report.total} findings'}: {report.entries} entries,"
+        f" {report.records} records ({report.gone} deleted by retention), {report.conversations} conversations,"
+        f" {report.heads} announced heads in {report.seconds:.1f} s ({rate:.0f} records/s)"
+    )
+
+
+def _print_reconciled(reconciled: list[dict[str, Any]] | str) -> None:
+    if isinstance(reconciled, str):
+        print(f"note: {reconciled}")
+        return
+    for each in reconciled:
+        numbers = ", ".join(f"{name} {each[name]}" for name in _RECONCILED)
+        print(f"runs of {each['service']}: {numbers}")

@@ -1,0 +1,158 @@
+"""Periodic jobs: one sink does each, an error ends nothing, and the ledger's head leaves when it has moved."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import psycopg
+import pytest
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from otelgate_audit import jobs, settings
+from otelgate_audit.jobs import Job, Jobs
+from otelgate_audit.telemetry import Meters, Telemetry
+
+
+@contextmanager
+def working(database: str, *some: Job, meters: Meters | None = None, ready: bool = True) -> Iterator[None]:
+    chosen = replace(settings.load({}), database_url=database)
+    running = Jobs(chosen, meters or Meters(), some, lambda: ready)
+    running.start()
+    try:
+        yield
+    finally:
+        running.stop()
+
+
+def test_a_job_that_fails_is_counted_and_runs_again(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    reader = InMemoryMetricReader()
+    rested = threading.Semaphore(0)
+    succeeded = threading.Event()
+    calls: list[int] = []
+
+    def run(connection: psycopg.Connection, now_us: int) -> None:
+        calls.append(now_us)
+        if len(calls) < 3:
+            connection.execute("INSERT INTO audit.tiers VALUES ('half', 'done', 1)")
+            raise ValueError("what somebody wrote")
+        connection.execute("INSERT INTO audit.tiers VALUES ('all', 'done', 1)")
+        succeeded.set()
+
+    meters = Meters(MeterProvider([reader]))
+    with working(database, Job("twice", 0.01, 1, run, rested.release), meters=meters):
+        assert succeeded.wait(60)
+        assert rested.acquire(timeout=60)
+        assert rested.acquire(timeout=60)
+        with psycopg.connect(database) as connection:
+            until(lambda: connection.execute("SELECT service FROM audit.tiers").fetchall() == [("all",)])
+    data = reader.get_metrics_data()
+    assert data
+    (metric,) = data.resource_metrics[0].scope_metrics[0].metrics
+    (point,) = metric.data.data_points
+    assert metric.name == "otelgate.audit.job.failures"
+    assert dict(point.attributes) == {"otelgate.audit.job": "twice"}
+    assert point.value >= 2
+    assert "twice failed: ValueError" in caplog.text
+    assert "what somebody wrote" not in caplog.text
+
+
+def until(condition: Callable[[], object]) -> None:
+    pause = threading.Event()
+    while not condition():
+        pause.wait(0.02)
+
+
+def test_of_two_sinks_one_does_the_job_until_it_is_gone(database: str) -> None:
+    turns: list[str] = []
+    changed = threading.Condition()
+
+    def turn(text: str) -> None:
+        with changed:
+            turns.append(text)
+            changed.notify_all()
+
+    def job(name: str) -> Job:
+        return Job("same", 0.01, 7, lambda connection, now_us: turn(name), lambda: turn(f"{name} rests"))
+
+    def wait_for(text: str) -> None:
+        with changed:
+            assert changed.wait_for(lambda: text in turns, 60)
+
+    with working(database, job("second"), ready=False):
+        wait_for("second rests")  # nothing is done before the database is ready
+    assert "second" not in turns
+    with working(database, job("first")):
+        wait_for("first")
+        turns.clear()
+        with working(database, job("second")):
+            wait_for("second rests")
+            wait_for("first")
+        assert "second" not in turns
+    with working(database, job("second")):
+        wait_for("second")
+
+
+def test_stopping_ends_a_job_that_waits(database: str) -> None:
+    """It waits for a lock that is never given; what it had done is rolled back."""
+    waiting = threading.Event()
+
+    def run(connection: psycopg.Connection, now_us: int) -> None:
+        connection.execute("INSERT INTO audit.tiers VALUES ('half', 'done', 1)")
+        waiting.set()
+        connection.execute("LOCK ledger.head")
+
+    with psycopg.connect(database) as holder:
+        holder.execute("LOCK ledger.head")
+        with working(database, Job("stuck", 60, 1, run)):
+            assert waiting.wait(60)
+            until(lambda: holder.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
+        assert holder.execute("SELECT count(*) FROM audit.tiers").fetchone() == (0,)
+        assert not [each for each in threading.enumerate() if each.name == "stuck"]
+
+
+def test_the_head_leaves_when_it_has_moved(database: str) -> None:
+    exporter = InMemoryLogRecordExporter()
+    telemetry = Telemetry(settings.load({}), readers=[], exporter=exporter)
+    announce = jobs.HeadAnnouncer(telemetry, b"k" * 32)
+    with psycopg.connect(database) as connection:
+        announce(connection, 0)  # nothing was committed yet
+        connection.execute("UPDATE ledger.head SET seq = 5, link = %s", [b"l" * 32])
+        announce(connection, 0)
+        announce(connection, 0)
+    telemetry.shutdown()
+    (sent,) = exporter.get_finished_logs()
+    assert sent.log_record.event_name == "otelgate.audit.head"
+    attributes = dict(sent.log_record.attributes or {})
+    assert attributes["otelgate.audit.head.seq"] == 5
+    assert set(attributes) == {f"otelgate.audit.head.{part}" for part in ("seq", "link", "signature")}
+    assert set(str(attributes["otelgate.audit.head.signature"])) <= set("abcdefghijklmnop")
+    assert sent.resource.attributes["service.name"] == "otelgate-audit"
+
+
+def test_the_standard_jobs(tmp_path: object) -> None:
+    key = tmp_path / "key"  # type: ignore[operator]
+    key.write_text("00" * 32)
+    chosen = settings.load({"OTELGATE_AUDIT_KEY_FILE": str(key)})
+    telemetry = Telemetry(chosen, readers=[], exporter=InMemoryLogRecordExporter())
+    work = jobs.standard(chosen, telemetry)
+    telemetry.shutdown()
+    assert {job.name: job.every_s for job in work} == {"gauges": 15, "head": 60, "reconcile": 300, "retention": 3600}
+    assert len({job.lock for job in work}) == len(work)
+
+
+def test_lines_about_a_gateway_that_is_away_are_few() -> None:
+    from otelgate_audit.telemetry import _Sparse
+
+    now = [0.0]
+    sparse = _Sparse(lambda: now[0])
+
+    def passes(logger: str) -> bool:
+        return bool(sparse.filter(logging.LogRecord(logger, logging.ERROR, "", 0, "", (), None)))
+
+    exporter = "opentelemetry.exporter.otlp.proto.grpc.exporter"
+    assert [passes(exporter), passes(exporter), passes("otelgate_audit.server")] == [True, False, True]
+    now[0] = 60.0
+    assert passes(exporter)

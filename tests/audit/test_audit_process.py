@@ -1,0 +1,223 @@
+"""The serving process against a real PostgreSQL: from a recorded request to its rows, with and without its database."""
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psycopg
+import pytest
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from otelgate_audit import receiver, server, settings
+from otelgate_audit.telemetry import Telemetry
+from psycopg import sql
+
+# What tests/golden/openinference-graph-content says.
+WORDS = ("When is the flight to Oslo?", "The flight to Oslo leaves at nine . ")
+TOOL = ("search_flights", "ok", "to Oslo", "SK1 to Oslo, SK2 to Oslo")
+
+
+@pytest.fixture
+def sink_settings(database: str, tmp_path: Path) -> settings.Settings:
+    key = tmp_path / "chain.key"
+    key.write_text("a1" * 32)
+    env = {"OTELGATE_DATABASE_URL": database, "OTELGATE_AUDIT_KEY_FILE": str(key)}
+    return replace(settings.load(env), audit_port=0, audit_health_port=0)
+
+
+@pytest.fixture(autouse=True)
+def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_LOOK_S", 0.05)
+
+
+@contextmanager
+def running(chosen: settings.Settings, migrate: bool = False) -> Iterator[server.Sink]:
+    telemetry = Telemetry(chosen, readers=[InMemoryMetricReader()], exporter=InMemoryLogRecordExporter())
+    sink = server.Sink(chosen, telemetry, migrate=migrate)
+    sink.start()
+    try:
+        yield sink
+    finally:
+        sink.stop()
+        telemetry.shutdown()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for it; a minute means that it will never be."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.02)
+
+
+def get(port: int, path: str = "/health") -> tuple[int, Any]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read()) if path == "/health" else None
+
+
+def export(port: int, request: bytes) -> bytes:
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        answer: bytes = channel.unary_unary(f"/{receiver.TRACES}/Export")(request, wait_for_ready=True)
+        return answer
+
+
+def recorded(root: Path, case: str) -> bytes:
+    """A golden case as the gateway sends it, with its times moved to a minute ago."""
+    request = json.loads((root / f"tests/golden/{case}/expected.json").read_text())
+    spans = [span for each in request["resourceSpans"] for scope in each["scopeSpans"] for span in scope["spans"]]
+    moved = time.time_ns() - 60_000_000_000 - min(int(span["startTimeUnixNano"]) for span in spans)
+    for span in spans:
+        for moment in (span, *span.get("events", ())):
+            for name in ("startTimeUnixNano", "endTimeUnixNano", "timeUnixNano"):
+                if name in moment:
+                    moment[name] = str(int(moment[name]) + moved)
+        # OTLP's JSON has ids in hexadecimal, protobuf's in base64.
+        for name in {"traceId", "spanId", "parentSpanId"} & set(span):
+            span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
+    return json_format.ParseDict(request, ExportTraceServiceRequest()).SerializeToString()
+
+
+def test_a_recorded_run_becomes_its_rows_however_often_it_comes(
+    root: Path, database: str, sink_settings: settings.Settings
+) -> None:
+    request = recorded(root, "openinference-graph-content")
+    with running(sink_settings) as sink:
+        until(lambda: get(sink.health.port)[0] == 200)
+        assert export(sink.receiver.port, request) == b""
+        assert export(sink.receiver.port, request) == b""
+    with psycopg.connect(database) as connection:
+        conversation = connection.execute(
+            "SELECT service, agent, session_id, user_id, status, runs, model_calls, tool_calls, input_tokens,"
+            " output_tokens, cache_read_tokens, reasoning_tokens, cost_usd, user_message, reply"
+            " FROM content.conversations"
+        ).fetchall()
+        assert conversation == [
+            ("travel", None, "thread-7", "user-1", "ok", 1, 2, 1, 240, 60, 128, 16, Decimal("0.0003648"), *WORDS)
+        ]
+        tools = connection.execute("SELECT tool, status, arguments, result FROM content.tool_calls").fetchall()
+        assert tools == [TOOL]
+        counted = "SELECT service, user_id, conversations FROM audit.users"
+        assert connection.execute(counted).fetchall() == [("travel", "user-1", 1)]
+        chain = connection.execute("SELECT kind FROM ledger.entries ORDER BY kind").fetchall()
+        assert [kind for (kind,) in chain] == ["model_calls", "model_calls", "runs", "tool_calls"]
+        assert connection.execute("SELECT count(*) FROM content.rejects").fetchone() == (0,)
+
+
+def test_it_waits_for_its_database_and_makes_the_schema(server: Any, sink_settings: settings.Settings) -> None:
+    name = "audit_later"
+    url = server.get_uri(database=name).replace("postgres:@", "otelgate@", 1)
+    try:
+        with running(replace(sink_settings, database_url=url), migrate=True) as sink:
+            until(lambda: "does not exist" in sink.state.database)
+            code, report = get(sink.health.port)
+            assert (code, report["schema"], report["queue"]) == (503, "not asked yet", {"requests": 0, "oldest_s": 0.0})
+            assert f'database "{name}" does not exist' in report["status"]
+            with pytest.raises(grpc.RpcError) as caught:
+                export(sink.receiver.port, b"\n\0")
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+            admin(server, "CREATE DATABASE {} OWNER otelgate", name)
+            until(lambda: get(sink.health.port)[0] == 200)
+            assert export(sink.receiver.port, b"\n\0") == b""
+            assert get(sink.health.port)[1]["status"] == "ok"
+            assert get(sink.health.port, "/other")[0] == 404
+            admin(server, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+            end_connections(server, name)
+            until(lambda: get(sink.health.port)[0] == 503)
+            admin(server, "ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
+            until(lambda: get(sink.health.port)[0] == 200)
+    finally:
+        admin(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+
+def admin(server: Any, statement: str, name: str) -> None:
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+def end_connections(server: Any, name: str) -> None:
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+def test_it_refuses_a_schema_that_it_may_not_migrate(database: str, sink_settings: settings.Settings) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM audit.alembic_version")
+    with running(sink_settings, migrate=False) as sink:
+        assert sink.ended.wait(60)
+        assert sink.failure == "the database's schema is at nothing: expected 0001; run `otelgate-audit migrate`"
+        assert sink.state.closed() == f"schema: {sink.failure}"
+
+
+@contextmanager
+def process(chosen: settings.Settings, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """`otelgate-audit serve` as a process of its own, and its two ports. Its gateway is away."""
+    grpc_port, health_port, nobody = free_ports(3)
+    env = {
+        **os.environ,
+        "OTELGATE_DATABASE_URL": chosen.database_url,
+        "OTELGATE_AUDIT_KEY_FILE": str(chosen.audit_key_file),
+        "OTELGATE_AUDIT_PORT": str(grpc_port),
+        "OTELGATE_AUDIT_HEALTH_PORT": str(health_port),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{nobody}",
+    }
+    with log.open("wb") as output:
+        started = subprocess.Popen([sys.executable, "-m", "otelgate_audit", "serve"], env=env, stderr=output)
+    try:
+        until(lambda: started.poll() is not None or f"/health on 127.0.0.1:{health_port}" in log.read_text())
+        assert started.poll() is None, log.read_text()
+        until(lambda: get(health_port)[0] == 200)
+        yield started, grpc_port, health_port
+    finally:
+        started.kill()
+        started.wait()
+
+
+def free_ports(number: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def test_sigterm_commits_what_is_in_flight(
+    root: Path, database: str, sink_settings: settings.Settings, tmp_path: Path
+) -> None:
+    """The writer waits for a lock that this test holds while the process is told to end."""
+    log = tmp_path / "serve.log"
+    with process(sink_settings, log) as (started, port, health_port), psycopg.connect(database) as holder:
+        holder.execute("SELECT * FROM ledger.head FOR UPDATE")
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            answer = channel.unary_unary(f"/{receiver.TRACES}/Export").future(
+                recorded(root, "openinference-graph-content")
+            )
+            until(lambda: get(health_port)[1]["queue"]["requests"] == 1)
+            started.send_signal(signal.SIGTERM)
+            until(lambda: get(health_port)[1]["status"] == "the sink is stopping")
+            assert not answer.done()
+            holder.rollback()
+            assert answer.result() == b""
+        assert started.wait(60) == 0
+        assert holder.execute("SELECT count(*) FROM audit.conversations").fetchone() == (1,)
+    lines = log.read_text()
+    assert "stopped" in lines
+    assert "Traceback" not in lines

@@ -1,0 +1,430 @@
+"""Counts and rows side by side: a Prometheus made up here, which answers what a gateway would have written."""
+
+import json
+import re
+import threading
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+from otelgate_audit import partitions, reconcile, settings
+from otelgate_audit.windows import stamped
+
+START = datetime(2026, 3, 2, 10, tzinfo=UTC)
+"""A full five minutes; every test's clock begins here."""
+NOTHING_BEFORE = START - timedelta(minutes=30)
+SHOP = (("instance", "gateway"), ("service_name", "shop"))
+
+
+def us(seconds: float) -> int:
+    return round((START.timestamp() + seconds) * 1_000_000)
+
+
+@dataclass
+class Prometheus:
+    """Answers the two queries of counted.py from samples (seconds after START, value)."""
+
+    samples: dict[tuple[tuple[str, str], ...], list[tuple[float, int]]] = field(default_factory=dict)
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+
+    def counts(self, runs: Iterable[float], until_s: float, *, labels: object = SHOP, delay_s: float = 0.0) -> None:
+        """What a gateway writes from the first run on: a zero, each second what changed, all each 15 s."""
+        counted = sorted(run + delay_s for run in runs)
+        written = self.samples.setdefault(labels, [])  # type: ignore[arg-type]
+        value = 0
+        for tick in range(int(counted[0]) + 1, int(until_s)):
+            total = sum(run <= tick for run in counted)
+            if not value and total:
+                written.append((tick - 0.001, 0))
+            if total > value or (total and tick % 15 == 0):
+                written.append((tick, total))
+            value = total
+
+    def answer(self, query: str, time_s: float) -> list[dict[str, object]]:
+        self.asked.append(query)
+        at = time_s - START.timestamp()
+        selected = re.fullmatch(r"otelgate_run_count_total\[(\d+)ms\]", query)
+        width = int(selected[1]) / 1000 if selected else 86_400
+        found = []
+        for labels, samples in self.samples.items():
+            inside = [[START.timestamp() + t, str(v)] for t, v in samples if at - width < round(t, 3) <= round(at, 3)]
+            if inside:
+                metric = {"__name__": "otelgate_run_count_total", **dict(labels)}
+                found.append({"metric": metric, **({"values": inside} if selected else {"value": inside[-1]})})
+        assert selected or query == "last_over_time(otelgate_run_count_total[1d])"
+        return found
+
+
+@pytest.fixture
+def prometheus() -> Iterator[Prometheus]:
+    fake = Prometheus()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            asked = parse_qs(parts.query)
+            assert parts.path == "/api/v1/query"
+            result = fake.answer(asked["query"][0], float(asked["time"][0]))
+            body = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        fake.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield fake
+        server.shutdown()
+
+
+@dataclass
+class Store:
+    """The database, and what is compared with it."""
+
+    connection: psycopg.Connection
+    settings: settings.Settings
+    stored: int = 0
+
+    def runs(self, received: Iterable[float], service: str = "shop", **columns: str) -> None:
+        values = {"operation": "invoke_agent", "duplicate_of": None, **columns}
+        for seconds in received:
+            self.stored += 1
+            self.connection.execute(
+                "INSERT INTO audit.runs (start_time, trace_id, span_id, service, duration_us, status, operation,"
+                " duplicate_of, received_at) VALUES (%s, %s, 's', %s, 1, 'ok', %s, %s, %s)",
+                [START, f"{self.stored:032x}", service, values["operation"], values["duplicate_of"], moment(seconds)],
+            )
+        self.connection.commit()
+
+    def reject(self, arrived: float, payload: bytes = b"", service: str | None = "shop", record: str = "r") -> None:
+        self.connection.execute(
+            "INSERT INTO content.rejects (arrived_at, signal, service, trace_id, record, run, reason, size, payload)"
+            " VALUES (%s, 'traces', %s, 't', %s, true, 'test', 1, %s)",
+            [moment(arrived), service, record, payload],
+        )
+        self.connection.commit()
+
+    def check(self, seconds: float) -> list[tuple[object, ...]]:
+        """One run of the job, in short: minutes of the window, then its numbers."""
+        windows = reconcile.check(self.connection, self.settings, us(seconds))
+        self.connection.commit()
+        return [short(window) for window in windows]
+
+    def written(self) -> list[tuple[object, ...]]:
+        rows = self.connection.execute(
+            "SELECT service, from_time, to_time, counted, stored, rejected, missing, surplus FROM audit.reconciliation"
+            " ORDER BY service, from_time"
+        ).fetchall()
+        return [(s, (f - START) / MINUTE, (t - START) / MINUTE, *numbers) for s, f, t, *numbers in rows]
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def short(window: reconcile.Window) -> tuple[object, ...]:
+    minutes = [(edge - us(0)) / 60_000_000 for edge in (window.from_us, window.to_us)]
+    numbers = (window.counted, window.stored, window.rejected, window.missing, window.surplus)
+    return (window.service, *minutes, *numbers)
+
+
+def moment(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+@pytest.fixture(scope="module")
+def connection(server: Any, template: str) -> Iterator[psycopg.Connection]:
+    """One database for all these tests, which touch few tables: to make one takes longer than most of them."""
+    name = "audit_reconcile"
+    with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} OWNER otelgate TEMPLATE {template} STRATEGY file_copy")
+    url = server.get_uri(database=name).replace("postgres:@", "otelgate@", 1)
+    with psycopg.connect(url, options="-c timezone=UTC") as connection:
+        partitions.create(connection, [partitions.covering("audit.runs", us(0))])
+        connection.commit()
+        yield connection
+    with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def store(server: Any, connection: psycopg.Connection, prometheus: Prometheus) -> Store:
+    connection.rollback()
+    connection.execute("TRUNCATE audit.runs, content.rejects, audit.reconciliation")
+    connection.execute("UPDATE ledger.head SET committed_at = %s", [NOTHING_BEFORE])
+    connection.commit()
+    url = server.get_uri(database=connection.info.dbname).replace("postgres:@", "otelgate@", 1)
+    return Store(connection, settings.load({"OTELGATE_DATABASE_URL": url, "OTELGATE_PROMETHEUS_URL": prometheus.url}))
+
+
+STEADY = [0.25 + 0.7 * i for i in range(850)]  # ten minutes
+
+
+def test_equal(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts(STEADY, 660)
+    store.runs(STEADY)
+    store.runs([10, 20], operation="invoke_workflow")
+    store.runs([30], duplicate_of="s2")
+    first, second = store.check(661)
+    assert first[:3] == ("shop", 0, 5)
+    assert second[:3] == ("shop", 5, 10)
+    assert first[3] == first[4]
+    assert second[3] == second[4]
+    assert first[3] + second[3] == len([run for run in STEADY if run <= 599])
+    assert first[5:] == second[5:] == (0, 0, 0)
+    assert store.written() == [first, second]
+    assert store.check(700) == [], "compared once"
+
+
+def test_a_window_is_closed_a_minute_after_its_end(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10], 400)
+    store.runs([10])
+    assert store.check(359.9) == []
+    assert store.check(360) == [("shop", 0, 5, 1, 1, 0, 0, 0)]
+
+
+def test_one_row_missing(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts(STEADY, 660)
+    store.runs(run for run in STEADY if run != STEADY[100])
+    first, second = store.check(661)
+    assert first[5:] == (0, 1, 0)
+    assert second[5:] == (0, 0, 0)
+
+
+def test_late_rows_heal(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10, 20, 299.2, 400], 1000)
+    store.runs([20])
+    assert store.check(361) == [("shop", 0, 5, 3, 1, 0, 2, 0)]
+    store.runs([10, 299.2, 400])
+    assert store.check(661) == [("shop", 0, 5, 3, 3, 0, 0, 0), ("shop", 5, 10, 1, 1, 0, 0, 0)]
+    assert store.written() == [("shop", 0, 5, 3, 3, 0, 0, 0), ("shop", 5, 10, 1, 1, 0, 0, 0)]
+
+
+def test_a_loss_is_looked_at_again_for_a_day(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10], 400)
+    assert store.check(361) == [("shop", 0, 5, 1, 0, 0, 1, 0)]
+    assert ("shop", 0, 5, 1, 0, 0, 1, 0) in store.check(86_000)
+    assert store.check(86_400 + 361) == []
+    assert store.written()[0] == ("shop", 0, 5, 1, 0, 0, 1, 0)
+
+
+def test_surplus_after_counts_were_lost(store: Store, prometheus: Prometheus) -> None:
+    """kill -9: the last flush has 3 of 5 runs; the next process begins at a zero."""
+    prometheus.counts([10, 20, 30], 60)
+    prometheus.counts([100, 110], 400)
+    store.runs([10, 20, 30, 59.9, 59.95, 100, 110])
+    assert store.check(361) == [("shop", 0, 5, 5, 7, 0, 0, 2)]
+
+
+def test_reset_without_loss(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10, 20, 30], 60)
+    prometheus.counts([70, 80, 90, 95], 400)
+    store.runs([10, 20, 30, 70, 80, 90, 95])
+    assert store.check(361) == [("shop", 0, 5, 7, 7, 0, 0, 0)]
+
+
+def test_runs_under_way_at_every_flush_near_the_edge_but_one(store: Store, prometheus: Prometheus) -> None:
+    """Each takes 0.6 s from its stamp to its count, and one is stamped 0.3 s before each flush but that at 271."""
+    runs = [second + 0.7 for second in range(1, 600) if second != 270]
+    prometheus.counts(runs, 660, delay_s=0.6)
+    store.runs(runs)
+    first, second = store.check(661)
+    assert first == ("shop", 0, 5, 269, 269, 0, 0, 0)
+    assert second[3] - second[4] in (0, -1), "at its own edge something is under way all the time"
+
+
+def test_a_loss_beside_runs_under_way_stays_in_the_sum(store: Store, prometheus: Prometheus) -> None:
+    runs = [second + 0.7 for second in range(1, 1500)]
+    prometheus.counts(runs, 1560, delay_s=0.6)
+    lost = {runs[298], runs[299], runs[700]}
+    store.runs(run for run in runs if run not in lost)
+    windows = store.check(1561)
+    assert len(windows) == 5
+    assert sum(missing - surplus for *_, missing, surplus in windows) in (2, 3), "less what was under way at the end"
+    assert sum(missing for *_, missing, _ in windows) >= 2
+
+
+def test_several_series_and_gateways(store: Store, prometheus: Prometheus) -> None:
+    for number, instance in enumerate(("a", "b")):
+        for tier in ("free", "pro"):
+            labels = (("instance", instance), ("otelgate_tier", tier), ("service_name", "shop"))
+            prometheus.counts([5 + number, 100.5, 200.1], 400, labels=labels)
+    prometheus.counts([50], 400, labels=(("instance", "a"),))
+    prometheus.counts([60], 400, labels=(("instance", "a"), ("otel_metric_overflow", "true")))
+    store.runs([5, 5, 6, 6] + 4 * [100.5] + 4 * [200.1])
+    store.runs([50], service="unknown_service")
+    assert store.check(361) == [("shop", 0, 5, 12, 12, 0, 0, 0), ("unknown_service", 0, 5, 1, 1, 0, 0, 0)]
+
+
+def test_long_service_names_are_cut_as_the_gateway_cuts_labels(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([50], 400, labels=(("service_name", "x" * 199),))
+    store.runs([50], service="x" * 199 + "é")
+    assert store.check(361) == [("x" * 199, 0, 5, 1, 1, 0, 0, 0)]
+
+
+def attribute(name: bytes, value: int) -> bytes:
+    varint = b""
+    while value > 127:
+        varint += bytes([value & 127 | 128])
+        value >>= 7
+    integer = b"\x18" + varint + bytes([value])
+    body = b"\x0a" + bytes([len(name)]) + name + b"\x12" + bytes([len(integer)]) + integer
+    return b"\x4a" + bytes([len(body)]) + body
+
+
+def test_rejected_is_not_missing(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10, 20, 310], 700)
+    store.runs([20])
+    span = b"\xff broken \x00" + attribute(b"otelgate.run.received_at", us(10) * 1000 + 7) + b"\x4a\x7f"
+    store.reject(330, span)  # it arrived in the next window, and says that it belongs to the first
+    store.reject(340, span)  # the same one, sent again
+    store.reject(341, record="other")  # says nothing: where it arrived
+    store.connection.execute("UPDATE content.rejects SET run = (record <> 'tool')")
+    first, second = store.check(661)
+    assert first == ("shop", 0, 5, 2, 1, 1, 0, 0)
+    assert second == ("shop", 5, 10, 1, 0, 1, 0, 0)
+
+
+def test_a_reject_of_an_unreadable_resource_is_no_surplus(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10], 400)
+    store.runs([10])
+    store.reject(12, service=None)
+    assert store.check(361) == [("shop", 0, 5, 1, 1, 0, 0, 0), ("unknown_service", 0, 5, 0, 0, 1, 0, 0)]
+
+
+def test_stamps_in_broken_spans() -> None:
+    whole = attribute(b"otelgate.run.received_at", 1_800_000_000_123_456_789)
+    assert stamped(b"\x00\x01" + whole + b"\xff") == 1_800_000_000_123_456
+    for cut in range(len(whole)):
+        assert stamped(whole[:cut]) is None, cut
+    assert stamped(attribute(b"otelgate.run.received_at", 0)) == 0
+    assert stamped(b"otelgate.run.received_at\x12\x0b\x18" + b"\xff" * 40) is None
+    assert stamped(b"otelgate.run.received_at\x12\x03\x0a\x01x") is None, "a string"
+
+
+def test_while_prometheus_was_away_windows_are_one(store: Store, prometheus: Prometheus) -> None:
+    """No sample from 200 s to 700 s: at 300 s and 600 s nobody knows how much was counted."""
+    prometheus.counts(STEADY, 1000)
+    kept = [(t, v) for t, v in prometheus.samples[SHOP] if not 200 < t < 700]
+    store.runs(STEADY)
+    prometheus.samples[SHOP] = [(t, v) for t, v in kept if t <= 200]
+    (first,) = store.check(361)
+    assert first[:3] == ("shop", 0, 5)
+    assert first[7] > 100, "a surplus, as far as anybody can tell"
+    prometheus.samples[SHOP] = kept
+    assert store.check(961) == [("shop", 0, 15, 850, 850, 0, 0, 0)]
+    assert store.written() == [("shop", 0, 15, 850, 850, 0, 0, 0)]
+
+
+def test_a_gap_that_began_long_before(store: Store, prometheus: Prometheus) -> None:
+    """Nothing from 200 s to 6015 s, beyond one part of what is read: the value before it is asked for."""
+    runs = [*STEADY, *(3000 + second for second in range(600))]
+    prometheus.counts(runs, 7000)
+    prometheus.samples[SHOP] = [(t, v) for t, v in prometheus.samples[SHOP] if not 200 < t <= 6000]
+    store.runs(runs)
+    windows = store.check(6661)
+    assert windows[0] == ("shop", 0, 105, 1450, 1450, 0, 0, 0)
+    assert all(window[3:] == (0, 0, 0, 0, 0) for window in windows[1:])
+    assert "last_over_time(otelgate_run_count_total[1d])" in prometheus.asked
+
+
+def test_a_gateway_that_was_off_is_no_gap(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10, 20], 100)
+    prometheus.counts([850], 1000)
+    store.runs([10, 20, 850])
+    assert store.check(961) == [("shop", 0, 5, 2, 2, 0, 0, 0), ("shop", 10, 15, 1, 1, 0, 0, 0)]
+
+
+def test_a_series_of_which_the_zero_was_lost(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10, 20], 700)
+    prometheus.samples[SHOP] = [(t, v) for t, v in prometheus.samples[SHOP] if t > 100]
+    store.runs([10, 20])
+    assert store.check(361) == [("shop", -30, 5, 2, 2, 0, 0, 0)], "since when it counted, nobody knows"
+
+
+def test_prometheus_away(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10], 400)
+    store.runs([10])
+    url = "http://127.0.0.1:1"
+    away = settings.load({"OTELGATE_DATABASE_URL": store.settings.database_url, "OTELGATE_PROMETHEUS_URL": url})
+    with pytest.raises(reconcile.PrometheusError) as caught:
+        reconcile.check(store.connection, away, us(361))
+    assert str(caught.value) == (
+        "OTELGATE_PROMETHEUS_URL='http://127.0.0.1:1': [Errno 111] Connection refused; "
+        "expected Prometheus' answer to /api/v1/query, nothing was compared"
+    )
+    assert store.written() == []
+    assert store.check(361) == [("shop", 0, 5, 1, 1, 0, 0, 0)]
+
+
+def test_begins_after_the_first_commit(store: Store, prometheus: Prometheus) -> None:
+    """A gateway that was there before the store counted runs that no sink could take."""
+    prometheus.counts([10, 20, 310, 610], 1000)
+    store.connection.execute("UPDATE ledger.head SET committed_at = %s", [moment(305)])
+    store.runs([610])
+    assert store.check(961) == [("shop", 10, 15, 1, 1, 0, 0, 0)]
+
+
+def test_a_day_at_most_is_made_up_for(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10], 400)
+    store.runs([10])
+    store.check(361)
+    late = 3 * 86_400
+    prometheus.counts([late - 90_000, late - 1000], late)
+    store.runs([late - 90_000, late - 1000])
+    windows = store.check(late)
+    assert [window for window in windows if window[3]] == [("shop", *minutes(late - 1000), 1, 1, 0, 0, 0)]
+
+
+def minutes(seconds: float) -> tuple[float, float]:
+    first = seconds // 300 * 5
+    return first, first + 5
+
+
+def test_report_of_any_range(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts(STEADY, 660)
+    store.runs(run for run in STEADY if run != STEADY[100])
+    windows = [short(w) for w in reconcile.report(store.connection, store.settings, us(-100), us(650))]
+    assert [window[1:3] for window in windows] == [(0, 5), (5, 10), (10, 650 / 60)]
+    assert [window[6:] for window in windows] == [(1, 0), (0, 0), (0, 0)]
+    assert sum(window[3] for window in windows) == 850
+    assert store.written() == []
+    assert reconcile.report(store.connection, store.settings, us(5), us(5)) == []
+
+
+def test_command(store: Store, prometheus: Prometheus, capsys: pytest.CaptureFixture[str]) -> None:
+    prometheus.counts([10, 20], 400)
+    store.runs([10])
+    parser = ArgumentParser()
+    reconcile.add_arguments(parser)
+    span = ["--from", "2026-03-02T10:00", "--to", "2026-03-02T11:05+01:00"]
+    assert reconcile.run(store.settings, parser.parse_args(span)) == 1
+    assert capsys.readouterr().out == (
+        "2026-03-02T10:00:00Z 2026-03-02T10:05:00Z shop: 2 counted, 1 stored, 1 missing, 0 surplus, 0 rejected\n"
+        "shop: 2 counted, 1 stored, 1 missing, 0 surplus, 0 rejected\n"
+    )
+    store.runs([20])
+    assert reconcile.run(store.settings, parser.parse_args([*span, "--json"])) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "service": "shop",
+        "from": "2026-03-02T10:00:00Z",
+        "to": "2026-03-02T10:05:00Z",
+        "counted": 2,
+        "stored": 2,
+        "rejected": 0,
+        "missing": 0,
+        "surplus": 0,
+    }
+    assert reconcile.run(store.settings, parser.parse_args([*span[:3], "2026-03-02T09:00"])) == 2
+    assert capsys.readouterr().err == (
+        "--from 2026-03-02T10:00:00Z --to 2026-03-02T09:00:00Z: expected a begin before the end\n"
+    )
