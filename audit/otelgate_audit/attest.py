@@ -26,13 +26,14 @@ Identity = tuple[int, str, str]
 
 
 class Row(NamedTuple):
-    """A stored record with its words, and whether it is what its last entry attests."""
+    """A stored record with its words, and whether it is what its last entry attests, under which key."""
 
     kind: str
     identity: Identity
     record: Record
     words: tuple[str | None, ...]
     proven: bool
+    key_id: int | None
 
 
 def rows(connection: psycopg.Connection[Any], kind: str, condition: sql.Composable, parameters: Any) -> list[Row]:
@@ -53,9 +54,9 @@ def rows(connection: psycopg.Connection[Any], kind: str, condition: sql.Composab
     made = []
     for row in found:
         identity, fields, words = row[:3], row[3:-_WORDS], row[-_WORDS:]
-        key, mac = attested.get(identity, (None, b""))
+        key_id, key, mac = attested.get(identity, (None, None, b""))
         proven = key is not None and proof.digest(key, proof.encode(kind, columns.settle(kind, fields), words)) == mac
-        made.append(Row(kind, identity, columns.record(kind, fields), words, proven))
+        made.append(Row(kind, identity, columns.record(kind, fields), words, proven, key_id))
     return made
 
 
@@ -94,14 +95,14 @@ def moment(time_us: int) -> str:
 
 def _attested(
     connection: psycopg.Connection[Any], kind: str, identities: Sequence[Identity]
-) -> dict[Identity, tuple[bytes | None, bytes]]:
-    """The key and MAC of the last entry about each record."""
+) -> dict[Identity, tuple[int, bytes | None, bytes]]:
+    """The key, None if it is gone, and the MAC of the last entry about each record."""
     if not identities:
         return {}
     starts = [start for start, _, _ in identities]
     cursor = columns.cursor(connection)
     cursor.execute(
-        "SELECT DISTINCT ON (start_time, trace_id, record) start_time, trace_id, record, key, mac"
+        "SELECT DISTINCT ON (start_time, trace_id, record) start_time, trace_id, record, key_id, key, mac"
         " FROM ledger.entries LEFT JOIN ledger.keys USING (key_id)"
         " WHERE kind = ANY(%s) AND start_time >= %s::timestamptz AND start_time <= %s::timestamptz"
         " AND (start_time, trace_id, record) IN (SELECT * FROM unnest(%s::timestamptz[], %s::text[], %s::text[]))"
@@ -112,4 +113,4 @@ def _attested(
             *([trace_id for _, trace_id, _ in identities], [record for _, _, record in identities]),
         ],
     )
-    return {(start, trace_id, record): (key, mac) for start, trace_id, record, key, mac in cursor}
+    return {(start, trace_id, record): (key_id, key, mac) for start, trace_id, record, key_id, key, mac in cursor}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+import orjson
 import psycopg
 from psycopg import sql
 from psycopg.adapt import Buffer, Loader
 from psycopg.pq import Format
+from psycopg.types.json import set_json_loads
 
 from .records import TABLES, ModelCall, Record
 
@@ -63,6 +66,7 @@ def cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
     """A cursor that returns times as microseconds since 1970."""
     made = connection.cursor(binary=True)
     made.adapters.register_loader("timestamptz", _Micros)
+    set_json_loads(_loads, made)
     return made
 
 
@@ -70,6 +74,7 @@ def stream(connection: psycopg.Connection[Any], name: str) -> psycopg.ServerCurs
     """The same, by pages from the server, for results of any size. Needs an open transaction and a name of its own."""
     made = connection.cursor(name, binary=True)
     made.adapters.register_loader("timestamptz", _Micros)
+    set_json_loads(_loads, made)
     made.itersize = 2_000
     return made
 
@@ -81,6 +86,13 @@ class _Micros(Loader):
 
     def load(self, data: Buffer) -> int:
         return int.from_bytes(data, "big", signed=True) + _EPOCH_2000_US
+
+
+def _loads(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:  # a number that only jsonb can hold, from someone else
+        return json.loads(text)
 
 
 def _field(name: str, alias: str) -> sql.Composed:

@@ -46,7 +46,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     started = time.monotonic()
     with database.connect(settings.database_url, name="generate", password=settings.database_password) as connection:
         database.require_schema(connection)
-        if connection.execute("SELECT FROM audit.conversations LIMIT 1").fetchone() and not options.force:
+        if connection.execute("SELECT 1 FROM audit.conversations LIMIT 1").fetchone() and not options.force:
             print("audit.conversations has rows: expected an empty database, or --force", file=sys.stderr)
             return 1
         print("these rows go past the ledger: `otelgate-audit verify` will report them", file=sys.stderr)
@@ -70,7 +70,7 @@ def fill(
     connection.commit()
     for talks, events in world.days():
         with connection.transaction():
-            counts += _write(connection, talks, events, model_calls)
+            counts += write(connection, talks, events, model_calls)
         if progress is not None:
             progress.update(len(talks))
     with connection.transaction():
@@ -79,22 +79,10 @@ def fill(
     return dict(counts)
 
 
-def vacuum(connection: psycopg.Connection[Any]) -> None:
-    """What autovacuum does in time: the planner's statistics, and the map that index-only scans need."""
-    connection.commit()
-    before, connection.autocommit = connection.autocommit, True
-    tables = connection.execute(
-        "SELECT relnamespace::regnamespace::text, relname FROM pg_class"
-        " WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace::regnamespace::text = ANY('{audit,content}')"
-    ).fetchall()
-    for table in tables:
-        connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(*table)))
-    connection.autocommit = before
-
-
-def _write(
-    connection: psycopg.Connection[Any], talks: list[list[Item]], events: list[Item], model_calls: bool
+def write(
+    connection: psycopg.Connection[Any], talks: list[list[Item]], events: list[Item], model_calls: bool = True
 ) -> Counter[str]:
+    """Store each conversation's records, the rows that they make, and events. Returns the rows by table."""
     rows = [conversation.rebuild(items, items[0][0].start_time) for items in talks]
     people, counts = People(), Counter({copying.CONVERSATIONS.table: len(rows)})
     records: dict[type, list[Any]] = defaultdict(list)
@@ -119,6 +107,20 @@ def _write(
             counts[target.table] += len(made)
         people.write(cursor)
     return counts
+
+
+def vacuum(connection: psycopg.Connection[Any]) -> None:
+    """What autovacuum does in time: the planner's statistics, and the map that index-only scans need."""
+    connection.commit()
+    before, connection.autocommit = connection.autocommit, True
+    tables = connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables JOIN pg_class ON relname = table_name"
+        " AND relnamespace = table_schema::regnamespace AND NOT relispartition"
+        " WHERE table_schema IN ('audit', 'content') AND table_type = 'BASE TABLE'"
+    ).fetchall()
+    for table in tables:
+        connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(*table)))
+    connection.autocommit = before
 
 
 def _partition(connection: psycopg.Connection[Any], table: str, records: list[Any]) -> None:

@@ -46,11 +46,15 @@ def covering(table: str, time_us: int) -> Partition:
 def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> None:
     """Make those that are missing, in the caller's transaction. Safe while another sink makes the same."""
     for partition in sorted(set(wanted), key=lambda each: each.name):
-        # IF NOT EXISTS alone loses a race between two sinks with an error.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [partition.name])
+        if connection.execute("SELECT 1 WHERE to_regclass(%s) IS NOT NULL", [partition.name]).fetchone():
+            continue
+        table, name = _name(partition.table), _name(partition.name)
+        # CREATE TABLE ... PARTITION OF would wait for every reader of the table, and all others would wait for it.
+        connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(name, table))
         connection.execute(
-            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-                _name(partition.name), _name(partition.table), partition.start, partition.end
+            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+                table, name, partition.start, partition.end
             )
         )
 

@@ -103,10 +103,12 @@ class People:
                 _count(self._sessions, service, session, number, time)
 
     def write(self, cursor: psycopg.Cursor[Any]) -> None:
-        if self._users:
-            cursor.execute(_USERS, [_rows(self._users)])
-        if self._sessions:
-            cursor.execute(_SESSIONS, [_rows(self._sessions)])
+        for people, write, count in ((self._users, _USERS, _COUNT_USERS), (self._sessions, _SESSIONS, _COUNT_SESSIONS)):
+            seen = {key: each for key, each in people.items() if each.first_seen is not None}
+            if seen:
+                cursor.execute(write, [_rows(seen)])
+            if len(seen) < len(people):
+                cursor.execute(count, [_rows({key: each for key, each in people.items() if key not in seen})])
 
 
 def _seen(people: dict[tuple[str, str], _Seen], service: str, identity: str, time: int) -> _Seen:
@@ -150,47 +152,59 @@ def _as_json(people: dict[tuple[str, str], _Seen]) -> Iterable[dict[str, Any]]:
         }
 
 
-# MERGE, not ON CONFLICT: what a new row falls back to must not change one that is there. Whoever writes here holds the
-# lock of ledger.head. to_timestamp takes a double, which holds a microsecond of these centuries once it is rounded to
-# one. Names are compared as Python does it.
-_TIMES: Final = """
+# to_timestamp takes a double, which holds a microsecond of these centuries once it is rounded to one. Names are
+# compared as Python does it. ON CONFLICT looks up by the primary key, where a MERGE would join: on a new table, without
+# statistics, by whatever index there is.
+_NEW: Final = """
     SELECT service, id, to_timestamp(first_seen / 1e6) AS first_seen, to_timestamp(last_seen / 1e6) AS last_seen,
         to_timestamp(started_at / 1e6) AS started_at, to_timestamp(signed_up_at / 1e6) AS signed_up_at, user_id,
         to_timestamp(user_at / 1e6) AS user_at, tier, to_timestamp(tier_at / 1e6) AS tier_at, conversations, agents
     FROM json_to_recordset(%s) AS given (service text, id text, first_seen float8, last_seen float8,
-        started_at float8, signed_up_at float8, user_id text, user_at float8, tier text,
-        tier_at float8, conversations bigint, agents text[])
+        started_at float8, signed_up_at float8, user_id text, user_at float8, tier text, tier_at float8,
+        conversations bigint, agents text[])
 """
 
 _SHARED: Final = """
-    first_seen = least(old.first_seen, new.first_seen),
-    last_seen = greatest(old.last_seen, new.last_seen),
-    tier = CASE WHEN old.tier_at IS NULL OR (new.tier_at, new.tier COLLATE "C") > (old.tier_at, old.tier COLLATE "C")
-        THEN new.tier ELSE old.tier END,
-    tier_at = greatest(old.tier_at, new.tier_at),
-    conversations = old.conversations + new.conversations
+    first_seen = least(old.first_seen, excluded.first_seen),
+    last_seen = greatest(old.last_seen, excluded.last_seen),
+    tier = CASE WHEN old.tier_at IS NULL
+            OR (excluded.tier_at, excluded.tier COLLATE "C") > (old.tier_at, old.tier COLLATE "C")
+        THEN excluded.tier ELSE old.tier END,
+    tier_at = greatest(old.tier_at, excluded.tier_at),
+    conversations = old.conversations + excluded.conversations
 """
 
 _USERS: Final = f"""
-MERGE INTO audit.users AS old USING ({_TIMES}) AS new ON old.service = new.service AND old.user_id = new.id
-WHEN MATCHED THEN UPDATE SET signed_up_at = least(old.signed_up_at, new.signed_up_at), {_SHARED}
-WHEN NOT MATCHED THEN INSERT (service, user_id, first_seen, last_seen, signed_up_at, tier, tier_at, conversations)
-    VALUES (service, id, coalesce(first_seen, started_at), coalesce(last_seen, started_at), signed_up_at, tier,
-        tier_at, conversations)
+INSERT INTO audit.users AS old
+    (service, user_id, first_seen, last_seen, signed_up_at, tier, tier_at, conversations)
+SELECT service, id, first_seen, last_seen, signed_up_at, tier, tier_at, conversations FROM ({_NEW}) AS new
+ON CONFLICT (service, user_id) DO UPDATE SET
+    signed_up_at = least(old.signed_up_at, excluded.signed_up_at), {_SHARED}
 """
 
 _SESSIONS: Final = f"""
-MERGE INTO audit.sessions AS old USING ({_TIMES}) AS new ON old.service = new.service AND old.session_id = new.id
-WHEN MATCHED THEN UPDATE SET
-    user_id = CASE WHEN old.user_at IS NULL
-            OR (new.user_at, new.user_id COLLATE "C") < (old.user_at, old.user_id COLLATE "C")
-        THEN new.user_id ELSE old.user_id END,
-    user_at = least(old.user_at, new.user_at),
-    agents = CASE WHEN old.agents @> new.agents THEN old.agents ELSE (ARRAY(
-        SELECT DISTINCT agent COLLATE "C" FROM unnest(old.agents || new.agents) AS agent ORDER BY 1
-    ))[1:{MAX_AGENTS}] END, {_SHARED}
-WHEN NOT MATCHED THEN INSERT
+INSERT INTO audit.sessions AS old
     (service, session_id, user_id, user_at, first_seen, last_seen, tier, tier_at, conversations, agents)
-    VALUES (service, id, user_id, user_at, coalesce(first_seen, started_at), coalesce(last_seen, started_at), tier,
-        tier_at, conversations, agents)
+SELECT service, id, user_id, user_at, first_seen, last_seen, tier, tier_at, conversations, agents FROM ({_NEW}) AS new
+ON CONFLICT (service, session_id) DO UPDATE SET
+    user_id = CASE WHEN old.user_at IS NULL
+            OR (excluded.user_at, excluded.user_id COLLATE "C") < (old.user_at, old.user_id COLLATE "C")
+        THEN excluded.user_id ELSE old.user_id END,
+    user_at = least(old.user_at, excluded.user_at),
+    agents = CASE WHEN old.agents @> excluded.agents THEN old.agents ELSE (ARRAY(
+        SELECT DISTINCT agent COLLATE "C" FROM unnest(old.agents || excluded.agents) AS agent ORDER BY 1
+    ))[1:{MAX_AGENTS}] END, {_SHARED}
+"""
+
+# Only conversations came or went: the times are for a row that isn't there yet.
+_COUNT_USERS: Final = f"""
+INSERT INTO audit.users AS old (service, user_id, first_seen, last_seen, conversations)
+SELECT service, id, started_at, started_at, conversations FROM ({_NEW}) AS new
+ON CONFLICT (service, user_id) DO UPDATE SET conversations = old.conversations + excluded.conversations
+"""
+
+_COUNT_SESSIONS: Final = f"""
+INSERT INTO audit.sessions AS old (service, session_id, first_seen, last_seen, conversations)
+SELECT service, id, started_at, started_at, conversations FROM ({_NEW}) AS new
+ON CONFLICT (service, session_id) DO UPDATE SET conversations = old.conversations + excluded.conversations
 """

@@ -109,7 +109,7 @@ def stored(connection: psycopg.Connection[Any], kind: type, records: Collection[
         # The bounds let the planner leave out all other partitions.
         bounds = [copying.moment(day * _DAY_US), copying.moment((day + 1) * _DAY_US)]
         columns = [[each[at] for each in key] for at in range(2, len(key[0]))]
-        rows = copying.reading(connection).execute(_STORED[kind], [*bounds, times, *columns])
+        rows = copying.reading(connection).execute(_STORED[kind], [times, *columns, *bounds])
         found.update((kind, *row) for row in rows)
     return found
 
@@ -162,12 +162,15 @@ def _select(target: copying.Target) -> sql.Composed:
 
 def _stored(kind: type) -> sql.Composed:
     rest = ("trace_id", "span_id") if kind in (Run, ModelCall, ToolCall) else ("uid",)
-    columns = sql.SQL(", ").join(map(sql.Identifier, ("start_time", *rest)))
+    names = [sql.Identifier(name) for name in ("start_time", *rest)]
+    columns = sql.SQL(", ").join(names)
     arrays = sql.SQL(", ").join([sql.SQL("%s::timestamptz[]"), *[sql.SQL("%s::text[]")] * len(rest)])
+    same = sql.SQL(" AND ").join(sql.SQL("there.{0} = given.{0}").format(name) for name in names)
+    # LIMIT keeps the planner from joining, which without statistics of a new partition compares each with each.
     return sql.SQL(
-        "WITH there AS NOT MATERIALIZED (SELECT {0} FROM {1} WHERE start_time >= %s AND start_time < %s)"
-        " SELECT {0} FROM unnest({2}) AS given ({0}) JOIN there USING ({0})"
-    ).format(columns, sql.Identifier(*copying.TARGETS[kind].table.split(".")), arrays)
+        "SELECT given.* FROM unnest({}) AS given ({}) CROSS JOIN LATERAL (SELECT FROM {} AS there"
+        " WHERE {} AND there.start_time >= %s AND there.start_time < %s LIMIT 1) AS found"
+    ).format(arrays, columns, sql.Identifier(*copying.TARGETS[kind].table.split(".")), same)
 
 
 _DAY_US: Final = 86_400_000_000

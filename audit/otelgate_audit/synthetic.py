@@ -97,10 +97,10 @@ _SHARES: Final = (5, 3, 2)
 PRICE_VERSION: Final = "synthetic"
 _HOURS: Final = (2, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 8, 9, 9, 9, 8, 8, 9, 10, 9, 7, 5, 3)
 _NEXT_TIER: Final = {"free": "basic", "basic": "pro"}
-_WORDS: Final = (
+_TEXT: Final = (
     "what does the flat near the marina cost a year and how is that next to the tower on the hill when the market of"
     " this spring goes on as it did and the fees for cooling are counted in for two people who work at home"
-).split(" ")
+)
 
 
 @dataclass(slots=True)
@@ -126,6 +126,7 @@ class World:
         weights = (min(self._random.paretovariate(1.1), 150.0) for _ in self._people)
         self._weights = list(itertools.accumulate(weights))
         self._joined = [person.joined for person in self._people]
+        self._vocabulary = _TEXT.split()
         self._questions = [self._words(8, 20) for _ in range(max(20, conversations // 500))]
 
     def days(self) -> Iterator[tuple[list[list[Item]], list[Item]]]:
@@ -227,8 +228,9 @@ class World:
         return Event(time, uid, None, *of, name, None, None, json.dumps(attributes, sort_keys=True)), None
 
     def _words(self, least: int, most: int) -> str:
-        start, count = self._random.randrange(len(_WORDS)), self._random.randint(least, most)
-        return " ".join((_WORDS * 3)[start : start + count])
+        words = self._vocabulary
+        start, count = self._random.randrange(len(words)), self._random.randint(least, most)
+        return " ".join((words * 3)[start : start + count])
 
 
 class _Talk:

@@ -25,8 +25,8 @@ from .store import Store, stored
 
 _LOGGER = logging.getLogger(__name__)
 
-# The record's fault and not the server's: it would fail again. ValueError and TypeError are the driver's words for
-# what it can't send; an index entry has at most a third of a page (ProgramLimitExceeded).
+# The record's fault and not the server's: it would fail again. An index entry has at most a third of a page
+# (ProgramLimitExceeded); the others without a psycopg are the driver's words for what it can't send.
 _UNFIT: Final = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -54,6 +54,7 @@ class Transactions:
         self._known: set[tuple[str, int]] = set()
         # Where something came twice, more does: after a restart the gateway sends again what it had not been answered.
         self._careful = False
+        self._mistake: Exception | None = None
 
     def forget(self) -> None:
         """What is remembered of the database, on a new connection: it may be another."""
@@ -67,7 +68,9 @@ class Transactions:
         if not self._careful:
             try:
                 return self._commit(connection, group, items, now_us)
-            except _UNFIT as error:
+            except Exception as error:
+                if isinstance(error, psycopg.Error) and not isinstance(error, _UNFIT):
+                    raise
                 _LOGGER.debug("once more, with care: %s", type(error).__name__)
                 self._known.clear()  # retention may have dropped one
                 self._make_partitions(connection, items, now_us)
@@ -91,10 +94,12 @@ class Transactions:
                 head, at_us = ledger.turn(cursor, now_us)
                 new = _new(connection, group)
                 self._careful = len(new) < len(items)
-                before = head
+                before, self._mistake = head, None
                 head, taken = self._halve(connection, cursor, head, new, group, at_us)
                 if head != before:
                     ledger.advance(cursor, head, at_us)
+                elif self._mistake:
+                    raise self._mistake  # nothing at all went through: not a record's fault, but the program's
                 _write_rejects(cursor, group, now_us)
         except BaseException:
             del group.rejects[refused:]  # the group may be tried again
@@ -118,8 +123,12 @@ class Transactions:
                 return self._store.add(cursor, head, items, now_us), counts(items)
         except psycopg.errors.CheckViolation:
             raise  # a partition is missing: no record's fault
-        except _UNFIT as error:
+        except Exception as error:
+            if isinstance(error, psycopg.Error) and not isinstance(error, _UNFIT):
+                raise
             if len(items) == 1:
+                if not isinstance(error, _UNFIT):
+                    self._mistake = error
                 group.reject(items[0], _words(error))
                 return head, Counter()
         middle = len(items) // 2
@@ -174,8 +183,10 @@ def _write_rejects(cursor: psycopg.Cursor[Any], group: Group, now_us: int) -> No
     )
 
 
-def _words(error: BaseException) -> str:
-    """The database's words; the driver's where it didn't get that far."""
+def _words(error: Exception) -> str:
+    """The database's words; the driver's where it didn't get that far; of a mistake of ours, its type."""
+    if not isinstance(error, _UNFIT):
+        return f"internal error: {type(error).__name__}"
     primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     return primary or str(error) or type(error).__name__
 

@@ -22,6 +22,14 @@ from .partitions import DAY_US, EPOCH
 from .settings import Settings
 
 _SHOWN: Final = 20
+# Much is joined, and by hash; the planner is to think of all rows, not of the first page. Parallel workers would take
+# longer to start than most of the statements take.
+_SESSION: Final = {
+    "work_mem": "64MB",
+    "jit": "off",
+    "cursor_tuple_fraction": "1",
+    "max_parallel_workers_per_gather": "0",
+}
 _RECONCILED: Final = ("counted", "stored", "rejected", "missing", "surplus")
 
 
@@ -68,10 +76,11 @@ def verify(
     service: str | None = None,
     *,
     loki_url: str | None = None,
+    now_us: int | None = None,
 ) -> Report:
     """Check one snapshot of the store, while sinks may go on writing; times in microseconds since 1970.
 
-    The connection must be in no transaction.
+    With `loki_url` also the heads announced until `now_us`. The connection must be in no transaction.
     """
     report, started = Report(), time.perf_counter()
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -82,9 +91,9 @@ def verify(
     if loki_url is not None:
         since = connection.execute("SELECT min(committed_at) FROM ledger.entries").fetchone()
         connection.rollback()
-        first = since[0] if since and since[0] else datetime.now(UTC)
-        begin = from_us if from_us is not None else _micros(first)
-        heads.check(connection, chain_key, loki_url, report, begin, _micros(datetime.now(UTC)))
+        end = _micros(datetime.now(UTC)) if now_us is None else now_us
+        first = _micros(since[0]) if since and since[0] else end
+        heads.check(connection, chain_key, loki_url, report, first if from_us is None else from_us, end)
         connection.rollback()
     else:
         report.notes.append("announced heads not checked: left out")
@@ -101,8 +110,7 @@ def examine(
     service: str | None = None,
 ) -> None:
     """Check what the connection's transaction sees."""
-    # Much is joined, and by hash; the planner is to think of all rows, not of the first page.
-    for name, value in (("work_mem", "64MB"), ("jit", "off"), ("cursor_tuple_fraction", "1")):
+    for name, value in _SESSION.items():
         connection.execute("SELECT set_config(%s, %s, true)", [name, value])
     with _bar("entries", connection, "SELECT seq FROM ledger.head") as progress:
         view = chain.check(connection, chain_key, report, from_us, progress)

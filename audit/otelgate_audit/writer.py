@@ -29,11 +29,12 @@ MAX_RECORDS: Final = 20_000
 MAX_CHARACTERS: Final = 64_000_000
 """Of words in one transaction, likewise."""
 _RECONNECT_S: Final = 0.5
-# A server that hangs, or another sink that died with the ledger's lock, must not hold up the gateway for ever. Without
-# sequential scans and hash joins as long as an index will do: what is looked up is a few rows of many.
+# A server that hangs, or another sink that died with the ledger's lock, must not hold up the gateway for ever. Whatever
+# is looked up is a few rows of many, by a key: no plan but that, also where a new table has no statistics yet.
 _SESSION: Final = """
 SET statement_timeout = '60s'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
-SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
+SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+SET enable_material = off; SET enable_bitmapscan = off; SET jit = off;
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
 """
@@ -174,17 +175,15 @@ class Writer:
             self._meters.rejected(kind, number)
 
     def _connect(self) -> bool:
+        connection: psycopg.Connection[Any] | None = None
         try:
             password = self._settings.database_password
             connection = database.connect(self._settings.database_url, name="audit", password=password, autocommit=True)
-        except (psycopg.Error, SettingsError) as error:
-            self._fail(_reason(error))
-            return False
-        try:
             connection.execute(_SESSION)
             database.require_schema(connection)
-        except (psycopg.Error, database.SchemaError) as error:
-            connection.close()
+        except Exception as error:  # also of a mistake of ours: this thread must not end
+            if connection is not None:
+                connection.close()
             self._fail(_reason(error))
             return False
         self._transactions.forget()

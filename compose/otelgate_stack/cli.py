@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from types import FrameType
@@ -112,6 +113,14 @@ def _doctor(options: argparse.Namespace, report: Report) -> int:
     return doctor.run(settings_module.load(), report, as_json=options.json)
 
 
+def _audit(options: argparse.Namespace, report: Report) -> int:
+    """`otelgate-audit` with the running stack's database, keys and stores."""
+    settings = settings_module.load()
+    env = {name: value for name, value in os.environ.items() if not name.startswith(settings_module.PREFIX)}
+    command = [sys.executable, "-m", "otelgate_audit", *options.arguments]
+    return subprocess.run(command, env={**env, **settings.sink_env()}).returncode
+
+
 def _bring_up(settings: Settings, engine: Engine) -> None:
     state.ensure(settings)
     before = state.active_engine(settings)
@@ -183,6 +192,8 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("--markdown", action="store_true", help="print the table of docs/settings.md")
     demo = add("demo", _demo, "run an example agent and read back what arrived; brings the stack up if it isn't")
     demo.add_argument("--runs", type=int, default=5, help="how many times the agent runs (default: %(default)s)")
+    audit = add("audit", _audit, "run otelgate-audit on this stack's store: verify, export, forget, ...")
+    audit.add_argument("arguments", nargs=argparse.REMAINDER, help="as `otelgate-audit` takes them")
     doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")
     for command in (status, demo, doctor):
         command.add_argument("--json", action="store_true", help="print JSON, for scripts")

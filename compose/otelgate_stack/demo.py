@@ -54,7 +54,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Stores:
-    """The stores of one stack. Traces go to Tempo, Jaeger or both; conversations to the audit store unless it is off."""
+    """The stores of one stack. Traces go to Tempo, Jaeger or both; conversations to PostgreSQL, unless that is off."""
 
     prometheus: Prometheus
     loki: Loki

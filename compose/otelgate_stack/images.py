@@ -8,9 +8,10 @@ import hashlib
 import io
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from docker import errors as docker_errors  # type: ignore[import-untyped]
@@ -29,7 +30,7 @@ STAND_IN_LABEL = "otelgate.stand-in"
 # Built here; all others are pulled.
 OWN = ("gateway", "audit", "feedback")
 Context = Mapping[str, Path | bytes | None]
-"""Path in the build context → a file, bytes, or None for an empty folder."""
+"""Path in an image or a build context → a file, bytes, or None for an empty folder."""
 
 
 @dataclass(frozen=True)
@@ -80,27 +81,29 @@ def build_gateway(settings: Settings, report: Report, client: Any) -> str:
     """Build the gateway's image unless the one that is there is made of the same files. Returns its name."""
     programs = builds.build(["gateway", "probe"], settings, report)
     collector = settings.root / "collector"
-    context: dict[str, Path | bytes | None] = {
+    context: Context = {
         "Dockerfile": collector / "Dockerfile",
         "data": None,
         **programs,
         **{f"config/{file.name}": file for file in sorted((collector / "config").glob("*.yaml"))},
     }
     name = names(settings)["gateway"]
-    _build(name, lambda: context, report, client, {SOURCE_LABEL: checksum(context)})
+    _build(name, context, report, client, {SOURCE_LABEL: checksum(context)})
     return name
 
 
 def build_audit(settings: Settings, report: Report, client: Any) -> str:
     """Build the audit sink's image unless the one that is there is made of the same. Returns its name."""
 
-    def context() -> Context:
-        files = python_image.files(settings)
-        everything = {**files, **dict(python_image.compiled(files))}
-        return {"Dockerfile": python_image.DOCKERFILE.encode(), **_below_root(everything)}
+    def files() -> Context:
+        found = python_image.files(settings)
+        return {**found, **dict(python_image.compiled(found))}
 
     name = names(settings)["audit"]
-    _build(name, context, report, client, {SOURCE_LABEL: python_image.key(settings)})
+    labels = {SOURCE_LABEL: python_image.key(settings)}
+    with _missing(name, report, client, labels) as missing:
+        if missing:
+            _import(name, files(), python_image.INSTRUCTIONS, client, labels)
     return name
 
 
@@ -114,18 +117,19 @@ def build_stand_ins(services: Iterable[str], settings: Settings, report: Report,
     missing = {service: name for service, name in wanted.items() if not is_there(name, client)}
     programs = builds.build([service for service in missing if OFFICIAL[service]], settings, report)
     for service, name in missing.items():
-        context: dict[str, Path | bytes | None] = {"data": None}
         if layout := OFFICIAL[service]:
-            context |= {"Dockerfile": layout.dockerfile(service).encode(), service: programs[service]}
+            context: Context = {
+                "Dockerfile": layout.dockerfile(service).encode(),
+                "data": None,
+                service: programs[service],
+            }
+            _build(name, context, report, client, {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(context)})
         else:
-            context |= {"Dockerfile": postgres_image.DOCKERFILE.encode(), **_below_root(postgres_image.files())}
-        labels = {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(context)}
-        _build(name, lambda context=context: context, report, client, labels)  # type: ignore[misc]
+            files = postgres_image.files()
+            labels = {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(files)}
+            with report.step(f"image {name}"):
+                _import(name, files, postgres_image.INSTRUCTIONS, client, labels, postgres_image.USER_ID)
     return list(missing.values())
-
-
-def _below_root(files: Mapping[str, Path | bytes]) -> dict[str, Path | bytes | None]:
-    return {f"root{place}": content for place, content in files.items()}
 
 
 def is_there(name: str, client: Any) -> bool:
@@ -135,32 +139,6 @@ def is_there(name: str, client: Any) -> bool:
     except docker_errors.ImageNotFound:
         return False
     return True
-
-
-def _build(name: str, context: Callable[[], Context], report: Report, client: Any, labels: Mapping[str, str]) -> None:
-    with report.step(f"image {name}") as step:
-        if is_there(name, client) and client.images.get(name).labels.get(SOURCE_LABEL) == labels[SOURCE_LABEL]:
-            step.note("there already")
-            return
-        with tempfile.TemporaryFile() as file:
-            _pack(context(), file)
-            file.seek(0)
-            try:
-                client.images.build(
-                    fileobj=file,
-                    custom_context=True,
-                    tag=name,
-                    rm=True,
-                    forcerm=True,
-                    labels=dict(labels),
-                )
-                # The image that had this name before; one that a container still uses stays.
-                client.images.prune(filters={"dangling": True, "label": SOURCE_LABEL})
-            except docker_errors.BuildError as error:
-                last = "".join(line.get("stream", "") for line in error.build_log)[-2000:].strip()
-                raise StackError(f"building the image {name} failed: {error.msg}\n{last}") from error
-            except docker_errors.DockerException as error:
-                raise StackError(f"building the image {name} failed: {error}") from error
 
 
 def checksum(context: Context) -> str:
@@ -176,12 +154,59 @@ def checksum(context: Context) -> str:
     return digest.hexdigest()
 
 
-def _pack(context: Context, file: IO[bytes]) -> None:
-    """Write the build context as a tar: paths and bytes become files, None an empty folder; no times, no owners."""
+@contextmanager
+def _missing(name: str, report: Report, client: Any, labels: Mapping[str, str]) -> Iterator[bool]:
+    """A step that makes an image, and whether the one that is there is made of something else."""
+    with report.step(f"image {name}") as step:
+        there = is_there(name, client) and client.images.get(name).labels.get(SOURCE_LABEL) == labels[SOURCE_LABEL]
+        if there:
+            step.note("there already")
+        yield not there
+        if not there:
+            # The image that had this name before; one that a container still uses stays.
+            client.images.prune(filters={"dangling": True, "label": SOURCE_LABEL})
+
+
+def _build(name: str, context: Context, report: Report, client: Any, labels: Mapping[str, str]) -> None:
+    """By the Dockerfile in the context."""
+    with _missing(name, report, client, labels) as missing, tempfile.TemporaryFile() as file:
+        if not missing:
+            return
+        _pack(context, file)
+        file.seek(0)
+        try:
+            client.images.build(fileobj=file, custom_context=True, tag=name, rm=True, forcerm=True, labels=dict(labels))
+        except docker_errors.BuildError as error:
+            last = "".join(line.get("stream", "") for line in error.build_log)[-2000:].strip()
+            raise StackError(f"building the image {name} failed: {error.msg}\n{last}") from error
+        except docker_errors.DockerException as error:
+            raise StackError(f"building the image {name} failed: {error}") from error
+
+
+def _import(
+    name: str, files: Context, instructions: Iterable[str], client: Any, labels: Mapping[str, str], owner: int = 0
+) -> None:
+    """One layer of these files. Where they are many, a Dockerfile would have the engine copy them several times."""
+    repository, _, tag = name.rpartition(":")
+    changes = [*instructions, *(f"LABEL {key}={value}" for key, value in labels.items())]
+    folders: Context = {str(parent): None for path in files for parent in PurePosixPath(path).parents}
+    with tempfile.TemporaryFile() as file:
+        _pack({**folders, **files}, file, owner, owned={path for path in files if files[path] is None})
+        file.seek(0)
+        parts = iter(lambda: file.read(1 << 20), b"")  # a file itself would be sent with its length and as chunks, too
+        try:
+            client.api.import_image_from_stream(parts, repository=repository, tag=tag, changes=changes)
+        except docker_errors.DockerException as error:
+            raise StackError(f"building the image {name} failed: {error}") from error
+
+
+def _pack(context: Context, file: IO[bytes], owner: int = 0, owned: Collection[str] = ()) -> None:
+    """Write files as a tar: paths and bytes become files, None a folder; no times, and root's but for those `owned`."""
     with tarfile.open(fileobj=file, mode="w") as tar:
         for name, content in sorted(context.items()):
             entry = tarfile.TarInfo(name)
             entry.mode = 0o755
+            entry.uid = entry.gid = owner if name in owned else 0
             if content is None:
                 entry.type = tarfile.DIRTYPE
                 tar.addfile(entry)

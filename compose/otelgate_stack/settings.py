@@ -162,6 +162,9 @@ class Settings:
         _Spec("{state_dir}/secrets/feedback_secret", kinds.PATH, "What signs feedback tokens.", sink=True),
     ]
     feedback_rate: Annotated[str, _Spec("30/minute", kinds.RATE, "Votes from one address or token.", sink=True)]
+    feedback_trust_proxy: Annotated[
+        int, _Spec("0", kinds.PROXIES, "Proxies in front of it that tell the address.", sink=True)
+    ]
 
     tempo_endpoint: Annotated[
         str, _Spec("127.0.0.1:{tempo_otlp_port}", kinds.ENDPOINT, "Tempo as the gateway sees it.", gateway=True)

@@ -69,8 +69,10 @@ function browser(script) {
   return { kind: defined.get("otelgate-feedback"), waits };
 }
 
-const realSetTimeout = globalThis.setTimeout;
-const settled = () => new Promise((done) => realSetTimeout(done, 5));
+/** All that a click leads to: promises, and waits that end at the event loop's next turn. No clock is in it. */
+async function settled() {
+  for (let turn = 0; turn < 50; turn++) await new Promise((done) => setImmediate(done));
+}
 
 /** An element on a page, whose endpoint gives these answers in turn: a status, [status, Retry-After], or null for none. */
 async function page({ answers = [], attributes = {}, script = "https://otelgate.example/v1/feedback/element.js" } = {}) {

@@ -393,6 +393,12 @@ def test_the_clients_address(proxies: int, forwarded: list[str], peer: str, expe
     assert rates.client(request, proxies) == expected
 
 
+def test_the_number_of_proxies(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as error:
+        settings(tmp_path, "http://127.0.0.1:1", OTELGATE_FEEDBACK_TRUST_PROXY="true")
+    assert str(error.value) == "OTELGATE_FEEDBACK_TRUST_PROXY='true': expected a whole number from 0 to 10"
+
+
 def test_pages_of_listed_origins_may_post_and_no_others(start: Start) -> None:
     client = start(OTELGATE_FEEDBACK_ORIGINS=f"{ORIGIN},http://localhost:3000")
     ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}

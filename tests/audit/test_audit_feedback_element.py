@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -68,6 +69,14 @@ def test_it_needs_nothing_of_a_pages_policy() -> None:
         "export ",
     ):
         assert forbidden not in source, forbidden
+
+
+def test_the_page_about_it_names_every_text_and_property() -> None:
+    page, source = (ELEMENT.parents[2] / "FEEDBACK.md").read_text(), ELEMENT.read_text()
+    texts = source.partition("const TEXTS = {")[2].partition("};")[0]
+    names = set(re.findall(r'^ *"?([a-z-]+)"?:', texts, re.MULTILINE)) | set(re.findall(r"--otelgate-[a-z-]+", source))
+    assert len(names) == 22
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
 class Page:

@@ -1,13 +1,20 @@
 """`otelgate-audit verify` on a store that was tampered with: each way is told, and by name."""
 
+import argparse
+import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
-from audit_ledger_data import DAY, KEY, NOW, RECORDS, commit, conversation, trace_id
-from otelgate_audit import columns, verify
+from audit_ledger_data import DAY, KEY, NOW, RECORDS, commit, conversation, settings, trace_id
+from otelgate_audit import attest, columns, ledger, proof, verify
 from otelgate_audit import database as audit_database
+from otelgate_audit.checks import findings, heads
 from otelgate_audit.checks.findings import Report
 from otelgate_audit.records import Event, Feedback, ModelCall, Run, Score, ToolCall
 from psycopg import sql
@@ -32,7 +39,7 @@ def store(database: str) -> Iterator[Store]:
 
 def check(database: str, **options: Any) -> Report:
     with audit_database.connect(database, name="test") as connection:
-        return verify.verify(connection, KEY, **options)
+        return verify.verify(connection, KEY, now_us=NOW + 90 * DAY, **options)
 
 
 def told(report: Report) -> set[str]:
@@ -243,3 +250,264 @@ def test_tampering_is_named(store: Store) -> None:
             verify.examine(store, KEY, report)
             found[case] = sorted(told(report))
     assert found == {case: sorted(expected) for case, (_, expected) in TAMPERED.items()}
+
+
+def test_a_key_that_was_changed_or_deleted_is_told(store: Store) -> None:
+    found = []
+    for statement in ("UPDATE ledger.keys SET key = key || key", "DELETE FROM ledger.keys"):
+        with store.transaction(force_rollback=True):
+            store.execute(f"{statement} WHERE service = 'desk'")
+            report = Report()
+            verify.examine(store, KEY, report)
+            found.append(dict(report.counts))
+    tables = {"runs": 1, "model_calls": 2, "tool_calls": 1, "feedback": 1, "scores": 2, "events": 1}
+    assert found == [{(code, f"audit.{table}"): n for table, n in tables.items()} for code in ("changed", "key")]
+
+
+def rebuild_chain(store: Store, chain_key: bytes) -> None:
+    """What someone with all of the database can do: change a row, then make every MAC and link anew."""
+    store.execute(f"UPDATE audit.tool_calls SET tool = 'refund' WHERE {CALL}")
+    keys = {number: bytes(key) for number, key in store.execute("SELECT key_id, key FROM ledger.keys").fetchall()}
+    rows = {}
+    for kind in columns.KINDS:
+        for row in attest.rows(store, kind, sql.SQL("true").format(), None):
+            rows[row.identity] = proof.encode(kind, row.record, row.words)
+    cursor, previous = columns.cursor(store), b""
+    for entry in cursor.execute("SELECT * FROM ledger.entries ORDER BY seq").fetchall():
+        made = ledger.Entry(*entry)
+        made = made._replace(mac=proof.digest(keys[made.key_id], rows[made[3:6]]))
+        previous = proof.link(chain_key, previous, made)
+        store.execute("UPDATE ledger.entries SET mac = %s, link = %s WHERE seq = %s", [made.mac, previous, made.seq])
+    store.execute("UPDATE ledger.head SET link = %s", [previous])
+
+
+def test_a_chain_made_anew_without_its_key_is_told(database: str, store: Store) -> None:
+    rebuild_chain(store, b"guessed")
+    assert told(check(database)) == {f"link: ledger.entries entry {seq}: {MOVED}" for seq in range(1, 25)}
+
+
+class Loki:
+    """What of Loki's query API `verify` uses, with the log events of heads: time in nanoseconds and attributes."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[int, dict[str, str]]] = []
+        self.asked: list[dict[str, str]] = []
+        self.status = 200
+
+    def announce(self, store: Store, at_us: int, key: bytes = KEY) -> None:
+        """As the gateway and Loki hand on what the sink sends each minute."""
+        attributes = ledger.announce(ledger.head(store), key)
+        labels = {
+            "service_name": "otelgate-audit",
+            **{name.replace(".", "_"): str(v) for name, v in attributes.items()},
+        }
+        self.events.append((at_us * 1000, labels))
+
+    def answer(self, query: dict[str, str]) -> dict[str, Any]:
+        self.asked.append(query)
+        inside = [each for each in self.events if int(query["start"]) <= each[0] < int(query["end"])]
+        result = [{"stream": labels, "values": [[str(at), ""]]} for at, labels in inside[: int(query["limit"])]]
+        return {"status": "success", "data": {"resultType": "streams", "result": result}}
+
+
+@pytest.fixture
+def loki() -> Iterator[tuple[Loki, str]]:
+    known = Loki()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            assert url.path == "/loki/api/v1/query_range"
+            body = json.dumps(known.answer({name: each[0] for name, each in parse_qs(url.query).items()})).encode()
+            self.send_response(known.status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield known, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_announced_heads_that_agree_are_counted(database: str, store: Store, loki: tuple[Loki, str]) -> None:
+    known, url = loki
+    for minute in range(5):
+        known.announce(store, NOW + minute * 60_000_000)
+    report = check(database, loki_url=url)
+    assert (report.total, report.heads, report.notes) == (0, 5, [])
+    assert known.asked[0]["query"] == '{service_name="otelgate-audit"} | otelgate_audit_head_seq != ""'
+
+
+def test_heads_are_read_page_by_page(
+    database: str, store: Store, loki: tuple[Loki, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "_PAGE", 2)
+    known, url = loki
+    for minute in range(5):
+        known.announce(store, NOW + minute * 60_000_000)
+    assert check(database, loki_url=url).heads == 5
+    assert len(known.asked) == 3
+
+
+def test_a_chain_made_anew_with_its_key_is_told_by_its_heads(
+    database: str, store: Store, loki: tuple[Loki, str]
+) -> None:
+    known, url = loki
+    known.announce(store, NOW)
+    rebuild_chain(store, KEY)
+    known.announce(store, NOW + 60_000_000)
+    assert told(check(database)) == set()
+    expected = "was announced at 2026-06-15T12:00:00.000000Z with another link: the chain was made anew"
+    assert told(check(database, loki_url=url)) == {f"announced: ledger.entries entry 24: {expected}"}
+
+
+def test_an_old_copy_of_the_database_is_told_by_the_heads(
+    database: str, store: Store, loki: tuple[Loki, str], server: Any
+) -> None:
+    known, url = loki
+    known.announce(store, NOW)
+    store.close()
+    copy = f"{psycopg.conninfo.conninfo_to_dict(database)['dbname']}_copy"
+    old = database.replace(copy.removesuffix("_copy"), copy)
+    with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        name, source = sql.Identifier(copy), sql.Identifier(copy.removesuffix("_copy"))
+        admin.execute(sql.SQL("CREATE DATABASE {} OWNER otelgate TEMPLATE {} STRATEGY file_copy").format(name, source))
+        with audit_database.connect(database, name="test", autocommit=True) as connection:
+            commit(connection, conversation(4, "ann"), NOW + 3)
+            known.announce(connection, NOW + 60_000_000)
+        assert told(check(database, loki_url=url)) == set()
+        assert told(check(old)) == set()
+        said = "was announced at 2026-06-15T12:01:00.000000Z, but the chain ends at 24"
+        expected = (
+            f"announced: ledger.entries entry 32: {said}: its tail is gone, or an old copy of the database was put back"
+        )
+        assert told(check(old, loki_url=url)) == {expected}
+        with audit_database.connect(old, name="test", autocommit=True) as connection:
+            commit(connection, conversation(5, "eve"), NOW + 4)
+        made_anew = "was announced at 2026-06-15T12:01:00.000000Z with another link: the chain was made anew"
+        assert told(check(old, loki_url=url)) == {f"announced: ledger.entries entry 32: {made_anew}"}
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def test_heads_of_another_key_are_no_witnesses(database: str, store: Store, loki: tuple[Loki, str]) -> None:
+    known, url = loki
+    known.announce(store, NOW, b"another key")
+    known.events.append((NOW * 1000 + 1, {"otelgate_audit_head_seq": "x"}))
+    report = check(database, loki_url=url)
+    assert report.total == 0
+    assert report.notes == [
+        "2 announced heads are not signed with this chain key: left out",
+        f"announced heads not checked: Loki at {url} has none of this time",
+    ]
+
+
+def test_without_loki_it_says_so(database: str, store: Store, loki: tuple[Loki, str]) -> None:
+    known, url = loki
+    known.status = 503
+    away = "http://127.0.0.1:9"
+    notes = [check(database, loki_url=each).notes for each in (None, away, url)]
+    assert notes == [
+        ["announced heads not checked: left out"],
+        [f"announced heads not checked: Loki at {away} does not answer ([Errno 111] Connection refused)"],
+        [f"announced heads not checked: Loki at {url} does not answer (Service Unavailable)"],
+    ]
+
+
+def test_a_range_is_checked_with_all_of_the_chain_that_it_needs(database: str, store: Store) -> None:
+    whole = (NOW - 4 * DAY, NOW - 2 * DAY)
+    report = check(database, from_us=whole[0], to_us=whole[1])
+    assert (report.total, report.records, report.conversations) == (0, 8, 1)
+    assert report.entries == 24
+    store.execute(f"UPDATE audit.tool_calls SET tool = 'refund' WHERE {CALL}")
+    assert check(database, from_us=whole[0], to_us=whole[1]).total == 0
+    assert check(database, from_us=whole[1]).total == 1
+
+
+def test_a_range_begins_within_the_chain(database: str, store: Store) -> None:
+    later = NOW + 40 * DAY
+    commit(store, conversation(4, "ann", later - DAY), later)
+    report = check(database, from_us=later - 2 * DAY)
+    assert (report.total, report.entries, report.records) == (0, 8, 8)
+    store.execute("DELETE FROM ledger.entries WHERE seq = 24")
+    assert told(check(database, from_us=later - 2 * DAY)) == {"gap: ledger.entries entry 24: missing"}
+    report = check(database, from_us=later + 9 * DAY)
+    assert (report.total, report.entries, report.records) == (0, 0, 0)
+
+
+def test_one_service_is_checked(database: str, store: Store) -> None:
+    store.execute("DELETE FROM audit.tool_calls WHERE service = 'desk'; UPDATE audit.scores SET value = 1")
+    report = check(database, service="desk")
+    assert report.records == 8
+    assert dict(report.counts) == {
+        ("missing", "audit.tool_calls"): 1,
+        ("changed", "audit.scores"): 2,
+        ("conversation", "audit.conversations"): 1,
+    }
+    assert check(database, service="other").total == 0
+
+
+def test_many_findings_are_counted_and_some_shown(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(findings, "KEPT", 5)
+    monkeypatch.setattr(verify, "_SHOWN", 3)
+    with store.transaction(force_rollback=True):
+        store.execute("UPDATE ledger.entries SET link = 'x'")
+        report = Report()
+        verify.examine(store, KEY, report)
+    assert (report.total, len(report.findings)) == (25, 5)
+    verify._print(report)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3:6] == ["... and 22 more:", "  ledger.head: 1 head", "  ledger.entries: 24 link"]
+    assert lines[6].startswith("25 findings: 24 entries, 24 records (0 deleted by retention), 3 conversations, ")
+
+
+def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
+    parser = argparse.ArgumentParser()
+    verify.add_arguments(parser)
+    return verify.run(settings(database, folder, **more), parser.parse_args(arguments))
+
+
+def test_the_command_tells_by_its_exit_code(
+    database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(database, tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "note: reconciliation left out: " in out
+    assert "ok: 24 entries, 24 records (0 deleted by retention), 3 conversations, 0 announced heads in " in out
+    store.execute(f"UPDATE audit.tool_calls SET tool = 'refund' WHERE {CALL}")
+    assert run(database, tmp_path, "--json", "--no-loki", "--from", "2026-06-14", "--to", "2026-06-15T00:00") == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is False
+    assert report["findings"] == [
+        {"code": "changed", "where": "audit.tool_calls", "record": TOOL, "what": CHANGED.format(4)}
+    ]
+    assert report["records"] == 16
+    gone = database.replace("audit_", "nowhere_")
+    assert run(gone, tmp_path) == 2
+    assert "can't check: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "time_us"),
+    [
+        ("1970-01-02", DAY),
+        ("1970-01-01T00:00:01.5", 1_500_000),
+        ("1970-01-01T01:00:00+01:00", 0),
+    ],
+)
+def test_times_of_the_command_line(text: str, time_us: int) -> None:
+    assert verify.moment(text) == time_us
+
+
+def test_no_time_is_told() -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        verify.moment("yesterday")
+    assert str(caught.value) == "'yesterday': expected a date or time such as 2026-01-31 or 2026-01-31T12:00"

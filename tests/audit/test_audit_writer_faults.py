@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from audit_check import Counts, check, deliver, made_up_run, split, wait_until
-from audit_records import DAY, NOW, TRACE, batch, run
+from audit_records import DAY, NOW, TRACE, batch, event, run, words
 from otelgate_audit import copying, store
 from otelgate_audit.records import Run
 from otelgate_audit.writer import Unavailable, Writer
@@ -159,16 +159,40 @@ def test_a_mistake_in_the_program_loses_nothing(
     check(connection, [(run("01"), None)])
 
 
-def test_lookups_touch_one_partition(writer: Writer, connection: psycopg.Connection) -> None:
+def test_a_row_that_was_tampered_with_stops_nothing(writer: Writer, connection: psycopg.Connection) -> None:
+    """Its late spans are rejects; what comes with them is committed."""
+    writer.commit(batch(run("01")), 30)
+    connection.execute("UPDATE audit.conversations SET state = '{}'")
+    other = run("03", trace_id="b" * 32)
+    writer.commit(batch(run("02"), other), 30)
+    rejects = connection.execute("SELECT record, reason FROM content.rejects").fetchall()
+    assert rejects == [("02", "internal error: KeyError")]
+    assert connection.execute("SELECT span_id FROM audit.runs ORDER BY 1").fetchall() == [("01",), ("03",)]
+
+
+def test_lookups_use_an_index_of_one_partition(writer: Writer) -> None:
+    """Also while the tables are new and have no statistics."""
     writer.commit(batch(*(run(f"{day:02}", NOW - day * DAY) for day in range(5))), 30)
     times = [copying.moment(NOW)]
     bounds = [copying.moment(NOW // DAY * DAY), copying.moment(NOW // DAY * DAY + DAY)]
-    plan = connection.execute(
-        sql.SQL("EXPLAIN {}").format(store._STORED[Run]), [*bounds, times, [TRACE], ["01"]]
+    assert writer._connection is not None
+    plan = writer._connection.execute(
+        sql.SQL("EXPLAIN {}").format(store._STORED[Run]), [times, [TRACE], ["01"], *bounds]
     ).fetchall()
     named = [line for (line,) in plan if " runs_2026" in line]
     assert named
     assert all("runs_20261120" in line for line in named)
+    assert any("Index Cond" in line and "trace_id = given.trace_id" in line for (line,) in plan), plan
+
+
+def test_readers_do_not_hold_up_a_new_day(writer: Writer, database: str, connection: psycopg.Connection) -> None:
+    """A long export must not keep the sink from making a partition."""
+    writer.commit(batch(run("01")), 30)
+    with psycopg.connect(database) as reader:
+        reader.execute("SELECT FROM audit.runs, audit.events, content.texts, ledger.entries LIMIT 1")
+        tomorrow = [words(run("02", NOW + DAY), "Q"), (event("e1", NOW - 40 * DAY), None)]
+        writer.commit(batch(*tomorrow), 30)
+        check(connection, [(run("01"), None), *tomorrow])
 
 
 def test_commits_are_durable(make_writer: Callable[..., Writer], server, database: str) -> None:
@@ -180,3 +204,18 @@ def test_commits_are_durable(make_writer: Callable[..., Writer], server, databas
     writer.commit(batch(run("01")), 30)
     assert writer._connection is not None
     assert writer._connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+
+
+def test_a_schema_that_is_not_ours_is_not_written(
+    make_writer: Callable[..., Writer], connection: psycopg.Connection
+) -> None:
+    (version,) = connection.execute("SELECT version_num FROM audit.alembic_version").fetchone()
+    connection.execute("UPDATE audit.alembic_version SET version_num = '9999'")
+    writer = make_writer()
+    expected = f"the database's schema is at 9999: expected {version}; run `otelgate-audit migrate`"
+    wait_until(lambda: writer.down == expected)
+    with pytest.raises(Unavailable, match=f"^{expected}$"):
+        writer.commit(batch(run("01")), 30)
+    connection.execute("UPDATE audit.alembic_version SET version_num = %s", [version])
+    deliver([writer], [batch(run("01"))], until_taken=True)
+    check(connection, [(run("01"), None)])

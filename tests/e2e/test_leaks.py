@@ -1,7 +1,8 @@
 """A secret in every field of OTLP that can carry content, through the real gateway; then the search for them: in the
 queues while the stores are away, in everything that the stores answer and write, and in every log.
 
-With content switched on the same search finds them, so it is able to.
+With content switched on the same search finds them, so it is able to. The audit sink is no store: its queue is where
+content may be, and is.
 """
 
 import io
@@ -58,11 +59,13 @@ class Sent:
 
 @dataclass
 class Seen:
-    """Where to look, by name, and what is there (see `runs`): in the queues; in the stores, files and logs."""
+    """Where to look, by name, and what is there (see `runs`): in the queues; in the stores, files and logs; and in the
+    queue before the audit sink, which alone gets content."""
 
     sent: Sent
     queues: dict[str, bytes]
     stores: dict[str, bytes]
+    audit: dict[str, bytes]
 
 
 def runs(data: bytes) -> bytes:
@@ -93,12 +96,29 @@ def send(world: World) -> Sent:
         sent.records |= {
             line.trace_id.hex() for rl in logs.resource_logs for sl in rl.scope_logs for line in sl.log_records
         }
+        converse(traces, logs)
         leaks.send(endpoint, requests)
     canary = ExportMetricsServiceRequest()
     metric = canary.resource_metrics.add().scope_metrics.add().metrics.add(name=f"leaks.sent.{sent.canary}")
     metric.gauge.data_points.add(as_int=1, time_unix_nano=time.time_ns())
     leaks.send(endpoint, {"metrics": canary})
     return sent
+
+
+def converse(traces: Any, logs: Any) -> None:
+    """Every span once more as a model call, every log record once more as a vote, or as an evaluation where it is a
+    GenAI event: those go to the audit sink, too."""
+    for scope in (scope for resource in traces.resource_spans for scope in resource.scope_spans):
+        for span in list(scope.spans):
+            call = scope.spans.add()
+            call.CopyFrom(span)
+            call.span_id = random.SystemRandom().randbytes(8)
+            call.attributes.add(key="gen_ai.operation.name").value.string_value = "chat"
+    for lines in (lines for resource in logs.resource_logs for lines in resource.scope_logs):
+        for line in list(lines.log_records):
+            vote = lines.log_records.add()
+            vote.CopyFrom(line)
+            vote.event_name = "gen_ai.evaluation.result" if "gen_ai" in line.event_name else "otelgate.feedback"
 
 
 @contextmanager
@@ -123,13 +143,14 @@ def queue_files(world: World, folder: Path) -> dict[str, bytes]:
     return {f"queue {path.name}": path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def held(world: World, sent: Sent, folder: Path) -> dict[str, bytes]:
-    """The queues, once everything that was sent is in them."""
+def held(world: World, sent: Sent, folder: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The queues before the stores, once everything that was sent is in them; and those before the audit sink."""
 
-    def complete() -> dict[str, bytes]:
+    def complete() -> tuple[dict[str, bytes], dict[str, bytes]] | None:
         files = queue_files(world, folder)
+        audit = {name: files.pop(name) for name in list(files) if "audit" in name.rsplit("/", 1)[-1]}
         data = b"".join(files.values())
-        return files if all(bytes.fromhex(one) in data for one in sent.traces | sent.records) else {}
+        return (files, audit) if all(bytes.fromhex(one) in data for one in sent.traces | sent.records) else None
 
     files = until(complete)
     assert files, "what was acknowledged is not in the queues"
@@ -203,8 +224,11 @@ def written(path: Path) -> bytes:
 
 
 def files_under(folder: Path) -> dict[str, bytes]:
+    """What all stores and programs wrote, their logs too, but for the database, where conversations are kept."""
     found = {}
     for path in folder.rglob("*"):
+        if path.relative_to(folder).parts[0] == "postgres":
+            continue
         if path.is_file() and not path.is_symlink():
             name = f"files of {path.relative_to(folder).parts[0]}"
             try:
@@ -221,16 +245,21 @@ def passed(world: World, folder: Path, **policy: str) -> Iterator[Seen]:
     world.gateway.stop()
     world.gateway.start(OTELGATE_TRACES_TO="both", **data_dir, **policy)
     try:
-        with away(world, QUEUED):
+        with away(world, (*QUEUED, "audit")):
             sent = send(world)
-            queues = held(world, sent, folder)
+            queues, audit = held(world, sent, folder)
         assert until(lambda: delivered(world, sent), deadline_s=120), "the stores don't have what was sent"
         stores = answers(world, sent)
         flush(world)
         stores |= {f"{place}, flushed": data for place, data in answers(world, sent).items()}
         stores |= files_under(world.settings.state_dir)
         stores["the gateway's log"] = runs(world.gateway.logs().encode())
-        yield Seen(sent, {name: runs(data) for name, data in queues.items()}, stores)
+        yield Seen(
+            sent,
+            {name: runs(data) for name, data in queues.items()},
+            stores,
+            {name: runs(data) for name, data in audit.items()},
+        )
     finally:
         world.gateway.stop()
         world.gateway.start(OTELGATE_TRACES_TO="tempo")
@@ -246,12 +275,17 @@ def test_no_secret_gets_out(world: World, tmp_path: Path) -> None:
         found = look(seen.sent.leaks, places)
         # Metrics have no switch that lets content through, so this is how the search is seen to find in Prometheus.
         (canary,) = look([Leak("canary", (seen.sent.canary,))], places).values()
+        audited = look(seen.sent.leaks, seen.audit)
     own = {leak for leak in seen.sent.leaks if leak.path == OWN_WORDS and len(leak.words) > 1}
+    say(f"{len(audited)} of them wait for the audit sink")
     counts = f"{len(set(found) - own)} of {len(seen.sent.leaks)} secrets found in {len(places)} places"
     say(f"{counts}, and {len(own)} sentence of an application's log line")
     assert {leak.path: where for leak, where in found.items() if leak not in own} == {}
     assert own <= set(found), "the documented exception is none any more: take it out of the README and of this test"
     assert all("loki" in place for leak in own for place in found[leak])
+    # What was said goes there; what is no conversation, as metrics and the gateway's other spans, doesn't.
+    assert any("gen_ai.output.messages" in leak.path for leak in audited), sorted(leak.path for leak in audited)[:20]
+    assert not any(leak.path.startswith("metrics") for leak in audited)
     assert {"prometheus /api/v1/series", "prometheus /api/v1/query", "files of prometheus"} <= set(canary)
 
 

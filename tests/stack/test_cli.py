@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from otelgate_stack import settings
 
+SERVICES = ["gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback"]
 pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
 
 
@@ -36,7 +37,7 @@ def test_a_stacks_life(env: dict[str, str]) -> None:
         assert (up.returncode, up.stderr) == (0, "")
         lines = up.stdout.splitlines()
         assert lines[0] == "engine: native (ENGINE=native asks for it)"
-        assert [f"start {name} … " in up.stdout for name in ("gateway", "prometheus", "loki", "tempo")] == [True] * 4
+        assert [name for name in SERVICES if f"start {name} … " not in up.stdout] == []
         assert f"  OTLP gRPC   http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}" in lines
         assert f"  tempo       http://127.0.0.1:{env['OTELGATE_TEMPO_PORT']}" in lines
         assert lines[-1] == "next: make demo"
@@ -47,7 +48,7 @@ def test_a_stacks_life(env: dict[str, str]) -> None:
         status = run(env, "status", "--json")
         assert status.returncode == 0
         services = json.loads(status.stdout)
-        assert [service["name"] for service in services] == ["gateway", "prometheus", "loki", "tempo"]
+        assert [service["name"] for service in services] == SERVICES
         assert all(service["ready"] for service in services)
 
         logs = run(env, "logs", "gateway")
@@ -97,16 +98,14 @@ def test_bad_settings_end_with_status_2(env: dict[str, str]) -> None:
 def test_other_errors_end_with_status_1(env: dict[str, str]) -> None:
     result = run(env, "logs", "grafana")
     assert (result.returncode, result.stdout) == (1, "")
-    expected = "error: no service 'grafana': expected one of gateway, prometheus, loki, tempo\n"
+    expected = f"error: no service 'grafana': expected one of {', '.join(SERVICES)}\n"
     assert result.stderr.endswith(expected)
 
 
 def test_nothing_up(env: dict[str, str]) -> None:
     status = run(env, "status")
     assert status.returncode == 3
-    assert [line.split()[:2] for line in status.stdout.splitlines()[2:]] == [
-        [name, "stopped"] for name in ("gateway", "prometheus", "loki", "tempo")
-    ]
+    assert [line.split()[:2] for line in status.stdout.splitlines()[2:]] == [[name, "stopped"] for name in SERVICES]
     assert run(env, "down").stdout.splitlines()[-1] == "nothing is up"
     assert run(env, "clean").stdout.splitlines()[-1] == f"nothing to remove: there is no {env['OTELGATE_STATE_DIR']}"
 

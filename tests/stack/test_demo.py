@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import trustme
-from otelgate_stack import demo, freshness, settings, trace_view
+from otelgate_stack import conversation_view, demo, freshness, settings, trace_view
 from otelgate_stack.errors import StackError
 from otelgate_stack.freshness import Arrival, Look
 from otelgate_stack.report import Report
 from otelgate_stack.spans import Span
-from otelgate_stack.stores import StoreError
+from otelgate_stack.stores import LogLine, Prometheus, StoreError
 from otelgate_stack.target import Target, find
+from waiting import until
 from whole_stack import Stack, no_otel_variables, stack, start
 
 __all__ = ["no_otel_variables", "stack"]
@@ -105,6 +106,7 @@ def test_the_agent_gets_standard_variables_only(monkeypatch: pytest.MonkeyPatch)
     assert {name: value for name, value in env.items() if name.startswith("OTEL")} == {
         "OTEL_SERVICE_NAME": "bike-shop",
         "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=demo-1,deployment.environment.name=demo",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:5317",
     }
 
@@ -224,8 +226,9 @@ def test_a_run_is_found_in_every_store(stack: Stack) -> None:
     assert re.search(r"^  invoke_agent bike_shop +\d+ ms  agent bike_shop$", text, re.M)
     failed = r"^     │  └─ execute_tool delivery_price +[\d.]+ ms  tool delivery_price  ✘ .*CarrierTimeoutError$"
     assert re.search(failed, text, re.M)
-    assert len(re.findall(r"model fake-chat-1, \d+ tokens in, \d+ out, first token after [\d.]+ ms$", text, re.M)) == 3
-    assert "logs of this trace in Loki: 4 lines" in text
+    assert len(re.findall(r"model gpt-4o-mini, \d+ tokens in, \d+ out, first token after [\d.]+ ms$", text, re.M)) == 3
+    assert "logs of this trace in Loki: 5 lines" in text
+    assert re.search(r"^  \d\d:\d\d:\d\d\.\d{3} +otelgate +\(a vote: positive\)$", text, re.M)
     assert re.search(r"^  \d\d:\d\d:\d\d\.\d{3}  WARN  bike_shop.tools  the carrier did not answer$", text, re.M)
     assert re.search(r'^  demo_answers_total\{outcome="answered"\} +1 +by these runs$', text, re.M)
     stores = [
@@ -234,12 +237,45 @@ def test_a_run_is_found_in_every_store(stack: Stack) -> None:
         "Jaeger, by trace id",
         "Loki",
         "Prometheus",
+        "PostgreSQL",
         "all stores",
     ]
     for store in stores:
         assert re.search(rf"^  {store} +\d+\.\d\d s +\d+\.\d\d s$", text, re.M), text
     assert f"curl -s http://127.0.0.1:{stack.settings.tempo_port}/api/v2/traces/{found[1]}\n" in text
     assert "\033[" not in text
+
+
+def test_conversations_are_on_record_and_nowhere_else(stack: Stack) -> None:
+    status, text = run(stack.settings, runs=2)
+    assert status == 0, text
+    record = text.partition("\nconversations on record in PostgreSQL: 2 rows\n")[2].splitlines()
+    took = r"83 tokens in, 20 out, 0\.0000\d\d USD, first token after [\d.]+ ms, ok after \d+ ms, rated positive"
+    assert record[:2] == [
+        "  Q Where is order 1042, and what does delivery to Cairo cost?",
+        "  A Order 1042 is packed. Delivery to Cairo costs 4.90 EUR. Delivery takes two to four working days.",
+    ]
+    who = r"    user-1 \(free\), agent bike_shop, tools order_status delivery_price ✘ delivery_price"
+    assert re.fullmatch(f"{who}, {took}", record[2]), record[2]
+    assert record[3:5] == ["  Q Is a saddle in stock?", "  A We have 3 of that (saddle)."]
+    assert record[6:8] == ["  Tempo has none of these words", "  Loki has none of these words"]
+    until(lambda: derived(stack)["otelgate_run_count_total"] > 0)
+    assert derived(stack)["otelgate_llm_cost_total"] > 0
+
+
+def derived(stack: Stack) -> dict[str, float]:
+    """What the gateway derived of the demo's runs so far."""
+    prometheus = Prometheus(f"http://127.0.0.1:{stack.settings.prometheus_port}")
+    names = ("otelgate_run_count_total", "otelgate_llm_cost_total")
+    return {name: prometheus.value(f'sum({name}{{service_name="bike-shop"}})') or 0 for name in names}
+
+
+def test_words_elsewhere_are_found() -> None:
+    asked = [span("1", "", "chat", 0, 1, attributes={"gen_ai.input.messages": "[… a saddle? …]"})]
+    line = LogLine(0, "said a saddle?")
+    assert conversation_view.leaks(["a saddle?", ""], asked, []) == ["traces"]
+    assert conversation_view.leaks(["a saddle?"], [], [line]) == ["logs"]
+    assert conversation_view.leaks(["a helmet?", ""], asked, [line]) == []
 
 
 def test_json_has_the_same(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,6 +288,9 @@ def test_json_has_the_same(stack: Stack, capsys: pytest.CaptureFixture[str]) -> 
     assert {line["metadata"]["trace_id"] for line in found["logs"]} == {first["trace_id"]}
     answers = [sample for sample in found["metrics"] if sample["labels"].get("outcome") == "answered"]
     assert [sample["value"] for sample in answers] == [2]
+    assert [row["question"] for row in found["conversations"]] == [run["question"] for run in found["runs"]]
+    assert [row["reply"].strip() for row in found["conversations"]] == [run["answer"] for run in found["runs"]]
+    assert found["content_elsewhere"] == []
     figures = found["freshness"]["all stores"]
     assert 0 < figures["median_s"] <= figures["p95_s"]
     assert figures["p95_s"] == pytest.approx(max(first["queryable_s"], second["queryable_s"]), abs=0.001)

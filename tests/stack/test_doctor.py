@@ -11,15 +11,19 @@ from pathlib import Path
 import pytest
 import trustme
 from otelgate_stack import doctor, ports, settings
+from otelgate_stack.audit_store import AuditStore
 from otelgate_stack.canary import Canary, RefusedError, send
 from otelgate_stack.hops import Hop
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
+from otelgate_stack.stores import AuditSink
 from otelgate_stack.target import find
+from waiting import until
 from whole_stack import Stack, impatient_down, no_otel_variables, stack, start
 
 __all__ = ["no_otel_variables", "stack"]
 
+AUDIT = ("gateway → audit sink", "audit sink → PostgreSQL")
 WELL = [
     ("gateway", "port", True),
     *(
@@ -29,6 +33,7 @@ WELL = [
             "application → gateway",
             "gateway received",
             *(hop for store in stores for hop in (f"gateway → {store}", f"{store} answers")),
+            *(AUDIT if signal != "metrics" else ()),
         )
     ),
 ]
@@ -72,16 +77,16 @@ LOST_TOO = Hop("metrics", "gateway → Prometheus", False, 1, "Prometheus is awa
 def test_one_line_for_each_hop(seen: Callable[..., tuple[int, str]]) -> None:
     assert seen(GOOD) == (
         0,
-        "✔ gateway port                     0.00 s  open\n\nall well: every canary is in its store\n",
+        "✔ gateway port                       0.00 s  open\n\nall well: every canary is in its store\n",
     )
     assert seen(GOOD, UNSEEN, LOST, LOST_TOO) == (
         1,
-        "✔ gateway port                     0.00 s  open\n"
-        "? traces  gateway received         0.02 s  cannot be counted\n"
+        "✔ gateway port                       0.00 s  open\n"
+        "? traces  gateway received           0.02 s  cannot be counted\n"
         "    → check a setting\n"
-        "✘ logs    gateway → Loki          12.35 s  Loki is away\n"
+        "✘ logs    gateway → Loki            12.35 s  Loki is away\n"
         "    → start it\n"
-        "✘ metrics gateway → Prometheus     1.00 s  Prometheus is away\n"
+        "✘ metrics gateway → Prometheus       1.00 s  Prometheus is away\n"
         "\nstopped at logs: gateway → Loki; metrics: gateway → Prometheus\n",
     )
 
@@ -145,6 +150,58 @@ def test_a_stopped_store_is_named(stack: Stack, service: str, signal: str, waits
     assert re.fullmatch(f"{name} does not answer at {url}; {waits}", hop.detail), hop.detail
     assert hop.fix == f"start {name} with `make up`; if it stops again, `make logs SERVICE={service}` says why"
     assert verdicts(examine(stack.settings)) == WELL
+
+
+def test_a_stopped_audit_sink_is_named(stack: Stack) -> None:
+    stack.engine.stop("audit")
+    try:
+        hops = examine(stack.settings)
+    finally:
+        stack.engine.start("audit")
+    assert [(hop.signal, hop.name) for hop in lost(hops)] == [("traces", AUDIT[0]), ("logs", AUDIT[0])]
+    url = f"http://127.0.0.1:{stack.settings.audit_health_port}"
+    held = r"[1-9][\d,]* bytes wait in the gateway's queue on disk, and nothing is lost"
+    assert re.fullmatch(f"audit sink does not answer at {url}; {held}", lost(hops)[0].detail)
+    assert lost(hops)[0].fix == (
+        "start audit sink with `make up`; if it stops again, `make logs SERVICE=audit` says why"
+    )
+    assert verdicts(examine(stack.settings)) == WELL
+
+
+def test_a_stopped_database_is_named(stack: Stack) -> None:
+    stack.engine.stop("postgres")
+    try:
+        # The sink looks at its database every two seconds.
+        until(lambda: not AuditSink(f"http://127.0.0.1:{stack.settings.audit_health_port}").ready())
+        hops = examine(stack.settings)
+    finally:
+        stack.engine.start("postgres")
+        stack.engine.start("audit")
+    assert [(hop.signal, hop.name) for hop in lost(hops)] == [("traces", AUDIT[1]), ("logs", AUDIT[1])]
+    assert re.fullmatch(
+        r"audit sink takes nothing, since it can't commit \(database: .+\);"
+        r" [1-9][\d,]* bytes wait in the gateway's queue on disk, and nothing is lost",
+        lost(hops)[0].detail,
+    )
+    assert lost(hops)[0].fix == (
+        "`make status` shows whether PostgreSQL runs, `make up` starts it; `make logs SERVICE=audit` says more"
+    )
+    assert verdicts(examine(stack.settings)) == WELL
+
+
+def test_a_rejected_canary_is_told_with_the_reason(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"signal": "traces", "reason": "its time is before 2000"}
+    monkeypatch.setattr(AuditStore, "rejects", lambda self, trace_id: [row])
+    hops = examine(stack.settings, deadline_s=2)
+    store = f"postgresql://127.0.0.1:{stack.settings.postgres_port}/otelgate"
+    assert {(hop.name, hop.detail, hop.fix) for hop in lost(hops)} == {
+        (
+            AUDIT[1],
+            "audit sink took it, and the row is not there:"
+            f" {store}: the sink rejected a canary (traces): its time is before 2000",
+            "see `make logs SERVICE=audit`",
+        )
+    }
 
 
 def test_a_stopped_gateway_is_named(stack: Stack) -> None:
@@ -212,6 +269,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
     started: list[Stack] = []
 
     def run(**changes: str) -> Stack:
+        changes = {"OTELGATE_AUDIT": "false", **changes}
         started.append(start(str(tmp_path_factory.mktemp("s") / "state"), "gateway", **changes))
         return started[-1]
 

@@ -1,8 +1,10 @@
 """The settings table: defaults, where values come from, and error texts to the letter."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from otelgate_audit import settings as sink_settings
 from otelgate_stack import settings
 from otelgate_stack.settings import SettingsError
 
@@ -22,6 +24,9 @@ BAD = {
     ("OTELGATE_SAMPLE_PERCENT", "101"): "expected a number from 0 to 100",
     ("OTELGATE_SAMPLE_COST_USD", "0"): "expected a number above 0",
     ("OTELGATE_SAMPLE_WAIT", "500ms"): "expected a duration of at least 1s, such as 30s, 5m or 1h",
+    ("OTELGATE_DATABASE_URL", "mysql://db/x"): "expected a postgresql:// URL",
+    ("OTELGATE_FEEDBACK_ORIGINS", "app.example"): "expected origins such as https://app.example, with commas between",
+    ("OTELGATE_FEEDBACK_RATE", "fast"): "expected a number per second, minute, hour or day, such as 30/minute",
     ("OTELGATE_RETENTION_METRICS", "30"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
 }
 
@@ -130,6 +135,50 @@ def test_the_gateway_gets_its_own_settings_and_no_others() -> None:
     assert env["OTELGATE_GRPC_PORT"] == "4317"
     assert not {name for name in env if "RETENTION" in name or name in ("OTELGATE_LOKI_PORT", "OTELGATE_STATE_DIR")}
     assert "OTELGATE_TLS_CERT_FILE" not in env
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.load({"OTELGATE_DATABASE_URL": "mysql://me:s3cret@db/x"})
+    assert str(caught.value) == "OTELGATE_DATABASE_URL='mysql://me:***@db/x': expected a postgresql:// URL"
+    (row,) = (row for row in settings.ROWS if row.field == "database_url")
+    loaded = settings.load({"OTELGATE_DATABASE_URL": "postgresql://me:s3cret@db/x"})
+    assert settings.shown(loaded, row) == "postgresql://me:***@db/x"
+
+
+def test_the_sink_has_the_same_settings() -> None:
+    """Names and defaults, but for what the stack itself decides: its database, and the files that it generates."""
+    ours = {row.env: row for row in settings.ROWS if row.sink}
+    theirs = {row.env: row for row in sink_settings.ROWS}
+    assert set(theirs) - set(ours) == {"OTEL_EXPORTER_OTLP_ENDPOINT"}  # follows from the gateway's settings
+    assert set(ours) <= set(theirs)
+    shown = {row.field: row.default for row in settings.ROWS}
+    own = {"OTELGATE_DATABASE_URL"} | {name for name in ours if name.endswith("_FILE")}
+    defaults = {name: row.default.format_map(shown) for name, row in ours.items() if name not in own}
+    assert defaults == {name: theirs[name].default for name in defaults}
+
+
+def test_the_sink_reads_what_it_gets(tmp_path: Path) -> None:
+    loaded = settings.load(
+        {"OTELGATE_POSTGRES_PORT": "5", "OTELGATE_RETENTION_AUDIT": "2w", "OTELGATE_STATE_DIR": str(tmp_path)}
+    )
+    sink = sink_settings.load(loaded.sink_env())
+    assert sink.database_url == "postgresql://otelgate@127.0.0.1:5/otelgate"
+    assert sink.database_password_file == tmp_path / "secrets" / "database_password"
+    assert sink.audit_key_file == tmp_path / "secrets" / "audit_key"
+    assert sink.retention_audit == timedelta(days=14)
+    assert sink.feedback_origins == ()
+
+
+def test_a_database_of_ones_own() -> None:
+    loaded = settings.load({"OTELGATE_DATABASE_URL": "postgresql://me@db.example/audit"})
+    assert (loaded.own_database, loaded.database, loaded.database_password) == (
+        False,
+        "postgresql://me@db.example/audit",
+        None,
+    )
+    assert settings.load({}).own_database
+    assert not settings.load({"OTELGATE_AUDIT": "false"}).own_database
 
 
 def test_the_gateway_knows_every_setting_it_gets(root: Path) -> None:

@@ -77,7 +77,8 @@ def check(
     last = ledger.Head(expected - 1, previous or b"")
     with columns.stream(connection, "verify_chain") as entries:
         entries.execute(
-            f"SELECT {_FIELDS} FROM ledger.entries WHERE seq >= %s ORDER BY seq, committed_at", [0 if from_us is None else expected]
+            f"SELECT {_FIELDS} FROM ledger.entries WHERE seq >= %s ORDER BY seq, committed_at",
+            [0 if from_us is None else expected],
         )
         for entry in entries:
             seq = entry[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -12,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from .. import columns, copying
-from ..conversation import Conversation, question_hash, question_key, rebuild
+from ..conversation import question_hash, question_key, rebuild
 from ..partitions import DAY_US, EPOCH
 from ..records import Record, Text
 from .chain import View
@@ -27,6 +28,9 @@ _TRACE, _STARTED, _ENDED = (_COLUMNS.index(name) for name in ("trace_id", "start
 _FREE: Final = ("arrived_at", "updated_at")
 _BATCH: Final = 500
 _MERGED: Final = (*columns.SPANS, "feedback", "scores")
+_WORDS: Final = 4
+_SPAN_ID: Final = 2
+_FIELDS: Final = {"cost_usd": "cost_pico"}
 
 _LOST: Final = """
 SELECT trace_id, min(start_time) FROM (
@@ -72,16 +76,15 @@ def records_of(
     """The records of traces that go into their conversations, with their words; spans that start in the range."""
     found: dict[str, list[tuple[Record, Text | None]]] = defaultdict(list)
     cursor = columns.cursor(connection)
-    spans = _moment(from_us, "-infinity"), _moment(to_us, "infinity")
+    given = {"traces": list(traces), "from": _moment(from_us, "-infinity"), "to": _moment(to_us, "infinity")}
     for kind in _MERGED:
-        span = kind in columns.SPANS
-        cursor.execute(_records(kind), [list(traces), *(spans if span else ("-infinity", "infinity"))])
-        for *row, has_words, input_, output, error_message in cursor:
-            record = columns.record(kind, row)
-            assert record.trace_id is not None
-            name = row[2] if span else row[1]
-            words = Text(row[0], record.trace_id, name, input_, output, error_message) if has_words else None
-            found[record.trace_id].append((record, words))
+        cursor.execute(_RECORDS[kind], given)
+        for row in cursor:
+            fields, (has_words, *words) = row[:-_WORDS], row[-_WORDS:]
+            record = columns.record(kind, fields)
+            trace_id = fields[columns.KINDS[kind]._fields.index("trace_id")]
+            text = Text(fields[0], trace_id, fields[_SPAN_ID], *words) if has_words else None
+            found[trace_id].append((record, text))
     return found
 
 
@@ -109,17 +112,15 @@ def _differing(row: Sequence[Any], records: Sequence[tuple[Record, Text | None]]
         return [""]
     if made.question is not None:
         made.question_hash = question_hash(key, made.question)
+    values = list(row)
+    values[_COST] = columns.pico(values[_COST])
+    # As it comes back from the database: lists, not tuples.
+    expected = [*_EXPECTED(made), orjson.loads(orjson.dumps(made.state))]
     return [
-        name for name, value in zip(_COLUMNS, row, strict=True) if name not in _FREE and not _same(made, name, value)
+        name
+        for name, value, other in zip(_COLUMNS, values, expected, strict=True)
+        if value != other and name not in _FREE
     ]
-
-
-def _same(made: Conversation, name: str, value: Any) -> bool:
-    if name == "cost_usd":
-        return made.cost_pico == columns.pico(value)
-    if name == "state":
-        return bool(orjson.loads(orjson.dumps(made.state)) == value)
-    return bool(getattr(made, name) == value)
 
 
 def _lost_some(connection: psycopg.Connection[Any], trace_id: str, view: View) -> bool:
@@ -144,12 +145,27 @@ def _select() -> sql.Composed:
 
 
 def _records(kind: str) -> sql.Composed:
+    words = sql.SQL("false, NULL, NULL, NULL").format()
+    joined = where = sql.SQL("").format()
+    if kind in columns.SPANS:
+        where = sql.SQL(
+            " AND found.start_time >= %(from)s::timestamptz AND found.start_time < %(to)s::timestamptz"
+        ).format()
+    if kind in ("runs", "model_calls"):
+        words = sql.SQL("words.record IS NOT NULL, words.input, words.output, words.error_message").format()
+        joined = sql.SQL(
+            " LEFT JOIN content.texts words ON (words.start_time, words.trace_id, words.record) = ({identity})"
+            " AND words.start_time >= %(from)s::timestamptz AND words.start_time < %(to)s::timestamptz"
+        ).format(identity=columns.identity(kind, "found"))
     return sql.SQL(
-        "SELECT {fields}, words.start_time IS NOT NULL, input, output, words.error_message"
-        " FROM audit.{table} found LEFT JOIN content.texts words"
-        " ON (words.start_time, words.trace_id, words.record) = ({identity})"
-        " WHERE found.trace_id = ANY(%s) AND found.start_time >= %s::timestamptz AND found.start_time < %s::timestamptz"
-    ).format(fields=columns.fields(kind, "found"), table=sql.Identifier(kind), identity=columns.identity(kind, "found"))
+        "SELECT {fields}, {words} FROM {table} found{joined} WHERE found.trace_id = ANY(%(traces)s){where}"
+    ).format(
+        fields=columns.fields(kind, "found"),
+        words=words,
+        table=sql.Identifier("audit", kind),
+        joined=joined,
+        where=where,
+    )
 
 
 def _moment(time_us: int | None, without: str) -> str:
@@ -159,3 +175,7 @@ def _moment(time_us: int | None, without: str) -> str:
         return (EPOCH + timedelta(microseconds=time_us)).isoformat()
     except OverflowError:  # someone else's row
         return "infinity" if time_us > 0 else "-infinity"
+
+
+_RECORDS: Final = {kind: _records(kind) for kind in _MERGED}
+_EXPECTED: Final = attrgetter(*(_FIELDS.get(name, name) for name in _COLUMNS[:-1]))

@@ -92,14 +92,12 @@ SELECT u.service, u.user_id, u.tier,
         WHEN n.week >= 5 THEN 'regular'
         ELSE 'casual'
     END AS segment,
-    coalesce(n.week, 0) AS conversations_7d, coalesce(n.month, 0) AS conversations_30d,
-    coalesce(n.cost_usd, 0) AS cost_30d_usd, u.first_seen, u.last_seen
+    coalesce(n.week, 0) AS conversations_7d, coalesce(n.cost_usd, 0) AS cost_7d_usd, u.first_seen, u.last_seen
 FROM audit.users u
 LEFT JOIN (
-    SELECT c.service, c.user_id, count(*) AS month,
-        count(*) FILTER (WHERE c.started_at >= now() - interval '7 days') AS week, sum(c.cost_usd) AS cost_usd
+    SELECT c.service, c.user_id, count(*) AS week, sum(c.cost_usd) AS cost_usd
     FROM audit.conversations c
-    WHERE c.started_at >= now() - interval '30 days' AND c.user_id IS NOT NULL
+    WHERE c.started_at >= now() - interval '7 days' AND c.user_id IS NOT NULL
     GROUP BY 1, 2
 ) n ON n.service = u.service AND n.user_id = u.user_id;
 COMMENT ON VIEW analytics.user_segments IS
@@ -107,7 +105,7 @@ COMMENT ON VIEW analytics.user_segments IS
 
 CREATE VIEW analytics.segments AS
 SELECT s.service, coalesce(s.tier, '(none)') AS tier, s.segment, count(*) AS users,
-    sum(s.conversations_30d)::bigint AS conversations_30d, sum(s.cost_30d_usd) AS cost_30d_usd
+    sum(s.conversations_7d)::bigint AS conversations_7d, sum(s.cost_7d_usd) AS cost_7d_usd
 FROM analytics.user_segments s
 GROUP BY 1, 2, 3;
-COMMENT ON VIEW analytics.segments IS 'How many users each segment has, by service and tier, and what they asked and cost in 30 days.';
+COMMENT ON VIEW analytics.segments IS 'How many users each segment has, by service and tier, and what they asked and cost in 7 days.';

@@ -83,20 +83,27 @@ COMMENT ON FUNCTION analytics.revenue IS
 
 CREATE VIEW analytics.tier_margin AS
 WITH spent AS (
-    SELECT p.service, p.tier, sum(p.queries)::bigint AS queries, sum(p.cost_usd) AS cost_usd, count(p.user_id) AS users
+    SELECT c.service, coalesce(c.tier, '(none)') AS tier, count(*) AS queries, sum(c.cost_usd) AS cost_usd
+    FROM audit.conversations c
+    WHERE c.started_at >= date_trunc('day', now(), 'UTC') - interval '29 days'
+    GROUP BY 1, 2
+), people AS (
+    SELECT p.service, coalesce(nullif(p.tier, ''), '(none)') AS tier, count(*) AS users
     FROM (
-        SELECT c.service, coalesce(c.tier, '(none)') AS tier, c.user_id, count(*) AS queries, sum(c.cost_usd) AS cost_usd
-        FROM audit.conversations c
-        WHERE c.started_at >= now() - interval '30 days'
-        GROUP BY 1, 2, 3
+        SELECT DISTINCT d.service, d.user_id, d.tier
+        FROM audit.user_days d
+        WHERE d.day >= analytics.utc_day(now()) - 29
     ) p
     GROUP BY 1, 2
 )
-SELECT s.service, s.tier, s.users, s.queries, s.cost_usd, coalesce(t.monthly_usd, 0) AS price_usd,
-    s.users * coalesce(t.monthly_usd, 0) AS revenue_usd, s.users * coalesce(t.monthly_usd, 0) - s.cost_usd AS margin_usd,
-    s.cost_usd / nullif(s.users, 0) AS cost_per_user_usd,
-    t.monthly_usd / nullif(s.cost_usd / s.queries, 0) AS break_even_queries
+SELECT service, tier, coalesce(p.users, 0) AS users, coalesce(s.queries, 0) AS queries,
+    coalesce(s.cost_usd, 0) AS cost_usd, coalesce(t.monthly_usd, 0) AS price_usd,
+    coalesce(p.users * t.monthly_usd, 0) AS revenue_usd,
+    coalesce(p.users * t.monthly_usd, 0) - coalesce(s.cost_usd, 0) AS margin_usd,
+    s.cost_usd / nullif(p.users, 0) AS cost_per_user_usd,
+    t.monthly_usd / nullif(s.cost_usd / nullif(s.queries, 0), 0) AS break_even_queries
 FROM spent s
-LEFT JOIN audit.tiers t ON t.service = s.service AND t.tier = s.tier;
+FULL JOIN people p USING (service, tier)
+LEFT JOIN audit.tiers t USING (service, tier);
 COMMENT ON VIEW analytics.tier_margin IS
-    'The last 30 days by the tier at the time: what its users cost and bring. break_even_queries: how many queries a month one user''s price pays for.';
+    'The last 30 days, today included, by the tier at the time: what its active users cost and bring. break_even_queries: how many queries a month one user''s price pays for.';

@@ -55,7 +55,7 @@ CREATE FUNCTION analytics.cost_by_tool(
 ) RETURNS TABLE (tool text, calls bigint, conversations bigint, cost_usd numeric, cost_per_call numeric)
 LANGUAGE sql STABLE AS $$
 WITH spent AS (
-    SELECT c.trace_id, c.cost_usd
+    SELECT c.trace_id, c.cost_usd, c.tool_calls
     FROM audit.conversations c
     WHERE c.started_at >= from_time AND c.started_at < to_time
         AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
@@ -64,21 +64,28 @@ WITH spent AS (
     SELECT t.trace_id, t.tool, count(*) AS calls
     FROM audit.tool_calls t
     WHERE t.start_time >= from_time - interval '1 hour' AND t.start_time < to_time + interval '1 day'
-        AND t.duplicate_of IS NULL AND analytics.chosen(t.service, services)
+        AND t.duplicate_of IS NULL
     GROUP BY 1, 2
-), shared AS (
-    SELECT u.tool, u.calls, s.cost_usd * coalesce(u.calls / sum(u.calls) OVER (PARTITION BY s.trace_id), 1) AS cost_usd
+), tools AS (
+    SELECT u.tool, sum(u.calls)::bigint AS calls, count(*) AS conversations,
+        round(sum(s.cost_usd * u.calls / s.tool_calls), 12) AS cost_usd
+    FROM used u
+    JOIN spent s USING (trace_id)
+    WHERE s.tool_calls > 0
+    GROUP BY 1
+), whole AS (
+    -- What no tool took, so that the rows sum to the total.
+    SELECT '(none)', 0, count(*) FILTER (WHERE s.tool_calls = 0),
+        sum(s.cost_usd) - coalesce((SELECT sum(t.cost_usd) FROM tools t), 0)
     FROM spent s
-    LEFT JOIN used u USING (trace_id)
+    HAVING count(*) > 0
 )
-SELECT coalesce(s.tool, '(none)'), coalesce(sum(s.calls), 0)::bigint, count(*), round(sum(s.cost_usd), 12),
-    round(sum(s.cost_usd) / nullif(sum(s.calls), 0), 12)
-FROM shared s
-GROUP BY s.tool
+SELECT e.tool, e.calls, e.conversations, e.cost_usd, round(e.cost_usd / nullif(e.calls, 0), 12)
+FROM (SELECT * FROM tools UNION ALL SELECT * FROM whole) e
 ORDER BY 4 DESC, 1
 $$;
 COMMENT ON FUNCTION analytics.cost_by_tool IS
-    'Each conversation''s cost, shared out evenly over its tool calls; "(none)" is that of conversations without any. The rows sum to the total, but for rounding to 10^-12 USD.';
+    'Each conversation''s cost, shared out evenly over its tool calls; "(none)" is that of conversations without any. The rows sum to the total.';
 
 CREATE FUNCTION analytics.cost_by_model(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),

@@ -89,6 +89,8 @@ DECLARE
     c audit.conversations;
     since timestamptz;
     till timestamptz;
+    first_vote timestamptz;
+    last_vote timestamptz;
 BEGIN
     SELECT * INTO c FROM audit.conversations k WHERE k.trace_id = wanted;
     IF NOT FOUND THEN
@@ -96,6 +98,7 @@ BEGIN
     END IF;
     since := c.started_at - interval '1 day';
     till := c.ended_at + interval '1 day';
+    SELECT min(f.start_time), max(f.start_time) INTO first_vote, last_vote FROM audit.feedback f WHERE f.trace_id = wanted;
     RETURN QUERY SELECT c.trace_id, c.started_at, c.service, c.environment, c.agent, c.route, c.session_id, c.user_id,
         c.tier, c.feature, c.status, c.error_type, c.latency_us / 1e6::float8, c.ttft_us / 1e6::float8, c.input_tokens,
         c.output_tokens, c.cost_usd, c.confidence, c.rating,
@@ -123,6 +126,7 @@ BEGIN
                 'time', f.start_time, 'rating', f.rating, 'score', f.score, 'comment', x.input) ORDER BY f.start_time), '[]')
             FROM audit.feedback f
             LEFT JOIN content.texts x ON x.start_time = f.start_time AND x.trace_id = f.trace_id AND x.record = f.uid
+                AND x.start_time BETWEEN first_vote AND last_vote
             WHERE f.trace_id = c.trace_id
         );
 END $$;

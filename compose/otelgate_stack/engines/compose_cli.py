@@ -124,18 +124,20 @@ def _settings_env(settings: Settings) -> Mapping[str, str]:
     # Docker publishes on addresses only.
     for name, host in (("OTELGATE_HOST", settings.host), ("OTELGATE_FEEDBACK_HOST", settings.feedback_host)):
         env[name] = "127.0.0.1" if host == "localhost" else host
+    names = {row.field: row.env for row in ROWS}
     for field in _secrets(settings):
-        env[PREFIX + field.upper()] = str(secret_copy(settings, field))
+        env[names.get(field, field.upper())] = str(secret_copy(settings, field))
     return env
 
 
 def _secrets(settings: Settings) -> dict[str, Path]:
-    """The files that containers mount, by the setting's field."""
+    """The files that containers mount, by the setting's field, or another name."""
     given = {field: getattr(settings, field) for field in ("tls_cert_file", "tls_key_file", "token_file")}
     if settings.audit:
         fields = ("grafana_database_password_file", "audit_key_file", "feedback_secret_file")
         given |= {field: getattr(settings, field) for field in fields}
         given["database_password_file"] = settings.database_password
+        given["gateway_authority"] = services.gateway_authority(settings)
     return {field: path for field, path in given.items() if path}
 
 

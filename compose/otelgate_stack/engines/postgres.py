@@ -38,7 +38,13 @@ OPTIONS = (
     "log_error_verbosity=terse",
     "log_min_error_statement=panic",
 )
-INITDB_ARGUMENTS = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8")
+INITDB_ARGUMENTS = (
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+)
 
 # By TCP alone, and with a password: a path of a unix socket may have 107 bytes only.
 _HBA = "host all all 127.0.0.1/32 scram-sha-256\n"

@@ -73,11 +73,24 @@ def services(settings: Settings, only: Sequence[str] | None = None) -> list[Serv
 
 
 def gateway_variables(settings: Settings) -> dict[str, str]:
-    """How the sink reaches the gateway, in the standard variables; of a token that can't be read, the gateway tells."""
+    """How the sink reaches the gateway, in the standard variables; of a token that can't be read, the gateway tells.
+
+    The authority to trust is the one that this process's own environment names, as for any application.
+    """
     try:
-        return target.find(settings, {}).environment()
+        return target.find(settings, _authority()).environment()
     except StackError:
         return {}
+
+
+def gateway_authority(settings: Settings) -> Path | None:
+    """The certificate by which the sink knows the gateway; None without TLS."""
+    own = _authority().get("OTEL_EXPORTER_OTLP_CERTIFICATE")
+    return Path(own) if own and settings.tls_cert_file else settings.tls_cert_file
+
+
+def _authority() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("OTEL_EXPORTER_OTLP_CERTIFICATE",) if os.environ.get(name)}
 
 
 def _gateway(settings: Settings) -> Service:

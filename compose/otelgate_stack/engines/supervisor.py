@@ -69,7 +69,12 @@ class Supervisor:
         return {info["name"]: info for info in self._rpc("getAllProcessInfo")}
 
     def start(self, service: str) -> None:
-        self._rpc("startProcess", service, False)
+        """Start it, if it isn't already."""
+        try:
+            self._rpc("startProcess", service, False)
+        except Fault as fault:
+            if "ALREADY_STARTED" not in fault.faultString:
+                raise
 
     def stop(self, service: str) -> None:
         """Stop it and wait: its stop signal, and SIGKILL after its `stop_wait_s`."""

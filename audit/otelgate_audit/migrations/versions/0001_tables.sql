@@ -87,6 +87,9 @@ CREATE TABLE audit.conversations (
     replied_start         timestamptz,           -- with replied_record: whose content.texts.output is the reply
     replied_record        text,
     state                 jsonb NOT NULL         -- what the sink needs to merge later records; see conversation.py
+) WITH (
+    -- Index-only scans need the map that vacuum keeps: after a hundredth of the rows changed, not after a fifth.
+    autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01
 );
 -- What the views read of a month of conversations, so that they need not touch the rows.
 CREATE INDEX conversations_started ON audit.conversations (started_at)

@@ -1,0 +1,106 @@
+"""`otelgate-audit forget`: erases a person, and keeps what is about nobody. LEDGER.md says what is proven afterwards.
+
+Theirs are the records that name them; in traces whose conversation is theirs, and in their sessions, also the records
+that name nobody. These lose user and session id, all words, and the attributes of product events; what stays is what
+the totals are made of: tokens, cost, durations, tools, models, ratings. Their rows in users and sessions, the hash of
+their questions, the payloads of rejects that name them, and their key are deleted. Records of others stay as they are.
+
+Not reached: other stores (traces and logs have their own retention), backups, and pages of the database that are free
+but not yet written over. What arrives later is a new matter: a span that is delivered again changes nothing, as its
+row is there; a new one that names the person is stored under a new key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from dataclasses import asdict
+from typing import Any
+
+import psycopg
+from tqdm import tqdm
+
+from . import database
+from .erasure import Erased, Erasure, StillWriting, services_of
+from .ledger import Chain
+from .settings import Settings
+from .telemetry import Telemetry
+
+_LOGGER = logging.getLogger(__name__)
+
+EVENT = "otelgate.audit.erasure"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--user", required=True, metavar="ID", help="the person's user.id")
+    parser.add_argument("--service", help="only in this application; default: in all that know the id")
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """0: done, or nothing to do; 1: to be run again, or not wanted; 2: not asked for."""
+    chain = Chain(settings.chain_key)
+    with database.connect(settings.database_url, name="forget", password=settings.database_password) as connection:
+        database.require_schema(connection)
+        connection.commit()
+        services = [options.service] if options.service else services_of(connection, options.user)
+        if not options.yes and not _confirmed(connection, chain, services, options.user):
+            return 2 if not sys.stdin.isatty() else 1
+        try:
+            done = forget(connection, chain, options.user, services, time.time_ns() // 1000)
+        except StillWriting as error:
+            print(error, file=sys.stderr)
+            return 1
+    if any(each.records or each.traces or each.sessions for each in done):
+        _tell(settings, done)
+    _print(done, options.json)
+    return 0
+
+
+def forget(
+    connection: psycopg.Connection[Any], chain: Chain, user_id: str, services: list[str], now_us: int
+) -> list[Erased]:
+    """Erase a person in each service. Commits as it goes; the connection is in no transaction. Raises StillWriting."""
+    done = []
+    for service in services:
+        with tqdm(desc=service, unit=" traces", leave=False, disable=not sys.stderr.isatty()) as bar:
+            done.append(Erasure(connection, chain, service, user_id).run(now_us, bar.update))
+        _LOGGER.info("forget: a user of %s erased: %d records of %d traces", service, done[-1].records, done[-1].traces)
+    return done
+
+
+def _confirmed(connection: psycopg.Connection[Any], chain: Chain, services: list[str], user_id: str) -> bool:
+    if not sys.stdin.isatty():
+        print("erasing can't be undone: expected --yes where nobody can be asked", file=sys.stderr)
+        return False
+    traces = {service: len(Erasure(connection, chain, service, user_id).traces()) for service in services}
+    found = ", ".join(f"{number} traces of {service}" for service, number in traces.items()) or "nothing"
+    return input(f"{found}: erase for good? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _tell(settings: Settings, done: list[Erased]) -> None:
+    """By a log event through the gateway that it was done; not for whom."""
+    telemetry = Telemetry(settings, readers=[])
+    for each in done:
+        attributes = {"otelgate.audit.erasure.records": each.records, "otelgate.audit.erasure.traces": each.traces}
+        telemetry.event(EVENT, {"otelgate.audit.erasure.service": each.service, **attributes})
+    telemetry.shutdown()
+
+
+def _print(done: list[Erased], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([asdict(each) for each in done]))
+        return
+    for each in done:
+        print(
+            f"{each.service}: {each.records} records of {each.traces} traces made anonymous, {each.texts} texts,"
+            f" {each.sessions} sessions and {each.rejects} rejects erased"
+        )
+        for record in each.unproven:
+            print(f"  {record} differed from the ledger before: `verify` will go on naming it")
+    if not done:
+        print("nothing is stored about this user")

@@ -1,0 +1,289 @@
+"""Forgetting a person: nothing of them is left anywhere in the store, all that is nobody's stays, the ledger holds."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from audit_ledger_data import DAY, KEY, NOW, SERVICE, commit, conversation, settings, trace_id
+from otelgate_audit import database as audit_database
+from otelgate_audit import erasure, forget, verify
+from otelgate_audit.erasure import Erased, Erasure
+from otelgate_audit.ledger import Chain
+from otelgate_audit.records import Batch, Event, Feedback, Reject, Text
+from psycopg import sql
+
+Store = psycopg.Connection[Any]
+ANN, BOB = "ann@example.org", "bob@example.org"
+
+
+def reject(payload: bytes, trace: int | None = None) -> Reject:
+    return Reject("traces", SERVICE, trace and trace_id(trace), None, True, "start_time: too old", 9, payload)
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    """Ann has two conversations, Bob one and a vote on Ann's; one is nobody's; another service knows an Ann, too."""
+    with audit_database.connect(database, name="test", autocommit=True) as connection:
+        commit(connection, conversation(1, ANN))
+        commit(connection, conversation(2, BOB, NOW - 3 * DAY))
+        commit(connection, conversation(3, None))
+        commit(connection, conversation(4, ANN, NOW - 5 * DAY))
+        commit(connection, conversation(5, ANN, service="desk"))
+        vote = Feedback(NOW - DAY + 20_000_000, "vote-by-bob", trace_id(1), SERVICE, None, "b", BOB, "negative", 1)
+        words = Text(*vote[:1], trace_id(1), vote.uid, "Bob says no", None, None)
+        lone = Event(NOW - DAY, "lone", None, SERVICE, None, f"session-of-{ANN}", None, None, "seen", None, None, "{}")
+        value = b"\n" + bytes([len(ANN)]) + ANN.encode()
+        rejects = [reject(b"\x12\x03abc", 4), reject(b"xx" + value), reject(b"nobody's"), reject(BOB.encode(), 2)]
+        commit(
+            connection,
+            Batch(feedback=[vote], events=[lone], texts={words[:3]: words}, rejects=rejects),
+        )
+        yield connection
+
+
+def erase(database: str, user: str = ANN, services: tuple[str, ...] = (SERVICE,)) -> list[Erased]:
+    with audit_database.connect(database, name="forget") as connection:
+        return forget.forget(connection, Chain(KEY), user, list(services), NOW + 60_000_000)
+
+
+def check(database: str) -> list[str]:
+    with audit_database.connect(database, name="test") as connection:
+        return [str(each) for each in verify.verify(connection, KEY).findings]
+
+
+def holding(store: Store, *needles: str) -> dict[str, int]:
+    """Every table of the store, its rows that hold one of the texts anywhere: text, arrays, JSON, bytes."""
+    tables = store.execute(
+        "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE nspname IN ('audit', 'content', 'ledger', 'analytics', 'public') AND relkind IN ('r', 'm')"
+    ).fetchall()
+    found = {}
+    for schema, table in tables:
+        # A row as text has its bytes in hexadecimal.
+        hexed = [needle.encode().hex() for needle in needles]
+        patterns = [f"%{each.replace('%', '')}%" for each in (*needles, *hexed)]
+        name = sql.Identifier(schema, table)
+        row = store.execute(
+            sql.SQL("SELECT count(*) FROM {} AS t WHERE t::text LIKE ANY(%s)").format(name), [patterns]
+        ).fetchone()
+        if row and row[0]:
+            found[f"{schema}.{table}"] = row[0]
+    return found
+
+
+TOTALS = """
+SELECT count(*), sum(cost_usd), sum(input_tokens), sum(output_tokens), sum(model_calls), sum(tool_calls), sum(runs),
+    sum(latency_us), count(rating), sum(rating_score), sum(confidence), array_agg(DISTINCT agent), sum(reasoning_tokens)
+FROM audit.conversations
+"""
+
+
+def totals(store: Store) -> list[Any]:
+    tools = (
+        "SELECT service, tool, status, count(*), sum(duration_us) FROM audit.tool_calls GROUP BY 1, 2, 3 ORDER BY 1, 2"
+    )
+    events = "SELECT name, count(*), sum(value) FROM audit.events GROUP BY 1 ORDER BY 1"
+    return [store.execute(each).fetchall() for each in (TOTALS, tools, events)]
+
+
+def others(store: Store) -> dict[str, list[Any]]:
+    """All rows that are Bob's or nobody's, or another service's."""
+    where = {
+        "audit.users": "user_id <> %(ann)s OR service <> 'shop'",
+        "audit.sessions": "user_id IS DISTINCT FROM %(ann)s OR service <> 'shop'",
+        "content.rejects": "payload IN ('nobody''s', 'bob@example.org')",
+        "content.texts": "trace_id = ANY(%(traces)s) OR record IN ('vote-by-bob', 'event-2', 'event-3', 'event-5')",
+        "audit.feedback": "user_id <> %(ann)s OR trace_id = ANY(%(traces)s)",
+        "audit.events": "uid IN ('event-2', 'event-3', 'event-5')",
+    }
+    for table in ("conversations", "runs", "model_calls", "tool_calls", "scores"):
+        where[f"audit.{table}"] = "trace_id = ANY(%(traces)s)"
+    values = {"ann": ANN, "traces": [trace_id(2), trace_id(3), trace_id(5)]}
+    return {
+        table: store.execute(f"SELECT * FROM {table} t WHERE {each} ORDER BY t::text", values).fetchall()
+        for table, each in where.items()
+    }
+
+
+def test_nothing_is_left_of_a_person(database: str, store: Store) -> None:
+    before = totals(store)
+    assert holding(store, f"I am {ANN}").keys() == {"content.texts_20260610", "content.texts_20260614"}
+    assert erase(database, services=(SERVICE, "desk")) == [
+        Erased("shop", traces=2, records=17, texts=12, sessions=1, rejects=2),
+        Erased("desk", traces=1, records=8, texts=6, sessions=1, rejects=0),
+    ]
+    assert holding(store, ANN) == {}
+    assert totals(store) == before
+    assert check(database) == []
+
+
+def test_another_services_person_of_that_name_stays(database: str, store: Store) -> None:
+    kept, before = others(store), totals(store)
+    assert [each.service for each in erase(database)] == ["shop"]
+    assert others(store) == kept
+    assert totals(store) == before
+    assert store.execute("SELECT service FROM audit.users WHERE user_id = %s", [ANN]).fetchall() == [("desk",)]
+    named = "SELECT DISTINCT service FROM audit.{} WHERE user_id = %s OR session_id = %s"
+    for table in ("runs", "model_calls", "feedback", "scores", "events", "conversations"):
+        found = store.execute(named.format(table), [ANN, f"session-of-{ANN}"]).fetchall()
+        assert found == [("desk",)], table
+    assert check(database) == []
+
+
+def test_the_conversation_stays_without_whose_it_was(database: str, store: Store) -> None:
+    erase(database)
+    row = store.execute(
+        "SELECT user_id, session_id, question_hash, asked_start, asked_record, replied_start, replied_record, agent,"
+        " rating, cost_usd > 0, state ?| ARRAY['asked', 'replied', 'user', 'session'] FROM audit.conversations"
+        " WHERE trace_id = %s",
+        [trace_id(1)],
+    ).fetchone()
+    assert row == (None, None, None, None, None, None, None, "helper", "negative", True, False)
+
+
+def test_who_only_voted_on_anothers_conversation_leaves_it_as_it_was(database: str, store: Store) -> None:
+    whole = "SELECT * FROM audit.conversations WHERE trace_id = %s"
+    before = store.execute(whole, [trace_id(1)]).fetchall()
+    assert erase(database, BOB) == [Erased("shop", traces=1, records=9, texts=7, sessions=2, rejects=1)]
+    assert holding(store, BOB) == {}
+    assert store.execute(whole, [trace_id(1)]).fetchall() == before
+    assert check(database) == []
+
+
+def test_what_was_done_is_noted_without_a_name(database: str, store: Store) -> None:
+    erase(database)
+    rows = store.execute("SELECT services, records, traces FROM audit.erasures").fetchall()
+    assert rows == [(["shop"], 17, 2)]
+
+
+def test_forgetting_twice_does_nothing_more(database: str, store: Store) -> None:
+    erase(database)
+    assert erase(database) == [Erased("shop")]
+    assert check(database) == []
+
+
+def test_an_edit_of_an_anonymous_row_is_caught(database: str, store: Store) -> None:
+    erase(database)
+    store.execute("UPDATE audit.tool_calls SET tool = 'refund' WHERE trace_id = %s", [trace_id(1)])
+    tool = f"audit.tool_calls {trace_id(1)}/0000000100000002 of 2026-06-14T12:00:00.002000Z"
+    (found,) = check(database)
+    assert found.startswith(f"{tool}: the row or its words differ from what entry ")
+
+
+def test_words_that_come_back_are_caught(database: str, store: Store) -> None:
+    saved = store.execute("SELECT * FROM content.texts WHERE record = 'vote-1'").fetchall()
+    erase(database)
+    store.execute("INSERT INTO content.texts VALUES (%s, %s, %s, %s, %s, %s)", saved[0])
+    (found,) = check(database)
+    assert found.startswith(f"audit.feedback {trace_id(1)}/vote-1 of 2026-06-14T12:00:09.000000Z: ")
+
+
+def test_a_tampered_row_is_erased_but_not_attested_anew(database: str, store: Store) -> None:
+    store.execute("UPDATE audit.tool_calls SET duration_us = 1 WHERE trace_id = %s", [trace_id(1)])
+    (erased,) = erase(database)
+    assert erased.unproven == ["audit.tool_calls 0000000100000002"]
+    assert holding(store, f"I am {ANN}, order 1") == {}
+    tool = f"audit.tool_calls {trace_id(1)}/0000000100000002 of 2026-06-14T12:00:00.002000Z"
+    assert check(database) == [f"{tool}: the key of entry 4 is missing"]
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
+def test_killed_in_the_middle_it_goes_on(
+    database: str, store: Store, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    before, kept = totals(store), others(store)
+    monkeypatch.setattr(erasure, "_TRACES", 1)
+    monkeypatch.setattr(erasure, "_RECORDS", 1)
+    done = iter(range(after))
+    erase_rows, finish = Erasure._erase, Erasure._finish
+
+    def killed(self: Erasure, *given: Any) -> Any:
+        if next(done, None) is None:
+            raise KeyboardInterrupt
+        return erase_rows(self, *given)
+
+    monkeypatch.setattr(Erasure, "_erase", killed)
+    with pytest.raises(KeyboardInterrupt):
+        erase(database)
+    assert check(database) == []
+    monkeypatch.setattr(Erasure, "_erase", erase_rows)
+    monkeypatch.setattr(Erasure, "_finish", finish)
+    erase(database)
+    assert holding(store, f"I am {ANN}, order 1", f"I am {ANN}, order 4", f"from {ANN}, order") == {}
+    assert (totals(store), others(store)) == (before, kept)
+    assert check(database) == []
+
+
+def test_records_that_come_meanwhile_go_too(database: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = Erasure._finish
+    late = iter([conversation(6, ANN)])
+
+    def disturbed(self: Erasure, seen: int, now_us: int) -> bool:
+        for batch in late:
+            commit(store, batch, NOW + 61_000_000)
+        return finish(self, seen, now_us)
+
+    monkeypatch.setattr(Erasure, "_finish", disturbed)
+    (erased,) = erase(database)
+    assert (erased.traces, erased.records) == (3, 25)
+    assert holding(store, f"I am {ANN}, order 6") == {}
+    assert check(database) == []
+
+
+def test_who_writes_all_the_time_is_told(database: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "_ROUNDS", 2)
+    monkeypatch.setattr(Erasure, "_finish", lambda self, seen, now_us: False)
+    with pytest.raises(erasure.StillWriting) as caught:
+        erase(database)
+    assert str(caught.value) == "shop: new records of the person kept coming; run it again"
+
+
+def test_a_span_that_is_delivered_again_brings_nothing_back(database: str, store: Store) -> None:
+    erase(database, services=(SERVICE, "desk"))
+    commit(store, conversation(1, ANN), NOW + 70_000_000)
+    assert holding(store, ANN) == {}
+    assert check(database) == []
+
+
+def test_a_new_record_of_the_person_is_a_new_matter(database: str, store: Store) -> None:
+    erase(database, services=(SERVICE, "desk"))
+    commit(store, conversation(7, ANN), NOW + 70_000_000)
+    assert holding(store, ANN)["audit.users"] == 1
+    assert check(database) == []
+    erase(database)
+    assert holding(store, ANN) == {}
+    assert check(database) == []
+
+
+def run(database: str, folder: Path, *arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    forget.add_arguments(parser)
+    return forget.run(settings(database, folder), parser.parse_args(arguments))
+
+
+def test_the_command_erases_in_every_service(
+    database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(forget.Telemetry, "event", lambda self, name, attributes: told.append((name, attributes)))
+    assert run(database, tmp_path, "--user", ANN, "--yes", "--json") == 0
+    done = json.loads(capsys.readouterr().out)
+    assert [(each["service"], each["records"]) for each in done] == [("desk", 8), ("shop", 17)]
+    assert [(name, list(each.values())) for name, each in told] == [
+        ("otelgate.audit.erasure", ["desk", 8, 1]),
+        ("otelgate.audit.erasure", ["shop", 17, 2]),
+    ]
+    assert run(database, tmp_path, "--user", ANN, "--yes") == 0
+    assert capsys.readouterr().out == "nothing is stored about this user\n"
+
+
+def test_nobody_is_erased_unasked(
+    database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(database, tmp_path, "--user", ANN) == 2
+    assert capsys.readouterr().err == "erasing can't be undone: expected --yes where nobody can be asked\n"
+    assert holding(store, ANN)
