@@ -31,12 +31,14 @@ LABELS: Final = {
 """Dashboard variable -> label."""
 
 
-def select(metric: str, *variables: str, where: str = "") -> str:
+def select(metric: str, *variables: str, where: str = "", environment: bool = True) -> str:
     """`metric{…}`: the series that the dashboard's variables choose, and `where` (label matchers) besides.
 
     Every query filters by service and environment; name the other variables that the metric has labels for.
+    `environment=False`: for the audit sink's gauges, which are by service only.
     """
-    matchers = [f'{LABELS[name]}=~"${name}"' for name in ("service", "environment", *variables)]
+    always = ("service", "environment") if environment else ("service",)
+    matchers = [f'{LABELS[name]}=~"${name}"' for name in (*always, *variables)]
     if where:
         matchers.append(where)
     return f"{metric}{{{', '.join(matchers)}}}"

@@ -13,6 +13,7 @@ from typing import Any
 from grafana_foundation_sdk.cog.variants import Dataquery
 
 from . import datasources, uids
+from .variables import names
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,20 @@ def sql(text: str, *, series: bool = False) -> Query:
         "format": "time_series" if series else "table",
     }
     return Query(uids.POSTGRES, tuple(fields.items()))
+
+
+def analytics(function: str, *variables: str, arguments: str = "", ranged: bool = True) -> str:
+    """A call of one of schema analytics' functions (or `content.…`), for `FROM`.
+
+    With the dashboard's range, service and environment, and the other variables that the function has parameters for;
+    `arguments`: more of them, as `top => 10`.
+    """
+    parts = [arguments] if arguments else []
+    if ranged:
+        parts += ["from_time => $__timeFrom()::timestamptz", "to_time => $__timeTo()::timestamptz"]
+    parts += [f"{name}s => {names(name)}" for name in ("service", "environment", *variables)]
+    schema = "" if "." in function else "analytics."
+    return f"{schema}{function}({', '.join(parts)})"
 
 
 def logql(expr: str, legend: str = "", *, instant: bool = False, lines: int = 200) -> Query:

@@ -23,6 +23,8 @@ from .promql import CALLS, LABELS, TURNS
 Variable = Builder[VariableModel]
 
 _ALL: Final = ".*"
+# Loki wants one matcher that the empty string does not satisfy; every series and stream has a service.
+_ANY_SERVICE: Final = ".+"
 _NOTHING: Final = "NULL"
 _APPLICATIONS: Final = (
     '{__name__=~"gen_ai_.+_count|http_server_request_duration_seconds_count|otelgate_event_count_total"}'
@@ -34,7 +36,7 @@ def names(variable: str) -> str:
 
     Quoted with dollars, since a name may hold an apostrophe; a name with a `|` in it cannot be chosen.
     """
-    return f"string_to_array(nullif($q$${{{variable}:pipe}}$q$, '{_ALL}'), '|')"
+    return f"string_to_array(nullif($q$${{{variable}:pipe}}$q$, '{_all(variable)}'), '|')"
 
 
 def service(only: str = "") -> Variable:
@@ -98,6 +100,21 @@ def choice(name: str, label: str, values: Sequence[str], description: str = "") 
     )
 
 
+def one_of(name: str, label: str, values: Sequence[str], description: str) -> Variable:
+    """One of a fixed list, the first at the beginning: `$name`, in quotes in SQL."""
+    options = [VariableOption(selected=value == values[0], text=value, value=value) for value in values]
+    return (
+        CustomVariable(name)
+        .label(label)
+        .description(description)
+        .values(",".join(values))
+        .options(options)
+        .multi(False)
+        .include_all(False)
+        .current(options[0])
+    )
+
+
 def text(name: str, label: str, description: str, default: str = "") -> Variable:
     """A box to type in; in SQL `$q$${name:raw}$q$` (see `typed`)."""
     option = VariableOption(selected=True, text=default, value=default)
@@ -116,13 +133,17 @@ def typed(variable: str) -> str:
     return f"$q$${{{variable}:raw}}$q$"
 
 
+def _all(name: str) -> str:
+    return _ANY_SERVICE if name == "service" else _ALL
+
+
 def _labels(name: str, label: str, selector: str, *, only: str = "") -> Variable:
     query: dict[str, Any] = {
         "qryType": 1,
         "query": f"label_values({selector}, {LABELS[name]})",
         "refId": "PrometheusVariableQueryEditor-VariableQuery",
     }
-    return _choices(name, label, query, uids.PROMETHEUS, _ALL, only)
+    return _choices(name, label, query, uids.PROMETHEUS, _all(name), only)
 
 
 def _sql(name: str, label: str, query: str) -> Variable:
