@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from . import lint, main, render
+from .alerts.render import render_rules
 
 RENDERED = Path(__file__).resolve().parents[1] / "rendered"
 FIX = "make dashboards"
@@ -15,12 +16,14 @@ FIX = "make dashboards"
 
 def files() -> dict[Path, str]:
     """File, below grafana/rendered/ -> its text."""
-    return {Path("dashboards") / render.path(dashboard): render.text(dashboard) for dashboard in main.DASHBOARDS}
+    dashboards = {Path("dashboards") / render.path(dashboard): render.text(dashboard) for dashboard in main.DASHBOARDS}
+    return dashboards | render_rules()
 
 
 def stale(wanted: dict[Path, str], folder: Path = RENDERED) -> list[str]:
-    """What is missing, differs, or is left over from a dashboard that is no more."""
-    found = {path.relative_to(folder) for path in (folder / "dashboards").rglob("*.json")}
+    """What is missing, differs, or is left over from a dashboard or a rule that is no more."""
+    made = (*(folder / "dashboards").rglob("*.json"), *(folder / "rules").rglob("*.yaml"))
+    found = {path.relative_to(folder) for path in made}
     problems = [f"{path}: left over" for path in sorted(found - set(wanted))]
     for path, text in sorted(wanted.items()):
         if path not in found:
