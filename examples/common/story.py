@@ -144,7 +144,7 @@ class Turn:
     def model(
         self, profile: Profile, *, prompt: int, reply: int, seed: str = "", faults: Faults = NO_FAULTS, text: str = ""
     ) -> Plan:
-        """A chat with so many tokens of prompt and reply. Where its plan has an error, the turn usually ends with it."""
+        """A chat with so many tokens of prompt and reply. Where its plan has an error, most turns end with it."""
         plan = profile.plan(seed or f"{self._story.draw.random()}", prompt, reply, faults, self._story.speed)
         lasts = plan.first_token_s if plan.error else plan.duration_s
         own: dict[str, Any] = {
