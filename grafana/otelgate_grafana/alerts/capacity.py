@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from ..promql import DATABASE
+from ..names import BREAKER_STATE, DATABASE_CONNECTIONS, DATABASE_OPERATIONS, GPU_MEMORY
 from ..uids import OSOOL_BUSINESS, SERVICE_HEALTH
 from .cases import histogram, labels, series
 from .expressions import APPLICATIONS, beyond, limit
 from .model import BY, Alert, Case, Expected, Group
 from .settings import load
 
-_BREAKER: Final = "osool_circuit_breaker_state"
+_BREAKER: Final = BREAKER_STATE.series
 _OPENAI: Final = {"osool_circuit_breaker_name": "openai"}
 
 CIRCUIT_BREAKER_OPEN: Final = Alert(
@@ -30,7 +30,8 @@ CIRCUIT_BREAKER_OPEN: Final = Alert(
     ),
 )
 
-_USED: Final = f'db_client_connection_count{{{APPLICATIONS}, state="used"}}'
+_CONNECTIONS: Final = DATABASE_CONNECTIONS.series
+_USED: Final = f'{_CONNECTIONS}{{{APPLICATIONS}, state="used"}}'
 
 DB_CONNECTIONS_HIGH: Final = Alert(
     name="DbConnectionsHigh",
@@ -44,26 +45,27 @@ DB_CONNECTIONS_HIGH: Final = Alert(
     dashboard=SERVICE_HEALTH,
     covers=("L21",),
     fires=Case(
-        {series("db_client_connection_count", "osool", instance="a", state="used"): "44x20"},
+        {series(_CONNECTIONS, "osool", instance="a", state="used"): "44x20"},
         "6m",
         (Expected(labels("osool", instance="a"), "44"),),
     ),
     quiet=(
         Case(
-            {series("db_client_connection_count", "osool", instance="a", state="used"): "40x20"},
+            {series(_CONNECTIONS, "osool", instance="a", state="used"): "40x20"},
             "6m",
             why="40, not more",
         ),
+        Case({series(_CONNECTIONS, "osool", instance="a", state="idle"): "50x20"}, "6m", why="idle ones"),
         Case(
-            {series("db_client_connection_count", "osool", instance="a", state="idle"): "50x20"}, "6m", why="idle ones"
-        ),
-        Case(
-            {series("db_client_connection_count", "osool", instance=name, state="used"): "30x20" for name in "ab"},
+            {series(_CONNECTIONS, "osool", instance=name, state="used"): "30x20" for name in "ab"},
             "6m",
             why="two processes with 30 each",
         ),
     ),
 )
+
+
+DATABASE: Final = DATABASE_OPERATIONS.series
 
 
 def _slow_queries() -> str:
@@ -123,18 +125,15 @@ HOST_MEMORY_HIGH: Final = Alert(
     ),
 )
 
-_GPU: Final = "hw_gpu_memory_utilization_ratio"
+_GPU: Final = GPU_MEMORY.series
 
 MODEL_HOST_MEMORY_HIGH: Final = Alert(
     name="ModelHostMemoryHigh",
-    # hw.gpu.memory.utilization has unit 1, which Prometheus writes as _ratio; an exporter's own name has no suffix.
     expr=f"""
 (
   label_replace({_RAM.replace("_bytes", f'_bytes{{instance=~"{load().model_hosts}"}}')}, "memory", "RAM", "", "")
   or
-  label_replace(
-    max by ({BY}, instance) ({_GPU} or hw_gpu_memory_utilization), "memory", "VRAM", "", ""
-  )
+  label_replace(max by ({BY}, instance) ({_GPU}), "memory", "VRAM", "", "")
 ) > {limit("ModelHostMemoryHigh")}
 """,
     for_="10m",

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ..names import WEBSOCKET_CLOSED
 from ..promql import HTTP
 from ..uids import EXECORA_VOICE, SERVICE_HEALTH
 from .cases import histogram, labels, series
@@ -140,7 +141,7 @@ HTTP_LATENCY_HIGH: Final = Alert(
     ),
 )
 
-_CLOSED: Final = "execora_websocket_closed_total"
+_CLOSED: Final = WEBSOCKET_CLOSED.series
 
 WEBSOCKET_DROPS: Final = Alert(
     name="WebSocketDrops",

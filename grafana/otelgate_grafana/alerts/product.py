@@ -1,7 +1,8 @@
-"""What an application is for: reservations."""
+"""What an application is for: reservations, pools that can pay out."""
 
 from typing import Final
 
+from ..names import POOL_RESERVE
 from ..promql import EVENTS
 from ..uids import OSOOL_BUSINESS
 from .cases import labels, series
@@ -62,4 +63,38 @@ RESERVATION_FAILURES_HIGH: Final = Alert(
     ),
 )
 
-GROUPS: Final = (Group("otelgate-product-alerts", (NO_RESERVATIONS, RESERVATION_FAILURES_HIGH)),)
+_RESERVE: Final = f"{POOL_RESERVE.series}{{{APPLICATIONS}}}"
+_POOL: Final = {"osool_liquidity_pool_id": "pool-3"}
+
+LIQUIDITY_POOL_DRAINED: Final = Alert(
+    name="LiquidityPoolDrained",
+    expr=beyond(
+        f"1 - max by ({BY}, osool_liquidity_pool_id) ({_RESERVE})\n"
+        f"  / (max by ({BY}, osool_liquidity_pool_id) (max_over_time({_RESERVE}[1d])) > 0)",
+        "LiquidityPoolDrained",
+    ),
+    for_="10m",
+    severity="warning",
+    team="product",
+    summary="Pool {{ $labels.osool_liquidity_pool_id }} lost {{ $value | humanizePercentage }} of its reserve in a day",
+    description="Measured from its highest reserve of the last 24 hours.",
+    dashboard=OSOOL_BUSINESS,
+    fires=Case(
+        {series(POOL_RESERVE.series, "osool", **_POOL): "1000x20 400x60"},
+        "22m",
+        (Expected(labels("osool", **_POOL), "60%"),),
+    ),
+    quiet=(
+        Case({series(POOL_RESERVE.series, "osool", **_POOL): "1000x20 500x60"}, "22m", why="half is left"),
+        Case(
+            {series(POOL_RESERVE.series, "osool", **_POOL): "1000x20 400x16 900x60"},
+            "22m",
+            why="filled up within 10 minutes",
+        ),
+        Case({series(POOL_RESERVE.series, "osool", **_POOL): "0x60"}, "22m", why="never held anything"),
+    ),
+)
+
+GROUPS: Final = (
+    Group("otelgate-product-alerts", (NO_RESERVATIONS, RESERVATION_FAILURES_HIGH, LIQUIDITY_POOL_DRAINED)),
+)
