@@ -36,7 +36,7 @@ def environment(settings: Settings, example: traffic.Example) -> dict[str, str]:
     rooms = [str(settings.root), *(str(settings.root / room) for room in ("sdk", "compose", "audit"))]
     own = {
         "OTEL_SERVICE_NAME": example.service,
-        "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={ENVIRONMENT}",
+        "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={ENVIRONMENT},service.version={example.version}",
         "PYTHONPATH": os.pathsep.join(rooms),
     }
     if example.database:

@@ -1,15 +1,19 @@
 """A FastAPI application, served from this process on a free port until the block ends."""
 
+import asyncio
+import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+
+from .faults import Faults
 
 START_S = 20.0
 
@@ -23,6 +27,23 @@ def add_health(app: FastAPI, checks: Mapping[str, Callable[[], Any]] | None = No
         healthy = not any(found.values())
         body = {"status": "ok" if healthy else "failing", "checks": {name: why or "ok" for name, why in found.items()}}
         return JSONResponse(body, status_code=200 if healthy else 503)
+
+
+def add_faults(app: FastAPI, faults: Faults, speed: float = 1.0) -> None:
+    """What the switches http_errors, slow_http and down do to each request."""
+
+    @app.middleware("http")
+    async def disturb(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        if faults("down"):
+            return JSONResponse({"status": "down"}, status_code=503)
+        if request.url.path != "/health":
+            if faults("slow_http"):
+                await asyncio.sleep(2.5 / speed)
+            if faults("http_errors") and next(numbers) % 5 == 0:
+                return JSONResponse({"error": "internal"}, status_code=500)
+        return await call_next(request)
+
+    numbers = itertools.count()
 
 
 @contextmanager

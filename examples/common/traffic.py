@@ -23,6 +23,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import otelgate
+
 from .faults import FAULTS, Faults, UnknownFault, parse
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ class Example:
     """The switches of faults.FAULTS that it knows."""
     rate: ClassVar[float] = 1.0
     """Visits a second, when nothing else is asked for."""
+    version: ClassVar[str] = "1.0.0"
     history_visits_a_day: ClassVar[int] = 200
     database: ClassVar[str | None] = None
     """The name of a database of its own on the stack's server; its URL is then in the environment as DATABASE_URL."""
@@ -252,6 +255,7 @@ def main() -> int:
     with example.running(Stage(options.seed, options.speed, options.port, faults)) as app:
         if url := getattr(app, "url", None):
             print(f"{example.service} answers at {url}", file=sys.stderr, flush=True)
+        otelgate.event("deployment", version=example.version)  # a line on every dashboard
         summary = drive(example, app, options, faults)
     text = json.dumps(summary)
     if options.summary:
