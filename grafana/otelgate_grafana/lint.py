@@ -45,6 +45,12 @@ def promql(query: str) -> list[str]:
     return list(_promql(query))
 
 
+def selectors(query: str) -> list[tuple[str, set[str]]]:
+    """Each `metric{label=…}` of a query: the metric's name and the labels that are asked for."""
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', query)
+    return [(name, set(re.findall(r"(\w+)\s*[=!]", inside))) for name, inside in re.findall(r"(\w+)\{([^{}]*)\}", bare)]
+
+
 def _whole(dashboard: Dashboard, others: Sequence[Dashboard]) -> Iterator[str]:
     pinned = {value for name, value in vars(uids).items() if isinstance(value, str) and value.startswith("otelgate-")}
     if dashboard.uid not in pinned:
