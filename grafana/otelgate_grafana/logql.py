@@ -165,8 +165,8 @@ INVOICES: Final = LogQuery(
 LARGE_AMOUNTS: Final = LogQuery(
     "large-amounts",
     "Over 10,000 INR",
-    "Payments and invoices over 10,000 INR, by the attribute `amount`, whatever the line's words.",
-    f'{SELECTED} | {names.LOG_CURRENCY.label} = "INR" | {names.LOG_AMOUNT.label} > 10000',
+    "Payments and invoices over 10,000 INR, by the attribute `amount_inr`, whatever the line's words.",
+    f"{SELECTED} | {names.LOG_AMOUNT.label} > 10000",
 )
 WEBSOCKET_ERRORS: Final = LogQuery(
     "websocket-errors",

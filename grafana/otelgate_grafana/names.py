@@ -150,7 +150,7 @@ RESERVATION: Final = Event(
     "reservation", "An attempt to reserve; its fee, 50,000 EGP, if it was completed.",
     (("status", ("completed", "failed")),), unit="{EGP}",
 )  # fmt: skip
-VOICE_COMMAND: Final = Event("voice.command", "A command that was spoken.", (("status", ("success", "error")),))
+VOICE_COMMAND: Final = Event("voice.command", "A command that was spoken.", (("status", ("success", "failed")),))
 INVOICE: Final = Event(
     "invoice", "An operation on an invoice.", (("operation", ("create", "update", "send", "cancel")),)
 )
@@ -168,9 +168,8 @@ EVENTS: Final = (
 # Attributes of log lines. Numbers always reach Loki; strings only while they are one word.
 LOG_TURN_SECONDS: Final = LogAttribute("turn.seconds", "On the line that ends a turn: how long it took.")
 LOG_TURN_COST: Final = LogAttribute("turn.cost_usd", "On the same line: what the application thinks that it cost.")
-LOG_AMOUNT: Final = LogAttribute("amount", "Of a payment or an invoice; with `currency`.")
-LOG_CURRENCY: Final = LogAttribute("currency", "INR, EGP, …")
+LOG_AMOUNT: Final = LogAttribute("amount_inr", "Of a payment or an invoice, in rupees.")
 LOG_TOOL: Final = LogAttribute("gen_ai.tool.name", "On a line about a tool's failure.")
 LOG_BREAKER: Final = LogAttribute("osool.circuit_breaker.name", "On a line about a breaker that opened or closed.")
 
-LOG_ATTRIBUTES: Final = (LOG_TURN_SECONDS, LOG_TURN_COST, LOG_AMOUNT, LOG_CURRENCY, LOG_TOOL, LOG_BREAKER)
+LOG_ATTRIBUTES: Final = (LOG_TURN_SECONDS, LOG_TURN_COST, LOG_AMOUNT, LOG_TOOL, LOG_BREAKER)
