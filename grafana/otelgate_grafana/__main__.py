@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import lint, main, render
+from . import lint, logql, main, render
 from .alerts.render import render_rules
 
 RENDERED = Path(__file__).resolve().parents[1] / "rendered"
@@ -17,7 +17,7 @@ FIX = "make dashboards"
 def files() -> dict[Path, str]:
     """File, below grafana/rendered/ -> its text."""
     dashboards = {Path("dashboards") / render.path(dashboard): render.text(dashboard) for dashboard in main.DASHBOARDS}
-    return dashboards | render_rules()
+    return dashboards | render_rules() | {Path("logql.json"): logql.text()}
 
 
 def stale(wanted: dict[Path, str], folder: Path = RENDERED) -> list[str]:

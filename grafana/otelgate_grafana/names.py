@@ -12,7 +12,7 @@ from typing import Final, Literal
 Kind = Literal["counter", "updown", "gauge", "histogram"]
 """Of the OpenTelemetry API; gauges and up-down counters may be observable ones."""
 
-_UNITS: Final = {"s": "seconds", "By": "bytes", "%": "percent"}
+_UNITS: Final = {"s": "seconds", "By": "bytes"}
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ TRADE_LOSS: Final = Instrument(
 )  # fmt: skip
 """By TRADE_VOLUME: slippage weighted by volume."""
 TRADE_SLIPPAGE: Final = Instrument(
-    "osool.liquidity.trade.slippage", "histogram", "%", "Slippage of a trade, once for each.",
-    ("osool.liquidity.pool.id",), (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0),
+    "osool.liquidity.trade.slippage", "histogram", "1", "Slippage of a trade as a share of it, once for each.",
+    ("osool.liquidity.pool.id",), (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1),
 )  # fmt: skip
 
 # BestBox: agents on a model server of its own.
