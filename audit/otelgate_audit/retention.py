@@ -41,6 +41,7 @@ _ROWS: Final = {
     "audit.reconciliation": (("service", "from_time"), "to_time < %(before)s"),
     "audit.sessions": (("service", "session_id"), "last_seen < %(before)s"),
     "audit.users": (("service", "user_id"), "last_seen < %(before)s"),
+    "audit.user_days": (("service", "user_id", "day", "environment", "tier"), "day < %(before)s::date"),
 }
 _PROVEN: Final = ("audit.feedback", "audit.scores", "audit.events", "audit.conversations")
 _BATCH: Final = 2_000
@@ -110,6 +111,7 @@ class _Purge:
         for table in ("content.rejects", "audit.reconciliation", "audit.sessions"):
             yield self._delete(table, audit_us)
         yield self._delete("audit.users", longest_us)
+        yield self._delete("audit.user_days", longest_us)
         gone = list(self._drop_all(_LEDGER, longest_us - _LEDGER_MARGIN_US))
         yield from gone
         if gone:

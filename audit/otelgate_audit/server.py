@@ -7,6 +7,7 @@ no more requests, finishes and commits those in flight, and ends with 0.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -83,6 +84,9 @@ class Sink:
 
     def start(self) -> None:
         """Listen, and begin to look for the database. Raises OSError where a port is taken."""
+        # Requests make and drop records by the ten thousand, without cycles: looking for them took a tenth of the time.
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
         self.receiver.start()
         self.health.start()
         host = self._settings.audit_host

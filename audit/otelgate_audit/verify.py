@@ -65,7 +65,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     else:
         _print_reconciled(reconciled)
         _print(report)
-    return 1 if report.total else 0
+    missing = isinstance(reconciled, list) and any(each["missing"] for each in reconciled)
+    return 1 if report.total or missing else 0
 
 
 def verify(
@@ -150,7 +151,8 @@ def _bar(
 
 def _reconciliation(settings: Settings, from_us: int | None, to_us: int | None) -> list[dict[str, Any]] | str:
     """Per service, what the gateway counted beside what is stored, for the last day without a range; or why not."""
-    end = to_us if to_us is not None else _micros(datetime.now(UTC))
+    # What came within the last minute may still be on its way.
+    end = to_us if to_us is not None else _micros(datetime.now(UTC)) - 60_000_000
     start = from_us if from_us is not None else end - DAY_US
     totals: dict[str, Counter[str]] = defaultdict(Counter)
     try:

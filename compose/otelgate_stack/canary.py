@@ -38,6 +38,7 @@ AGENT, TOOL, EVENT = "canary", "canary_song", "canary"
 USER = "otelgate-doctor"
 
 PROTOCOLS = ("grpc", "http")
+SPANS = {"grpc": f"invoke_agent {AGENT}", "http": f"execute_tool {TOOL}"}
 SIGNALS = ("traces", "logs", "metrics")
 
 Request = (
@@ -81,7 +82,7 @@ class Canary:
         )
         now, name = time.time_ns(), f"canary by {protocol}"
         if signal == "traces":
-            spans = trace.ScopeSpans(spans=[self._span(protocol, name, now)])
+            spans = trace.ScopeSpans(spans=[self._span(protocol, now)])
             return trace_service.ExportTraceServiceRequest(
                 resource_spans=[trace.ResourceSpans(resource=resource, scope_spans=[spans])]
             )
@@ -95,7 +96,7 @@ class Canary:
         points = metrics.ResourceMetrics(resource=resource, scope_metrics=[metrics.ScopeMetrics(metrics=[gauge])])
         return metrics_service.ExportMetricsServiceRequest(resource_metrics=[points])
 
-    def _span(self, protocol: str, name: str, now_ns: int) -> trace.Span:
+    def _span(self, protocol: str, now_ns: int) -> trace.Span:
         run = protocol == "grpc"
         told = {
             "gen_ai.operation.name": "invoke_agent" if run else "execute_tool",
@@ -106,7 +107,7 @@ class Canary:
             trace_id=bytes.fromhex(self.trace_id),
             span_id=bytes.fromhex(self.run_id) if run else uuid.uuid4().bytes[:8],
             parent_span_id=b"" if run else bytes.fromhex(self.run_id),
-            name=name,
+            name=SPANS[protocol],
             kind=trace.Span.SPAN_KIND_INTERNAL,
             start_time_unix_nano=now_ns - 1_000_000,
             end_time_unix_nano=now_ns,

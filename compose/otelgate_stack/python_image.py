@@ -50,15 +50,7 @@ _LEFT_OUT = {
     "include",
 }
 # Windows of Tk, and of Arrow what talks to other machines.
-_LEFT_OUT_NAMES = (
-    "_tkinter",
-    "_flight.",
-    "_s3fs.",
-    "_substrait.",
-    "libarrow_flight",
-    "libarrow_s3",
-    "libarrow_substrait",
-)
+_LEFT_OUT_NAMES = ("_tkinter", "_flight.", "_s3fs.", "libarrow_flight", "libarrow_python_flight", "libarrow_s3")
 _LEFT_OUT_SUFFIXES = {".a", ".h", ".pyc", ".pyi", ".pxd", ".pxi", ".pyx", ".exe"}
 _ACCOUNTS = {
     "/etc/passwd": b"otelgate:x:10001:10001::/:/sbin/nologin\n",

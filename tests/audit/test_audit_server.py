@@ -191,7 +191,9 @@ def test_a_mistake_in_decoding_is_kept_as_a_reject_too(
     assert "what somebody wrote" not in caplog.text
 
 
-def test_rejected_records_are_told_in_an_ok_without_a_word_of_theirs(writer: StandIn, decoded: Callable[[Batch | Exception], None]) -> None:
+def test_an_ok_tells_of_rejects_without_their_words(
+    writer: StandIn, decoded: Callable[[Batch | Exception], None]
+) -> None:
     rejects = [
         Reject("traces", "shop", None, None, False, reason, 3, b"abc") for reason in ("one", "two", "one", "3", "4")
     ]

@@ -191,6 +191,7 @@ TAMPERED: dict[str, tuple[str, list[str]]] = {
         r"UPDATE ledger.head SET link = '\x00'",
         ["head: ledger.head entry 24: is not the chain's last entry, 24"],
     ),
+    "the head is deleted": ("DELETE FROM ledger.head", ["head: ledger.head the row: is missing"]),
     "two entries are swapped": (
         "UPDATE ledger.entries e SET mac = o.mac, record = o.record FROM ledger.entries o"
         " WHERE (e.seq, o.seq) IN ((6, 7), (7, 6))",

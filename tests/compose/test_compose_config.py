@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from otelgate_audit import settings as sink_settings
 from otelgate_stack import images, settings
-from otelgate_stack.engines import services
+from otelgate_stack.engines import postgres, services
 from otelgate_stack.settings import ROWS
 
 Render = Callable[..., dict[str, Any]]
@@ -23,6 +25,8 @@ VARIANTS: dict[str, dict[str, str]] = {
         "OTELGATE_TLS_KEY_FILE": "/secrets/key.pem",
         "OTELGATE_TOKEN_FILE": "/secrets/token",
     },
+    "no audit": {"OTELGATE_AUDIT": "false"},
+    "database": {"OTELGATE_DATABASE_URL": "postgresql://me@db.example/audit", "OTELGATE_DATABASE_PASSWORD_FILE": "/p"},
     "open": {"OTELGATE_HOST": "0.0.0.0", "OTELGATE_INSECURE": "true"},
 }
 ALL = pytest.mark.parametrize("variant", VARIANTS)
@@ -65,7 +69,8 @@ def test_every_service_is_watched_bounded_and_confined(render: Render, variant: 
         assert service["logging"] == {"driver": "json-file", "options": {"max-file": "3", "max-size": "10m"}}, name
         if name not in ONE_SHOT:
             assert service["restart"] == "unless-stopped", name
-            assert service["healthcheck"]["test"][:2] == ["CMD", "/health/probe"], name
+            probe = ["CMD", "pg_isready"] if name == "postgres" else ["CMD", "/health/probe"]
+            assert service["healthcheck"]["test"][:2] == probe, name
             assert service["stop_grace_period"], name
             assert service["depends_on"]["init"]["condition"] == "service_completed_successfully", name
 
@@ -81,7 +86,7 @@ def test_all_state_is_in_named_volumes_and_the_rest_is_read_only(render: Render,
                 assert mount["type"] == "volume", name
                 assert mount["source"] in config["volumes"], name
                 written.add((name, mount["source"]))
-    stateful = ("gateway", "prometheus", "loki", "tempo", "jaeger")
+    stateful = ("gateway", "prometheus", "loki", "tempo", "jaeger", "postgres")
     assert written == {(name, f"{name}-data") for name in stateful}
 
 
@@ -90,7 +95,7 @@ def test_only_otlp_is_ever_published_beyond_this_machine(render: Render, variant
     host = VARIANTS[variant].get("OTELGATE_HOST", "127.0.0.1")
     for name, service in render(**VARIANTS[variant])["services"].items():
         for port in service.get("ports", []):
-            otlp = name == "gateway" and port["target"] in (4317, 4318)
+            otlp = name == "gateway" and port["target"] in (4317, 4318)  # and votes, by a setting of their own
             assert port["host_ip"] == (host if otlp else "127.0.0.1"), (name, port)
 
 
@@ -107,6 +112,9 @@ def test_ports_on_the_host_are_the_settings(render: Render) -> None:
         ("loki", 3100): chosen["OTELGATE_LOKI_PORT"],
         ("tempo", 3200): chosen["OTELGATE_TEMPO_PORT"],
         ("jaeger", 16686): chosen["OTELGATE_JAEGER_PORT"],
+        ("audit", 4321): chosen["OTELGATE_AUDIT_HEALTH_PORT"],
+        ("feedback", 4322): chosen["OTELGATE_FEEDBACK_PORT"],
+        ("postgres", 5432): chosen["OTELGATE_POSTGRES_PORT"],
     }
 
 
@@ -115,6 +123,67 @@ def test_one_variable_says_where_traces_go(render: Render, traces_to: str, tempo
     config = render(OTELGATE_TRACES_TO=traces_to)["services"]
     assert config["gateway"]["environment"]["OTELGATE_TRACES_TO"] == traces_to
     assert [config[name].get("scale", 1) for name in ("tempo", "jaeger")] == [tempo, jaeger]
+
+
+@pytest.mark.parametrize(("variant", "audit", "postgres"), [("default", 1, 1), ("no audit", 0, 0), ("database", 1, 0)])
+def test_the_audit_store_can_be_left_out_or_be_elsewhere(
+    render: Render, variant: str, audit: int, postgres: int
+) -> None:
+    config = render(**VARIANTS[variant])["services"]
+    scales = {name: config[name].get("scale", 1) for name in ("audit", "feedback", "postgres")}
+    assert scales == {"audit": audit, "feedback": audit, "postgres": postgres}
+    assert config["gateway"]["environment"]["OTELGATE_AUDIT"] == ("true" if audit else "false")
+
+
+def test_the_sink_reads_what_compose_gives_it(render: Render) -> None:
+    config = render(OTELGATE_FEEDBACK_ORIGINS="https://app.example", OTELGATE_RETENTION_AUDIT="10d")["services"]
+    for name in ("audit", "feedback"):
+        environment = config[name]["environment"]
+        loaded = sink_settings.load(environment)
+        assert loaded.database_url == "postgresql://otelgate@postgres:5432/otelgate"
+        assert loaded.database_password_file == Path("/run/secrets/database_password")
+        assert (loaded.prometheus_url, loaded.loki_url) == ("http://prometheus:9090", "http://loki:3100")
+        assert loaded.otlp_endpoint == "http://gateway:4317"
+        assert loaded.feedback_origins == ("https://app.example",)
+        assert loaded.retention_audit == timedelta(days=10)
+        # Inside the network the ports are the defaults; everything else can be set.
+        given = {row.env for row in sink_settings.ROWS}
+        assert given - set(environment) == {
+            "OTELGATE_AUDIT_PORT",
+            "OTELGATE_AUDIT_HEALTH_PORT",
+            "OTELGATE_FEEDBACK_PORT",
+        }
+    assert config["gateway"]["environment"]["OTELGATE_AUDIT_ENDPOINT"] == "audit:4320"
+
+
+def test_a_database_elsewhere_is_reached_with_its_own_password(render: Render, tmp_path: Path) -> None:
+    config = render(**VARIANTS["database"])
+    environment = config["services"]["audit"]["environment"]
+    assert environment["OTELGATE_DATABASE_URL"] == "postgresql://me@db.example/audit"
+    assert config["secrets"]["database_password"]["file"] == f"{tmp_path}/state/docker/database_password_file"
+    without = render(OTELGATE_DATABASE_URL="postgresql://me@db.example/audit")
+    assert without["services"]["audit"]["environment"]["OTELGATE_DATABASE_PASSWORD_FILE"] == ""
+    assert without["secrets"]["database_password"]["file"] == "/dev/null"
+
+
+def test_with_tls_the_sink_knows_the_gateway(render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_CERTIFICATE", raising=False)
+    token = tmp_path / "token"
+    token.write_text("t0ken")
+    config = render(**VARIANTS["tls"] | {"OTELGATE_TOKEN_FILE": str(token)})
+    environment = config["services"]["audit"]["environment"]
+    assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == "https://gateway:4317"
+    assert environment["OTEL_EXPORTER_OTLP_CERTIFICATE"] == "/run/secrets/gateway_authority"
+    assert environment["OTEL_EXPORTER_OTLP_HEADERS"] == "authorization=Bearer%20t0ken"
+    assert config["secrets"]["gateway_authority"]["file"] == f"{tmp_path}/state/docker/gateway_authority"
+
+
+def test_both_engines_start_postgres_alike(render: Render) -> None:
+    service = render()["services"]["postgres"]
+    assert service["command"] == ["postgres", *(f"-c{option}" for option in postgres.OPTIONS)]
+    assert service["environment"]["POSTGRES_INITDB_ARGS"].split() == list(postgres.INITDB_ARGUMENTS)
+    assert service["user"] == "999:999"
+    assert service["stop_signal"] == "SIGINT"
 
 
 def test_the_gateway_gets_only_settings_that_it_knows(render: Render) -> None:
@@ -150,9 +219,10 @@ def test_settings_reach_the_services(render: Render) -> None:
 def test_secrets_are_mounted_only_where_they_are_set(render: Render, tmp_path: Path) -> None:
     files = ("TLS_CERT_FILE", "TLS_KEY_FILE", "TOKEN_FILE")
     unset, tls = render(), render(**VARIANTS["tls"])
-    assert {secret["file"] for secret in unset["secrets"].values()} == {"/dev/null"}
+    gateways = ("tls_cert", "tls_key", "token")
+    assert {unset["secrets"][name]["file"] for name in gateways} == {"/dev/null"}
     assert {unset["services"]["gateway"]["environment"][f"OTELGATE_{name}"] for name in files} == {""}
-    assert {name: secret["file"] for name, secret in tls["secrets"].items()} == {
+    assert {name: tls["secrets"][name]["file"] for name in gateways} == {
         "tls_cert": f"{tmp_path}/state/docker/tls_cert_file",
         "tls_key": f"{tmp_path}/state/docker/tls_key_file",
         "token": f"{tmp_path}/state/docker/token_file",

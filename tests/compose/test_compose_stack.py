@@ -10,15 +10,18 @@ from typing import Any
 import otlp
 import pytest
 import trustme
+from otelgate_stack import audit_store, credentials, doctor
+from otelgate_stack.audit_store import AuditStore
 from otelgate_stack.engines import ServiceStatus, compose_cli
 from otelgate_stack.engines.docker import DockerEngine
 from otelgate_stack.errors import StackError
+from otelgate_stack.hops import Hop
 from otelgate_stack.report import Report
 
 pytestmark = pytest.mark.docker
 
 Make = Callable[..., DockerEngine]
-SERVICES = ["gateway", "prometheus", "loki", "tempo", "jaeger"]
+SERVICES = ["gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "postgres", "feedback"]
 
 
 def containers(engine: DockerEngine, docker: Any) -> dict[str, Any]:
@@ -47,6 +50,36 @@ def test_each_signal_arrives_in_its_store(stack: DockerEngine) -> None:
     assert otlp.missing(stack.settings, sent, "prometheus", "loki", "tempo", "jaeger") == []
 
 
+def test_a_conversation_is_on_record(stack: DockerEngine) -> None:
+    hops: list[Hop] = []
+    doctor.examine(stack.settings, hops.append, 60)
+    assert [hop for hop in hops if not hop.ok] == []
+    assert {"gateway → audit sink", "audit sink → PostgreSQL"} <= {hop.name for hop in hops}
+    role = "SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    assert [tuple(row.values()) for row in AuditStore(stack.settings)._rows(role)] == [(False, True)]
+    assert not audit_store.answers(stack.settings.database, None)
+
+
+def test_the_sink_has_its_commands(stack: DockerEngine, docker: Any) -> None:
+    """Its image holds all that they import, the heaviest included."""
+    container = containers(stack, docker)["audit"]
+    for code in (
+        "import otelgate_audit.export, pyarrow.parquet",
+        "import otelgate_audit.verify, ssl, sqlite3, zoneinfo",
+    ):
+        status, output = container.exec_run(["/python/bin/python3", "-c", code])
+        assert (status, output) == (0, b"")
+    status, output = container.exec_run(["/python/bin/python3", "-m", "otelgate_audit", "migrate"])
+    assert status == 0, output
+
+
+def test_no_secret_is_in_a_container(stack: DockerEngine, docker: Any) -> None:
+    """Only the paths of the files are."""
+    secrets = [file.read_text().strip() for file in credentials.folder(stack.settings).iterdir()]
+    for name, container in containers(stack, docker).items():
+        assert not [secret for secret in secrets if secret in str(container.attrs)], name
+
+
 def test_a_second_up_changes_nothing(stack: DockerEngine, docker: Any) -> None:
     def running() -> dict[str, tuple[str, str]]:
         return {name: (each.id, each.attrs["State"]["StartedAt"]) for name, each in now().items() if name != "init"}
@@ -62,7 +95,7 @@ def test_a_second_up_changes_nothing(stack: DockerEngine, docker: Any) -> None:
 def test_containers_run_as_configured(stack: DockerEngine, docker: Any) -> None:
     for name, container in containers(stack, docker).items():
         host = container.attrs["HostConfig"]
-        assert container.attrs["Config"]["User"].partition(":")[0] in ("10001", "65534"), name
+        assert container.attrs["Config"]["User"].partition(":")[0] in ("10001", "65534", "999"), name
         assert host["ReadonlyRootfs"], name
         assert host["Memory"] >= 64 << 20, name
         bindings = (binding for each in (host["PortBindings"] or {}).values() for binding in each)
@@ -96,7 +129,7 @@ def test_down_keeps_the_data_and_clean_removes_them(engine: Make, docker: Any) -
     assert otlp.missing(made.settings, sent, "prometheus", "loki", "tempo") == []
     made.down()
     assert containers(made, docker) == {}
-    assert [each.state for each in made.status()] == ["stopped"] * 4
+    assert [each.state for each in made.status()] == ["stopped"] * 7
     made.up()
     assert otlp.missing(made.settings, sent, "prometheus", "loki", "tempo") == []
     made.down()
@@ -114,7 +147,7 @@ def test_a_trace_store_that_is_no_longer_wanted_is_stopped(engine: Make, docker:
     ports = {name: str(port) for name, port in made.settings.ports().items()}
     other = engine(**ports, OTELGATE_TRACES_TO="jaeger")
     other.up()
-    assert set(containers(other, docker)) == {"init", "gateway", "prometheus", "loki", "jaeger"}
+    assert set(containers(other, docker)) == {"init", *SERVICES} - {"tempo"}
 
 
 def test_open_without_tls_and_token_it_refuses_and_shows_why(engine: Make, docker: Any) -> None:

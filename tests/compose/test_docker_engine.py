@@ -1,13 +1,17 @@
 """The docker engine's own parts: what it says when something is missing, and what it hands to compose."""
 
+import io
 import os
+import shutil
 import stat
+import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from otelgate_stack import images, settings
+from otelgate_stack import credentials, images, python_image, settings
 from otelgate_stack.engines import compose_cli, docker_client
 from otelgate_stack.engines.docker import available
 from otelgate_stack.errors import StackError
@@ -125,6 +129,7 @@ def test_secrets_are_copied_for_the_containers_user(load: Load, tmp_path: Path) 
     token.write_text("first")
     token.chmod(0o600)
     made = load(OTELGATE_TOKEN_FILE=str(token))
+    credentials.ensure(made)
     compose_cli.stage_secrets(made)
     copy = Path(compose_cli.environment(made)["OTELGATE_TOKEN_FILE"])
     assert copy.read_text() == "first"
@@ -139,6 +144,22 @@ def test_secrets_are_copied_for_the_containers_user(load: Load, tmp_path: Path) 
     assert copy.read_text() == "second"
     assert copy.stat().st_ino == inode  # a running gateway sees it
     assert compose_cli.environment(made)["CONFIG_STAMP"] != before
+
+
+def test_the_audit_stores_secrets_are_copied_too(load: Load) -> None:
+    made = load()
+    credentials.ensure(made)
+    compose_cli.stage_secrets(made)
+    env = compose_cli.environment(made)
+    for name, generated in (
+        ("OTELGATE_DATABASE_PASSWORD_FILE", "database_password"),
+        ("OTELGATE_AUDIT_KEY_FILE", "audit_key"),
+        ("OTELGATE_FEEDBACK_SECRET_FILE", "feedback_secret"),
+        ("OTELGATE_GRAFANA_DATABASE_PASSWORD_FILE", "grafana_database_password"),
+        ("POSTGRES_PASSWORD_COPY", "postgres_password"),
+    ):
+        assert Path(env[name]).read_text() == (credentials.folder(made) / generated).read_text()
+        assert Path(env[name]).parent == made.state_dir / "docker"
 
 
 def test_a_missing_secret_is_named(load: Load, tmp_path: Path) -> None:
@@ -169,9 +190,61 @@ def test_gateway_image_is_built_once(docker: Any, load: Load) -> None:
 
 
 @pytest.mark.docker
+def test_the_sinks_image_is_made_once_and_runs(docker: Any, load: Load) -> None:
+    name = images.build_audit(load(), Report(), docker)
+    first = docker.images.get(name)
+    said = io.StringIO()
+    assert images.build_audit(load(), Report(said), docker) == name
+    if "there already" in said.getvalue():  # unless somebody edited a source meanwhile
+        assert docker.images.get(name).id == first.id
+    assert first.attrs["Config"]["User"] == "10001:10001"
+    output = docker.containers.run(name, ["--help"], remove=True, read_only=True, network_mode="none")
+    assert output.decode().startswith("usage: otelgate-audit COMMAND")
+
+
+def test_the_sinks_image_holds_what_it_needs_and_no_more(load: Load) -> None:
+    files = python_image.files(load())
+    site = f"/python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    for needed in (
+        "otelgate_audit/server.py",
+        "otelgate_audit/migrations/env.py",
+        "psycopg/__init__.py",
+        "grpc/__init__.py",
+    ):
+        assert f"{site}/{needed}" in files
+    folders = {Path(path).relative_to(site).parts[0] for path in files if path.startswith(f"{site}/")}
+    assert not folders & {"pytest", "otelgate_stack", "docker", "langchain", "pip", "mypy"}
+    assert not [path for path in files if "/tests/" in path or path.endswith(".pth")]
+    assert not [path for path in files if path.startswith("/lib/otelgate/libX")]
+    code = dict(python_image.compiled(files))
+    assert f"{site}/psycopg/__pycache__/__init__.{sys.implementation.cache_tag}.pyc" in code
+    assert {content[4:8] for content in code.values()} == {b"\x01\0\0\0"}  # PEP 552: not to be checked
+
+
+def test_the_sinks_image_changes_with_its_sources(load: Load, root: Path, tmp_path: Path) -> None:
+    for room in ("sdk/otelgate", "audit/otelgate_audit"):
+        shutil.copytree(root / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    here = settings.load({}, tmp_path)
+    before = python_image.key(here)
+    assert python_image.key(here) == before
+    source = tmp_path / "audit" / "otelgate_audit" / "server.py"
+    source.write_text(source.read_text() + "\n# changed\n")
+    assert python_image.key(here) != before
+
+
+def test_a_layer_has_its_folders_and_their_owner() -> None:
+    packed = io.BytesIO()
+    images._pack({"/a": None, "/a/own": None, "/a/file": b"x"}, packed, 999, {"/a/own"})
+    packed.seek(0)
+    with tarfile.open(fileobj=packed) as tar:
+        found = {entry.name: (entry.uid, entry.mode, entry.mtime, entry.isdir()) for entry in tar}
+    assert found == {"/a": (0, 0o755, 0, True), "/a/own": (999, 0o755, 0, True), "/a/file": (0, 0o755, 0, False)}
+
+
+@pytest.mark.docker
 def test_a_failed_image_build_says_what_failed(docker: Any, load: Load) -> None:
     context: dict[str, Path | bytes | None] = {"Dockerfile": b"FROM scratch\nCOPY not-there /\n"}
     with pytest.raises(StackError) as caught:
-        images._build("otelgate-test/none:0", context, Report(), docker, {})
+        images._build("otelgate-test/none:0", context, Report(), docker, {images.SOURCE_LABEL: "none"})
     assert str(caught.value).startswith("building the image otelgate-test/none:0 failed: ")
     assert "not-there" in str(caught.value)

@@ -7,9 +7,21 @@ from typing import Any
 
 import httpx
 import pytest
-from otelgate_stack.canary import PROTOCOLS, SIGNALS, Canary, send
+from otelgate_stack.audit_store import AuditStore
+from otelgate_stack.canary import AGENT, EVENT, PROTOCOLS, SIGNALS, SPANS, TOOL, USER, Canary, send
+from otelgate_stack.settings import load
 from otelgate_stack.spans import Event, Span
-from otelgate_stack.stores import GatewayMetrics, Jaeger, LogLine, Loki, Prometheus, Sample, StoreError, Tempo
+from otelgate_stack.stores import (
+    AuditSink,
+    GatewayMetrics,
+    Jaeger,
+    LogLine,
+    Loki,
+    Prometheus,
+    Sample,
+    StoreError,
+    Tempo,
+)
 from otelgate_stack.target import find
 from waiting import until
 from whole_stack import Stack, no_otel_variables, stack
@@ -184,6 +196,25 @@ def test_the_gateways_metrics_are_read_as_text() -> None:
     assert samples[2].value != samples[2].value  # NaN
 
 
+def test_an_audit_store_that_is_away_is_told() -> None:
+    loaded = load({"OTELGATE_DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/audit"})
+    with pytest.raises(StoreError) as caught:
+        AuditStore(loaded).conversations([TRACE_ID])
+    text = str(caught.value)
+    assert text.startswith("postgresql://127.0.0.1:1/audit: connection failed: ")
+    assert "s3cret" not in text
+    assert "\n" not in text
+
+
+def test_the_audit_sinks_health_is_read() -> None:
+    well = AuditSink("http://a", transport=answering({"status": "ok"}))
+    assert (well.ready(), well.problem()) == (True, "")
+    ill = AuditSink("http://a", transport=answering({"status": "database: away"}, 503))
+    assert (ill.ready(), ill.reachable(), ill.problem()) == (False, True, "database: away")
+    with pytest.raises(StoreError, match=r"^http://a/health: "):
+        AuditSink("http://a", transport=answering("<html>")).problem()
+
+
 def test_what_was_sent_is_read_back(stack: Stack) -> None:
     """A span, a log record and a metric point, by both protocols, from every real store."""
     settings, canary = stack.settings, Canary()
@@ -196,21 +227,31 @@ def test_what_was_sent_is_read_back(stack: Stack) -> None:
     assert all(store.ready() for store in (tempo, jaeger, loki, prometheus))
     assert GatewayMetrics(f"{url}{settings.metrics_port}").ready()
 
-    names = ["canary by grpc", "canary by http"]
     traces: list[Callable[[str], list[Span]]] = [tempo.trace, jaeger.trace]
     for trace in traces:
         spans = until(lambda trace=trace: trace(canary.trace_id), lambda spans: len(spans) == 2)
-        assert [span.name for span in spans] == names
+        assert [span.name for span in spans] == list(SPANS.values())
         assert {span.service for span in spans} == {"otelgate-doctor"}
         assert {span.trace_id for span in spans} == {canary.trace_id}
-    found = until(lambda: tempo.search('{ name = "canary by grpc" }'))
+    found = until(lambda: tempo.search(f'{{ name = "{SPANS["grpc"]}" }}'))
     assert [trace.trace_id for trace in found] == [canary.trace_id]
     query = f'{{service_name="otelgate-doctor"}} | trace_id="{canary.trace_id}"'
     lines = until(lambda: loki.query_range(query), lambda lines: len(lines) == 2)
-    assert sorted(line.line for line in lines) == names
+    assert sorted(line.line for line in lines) == ["canary by grpc", "canary by http"]
     gauge = "otelgate_doctor_canary_seconds"
     samples = until(lambda: prometheus.query(gauge), lambda samples: len(samples) == 2)
     assert {sample.labels["instance"]: sample.value for sample in samples} == {
         "doctor-grpc": canary.made_s,
         "doctor-http": canary.made_s,
     }
+
+    audit = AuditStore(settings)
+    (row,) = until(
+        lambda: audit.conversations([canary.trace_id]),
+        lambda rows: bool(rows) and rows[0]["runs"] + rows[0]["tool_calls"] == 2,
+    )
+    assert (row["service"], row["agent"], row["user_id"]) == ("otelgate-doctor", AGENT, USER)
+    assert [call["tool"] for call in audit.tool_calls(canary.trace_id)] == [TOOL]
+    assert [vote["rating"] for vote in until(lambda: audit.feedback(canary.trace_id))] == ["positive"]
+    assert [event["user_id"] for event in until(lambda: audit.events(EVENT, canary.trace_id))] == [USER]
+    assert audit.rejects(canary.trace_id) == []

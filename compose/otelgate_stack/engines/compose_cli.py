@@ -26,6 +26,9 @@ _ENDPOINTS = {
     "loki_url",
 }
 
+# Secrets that are no setting of ours, by where they come from.
+_NAMES = {"gateway_authority": "OTEL_EXPORTER_OTLP_CERTIFICATE"}
+
 
 def find(settings: Settings) -> list[str] | None:
     """`docker compose`, else `docker-compose` on PATH, else the one among our own builds, else None."""
@@ -165,7 +168,7 @@ def stage_secrets(settings: Settings) -> None:
         try:
             content = source.read_bytes()
         except OSError as error:
-            raise StackError(f"{PREFIX}{field.upper()}='{source}': {error.strerror}") from None
+            raise StackError(f"{_NAMES.get(field, PREFIX + field.upper())}='{source}': {error.strerror}") from None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         copy = secret_copy(settings, field)

@@ -63,11 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     user = _unprivileged_user(options.folder, programs)
     cluster: Path = options.folder / str(MAJOR)
     if not cluster.exists():
-        passwords = {
-            "postgres": options.superuser_password_file.read_text().strip(),
-            OWNER: options.owner_password_file.read_text().strip(),
-        }
         try:
+            passwords = {
+                "postgres": _password(options.superuser_password_file),
+                OWNER: _password(options.owner_password_file),
+            }
             _make(cluster, programs, passwords, user)
         except ClusterError as error:
             sys.exit(f"PostgreSQL's cluster could not be made: {error}")
@@ -103,6 +103,13 @@ def _open_the_way(path: Path) -> None:
         if not mode & stat.S_IXOTH:
             print(f"chmod o+x {folder}: the user {SYSTEM_USER} has to pass through it", flush=True)
             folder.chmod(mode | stat.S_IXOTH)
+
+
+def _password(file: Path) -> str:
+    text = file.read_text().strip()
+    if not text or len(text.splitlines()) > 1:
+        raise ClusterError(f"{file}: expected one line, a password")
+    return text
 
 
 def _make(cluster: Path, programs: Path, passwords: dict[str, str], user: pwd.struct_passwd | None) -> None:
