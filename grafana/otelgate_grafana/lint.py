@@ -3,12 +3,16 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
 from . import datasources, render, uids
+from .alerts.rules import ALERTS
 from .layout import Dashboard, Panel
+from .links import runbook
 
+_ROOT: Final = Path(__file__).resolve().parents[2]
 _NO_UNIT: Final = {"logs", "text", "nodeGraph"}
 _PERSONAL: Final = ("user", "session", "conversation", "trace", "title", "enduser")
 """Parts of label names that would make a series for each person or run."""
@@ -80,6 +84,11 @@ def _panel(panel: Panel, variables: set[str]) -> Iterator[str]:
         yield "no unit"
     if kind != "text" and not panel.queries:
         yield "no query"
+    for alert in panel.alerts:
+        if not any(known.name == alert for known in ALERTS):
+            yield f"alert {alert!r} is not one of ours"
+        elif not (_ROOT / runbook(alert)).exists():
+            yield f"alert {alert!r}: {runbook(alert)} is missing"
     for query in panel.queries:
         if query.datasource not in datasources.TYPES:
             yield f"data source {query.datasource!r}: expected one of {', '.join(datasources.TYPES)}"
