@@ -203,7 +203,8 @@ SESSIONS_OVERLOAD: Final = Alert(
 )
 
 GROUPS: Final = (
-    Group("otelgate-capacity-critical", (CIRCUIT_BREAKER_OPEN, SESSIONS_OVERLOAD), interval="15s"),
+    # The sink counts sessions every 15 s and sends them every 15 s: with the minute's wait that leaves 25 s of 2 minutes.
+    Group("otelgate-capacity-critical", (CIRCUIT_BREAKER_OPEN, SESSIONS_OVERLOAD), interval="5s"),
     Group(
         "otelgate-capacity-alerts",
         (DB_CONNECTIONS_HIGH, DB_QUERY_SLOW, HOST_MEMORY_HIGH, MODEL_HOST_MEMORY_HIGH, SESSIONS_HIGH),

@@ -69,7 +69,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Group:
-    """Alerts that are evaluated together. `interval`: how often; detection within 2 minutes wants 15 s."""
+    """Alerts that are evaluated together. `interval`: how often; 15 s where somebody is to be woken."""
 
     name: str
     alerts: tuple[Alert, ...]
