@@ -20,8 +20,11 @@ _FILES = 'fstype!~"tmpfs|devtmpfs|ramfs|squashfs|iso9660"'
 _FREE = f"min by (instance, mountpoint) (node_filesystem_avail_bytes{{{_FILES}}})"
 _SIZE = f"min by (instance, mountpoint) (node_filesystem_size_bytes{{{_FILES}}} > 0)"
 _MEMORY = "sum by (instance) (node_memory_MemAvailable_bytes) / sum by (instance) (node_memory_MemTotal_bytes)"
+_REDIS = "max by (instance) (redis_memory_used_bytes)"
 # Without a limit of its own, Redis can take what the host has.
-_REDIS_LIMIT = "(max by (instance) (redis_memory_max_bytes > 0) or max by (instance) (redis_total_system_memory_bytes))"
+_REDIS_LIMIT = (
+    f"(max by (instance) (redis_memory_max_bytes > 0) or 0 * {_REDIS} + scalar(max(node_memory_MemTotal_bytes)))"
+)
 _HITS = "sum by (instance) (rate(redis_keyspace_hits_total[$__rate_interval]))"
 _MISSES = "sum by (instance) (rate(redis_keyspace_misses_total[$__rate_interval]))"
 _NET = '{device!="lo"}'
@@ -104,7 +107,7 @@ _DATABASE = Row(
     BREAKERS,
     gauge(
         "Redis memory",
-        [prom(f"max by (instance) (redis_memory_used_bytes) / {_REDIS_LIMIT}", "{{instance}}", instant=True)],
+        [prom(f"{_REDIS} / {_REDIS_LIMIT}", "{{instance}}", instant=True)],
         unit="percentunit",
         high=1,
         width=6,
