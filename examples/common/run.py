@@ -38,7 +38,11 @@ def environment(settings: Settings, example: traffic.Example) -> dict[str, str]:
         "OTEL_SERVICE_NAME": example.service,
         "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={ENVIRONMENT},service.version={example.version}",
         "PYTHONPATH": os.pathsep.join(rooms),
+        # For applications whose pages show thumbs: where votes go, and what signs the tokens.
+        "FEEDBACK_URL": f"http://127.0.0.1:{settings.feedback_port}",
     }
+    if settings.feedback_secret_file and settings.feedback_secret_file.exists():
+        own["OTELGATE_FEEDBACK_SECRET_FILE"] = str(settings.feedback_secret_file)
     if example.database:
         from .database import ensure
 
@@ -59,7 +63,8 @@ def main() -> int:
         if options.history:
             from . import history
 
-            history.load(settings, example, history.days(options.history), seed=options.seed)
+            number = history.days(options.history)
+            history.load(settings, example, number, environment=ENVIRONMENT, seed=options.seed)
         command = [_instrument(), sys.executable, "-m", "examples.common.traffic", *_without_history(sys.argv[1:])]
         return subprocess.run(command, env=environment(settings, example), cwd=ROOT).returncode
     except (StackError, ValueError) as error:
