@@ -203,7 +203,7 @@ SESSIONS_OVERLOAD: Final = Alert(
 )
 
 GROUPS: Final = (
-    # The sink counts sessions every 15 s and sends them every 15 s: with the minute's wait that leaves 25 s of 2 minutes.
+    # The sink counts sessions every 15 s and sends them every 15 s: with the minute's wait, 25 s of 2 minutes are left.
     Group("otelgate-capacity-critical", (CIRCUIT_BREAKER_OPEN, SESSIONS_OVERLOAD), interval="5s"),
     Group(
         "otelgate-capacity-alerts",
