@@ -22,6 +22,7 @@ from .faults import Faults
 from .traffic import Visit
 
 NO_FAULTS = Faults()
+DURATION_BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
 
 
 @dataclass(slots=True)
@@ -79,6 +80,8 @@ class Story:
     spans: list[Span] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    """What the example remembers from one visit to the next."""
 
     def turn(
         self, visit: Visit, agent: str, *, at: float, question: str, feature: str | None = None, tier: str | None = None
@@ -94,13 +97,13 @@ class Story:
         at: float,
         value: float | None = None,
         unit: str | None = None,
-        tier: str | None = None,
+        feature: str | None = None,
         agent: str | None = None,
         trace_id: str | None = None,
         **attributes: str,
     ) -> None:
-        """A product event, as `otelgate.event` sends it."""
-        own: dict[str, Any] = {"otelgate.event.name": name, **attributes, **_who(visit, None, tier)}
+        """A product event, as `otelgate.event` sends it; the visit says whose it is."""
+        own: dict[str, Any] = {"otelgate.event.name": name, **attributes, **_who(visit, feature, None)}
         own |= {"otelgate.event.value": value, "otelgate.event.unit": unit, "gen_ai.agent.name": agent}
         self.logs.append(Log(at, "", self._with_uid(own), name, trace_id))
 
@@ -123,6 +126,16 @@ class Story:
     ) -> None:
         """A histogram of the application's own. Dots as in `line`."""
         self.points.append(Point(at, metric, unit, "histogram", value, _dotted(attributes), bounds))
+
+    def http(self, at: float, method: str, route: str, status: int, seconds: float) -> None:
+        """A request to the application that ended at `at`, as FastAPI's instrumentation measures it."""
+        own = {"http__request__method": method, "http__route": route, "http__response__status_code": str(status)}
+        self.record(at, "http.server.request.duration", "s", seconds, DURATION_BOUNDS, **own)
+
+    def database(self, at: float, operation: str, seconds: float, system: str = "postgresql") -> None:
+        """A statement that ended at `at`."""
+        own = {"db__system__name": system, "db__operation__name": operation}
+        self.record(at, "db.client.operation.duration", "s", seconds, DURATION_BOUNDS, **own)
 
     def _with_uid(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
         found = {key: value for key, value in attributes.items() if value is not None}
@@ -154,7 +167,6 @@ class Turn:
         }
         if not plan.error:
             own |= {
-                "gen_ai.response.model": profile.model,
                 "gen_ai.response.finish_reasons": ["stop"],
                 "gen_ai.response.time_to_first_chunk": plan.first_token_s,
                 "gen_ai.usage.input_tokens": plan.input_tokens,
@@ -231,7 +243,8 @@ class Turn:
         )
 
     def _log(self, event: str, after_s: float, own: Mapping[str, Any]) -> None:
-        attributes = self._story._with_uid({**own, **self._who})
+        who = {key: value for key, value in self._who.items() if key != "otelgate.feature"}
+        attributes = self._story._with_uid({**own, **who})
         self._story.logs.append(Log(self.now + after_s, "", attributes, event, self.trace_id))
 
     def _span(

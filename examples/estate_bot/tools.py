@@ -118,7 +118,8 @@ def make_tools(upstreams: Upstreams) -> Sequence[BaseTool]:
         """Yield, growth and years until a flat has paid for itself."""
         upstreams.call("analyze_investment", place)
         area = AREAS[area_of(place)]
-        return f"gross yield {area.yield_share:.1%}, growth {area.growth:.0%}, pays back in {1 / area.yield_share:.0f} years"
+        years = 1 / area.yield_share
+        return f"gross yield {area.yield_share:.1%}, growth {area.growth:.0%}, pays back in {years:.0f} years"
 
     @tool
     def get_market_trends(place: str) -> str:
