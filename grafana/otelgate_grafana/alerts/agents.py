@@ -37,7 +37,7 @@ def _recorded(p95: str, rate: str) -> str:
 NO_QUERIES: Final = Alert(
     name="NoQueries",
     # After an hour without a turn the gateway ends the series: what was there in the last day counts as 0 now.
-    expr=f"0 * (service:turns:increase1d > 0 or last_over_time(service:turns:increase1d[1d]) > 0)\n"
+    expr=f"0 * (service:turns:increase1d > 0)\n"
     f"unless sum by ({BY}) (increase({TURNS}_count{{{APPLICATIONS}}}[1h])) > 0",
     for_="5m",
     severity="warning",
@@ -51,6 +51,7 @@ NO_QUERIES: Final = Alert(
         Case(turns("estate-bot", "0+2x20 40x90 40+2x40"), "1h5m", why="50 minutes without, then turns again"),
         Case(turns("estate-bot", "0x200"), "1h30m", why="never a turn"),
         Case({}, "1h30m", why="no series at all"),
+        Case(turns("estate-bot", "0+2x4 8x6 _x400"), "26h", why="the last turn was over a day ago", step="5m"),
         Case({series(f"{TURNS}_count", "otelgate-doctor"): "0 1x200"}, "1h30m", why="the doctor's canary"),
     ),
 )
