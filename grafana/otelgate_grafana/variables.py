@@ -25,6 +25,8 @@ Variable = Builder[VariableModel]
 _ALL: Final = ".*"
 # Loki wants one matcher that the empty string does not satisfy; every series and stream has a service.
 _ANY_SERVICE: Final = ".+"
+# The canary of `make doctor` is a service too.
+_NOT_OURS: Final = "/^(?!otelgate-)/"
 _NOTHING: Final = "NULL"
 _APPLICATIONS: Final = (
     '{__name__=~"gen_ai_.+_count|http_server_request_duration_seconds_count|otelgate_event_count_total"}'
@@ -166,6 +168,7 @@ def _choices(
         .include_all(True)
         .all_value(all_value)
         .allow_custom_value(True)
+        .regex(_NOT_OURS if name == "service" else "")
         .hide(VariableHide.DONT_HIDE)
         .current(current)
     )
