@@ -6,9 +6,11 @@ GET  /             a chat page, with the web element for votes below each answer
 """
 
 import asyncio
+import html
 import json
 import logging
 import os
+import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -149,11 +151,13 @@ def _event(name: str, data: dict[str, Any]) -> str:
 
 
 def _page() -> HTMLResponse:
-    """Votes go to the feedback endpoint in FEEDBACK_URL; ADMIN_URL is where the conversations are looked at."""
+    """Votes go to the feedback endpoint in FEEDBACK_URL; ADMIN_URL is where conversations are looked at."""
     feedback, admin = os.environ.get("FEEDBACK_URL", ""), os.environ.get("ADMIN_URL", "")
-    policy = f"default-src 'self'; script-src 'self' 'unsafe-inline' {feedback}; connect-src 'self' {feedback}; "
-    policy += "style-src 'self' 'unsafe-inline'"
-    text = _PAGE.read_text().replace("{{feedback}}", feedback).replace("{{admin}}", admin)
+    nonce = secrets.token_urlsafe(16)
+    text = _PAGE.read_text()
+    for name, value in {"feedback": feedback, "admin": admin, "nonce": nonce}.items():
+        text = text.replace("{{" + name + "}}", html.escape(value))
+    policy = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; connect-src 'self' {feedback}"
     return HTMLResponse(text, headers={"Content-Security-Policy": policy})
 
 

@@ -267,7 +267,8 @@ def _chunks(reply: Reply) -> Iterator[AIMessageChunk]:
     if isinstance(reply, str):
         words = reply.split(" ")
         for start in range(0, len(words), WORDS_PER_CHUNK):
-            yield AIMessageChunk(content=" ".join(words[start : start + WORDS_PER_CHUNK]) + " ")
+            last = start + WORDS_PER_CHUNK >= len(words)
+            yield AIMessageChunk(content=" ".join(words[start : start + WORDS_PER_CHUNK]) + ("" if last else " "))
         return
     for index, call in enumerate(reply):
         chunk = ToolCallChunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=index)

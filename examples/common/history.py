@@ -22,7 +22,7 @@ import psycopg
 from otelgate_stack.errors import StackError
 from otelgate_stack.settings import Settings
 
-from . import derived, otlp, places, prometheus, series
+from . import activity, derived, otlp, places, prometheus, series
 from .faults import Faults
 from .story import Story
 from .traffic import Example
@@ -110,7 +110,9 @@ def all_series(past: Past) -> list[series.Series]:
     """Everything that Prometheus gets."""
     labels = {key: value for key, value in past.resource.items() if key != "service.version"}
     found = list(series.counted(derived.observations(past.story, labels), INSTANCE))
-    return found + list(series.measured(past.story.points, labels, INSTANCE))
+    found += series.measured(past.story.points, labels, INSTANCE)
+    sink = {"service.name": past.story.service}
+    return found + list(series.measured(activity.points(past.story, past.start, past.end), sink, INSTANCE))
 
 
 def _end(settings: Settings, service: str) -> float | None:
@@ -155,12 +157,14 @@ def _to_audit(where: places.Native | places.Containers, past: Past) -> None:
 def _to_loki(settings: Settings, past: Past) -> None:
     step = _Step(f"push {len(past.story.logs)} log lines to Loki")
     headers = {"Content-Type": "application/x-protobuf"}
-    url = f"{settings.loki_endpoint}/v1/logs".replace("//loki:3100", f"//127.0.0.1:{settings.loki_port}")
+    url = f"http://127.0.0.1:{settings.loki_port}/otlp/v1/logs"
     with httpx.Client(timeout=60, trust_env=False) as client:
         for request in otlp.log_requests(past.story.logs, past.resource, content=False):
             answer = client.post(url, content=request.SerializeToString(), headers=headers)
             if not answer.is_success:
                 raise StackError(f"{url}: HTTP {answer.status_code}: {answer.text.strip()[:300]}")
+        # Queries look for old lines on disk alone, where Loki would bring these half an hour from now.
+        client.post(f"http://127.0.0.1:{settings.loki_port}/flush").raise_for_status()
     step.done()
 
 

@@ -39,7 +39,7 @@ def write_files(
                     if lines:
                         files[block].writelines(lines)
                     block, lines = at - at % BLOCK_S, []
-                lines.append(f"{name}{labels} {value:.12g} {at}\n")
+                lines.append(f"{name}{labels} {value:.17g} {at}\n")
             if lines:
                 files[block].writelines(lines)
     finally:

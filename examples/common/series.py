@@ -12,7 +12,7 @@ from .derived import Observation
 from .story import Point
 
 ENDS_AFTER_S = 3600.0
-"""A series that nothing adds to ends after this long, as in the gateway."""
+"""A series that nothing adds to ends after this long, as in the gateway; it begins again with 0."""
 _STEPS = ((6 * 3600.0, 300), (3600.0, 60), (0.0, 15))
 """(how long before the end, seconds between points)"""
 _SCOPE = ("otel_scope_name", "otelgate/derive")
@@ -74,14 +74,13 @@ def measured(points: Iterable[Point], resource: dict[str, str], instance: str) -
 def on_grid(series: Series, points: list[int]) -> Iterator[tuple[int, float]]:
     """The points of the grid where the series has a value, and the value there.
 
-    One point before a counter begins or goes on, it has its old value, at first 0: else that first step would be no
-    increase.
+    One point before a counter begins, and before it begins again, it is 0: else that first step would be no increase.
     """
     times, done, before, value = series.times, 0, -1, 0.0
     while done < len(times):
         first = bisect.bisect_left(points, times[done])
         if series.counts and before < first - 1:
-            yield points[first - 1], value
+            yield points[first - 1], 0.0 if _ended(times, done) else value
         if first == len(points):
             return
         done = bisect.bisect_right(times, points[first], done)
@@ -100,21 +99,26 @@ def _cumulated(
     times, values = [at for at, _ in seen], [value for _, value in seen]
     name = _name(metric, unit)
     if bounds is None:
-        yield Series(_labels(f"{name}_total", own), times, _running(values), True)
+        yield Series(_labels(f"{name}_total", own), times, _running(times, values), True)
         return
-    yield Series(_labels(f"{name}_sum", own), times, _running(values), True)
-    yield Series(_labels(f"{name}_count", own), times, _running([1.0] * len(values)), True)
+    yield Series(_labels(f"{name}_sum", own), times, _running(times, values), True)
+    yield Series(_labels(f"{name}_count", own), times, _running(times, [1.0] * len(values)), True)
     for bound in (*bounds, float("inf")):
-        inside = _running([float(value <= bound) for value in values])
+        inside = _running(times, [float(value <= bound) for value in values])
         yield Series(_labels(f"{name}_bucket", own | {"le": _number(bound)}), times, inside, True)
 
 
-def _running(values: list[float]) -> list[float]:
+def _running(times: list[float], values: list[float]) -> list[float]:
     total, sums = 0.0, []
-    for value in values:
-        total += value
+    for number, value in enumerate(values):
+        total = value if _ended(times, number) else total + value
         sums.append(total)
     return sums
+
+
+def _ended(times: list[float], number: int) -> bool:
+    """Whether nothing had been added for so long before this time that the series ended."""
+    return number > 0 and times[number] - times[number - 1] > ENDS_AFTER_S
 
 
 def _name(metric: str, unit: str) -> str:

@@ -16,7 +16,8 @@ from examples.common.story import Story
 from examples.common.traffic import Example, Stage, Tally, Visit
 
 from . import past, users
-from .app import SECRET, make_app
+from .app import FEATURES, SECRET, make_app
+from .tools import wanted
 from .users import Say
 
 
@@ -76,6 +77,8 @@ def _say(app: Browser, visit: Visit, text: str, tally: Tally) -> dict[str, Any]:
         tally.add("failed_turns", answer["failed"])
     elif "reply_markup" in answer:
         tally.add("answers", word if word.startswith("/") else "question")
+        for tool in wanted(FEATURES.get(word, "chat"), text):
+            tally.add("tools", tool)
     if answer.get("upgraded"):
         tally.add("upgrades", answer["text"].removeprefix("Welcome to ").rstrip("!"))
     return answer

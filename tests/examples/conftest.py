@@ -1,4 +1,4 @@
-"""One stack for the tests of the examples: real gateway and stores, as processes, on free ports, in a temporary folder."""
+"""One stack for the tests of the examples: the real gateway and stores, as processes, on free ports."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What the tests of the examples work with: the running stack, `make example` against it, and what then is in the stores."""
+"""What the tests of the examples work with: the running stack, `make example` against it, and what is then stored."""
 
 import json
 import subprocess

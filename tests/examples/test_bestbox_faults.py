@@ -35,9 +35,9 @@ def visits(hours: float, *names: str) -> list[Visit]:
 
 
 def at_once(*names: str) -> int:
-    """The most sessions in five minutes of a working day."""
+    """The most sessions in five minutes of three hours."""
     found: dict[int, set[str]] = {}
-    for visit in visits(8, *names):
+    for visit in visits(3, *names):
         found.setdefault(int(visit.at // 300), set()).add(visit.session)
     return max(len(sessions) for sessions in found.values())
 
