@@ -61,7 +61,8 @@ def _fill_prometheus(loaded: settings.Settings, folder: Path, window: Window) ->
     lines = dashboard_series.openmetrics(round(window.end) - _SERIES_S, round(window.end))
     (folder / "metrics.txt").write_text("\n".join(lines) + "\n")
     command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", folder / "metrics.txt"]
-    subprocess.run([*command, loaded.state_dir / "prometheus"], check=True, capture_output=True)
+    made = subprocess.run([*command, loaded.state_dir / "prometheus"], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
 
 
 def _fill_loki(loaded: settings.Settings, window: Window) -> None:
