@@ -18,7 +18,7 @@ from examples.common.traffic import Stage
 from .breakers import Breakers
 from .database import AREAS
 from .market import Properties
-from .outside import broken
+from .switches import is_broken
 
 AGENT = "osool_assistant"
 GPT_4O = Profile("gpt-4o", "openai", 0.5, 90.0, instruction_tokens=1500, cached=0.5, errors=0.01)
@@ -29,8 +29,6 @@ class GuardedModel(FakeChatModel):
     """A model whose calls go through a breaker; while that is open each fails at once, with CircuitBreakerError."""
 
     breaker: CircuitBreaker
-    breaks: bool
-    """Whether the switch breaker_open means this service."""
 
     def _stream(
         self,
@@ -40,7 +38,7 @@ class GuardedModel(FakeChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with self.breaker.calling():
-            if self.breaks and self.faults("breaker_open"):
+            if is_broken(self.faults, "openai"):
                 raise ModelTimeoutError("no answer within 60 s")
             yield from super()._stream(messages, stop, run_manager, **kwargs)
 
@@ -56,7 +54,6 @@ class Assistant:
             seed=str(stage.seed),
             speed=stage.speed,
             breaker=breakers["openai"],
-            breaks="openai" in broken(),
         )
         self._graph = create_agent(model, make_tools(properties), system_prompt=INSTRUCTIONS, name=AGENT)
 
@@ -95,13 +92,16 @@ def _script(messages: Sequence[BaseMessage]) -> Reply:
     wanted = wanted_tool(question)
     if wanted and not results:
         return [wanted]
+    return compose(question, wanted, str(results[-1].content) if results else None)
+
+
+def compose(question: str, wanted: ToolCall | None, found: str | None) -> str:
+    """The answer, from what the tool gave."""
     closing = random.Random(question).choice(_CLOSINGS)
     if not wanted:
         return f"A buyer pays a registration fee and a notary, and can pay by instalments over eight years. {closing}"
-    found = str(results[-1].content) or "nothing at that price"
-    return (
-        f"{'On the market now' if wanted['name'] == 'search_properties' else 'It is worth about'}: {found}. {closing}"
-    )
+    opening = "On the market now" if wanted["name"] == "search_properties" else "It is worth about"
+    return f"{opening}: {found or 'nothing at that price'}. {closing}"
 
 
 def wanted_tool(question: str) -> ToolCall | None:

@@ -18,6 +18,7 @@ from examples.common.traffic import Stage
 from .agents import Assistant
 from .breakers import Breakers
 from .cache import Cache
+from .database import POOLS
 from .market import DryPoolError, Market, Properties, Side
 from .outside import Outside, OutsideError, PaymentDeclinedError
 
@@ -57,8 +58,9 @@ def make_app(stage: Stage, engine: Engine, cache: Cache, outside_url: str) -> Fa
     add_faults(app, stage.faults, stage.speed)
     add_health(app, {"database": _quiet(engine), "redis": lambda: _ping(cache)})
     _add_chat(app, Assistant(stage, breakers, properties), properties)
-    _add_homes(app, properties, Desk(properties, Outside(outside_url, breakers)))
-    _add_market(app, market)
+    outside = Outside(outside_url, breakers)
+    _add_homes(app, properties, Desk(properties, outside))
+    _add_market(app, market, outside)
     return app
 
 
@@ -128,19 +130,24 @@ def _add_homes(app: FastAPI, properties: Properties, desk: Desk) -> None:
             raise HTTPException(503, "payments are not possible right now") from None
 
 
-def _add_market(app: FastAPI, market: Market) -> None:
+def _add_market(app: FastAPI, market: Market, outside: Outside) -> None:
     @app.get("/api/pools")
     def pools() -> list[dict[str, Any]]:
         return market.pools()
 
     @app.post("/api/pools/{pool_id}/trades", status_code=201)
     def trade(pool_id: str, order: Order) -> dict[str, Any]:
+        if pool_id not in POOLS:
+            raise HTTPException(404, "no such pool")
         try:
+            outside.tokenise(f"{pool_id} {order.side} {order.amount_egp}")
             done = market.trade(pool_id, order.side, order.amount_egp)
-        except KeyError:
-            raise HTTPException(404, "no such pool") from None
         except DryPoolError:
             raise HTTPException(409, "the pool holds less than that") from None
+        except OutsideError as error:
+            raise HTTPException(502, str(error)) from error
+        except CircuitBreakerError:
+            raise HTTPException(503, "trading is halted") from None
         return {"amount_egp": done.amount_egp, "slippage": done.slippage}
 
 

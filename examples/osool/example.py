@@ -11,9 +11,10 @@ import otelgate
 
 from examples.common.faults import Faults
 from examples.common.server import serve
+from examples.common.story import Story
 from examples.common.traffic import Example, Stage, Tally, Visit
 
-from . import visitors
+from . import past, switches, visitors
 from .app import make_app
 from .cache import Cache, running_redis
 from .database import Leak, connect
@@ -48,10 +49,7 @@ class Frontend:
 class Osool(Example):
     service = "osool"
     database = "osool"
-    faults: ClassVar = (
-        *("model_errors", "slow_model", "slow_database", "database_connections", "http_errors", "slow_http", "down"),
-        *("breaker_open", "reservations_fail", "traffic_drop", "session_flood", "cost_spike", "negative_feedback"),
-    )
+    faults: ClassVar = switches.ALL
     rate = 0.6
     history_visits_a_day = 300
 
@@ -75,6 +73,12 @@ class Osool(Example):
         feature = step.feature if isinstance(step, Chat) else None
         with otelgate.session(visit.session, user_id=visit.user, feature=feature):
             _act(app, step, tally)
+
+    def tell(self, visit: Visit, story: Story) -> None:
+        past.tell(visit, story)
+
+    def ambient(self, start: float, end: float, story: Story) -> None:
+        past.ambient(start, end, story)
 
 
 def _act(app: Frontend, step: Step, tally: Tally) -> None:

@@ -14,7 +14,7 @@ from .database import CHATS, POOL_ROWS, POOLS, PROPERTIES, RESERVATIONS, TRADES
 
 Side = Literal["buy", "sell"]
 POOL_ID = "osool.liquidity.pool.id"
-_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+SLIPPAGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
 
 class DryPoolError(Exception):
@@ -93,7 +93,7 @@ class Market:
             "osool.liquidity.trade.slippage",
             "1",
             "Slippage of a trade as a share of it, once for each.",
-            explicit_bucket_boundaries_advisory=_BOUNDS,
+            explicit_bucket_boundaries_advisory=SLIPPAGE_BOUNDS,
         )
 
     def pools(self) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ class Market:
             return [dict(row) for row in connection.execute(select(POOL_ROWS).order_by(POOL_ROWS.c.id)).mappings()]
 
     def trade(self, pool_id: str, side: Side, amount_egp: int) -> Trade:
-        """Buy or sell shares for so many EGP. Raises KeyError for an unknown pool, DryPoolError."""
+        """Buy or sell shares for so many EGP. Raises DryPoolError."""
         slippage = slippage_of(pool_id, amount_egp)
         change = amount_egp if side == "buy" else -amount_egp
         with self._engine.begin() as connection:

@@ -4,7 +4,6 @@ Starlette, not FastAPI: the server stands for other people's computers, which Os
 """
 
 import asyncio
-import os
 import zlib
 from typing import Any
 
@@ -16,7 +15,8 @@ from starlette.routing import Route
 
 from examples.common.traffic import Stage
 
-from .breakers import NAMES, Breakers
+from .breakers import Breakers
+from .switches import is_broken
 
 DECLINED_CARD = "4000000000000002"
 GOOD_CARD = "4242424242424242"
@@ -31,28 +31,12 @@ class PaymentDeclinedError(Exception):
     """The bank says no: an answer, and no failure of Paymob's."""
 
 
-def broken() -> frozenset[str]:
-    """The services that fail with the switch breaker_open: all, or those named in BREAKERS.
-
-    Raises ValueError for a name that no breaker has.
-    """
-    text = os.environ.get("BREAKERS", "")
-    named = [name.strip() for name in text.split(",") if name.strip()]
-    if unknown := [name for name in named if name not in NAMES]:
-        raise ValueError(f"BREAKERS={text!r}: expected some of {', '.join(NAMES)}, not {unknown[0]}")
-    return frozenset(named or NAMES)
-
-
 def make_outside(stage: Stage) -> Starlette:
     """POST /paymob/payments and /blockchain/tokens."""
-    fails = broken()
-
-    def failing(name: str) -> bool:
-        return stage.faults("breaker_open") and name in fails
 
     async def pay(request: Request) -> JSONResponse:
         payment = await request.json()
-        if failing("paymob"):
+        if is_broken(stage.faults, "paymob"):
             return JSONResponse({"error": "unavailable"}, 503)
         await asyncio.sleep(_PAYMOB_S / stage.speed)
         number = zlib.crc32(payment["reference"].encode())
@@ -61,11 +45,11 @@ def make_outside(stage: Stage) -> Starlette:
         return JSONResponse({"id": f"pay-{number:08x}"}, 201)
 
     async def tokenise(request: Request) -> JSONResponse:
-        deed = await request.json()
-        if failing("blockchain"):
+        body = await request.json()
+        if is_broken(stage.faults, "blockchain"):
             return JSONResponse({"error": "no peers"}, 503)
         await asyncio.sleep(_BLOCKCHAIN_S / stage.speed)
-        return JSONResponse({"transaction": f"0x{zlib.crc32(deed['payment'].encode()):08x}"}, 201)
+        return JSONResponse({"transaction": f"0x{zlib.crc32(body['deed'].encode()):08x}"}, 201)
 
     return Starlette(
         routes=[
@@ -87,9 +71,9 @@ class Outside:
         body = {"reference": reference, "card": card, "amount_egp": amount_egp}
         return str(self._post("paymob", "/paymob/payments", body)["id"])
 
-    def tokenise(self, payment: str) -> str:
-        """The transaction that writes a reservation to the chain. Raises OutsideError."""
-        return str(self._post("blockchain", "/blockchain/tokens", {"payment": payment})["transaction"])
+    def tokenise(self, deed: str) -> str:
+        """The transaction that writes it to the chain: a reservation, or a trade. Raises OutsideError."""
+        return str(self._post("blockchain", "/blockchain/tokens", {"deed": deed})["transaction"])
 
     def close(self) -> None:
         self._http.close()

@@ -76,7 +76,7 @@ def _steps(draw: random.Random, faults: Faults) -> Iterator[Step]:
         yield Search(*_wish(draw))
     for _ in range(draw.choices((0, 1, 2, 3), (3, 5, 3, 1))[0]):
         yield _question(draw, faults)
-    if draw.random() < 0.35:
+    if draw.random() < 0.35 and not faults("no_reservations"):
         card = DECLINED_CARD if draw.random() < DECLINED else GOOD_CARD
         yield Reserve(draw.randint(1, HOMES), card)
     if draw.random() < 0.3:
