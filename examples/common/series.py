@@ -86,6 +86,8 @@ def on_grid(series: Series, points: list[int]) -> Iterator[tuple[int, float]]:
         done = bisect.bisect_right(times, points[first], done)
         value = series.values[done - 1]
         following = bisect.bisect_left(points, times[done]) if done < len(times) else len(points)
+        if series.counts and done < len(times) and _ended(times, done):
+            following -= 1  # which is where it begins again
         last = min(following, bisect.bisect_right(points, times[done - 1] + ENDS_AFTER_S))
         for index in range(first, last):
             yield points[index], value
