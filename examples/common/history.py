@@ -131,17 +131,16 @@ def _end(settings: Settings, service: str) -> float | None:
 def _to_prometheus(settings: Settings, where: places.Native | places.Containers, past: Past) -> None:
     found, points = all_series(past), series.grid(past.start, past.end)
     border = time.time() - prometheus.HEAD_S
-    old, young = [at for at in points if at < border], [at for at in points if at >= border]
     with tempfile.TemporaryDirectory(prefix="otelgate-history-") as folder:
         step = _Step(f"write {len(found)} series for Prometheus")
-        files = prometheus.write_files(found, old, Path(folder), step.part(len(found)))
+        files = prometheus.write_files(found, points, border, Path(folder), step.part(len(found)))
         step.done(f"{sum(file.stat().st_size for file in files) >> 20} MiB")
         step = _Step("make Prometheus' blocks")
         where.make_blocks(files)
         step.done(f"{len(files)} blocks")
     step = _Step("write the last hours to Prometheus")
     url = f"http://127.0.0.1:{settings.prometheus_port}"
-    prometheus.remote_write(url, found, young, step.part(len(found)))
+    prometheus.remote_write(url, found, points, border, step.part(len(found)))
     step.done()
 
 

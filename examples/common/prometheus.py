@@ -23,10 +23,13 @@ _LITERAL = 65_536
 
 
 def write_files(
-    all_series: Sequence[Series], points: list[int], folder: Path, said: Callable[[int], None]
+    all_series: Sequence[Series], points: list[int], until: float, folder: Path, said: Callable[[int], None]
 ) -> list[Path]:
-    """OpenMetrics text for promtool, a file for each block. `said` is told how many series are done."""
-    starts = sorted({at - at % BLOCK_S for at in points})
+    """OpenMetrics text of the points before `until` for promtool, a file for each block.
+
+    `said` is told how many series are done.
+    """
+    starts = sorted({at - at % BLOCK_S for at in points if at < until})
     paths = [folder / f"{start}.om" for start in starts]
     files: dict[int, IO[str]] = {start: path.open("w") for start, path in zip(starts, paths, strict=True)}
     try:
@@ -35,6 +38,8 @@ def write_files(
             name, labels = _text(series)
             block, lines = -1, []
             for at, value in on_grid(series, points):
+                if at >= until:
+                    break
                 if at - at % BLOCK_S != block:
                     if lines:
                         files[block].writelines(lines)
@@ -49,8 +54,10 @@ def write_files(
     return [path for path in paths if path.stat().st_size > len("# EOF\n")]
 
 
-def remote_write(url: str, all_series: Sequence[Series], points: list[int], said: Callable[[int], None]) -> None:
-    """Send the points through Prometheus' remote-write receiver. Raises StackError with what it answered."""
+def remote_write(
+    url: str, all_series: Sequence[Series], points: list[int], since: float, said: Callable[[int], None]
+) -> None:
+    """Send the points from `since` on to Prometheus' remote-write receiver. Raises StackError with what it answered."""
     # https://prometheus.io/docs/specs/prw/remote_write_spec/
     headers = {
         "Content-Type": "application/x-protobuf",
@@ -60,7 +67,8 @@ def remote_write(url: str, all_series: Sequence[Series], points: list[int], said
     with httpx.Client(timeout=60, trust_env=False) as client:
         for first in range(0, len(all_series), _SERIES_A_REQUEST):
             said(first)
-            body = b"".join(_timeseries(series, points) for series in all_series[first : first + _SERIES_A_REQUEST])
+            some = all_series[first : first + _SERIES_A_REQUEST]
+            body = b"".join(_timeseries(series, points, since) for series in some)
             answer = client.post(f"{url}/api/v1/write", content=_snappy(body), headers=headers)
             if not answer.is_success:
                 raise StackError(f"{url}/api/v1/write: HTTP {answer.status_code}: {answer.text.strip()[:300]}")
@@ -77,10 +85,11 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def _timeseries(series: Series, points: list[int]) -> bytes:
+def _timeseries(series: Series, points: list[int], since: float) -> bytes:
     samples = b"".join(
         _field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + _varint(at * 1000))
         for at, value in on_grid(series, points)
+        if at >= since
     )
     if not samples:
         return b""

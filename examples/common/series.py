@@ -75,14 +75,13 @@ def on_grid(series: Series, points: list[int]) -> Iterator[tuple[int, float]]:
     """The points of the grid where the series has a value, and the value there.
 
     One point before a counter begins, and before it begins again, it is 0: else that first step would be no increase.
+    `points` are the whole grid, from before the first time to after the last.
     """
     times, done, before, value = series.times, 0, -1, 0.0
     while done < len(times):
         first = bisect.bisect_left(points, times[done])
         if series.counts and before < first - 1:
             yield points[first - 1], 0.0 if _ended(times, done) else value
-        if first == len(points):
-            return
         done = bisect.bisect_right(times, points[first], done)
         value = series.values[done - 1]
         following = bisect.bisect_left(points, times[done]) if done < len(times) else len(points)
