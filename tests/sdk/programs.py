@@ -33,7 +33,8 @@ class Programs:
     def environment(self, **variables: str) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL", "OPENINFERENCE", "TRACELOOP", "LANG"))}
         path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
-        return {**kept, "PYTHONPATH": path, "OTEL_SERVICE_NAME": "test", **variables}
+        # Programs that end by os._exit throw away what a buffer holds, and a signal handler may not write into one.
+        return {**kept, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "OTEL_SERVICE_NAME": "test", **variables}
 
     def write(self, source: str) -> Path:
         file = self.folder / f"program{len(list(self.folder.iterdir()))}.py"
