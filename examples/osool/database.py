@@ -5,9 +5,7 @@ import threading
 import time
 from typing import Any
 
-from opentelemetry import metrics, trace
-from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
-from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer
+from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from sqlalchemy import BigInteger, Column, Connection, Engine, ForeignKey, Integer, MetaData, Table, Text, create_engine
 from sqlalchemy.engine import make_url
@@ -79,7 +77,7 @@ TRADES = Table(
 
 
 def connect(url: str, stage: Stage) -> Engine:
-    """An engine with telemetry, over tables that are made anew: each run begins with the same market."""
+    """An engine that is measured, over tables that are made anew: each run begins with the same market."""
     engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=POOL_SIZE,
@@ -87,7 +85,6 @@ def connect(url: str, stage: Stage) -> Engine:
         pool_timeout=10,
         pool_logging_name="osool",
     )
-    _instrument(engine)
     _measure(engine, stage)
     with engine.begin() as connection:
         TABLES.drop_all(connection)
@@ -127,17 +124,6 @@ class Leak:
 def _give_back(held: list[Connection]) -> None:
     while held:
         held.pop().close()
-
-
-def _instrument(engine: Engine) -> None:
-    """Spans of statements, connections of the pool.
-
-    `opentelemetry-instrument` does this for SQLAlchemy before 2.1 and leaves later ones out; its tracer knows them too.
-    """
-    if not SQLAlchemyInstrumentor().is_instrumented_by_opentelemetry:
-        meter = metrics.get_meter("osool")
-        usage = meter.create_up_down_counter("db.client.connections.usage", "connections")
-        EngineTracer(trace.get_tracer("osool"), engine, usage)
 
 
 def _measure(engine: Engine, stage: Stage) -> None:
