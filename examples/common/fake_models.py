@@ -79,7 +79,7 @@ class Profile:
         wait, think, luck = draw.uniform(0.5, 1.5), draw.uniform(0.5, 1.5), draw.random()
         instructions = self.instruction_tokens * (_COST_SPIKE if faults("cost_spike") else 1)
         reasoning = round(self.reasoning_tokens * think)
-        first = self.first_token_s * wait + reasoning / self.tokens_per_s + (6.0 if faults("slow_model") else 0.0)
+        first = self.first_token_s * wait + reasoning / self.tokens_per_s + (8.0 if faults("slow_model") else 0.0)
         rate = self.tokens_per_s / (10 if faults("slow_model") else 1)
         fails = luck < (0.5 if faults("model_errors") else self.errors)
         error = (OverloadedError("529 overloaded"), ModelTimeoutError("no answer within 60 s"))[luck * 1e6 % 2 > 1]

@@ -6,7 +6,7 @@ from typing import Final
 
 FAULTS: Final = {
     "model_errors": "every second model call fails",
-    "slow_model": "the first token takes 6 s longer, and each token 10 times as long",
+    "slow_model": "the first token takes 8 s longer, and each token 10 times as long",
     "tool_errors": "three of five tool calls fail",
     "slow_tools": "tools take 10 times as long",
     "slow_database": "each query takes 1.5 s longer",

@@ -38,6 +38,7 @@ def environment(settings: Settings, example: traffic.Example) -> dict[str, str]:
         "OTEL_SERVICE_NAME": example.service,
         "OTEL_RESOURCE_ATTRIBUTES": f"deployment.environment.name={ENVIRONMENT},service.version={example.version}",
         "PYTHONPATH": os.pathsep.join(rooms),
+        "EXAMPLE_PROBES_DIR": str(settings.state_dir / "probes"),
         # For applications whose pages show thumbs: where votes go, and what signs the tokens.
         "FEEDBACK_URL": f"http://127.0.0.1:{settings.feedback_port}",
     }

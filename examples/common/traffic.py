@@ -12,6 +12,7 @@ import importlib
 import itertools
 import json
 import logging
+import os
 import random
 import sys
 import threading
@@ -19,8 +20,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import otelgate
@@ -97,7 +99,11 @@ class Example:
     """The name of a database of its own on the stack's server; its URL is then in the environment as DATABASE_URL."""
 
     def running(self, stage: Stage) -> AbstractContextManager[Any]:
-        """The application, up and answering; what it yields is `app` below. If it has `url`, `/health` is there."""
+        """The application, up and answering; what it yields is `app` below.
+
+        If that has `url`, `/health` is there; if it has `probes`, they are what to probe: kind (api, llm, embeddings,
+        qdrant) -> URL.
+        """
         raise NotImplementedError
 
     def visits(self, draw: random.Random, moments: Iterator[float], faults: Faults) -> Iterator[Visit]:
@@ -221,6 +227,27 @@ def _finish(pending: list[Future[None]], progress: Progress) -> None:
             future.result()
 
 
+@contextmanager
+def probed(service: str, app: Any) -> Iterator[None]:
+    """While the application runs, say what to probe, as Prometheus' file_sd_configs read it, in EXAMPLE_PROBES_DIR.
+
+    An application that is killed leaves the file, so that its probes fail and somebody is told.
+    """
+    folder, url = os.environ.get("EXAMPLE_PROBES_DIR"), getattr(app, "url", None)
+    probes = getattr(app, "probes", {"api": f"{url}/health"} if url else {})
+    if not folder or not probes:
+        yield
+        return
+    file = Path(folder) / f"{service}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    targets = [{"targets": [url], "labels": {"service": service, "kind": kind}} for kind, url in probes.items()]
+    draft = file.with_suffix(".draft")  # Prometheus must not read half a file
+    draft.write_text(json.dumps(targets, indent=1) + "\n")
+    draft.replace(file)
+    yield
+    file.unlink(missing_ok=True)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The switches that `make example` and this module share."""
     switches = "; ".join(f"{name}: {text}" for name, text in FAULTS.items())
@@ -256,7 +283,8 @@ def main() -> int:
         if url := getattr(app, "url", None):
             print(f"{example.service} answers at {url}", file=sys.stderr, flush=True)
         otelgate.event("deployment", version=example.version)  # a line on every dashboard
-        summary = drive(example, app, options, faults)
+        with probed(example.service, app):
+            summary = drive(example, app, options, faults)
     text = json.dumps(summary)
     if options.summary:
         with open(options.summary, "w") as file:

@@ -45,7 +45,7 @@ def visits(draw: random.Random, moments: Iterator[float], faults: Faults, *, new
     people: list[Person] = []
     for number, at in enumerate(moments):
         if faults("query_burst") and people:
-            yield _visit(people[0], at, number, tuple(_question(draw, faults) for _ in range(30)))
+            yield _visit(people[0], at, number, _burst(draw), pause_s=0.0)
         elif not people or draw.random() < new:
             people.append(Person(draw.getrandbits(40), draw.uniform(1.0, 4.0), draw.random() < 0.45))
             yield _visit(people[-1], at, number, tuple(_first_steps(draw, people[-1], faults)))
@@ -56,9 +56,15 @@ def visits(draw: random.Random, moments: Iterator[float], faults: Faults, *, new
             yield _visit(person, at, number, tuple(_steps(draw, person, faults)))
 
 
-def _visit(person: Person, at: float, number: int, steps: tuple[Say, ...]) -> Visit:
-    # The application knows the tier; to its users it is not written on the forehead.
-    return Visit(at, str(person.telegram_id), f"visit-{number}", None, steps, pause_s=1.5)
+def _visit(person: Person, at: float, number: int, steps: tuple[Say, ...], pause_s: float = 1.5) -> Visit:
+    # The tier is None: the application knows it, its users don't say it.
+    return Visit(at, str(person.telegram_id), f"visit-{number}", None, steps, pause_s)
+
+
+def _burst(draw: random.Random) -> tuple[Say, ...]:
+    """Sixty short questions of one who has the plan without a limit."""
+    questions = (Say(f"How do I buy flat {draw.randrange(1000)} in JVC from abroad?") for _ in range(60))
+    return (Say("/subscribe"), Say("/subscribe"), *questions)
 
 
 def _first_steps(draw: random.Random, person: Person, faults: Faults) -> Iterator[Say]:
