@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo example doctor test test-slow check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export generate prices golden lock format
+.PHONY: help up down status logs clean demo example doctor test test-slow check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export example dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
@@ -44,6 +44,10 @@ audit-verify: .venv/ready ## check that the audit trail is complete and unchange
 
 audit-export: .venv/ready ## conversations as a file (ARGS="--format csv --output conversations.csv")
 	@$(STACK) audit export $(ARGS)
+
+example: .venv/ready ## an application's traffic against the running stack (APP=bestbox SECONDS=60 FAULT=... HISTORY=7d)
+	@$(BIN)/python -m examples.common.run $(APP) $(if $(HISTORY),--history $(HISTORY)) $(if $(FAULT),--fault $(FAULT)) \
+		$(if $(PORT),--port $(PORT)) --seconds $(or $(SECONDS),60)
 
 # --- tests ------------------------------------------------------------------------------------------
 test: check ## all tests but the slow ones; sets up what it needs
@@ -82,6 +86,9 @@ generate: ## the Collector's main, from collector/manifest.yaml
 
 prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices
 	$(BIN)/python collector/pricing/make_prices.py
+
+dashboards: .venv/ready ## grafana/rendered: dashboards, alerts and rules, from grafana/otelgate_grafana
+	$(BIN)/python -m otelgate_grafana
 
 golden: ## rewrite tests/golden/*/expected.json; read the diff
 	cd collector && go test ./genai -run Golden -update
