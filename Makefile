@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo doctor test test-slow check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export example dashboards generate prices golden lock format
+.PHONY: help up down status logs clean demo example doctor test test-slow check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export example dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
@@ -31,6 +31,19 @@ clean: .venv/ready ## stop everything and remove its data
 
 demo: .venv/ready ## run a LangGraph agent and show what arrived in each store
 	@$(STACK) demo
+
+example: .venv/ready ## an application and its users (APP=estate_bot|osool|bestbox|execora SECONDS=60 FAULT=... HISTORY=7d)
+	@$(BIN)/python -m examples.common.run $(or $(APP),estate_bot) $(foreach switch,SECONDS RATE FAULT HISTORY SEED PORT, \
+		$(if $(filter command,$(origin $(switch))),--$(call lower,$(switch)) $($(switch)))) $(ARGS)
+
+doctor: .venv/ready ## follow one canary of each signal hop by hop and name the hop that loses it
+	@$(STACK) doctor
+
+audit-verify: .venv/ready ## check that the audit trail is complete and unchanged (ARGS="--from 2026-01-01 --json")
+	@$(STACK) audit verify $(ARGS)
+
+audit-export: .venv/ready ## conversations as a file (ARGS="--format csv --output conversations.csv")
+	@$(STACK) audit export $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
 test: check ## all tests but the slow ones; sets up what it needs
