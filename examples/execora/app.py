@@ -1,8 +1,9 @@
 """The backend: pages ask over HTTP, and people speak over a websocket."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, WebSocket
+from fastapi import FastAPI, Query, Request, Response, WebSocket
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from pydantic import BaseModel, Field
@@ -11,6 +12,7 @@ from sqlalchemy import Engine, text
 from examples.common.server import add_faults, add_health
 from examples.common.traffic import Stage
 
+from . import telemetry
 from .agents import Assistant
 from .books import Books
 from .speech import Speech
@@ -34,6 +36,7 @@ def make_app(stage: Stage, engine: Engine, tasks: Tasks, idle_s: float = IDLE_S)
     app = FastAPI(title="execora")
     _one_trace_for_each_command(app)
     add_faults(app, stage.faults, stage.speed)
+    _count_failures(app)
     add_health(app, {"database": lambda: _ping(engine)})
 
     @app.websocket("/ws")
@@ -62,6 +65,21 @@ def _one_trace_for_each_command(app: FastAPI) -> None:
         FastAPIInstrumentor.uninstrument_app(app)
         app.middleware_stack = None  # which that has made; it is to be made again, instrumented
         FastAPIInstrumentor.instrument_app(app, excluded_urls="/health,/ws")
+
+
+def _count_failures(app: FastAPI) -> None:
+    """Answers of 500 and more are errors too; their type is the status, as in the semantic conventions."""
+
+    @app.middleware("http")
+    async def count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        try:
+            response = await call_next(request)
+        except Exception as error:
+            telemetry.count_error(error)
+            raise
+        if response.status_code >= 500 and request.url.path != "/health":
+            telemetry.count_error(str(response.status_code))
+        return response
 
 
 def _ping(engine: Engine) -> None:

@@ -11,7 +11,7 @@ from .agents import AGENT, MINI, compose, wanted
 from .books import UPI_LIMIT_INR
 from .database import OPENING_INR
 from .shopkeepers import Leave, Look, Register, Speak, Step
-from .speech import STT_MODEL, TTS_MODEL, encode, processing_s, seconds_of
+from .speech import STT_MODEL, TTS_MODEL, SpeechNotRecognizedError, encode, processing_s, seconds_of
 from .telemetry import AMOUNT_BOUNDS
 
 _DAY_S, _BAD_AT_S, _BAD_S = 86_400, 11 * 3600, 3600.0
@@ -83,7 +83,7 @@ def _close(story: Story, step: Leave, opened: float, at: float) -> None:
 def _speak(visit: Visit, story: Story, step: Speak, at: float) -> float:
     turn = story.turn(visit, AGENT, at=at, question=step.text if step.clear else "", feature="voice")
     heard = processing_s("stt", seconds_of(encode(step.text)))
-    error = None if step.clear else "SpeechNotRecognizedError"
+    error = None if step.clear else SpeechNotRecognizedError.__name__
     turn.speech("stt", heard, model=STT_MODEL, error=error)
     answer, done = (None, False) if error else _answer(visit, story, step, turn)
     if answer:
@@ -93,7 +93,8 @@ def _speak(visit: Visit, story: Story, step: Speak, at: float) -> float:
         story.line(turn.now, "a voice command was not understood", "WARNING")
     own = {"agent": AGENT, "feature": "voice", "trace_id": turn.trace_id}
     story.event(visit, "voice.command", at=turn.now, status="success" if done else "failed", **own)
-    turn.end(answer, error=error)
+    # By its whole name, as the SDK has it on the runs of agents.
+    turn.end(answer, error=error and f"{SpeechNotRecognizedError.__module__}.{error}")
     if step.vote is not None and answer:
         turn.vote(step.vote)
     return turn.now

@@ -39,9 +39,13 @@ class Speech:
 
     async def hear(self, audio: bytes) -> str:
         """What was said. Raises SpeechNotRecognizedError."""
-        with self._tracer.start_as_current_span("stt", attributes=_attributes("stt", STT_MODEL)):
+        with self._tracer.start_as_current_span("stt", attributes=_attributes("stt", STT_MODEL)) as span:
             await self._wait("stt", seconds_of(audio))
-            return decode(audio)
+            try:
+                return decode(audio)
+            except SpeechNotRecognizedError as error:
+                span.set_attribute("error.type", type(error).__name__)
+                raise
 
     async def say(self, text: str) -> bytes:
         """The text as audio."""
