@@ -39,6 +39,7 @@ class Day:
     visits: list[traffic.Visit]
     sent: dict[str, dict[str, float]]
     started: float
+    ended: float
     instance: str
     """Of the process, on the metrics that it measures itself; those that the gateway derives have the gateway's."""
     derived: dict[str, dict[str, float]]
@@ -128,17 +129,14 @@ def test_each_command_is_one_conversation(stack: ExampleStack, calm: Day) -> Non
     spoken = Counter(
         (_number(visit.session), visit.user) for visit in calm.visits for step in visit.steps if isinstance(step, Speak)
     )
-    rows = until(
-        lambda: (
-            found
-            if sum(row[2] for row in (found := stack.sql(query, calm.started - 5, calm.started + 600)))
-            >= spoken.total()
-            else None
-        )
-    )
-    # A later run's sessions have the same numbers; only this one's are of its time.
-    assert {(_number(session), user): commands for session, user, commands, _ in rows or []} == spoken
-    assert all(commands == traces for *_, commands, traces in rows or [])
+
+    def look() -> list[tuple[Any, ...]]:
+        rows = stack.sql(query, calm.started, calm.ended)
+        return rows if sum(row[2] for row in rows) >= spoken.total() else []
+
+    rows = until(look)
+    assert {(_number(session), user): commands for session, user, commands, _ in rows} == spoken
+    assert all(commands == traces for *_, commands, traces in rows)
 
 
 def test_websockets_that_break_off_are_counted_by_reason(stack: ExampleStack, calm: Day, bad: Day) -> None:
@@ -259,7 +257,9 @@ def _run(stack: ExampleStack, seed: int, *faults: str) -> Day:
     instance = until(lambda: "".join(_instances(stack) - known))
     spoken = sum(isinstance(step, Speak) for visit in planned for step in visit.steps)
     until(lambda: _grown(before, _derived(stack)).get("speech", {}).get("stt", 0) >= spoken)
-    return Day(planned, summary["sent"], summary["started"], instance, _grown(before, _derived(stack)))
+    return Day(
+        planned, summary["sent"], summary["started"], summary["ended"], instance, _grown(before, _derived(stack))
+    )
 
 
 def _instances(stack: ExampleStack) -> set[str]:
