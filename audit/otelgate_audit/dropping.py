@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
@@ -13,7 +13,7 @@ from psycopg import sql
 from . import attest, ledger
 from .checks.chain import dropped_signature
 from .ledger import Chain, Head
-from .partitions import EPOCH, Partition
+from .partitions import EPOCH, Partition, micros
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def _drop(connection: psycopg.Connection[Any], chain: Chain, partition: Partitio
     at = _last_entry(connection, partition) if partition.table == _LEDGER else head
     if at is None:
         return False
-    start, end = _micros(partition.start), _micros(partition.end)
+    start, end = micros(partition.start), micros(partition.end)
     signature = dropped_signature(
         chain.key, [partition.table, partition.name, start, end, rows, at.seq, at.link, now_us]
     )
@@ -86,7 +86,3 @@ def _last_entry(connection: psycopg.Connection[Any], partition: Partition) -> He
         _LOGGER.warning("retention: %s is not the beginning of the chain: it stays", partition.name)
         return None
     return Head(seq, bytes(link))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)

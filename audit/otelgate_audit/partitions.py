@@ -43,6 +43,11 @@ def covering(table: str, time_us: int) -> Partition:
     return Partition(table, f"{table}_{suffix}", start, end)
 
 
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, as records have their times."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> None:
     """Make those that are missing, in the caller's transaction. Safe while another sink makes the same."""
     for partition in sorted(set(wanted), key=lambda each: each.name):
@@ -76,7 +81,7 @@ def _parse(table: str, name: str) -> Partition:
         raise ValueError(f"partition {name!r} of {table}: expected {table}_YYYYMM or {table}_YYYYMMDD")
     year, month, day = int(found[1]), int(found[2]), int(found[3] or 1)
     start = datetime(year, month, day, tzinfo=UTC)
-    return covering(table, int((start - EPOCH) / timedelta(microseconds=1)))
+    return covering(table, micros(start))
 
 
 def _name(qualified: str) -> sql.Identifier:

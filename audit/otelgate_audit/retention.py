@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
@@ -21,7 +21,7 @@ from psycopg import sql
 
 from . import attest, database, dropping, ledger, partitions
 from .ledger import Chain
-from .partitions import DAY_US, EPOCH, Partition
+from .partitions import DAY_US, Partition, micros
 from .settings import Settings
 
 _LOGGER = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class _Purge:
     def _old(self, table: str, before_us: int) -> list[Partition]:
         with self.connection.transaction():
             found = partitions.existing(self.connection, table)
-        return [each for each in found if _micros(each.end) <= before_us]
+        return [each for each in found if micros(each.end) <= before_us]
 
     def _drop_all(self, table: str, before_us: int) -> Iterator[Deleted]:
         for partition in self._old(table, before_us):
@@ -256,10 +256,6 @@ def _cut(now_us: int, kept: timedelta) -> int:
 def _count(connection: psycopg.Connection[Any], statement: sql.Composed, parameters: Any = None) -> int:
     row = connection.execute(statement, parameters).fetchone()
     return int(row[0]) if row else 0
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _name(qualified: str) -> sql.Identifier:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from . import database, reconcile
 from .checks import chain, conversations, heads, records
 from .checks.findings import Report
-from .partitions import DAY_US, EPOCH
+from .partitions import DAY_US, micros
 from .settings import Settings
 
 _SHOWN: Final = 20
@@ -92,8 +92,8 @@ def verify(
     if loki_url is not None:
         since = connection.execute("SELECT min(committed_at) FROM ledger.entries").fetchone()
         connection.rollback()
-        end = _micros(datetime.now(UTC)) if now_us is None else now_us
-        first = _micros(since[0]) if since and since[0] else end
+        end = micros(datetime.now(UTC)) if now_us is None else now_us
+        first = micros(since[0]) if since and since[0] else end
         heads.check(connection, chain_key, loki_url, report, first if from_us is None else from_us, end)
         connection.rollback()
     else:
@@ -128,12 +128,7 @@ def moment(text: str) -> int:
     except ValueError:
         expected = "expected a date or time such as 2026-01-31 or 2026-01-31T12:00"
         raise argparse.ArgumentTypeError(f"{text!r}: {expected}") from None
-    return _micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
-
-
-def _micros(at: datetime) -> int:
-    since = at - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
 
 
 @contextmanager
@@ -152,7 +147,7 @@ def _bar(
 def _reconciliation(settings: Settings, from_us: int | None, to_us: int | None) -> list[dict[str, Any]] | str:
     """Per service, what the gateway counted beside what is stored, for the last day without a range; or why not."""
     # What came within the last minute may still be on its way.
-    end = to_us if to_us is not None else _micros(datetime.now(UTC)) - 60_000_000
+    end = to_us if to_us is not None else micros(datetime.now(UTC)) - 60_000_000
     start = from_us if from_us is not None else end - DAY_US
     totals: dict[str, Counter[str]] = defaultdict(Counter)
     try:
