@@ -27,6 +27,7 @@ from .writer import Writer
 
 _LOGGER = logging.getLogger(__name__)
 
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 _LOOK_S = 2.0
 # Less than the ten seconds that supervisord and Docker give before they kill: a database that hangs must not hold the
 # process. What was not answered with OK is sent again.
@@ -43,14 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. 1: a port is taken, or the schema is not this program's."""
     log_to_stderr()
+    # Blocked before any thread is made, so in all of them: the signal waits for `sigtimedwait`. Python's own handlers
+    # run in the main thread alone, which a signal that the kernel hands to another thread does not wake.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     _ = settings.chain_key, settings.database_password, settings.grafana_password  # a bad file ends it now
     telemetry = Telemetry(settings)
     sink = Sink(settings, telemetry, migrate=not options.no_migrate)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sink.ended.set())
     try:
         sink.start()
-        sink.ended.wait()
+        while not sink.ended and not signal.sigtimedwait(_ENDING, _LOOK_S):
+            pass
     except OSError as error:
         sink.failure = str(error)
     finally:
@@ -71,7 +74,7 @@ class Sink:
     def __init__(self, settings: Settings, telemetry: Telemetry, *, migrate: bool) -> None:
         self._settings, self._telemetry, self._migrate = settings, telemetry, migrate
         self.state = State()
-        self.ended = threading.Event()
+        self.ended = False
         self.failure: str | None = None
         self._writer = Writer(settings, telemetry.meters)
         self.receiver = Receiver(settings, self._writer, telemetry.meters, self.state.closed)
@@ -130,7 +133,7 @@ class Sink:
             self._tell("schema", str(error))
             if not self._jobs:  # a schema that changes later may come back
                 self.failure = str(error)
-                self.ended.set()
+                self.ended = True
 
     def _require_schema(self, connection: psycopg.Connection[Any]) -> None:
         if self._migrate and not self._jobs:

@@ -162,7 +162,7 @@ def test_it_refuses_a_schema_that_it_may_not_migrate(database: str, sink_setting
     with psycopg.connect(database) as connection:
         connection.execute("DELETE FROM audit.alembic_version")
     with running(sink_settings, migrate=False) as sink:
-        assert sink.ended.wait(60)
+        until(lambda: sink.ended)
         assert sink.failure == "the database's schema is at nothing: expected 0001; run `otelgate-audit migrate`"
         assert sink.state.closed() == f"schema: {sink.failure}"
 
@@ -221,3 +221,21 @@ def test_sigterm_commits_what_is_in_flight(
     lines = log.read_text()
     assert "stopped" in lines
     assert "Traceback" not in lines
+
+
+def test_no_thread_but_the_main_one_can_be_given_the_signal(sink_settings: settings.Settings, tmp_path: Path) -> None:
+    """The kernel may hand a signal to any thread that does not block it, and only the main one looks."""
+    log = tmp_path / "serve.log"
+    with process(sink_settings, log) as (started, _, _):
+        threads = {int(each.name) for each in Path(f"/proc/{started.pid}/task").iterdir()} - {started.pid}
+        blocked = {thread: _blocked(started.pid, thread) for thread in threads}
+        assert all(signal.SIGTERM in signals for signals in blocked.values()), blocked
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(60) == 0
+    assert "stopped" in log.read_text()
+
+
+def _blocked(pid: int, thread: int) -> set[signal.Signals]:
+    status = Path(f"/proc/{pid}/task/{thread}/status").read_text()
+    mask = int(next(line for line in status.splitlines() if line.startswith("SigBlk:")).split()[1], 16)
+    return {each for each in signal.Signals if mask >> (each - 1) & 1}
