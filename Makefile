@@ -3,10 +3,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/python -m otelgate_stack
-export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit
+export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana
+
+lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo doctor test test-slow check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export generate prices golden lock format
+.PHONY: help up down status logs clean demo example doctor test test-slow check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export example dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
@@ -29,6 +31,10 @@ clean: .venv/ready ## stop everything and remove its data
 
 demo: .venv/ready ## run a LangGraph agent and show what arrived in each store
 	@$(STACK) demo
+
+example: .venv/ready ## an application and its users (APP=estate_bot|osool|bestbox|execora SECONDS=60 FAULT=... HISTORY=7d)
+	@$(BIN)/python -m examples.common.run $(or $(APP),estate_bot) $(foreach switch,SECONDS RATE FAULT HISTORY SEED PORT, \
+		$(if $(filter command,$(origin $(switch))),--$(call lower,$(switch)) $($(switch)))) $(ARGS)
 
 doctor: .venv/ready ## follow one canary of each signal hop by hop and name the hop that loses it
 	@$(STACK) doctor
@@ -76,6 +82,9 @@ generate: ## the Collector's main, from collector/manifest.yaml
 
 prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices
 	$(BIN)/python collector/pricing/make_prices.py
+
+dashboards: .venv/ready ## grafana/rendered: dashboards, alerts and rules, from grafana/otelgate_grafana
+	$(BIN)/python -m otelgate_grafana
 
 golden: ## rewrite tests/golden/*/expected.json; read the diff
 	cd collector && go test ./genai -run Golden -update

@@ -68,6 +68,24 @@ def test_a_call_that_does_not_stream_has_none(run: Run, receiver: Receiver) -> N
     assert "gen_ai.response.time_to_first_chunk" not in span.attributes
 
 
+def test_runs_that_are_the_first_at_once_all_have_spans(run: Run, receiver: Receiver) -> None:
+    result = run(
+        HEAD
+        + """
+    import threading
+    barrier = threading.Barrier(6)
+    def ask():
+        barrier.wait()
+        list(FakeModel().stream(question))
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    """
+    )
+    assert (result.status, result.stderr) == (0, "")
+    assert len(receiver.spans("FakeModel")) == 6
+
+
 def test_agent_and_session_on_every_span(run: Run, receiver: Receiver) -> None:
     result = run(
         HEAD

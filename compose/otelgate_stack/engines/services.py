@@ -155,7 +155,7 @@ def _tempo(settings: Settings) -> Service:
     return Service(
         name="tempo",
         arguments=("-config.expand-env=true", f"-config.file={config}"),
-        environment=_backend_env(settings, "tempo", *ports, "retention_traces"),
+        environment=_backend_env(settings, "tempo", *ports, "prometheus_port", "retention_traces"),
         ports=_ports(settings, *ports),
         url=url,
         health=f"{url}/ready",
