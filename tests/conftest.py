@@ -18,3 +18,11 @@ def root() -> Path:
 def gateway_binary() -> Path:
     """The gateway as `make up` builds it, from the cache when nothing changed."""
     return builds.build(["gateway"], settings.load(), Report())["gateway"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side (`-n`), only tests that mostly wait run beside the others: two that are busy would slow each other."""
+    for item in items:
+        waits = item.get_closest_marker("waits")
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if waits else "busy"))
