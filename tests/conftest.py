@@ -22,7 +22,7 @@ def gateway_binary() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side (`-n`), only tests that mostly wait run beside the others: two that are busy would slow each other."""
+    """Side by side (`-n`), only tests that mostly wait run beside others: two that are busy would slow each other."""
     for item in items:
         waits = item.get_closest_marker("waits")
         item.add_marker(pytest.mark.xdist_group(item.nodeid if waits else "busy"))
