@@ -8,6 +8,8 @@ from otelgate_stack.report import Report
 
 ROOT = Path(__file__).resolve().parents[1]
 
+pytest_plugins = ["coverage_plugin"]
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
