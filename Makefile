@@ -8,10 +8,10 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo example doctor test test-slow check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export dashboards generate prices golden lock format
+.PHONY: help up down status logs clean demo example doctor test test-slow coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export dashboards generate prices golden lock format
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
 
 # --- the stack --------------------------------------------------------------------------------------
 up: .venv/ready ## start everything (ENGINE=docker|native forces an engine)
@@ -52,6 +52,9 @@ test: check ## all tests but the slow ones; sets up what it needs
 # Three at once: two that mostly wait (mark `waits`), beside all others, one after the other.
 test-slow: .venv/ready ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
 	$(BIN)/python -m pytest -m slow -n 3 --dist loadgroup -rAP $(ARGS)
+
+coverage-report: .venv/ready ## which of the rows that are owed the tests have shown (ARGS=--strict|--json|--stale)
+	@$(BIN)/python tests/coverage_report.py $(ARGS)
 
 check: .venv/ready ## linters, types, go vet, Go unit tests, generated files
 	$(BIN)/ruff format --check .
