@@ -54,7 +54,7 @@ def read(folder: Path, code: str, *, stale: bool = False) -> list[Outcome]:
     found: dict[tuple[str, bool], Outcome] = {}
     for path in sorted(folder.glob("*.json")):
         run = json.loads(path.read_text())
-        fresh = stale or bool(code) and run["code"] == code
+        fresh = stale or (bool(code) and run["code"] == code)
         for name, test in run["tests"].items():
             outcome = Outcome(name, tuple(test["rows"]), test["outcome"], test["at"], fresh)
             before = found.get((name, fresh))
