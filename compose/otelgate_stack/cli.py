@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from . import settings as settings_module
@@ -121,6 +122,25 @@ def _audit(options: argparse.Namespace, report: Report) -> int:
     return subprocess.run(command, env={**env, **settings.sink_env()}).returncode
 
 
+def _backup(options: argparse.Namespace, report: Report) -> int:
+    from . import backup
+
+    settings = settings_module.load()
+    backup.backup(settings, _engine(settings, report), report, options.folder.expanduser().resolve())
+    return 0
+
+
+def _restore(options: argparse.Namespace, report: Report) -> int:
+    from . import backup
+
+    settings = settings_module.load()
+    file = options.file.expanduser().resolve()
+    manifest = backup.restore(settings, _engine(settings, report), report, file, force=options.force)
+    report.line(f"\nrestored what was there at {manifest.made_at}")
+    report.line("next: " + report.style("make up && make audit-verify", "bold"))
+    return 0
+
+
 def _bring_up(settings: Settings, engine: Engine) -> None:
     state.ensure(settings)
     before = state.active_engine(settings)
@@ -194,6 +214,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--runs", type=int, default=5, help="how many times the agent runs (default: %(default)s)")
     audit = add("audit", _audit, "run otelgate-audit on this stack's store: verify, export, forget, ...")
     audit.add_argument("arguments", nargs=argparse.REMAINDER, help="as `otelgate-audit` takes them")
+    backup = add("backup", _backup, "copy every store and the generated secrets into one file")
+    backup.add_argument("folder", type=Path, help="where to write it")
+    restore = add("restore", _restore, "put a backup's data in place of this stack's")
+    restore.add_argument("file", type=Path, help="what `backup` wrote")
+    restore.add_argument("--force", action="store_true", help="even if there are data already: they go")
     doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")
     for command in (status, demo, doctor):
         command.add_argument("--json", action="store_true", help="print JSON, for scripts")

@@ -30,7 +30,7 @@ def ensure(settings: Settings) -> None:
     if not settings.audit:
         return
     state.make_folder(folder(settings))
-    for path, setting in _wanted(settings).items():
+    for path, setting in wanted(settings).items():
         if path.parent == folder(settings):
             _generate(path)
         try:
@@ -39,7 +39,8 @@ def ensure(settings: Settings) -> None:
             raise StackError(f"{setting}='{path}': {error.strerror}") from None
 
 
-def _wanted(settings: Settings) -> dict[Path, str]:
+def wanted(settings: Settings) -> dict[Path, str]:
+    """The files with secrets that the stack needs, and the settings that name them."""
     fields = ("audit_key_file", "feedback_secret_file", "grafana_database_password_file")
     wanted = {getattr(settings, field): PREFIX + field.upper() for field in fields}
     if settings.database_password:

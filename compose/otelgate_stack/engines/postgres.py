@@ -86,7 +86,7 @@ def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None
         return None
     user = pgserver.ensure_user_exists(SYSTEM_USER)
     assert user is not None
-    os.chown(folder, user.pw_uid, user.pw_gid)
+    _give(folder, user)
     _open_the_way(folder)
     _open_the_way(programs)
     if not stat.S_IMODE((programs / "postgres").stat().st_mode) & stat.S_IROTH:  # installed under a strict umask
@@ -94,6 +94,14 @@ def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None
         for libraries in (programs.parent / "lib", programs.parent / "share", *programs.parents[2].glob("*.libs")):
             pgserver.ensure_folder_permissions(libraries, _READ)
     return user
+
+
+def _give(folder: Path, user: pwd.struct_passwd) -> None:
+    """The folder becomes the user's, and what is in it, where it came from a backup that root restored."""
+    cluster = folder / str(MAJOR)
+    restored = cluster.exists() and cluster.stat().st_uid != user.pw_uid
+    for path in (folder, *(folder.rglob("*") if restored else ())):
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
 def _open_the_way(path: Path) -> None:
