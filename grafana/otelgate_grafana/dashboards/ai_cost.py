@@ -1,6 +1,7 @@
 """What the models cost, by whom and what for, and where the month is going."""
 
 from otelgate_grafana import links, uids, variables
+from otelgate_grafana.dashboards.what_if import MODEL, WHAT_IF
 from otelgate_grafana.layout import Dashboard, Row
 from otelgate_grafana.panels import Column, bargauge, piechart, rising, stat, table, timeseries
 from otelgate_grafana.promql import CALLS, COST, TOKENS, TURNS, increase, mean, or_zero, rate, ratio, select
@@ -304,7 +305,7 @@ DASHBOARD = Dashboard(
     uid=uids.AI_COST,
     title="AI and cost",
     description="What the models cost, by whom and what for, and where the month is going.",
-    variables=variables.common(variables.agent(), variables.model(), variables.tier()),
-    rows=(_TOTALS, _TIME, _SHARES, _LISTS),
+    variables=variables.common(variables.agent(), variables.model(), variables.tier(), MODEL),
+    rows=(_TOTALS, _TIME, _SHARES, WHAT_IF, _LISTS),
     period="now-24h",
 )
