@@ -9,9 +9,9 @@ from otelgate_grafana import ask, main, prices, uids
 
 _CALLS = (
     # feature, model, input, output, cache read, cache written, USD
-    ("compare", "claude-sonnet-4-5", 10_000, 1_000, 4_000, 2_000, 0.0357),  # 4,000×3 + 4,000×0.3 + 2,000×3.75 + 15,000
-    ("compare", "claude-sonnet-4-5", 10_000, 1_000, None, None, 0.045),  # 10,000×3 + 1,000×15
-    ("chat", "claude-opus-4-5", 100, 200, None, None, 0.0055),  # 100×5 + 200×25
+    ("compare", "claude-sonnet-4-5", 10_000, 1_000, 4_000, 2_000, 0.0357),  # 4,000x3 + 4,000x0.3 + 2,000x3.75 + 15,000
+    ("compare", "claude-sonnet-4-5", 10_000, 1_000, None, None, 0.045),  # 10,000x3 + 1,000x15
+    ("chat", "claude-opus-4-5", 100, 200, None, None, 0.0055),  # 100x5 + 200x25
     (None, "my-own-model", 300_000, 1_000, None, None, None),
 )
 
@@ -38,7 +38,7 @@ def _rows(filled: Filled, model: str) -> dict[str, tuple[float, float, float | N
     assert filled.stores.database is not None
     with psycopg.connect(filled.stores.database) as connection:
         rows = connection.execute(text.encode()).fetchall()
-    assert [row[0] for row in rows][0] == "everything"
+    assert rows[0][0] == "everything"
     return {row[0]: (float(row[5]), float(row[6]), row[7]) for row in rows}
 
 
@@ -48,7 +48,7 @@ def test_what_haiku_would_have_cost(calls: Filled) -> None:
     # A third of Sonnet's, whichever kind of token: 0.0807 / 3.
     assert found["compare"] == pytest.approx((0.0807, 0.0269, -2 / 3))
     assert found["chat"] == pytest.approx((0.0055, 0.0011, -0.8))
-    # 300,000×1 + 1,000×5; nothing was paid for it.
+    # 300,000x1 + 1,000x5; nothing was paid for it.
     assert found["(none)"][:2] == pytest.approx((0, 0.305))
     assert found["(none)"][2] is None
     assert found["everything"] == pytest.approx((0.0862, 0.333, 0.333 / 0.0862 - 1))
@@ -59,12 +59,12 @@ def test_the_same_model_costs_the_same(calls: Filled) -> None:
 
 
 def test_a_large_call_has_its_own_price(calls: Filled) -> None:
-    # Above 200,000 input tokens: 300,000×6 + 1,000×22.5.
+    # Above 200,000 input tokens: 300,000x6 + 1,000x22.5.
     assert _rows(calls, "claude-sonnet-4-5")["(none)"][1] == pytest.approx(1.8225)
 
 
 def test_what_has_no_price_for_the_cache_is_paid_as_input(calls: Filled) -> None:
-    # 4,000×0.15 + 4,000×0.075 + 2,000×0.15 + 1,000×0.6, and 10,000×0.15 + 1,000×0.6
+    # 4,000x0.15 + 4,000x0.075 + 2,000x0.15 + 1,000x0.6, and 10,000x0.15 + 1,000x0.6
     assert _rows(calls, "gpt-4o-mini")["compare"][1] == pytest.approx((1_800 + 2_100) / 1e6)
 
 
