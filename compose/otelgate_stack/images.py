@@ -17,7 +17,7 @@ from typing import IO, Any
 from docker import errors as docker_errors  # type: ignore[import-untyped]
 from dotenv import dotenv_values
 
-from . import builds, postgres_image, python_image
+from . import builds, postgres_image, python_image, state
 from .errors import StackError
 from .report import Report
 from .settings import Settings
@@ -88,7 +88,8 @@ def build_gateway(settings: Settings, report: Report, client: Any) -> str:
         **{f"config/{file.name}": file for file in sorted((collector / "config").glob("*.yaml"))},
     }
     name = names(settings)["gateway"]
-    _build(name, context, report, client, {SOURCE_LABEL: checksum(context)})
+    with state.locked(settings.cache_dir / "images.lock"):  # another's pruning would take the layers of this one
+        _build(name, context, report, client, {SOURCE_LABEL: checksum(context)})
     return name
 
 
@@ -101,7 +102,7 @@ def build_audit(settings: Settings, report: Report, client: Any) -> str:
 
     name = names(settings)["audit"]
     labels = {SOURCE_LABEL: python_image.key(settings)}
-    with _missing(name, report, client, labels) as missing:
+    with state.locked(settings.cache_dir / "images.lock"), _missing(name, report, client, labels) as missing:
         if missing:
             _import(name, files(), python_image.INSTRUCTIONS, client, labels)
     return name
