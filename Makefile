@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo example doctor test test-slow coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export dashboards generate prices golden lock format
+.PHONY: help up down status logs clean demo example doctor test test-slow coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate sizing dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -44,6 +44,22 @@ audit-verify: .venv/ready ## check that the audit trail is complete and unchange
 
 audit-export: .venv/ready ## conversations as a file (ARGS="--format csv --output conversations.csv")
 	@$(STACK) audit export $(ARGS)
+
+deploy: .venv/ready ## check, start, migrate, verify; fails naming the step (ARGS=--check|--json)
+	@$(STACK) deploy $(ARGS)
+
+backup: .venv/ready ## every store and the secrets in one file (TO=folder)
+	@$(STACK) backup "$(or $(TO),$(error TO='': expected a folder, make backup TO=/var/backups))"
+
+restore: .venv/ready ## put a backup in place of this stack's data (FROM=file, FORCE=1 if there are data)
+	@$(STACK) restore "$(or $(FROM),$(error FROM='': expected a file that make backup wrote))" $(if $(FORCE),--force)
+
+annotate: .venv/ready ## a line on every dashboard (EVENT=deployment|launch|campaign|change|outage VERSION=1.4.2 SERVICE=... TEXT="...")
+	@$(STACK) annotate "$(or $(EVENT),$(error EVENT='': expected what happened, make annotate EVENT=deployment VERSION=1.4.2))" \
+		$(foreach name,VERSION SERVICE TEXT,$(if $(filter command,$(origin $(name))),--$(call lower,$(name)) "$($(name))"))
+
+sizing: .venv/ready ## memory, CPU and disk of each service, and what a million of each signal takes (ARGS=--json)
+	@$(STACK) sizing $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
 test: check ## all tests but the slow ones; sets up what it needs

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -115,11 +114,32 @@ def _doctor(options: argparse.Namespace, report: Report) -> int:
 
 
 def _audit(options: argparse.Namespace, report: Report) -> int:
-    """`otelgate-audit` with the running stack's database, keys and stores."""
+    from . import audit_command
+
+    return audit_command.run(settings_module.load(), options.arguments).returncode
+
+
+def _deploy(options: argparse.Namespace, report: Report) -> int:
+    from . import deploy
+
+    return deploy.run(settings_module.load, _bring_up, report, check=options.check, as_json=options.json)
+
+
+def _annotate(options: argparse.Namespace, report: Report) -> int:
+    from . import annotate
+
+    annotation = annotate.Annotation(options.event, options.version, options.service, options.text)
+    annotate.run(settings_module.load(), annotation, report)
+    return 0
+
+
+def _sizing(options: argparse.Namespace, report: Report) -> int:
+    from . import sizing
+
     settings = settings_module.load()
-    env = {name: value for name, value in os.environ.items() if not name.startswith(settings_module.PREFIX)}
-    command = [sys.executable, "-m", "otelgate_audit", *options.arguments]
-    return subprocess.run(command, env={**env, **settings.sink_env()}).returncode
+    engine = _engine(settings, Report(sys.stderr) if options.json else report)
+    sizing.run(settings, engine, report, seconds=options.seconds, since=options.since, as_json=options.json)
+    return 0
 
 
 def _backup(options: argparse.Namespace, report: Report) -> int:
@@ -214,12 +234,22 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--runs", type=int, default=5, help="how many times the agent runs (default: %(default)s)")
     audit = add("audit", _audit, "run otelgate-audit on this stack's store: verify, export, forget, ...")
     audit.add_argument("arguments", nargs=argparse.REMAINDER, help="as `otelgate-audit` takes them")
+    deploy = add("deploy", _deploy, "check, start, migrate, verify; exit status 1 and the step's name if one fails")
+    deploy.add_argument("--check", action="store_true", help="look at the prerequisites only")
+    annotate = add("annotate", _annotate, "draw a line on every dashboard: deployment, launch, campaign, change, outage")
+    annotate.add_argument("event", help="which of them")
+    annotate.add_argument("--version", help="what was deployed")
+    annotate.add_argument("--service", help="only where this service is shown (default: everywhere)")
+    annotate.add_argument("--text", help="what the line says")
+    sizing = add("sizing", _sizing, "measure memory, CPU and disk of each service, and what a million of each takes")
+    sizing.add_argument("--seconds", type=float, default=10.0, help="how long CPU is measured (default: %(default)s)")
+    sizing.add_argument("--since", type=Path, help="an earlier --json: count only what came since")
     backup = add("backup", _backup, "copy every store and the generated secrets into one file")
     backup.add_argument("folder", type=Path, help="where to write it")
     restore = add("restore", _restore, "put a backup's data in place of this stack's")
     restore.add_argument("file", type=Path, help="what `backup` wrote")
     restore.add_argument("--force", action="store_true", help="even if there are data already: they go")
     doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")
-    for command in (status, demo, doctor):
+    for command in (status, demo, doctor, deploy, sizing):
         command.add_argument("--json", action="store_true", help="print JSON, for scripts")
     return parser

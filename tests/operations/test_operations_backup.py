@@ -20,6 +20,9 @@ from otelgate_stack.stores import Jaeger
 
 MakeStack = Callable[..., Operated]
 SERVICE = "bike-shop"
+CONVERSATIONS = "SELECT * FROM content.conversations WHERE service = %s ORDER BY started_at"
+LEDGER = """SELECT entries.* FROM ledger.entries JOIN audit.conversations USING (trace_id)
+WHERE service = %s ORDER BY seq"""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ def look(stack: Operated, trace_id: str, at_s: float) -> dict[str, Any]:
         "lines": [(line.time_ns, line.line, sorted(line.metadata.items())) for line in lines],
         "tempo": stack.tempo.trace(trace_id),
         "jaeger": jaeger.trace(trace_id),
-        "conversations": stack.sql("SELECT * FROM content.conversations WHERE service = %s ORDER BY started_at", SERVICE),
-        "ledger": stack.sql("SELECT * FROM ledger.entries WHERE service = %s ORDER BY seq", SERVICE),
+        "conversations": stack.sql(CONVERSATIONS, SERVICE),
+        "ledger": stack.sql(LEDGER, SERVICE),
     }
 
 
@@ -61,12 +64,12 @@ class Letters(threading.Thread):
     def __init__(self, stack: Operated) -> None:
         super().__init__(daemon=True)
         self._url = f"{URL}{stack.settings.http_port}/v1/logs"
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self.sent: list[str] = []
 
     def run(self) -> None:
         headers = {"content-type": "application/x-protobuf"}
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             canary = Canary()
             body = canary.request("logs", "http").SerializeToString()
             while True:
@@ -74,12 +77,12 @@ class Letters(threading.Thread):
                     if httpx.post(self._url, content=body, headers=headers, trust_env=False).is_success:
                         break
                 except httpx.HTTPError:
-                    self._stop.wait(0.05)
+                    self._ended.wait(0.05)
             self.sent.append(canary.trace_id)
-            self._stop.wait(0.05)
+            self._ended.wait(0.05)
 
     def end(self) -> list[str]:
-        self._stop.set()
+        self._ended.set()
         self.join()
         return self.sent
 
@@ -159,13 +162,12 @@ def test_force_goes_back_in_time(backed_up: BackedUp, new_stack: MakeStack) -> N
     stack = new_stack()
     stack.good("restore", str(backed_up.file))
     stack.good("up")
-    stack.sql("DELETE FROM content.conversations WHERE service = %s RETURNING 1", SERVICE)
+    assert stack.sql("DELETE FROM audit.conversations WHERE service = %s RETURNING 1", SERVICE)
     stack.good("restore", "--force", str(backed_up.file))
     assert stack.run("status").returncode == 3  # taken down
     stack.good("up")
     held = backed_up.held.values["conversations"]
-    rows = stack.sql("SELECT * FROM content.conversations WHERE service = %s ORDER BY started_at", SERVICE)
-    assert rows == held
+    assert stack.sql(CONVERSATIONS, SERVICE) == held
 
 
 def changed(file: Path, folder: Path, change: Callable[[str, bytes], bytes]) -> Path:
