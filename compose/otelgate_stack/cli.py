@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from . import alerting, credentials, state
 from . import settings as settings_module
-from . import state
 from .engines import Engine, ServiceStatus, choose
-from .engines.services import names, services
 from .errors import SettingsError, StackError
 from .report import Report, duration
 from .settings import Settings
@@ -46,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _up(options: argparse.Namespace, report: Report) -> int:
     settings = settings_module.load()
-    _bring_up(settings, _engine(settings, report))
-    _say_where(settings, report)
+    engine = _engine(settings, report)
+    _bring_up(settings, engine)
+    _say_where(settings, engine, report)
     return 0
 
 
@@ -178,9 +178,10 @@ def _engine(settings: Settings, report: Report, output: Report | None = None) ->
     return engine
 
 
-def _say_where(settings: Settings, report: Report) -> None:
+def _say_where(settings: Settings, engine: Engine, report: Report) -> None:
     rows = []
-    for service in services(settings, names(settings)):
+    services = engine.status()
+    for service in services:
         if service.name == "gateway":
             rows += [("OTLP gRPC", service.url.removesuffix(str(settings.http_port)) + str(settings.grpc_port))]
             rows += [("OTLP HTTP", service.url)]
@@ -188,6 +189,11 @@ def _say_where(settings: Settings, report: Report) -> None:
             rows += [(service.name, service.url)]
     report.line()
     report.table(rows)
+    report.line()
+    for line in alerting.describe(settings):
+        report.line(line)
+    if any(service.name == "grafana" for service in services):
+        report.line(f"Grafana's user is admin, its password is in {credentials.grafana_admin_password(settings)}")
     report.line("\nnext: " + report.style("make demo", "bold"))
 
 

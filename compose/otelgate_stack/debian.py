@@ -1,4 +1,4 @@
-"""Programs that the machine's own distribution has: on PATH, or a package fetched with apt-get and unpacked into the cache.
+"""Programs of the machine's own distribution: on PATH, or a package that apt-get fetches, unpacked into the cache.
 
 No root is needed, nothing is installed, and neither an address nor a version is ours: apt's own sources and signatures
 say what comes. Where there is no apt-get, or it reaches no archive, what these programs would do is left out.
@@ -26,7 +26,7 @@ _APT_OPTIONS = ("-qq", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout
 
 @dataclass(frozen=True)
 class Package:
-    """A package with a program of its name. `also`: packages with its libraries. `names`: what it is called elsewhere."""
+    """A package with a program of its name. `also`: those with its libraries. `names`: what others call the program."""
 
     also: tuple[str, ...] = ()
     names: tuple[str, ...] = ()

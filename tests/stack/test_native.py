@@ -197,6 +197,7 @@ def test_a_path_too_long_for_a_socket_is_told(engine: MakeEngine, tmp_path: Path
         engine("prometheus", OTELGATE_STATE_DIR=str(folder)).up()
 
 
+@pytest.mark.shows("F3")
 def test_retention_reaches_the_backends(engine: MakeEngine) -> None:
     stack = engine(
         "prometheus",

