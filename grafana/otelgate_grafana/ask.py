@@ -14,7 +14,8 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
 import httpx
 import psycopg
@@ -55,9 +56,21 @@ class Stores:
     database: str | None = None
 
 
+class Result(NamedTuple):
+    """What one query gave. `rows`: series, lines, traces or table rows with a value; 0 is empty.
+
+    `zero`: whatever number it gave was 0, as where a query fills in what is not there.
+    """
+
+    rows: int
+    seconds: float
+    error: str = ""
+    zero: bool = False
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What one query gave. `rows`: series, lines, traces or table rows with a value; 0 is empty."""
+    """What a panel's query gave, as in `Result`."""
 
     dashboard: str
     panel: str
@@ -65,6 +78,7 @@ class Answer:
     rows: int
     seconds: float
     error: str = ""
+    zero: bool = False
     normally_empty: str = ""
 
     @property
@@ -80,18 +94,18 @@ def ask(dashboard: Dashboard, stores: Stores, window: Window, **chosen: str) -> 
     with ThreadPoolExecutor(_PARALLEL) as pool:
         results = pool.map(lambda pair: run(pair[1], values, stores, window), asked)
         return [
-            Answer(dashboard.name, panel.title, query, rows, seconds, error, panel.normally_empty)
-            for (panel, query), (rows, seconds, error) in zip(asked, results, strict=True)
+            Answer(dashboard.name, panel.title, query, *result, normally_empty=panel.normally_empty)
+            for (panel, query), result in zip(asked, results, strict=True)
         ]
 
 
-def run(query: Query, values: dict[str, str], stores: Stores, window: Window) -> tuple[int, float, str]:
-    """Rows, seconds and error of one query."""
+def run(query: Query, values: dict[str, str], stores: Stores, window: Window) -> Result:
+    """One query, its variables and macros replaced."""
     text = interpolate(query.text, values, window)
     address = _where(query, stores)
     assert address is not None
     started = time.monotonic()
-    error, rows = "", 0
+    error, rows = "", list[Sequence[object]]()
     try:
         if query.datasource == uids.PROMETHEUS:
             rows = _prometheus(address, text, dict(query.fields), window)
@@ -106,7 +120,9 @@ def run(query: Query, values: dict[str, str], stores: Stores, window: Window) ->
         error = "" if "schema content" in str(refused) else str(refused)
     except (httpx.HTTPError, psycopg.Error, ValueError) as failure:
         error = f"{failure}\n{text}"
-    return rows, time.monotonic() - started, error
+    numbers = [number for row in rows for number in map(_number, row) if number is not None]
+    zero = bool(numbers) and not any(numbers)
+    return Result(len(rows), time.monotonic() - started, error, zero)
 
 
 def defaults(dashboard: Dashboard) -> dict[str, str]:
@@ -171,7 +187,8 @@ def _where(query: Query, stores: Stores) -> str | None:
     }.get(query.datasource)
 
 
-def _prometheus(url: str, text: str, fields: dict[str, Any], window: Window) -> int:
+def _prometheus(url: str, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
+    """Values of each series that has any."""
     if fields.get("instant"):
         answer = _get(f"{url}/api/v1/query", query=text, time=window.end)
     else:
@@ -179,9 +196,14 @@ def _prometheus(url: str, text: str, fields: dict[str, Any], window: Window) -> 
         answer = _get(f"{url}/api/v1/query_range", query=text, start=window.start, end=window.end, step=step)
     result = answer["data"]["result"]
     if answer["data"]["resultType"] in ("scalar", "string"):
-        return 1
+        return [[float(result[1])]]
+    return _values(result)
+
+
+def _values(result: list[dict[str, Any]]) -> list[Sequence[object]]:
     points = [series.get("values") or [series["value"]] for series in result]
-    return sum(any(value != "NaN" for _, value in series) for series in points)
+    rows = [[float(value) for _, value in series if value != "NaN"] for series in points]
+    return [row for row in rows if row]
 
 
 def _label_values(url: str, text: str) -> None:
@@ -191,27 +213,34 @@ def _label_values(url: str, text: str) -> None:
     _get(f"{url}/api/v1/label/{matched[2]}/values", **{"match[]": matched[1]})
 
 
-def _loki(url: str, text: str, fields: dict[str, Any], window: Window) -> int:
+def _loki(url: str, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
+    """Lines of each stream, or values of each series."""
     nanoseconds = {"start": round(window.start * 1e9), "end": round(window.end * 1e9)}
     if fields.get("queryType") == "instant":
         answer = _get(f"{url}/loki/api/v1/query", query=text, time=nanoseconds["end"], limit=fields["maxLines"])
     else:
         options = {"limit": fields["maxLines"], "step": window.interval, **nanoseconds}
         answer = _get(f"{url}/loki/api/v1/query_range", query=text, **options)
-    return len(answer["data"]["result"])
+    found = answer["data"]["result"]
+    return [stream["values"] for stream in found] if answer["data"]["resultType"] == "streams" else _values(found)
 
 
-def _tempo(url: str, text: str, window: Window) -> int:
+def _tempo(url: str, text: str, window: Window) -> list[Sequence[object]]:
     if not text:  # the service graph, whose series are in Prometheus
-        return 1
+        return [[text]]
     answer = _get(f"{url}/api/search", q=text, start=round(window.start), end=round(window.end), limit=20)
-    return len(answer.get("traces") or [])
+    return [[trace["traceID"]] for trace in answer.get("traces") or []]
 
 
-def _sql(database: str, text: str) -> int:
+def _sql(database: str, text: str) -> list[Sequence[object]]:
     with psycopg.connect(database, autocommit=True, options="-c default_transaction_read_only=on") as connection:
         rows = connection.execute(text.encode()).fetchall()
-    return sum(any(value is not None for value in row) for row in rows)
+    return [row for row in rows if any(value is not None for value in row)]
+
+
+def _number(value: object) -> float | None:
+    """None for what is no number: text, times, lines."""
+    return float(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
 
 
 def _get(url: str, **parameters: Any) -> Any:

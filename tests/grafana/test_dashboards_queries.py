@@ -64,9 +64,9 @@ def test_filters_of_the_audit_filter(filled: Filled) -> None:
     day = ask.Window(filled.window.end - 86400, filled.window.end)
 
     def rows(**chosen: str) -> int:
-        number, _, error = ask.run(panel.queries[0], values | chosen, filled.stores, day)
-        assert not error
-        return number
+        result = ask.run(panel.queries[0], values | chosen, filled.stores, day)
+        assert not result.error
+        return result.rows
 
     assert rows() == 50
     assert rows(service="nobody") == rows(user="'nobody'") == rows(session="nobody") == 0

@@ -47,7 +47,7 @@ _NOW = Row(
         "Target: over 90 %.",
         thresholds=falling(0.8, 0.9),
         normally_empty="applications without a router have none",
-        covers=("C13",),
+        covers=("C13", "KPI06"),
         links=[_AUDIT],
     ),
     stat(
@@ -57,7 +57,7 @@ _NOW = Row(
         decimals=1,
         description="Share of tool calls of the range that ended without an error. Target: over 95 %.",
         thresholds=falling(0.9, 0.95),
-        covers=("C14",),
+        covers=("C14", "KPI07"),
         alerts=("ToolErrorBurst",),
         links=[_AUDIT],
     ),
@@ -77,6 +77,7 @@ _NOW = Row(
         unit="s",
         description="95 of 100 streamed model calls of the range began to answer sooner. Target: under 2 s.",
         thresholds=rising(2, 5),
+        covers=("KPI01",),
         alerts=("TtftHigh", "TtftCritical"),
         links=[_HEALTH],
     ),
@@ -88,6 +89,7 @@ _NOW = Row(
         description="How fast a model writes once it has begun; half of the calls are slower. Target: over 20 "
         "tokens/s.",
         thresholds=falling(10, 20),
+        covers=("KPI02",),
         links=[_MONEY],
     ),
     stat(
@@ -107,6 +109,7 @@ _NOW = Row(
         description="Mean relevance of what retrievers found. Target: over 70 %; under 50 % the model may invent.",
         thresholds=falling(0.5, 0.7),
         normally_empty="only applications that score their retrieval send it",
+        covers=("KPI08",),
         links=[_AUDIT],
     ),
 )
@@ -120,6 +123,7 @@ _LATENCY = Row(
         description="95 of 100 turns of each agent are faster. Targets: simple ones under 10 s, complex ones under "
         "60 s; a router under 0.5 s. A dot is one turn and opens its trace.",
         thresholds=rising(10, 30),
+        covers=("KPI03", "KPI05"),
         alerts=("TurnLatencyHigh",),
         links=[_AUDIT],
     ),
@@ -153,6 +157,7 @@ _LATENCY = Row(
         ],
         unit="s",
         description="95 of 100 calls are faster. Targets: embeddings under 0.1 s, retrieval under 0.2 s.",
+        covers=("KPI04", "KPI16"),
         alerts=("VectorSearchSlow",),
         links=[_HEALTH],
     ),

@@ -82,6 +82,7 @@ _NOW = Row(
         description="Of the users who searched in the range, the share that completed a reservation afterwards. "
         "Distinct users: who searches ten times counts once.",
         normally_empty="nobody searched",
+        covers=("B21",),
         links=[_USERS],
     ),
     stat(
@@ -92,6 +93,7 @@ _NOW = Row(
         description="Of the users who began a chat in the range, the share that completed a reservation afterwards. "
         "Distinct users.",
         normally_empty="nobody began a chat",
+        covers=("B22",),
         links=[_USERS],
     ),
 )

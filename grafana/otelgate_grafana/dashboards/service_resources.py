@@ -177,7 +177,7 @@ _HOSTS = Row(
         description="What is in use of each host's memory, caches not counted, and of the GPUs' memory where an "
         "application reports it. Over 85 % an alert warns; for hosts and GPUs of model servers over 90 %.",
         thresholds=rising(0.85, 0.9),
-        covers=("C6", "B18"),
+        covers=("C6", "B18", "KPI15"),
         alerts=("HostMemoryHigh", "ModelHostMemoryHigh"),
         links=[_GATEWAY],
     ),

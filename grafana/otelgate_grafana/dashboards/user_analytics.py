@@ -135,7 +135,7 @@ _COURSE = Row(
         decimals=1,
         description="Conversations by session. More may be interest, or answers that need asking again: see "
         "satisfaction beside it.",
-        covers=("C12",),
+        covers=("C12", "KPI10"),
         links=[_AUDIT],
     ),
     timeseries(
@@ -213,7 +213,7 @@ _SHARES = Row(
         "count. Target: over 80 %.",
         thresholds=[(None, RED), (0.7, AMBER), (0.8, GREEN)],
         normally_empty="nobody voted",
-        covers=("C9",),
+        covers=("C9", "KPI09"),
         alerts=("SatisfactionLow",),
         links=[links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit", more="&var-feedback=negative")],
     ),
@@ -222,11 +222,23 @@ _SHARES = Row(
         [sql(f"SELECT agent, runs FROM {analytics('agents', 'tier')} ORDER BY runs DESC")],
         unit="short",
         all_values=True,
-        width=24,
+        width=12,
         description="How many of the runs in the range were whose. A router and the agent that it hands on to each "
         "run once.",
-        covers=("C11",),
+        covers=("C11", "KPI11"),
         links=[_AGENTS],
+    ),
+    timeseries(
+        "Most sessions at once",
+        [sql(f"SELECT {_UTC}, peak_sessions AS sessions FROM {analytics('peak_sessions')} ORDER BY 1", series=True)],
+        unit="short",
+        decimals=0,
+        bars=True,
+        description="The most sessions that had a conversation within the same 5 minutes, on each day (UTC). BestBox "
+        "is designed for 5 to 8.",
+        covers=("KPI12",),
+        alerts=("SessionsHigh", "SessionsOverload"),
+        links=[_AUDIT],
     ),
 )
 

@@ -21,6 +21,7 @@ _RETURN = Row(
         decimals=1,
         height=8,
         description="Share of the users of the range who had more than one session in it.",
+        covers=("KPI13",),
         links=[_AUDIT],
     ),
     table(
