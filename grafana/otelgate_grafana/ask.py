@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 import psycopg
 from grafana_foundation_sdk.models.dashboard import VariableModel
+from otelgate_stack import settings
 
 from . import main, render, uids
 from .layout import Dashboard
@@ -256,11 +257,8 @@ def _seconds(duration: str) -> int:
     return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[duration[-1]]
 
 
-def _stores() -> Stores:
-    """The stack's."""
-    from otelgate_stack import settings
-
-    loaded = settings.load()
+def stores(loaded: settings.Settings) -> Stores:
+    """A running stack's, with Grafana's own role in the database."""
     password = loaded.grafana_database_password_file
     # psycopg takes what a URL leaves out from keywords; the role is Grafana's, not the owner's.
     given = {"user": "otelgate_grafana"} | ({"password": password.read_text().strip()} if password else {})
@@ -278,13 +276,13 @@ def run_all(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dashboard", action="append", help="only this one, by its name; may be given several times")
     parser.add_argument("--empty", action="store_true", help="also tell what is normally empty, and is")
     options = parser.parse_args(arguments)
-    now = time.time()
-    window, stores, bad = Window(now - _seconds(options.window), now), _stores(), 0
+    now, where, bad = time.time(), stores(settings.load()), 0
+    window = Window(now - _seconds(options.window), now)
     for dashboard in main.DASHBOARDS:
         if options.dashboard and dashboard.name not in options.dashboard:
             continue
         started = time.monotonic()
-        answers = ask(dashboard, stores, window)
+        answers = ask(dashboard, where, window)
         took = time.monotonic() - started
         slowest = max(answers, key=lambda answer: answer.seconds)
         bad += sum(not answer.good for answer in answers)

@@ -4,6 +4,7 @@ A ratio is a sum over a sum; a percentile is taken over buckets summed by `le`; 
 nothing ends in `or vector(0)`.
 """
 
+import re
 from typing import Final
 
 TURNS: Final = "gen_ai_invoke_agent_duration_seconds"
@@ -78,6 +79,13 @@ def mean(total: str, count: str, *, by: str = "", window: str = "$__rate_interva
 def or_zero(expr: str) -> str:
     """0 where there is no series: for a number that is shown, or compared, when nothing happened."""
     return f"{expr} or vector(0)"
+
+
+def metrics(expr: str) -> set[str]:
+    """The names of series that an expression reads: no label, no function, nothing between quotes or braces."""
+    bare = re.sub(r'"[^"]*"|\{[^{}]*\}|\[[^\]]*\]', "", expr)
+    bare = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
+    return set(re.findall(r"\b([a-z][\w:]*[_:][\w:]*\w)\b(?!\s*\()", bare))
 
 
 def _by(labels: str) -> str:

@@ -1,12 +1,10 @@
 """Every query of every panel, asked of real stores with data: it must be understood, and give what it should."""
 
-import re
-
 import dashboard_series
 import psycopg
 import pytest
 from dashboard_stores import Filled
-from otelgate_grafana import ask, main, uids
+from otelgate_grafana import ask, main, promql, uids
 from otelgate_grafana.layout import Dashboard
 
 DASHBOARDS = pytest.mark.parametrize("dashboard", main.DASHBOARDS, ids=lambda dashboard: dashboard.name)
@@ -20,7 +18,7 @@ def test_every_query_is_understood_and_gives_data(filled: Filled, dashboard: Das
     assert [f"{answer.panel}: {answer.error}" for answer in answers if answer.error] == []
     empty = [f"{answer.panel} {answer.query.ref_id}: {answer.query.text}" for answer in answers if not answer.good]
     # Metrics of applications that were not running when the series were recorded are only parsed here.
-    assert [what for what in empty if _metrics(what) <= dashboard_series.names()] == []
+    assert [what for what in empty if promql.metrics(what.partition(": ")[2]) <= dashboard_series.names()] == []
 
 
 @DASHBOARDS
@@ -88,10 +86,3 @@ def _newest(filled: Filled) -> tuple[str]:
         ).fetchone()
     assert row is not None
     return (row[0],)
-
-
-def _metrics(query: str) -> set[str]:
-    """What looks like the name of a metric in a PromQL text: not in quotes or braces, not a list of labels, no call."""
-    bare = re.sub(r'"[^"]*"|\{[^{}]*\}', "", query.partition(": ")[2])
-    bare = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
-    return set(re.findall(r"\b([a-z]\w*_\w+)\b(?!\s*\()", bare))
