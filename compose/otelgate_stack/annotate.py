@@ -23,12 +23,14 @@ from .stores import StoreError
 
 EVERYWHERE = "otelgate"
 """The service of what is drawn on every dashboard, whichever services are chosen there."""
+LONGEST = 64
+"""Bytes of a word that the audit store keeps beside the event."""
 WITHIN_S = 15.0
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What happened. Without a service it is drawn everywhere. Raises StackError for an event that draws no line."""
+    """What happened. Without a service it is drawn everywhere. Raises StackError for an event that draws no line, or a text too long."""
 
     event: str
     version: str | None = None
@@ -36,15 +38,19 @@ class Annotation:
     text: str | None = None
 
     def __post_init__(self) -> None:
-        if self.event in KINDS:
-            return
-        near = difflib.get_close_matches(self.event, KINDS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise StackError(f"EVENT='{self.event}': expected one of {', '.join(KINDS)}{hint}")
+        if self.event not in KINDS:
+            near = difflib.get_close_matches(self.event, KINDS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise StackError(f"EVENT='{self.event}': expected one of {', '.join(KINDS)}{hint}")
+        for name, value in self.attributes.items():
+            if len(value.encode()) > LONGEST:
+                raise StackError(f"{name.upper()}='{value}': expected {LONGEST} bytes or fewer")
 
     @property
     def attributes(self) -> dict[str, Any]:
-        return {name: value for name, value in (("version", self.version), ("text", self.text)) if value}
+        """Each as one word: texts of several are message content to the audit store, and kept from dashboards."""
+        given = {"version": self.version, "text": self.text}
+        return {name: "-".join(value.split()) for name, value in given.items() if value}
 
 
 def run(settings: Settings, annotation: Annotation, report: Report) -> None:

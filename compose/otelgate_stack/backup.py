@@ -98,8 +98,6 @@ def version(settings: Settings, name: str) -> str:
 
 def foreign_secrets(settings: Settings) -> list[Path]:
     """The files with the stores' secrets that the user has elsewhere."""
-    if not settings.audit:
-        return []
     return [path for path in credentials.wanted(settings) if path.parent != credentials.folder(settings)]
 
 

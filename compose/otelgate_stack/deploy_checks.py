@@ -26,7 +26,7 @@ SHORTEST_PASSWORD = 16
 DEFAULTS = ("", "admin", "changeme", "grafana", "otelgate", "password", "postgres", "root", "secret")
 """Passwords that everybody tries first."""
 
-_GRAFANA_ROLE = "otelgate_grafana"
+_ROLES = {"otelgate_grafana", "otelgate_monitor"}
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,6 @@ def _ports(settings: Settings, engine: Engine) -> str:
 
 def _secrets(settings: Settings) -> str:
     """Generated at the first start; those of the user's own have to be as good."""
-    if not settings.audit:
-        return "none needed"
     wanted = credentials.wanted(settings)
     there = {path: setting for path, setting in wanted.items() if path.exists()}
     problems = [problem for path, setting in there.items() for problem in _weak(path, setting)]
@@ -141,7 +139,7 @@ def default_passwords(settings: Settings, running: set[str]) -> list[str]:
     """Logins with a usual password that were let in; empty is well."""
     found = []
     if settings.audit:
-        roles = {urlsplit(settings.database).username or "otelgate", _GRAFANA_ROLE}
+        roles = {urlsplit(settings.database).username or "otelgate", *_ROLES}
         if settings.own_database:
             roles.add("postgres")
         attempts = [(role, password) for role in sorted(roles) for password in dict.fromkeys((*DEFAULTS, role))]

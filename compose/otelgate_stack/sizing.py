@@ -57,10 +57,12 @@ def run(
 
     Raises StackError where nothing is up.
     """
+    before = _read(since) if since else {}
+    if seconds <= 0:
+        raise StackError(f"--seconds={seconds:g}: expected more than 0")
     used = usage(settings, engine, seconds)
     held = densities(settings, used)
-    if since:
-        before = _read(since)
+    if before:
         held = [_less(one, before[one.store]) if one.store in before else one for one in held]
     if as_json:
         rows = [{**asdict(one), "per_million": one.per_million} for one in held]
