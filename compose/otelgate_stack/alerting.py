@@ -67,9 +67,8 @@ INHIBITIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
         ),
         ("service_name",),  # a probe knows no environment
     ),
-    # Without a gateway nobody is heard; without the database the sink waits.
+    # Without a gateway nobody is heard.
     ("GatewayAbsent", ("TelemetryAbsent", "AuditSinkAbsent", "LowTraffic", "NoQueries", "NoReservations"), ()),
-    ("DatabaseDown", ("AuditQueueOld", "AuditJobFailing"), ()),
 )
 """While the first fires, the others are silent where they agree in these labels."""
 
@@ -292,7 +291,6 @@ def _email(given: _Given, team: str) -> dict[str, Any]:
     settings = given.settings
     user = {
         "auth_username": settings.smtp_user,
-        "auth_identity": settings.smtp_user,
         "auth_password_file": str(given.place / "smtp_password"),
     }
     return (user if settings.smtp_user else {}) | {

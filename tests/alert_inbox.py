@@ -1,6 +1,7 @@
 """Where alerts arrive in tests: one HTTP server for Slack, PagerDuty and webhooks, and a mail server."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -52,7 +53,8 @@ class Inbox:
                 for message in self.messages:
                     if message.path == path and wanted(message):
                         return message
-                assert self._arrived.wait(end - time.monotonic()), f"not at {path}; what came: {self.messages}"
+                came = "\n".join(f"{message.path} {str(message.body)[:300]}" for message in self.messages)
+                assert self._arrived.wait(end - time.monotonic()), f"not at {path}; what came:\n{came}"
 
 
 @contextmanager
@@ -65,16 +67,15 @@ def inbox() -> Iterator[Inbox]:
     mail = Controller(
         _Mailbox(box),
         hostname="127.0.0.1",
-        port=0,
+        port=_free_port(),
         auth_require_tls=False,
-        auth_required=True,
+        auth_exclude_mechanism=["LOGIN"],  # whose prompts here are not those that Alertmanager knows
         authenticator=lambda server, session, envelope, mechanism, login: AuthResult(
             success=isinstance(login, LoginPassword) and login == LoginPassword(b"watcher", box.password.encode())
         ),
     )
     mail.start()
-    assert mail.server is not None
-    box.mail = f"127.0.0.1:{mail.server.sockets[0].getsockname()[1]}"
+    box.mail = f"127.0.0.1:{mail.port}"
     try:
         yield box
     finally:
@@ -82,6 +83,13 @@ def inbox() -> Iterator[Inbox]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _free_port() -> int:
+    """The mail server's library takes no 0."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
 
 
 def _handler(box: Inbox) -> type[BaseHTTPRequestHandler]:
@@ -106,6 +114,8 @@ class _Mailbox:
         self._box = box
 
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
+        if not session.authenticated:
+            return "530 5.7.0 Authentication required"
         assert isinstance(envelope.content, bytes)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
