@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo example doctor test test-slow coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate sizing dashboards generate prices golden lock format
+.PHONY: help up down status logs clean demo example doctor test test-slow coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -57,6 +57,12 @@ restore: .venv/ready ## put a backup in place of this stack's data (FROM=file, F
 annotate: .venv/ready ## a line on every dashboard (EVENT=deployment|launch|campaign|change|outage VERSION=1.4.2 SERVICE=... TEXT="...")
 	@$(STACK) annotate "$(or $(EVENT),$(error EVENT='': expected what happened, make annotate EVENT=deployment VERSION=1.4.2))" \
 		$(foreach name,VERSION SERVICE TEXT,$(if $(filter command,$(origin $(name))),--$(call lower,$(name)) "$($(name))"))
+
+amtool: .venv/ready ## ask Alertmanager (ARGS="alert query")
+	@$(STACK) tool amtool $(ARGS)
+
+promtool: .venv/ready ## check rules, ask Prometheus (ARGS="query instant http://127.0.0.1:9090 up")
+	@$(STACK) tool promtool $(ARGS)
 
 sizing: .venv/ready ## memory, CPU and disk of each service, and what a million of each signal takes (ARGS=--json)
 	@$(STACK) sizing $(ARGS)

@@ -119,6 +119,12 @@ def _audit(options: argparse.Namespace, report: Report) -> int:
     return audit_command.run(settings_module.load(), options.arguments).returncode
 
 
+def _tool(options: argparse.Namespace, report: Report) -> int:
+    from . import tools
+
+    return tools.run(settings_module.load(), options.name, options.arguments)
+
+
 def _deploy(options: argparse.Namespace, report: Report) -> int:
     from . import deploy
 
@@ -240,9 +246,14 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--runs", type=int, default=5, help="how many times the agent runs (default: %(default)s)")
     audit = add("audit", _audit, "run otelgate-audit on this stack's store: verify, export, forget, ...")
     audit.add_argument("arguments", nargs=argparse.REMAINDER, help="as `otelgate-audit` takes them")
+    tool = add("tool", _tool, "run amtool or promtool, which are built if need be")
+    tool.add_argument("name", choices=("amtool", "promtool"), help="which")
+    tool.add_argument("arguments", nargs=argparse.REMAINDER, help="as it takes them")
     deploy = add("deploy", _deploy, "check, start, migrate, verify; exit status 1 and the step's name if one fails")
     deploy.add_argument("--check", action="store_true", help="look at the prerequisites only")
-    annotate = add("annotate", _annotate, "draw a line on every dashboard: deployment, launch, campaign, change, outage")
+    annotate = add(
+        "annotate", _annotate, "draw a line on every dashboard: deployment, launch, campaign, change, outage"
+    )
     annotate.add_argument("event", help="which of them")
     annotate.add_argument("--version", help="what was deployed")
     annotate.add_argument("--service", help="only where this service is shown (default: everywhere)")

@@ -23,6 +23,7 @@ from .stores import GatewayMetrics, Prometheus, StoreError
 MIB = 1 << 20
 # Which store holds what, and where the number of its items is told.
 ITEMS = {"tempo": "spans", "jaeger": "spans", "loki": "log lines", "prometheus": "samples", "postgres": "conversations"}
+ENOUGH = 1000
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Density:
-    """What a store's folder takes for each million items, in bytes; None while it holds none."""
+    """How much a store holds, and what its folder takes, in bytes."""
 
     store: str
     items: str
@@ -47,7 +48,8 @@ class Density:
 
     @property
     def per_million(self) -> int | None:
-        return round(self.disk / self.count * 1e6) if self.count else None
+        """Bytes for a million items; None for so few that it would be the empty store's own that counts."""
+        return round(self.disk / self.count * 1e6) if self.count >= ENOUGH else None
 
 
 def run(

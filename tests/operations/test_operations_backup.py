@@ -118,7 +118,7 @@ def canaries(stack: Operated) -> list[str]:
     return [trace_id for (trace_id,) in rows]
 
 
-@pytest.mark.shows("F4")
+@pytest.mark.shows("F4", "K58")
 def test_what_was_there_is_there_again(backed_up: BackedUp, new_stack: MakeStack) -> None:
     assert all(backed_up.held.values.values()), {name: len(value) for name, value in backed_up.held.values.items()}
     other = new_stack(OTELGATE_TRACES_TO="both")

@@ -22,7 +22,7 @@ CHECKS = ["python", ".env", "engine", "disk", "memory", "ports", "secrets"]
 STEPS = [*CHECKS, "prepare", "start", "migrate", "health", "closed", "data flow"]
 
 
-@pytest.mark.shows("F1", "F2", "F23")
+@pytest.mark.shows("F1", "F2", "F23", "K55", "K56")
 def test_a_deployment_and_another(new_stack: MakeStack) -> None:
     stack = new_stack()
     first = stack.json("deploy")
@@ -137,7 +137,7 @@ def test_too_little_memory(new_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
     assert failures(checks) == {"memory": "memory short: the stack needs about 1.0 GiB, 0.5 GiB are free"}
 
 
-@pytest.mark.shows("F23")
+@pytest.mark.shows("F23", "K60")
 def test_usual_passwords_are_refused_and_found_where_they_are_not(new_stack: MakeStack) -> None:
     stack = new_stack()
     engine = NativeEngine(stack.settings, Report(), services=["postgres"])
