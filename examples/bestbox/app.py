@@ -151,13 +151,21 @@ def _event(name: str, data: dict[str, Any]) -> str:
 
 
 def _page() -> HTMLResponse:
-    """Votes go to the feedback endpoint in FEEDBACK_URL; ADMIN_URL is where conversations are looked at."""
+    """Votes go to the feedback endpoint in FEEDBACK_URL; ADMIN_URL is where conversations are looked at. Without the
+    one there are no thumbs, without the other no link."""
     feedback, admin = os.environ.get("FEEDBACK_URL", ""), os.environ.get("ADMIN_URL", "")
     nonce = secrets.token_urlsafe(16)
+    element = html.escape(f"{feedback}/v1/feedback/element.js")
+    parts = {
+        "element": f'<script nonce="{nonce}" defer src="{element}"></script>' if feedback else "",
+        "admin": f'<a href="{html.escape(admin)}">Admin</a>' if admin else "",
+        "nonce": nonce,
+    }
     text = _PAGE.read_text()
-    for name, value in {"feedback": feedback, "admin": admin, "nonce": nonce}.items():
-        text = text.replace("{{" + name + "}}", html.escape(value))
+    for name, part in parts.items():
+        text = text.replace("{{" + name + "}}", part)
     policy = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; connect-src 'self' {feedback}"
+    policy = policy.rstrip()
     return HTMLResponse(text, headers={"Content-Security-Policy": policy})
 
 

@@ -15,7 +15,6 @@ from .tools import outcome
 from .users import Ask
 
 GPU_EVERY_S = 60.0
-_REQUEST_BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
 
 
 def tell(visit: Visit, story: Story) -> None:
@@ -26,16 +25,7 @@ def tell(visit: Visit, story: Story) -> None:
         if step.opens:
             story.event(visit, "session.start", at=at, trace_id=turn.trace_id)
         error = _answer(turn, step, story)
-        story.record(
-            turn.now,
-            "http.server.request.duration",
-            "s",
-            turn.now - at,
-            _REQUEST_BOUNDS,
-            http__request__method="POST",
-            http__route="/v1/chat",
-            http__response__status_code="502" if error else "200",
-        )
+        story.http(turn.now, "POST", "/v1/chat", 502 if error else 200, turn.now - at)
         if step.vote is not None and not error:
             turn.vote(step.vote, comment=step.comment)
         at = turn.now + visit.pause_s

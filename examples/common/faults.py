@@ -38,7 +38,7 @@ class UnknownFault(ValueError):
 class Faults:
     """The switches that are on: from `after_s` seconds after the start until `until_s`.
 
-    `clock` gives seconds; a test or the history brings its own.
+    `llm_down@60` is on 60 s later than the others. `clock` gives seconds; a test or the history brings its own.
     """
 
     def __init__(
@@ -48,21 +48,31 @@ class Faults:
         until_s: float = float("inf"),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.names = frozenset(names)
-        self._after_s, self._until_s = after_s, until_s
+        self._starts = {name: after_s + later for name, later in map(_later, names)}
+        self.names = frozenset(self._starts)
+        self._until_s = until_s
         self._clock, self._start = clock, clock()
 
     def __call__(self, name: str) -> bool:
         """Whether this switch is on now. Raises KeyError for one that FAULTS doesn't have: a slip of the programmer."""
         FAULTS[name]
-        return name in self.names and self._after_s <= self._clock() - self._start < self._until_s
+        return name in self.names and self._starts[name] <= self._clock() - self._start < self._until_s
 
 
 def parse(text: str, known: Iterable[str]) -> list[str]:
-    """The names in `model_errors,slow_model`. Raises UnknownFault for one that is not `known`."""
+    """The switches in `model_errors,llm_down@60`. Raises UnknownFault for one that is not `known`, or a bad time."""
     given = [name.strip() for name in text.split(",") if name.strip()]
     allowed = sorted(known)
-    for name in given:
+    for switch in given:
+        name, _, later = switch.partition("@")
         if name not in allowed:
             raise UnknownFault(f"FAULT={name!r}: expected one of {', '.join(allowed)}")
+        if (later and not later.isdecimal()) or switch.endswith("@"):
+            raise UnknownFault(f"FAULT={switch!r}: expected whole seconds after the @, such as {name}@60")
     return given
+
+
+def _later(switch: str) -> tuple[str, float]:
+    """`llm_down@60` -> llm_down, 60.0."""
+    name, _, later = switch.partition("@")
+    return name, float(later or 0)

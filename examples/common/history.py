@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from otelgate_stack.settings import Settings
 
 from . import activity, derived, otlp, places, prometheus, series
 from .faults import Faults
-from .story import Story
+from .story import Point, Story
 from .traffic import Example
 
 DAY_S = 86_400
@@ -76,11 +76,29 @@ def load(settings: Settings, example: Example, number: int, *, environment: str,
     return past
 
 
-def tell(example: Example, start: float, end: float, *, environment: str, seed: int = 1) -> Past:
-    """What happened between two Unix times, in memory."""
-    draw = random.Random(f"history {example.service} {seed}")
+def tell(
+    example: Example,
+    start: float,
+    end: float,
+    *,
+    environment: str,
+    seed: int = 1,
+    faults: Sequence[str] = (),
+    fault_after_s: float = 0.0,
+) -> Past:
+    """What happened between two Unix times, in memory. `faults`: switches that the users themselves go by, and how long
+    after the start they were thrown."""
+    draw, now = random.Random(f"history {example.service} {seed}"), start
     story = Story(example.service, random.Random(f"ids {example.service} {seed}"))
-    for visit in example.visits(draw, moments(draw, start, end, example.history_visits_a_day), Faults()):
+    thrown = Faults(faults, fault_after_s, clock=lambda: now)
+
+    def passing() -> Iterator[float]:
+        nonlocal now
+        for at in moments(draw, start, end, example.history_visits_a_day):
+            now = at
+            yield at
+
+    for visit in example.visits(draw, passing(), thrown):
         example.tell(visit, story)
     example.ambient(start, end, story)
     # What goes on beyond the end has not happened yet: a trace that is cut would be none.
@@ -110,9 +128,17 @@ def all_series(past: Past) -> list[series.Series]:
     """Everything that Prometheus gets."""
     labels = {key: value for key, value in past.resource.items() if key != "service.version"}
     found = list(series.counted(derived.observations(past.story, labels), INSTANCE))
-    found += series.measured(past.story.points, labels, INSTANCE)
+    found += series.measured([*past.story.points, *_heartbeat(past)], labels, INSTANCE)
     sink = {"service.name": past.story.service}
     return found + list(series.measured(activity.points(past.story, past.start, past.end), sink, INSTANCE))
+
+
+def _heartbeat(past: Past) -> Iterator[Point]:
+    """`target_info`, which every SDK's resource becomes: that the application was running."""
+    at = past.start
+    while at < past.end:
+        yield Point(at, "target_info", "", "gauge", 1.0, {})
+        at += series.ENDS_AFTER_S / 2
 
 
 def _end(settings: Settings, service: str) -> float | None:

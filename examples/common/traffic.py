@@ -278,13 +278,13 @@ def main() -> int:
         return 2
     _set_logging(options.verbose)
     options.rate = options.rate or example.rate
-    faults = Faults(names, options.fault_after, options.fault_until)
+    faults, faults_from = Faults(names, options.fault_after, options.fault_until), time.time() + options.fault_after
     with example.running(Stage(options.seed, options.speed, options.port, faults)) as app:
         if url := getattr(app, "url", None):
             print(f"{example.service} answers at {url}", file=sys.stderr, flush=True)
         otelgate.event("deployment", version=example.version)  # a line on every dashboard
         with probed(example.service, app):
-            summary = drive(example, app, options, faults)
+            summary = {**drive(example, app, options, faults), "faults_from": faults_from}
     text = json.dumps(summary)
     if options.summary:
         with open(options.summary, "w") as file:

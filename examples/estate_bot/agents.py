@@ -21,7 +21,7 @@ INSTRUCTIONS = "You advise people who buy property in Dubai. Name prices in AED,
 HAIKU = Profile("claude-haiku-4-5", "anthropic", 0.35, 150.0, instruction_tokens=1400)
 SONNET = Profile("claude-sonnet-4-5", "anthropic", 0.8, 80.0, instruction_tokens=2200, cached=0.6, errors=0.01)
 OPUS = Profile(
-    "claude-opus-4-5", "anthropic", 1.3, 60.0, instruction_tokens=2600, cached=0.5, reasoning_tokens=90, errors=0.01
+    "claude-opus-4-5", "anthropic", 0.9, 90.0, instruction_tokens=2600, cached=0.5, reasoning_tokens=40, errors=0.01
 )
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]

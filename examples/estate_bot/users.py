@@ -10,6 +10,8 @@ from examples.common.traffic import Visit
 from .accounts import pseudonym
 from .tools import AREAS, TOWERS
 
+BURST = 0.5
+"""Share of the visits that are one user's, with the switch query_burst."""
 SOURCES = ("search", "friend", "campaign", "channel")
 
 
@@ -44,7 +46,7 @@ def visits(draw: random.Random, moments: Iterator[float], faults: Faults, *, new
     """A visit for each moment. `new`: the share of first visits, once there are people to come back."""
     people: list[Person] = []
     for number, at in enumerate(moments):
-        if faults("query_burst") and people:
+        if faults("query_burst") and people and draw.random() < BURST:
             yield _visit(people[0], at, number, _burst(draw), pause_s=0.0)
         elif not people or draw.random() < new:
             people.append(Person(draw.getrandbits(40), draw.uniform(1.0, 4.0), draw.random() < 0.45))

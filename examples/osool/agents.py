@@ -21,7 +21,7 @@ from .market import Properties
 from .switches import is_broken
 
 AGENT = "osool_assistant"
-GPT_4O = Profile("gpt-4o", "openai", 0.5, 90.0, instruction_tokens=1500, cached=0.5, errors=0.01)
+GPT_4O = Profile("gpt-4o", "openai", 0.4, 140.0, instruction_tokens=1500, cached=0.5, errors=0.01)
 INSTRUCTIONS = "You help people in Egypt to find a home. Name prices in EGP, and say that a valuation is an estimate."
 
 

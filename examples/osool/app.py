@@ -56,7 +56,7 @@ def make_app(stage: Stage, engine: Engine, cache: Cache, outside_url: str) -> Fa
     properties, market = Properties(engine, cache), Market(engine)
     app = FastAPI(title="osool")
     add_faults(app, stage.faults, stage.speed)
-    add_health(app, {"database": _quiet(engine), "redis": lambda: _ping(cache)})
+    add_health(app, {"database": _quiet(engine), "redis": cache.check})
     _add_chat(app, Assistant(stage, breakers, properties), properties)
     outside = Outside(outside_url, breakers)
     _add_homes(app, properties, Desk(properties, outside))
@@ -159,8 +159,3 @@ def _quiet(engine: Engine) -> Any:
             connection.execute(text("SELECT 1"))
 
     return check
-
-
-def _ping(cache: Cache) -> None:
-    with suppress_instrumentation():
-        cache.redis.ping()

@@ -1,87 +1,73 @@
-"""A cache of searches in a real Redis server, started for the example where REDIS_URL names none."""
+"""A cache of searches in a real Redis server, started for the example where REDIS_URL names none and one can be had."""
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import redis
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from otelgate_stack import debian
 
 START_S = 10.0
 KEEP_S = 60
-_PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")
 
 
 class Cache:
-    """JSON by key, for a minute. A cache that is away is a cache that knows nothing."""
+    """JSON by key, for a minute. A cache that is away, or that there is none of, is a cache that knows nothing."""
 
-    def __init__(self, url: str) -> None:
-        self.redis = redis.Redis.from_url(url, socket_timeout=2.0)
+    def __init__(self, url: str | None) -> None:
+        self.redis = redis.Redis.from_url(url, socket_timeout=2.0) if url else None
+
+    def check(self) -> None:
+        """Raises redis.RedisError where the server is away. Leaves no telemetry: probes are no traffic."""
+        if self.redis:
+            with suppress_instrumentation():
+                self.redis.ping()
 
     def get(self, key: str) -> Any:
         try:
-            found = self.redis.get(key)
+            found = self.redis.get(key) if self.redis else None
         except redis.RedisError:
             return None
         return None if found is None else json.loads(found)  # type: ignore[arg-type]
 
     def put(self, key: str, value: Any) -> None:
-        try:
-            self.redis.set(key, json.dumps(value), ex=KEEP_S)
-        except redis.RedisError:
-            return
+        if self.redis:
+            with suppress(redis.RedisError):
+                self.redis.set(key, json.dumps(value), ex=KEEP_S)
 
 
 @contextmanager
-def running_redis() -> Iterator[str]:
-    """The URL of a server: REDIS_URL's, or one of our own on a free port until the block ends.
+def running_redis() -> Iterator[str | None]:
+    """The URL of a server: REDIS_URL's, or one of our own on a free port until the block ends; None without a program.
 
-    Raises RuntimeError where there is no `redis-server`, or it doesn't answer.
+    Ours is `redis-server` on PATH, or the distribution's package, fetched once. It writes nothing to disk. Raises
+    RuntimeError where it doesn't answer.
     """
     if url := os.environ.get("REDIS_URL"):
         yield url
         return
-    binary = redis_server()
+    binary = debian.binary("redis-server")
+    if binary is None:
+        yield None
+        return
     port = _free_port()
-    with tempfile.TemporaryDirectory(prefix="osool-redis-") as folder:
+    with tempfile.TemporaryDirectory(prefix="osool-redis-") as folder:  # nobody else may look into it
         command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         command += ["--maxmemory", "32mb", "--maxmemory-policy", "allkeys-lru", "--daemonize", "no"]
-        libraries = {"LD_LIBRARY_PATH": str(binary.parents[1] / "lib" / "x86_64-linux-gnu")}
-        env = {**os.environ, **(libraries if binary.is_relative_to(_unpacked_folder()) else {})}
-        process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _wait(process, port)
-            yield f"redis://127.0.0.1:{port}/0"
+            yield f"redis://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait(10)
-
-
-def redis_server() -> Path:
-    """The program: on PATH, or Debian's package, downloaded with apt-get and unpacked without root."""
-    if found := shutil.which("redis-server"):
-        return Path(found)
-    program = _unpacked_folder() / "usr" / "bin" / "redis-server"
-    if not program.exists():
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                subprocess.run(["apt-get", "download", *_PACKAGES], cwd=folder, check=True, capture_output=True)
-                for package in Path(folder).glob("*.deb"):
-                    subprocess.run(["dpkg-deb", "-x", str(package), str(_unpacked_folder())], check=True)
-            except (OSError, subprocess.CalledProcessError) as error:
-                raise RuntimeError("no redis-server: install it, or set REDIS_URL") from error
-    return program
-
-
-def _unpacked_folder() -> Path:
-    return Path.home() / ".cache" / "otelgate" / "redis"
 
 
 def _free_port() -> int:

@@ -1,25 +1,17 @@
-"""PostgreSQL through SQLAlchemy: a pool of 50, the time of each statement, and what faults do to both."""
+"""PostgreSQL through SQLAlchemy: the tables, a pool of 50, and what a leak does to it."""
 
 import random
 import threading
-import time
-from typing import Any
 
-from opentelemetry import metrics
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from sqlalchemy import BigInteger, Column, Connection, Engine, ForeignKey, Integer, MetaData, Table, Text, create_engine
-from sqlalchemy.engine import make_url
-from sqlalchemy.event import listens_for
+from sqlalchemy import BigInteger, Column, Connection, Engine, ForeignKey, Integer, MetaData, Table, Text
 
 from examples.common.faults import Faults
+from examples.common.sqlalchemy_engine import make_engine
 from examples.common.traffic import Stage
 
 POOL_SIZE = 50
 LEAKED = 43
 """Connections that the switch database_connections takes: an alert is due from 41, and 7 are left to work with."""
-_SLOW_S = 1.5
-# They hold the thresholds of alerts; the conventions' own leave out 2 s.
-_BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
 
 AREAS = {
     "New Cairo": 52_000,
@@ -78,14 +70,7 @@ TRADES = Table(
 
 def connect(url: str, stage: Stage) -> Engine:
     """An engine that is measured, over tables that are made anew: each run begins with the same market."""
-    engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=10,
-        pool_logging_name="osool",
-    )
-    _measure(engine, stage)
+    engine = make_engine(url, stage, name="osool", pool_size=POOL_SIZE, pool_timeout=10)
     with engine.begin() as connection:
         TABLES.drop_all(connection)
         TABLES.create_all(connection)
@@ -124,37 +109,6 @@ class Leak:
 def _give_back(held: list[Connection]) -> None:
     while held:
         held.pop().close()
-
-
-def _measure(engine: Engine, stage: Stage) -> None:
-    """`db.client.operation.duration` of each statement: the instrumentation makes spans, and leaves this to us."""
-    duration = metrics.get_meter("osool").create_histogram(
-        "db.client.operation.duration",
-        "s",
-        "Time of a statement, as the application sees it.",
-        explicit_bucket_boundaries_advisory=_BOUNDS,
-    )
-
-    @listens_for(engine, "before_cursor_execute")
-    def before(connection: Connection, cursor: Any, statement: str, _: Any, context: Any, many: bool) -> None:
-        context.began = time.perf_counter()
-        if stage.faults("slow_database"):
-            cursor.execute(f"SELECT pg_sleep({_SLOW_S / stage.speed})")
-
-    @listens_for(engine, "after_cursor_execute")
-    def after(connection: Connection, cursor: Any, statement: str, _: Any, context: Any, many: bool) -> None:
-        record(context, statement)
-
-    @listens_for(engine, "handle_error")
-    def failed(error: Any) -> None:
-        if hasattr(error.execution_context, "began"):
-            name = type(error.original_exception).__name__
-            record(error.execution_context, error.statement, {"error.type": name})
-
-    def record(context: Any, statement: str, more: dict[str, str] | None = None) -> None:
-        if is_instrumentation_enabled():
-            own = {"db.system.name": "postgresql", "db.operation.name": statement.split(maxsplit=1)[0].upper()}
-            duration.record(time.perf_counter() - context.began, {**own, **(more or {})})
 
 
 def _fill(connection: Connection) -> None:

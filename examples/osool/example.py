@@ -27,10 +27,14 @@ class FrontendError(Exception):
 
 
 class Frontend:
-    """Asks the backend on behalf of a user. Its requests are spans, and carry trace and session along."""
+    """Asks the backend on behalf of a user. Its requests are spans, and carry trace and session along.
 
-    def __init__(self, url: str) -> None:
+    `probes` is what may be watched of Osool, by kind: the API, and Redis where there is one.
+    """
+
+    def __init__(self, url: str, redis_url: str | None) -> None:
         self.url = url
+        self.probes = {"api": f"{url}/health"} | ({"redis": redis_url} if redis_url else {})
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
         self._http = httpx.Client(base_url=url, timeout=90.0, trust_env=False, limits=limits)
 
@@ -56,13 +60,14 @@ class Osool(Example):
     @contextmanager
     def running(self, stage: Stage) -> Iterator[Frontend]:
         with ExitStack() as stack:
-            cache = Cache(stack.enter_context(running_redis()))
+            redis_url = stack.enter_context(running_redis())
+            cache = Cache(redis_url)
             engine = connect(os.environ["DATABASE_URL"], stage)
             stack.callback(engine.dispose)
             outside = stack.enter_context(serve(make_outside(stage)))
             stack.enter_context(Leak(engine, stage.faults))
             url = stack.enter_context(serve(make_app(stage, engine, cache, outside), stage.port))
-            frontend = Frontend(url)
+            frontend = Frontend(url, redis_url)
             stack.callback(frontend.close)
             yield frontend
 

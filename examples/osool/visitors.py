@@ -12,8 +12,8 @@ from .market import Side
 from .outside import DECLINED_CARD, GOOD_CARD
 
 PEOPLE = 400
-DECLINED = 0.2
-"""Share of the reservations that the bank declines, on an ordinary day."""
+DECLINED = 0.1
+"""Share of the reservations that the bank declines, on an ordinary day. An alert is due above 0.2."""
 HOMES = len(AREAS) * 4 * 5
 
 

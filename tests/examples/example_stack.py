@@ -1,20 +1,26 @@
 """What the tests of the examples work with: the running stack, `make example` against it, and what is then stored."""
 
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
+from otelgate_stack import ports, settings
 from otelgate_stack.engines.native import NativeEngine
+from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 from otelgate_stack.stores import Loki, Prometheus, StoreError, Tempo
 
 Found = TypeVar("Found")
+_STORES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback")
+_WATCHERS = ("prober", "node-exporter", "redis-exporter")
 
 
 @dataclass
@@ -64,6 +70,23 @@ class ExampleStack:
     def by_label(self, promql: str, label: str) -> dict[str, float]:
         """The values of a query's series, by a label."""
         return {sample.labels.get(label, ""): sample.value for sample in self.prometheus.query(promql)}
+
+
+@contextmanager
+def running_stack(
+    folder: Path, more: Mapping[str, str] | None = None, *, watched: bool = False
+) -> Iterator[ExampleStack]:
+    """The gateway and the stores as processes, on free ports; `more` settings; `watched`: the prober and exporters."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
+    env = {**kept, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state"), "ENGINE": "native"}
+    env |= more or {}
+    loaded = settings.load(env)
+    engine = NativeEngine(loaded, Report(), services=[*_STORES, *(_WATCHERS if watched else ())])
+    engine.up()
+    try:
+        yield ExampleStack(loaded, env, engine, folder)
+    finally:
+        engine.down()
 
 
 def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.25) -> Found:

@@ -115,6 +115,7 @@ def serving(stack: ExampleStack, *arguments: str) -> Iterator[str]:
             process.stderr.read()
 
 
+@pytest.mark.shows("K09", "KPI19", "M-C01")
 def test_each_turn_is_one_conversation_and_two_runs(day: Day) -> None:
     assert len(day.rows) == day.total("steps")
     assert sum(status == "ok" for status, *_ in day.rows) == day.total("turns")
@@ -124,16 +125,19 @@ def test_each_turn_is_one_conversation_and_two_runs(day: Day) -> None:
     assert all(0 < confidence <= 1 for status, _, confidence, _ in day.rows if status == "ok")
 
 
+@pytest.mark.shows("M-C05")
 def test_votes_reach_their_conversations(day: Day) -> None:
     assert Counter(rating for *_, rating in day.rows if rating) == day.sent["votes"]
 
 
+@pytest.mark.shows("M-C04")
 def test_tools_count_as_called_and_as_failed(day: Day) -> None:
     assert day.tools == day.sent["tools"]
     assert day.tool_errors == day.sent.get("tool_errors", {})
     assert day.total("tools") > 10
 
 
+@pytest.mark.shows("K15", "M-C08")
 def test_relevance_is_a_histogram_of_tenths(day: Day) -> None:
     assert {bound for bound in day.relevance if bound != "+Inf"} == {
         *(f"0.{tenth}" for tenth in range(1, 10)),
@@ -143,10 +147,12 @@ def test_relevance_is_a_histogram_of_tenths(day: Day) -> None:
     assert day.relevance["+Inf"] - day.relevance["0.7"] == day.sent["retrievals"]["relevant"]
 
 
+@pytest.mark.shows("K18", "M-C09")
 def test_the_gpu_says_how_full_it_is(day: Day) -> None:
     assert 0.6 <= day.gpu["0"] < 0.9
 
 
+@pytest.mark.shows("F10", "K13")
 def test_one_vote_for_a_message(stack: ExampleStack, served: Served) -> None:
     answer = served.chat("Is invoice 4711 paid?", "s-votes")
     message = answer["start"]["message_id"]
@@ -168,6 +174,7 @@ def test_one_vote_for_a_message(stack: ExampleStack, served: Served) -> None:
     assert until(lambda: stack.metric(counted) - before) == 1
 
 
+@pytest.mark.shows("F10")
 def test_the_page_votes_at_the_feedback_endpoint(stack: ExampleStack, served: Served) -> None:
     endpoint = f"http://127.0.0.1:{stack.settings.feedback_port}"
     page = httpx.get(served.url, trust_env=False)
@@ -182,6 +189,7 @@ def test_the_page_votes_at_the_feedback_endpoint(stack: ExampleStack, served: Se
     assert found == [("positive", "u-test", "s-page", "bestbox")]
 
 
+@pytest.mark.shows("K17")
 def test_switches_of_department_are_what_the_router_is_judged_by(stack: ExampleStack, served: Served) -> None:
     began = time.time()
     asked = (
@@ -212,6 +220,7 @@ def test_a_session_starts_once(stack: ExampleStack, served: Served) -> None:
     assert until(lambda: stack.sql(events)[0][0]) == 1
 
 
+@pytest.mark.shows("F24", "K06")
 def test_what_was_said_is_in_the_audit_store_alone(stack: ExampleStack, served: Served) -> None:
     word, comment = "Quokkasoft", "Wombatgruss"
     answer = served.chat(f"Who is our contact at {word}?", "s-canary")
@@ -231,6 +240,7 @@ def test_what_was_said_is_in_the_audit_store_alone(stack: ExampleStack, served: 
         assert not re.search(f"{word}|{comment}", str(found), re.IGNORECASE), place
 
 
+@pytest.mark.shows("K16")
 def test_a_stream_whose_first_token_takes_300_ms(stack: ExampleStack, tmp_path: Any) -> None:
     env = run.environment(stack.settings, traffic.load("bestbox"))
     env["OTEL_SERVICE_NAME"] = "bestbox-stream"
@@ -268,6 +278,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.shows("F7")
 def test_failures_are_audited_and_counted(stack: ExampleStack, served: Served) -> None:
     began = time.time()
     faults = ("--fault", "model_errors,tool_errors,negative_feedback")

@@ -76,6 +76,21 @@ def test_the_model_server_stops_and_comes_back() -> None:
         assert "number 4711" in read(ask(app).text)["text"]
 
 
+def test_the_page_has_what_it_was_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EXAMPLE.running(Stage(speed=20)) as app:
+        for name in ("ADMIN_URL", "FEEDBACK_URL"):
+            monkeypatch.delenv(name, raising=False)
+        plain = app.get("/").text
+        assert "Admin" not in plain
+        assert "element.js" not in plain
+        monkeypatch.setenv("ADMIN_URL", "https://admin.example/?a&b")
+        monkeypatch.setenv("FEEDBACK_URL", "https://votes.example")
+        full = app.get("/").text
+        assert '<a href="https://admin.example/?a&amp;b">Admin</a>' in full
+        assert 'src="https://votes.example/v1/feedback/element.js"' in full
+        assert "{{" not in plain + full
+
+
 def test_a_first_token_may_be_slow_and_very_slow() -> None:
     usual = [ASSISTANT.plan(f"{seed}", 100, 40, Faults()) for seed in range(50)]
     slow = [slowed(plan, Faults(["slow_first_token"])) for plan in usual]
@@ -88,13 +103,20 @@ def test_a_first_token_may_be_slow_and_very_slow() -> None:
     }
 
 
-@pytest.mark.parametrize(("names", "low", "high"), [((), 0.0, 0.2), (("slow_search",), 0.4, 5.0)])
-def test_a_search_may_be_slow(names: tuple[str, ...], low: float, high: float) -> None:
-    handbook = Handbook.made(Stage(faults=Faults(names)))
-    began = time.monotonic()
-    text, relevance = asyncio.run(handbook.look_up("How do I set up the VPN on a laptop?"))
-    assert low <= time.monotonic() - began < high
-    assert (text[:18], round(relevance, 6)) == ("Install the client", 1.0)
+def test_a_search_may_be_slow() -> None:
+    assert 0.4 <= _quickest_search("slow_search")
+    assert 0.4 > _quickest_search()
+
+
+def _quickest_search(*names: str) -> float:
+    """Seconds, of a few: the machine may be busy."""
+    handbook, taken = Handbook.made(Stage(faults=Faults(names))), []
+    for _ in range(5):
+        began = time.monotonic()
+        text, relevance = asyncio.run(handbook.look_up("How do I set up the VPN on a laptop?"))
+        taken.append(time.monotonic() - began)
+        assert (text[:18], round(relevance, 6)) == ("Install the client", 1.0)
+    return min(taken)
 
 
 def test_the_gpu_may_be_nearly_full() -> None:

@@ -112,6 +112,7 @@ def conversations(stack: ExampleStack, summary: dict[str, Any]) -> list[tuple[An
     return stack.sql(query + " AND status IS NOT NULL", SERVICE, summary["started"])
 
 
+@pytest.mark.shows("K19", "M-A07")
 def test_commands(stack: ExampleStack, sent: dict[str, dict[str, float]]) -> None:
     counted = f'sum by (command) (otelgate_event_count_total{{event_name="command.used",{LIVE}}})'
     assert until(lambda: stack.by_label(counted, "command") == sent["commands"])
@@ -119,6 +120,7 @@ def test_commands(stack: ExampleStack, sent: dict[str, dict[str, float]]) -> Non
     assert len(sent["commands"]) >= 6
 
 
+@pytest.mark.shows("K19", "M-A01")
 def test_tools(stack: ExampleStack, sent: dict[str, dict[str, float]], summary: dict[str, Any]) -> None:
     counted = f"sum by (gen_ai_tool_name) (gen_ai_execute_tool_duration_seconds_count{{{LIVE}}})"
     assert until(lambda: stack.by_label(counted, "gen_ai_tool_name") == sent["tools"])
@@ -128,6 +130,7 @@ def test_tools(stack: ExampleStack, sent: dict[str, dict[str, float]], summary: 
     assert set(sent["tools"]) == set(TOOLS)
 
 
+@pytest.mark.shows("K20", "M-A03", "M-A04")
 def test_tiers_and_funnel(stack: ExampleStack, sent: dict[str, dict[str, float]], summary: dict[str, Any]) -> None:
     steps = dict(
         stack.sql(
@@ -154,6 +157,7 @@ def test_votes(stack: ExampleStack, sent: dict[str, dict[str, float]], summary: 
     assert dict(stored) == sent["votes"]
 
 
+@pytest.mark.shows("M-A02")
 def test_cost(stack: ExampleStack, sent: dict[str, dict[str, float]], summary: dict[str, Any]) -> None:
     stored = sum(float(cost) for cost, _ in conversations(stack, summary))
     assert stored > 0.1
@@ -168,6 +172,7 @@ def test_requests_are_measured_in_seconds(stack: ExampleStack, sent: dict[str, d
     assert stack.by_label(f"http_server_request_duration_seconds_bucket{{{LIVE}}}", "le")["2"] > 0
 
 
+@pytest.mark.shows("F24", "K06")
 def test_no_words_outside_of_the_audit_store(stack: ExampleStack, sent: dict[str, dict[str, float]]) -> None:
     lines = stack.loki.query_range(f'{{service_name="{SERVICE}"}}', limit=5000)
     assert lines
@@ -189,6 +194,7 @@ def test_history_in_prometheus_is_that_in_sql(stack: ExampleStack, summary: dict
     assert stack.metric(asked) == pytest.approx(cost, rel=0.03)
 
 
+@pytest.mark.shows("K11")
 def test_history_has_lines_and_traces(stack: ExampleStack, summary: dict[str, Any]) -> None:
     """Lines of its first day are found, and the traces of the last hour."""
     end = int(summary["started"])

@@ -84,6 +84,7 @@ def bad(stack: ExampleStack, calm: Day) -> Day:
     return _run(stack, BAD_SEED, *FAULTS)
 
 
+@pytest.mark.shows("K33", "M-D05")
 def test_rupees_add_up(stack: ExampleStack, calm: Day) -> None:
     paid = [amount for amount, good in calm.payments() if good]
     assert len(paid) > 10
@@ -97,6 +98,7 @@ def test_rupees_add_up(stack: ExampleStack, calm: Day) -> None:
     }
 
 
+@pytest.mark.shows("K32", "M-D03")
 def test_voice_commands_by_status(calm: Day) -> None:
     declined = sum(not good for _, good in calm.payments())
     failed = len(calm.steps(Speak)) - len(calm.understood) + declined
@@ -105,18 +107,21 @@ def test_voice_commands_by_status(calm: Day) -> None:
     assert calm.derived["voice.command"] == expected == calm.sent["commands"]
 
 
+@pytest.mark.shows("K33", "M-D04")
 def test_invoices_and_customers_by_operation(calm: Day) -> None:
     assert calm.derived["invoice"] == calm.operations("invoice")
     typed = Counter(create=len(calm.steps(Register)))
     assert calm.derived["customer"] == calm.operations("customer") + typed
 
 
+@pytest.mark.shows("K32", "M-D07")
 def test_speech_takes_as_long_as_the_audio_makes_it(calm: Day) -> None:
     assert calm.derived["speech"] == {"stt": len(calm.steps(Speak)), "tts": len(calm.understood)}
     wait = sum(processing_s("stt", seconds_of(encode(step.text, step.clear))) for step in calm.steps(Speak)) / SPEED
     assert wait <= calm.derived["speech seconds"]["stt"] < 2 * wait + 5
 
 
+@pytest.mark.shows("K09", "KPI19")
 def test_each_command_is_one_conversation(stack: ExampleStack, calm: Day) -> None:
     """And none for a connection, though many commands come over one."""
     query = (
@@ -137,6 +142,7 @@ def test_each_command_is_one_conversation(stack: ExampleStack, calm: Day) -> Non
     assert all(commands == traces for *_, commands, traces in rows)
 
 
+@pytest.mark.shows("K31", "M-D02")
 def test_websockets_that_break_off_are_counted_by_reason(stack: ExampleStack, calm: Day, bad: Day) -> None:
     for day, abnormal in ((calm, False), (bad, True)):
         hows = Counter(step.how for step in day.steps(Leave))
@@ -150,6 +156,7 @@ def test_websockets_that_break_off_are_counted_by_reason(stack: ExampleStack, ca
     assert len(lines) == broken
 
 
+@pytest.mark.shows("K34", "M-D08")
 def test_the_backlog_shows_what_waits(stack: ExampleStack, calm: Day, bad: Day) -> None:
     assert stack.metric(calm.of(names.QUEUE_PENDING.series)) == 0
     waiting = bad.operations("invoice")["send"] + sum(good for _, good in bad.payments())
@@ -157,6 +164,7 @@ def test_the_backlog_shows_what_waits(stack: ExampleStack, calm: Day, bad: Day) 
     assert stack.metric(bad.of(names.QUEUE_PENDING.series)) == waiting
 
 
+@pytest.mark.shows("K34", "M-D09")
 def test_errors_by_type(stack: ExampleStack, bad: Day) -> None:
     unclear = len(bad.steps(Speak)) - len(bad.understood)
     declined = sum(not good for _, good in bad.payments())
@@ -170,6 +178,7 @@ def test_errors_by_type(stack: ExampleStack, bad: Day) -> None:
     assert stack.metric(f"sum({failed})") == refused
 
 
+@pytest.mark.shows("M-D01")
 def test_requests_count_by_route_and_status(stack: ExampleStack, calm: Day) -> None:
     found = {
         f"{sample.labels['http_request_method']} {sample.labels['http_route']} "
