@@ -173,6 +173,7 @@ def bounds(root: Path) -> dict[str, set[float]]:
     return found | own
 
 
+@pytest.mark.shows("K05")
 def test_thresholds_are_bounds_of_the_histograms(root: Path) -> None:
     known = bounds(root)
     checked = set()

@@ -27,6 +27,7 @@ def test_the_rules_are_well_formed(promtool: Path) -> None:
     assert f"{len(ALERTS)} rules found" in checked.stdout
 
 
+@pytest.mark.shows("K36", "K37", "K38")
 def test_each_alert_fires_where_it_should_and_not_elsewhere(promtool: Path, tmp_path: Path) -> None:
     """Each test file of the committed ones, with the rules that it needs."""
     files = promtool_rules.cut(RULES, tmp_path)

@@ -31,11 +31,13 @@ def blocks(language: str) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.shows("K53")
 def test_one_runbook_for_each_alert() -> None:
     assert [page.stem for page in PAGES] == sorted(alert.name for alert in ALERTS)
 
 
 @each
+@pytest.mark.shows("K53", "F17")
 def test_a_runbook_has_its_sections_and_says_something_in_each(page: Path) -> None:
     title, *parts = re.split(r"^#+ ", page.read_text(), flags=re.MULTILINE)[1:]
     assert title.strip() == page.stem

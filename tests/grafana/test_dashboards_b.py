@@ -86,6 +86,7 @@ def _texts(shop: Shop, expr: str) -> list[str]:
 
 
 @pytest.mark.parametrize("query", LINE_QUERIES, ids=lambda query: query.name)
+@pytest.mark.shows("K35", "F20")
 def test_a_log_query_finds_its_lines_and_no_others(shop: Shop, query: logql.LogQuery) -> None:
     found = shop.loki.query_range(query.anywhere())
     assert all("__error__" not in line.labels | line.metadata for line in found)

@@ -76,6 +76,7 @@ def test_a_trace_opens_its_metrics(running: Running) -> None:
 
 
 @pytest.mark.parametrize("tracing", [uids.TEMPO, uids.JAEGER])
+@pytest.mark.shows("F8")
 def test_a_trace_opens_its_conversation(running: Running, tracing: str) -> None:
     (way,) = next(source for source in provisioning.load("datasources") if source["uid"] == tracing)["correlations"]
     query = _expanded(way["config"]["target"]["rawSql"]).replace("${__value.raw}", running.trace_id)
@@ -95,6 +96,7 @@ def test_a_log_line_opens_its_trace_and_its_conversation(running: Running) -> No
         assert _get(running, uids.TEMPO, f"/api/v2/traces/{trace_id}")["trace"]["resourceSpans"]
 
 
+@pytest.mark.shows("F8")
 def test_a_conversation_opens_its_trace_and_its_log_lines(running: Running) -> None:
     queries = []
     for link in (links.trace(), links.logs()):

@@ -55,6 +55,7 @@ def test_one_conversation_is_shown_by_its_trace_id(filled: Filled) -> None:
     assert rows["Its steps"] >= 2
 
 
+@pytest.mark.shows("K44")
 def test_filters_of_the_audit_filter(filled: Filled) -> None:
     dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
     panel = next(panel for panel in dashboard.panels() if panel.title == "Conversations of the range")
@@ -73,6 +74,7 @@ def test_filters_of_the_audit_filter(filled: Filled) -> None:
     assert rows(feedback="'positive'") > 0
 
 
+@pytest.mark.shows("F21", "K47")
 def test_a_deployment_is_drawn_and_compared(filled: Filled) -> None:
     dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.AGENT_PERFORMANCE)
     rows = {answer.panel: answer.rows for answer in ask.ask(dashboard, filled.stores, filled.window)}

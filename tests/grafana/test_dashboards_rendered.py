@@ -25,6 +25,7 @@ def test_rendering_is_deterministic() -> None:
     assert command.files() == command.files()
 
 
+@pytest.mark.shows("K05")
 def test_no_dashboard_has_a_problem() -> None:
     assert [str(problem) for problem in lint.lint(main.DASHBOARDS)] == []
 
@@ -117,6 +118,7 @@ def test_each_way_between_the_stores_is_provisioned() -> None:
         ("sum (increase(a[1h])) == 0", "a test for zero"),
     ],
 )
+@pytest.mark.shows("K05")
 def test_the_linter_finds_a_query_that_breaks_a_rule(query: str, what: str) -> None:
     assert any(problem.startswith(what) for problem in lint.promql(query)), lint.promql(query)
 
@@ -155,6 +157,7 @@ def test_the_linter_finds_what_a_panel_lacks() -> None:
     }
 
 
+@pytest.mark.shows("K24")
 def test_a_constant_rate_projects_to_thirty_days() -> None:
     window = ask.Window(0, 7 * 86400)
     assert window.interval == round(7 * 86400 / 500)

@@ -68,6 +68,7 @@ def test_what_has_no_price_for_the_cache_is_paid_as_input(calls: Filled) -> None
     assert _rows(calls, "gpt-4o-mini")["compare"][1] == pytest.approx((1_800 + 2_100) / 1e6)
 
 
+@pytest.mark.shows("F25")
 def test_every_model_of_the_choice_has_a_price() -> None:
     assert all(prices.of(model) for model in prices.MODELS)
     assert prices.of("claude-sonnet-4-5") == [

@@ -23,12 +23,14 @@ def shown(root: Path, heading: str) -> dict[str, Any]:
     return defined
 
 
+@pytest.mark.shows("F20")
 def test_the_dashboard_has_no_problem(root: Path) -> None:
     dashboard = shown(root, "Add a dashboard")["DASHBOARD"]
     others = [each for each in main.DASHBOARDS if each.uid != uids.GATEWAY]
     assert [str(problem) for problem in lint.lint([*others, dashboard]) if problem.dashboard == dashboard.name] == []
 
 
+@pytest.mark.shows("F20")
 def test_promtool_passes_the_alert(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alert = shown(root, "Add an alert")["REFUSALS_HIGH"]
     monkeypatch.setattr(render, "ALERTS", (alert,))

@@ -40,6 +40,7 @@ CALLS = {
 
 @pytest.mark.parametrize("instrument", [True, False], ids=["opentelemetry-instrument", "init after the import"])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+@pytest.mark.shows("K16")
 def test_time_to_first_chunk(run: Run, receiver: Receiver, call: str, instrument: bool) -> None:
     init = "" if instrument else "\n    import otelgate; otelgate.init()"
     result = run(HEAD + init + "\n    " + call.strip() + "\n", instrument=instrument)
