@@ -75,7 +75,7 @@ def test_amtool_takes_it(given: str, amtool: Path, tmp_path: Path) -> None:
     assert "2 templates" in done.stdout
 
 
-@pytest.mark.shows("F16")
+@pytest.mark.shows("F16", "K40")
 def test_every_alert_goes_where_its_documentation_says(amtool: Path, tmp_path: Path) -> None:
     config = alerting.render(load(tmp_path, **everything(tmp_path)), tmp_path / "config")[0]
     found = {alert.name: routed(amtool, config, labels(alert)) for alert in ALERTS}

@@ -117,7 +117,7 @@ def test_pagerduty(room: Room) -> None:
     assert fired("TtftCritical")["annotations"]["description"] in event["payload"]["custom_details"]["firing"]
 
 
-@pytest.mark.shows("F16", "L16")
+@pytest.mark.shows("F16", "K40")
 def test_mail(room: Room) -> None:
     message = room.inbox.wait(MAIL, named("CostHourHigh"))
     cost = fired("CostHourHigh")["annotations"]

@@ -54,6 +54,11 @@ class Measured:
         after = (self.holds - self.thrown, self.told - self.holds, self.told - self.thrown)
         return f"{self.alert:<24}{self.service:<16}{self.for_s:>6}" + "".join(f"{value:>10.1f}" for value in after)
 
+    @property
+    def in_time(self) -> bool:
+        """Whether somebody was told within the alert's `for` and 60 s of its condition."""
+        return self.told - self.holds <= self.for_s + 60
+
 
 def table(rows: list[Measured]) -> str:
     """For the summary: seconds, and where they went."""
@@ -110,6 +115,20 @@ class Watch:
         """Whether all that is probed of it answered."""
         found = self.prometheus.query(f'probe_success{{service="{service}"}}')
         return bool(found) and all(sample.value == 1 for sample in found)
+
+    def listens(self, service: str, kind: str) -> bool:
+        """Whether anything answers now where this kind of it is probed."""
+        targets = json.loads((monitoring.probes(self.settings) / f"{service}.json").read_text())
+        (url,) = (url for each in targets if each["labels"]["kind"] == kind for url in each["targets"])
+        try:
+            return httpx.get(url, trust_env=False, timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
+    def post(self, signal: str, body: Mapping[str, Any]) -> int:
+        """Send OTLP to the gateway, as JSON; returns the status of its answer."""
+        url = f"http://127.0.0.1:{self.settings.http_port}/v1/{signal}"
+        return httpx.post(url, json=body, trust_env=False, timeout=60).status_code
 
     def sql(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows from the audit store, as its owner."""

@@ -22,13 +22,15 @@ class Thrown:
 
     watch: Watch
     killed: float
+    silent: float
     flooded: float
     stopped: float
 
 
 @pytest.fixture(scope="module")
 def thrown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thrown]:
-    """At one time: an application is killed, people flood another one, and the database server of a third stops."""
+    """At one time: an application is killed, the database server of another stops, and people flood a third one,
+    whose model stops as well."""
     folder = tmp_path_factory.mktemp("w")
     with watched(folder) as watch:
         watch.start("estate_bot", "", "--rate", "0.2")
@@ -39,10 +41,12 @@ def thrown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thrown]:
             watch.probe("shop", "database", f"127.0.0.1:{other.postgres_port}")
             assert until(lambda: watch.answers("estate-bot") and watch.answers("shop"))
             killed = watch.kill("estate_bot")
-            flooded = watch.start("bestbox", "session_flood")
             stopped = time.time()
             database.stop("postgres")
-            yield Thrown(watch, killed, flooded, stopped)
+            flooded = watch.start("bestbox", "session_flood,llm_down", "--fault-after", "30")
+            assert until(lambda: watch.listens("bestbox", "llm"))
+            assert until(lambda: not watch.listens("bestbox", "llm"))
+            yield Thrown(watch, killed, time.time(), flooded, stopped)
         finally:
             database.down()
 
@@ -60,9 +64,14 @@ def told_in_time(row: Measured, rows: list[Measured]) -> None:
     assert row.told - row.thrown < PROMISED_S, table(rows)
 
 
-@pytest.mark.shows("L1", "F16")
+@pytest.mark.shows("L1", "F16", "K36")
 def test_an_application_dies(thrown: Thrown, rows: list[Measured]) -> None:
     told_in_time(thrown.watch.measure("ServiceDown", "estate-bot", thrown.killed, 180), rows)
+
+
+@pytest.mark.shows("L1", "K39")
+def test_a_model_stops(thrown: Thrown, rows: list[Measured]) -> None:
+    told_in_time(thrown.watch.measure("ServiceDown", "bestbox", thrown.silent, 180), rows)
 
 
 @pytest.mark.shows("L2")
