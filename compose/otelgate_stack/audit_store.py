@@ -40,10 +40,11 @@ class AuditStore:
             "SELECT * FROM content.conversations WHERE trace_id = ANY(%s) ORDER BY started_at", list(trace_ids)
         )
 
-    def count(self) -> int:
-        """How many conversations there are."""
-        (row,) = self._rows("SELECT count(*) AS conversations FROM audit.conversations")
-        return int(row["conversations"])
+    def size(self) -> tuple[int, int]:
+        """How many conversations there are, and the bytes of the database, without the server's write-ahead log."""
+        statement = "SELECT count(*) AS conversations, pg_database_size(current_database()) AS bytes"
+        (row,) = self._rows(f"{statement} FROM audit.conversations")
+        return int(row["conversations"]), int(row["bytes"])
 
     def tool_calls(self, trace_id: str) -> list[Row]:
         """The tools that one conversation used, in order, with arguments and results."""

@@ -76,7 +76,10 @@ class Folders:
 
 
 class Volumes:
-    """The docker engine's: a volume `<store>-data` for each store, reached through a container that never runs."""
+    """The docker engine's: a volume `<store>-data` for each store, reached through a container that never runs.
+
+    It is mounted a folder deeper, since Docker doesn't give the top folder of an archive its owner.
+    """
 
     def __init__(self, settings: Settings, report: Report, client: Any) -> None:
         self._client = client
@@ -93,7 +96,7 @@ class Volumes:
 
     def pack(self, name: str, packed: Packed) -> None:
         with self._beside(name) as container:
-            chunks, _ = container.get_archive("/data/.", chunk_size=_CHUNK)
+            chunks, _ = container.get_archive("/volume/data", chunk_size=_CHUNK)
             for chunk in chunks:
                 packed.write(chunk)
 
@@ -101,14 +104,14 @@ class Volumes:
         labels = {"com.docker.compose.project": self._project, "com.docker.compose.volume": f"{name}-data"}
         self._client.volumes.create(self._volume(name), labels=labels)
         with self._beside(name) as container:
-            container.put_archive("/data", source)
+            container.put_archive("/volume", source)
 
     def settle(self) -> None:
         """They are where they belong."""
 
     @contextmanager
     def _beside(self, name: str) -> Iterator[Any]:
-        volumes = {self._volume(name): {"bind": "/data", "mode": "rw"}}
+        volumes = {self._volume(name): {"bind": "/volume/data", "mode": "rw"}}
         container = self._client.containers.create(self._image, volumes=volumes, network_mode="none")
         try:
             yield container

@@ -5,7 +5,6 @@ Of the native engine only: containers have `docker stats`. docs/sizing.md has th
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from .engines.services import services
 from .errors import StackError
 from .report import Report
 from .settings import Settings
-from .stores import GatewayMetrics, Prometheus, StoreError
+from .stores import GatewayMetrics, StoreError
 
 MIB = 1 << 20
 # Which store holds what, and where the number of its items is told.
@@ -104,8 +103,14 @@ def usage(settings: Settings, engine: Engine, seconds: float) -> list[Usage]:
 
 def densities(settings: Settings, used: list[Usage]) -> list[Density]:
     """For each store, how much it holds. Counts are those since the stack was started, where a store tells no more."""
-    counts = _counts(settings)
-    return [Density(one.name, ITEMS[one.name], counts.get(one.name, 0), one.disk) for one in used if one.name in ITEMS]
+    try:
+        counts = _counts(settings)
+        sizes = {one.name: one.disk for one in used}
+        if settings.audit:
+            counts["postgres"], sizes["postgres"] = AuditStore(settings).size()
+    except StoreError as error:
+        raise StackError(f"cannot count what is stored: {error}") from None
+    return [Density(name, items, counts.get(name, 0), sizes[name]) for name, items in ITEMS.items() if name in sizes]
 
 
 def _read(file: Path) -> dict[str, Density]:
@@ -120,32 +125,26 @@ def _less(now: Density, before: Density) -> Density:
     return Density(now.store, now.items, now.count - before.count, now.disk - before.disk)
 
 
-def _counts(settings: Settings) -> Mapping[str, int]:
+def _counts(settings: Settings) -> dict[str, int]:
+    """By store, what the gateway has sent there, and what Prometheus says it took."""
     url = "http://127.0.0.1:"
-    counts: dict[str, float] = {}
-    try:
-        with GatewayMetrics(f"{url}{settings.metrics_port}") as gateway:
-            for sample in gateway.samples():
-                exporter = sample.labels.get("exporter", "")
-                name = sample.labels["__name__"]
-                for store, counter in (("tempo", "spans"), ("jaeger", "spans"), ("loki", "log_records")):
-                    if store in exporter and name.startswith(f"otelcol_exporter_sent_{counter}"):
-                        counts[store] = counts.get(store, 0) + sample.value
-        with Prometheus(f"{url}{settings.prometheus_port}") as prometheus:
-            counts["prometheus"] = _head_samples(prometheus)
-        counts["postgres"] = AuditStore(settings).count() if settings.audit else 0
-    except StoreError as error:
-        raise StackError(f"cannot count what is stored: {error}") from None
+    with GatewayMetrics(f"{url}{settings.metrics_port}") as gateway:
+        sent = [
+            (sample.labels["__name__"], sample.labels.get("exporter", ""), sample.value) for sample in gateway.samples()
+        ]
+    counters = {"tempo": "spans", "jaeger": "spans", "loki": "log_records"}
+    counts = {
+        store: sum(
+            value
+            for name, to, value in sent
+            if store in to and name.removesuffix("_total") == f"otelcol_exporter_sent_{counter}"
+        )
+        for store, counter in counters.items()
+    }
+    with GatewayMetrics(f"{url}{settings.prometheus_port}") as prometheus:
+        taken = "prometheus_tsdb_head_samples_appended_total"
+        counts["prometheus"] = sum(each.value for each in prometheus.samples() if each.labels["__name__"] == taken)
     return {name: round(value) for name, value in counts.items()}
-
-
-def _head_samples(prometheus: Prometheus) -> float:
-    """Samples taken since Prometheus was started, as it tells itself."""
-    return sum(
-        sample.value
-        for sample in GatewayMetrics(prometheus.url).samples()
-        if sample.labels["__name__"] == "prometheus_tsdb_head_samples_appended_total"
-    )
 
 
 def _tree(pid: int) -> list[psutil.Process]:
