@@ -30,23 +30,24 @@ def _ratio(alert: str) -> str:
 
 LOW_TRAFFIC: Final = Alert(
     name="LowTraffic",
-    # A service whose series are gone counts as 0; one that never had that much is not missed.
+    # A service whose series are gone counts as 0; one that had that much for moments alone is not missed.
     expr="("
     + beyond("service:http_requests:rate5m or 0 * last_over_time(service:http_requests:rate5m[1d])", "LowTraffic", "<")
     + ")\nand (\n"
-    + beyond("max_over_time(service:http_requests:rate5m[1d])", "LowTraffic", ">=")
+    + beyond("avg_over_time(service:http_requests:rate5m[1d])", "LowTraffic", ">=")
     + "\n)",
     for_="15m",
     severity="info",
     team="product",
     summary='{{ $labels.service_name }} gets {{ $value | printf "%.2f" }} requests a second',
-    description="It had more in the last day. Are its users, or is what leads to it, cut off?",
+    description="On average it had more in the last day. Are its users, or is what leads to it, cut off?",
     dashboard=SERVICE_HEALTH,
     covers=("L5",),
     fires=Case(requests("osool", "0+30x60 1800+1x120"), "55m", (Expected(labels("osool"), "0.03"),)),
     quiet=(
         Case(requests("osool", "0+30x60 1800+1x20 1821+30x80"), "50m", why="back after 10 minutes"),
         Case(requests("osool", "0+1x160"), "60m", why="never had more than that"),
+        Case(requests("osool", "0+1x60 60+30x4 180+1x200"), "95m", why="two busy minutes in a quiet hour"),
         Case(requests("osool", "0+30x60 1800+4x120"), "55m", why="0.13 a second"),
     ),
 )
