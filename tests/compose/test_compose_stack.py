@@ -21,7 +21,6 @@ from otelgate_stack.engines.docker import DockerEngine
 from otelgate_stack.errors import StackError
 from otelgate_stack.hops import Hop
 from otelgate_stack.report import Report
-from waiting import until
 
 pytestmark = pytest.mark.docker
 
@@ -124,13 +123,12 @@ def test_what_is_scraped_and_probed_answers(stack: DockerEngine) -> None:
         found = httpx.get(url, trust_env=False).raise_for_status().json()["data"]["activeTargets"]
         return {(each["labels"]["job"], each["labels"]["instance"]): each["health"] for each in found}
 
-    found = until(targets, lambda found: set(found.values()) == {"up"})
-    assert set(found.values()) == {"up"}, found
-    assert {job for job, _ in found} == {"prometheus", "alertmanager", "node", "postgres", "probe"}
+    assert otlp.until(lambda: set(targets().values()) == {"up"}), targets()
+    assert {job for job, _ in targets()} == {"prometheus", "alertmanager", "node", "postgres", "probe"}
     seen = ("pg_up == 1", "node_memory_MemAvailable_bytes", 'node_filesystem_size_bytes{mountpoint="/"}')
     for query in ('probe_success{service="postgres"} == 1', 'probe_success{service="otelgate-audit"} == 1', *seen):
-        assert until(lambda query=query: asked(stack, query)), query  # type: ignore[misc]
-    assert until(lambda: asked(stack, "probe_success == 0"), lambda found: not found) == []
+        assert otlp.until(lambda query=query: asked(stack, query)), query  # type: ignore[misc]
+    assert otlp.until(lambda: not asked(stack, "probe_success == 0")), asked(stack, "probe_success == 0")
 
 
 def test_alertmanager_hears_of_alerts(stack: DockerEngine) -> None:
@@ -139,7 +137,7 @@ def test_alertmanager_hears_of_alerts(stack: DockerEngine) -> None:
     def names() -> set[str]:
         return {each["labels"]["alertname"] for each in httpx.get(url, trust_env=False).raise_for_status().json()}
 
-    assert "Watchdog" in until(names, lambda found: "Watchdog" in found)
+    assert otlp.until(lambda: "Watchdog" in names())
 
 
 class _Healthy(BaseHTTPRequestHandler):
@@ -157,10 +155,10 @@ def test_an_application_on_this_machine_is_probed(stack: DockerEngine) -> None:
         url = f"http://127.0.0.1:{server.server_port}/health"
         told = monitoring.probes(stack.settings) / "shop.json"
         told.write_text(json.dumps([{"targets": [url], "labels": {"service": "shop", "kind": "api"}}]))
-        found = until(lambda: asked(stack, 'probe_success{service="shop"} == 1'))
+        found = otlp.until(lambda: asked(stack, 'probe_success{service="shop"} == 1'))
         told.unlink()
         server.shutdown()
-    assert [(each["instance"], each["kind"]) for each in found] == [(url, "api")]
+    assert [(each["instance"], each["kind"]) for each in found or ()] == [(url, "api")]
 
 
 def test_what_was_acknowledged_survives_a_killed_gateway(stack: DockerEngine) -> None:
@@ -208,7 +206,7 @@ def test_a_trace_store_that_is_no_longer_wanted_is_stopped(engine: Make, docker:
     ports = {name: str(port) for name, port in made.settings.ports().items()}
     other = engine(**ports, OTELGATE_TRACES_TO="jaeger")
     other.up()
-    assert set(containers(other, docker)) - {"grafana"} == {"init", *SERVICES} - {"tempo"}
+    assert set(containers(other, docker)) - {"grafana"} == {"init", *SERVICES} - {"tempo", *watchers.EXPORTERS}
 
 
 def test_open_without_tls_and_token_it_refuses_and_shows_why(engine: Make, docker: Any) -> None:

@@ -125,7 +125,11 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def _watching(settings: Settings) -> Mapping[str, str]:
     here = running(settings)
-    counts = {f"{name.replace('-', '_').upper()}_REPLICAS": str(int(name in here)) for name in watchers.OPTIONAL}
+    counts = {}
+    for name in watchers.OPTIONAL:
+        upper = name.replace("-", "_").upper()
+        counts[f"{upper}_REPLICAS"] = "1" if name in here else "0"
+        counts[f"{upper}_PULL"] = "missing" if name in here else "never"
     folders = {f"{name.upper()}_FILES": str(_files(settings, name)) for name in ("prometheus", "alertmanager")}
     database = {} if settings.own_database else watchers.grafana_database(settings)
     if not settings.audit:  # nothing is generated for a database that isn't there
