@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,8 @@ from otelgate_stack.settings import Settings
 from otelgate_stack.stores import Loki, Prometheus, StoreError, Tempo
 
 Found = TypeVar("Found")
-_STORES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback")
-_WATCHERS = ("prober", "node-exporter", "redis-exporter")
+STORES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback")
+WATCHERS = ("prober", "node-exporter", "postgres-exporter", "redis-exporter")
 
 
 @dataclass
@@ -74,14 +74,14 @@ class ExampleStack:
 
 @contextmanager
 def running_stack(
-    folder: Path, more: Mapping[str, str] | None = None, *, watched: bool = False
+    folder: Path, more: Mapping[str, str] | None = None, services: Sequence[str] = STORES
 ) -> Iterator[ExampleStack]:
-    """The gateway and the stores as processes, on free ports; `more` settings; `watched`: the prober and exporters."""
+    """The gateway and the stores as processes, or other `services`, on free ports; with `more` settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
     env = {**kept, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state"), "ENGINE": "native"}
     env |= more or {}
     loaded = settings.load(env)
-    engine = NativeEngine(loaded, Report(), services=[*_STORES, *(_WATCHERS if watched else ())])
+    engine = NativeEngine(loaded, Report(), services=services)
     engine.up()
     try:
         yield ExampleStack(loaded, env, engine, folder)

@@ -44,10 +44,12 @@ class Rules:
 
     def _replaced(self, found: "re.Match[str]") -> str:
         wanted = dict(_LABEL.findall(found["labels"] or ""))
-        rules = [rule for rule in self._recorded if rule["record"] == found["name"] and _has(rule, wanted)]
+        rules = [rule for rule in self._recorded if rule["record"] == found["name"] and _may_have(rule, wanted)]
         if not rules:
             raise ValueError(f"{found[0]}: no rule records that")
         whole = " or ".join(_labelled(self.inlined(rule["expr"]), rule.get("labels", {})) for rule in rules)
+        if wanted:  # labels may also come from the rule's expression
+            whole = f"({whole}) and on ({', '.join(wanted)}) {_labelled('vector(1)', wanted)}"
         if found["range"]:
             return f"(({whole}){found['range'][:-1]}:{_STEP}]{found['offset'] or ''})"
         if found["offset"]:  # as a selector looks back
@@ -61,8 +63,9 @@ def committed(root: Path) -> Rules:
     return Rules(root / "grafana" / "rendered" / "rules")
 
 
-def _has(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    return labels.items() <= rule.get("labels", {}).items()
+def _may_have(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    given = rule.get("labels", {})
+    return all(given.get(name, value) == value for name, value in labels.items())
 
 
 def _labelled(expr: str, labels: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 import switch_tables
 from alert_day import LONG_AGO, LONG_AGO_CALM, RUNS, SPENDER, Day, live_through
-from example_stack import running_stack, until
+from example_stack import STORES, WATCHERS, running_stack, until
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_stack import monitoring
 from recorded import committed
@@ -82,7 +82,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         # LlmAvailabilityLow waits for 100 probes.
         patch.setattr(monitoring, "PROBE_INTERVAL", "1s")
         patch.setattr(monitoring, "PROBE_TIMEOUT", "1s")
-        with running_stack(folder, SETTINGS, watched=True) as stack:
+        with running_stack(folder, SETTINGS, [*STORES, *WATCHERS]) as stack:
             yield live_through(stack, committed(stack.settings.root))
 
 
@@ -120,6 +120,22 @@ def test_every_promise_of_a_readme_that_was_put_to_the_test(day: Day) -> None:
     }
     assert {(row.alert, row.service, row.switch) for row in ROWS} <= promised
     assert [each for each in sorted(promised) if not day.fires_after(each[0], each[1])] == []
+
+
+@pytest.mark.shows("L3")
+def test_the_model_server_answered_until_it_stopped(day: Day) -> None:
+    """Of more than the 100 probes that the alert waits for. It stops 70 s after the other switches are thrown."""
+    expr = day.rules.inlined(day.rules.alerts["LlmAvailabilityLow"])
+    assert min(day.values(day.rules.compared("LlmAvailabilityLow"), day.calm + 60, service_name="bestbox")) >= 0.99
+    assert day.values(expr, day.calm + 60) == []
+
+
+@pytest.mark.shows("K27")
+def test_exporters_tell_of_what_the_applications_use(day: Day) -> None:
+    """Osool's own Redis among it, which it told the stack of; its commands are spans."""
+    for series in ("redis_memory_used_bytes", "pg_stat_database_numbackends", "node_memory_MemAvailable_bytes"):
+        assert any(value > 0 for value in day.values(series, day.calm)), series
+    assert day.stack.tempo.search('{resource.service.name="osool" && span.db.system="redis"}', limit=1)
 
 
 @pytest.mark.shows("L4")

@@ -99,7 +99,7 @@ def test_without_a_default_only_named_services_are_held_to_it() -> None:
 
 def test_limits_are_shown_as_people_write_them() -> None:
     made = settings.load().thresholds
-    assert made["HttpLatencyHigh"].text() == "2 s; execora 1 s"
+    assert made["HttpLatencyHigh"].text() == "2 s; bestbox 30 s; estate-bot 30 s; execora 1 s"
     assert made["CostDayHigh"].text() == "$50; osool $100"
     assert made["TurnErrorRatioHigh"].text() == "10 %"
     assert made["SessionsHigh"].text() == "bestbox 8 sessions"
