@@ -12,7 +12,7 @@ from alerting_settings import PAGERDUTY, SLACK, everything, load, secret
 from otelgate_grafana.alerts import render
 from otelgate_grafana.alerts.model import Alert
 from otelgate_grafana.alerts.rules import ALERTS
-from otelgate_stack import alerting, builds, settings
+from otelgate_stack import alert_routes, alerting, builds, settings
 from otelgate_stack.errors import SettingsError
 from otelgate_stack.report import Report
 
@@ -80,7 +80,7 @@ def test_every_alert_goes_where_its_documentation_says(amtool: Path, tmp_path: P
     config = alerting.render(load(tmp_path, **everything(tmp_path)), tmp_path / "config")[0]
     found = {alert.name: routed(amtool, config, labels(alert)) for alert in ALERTS}
     assert found == {alert.name: PROMISED[render.receivers(alert)][0] for alert in ALERTS}
-    assert set(found.values()) == set(alerting.RECEIVERS)  # each of them is somebody's
+    assert set(found.values()) == set(alert_routes.RECEIVERS)  # each of them is somebody's
 
 
 def test_what_each_receiver_is(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_what_is_not_set_is_left_out(tmp_path: Path) -> None:
     slack = {"slack_webhook_file": own["slack_webhook_file"]}
     mail = {"smtp_host": own["smtp_host"], "smtp_to": own["smtp_to"]}
     pager = {"pagerduty_key_file": own["pagerduty_key_file"]}
-    nobody = {name: set[str]() for name in alerting.RECEIVERS}
+    nobody = {name: set[str]() for name in alert_routes.RECEIVERS}
 
     def everybody(channel: str) -> dict[str, set[str]]:
         return {name: set() if name == "nobody" else {channel} for name in nobody}
@@ -226,7 +226,7 @@ def test_who_will_hear(tmp_path: Path) -> None:
 
 def test_inhibitions_are_between_alerts_that_there_are() -> None:
     """And their labels are on both sides: what is missing on both counts as equal, and would silence too much."""
-    for source, targets, equal in alerting.INHIBITIONS:
+    for source, targets, equal in alert_routes.INHIBITIONS:
         for name in targets:
             assert name != source
             found = labels(BY_NAME[name])
@@ -242,7 +242,7 @@ def test_inhibitions_are_between_alerts_that_there_are() -> None:
 
 
 def test_every_critical_sibling_silences_its_warning() -> None:
-    inhibited = {(source, target) for source, targets, _ in alerting.INHIBITIONS for target in targets}
+    inhibited = {(source, target) for source, targets, _ in alert_routes.INHIBITIONS for target in targets}
     pairs = {("Critical", "High"), ("Overload", "High"), ("Sustained", "High"), ("Overrun", "High"), ("Fast", "Slow")}
     siblings = {
         (name, name.removesuffix(loud) + quiet)
