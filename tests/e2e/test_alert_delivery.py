@@ -69,17 +69,17 @@ def test_an_application_dies(thrown: Thrown, rows: list[Measured]) -> None:
     told_in_time(thrown.watch.measure("ServiceDown", "estate-bot", thrown.killed, 180), rows)
 
 
-@pytest.mark.shows("L1", "K39")
+@pytest.mark.shows("L1", "K39", "KPI20")
 def test_a_model_stops(thrown: Thrown, rows: list[Measured]) -> None:
     told_in_time(thrown.watch.measure("ServiceDown", "bestbox", thrown.silent, 180), rows)
 
 
-@pytest.mark.shows("L2")
+@pytest.mark.shows("L2", "KPI20")
 def test_a_database_stops(thrown: Thrown, rows: list[Measured]) -> None:
     told_in_time(thrown.watch.measure("DatabaseDown", "shop", thrown.stopped, 180), rows)
 
 
-@pytest.mark.shows("L28")
+@pytest.mark.shows("L28", "KPI20")
 def test_too_many_sessions(thrown: Thrown, rows: list[Measured]) -> None:
     """The fault is the session that is one too many: the end of its first turn, when the audit trail has it."""
     row = thrown.watch.measure("SessionsOverload", "bestbox", thrown.flooded, 240)
