@@ -29,7 +29,8 @@ def groups() -> tuple[Records, ...]:
         Records("otelgate-cost", tuple(_cost())),
         Records("otelgate-quality", tuple(_quality())),
         Records("otelgate-presence", tuple(_presence())),
-        Records("otelgate-gateway", tuple(_gateway())),
+        # Of what the gateway loses somebody is to know within a minute.
+        Records("otelgate-gateway", tuple(_gateway()), interval="15s"),
         Records("otelgate-slo", slo.records()),
         Records("otelgate-slo-budget", slo.budget_records(), interval="5m"),
     )
