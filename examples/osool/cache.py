@@ -35,7 +35,7 @@ class Cache:
             found = self.redis.get(key) if self.redis else None
         except redis.RedisError:
             return None
-        return None if found is None else json.loads(found)  # type: ignore[arg-type]
+        return None if found is None else json.loads(found)
 
     def put(self, key: str, value: Any) -> None:
         if self.redis:

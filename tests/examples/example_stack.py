@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -87,6 +88,11 @@ def running_stack(
         yield ExampleStack(loaded, env, engine, folder)
     finally:
         engine.down()
+
+
+def heed_interrupts() -> None:
+    """For Popen's `preexec_fn`: SIGINT ends the program, though pytest may be in the background and ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.25) -> Found:

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from example_stack import ExampleStack, until
+from example_stack import ExampleStack, heed_interrupts, until
 
 from examples.bestbox.example import read
 from examples.common import run, traffic
@@ -99,6 +99,7 @@ def serving(stack: ExampleStack, *arguments: str) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_interrupts,
     ) as process:
         assert process.stderr is not None
         said = ""

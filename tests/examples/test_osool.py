@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_stack import ExampleStack, until
+from example_stack import ExampleStack, heed_interrupts, until
 from otelgate_grafana import names
 from otelgate_stack.spans import Span
 
@@ -274,6 +274,7 @@ def _serving(stack: ExampleStack, *arguments: str) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=heed_interrupts,
     ) as process:
         try:
             yield
