@@ -136,7 +136,7 @@ def test_a_half_started_stack_is_taken_down(engine: MakeEngine, env: dict[str, s
 def test_what_does_not_answer_in_time_is_taken_down(engine: MakeEngine) -> None:
     stack = engine("prometheus")
     stack.ready_timeout_s = -1.0
-    with pytest.raises(StackError, match=r"^prometheus did not answer within 0 s; its log is "):
+    with pytest.raises(StackError, match=r"^prometheus did not answer within \d+ s; its log is "):
         stack.up()
     assert stack.status()[0].state == "stopped"
 

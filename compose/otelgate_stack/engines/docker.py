@@ -58,6 +58,7 @@ class DockerEngine:
         state.ensure(self.settings)
         with docker_client.connect() as client:
             compose = self._compose(build=True)
+            self._leave_out(client)
             # Before the images, which take minutes when they are the first.
             self._check_ports(compose, client)
             self._check_disk(client)
@@ -126,27 +127,36 @@ class DockerEngine:
             raise StackError("there is no `docker compose` v2 on this machine: install Docker's compose plugin")
         return compose_cli.Compose(self.settings, command)
 
-    def _pull(self, client: Any) -> None:
+    def _missing(self, client: Any) -> dict[str, str]:
+        """Service -> image, where the engine lacks it and it is not ours."""
         wanted = {name: images.names(self.settings)[name] for name in services.names(self.settings)}
-        missing = {
+        return {
             service: image
             for service, image in wanted.items()
             if service not in images.OWN and not images.is_there(image, client)
         }
-        spared = [image for service, image in missing.items() if service in watchers.OPTIONAL]
-        unreachable = set(docker_client.not_pullable(spared))
-        for service, image in missing.items():
-            if image in unreachable:
-                meaning = watchers.OPTIONAL[service]
-                self.report.line(f"{service}: not started ({image} cannot be pulled); {meaning}", "yellow")
+
+    def _leave_out(self, client: Any) -> None:
+        """Do without the optional services whose images no registry has. While the stack is up, none is asked again."""
+        missing = {name: image for name, image in self._missing(client).items() if name in watchers.OPTIONAL}
+        absent = set(services.names(self.settings)) - set(self.services) if self._containers(client) else set()
+        asked = {name: image for name, image in missing.items() if name not in absent}
+        unreachable = docker_client.not_pullable(list(asked.values()))
+        absent |= {name for name, image in asked.items() if image in unreachable}
+        compose_cli.remember_absent(self.settings, absent & set(missing))
+        for name in absent & set(missing):
+            meaning = watchers.OPTIONAL[name]
+            self.report.line(f"{name}: not started ({missing[name]} cannot be pulled); {meaning}", "yellow")
+
+    def _pull(self, client: Any) -> None:
+        for service, image in self._missing(client).items():
+            if service not in self.services:
                 continue
             try:
                 with self.report.step(f"pull {image}"):
                     client.images.pull(image)
             except docker_errors.DockerException as error:
                 raise StackError(f"{image} is not there and cannot be pulled: {error}") from error
-        absent = [service for service, image in missing.items() if image in unreachable]
-        compose_cli.remember_absent(self.settings, absent)
 
     def _check_ports(self, compose: compose_cli.Compose, client: Any) -> None:
         """Refuse if a port that compose.yaml publishes is taken, unless by this stack itself."""
