@@ -30,7 +30,10 @@ WITHIN_S = 15.0
 
 @dataclass(frozen=True)
 class Annotation:
-    """What happened. Without a service it is drawn everywhere. Raises StackError for an event that draws no line, or a text too long."""
+    """What happened. Without a service it is drawn everywhere.
+
+    Raises StackError for an event that draws no line, or a text too long.
+    """
 
     event: str
     version: str | None = None
