@@ -107,8 +107,8 @@ def _away(name: str, engine: Engine, up: bool) -> Iterator[None]:
     if not up:
         yield
         return
-    engine.stop(name)
     try:
+        engine.stop(name)
         yield
     finally:
         engine.start(name)
