@@ -14,6 +14,7 @@ GRAFANA = "https://grafana.example"
 RUNBOOKS = "https://code.example/blob/main/grafana/runbooks"
 SLACK, PAGERDUTY, WEBHOOK, MAIL = "/slack", "/pagerduty", "/webhook", "ops@example.org"
 SINCE = f"{START:%Y-%m-%d %H:%M:%S} UTC"
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 FIRED = (
     "TtftCritical",
@@ -51,19 +52,19 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
             runbooks_url="https://code.example/blob/main",
         )
         with running(own, folder) as manager:
-            # All at once: each waits its 5 s, and 30 s until it is said to be over.
+            # All at once: each is told at once, since it began long ago, and 30 s later what else came or is over.
             manager.send(
-                *(fired(name) for name in FIRED), fired("CostHourHigh"), fired("ServiceDown", service_name="a")
+                *(fired(name) for name in FIRED), {"labels": {"alertname": "OfYours", "notify": "slack-email"}}
             )
-            manager.send(fired("ServiceDown", service_name="a", kind="llm", instance="http://llm/health"))
+            manager.send(*(fired("ServiceDown", instance=f"http://{host}/health") for host in ("a", "b")))
             for path, name in ((PAGERDUTY, "TtftCritical"), (SLACK, "TtftCritical"), (MAIL, "CostHourHigh")):
-                box.wait(path, named(name))
+                box.wait(path, Tells(name))
             manager.send(*(fired(name, ended=True) for name in OVER))
             yield Room(manager, box)
 
 
 @dataclass(frozen=True)
-class named:
+class Tells:
     """Whether a message tells of an alert, that it fires or that it is over."""
 
     alert: str
@@ -84,7 +85,7 @@ class named:
 
 @pytest.mark.shows("F16")
 def test_slack(room: Room) -> None:
-    message = room.inbox.wait(SLACK, named("TtftCritical"))
+    message = room.inbox.wait(SLACK, Tells("TtftCritical"))
     url = f"{room.manager.url}/#/alerts?filter=%7Bservice_name%3D%22bestbox%22%7D"
     assert message.body["channel"] == "#alerts"
     (attachment,) = message.body["attachments"]
@@ -101,7 +102,7 @@ def test_slack(room: Room) -> None:
 
 @pytest.mark.shows("F16")
 def test_pagerduty(room: Room) -> None:
-    event = room.inbox.wait(PAGERDUTY, named("TtftCritical")).body
+    event = room.inbox.wait(PAGERDUTY, Tells("TtftCritical")).body
     assert (event["routing_key"], event["event_action"]) == ("0123456789abcdef", "trigger")
     assert event["payload"]["summary"] == fired("TtftCritical")["annotations"]["summary"]
     assert {name: event["payload"][name] for name in ("severity", "class", "component", "group")} == {
@@ -119,7 +120,7 @@ def test_pagerduty(room: Room) -> None:
 
 @pytest.mark.shows("F16", "K40")
 def test_mail(room: Room) -> None:
-    message = room.inbox.wait(MAIL, named("CostHourHigh"))
+    message = room.inbox.wait(MAIL, Tells("CostHourHigh"))
     cost = fired("CostHourHigh")["annotations"]
     assert message.subject == f"WARNING: {cost['summary']}"
     assert message.body.strip() == "\n".join(
@@ -138,17 +139,30 @@ def test_mail(room: Room) -> None:
             "%2Cservice_name%3D%22estate-bot%22%7D",
         ]
     )
-    room.inbox.wait(SLACK, named("CostHourHigh"))
+    room.inbox.wait(SLACK, Tells("CostHourHigh"))
+
+
+def test_an_alert_without_texts(room: Room) -> None:
+    """One of somebody's own rules may have a name and nothing else."""
+    url = f"{room.manager.url}/#/alerts"
+    all_of_it = rf"OfYours\n\nalert:     OfYours\nsince:     {MOMENT}\n\nWhat else fires: {url}\nSilence it: .*\n"
+    message = room.inbox.wait(MAIL, Tells("OfYours"))
+    assert message.subject == "FIRING: OfYours"
+    assert re.fullmatch(all_of_it, message.body.rstrip("\n") + "\n")
+    (attachment,) = room.inbox.wait(SLACK, Tells("OfYours")).body["attachments"]
+    assert attachment["title"] == "FIRING: OfYours"
+    assert re.match(rf"OfYours, since {MOMENT}\n\n<{url}\|What else fires>", attachment["text"])
 
 
 def test_a_group_is_one_message(room: Room) -> None:
+    # Two targets of the same service; what else came 30 s after the first is told with it.
     both = "CRITICAL: osool does not answer its health check (api) (and others, 2 in all)"
     message = room.inbox.wait(SLACK, lambda message: message.body["attachments"][0]["title"] == both)
     (attachment,) = message.body["attachments"]
     text = attachment["text"]
     assert len(re.findall(r"^\*osool does not answer", text, re.MULTILINE)) == 2
     assert text.count(f"since {SINCE}") == 2
-    assert len({m.body["dedup_key"] for m in room.inbox.to(PAGERDUTY) if named("ServiceDown")(m)}) == 1
+    assert len({m.body["dedup_key"] for m in room.inbox.to(PAGERDUTY) if Tells("ServiceDown")(m)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -162,29 +176,29 @@ def test_a_group_is_one_message(room: Room) -> None:
 def test_alerts_that_wait_too_long_for_a_fault_are_delivered(name: str, room: Room) -> None:
     """That they fire, promtool shows; here, that who should hear of it does."""
     for path in (SLACK, PAGERDUTY, WEBHOOK):
-        room.inbox.wait(path, named(name))
-    (alert,) = room.inbox.wait(WEBHOOK, named(name)).body["alerts"]
+        room.inbox.wait(path, Tells(name))
+    (alert,) = room.inbox.wait(WEBHOOK, Tells(name)).body["alerts"]
     assert (alert["labels"], alert["annotations"]) == (fired(name)["labels"], fired(name)["annotations"])
 
 
 def test_watchdog_goes_to_the_dead_mans_switch_alone(room: Room) -> None:
-    room.inbox.wait(WEBHOOK, named("Watchdog"))
-    room.inbox.wait(MAIL, named("CostHourHigh"))  # what was sent with it has arrived meanwhile
+    room.inbox.wait(WEBHOOK, Tells("Watchdog"))
+    room.inbox.wait(MAIL, Tells("CostHourHigh"))  # what was sent with it has arrived meanwhile
     for path in (SLACK, PAGERDUTY, MAIL):
-        assert not any(named("Watchdog")(message) for message in room.inbox.to(path))
+        assert not any(Tells("Watchdog")(message) for message in room.inbox.to(path))
 
 
 @pytest.mark.shows("F16")
 def test_what_is_over_is_told_to_the_same(room: Room) -> None:
-    opened = room.inbox.wait(PAGERDUTY, named("TtftCritical"))
-    closed = room.inbox.wait(PAGERDUTY, named("TtftCritical", resolved=True))
+    opened = room.inbox.wait(PAGERDUTY, Tells("TtftCritical"))
+    closed = room.inbox.wait(PAGERDUTY, Tells("TtftCritical", resolved=True))
     assert closed.body["dedup_key"] == opened.body["dedup_key"]
-    (attachment,) = room.inbox.wait(SLACK, named("TtftCritical", resolved=True)).body["attachments"]
+    (attachment,) = room.inbox.wait(SLACK, Tells("TtftCritical", resolved=True)).body["attachments"]
     assert attachment["color"] == "good"
     until = f"{START + timedelta(minutes=6):%Y-%m-%d %H:%M:%S} UTC"
     (first, *_) = attachment["text"].splitlines()
     assert first == f"TtftCritical, critical, team ai, service bestbox: lasted 6m 0s, until {until}"
-    mail = room.inbox.wait(MAIL, named("CostHourHigh", resolved=True))
+    mail = room.inbox.wait(MAIL, Tells("CostHourHigh", resolved=True))
     assert mail.subject == f"RESOLVED: {fired('CostHourHigh')['annotations']['summary']}"
     assert f"lasted:    6m 0s, until {until}" in mail.body
     assert "Silence it" not in mail.body
