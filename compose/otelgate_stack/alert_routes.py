@@ -61,6 +61,9 @@ INHIBITIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
 )
 """While the first fires, the others are silent where they agree in these labels."""
 
+_ONLY: Final = {"ServiceDown": 'kind=~"api|llm"'}
+"""Without a vector store or embeddings a service still answers, and may fail for another reason."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -97,6 +100,7 @@ class Given:
 
 
 def config(given: Given) -> dict[str, Any]:
+    """alertmanager.yml."""
     return {
         "templates": [str(given.place / name) for name in TEMPLATES],
         "route": {
@@ -203,7 +207,7 @@ _MAKERS: Final = {"pagerduty": _pagerduty, "slack": _slack, "email": _email}
 
 def _inhibition(source: str, targets: tuple[str, ...], equal: tuple[str, ...]) -> dict[str, Any]:
     return {
-        "source_matchers": [f'alertname="{source}"'],
+        "source_matchers": [f'alertname="{source}"', *([_ONLY[source]] if source in _ONLY else [])],
         "target_matchers": [f'alertname=~"{"|".join(targets)}"'],
         "equal": list(equal),
     }

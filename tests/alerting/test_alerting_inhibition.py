@@ -53,6 +53,9 @@ def test_inhibitions(manager: Manager, box: Inbox) -> None:
     tell(*((source, f"{source} {name}", equal) for source, name, equal in narrow))
     manager.send(*(in_place(name, f"{source} {name}", equal) for source, name, equal in narrow))
     tell(*((name, f"not {source} {name}", equal) for source, name, equal in narrow))
+    manager.send(fired("ServiceDown", kind="qdrant", service_name="searching", place="searching"))
+    loud.add(("ServiceDown", "searching"))
+    tell(("HttpErrorBurst", "searching", ("service_name",)))
     assert told(box) == loud
     assert silenced(manager) == {(name, f"{source} {name}", source) for source, name, _ in narrow}
     # The others silence everywhere.
