@@ -18,7 +18,10 @@ _SLOW_S = 1.5
 
 
 def make_engine(url: str, stage: Stage, *, name: str, pool_size: int, **options: Any) -> Engine:
-    """`name` is the pool's, and that of the meter; `options` are create_engine's. `url` is postgresql://…"""
+    """`name` is the pool's, and that of the meter; `options` are create_engine's. `url` is postgresql://…
+
+    Statements within `suppress_instrumentation()` are not measured, and never slow: probes, and what makes the tables.
+    """
     engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
@@ -40,7 +43,7 @@ def _measure(engine: Engine, stage: Stage, name: str) -> None:
     @listens_for(engine, "before_cursor_execute")
     def before(connection: Connection, cursor: Any, statement: str, _: Any, context: Any, many: bool) -> None:
         context.began = time.perf_counter()
-        if stage.faults("slow_database"):
+        if stage.faults("slow_database") and is_instrumentation_enabled():
             cursor.execute(f"SELECT pg_sleep({_SLOW_S / stage.speed})")
 
     @listens_for(engine, "after_cursor_execute")

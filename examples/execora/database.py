@@ -1,5 +1,6 @@
 """PostgreSQL through SQLAlchemy: the tables, and what is in them when the day begins."""
 
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy import BigInteger, Column, Connection, Engine, ForeignKey, Integer, MetaData, Table, Text
 
 from examples.common.sqlalchemy_engine import make_engine
@@ -40,7 +41,7 @@ PAYMENTS = Table(
 def connect(url: str, stage: Stage) -> Engine:
     """An engine with telemetry, over tables that are made anew: each run begins with the same books."""
     engine = make_engine(url, stage, name="execora", pool_size=20)
-    with engine.begin() as connection:
+    with suppress_instrumentation(), engine.begin() as connection:
         TABLES.drop_all(connection)
         TABLES.create_all(connection)
         _fill(connection)

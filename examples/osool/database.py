@@ -3,6 +3,7 @@
 import random
 import threading
 
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy import BigInteger, Column, Connection, Engine, ForeignKey, Integer, MetaData, Table, Text
 
 from examples.common.faults import Faults
@@ -71,7 +72,7 @@ TRADES = Table(
 def connect(url: str, stage: Stage) -> Engine:
     """An engine that is measured, over tables that are made anew: each run begins with the same market."""
     engine = make_engine(url, stage, name="osool", pool_size=POOL_SIZE, pool_timeout=10)
-    with engine.begin() as connection:
+    with suppress_instrumentation(), engine.begin() as connection:
         TABLES.drop_all(connection)
         TABLES.create_all(connection)
         _fill(connection)
