@@ -23,11 +23,9 @@ from grafana_foundation_sdk.models.dashboard import VariableModel
 from otelgate_stack import settings
 
 from . import main, render, uids
-from .layout import Dashboard
+from .layout import POINTS, Dashboard
 from .queries import Query
 
-_POINTS: Final = 500
-"""About as many as a panel has pixels for."""
 _SCRAPE_S: Final = 15
 _PARALLEL: Final = 6
 """Requests that a browser sends to one host at a time."""
@@ -44,7 +42,7 @@ class Window:
     @property
     def interval(self) -> int:
         """Grafana's `$__interval`, in seconds."""
-        return max(_SCRAPE_S, round((self.end - self.start) / _POINTS))
+        return max(_SCRAPE_S, round((self.end - self.start) / POINTS))
 
 
 @dataclass(frozen=True)

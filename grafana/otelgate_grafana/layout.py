@@ -14,6 +14,8 @@ from .variables import Variable
 
 COLUMNS: Final = 24
 """Width of a dashboard in grid cells."""
+POINTS: Final = 500
+"""How many a line has at most, whatever the screen: what ask.py measures is what Grafana asks."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from grafana_foundation_sdk.models import piechart as _pie_model
 from grafana_foundation_sdk.models import text as _text_model
 
 from . import datasources, uids
-from .layout import Panel
+from .layout import POINTS, Panel
 from .links import Link, runbook
 from .queries import Query
 
@@ -215,6 +215,7 @@ def _panel(
         Query(query.datasource, query.fields, chr(ord("A") + number)) for number, query in enumerate(queries)
     )
     model.title, model.targets = title, list(queries)
+    model.max_data_points = POINTS if queries else None
     model.description = _description(description, normally_empty, alerts)
     sources = {query.datasource for query in queries}
     model.datasource = datasources.ref(sources.pop() if len(sources) == 1 else uids.MIXED)
