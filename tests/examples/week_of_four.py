@@ -42,23 +42,26 @@ class Week:
 
 @contextmanager
 def lived(folder: Path) -> Iterator[Week]:
-    """The applications have ended when it is given, their numbers and answers are there."""
+    """The applications have ended when it is given, their numbers and answers are there.
+
+    Osool fails now and then while it lives, so that errors have series.
+    """
     with running_stack(folder, services=(*STORES, *WATCHERS, "alertmanager")) as stack:
         for tier, monthly_usd in PRICES.items():  # as examples/estate_bot/README.md says
             _command(stack, "audit", "tier", "--service", "estate-bot", "--tier", tier, "--monthly-usd", monthly_usd)
         _all(stack, "--history", "7d", "--visits", "1", "--speed", "20")
         with ThreadPoolExecutor(1) as pool:
             began = time.time()
-            living = pool.submit(_all, stack, "--seconds", str(LIVE_S), "--seed", "2")
+            living = pool.submit(_all, stack, "--seconds", str(LIVE_S), "--seed", "2", osool=("--fault", "http_errors"))
             week = _looked_at(stack, began)
             living.result()
         yield week
 
 
-def _all(stack: ExampleStack, *arguments: str) -> None:
-    """All four at a time, to their end."""
+def _all(stack: ExampleStack, *arguments: str, **more: tuple[str, ...]) -> None:
+    """All four at a time, to their end, each with `more` of its own."""
     with ThreadPoolExecutor(len(APPLICATIONS)) as pool:
-        list(pool.map(lambda application: stack.example(application, *arguments), APPLICATIONS))
+        list(pool.map(lambda name: stack.example(name, *arguments, *more.get(name, ())), APPLICATIONS))
 
 
 def _command(stack: ExampleStack, *arguments: str) -> None:
