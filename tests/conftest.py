@@ -8,7 +8,7 @@ from otelgate_stack.report import Report
 
 ROOT = Path(__file__).resolve().parents[1]
 
-pytest_plugins = ["coverage_plugin"]
+pytest_plugins = ["coverage_plugin", "summary_plugin"]
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,9 @@ def gateway_binary() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side (`-n`), only tests that mostly wait run beside others: two that are busy would slow each other."""
+    """Which tests run side by side (`-n`): a folder's tests one after the other, since they share what it started;
+    of the slow ones those that mostly wait beside the others, since two that are busy would slow each other."""
     for item in items:
-        waits = item.get_closest_marker("waits")
-        item.add_marker(pytest.mark.xdist_group(item.nodeid if waits else "busy"))
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        group = "busy" if item.get_closest_marker("slow") else folder
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if item.get_closest_marker("waits") else group))

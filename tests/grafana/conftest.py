@@ -12,6 +12,7 @@ import dashboard_series
 import httpx
 import psycopg
 import pytest
+import summary_plugin
 from dashboard_stores import Filled
 from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
@@ -46,12 +47,14 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         engine.down()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _say_that_there_is_no_grafana(pytestconfig: pytest.Config) -> None:
     if shutil.which("grafana") is None and shutil.which("grafana-server") is None:
-        terminalreporter.section("no Grafana", yellow=True)
-        terminalreporter.line(
+        summary_plugin.say(
+            pytestconfig,
+            "no Grafana",
             "Grafana was not started: none is on PATH. Its provisioning was checked against the keys that it knows, "
-            "every data source, uid and link was resolved, and every query was asked of the real stores."
+            "every data source, uid and link was resolved, and every query was asked of the real stores.",
         )
 
 
