@@ -49,13 +49,18 @@ class Outcome:
     fresh: bool
 
 
-def read(folder: Path, code: str, *, stale: bool = False) -> list[Outcome]:
-    """The last outcome of each test: on this code, else on other; `stale`: other code counts as this one."""
+def read(root: Path, code: str, *, stale: bool = False) -> list[Outcome]:
+    """The last outcome of each test: on this code, else on other; `stale`: other code counts as this one.
+
+    What a file that is gone once said is forgotten.
+    """
     found: dict[tuple[str, bool], Outcome] = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted((root / coverage_plugin.FOLDER).glob("*.json")):
         run = json.loads(path.read_text())
         fresh = stale or (bool(code) and run["code"] == code)
         for name, test in run["tests"].items():
+            if not (root / name.partition("::")[0]).exists():
+                continue
             outcome = Outcome(name, tuple(test["rows"]), test["outcome"], test["at"], fresh)
             before = found.get((name, fresh))
             if before is None or before.at <= outcome.at:
@@ -141,7 +146,7 @@ def run(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     parser.add_argument("--strict", action="store_true", help="exit 1 where a row that is due is not done")
     parser.add_argument("--stale", action="store_true", help="count what ran on other code too")
     options = parser.parse_args(arguments)
-    outcomes = read(root / coverage_plugin.FOLDER, coverage_plugin.code(root), stale=options.stale)
+    outcomes = read(root, coverage_plugin.code(root), stale=options.stale)
     found = rows(coverage_plugin.ROWS.read_text(), outcomes)
     if options.json:
         answer: dict[str, Any] = {"totals": totals(found), "rows": [asdict(row) for row in found]}
