@@ -96,6 +96,8 @@ def test_other_code_counts_for_nothing(checkout: Path, capsys: pytest.CaptureFix
     assert "rows done / rows in all: 0 / " in told
     assert "tests on other code, which count for nothing: run them again: 2 passed, 2 failed, 1 skipped" in told
     assert "\033[" not in told
+    (checkout / "test_rows.py").unlink()
+    assert _states(checkout, capsys, "--stale")["L1"] == "not"
 
 
 def test_a_row_that_nobody_knows_is_an_error(checkout: Path) -> None:
