@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 PROMISED = 1.05
+MODEL_MS = 350
+"""How long the fastest model of the example applications, BestBox's, takes to its first token alone."""
 
 
 @pytest.mark.slow
@@ -17,7 +19,8 @@ def test_an_agent_with_the_sdk_takes_less_than_a_twentieth_longer(root: Path) ->
 
     A figure that the product promises: it is measured for that alone.
     """
-    command = [sys.executable, "benchmarks/bench_sdk.py", "--pairs", "15", "--runs", "8", "--json"]
+    options = ["--pairs", "15", "--runs", "2", "--model-ms", f"{MODEL_MS}", "--json"]
+    command = [sys.executable, "benchmarks/bench_sdk.py", *options]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
