@@ -123,7 +123,7 @@ def show(found: Sequence[Row], outcomes: Sequence[Outcome], report: Report) -> N
     report.line(f"\nrows done / rows in all: {sums['done']} / {sums['all']}", "bold")
     besides = f"{sums['later']} rows are for later, {sums['console']} are the console's"
     report.line(f"of those due now: {sums['due_done']} / {sums['due']} ({besides})", "bold")
-    for fresh, words in ((True, "on this code"), (False, "on other code, which count for nothing: run them again")):
+    for fresh, words in ((True, "that count"), (False, "on other code, which count for nothing: run them again")):
         chosen = [outcome for outcome in outcomes if outcome.fresh is fresh]
         if chosen:
             ends = {end: sum(one.outcome == end for one in chosen) for end in ("passed", "failed", "skipped")}
