@@ -56,7 +56,8 @@ class Gateway(logs_service_pb2_grpc.LogsServiceServicer):
         return [decode_logs(each.SerializeToString(), time.time_ns() // 1000) for each in self.requests]
 
 
-def token(trace_id: str = TRACE_ID, secret: str = SECRET, expires_s: float = 60, **claims: Any) -> str:
+def token(trace_id: str = TRACE_ID, secret: str = SECRET, expires_s: float = 86_400, **claims: Any) -> str:
+    """Good for a day, as the SDK makes them: those of parameters are made when the tests are collected."""
     payload = {"aud": "otelgate-feedback", "trace_id": trace_id, "exp": time.time() + expires_s, **claims}
     return jwt.encode({name: value for name, value in payload.items() if value is not None}, secret, "HS256")
 
