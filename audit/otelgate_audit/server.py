@@ -52,7 +52,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     sink = Sink(settings, telemetry, migrate=not options.no_migrate)
     try:
         sink.start()
-        while not sink.ended and not signal.sigtimedwait(_ENDING, _LOOK_S):
+        while not sink.failure and not signal.sigtimedwait(_ENDING, _LOOK_S):
             pass
     except OSError as error:
         sink.failure = str(error)
@@ -74,7 +74,6 @@ class Sink:
     def __init__(self, settings: Settings, telemetry: Telemetry, *, migrate: bool) -> None:
         self._settings, self._telemetry, self._migrate = settings, telemetry, migrate
         self.state = State()
-        self.ended = False
         self.failure: str | None = None
         self._writer = Writer(settings, telemetry.meters)
         self.receiver = Receiver(settings, self._writer, telemetry.meters, self.state.closed)
@@ -133,7 +132,6 @@ class Sink:
             self._tell("schema", str(error))
             if not self._jobs:  # a schema that changes later may come back
                 self.failure = str(error)
-                self.ended = True
 
     def _require_schema(self, connection: psycopg.Connection[Any]) -> None:
         if self._migrate and not self._jobs:

@@ -162,7 +162,7 @@ def test_it_refuses_a_schema_that_it_may_not_migrate(database: str, sink_setting
     with psycopg.connect(database) as connection:
         connection.execute("DELETE FROM audit.alembic_version")
     with running(sink_settings, migrate=False) as sink:
-        until(lambda: sink.ended)
+        until(lambda: sink.failure)
         assert sink.failure == "the database's schema is at nothing: expected 0001; run `otelgate-audit migrate`"
         assert sink.state.closed() == f"schema: {sink.failure}"
 
