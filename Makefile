@@ -3,13 +3,15 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/python -m otelgate_stack
-export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit
+export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana
+
+lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo doctor test test-slow check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export generate prices golden lock format
+.PHONY: help up down status logs clean demo example doctor test test-slow coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
 
 # --- the stack --------------------------------------------------------------------------------------
 up: .venv/ready ## start everything (ENGINE=docker|native forces an engine)
@@ -30,6 +32,10 @@ clean: .venv/ready ## stop everything and remove its data
 demo: .venv/ready ## run a LangGraph agent and show what arrived in each store
 	@$(STACK) demo
 
+example: .venv/ready ## an application and its users (APP=estate_bot|osool|bestbox|execora SECONDS=60 FAULT=... HISTORY=7d)
+	@$(BIN)/python -m examples.common.run $(or $(APP),estate_bot) $(foreach switch,SECONDS RATE FAULT HISTORY SEED PORT, \
+		$(if $(filter command,$(origin $(switch))),--$(call lower,$(switch)) $($(switch)))) $(ARGS)
+
 doctor: .venv/ready ## follow one canary of each signal hop by hop and name the hop that loses it
 	@$(STACK) doctor
 
@@ -39,12 +45,38 @@ audit-verify: .venv/ready ## check that the audit trail is complete and unchange
 audit-export: .venv/ready ## conversations as a file (ARGS="--format csv --output conversations.csv")
 	@$(STACK) audit export $(ARGS)
 
+deploy: .venv/ready ## check, start, migrate, verify; fails naming the step (ARGS=--check|--json)
+	@$(STACK) deploy $(ARGS)
+
+backup: .venv/ready ## every store and the secrets in one file (TO=folder)
+	@$(STACK) backup "$(or $(TO),$(error TO='': expected a folder, make backup TO=/var/backups))"
+
+restore: .venv/ready ## put a backup in place of this stack's data (FROM=file, FORCE=1 if there are data)
+	@$(STACK) restore "$(or $(FROM),$(error FROM='': expected a file that make backup wrote))" $(if $(FORCE),--force)
+
+annotate: .venv/ready ## a line on every dashboard (EVENT=deployment|launch|campaign|change|outage VERSION=1.4.2 SERVICE=... TEXT="...")
+	@$(STACK) annotate "$(or $(EVENT),$(error EVENT='': expected what happened, make annotate EVENT=deployment VERSION=1.4.2))" \
+		$(foreach name,VERSION SERVICE TEXT,$(if $(filter command,$(origin $(name))),--$(call lower,$(name)) "$($(name))"))
+
+amtool: .venv/ready ## ask Alertmanager (ARGS="alert query")
+	@$(STACK) tool amtool $(ARGS)
+
+promtool: .venv/ready ## check rules, ask Prometheus (ARGS="query instant http://127.0.0.1:9090 up")
+	@$(STACK) tool promtool $(ARGS)
+
+sizing: .venv/ready ## memory, CPU and disk of each service, and what a million of each signal takes (ARGS=--json)
+	@$(STACK) sizing $(ARGS)
+
 # --- tests ------------------------------------------------------------------------------------------
 test: check ## all tests but the slow ones; sets up what it needs
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadgroup $(ARGS)
 
-test-slow: .venv/ready ## the slow tests: a 7-minute outage of every store
-	$(BIN)/python -m pytest -m slow $(ARGS)
+# Three at once: two that mostly wait (mark `waits`), beside all others, one after the other.
+test-slow: .venv/ready ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
+	$(BIN)/python -m pytest -m slow -n 3 --dist loadgroup -rAP $(ARGS)
+
+coverage-report: .venv/ready ## which of the rows that are owed the tests have shown (ARGS=--strict|--json|--stale)
+	@$(BIN)/python tests/coverage_report.py $(ARGS)
 
 check: .venv/ready ## linters, types, go vet, Go unit tests, generated files
 	$(BIN)/ruff format --check .
@@ -76,6 +108,9 @@ generate: ## the Collector's main, from collector/manifest.yaml
 
 prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices
 	$(BIN)/python collector/pricing/make_prices.py
+
+dashboards: .venv/ready ## grafana/rendered: dashboards, alerts and rules, from grafana/otelgate_grafana
+	$(BIN)/python -m otelgate_grafana
 
 golden: ## rewrite tests/golden/*/expected.json; read the diff
 	cd collector && go test ./genai -run Golden -update

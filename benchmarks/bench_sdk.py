@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 MODEL_S = 0.05
+"""How long a model call takes unless --model-ms says otherwise: shorter than real ones, so that small costs show."""
 CHUNKS = 5
 INSTRUMENT = Path(sys.executable).parent / "opentelemetry-instrument"
 CONDITIONS = ("bare", "gateway up", "gateway refuses", "gateway silent")
@@ -33,7 +34,7 @@ RATIOS = (
 )
 
 
-def build_agent() -> Any:
+def build_agent(model_s: float) -> Any:
     from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
     from langchain_core.messages import AIMessageChunk, ToolMessage
     from langchain_core.outputs import ChatGenerationChunk
@@ -53,7 +54,7 @@ def build_agent() -> Any:
                 chunks[0] = AIMessageChunk(content="", tool_call_chunks=[call])
             chunks[-1].usage_metadata = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
             for message in chunks:
-                time.sleep(MODEL_S / CHUNKS)
+                time.sleep(model_s / CHUNKS)
                 chunk = ChatGenerationChunk(message=message)
                 if run_manager:
                     run_manager.on_llm_new_token(message.text, chunk=chunk)
@@ -88,13 +89,13 @@ def build_agent() -> Any:
     return graph.compile()
 
 
-def worker(condition: str) -> None:
+def worker(condition: str, model_s: float) -> None:
     """Run the agent as often as each line of standard input says; answer with seconds and CPU seconds."""
     import logging
 
     logging.getLogger("bench").setLevel("INFO")
     logging.getLogger("bench").addHandler(logging.NullHandler())
-    agent = build_agent()
+    agent = build_agent(model_s)
     otelgate: Any = None
     if condition != "bare":
         import otelgate
@@ -146,9 +147,9 @@ def command(endpoint: str | None, *arguments: str) -> list[str]:
 
 
 class Worker:
-    def __init__(self, condition: str, endpoint: str | None) -> None:
+    def __init__(self, condition: str, endpoint: str | None, model_s: float) -> None:
         self.process = subprocess.Popen(
-            command(endpoint, __file__, "--worker", condition),
+            command(endpoint, __file__, "--worker", condition, "--model-ms", f"{model_s * 1e3:g}"),
             env=environment(endpoint),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -195,8 +196,10 @@ def start_up(endpoint: str) -> tuple[float, float]:
     return statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
 
 
-def measure(pairs: int, runs: int, endpoints: dict[str, str | None]) -> dict[str, list[tuple[float, float]]]:
-    workers = {condition: Worker(condition, endpoint) for condition, endpoint in endpoints.items()}
+def measure(
+    pairs: int, runs: int, model_s: float, endpoints: dict[str, str | None]
+) -> dict[str, list[tuple[float, float]]]:
+    workers = {condition: Worker(condition, endpoint, model_s) for condition, endpoint in endpoints.items()}
     first = {condition: worker.sample(1)[0] for condition, worker in workers.items()}
     print("first run: " + ", ".join(f"{condition} {seconds:.2f} s" for condition, seconds in first.items()))
     for worker in workers.values():
@@ -235,12 +238,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=40, help="rounds (default 40)")
     parser.add_argument("--runs", type=int, default=16, help="agent runs in a sample (default 16)")
+    parser.add_argument("--model-ms", type=float, default=MODEL_S * 1e3, help="of a model call (default 50)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
     parser.add_argument("--worker", choices=CONDITIONS, help=argparse.SUPPRESS)
     parser.add_argument("--sink", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        return worker(arguments.worker)
+        return worker(arguments.worker, arguments.model_ms / 1e3)
     if arguments.sink:
         return sink()
     with contextlib.ExitStack() as stack:
@@ -266,7 +270,7 @@ def main() -> None:
             "gateway refuses": f"http://127.0.0.1:{refusing.getsockname()[1]}",
             "gateway silent": f"http://127.0.0.1:{silent.getsockname()[1]}",
         }
-        figures = report(measure(arguments.pairs, arguments.runs, endpoints))
+        figures = report(measure(arguments.pairs, arguments.runs, arguments.model_ms / 1e3, endpoints))
         if arguments.json:
             print(json.dumps(figures))
 

@@ -8,7 +8,7 @@ older forms), OpenInference's conventions, and the JSON that LangChain, Traceloo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from . import messages, wire
@@ -21,6 +21,17 @@ class Tool(NamedTuple):
     arguments: str | None
     result: str | None
     call_id: str | None
+
+
+class _Side(NamedTuple):
+    """Where the words of one side are: what was given to a model, or what came out of it."""
+
+    conventional: str
+    flat: tuple[_Flat, ...]
+    plain: tuple[str, ...]
+    role: str
+    read: Callable[[Any, str], str | None]
+    """The words in a value that is no flat attribute; takes the attribute's name, too."""
 
 
 class _Flat(NamedTuple):
@@ -93,35 +104,26 @@ _TRANSCRIPT: Final = re.compile(r"^(system|user|human|assistant|ai|tool|develope
 
 def question(attributes: Attributes) -> str | None:
     """The last user message that a run or a model call was given."""
-    conventional = attributes.get("gen_ai.input.messages")
-    if conventional is not None:
-        return _asked(conventional, "gen_ai.input.messages")
-    for flat in _FLAT_INPUT:
-        if flat.first in attributes:
-            return _flat_text(attributes, flat, _numbers(attributes, flat), messages.USER)
-    for key in _QUESTIONS:
-        if key in attributes:
-            return _asked(attributes[key], key)
-    for flat in _FLAT_INPUT:
-        found = _flat_text(attributes, flat, _numbers_left(attributes, flat), messages.USER)
-        if found:
-            return found
-    return None
+    return _last_words(attributes, _GIVEN)
 
 
 def reply(attributes: Attributes) -> str | None:
     """The assistant's last text in what came out of a run or a model call."""
-    conventional = attributes.get("gen_ai.output.messages")
+    return _last_words(attributes, _CAME_OUT)
+
+
+def _last_words(attributes: Attributes, side: _Side) -> str | None:
+    conventional = attributes.get(side.conventional)
     if conventional is not None:
-        return _answered(conventional, "gen_ai.output.messages")
-    for flat in _FLAT_OUTPUT:
+        return side.read(conventional, side.conventional)
+    for flat in side.flat:
         if flat.first in attributes:
-            return _flat_text(attributes, flat, _numbers(attributes, flat), messages.ASSISTANT)
-    for key in _REPLIES:
+            return _flat_text(attributes, flat, _numbers(attributes, flat), side.role)
+    for key in side.plain:
         if key in attributes:
-            return _answered(attributes[key], key)
-    for flat in _FLAT_OUTPUT:
-        found = _flat_text(attributes, flat, _numbers_left(attributes, flat), messages.ASSISTANT)
+            return side.read(attributes[key], key)
+    for flat in side.flat:
+        found = _flat_text(attributes, flat, _numbers_left(attributes, flat), side.role)
         if found:
             return found
     return None
@@ -177,6 +179,10 @@ def _answered(value: Any, key: str) -> str | None:
     if document is None:
         return clean(written) or None
     return messages.answered(document, written)
+
+
+_GIVEN: Final = _Side("gen_ai.input.messages", _FLAT_INPUT, _QUESTIONS, messages.USER, _asked)
+_CAME_OUT: Final = _Side("gen_ai.output.messages", _FLAT_OUTPUT, _REPLIES, messages.ASSISTANT, _answered)
 
 
 def _written(value: Any, key: str) -> str:

@@ -5,6 +5,7 @@ Errors are `StoreError`, as those of the other stores.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,6 +40,12 @@ class AuditStore:
             "SELECT * FROM content.conversations WHERE trace_id = ANY(%s) ORDER BY started_at", list(trace_ids)
         )
 
+    def size(self) -> tuple[int, int]:
+        """How many conversations there are, and the bytes of the database, without the server's write-ahead log."""
+        statement = "SELECT count(*) AS conversations, pg_database_size(current_database()) AS bytes"
+        (row,) = self._rows(f"{statement} FROM audit.conversations")
+        return int(row["conversations"]), int(row["bytes"])
+
     def tool_calls(self, trace_id: str) -> list[Row]:
         """The tools that one conversation used, in order, with arguments and results."""
         return self._rows("SELECT * FROM content.tool_calls WHERE trace_id = %s ORDER BY start_time", trace_id)
@@ -51,6 +58,15 @@ class AuditStore:
         """Product events of this name that belong to one trace, in order."""
         return self._rows(
             "SELECT * FROM audit.events WHERE name = %s AND trace_id = %s ORDER BY start_time", name, trace_id
+        )
+
+    def events_since(self, name: str, service: str, start: datetime) -> list[Row]:
+        """Product events of this name and service that happened at `start` or later, in order."""
+        return self._rows(
+            "SELECT * FROM audit.events WHERE name = %s AND service = %s AND start_time >= %s ORDER BY start_time",
+            name,
+            service,
+            start,
         )
 
     def rejects(self, trace_id: str) -> list[Row]:

@@ -3,14 +3,12 @@
 The modules are pinned by go.mod and go.sum in compose/native/<backend>/ and in collector/.
 """
 
-import fcntl
 import hashlib
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -125,7 +123,7 @@ def _build_all(paths: dict[str, Path], settings: Settings, report: Report) -> No
 
 def _build_one(name: str, target: Path, settings: Settings, report: Report, running: "_Running") -> None:
     settings.cache_dir.mkdir(parents=True, exist_ok=True)
-    with report.step(f"build {name}") as step, _locked(target.parent.with_suffix(".lock")):
+    with report.step(f"build {name}") as step, state.locked(target.parent.with_suffix(".lock")):
         if target.exists():
             step.note("built by another process")
             return
@@ -156,13 +154,6 @@ def _compile(name: str, output: Path, settings: Settings, running: "_Running") -
     raise StackError(
         f"building {name} failed (exit status {status}); the whole log is in {log}, its last lines:\n{last}"
     )
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # let go by the kernel if this process dies
-        yield
 
 
 class _Running:

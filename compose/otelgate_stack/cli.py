@@ -6,15 +6,14 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
+from . import alerting, credentials, state
 from . import settings as settings_module
-from . import state
 from .engines import Engine, ServiceStatus, choose
-from .engines.services import names, services
 from .errors import SettingsError, StackError
 from .report import Report, duration
 from .settings import Settings
@@ -46,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _up(options: argparse.Namespace, report: Report) -> int:
     settings = settings_module.load()
-    _bring_up(settings, _engine(settings, report))
-    _say_where(settings, report)
+    engine = _engine(settings, report)
+    _bring_up(settings, engine)
+    _say_where(settings, engine, report)
     return 0
 
 
@@ -114,11 +114,57 @@ def _doctor(options: argparse.Namespace, report: Report) -> int:
 
 
 def _audit(options: argparse.Namespace, report: Report) -> int:
-    """`otelgate-audit` with the running stack's database, keys and stores."""
+    from . import audit_command
+
+    return audit_command.run(settings_module.load(), options.arguments).returncode
+
+
+def _tool(options: argparse.Namespace, report: Report) -> int:
+    from . import tools
+
+    return tools.run(settings_module.load(), options.name, options.arguments)
+
+
+def _deploy(options: argparse.Namespace, report: Report) -> int:
+    from . import deploy
+
+    return deploy.run(settings_module.load, _bring_up, report, check=options.check, as_json=options.json)
+
+
+def _annotate(options: argparse.Namespace, report: Report) -> int:
+    from . import annotate
+
+    annotation = annotate.Annotation(options.event, options.version, options.service, options.text)
+    annotate.run(settings_module.load(), annotation, report)
+    return 0
+
+
+def _sizing(options: argparse.Namespace, report: Report) -> int:
+    from . import sizing
+
     settings = settings_module.load()
-    env = {name: value for name, value in os.environ.items() if not name.startswith(settings_module.PREFIX)}
-    command = [sys.executable, "-m", "otelgate_audit", *options.arguments]
-    return subprocess.run(command, env={**env, **settings.sink_env()}).returncode
+    engine = _engine(settings, Report(sys.stderr) if options.json else report)
+    sizing.run(settings, engine, report, seconds=options.seconds, since=options.since, as_json=options.json)
+    return 0
+
+
+def _backup(options: argparse.Namespace, report: Report) -> int:
+    from . import backup
+
+    settings = settings_module.load()
+    backup.backup(settings, _engine(settings, report), report, options.folder.expanduser().resolve())
+    return 0
+
+
+def _restore(options: argparse.Namespace, report: Report) -> int:
+    from . import backup
+
+    settings = settings_module.load()
+    file = options.file.expanduser().resolve()
+    manifest = backup.restore(settings, _engine(settings, report), report, file, force=options.force)
+    report.line(f"\nrestored what was there at {manifest.made_at}")
+    report.line("next: " + report.style("make up && make audit-verify", "bold"))
+    return 0
 
 
 def _bring_up(settings: Settings, engine: Engine) -> None:
@@ -138,9 +184,10 @@ def _engine(settings: Settings, report: Report, output: Report | None = None) ->
     return engine
 
 
-def _say_where(settings: Settings, report: Report) -> None:
+def _say_where(settings: Settings, engine: Engine, report: Report) -> None:
     rows = []
-    for service in services(settings, names(settings)):
+    services = engine.status()
+    for service in services:
         if service.name == "gateway":
             rows += [("OTLP gRPC", service.url.removesuffix(str(settings.http_port)) + str(settings.grpc_port))]
             rows += [("OTLP HTTP", service.url)]
@@ -148,6 +195,11 @@ def _say_where(settings: Settings, report: Report) -> None:
             rows += [(service.name, service.url)]
     report.line()
     report.table(rows)
+    report.line()
+    for line in alerting.describe(settings):
+        report.line(line)
+    if any(service.name == "grafana" for service in services):
+        report.line(f"Grafana's user is admin, its password is in {credentials.grafana_admin_password(settings)}")
     report.line("\nnext: " + report.style("make demo", "bold"))
 
 
@@ -194,7 +246,27 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--runs", type=int, default=5, help="how many times the agent runs (default: %(default)s)")
     audit = add("audit", _audit, "run otelgate-audit on this stack's store: verify, export, forget, ...")
     audit.add_argument("arguments", nargs=argparse.REMAINDER, help="as `otelgate-audit` takes them")
+    tool = add("tool", _tool, "run amtool or promtool, which are built if need be")
+    tool.add_argument("name", choices=("amtool", "promtool"), help="which")
+    tool.add_argument("arguments", nargs=argparse.REMAINDER, help="as it takes them")
+    deploy = add("deploy", _deploy, "check, start, migrate, verify; exit status 1 and the step's name if one fails")
+    deploy.add_argument("--check", action="store_true", help="look at the prerequisites only")
+    annotate = add(
+        "annotate", _annotate, "draw a line on every dashboard: deployment, launch, campaign, change, outage"
+    )
+    annotate.add_argument("event", help="which of them")
+    annotate.add_argument("--version", help="what was deployed")
+    annotate.add_argument("--service", help="only where this service is shown (default: everywhere)")
+    annotate.add_argument("--text", help="what the line says")
+    sizing = add("sizing", _sizing, "measure memory, CPU and disk of each service, and what a million of each takes")
+    sizing.add_argument("--seconds", type=float, default=10.0, help="how long CPU is measured (default: %(default)s)")
+    sizing.add_argument("--since", type=Path, help="an earlier --json: count only what came since")
+    backup = add("backup", _backup, "copy every store and the generated secrets into one file")
+    backup.add_argument("folder", type=Path, help="where to write it")
+    restore = add("restore", _restore, "put a backup's data in place of this stack's")
+    restore.add_argument("file", type=Path, help="what `backup` wrote")
+    restore.add_argument("--force", action="store_true", help="even if there are data already: they go")
     doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")
-    for command in (status, demo, doctor):
+    for command in (status, demo, doctor, deploy, sizing):
         command.add_argument("--json", action="store_true", help="print JSON, for scripts")
     return parser

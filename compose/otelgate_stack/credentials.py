@@ -25,12 +25,25 @@ def superuser_password(settings: Settings) -> Path:
     return folder(settings) / "postgres_password"
 
 
+def monitor_password(settings: Settings) -> Path:
+    """File with the password of the role by which PostgreSQL's exporter reads the server's statistics, and no table."""
+    return folder(settings) / "monitor_password"
+
+
+def grafana_admin_password(settings: Settings) -> Path:
+    """File with the password of Grafana's user `admin`."""
+    return folder(settings) / "grafana_admin_password"
+
+
+def grafana_secret_key(settings: Settings) -> Path:
+    """File with the key by which Grafana encrypts what it keeps; its default is known to everybody."""
+    return folder(settings) / "grafana_secret_key"
+
+
 def ensure(settings: Settings) -> None:
     """Generate those that are missing. Raises StackError for one of the user's own that can't be read."""
-    if not settings.audit:
-        return
     state.make_folder(folder(settings))
-    for path, setting in _wanted(settings).items():
+    for path, setting in wanted(settings).items():
         if path.parent == folder(settings):
             _generate(path)
         try:
@@ -39,13 +52,17 @@ def ensure(settings: Settings) -> None:
             raise StackError(f"{setting}='{path}': {error.strerror}") from None
 
 
-def _wanted(settings: Settings) -> dict[Path, str]:
+def wanted(settings: Settings) -> dict[Path, str]:
+    """The files with secrets that the stack needs, and the settings that name them."""
+    wanted = {path(settings): "OTELGATE_STATE_DIR" for path in (grafana_admin_password, grafana_secret_key)}
+    if not settings.audit:
+        return wanted
     fields = ("audit_key_file", "feedback_secret_file", "grafana_database_password_file")
-    wanted = {getattr(settings, field): PREFIX + field.upper() for field in fields}
+    wanted |= {getattr(settings, field): PREFIX + field.upper() for field in fields}
     if settings.database_password:
         wanted[settings.database_password] = "OTELGATE_DATABASE_PASSWORD_FILE"
     if settings.own_database:
-        wanted[superuser_password(settings)] = "OTELGATE_STATE_DIR"
+        wanted |= {path(settings): "OTELGATE_STATE_DIR" for path in (superuser_password, monitor_password)}
     return wanted
 
 

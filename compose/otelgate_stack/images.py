@@ -17,7 +17,8 @@ from typing import IO, Any
 from docker import errors as docker_errors  # type: ignore[import-untyped]
 from dotenv import dotenv_values
 
-from . import builds, postgres_image, python_image
+from . import builds, debian, postgres_image, python_image, shared_libraries, state
+from .engines import watchers
 from .errors import StackError
 from .report import Report
 from .settings import Settings
@@ -42,7 +43,8 @@ class Layout:
     data: str | None = None
 
     def dockerfile(self, service: str) -> str:
-        lines = ["FROM scratch", f"COPY {service} {self.program}"]
+        lines = ["FROM scratch", f"COPY {service} {self.program}", "COPY libraries /"]
+        lines += [f"ENV LD_LIBRARY_PATH={shared_libraries.FOLDER}"]
         if self.data:
             lines += [f"COPY --chown={self.user} data {self.data}", f"WORKDIR {self.data}"]
         return "\n".join([*lines, f"USER {self.user}", f'ENTRYPOINT ["{self.program}"]', ""])
@@ -54,6 +56,11 @@ OFFICIAL: dict[str, Layout | None] = {
     "tempo": Layout("/tempo", "10001:10001", "/var/tempo"),
     "jaeger": Layout("/cmd/jaeger/jaeger-linux", "10001"),
     "postgres": None,  # postgres_image.py
+    "alertmanager": Layout("/bin/alertmanager", "65534:65534", "/alertmanager"),
+    "prober": Layout("/bin/blackbox_exporter", "65534:65534"),
+    "node-exporter": Layout("/bin/node_exporter", "65534:65534"),
+    "postgres-exporter": Layout("/bin/postgres_exporter", "65534:65534"),
+    "redis-exporter": Layout("/redis_exporter", "59000:59000"),
 }
 
 
@@ -74,6 +81,12 @@ def names(settings: Settings) -> dict[str, str]:
         "audit": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
         "feedback": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
         "postgres": f"postgres:{pin['POSTGRES_VERSION']}",
+        "alertmanager": f"prom/alertmanager:{pin['ALERTMANAGER_IMAGE_TAG']}",
+        "prober": f"prom/blackbox-exporter:{pin['PROBER_IMAGE_TAG']}",
+        "node-exporter": f"prom/node-exporter:{pin['NODE_EXPORTER_IMAGE_TAG']}",
+        "postgres-exporter": f"prometheuscommunity/postgres-exporter:{pin['POSTGRES_EXPORTER_IMAGE_TAG']}",
+        "redis-exporter": f"oliver006/redis_exporter:{pin['REDIS_EXPORTER_IMAGE_TAG']}",
+        "grafana": f"grafana/grafana:{pin['GRAFANA_IMAGE_TAG']}",
     }
 
 
@@ -88,7 +101,8 @@ def build_gateway(settings: Settings, report: Report, client: Any) -> str:
         **{f"config/{file.name}": file for file in sorted((collector / "config").glob("*.yaml"))},
     }
     name = names(settings)["gateway"]
-    _build(name, context, report, client, {SOURCE_LABEL: checksum(context)})
+    with state.locked(settings.cache_dir / "images.lock"):  # another's pruning would take the layers of this one
+        _build(name, context, report, client, {SOURCE_LABEL: checksum(context)})
     return name
 
 
@@ -101,7 +115,7 @@ def build_audit(settings: Settings, report: Report, client: Any) -> str:
 
     name = names(settings)["audit"]
     labels = {SOURCE_LABEL: python_image.key(settings)}
-    with _missing(name, report, client, labels) as missing:
+    with state.locked(settings.cache_dir / "images.lock"), _missing(name, report, client, labels) as missing:
         if missing:
             _import(name, files(), python_image.INSTRUCTIONS, client, labels)
     return name
@@ -115,13 +129,19 @@ def build_stand_ins(services: Iterable[str], settings: Settings, report: Report,
     """
     wanted = {service: names(settings)[service] for service in services}
     missing = {service: name for service, name in wanted.items() if not is_there(name, client)}
-    programs = builds.build([service for service in missing if OFFICIAL[service]], settings, report)
+    built = [service for service in missing if OFFICIAL[service] and service not in watchers.EXPORTERS]
+    programs = builds.build(built, settings, report)
+    for service in set(missing) & set(watchers.EXPORTERS):
+        programs[service] = debian.fetch(watchers.EXPORTERS[service], settings, report).resolve()
     for service, name in missing.items():
         if layout := OFFICIAL[service]:
+            libraries = shared_libraries.collect([programs[service]])
             context: Context = {
                 "Dockerfile": layout.dockerfile(service).encode(),
                 "data": None,
+                "libraries": None,
                 service: programs[service],
+                **{f"libraries{place}": file for place, file in libraries.items()},
             }
             _build(name, context, report, client, {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(context)})
         else:

@@ -88,6 +88,13 @@ def _origins(raw: str, root: Path) -> str:
     return raw
 
 
+def _addresses(raw: str, most: float = float("inf")) -> str:
+    parts = raw.split(",")
+    if len(parts) > most or not all(re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", part.strip()) for part in parts):
+        raise ValueError(raw)
+    return raw
+
+
 def _rate(raw: str, root: Path) -> str:
     if not re.fullmatch(r"[1-9][0-9]{0,5}/(second|minute|hour|day)", raw):
         raise ValueError(raw)
@@ -141,6 +148,8 @@ ENDPOINT = Kind("host:port", _endpoint)
 URL = Kind("an http:// or https:// URL", _url)
 DATABASE = Kind("a postgresql:// URL", _database)
 ORIGINS = Kind("origins such as https://app.example, with commas between", _origins)
+ADDRESS = Kind("a mail address", lambda raw, root: _addresses(raw, 1))
+ADDRESSES = Kind("mail addresses, with commas between", lambda raw, root: _addresses(raw))
 RATE = Kind("a number per second, minute, hour or day, such as 30/minute", _rate)
 TEXT = Kind("text", lambda raw, root: raw)
 RETENTION = Kind("a duration of at least 24h in hours, days or weeks, such as 30d", _retention)

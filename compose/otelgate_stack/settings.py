@@ -188,6 +188,39 @@ class Settings:
         ),
     ]
 
+    alertmanager_port: Annotated[int, _Spec("9093", kinds.PORT, "Alertmanager: HTTP.")]
+    prober_port: Annotated[int, _Spec("9115", kinds.PORT, "Prober: HTTP.")]
+    node_exporter_port: Annotated[int, _Spec("9100", kinds.PORT, "Exporter of the host's metrics: HTTP.")]
+    postgres_exporter_port: Annotated[int, _Spec("9187", kinds.PORT, "Exporter of PostgreSQL's metrics: HTTP.")]
+    redis_exporter_port: Annotated[int, _Spec("9121", kinds.PORT, "Exporter of Redis' metrics: HTTP.")]
+    grafana_port: Annotated[int, _Spec("3000", kinds.PORT, "Grafana: HTTP.")]
+    exporters: Annotated[bool, _Spec("true", kinds.BOOL, "Whether the prober and the exporters run.")]
+    slack_webhook_file: Annotated[
+        Path | None, _Spec("", kinds.PATH, "Alerts: file with the URL of a Slack webhook; none, no Slack.")
+    ]
+    slack_channel: Annotated[str, _Spec("#alerts", kinds.TEXT, "Alerts: the channel there.")]
+    pagerduty_key_file: Annotated[
+        Path | None, _Spec("", kinds.PATH, "Alerts: file with PagerDuty's integration key; none, no PagerDuty.")
+    ]
+    pagerduty_url: Annotated[
+        str, _Spec("https://events.pagerduty.com/v2/enqueue", kinds.URL, "Alerts: where PagerDuty takes them.")
+    ]
+    smtp_host: Annotated[str | None, _Spec("", kinds.ENDPOINT, "Alerts: the mail server; none, no mail.")]
+    smtp_from: Annotated[str, _Spec("otelgate@localhost", kinds.ADDRESS, "Alerts: the mails' sender.")]
+    smtp_to: Annotated[str | None, _Spec("", kinds.ADDRESSES, "Alerts: who gets mails.")]
+    smtp_user: Annotated[str | None, _Spec("", kinds.TEXT, "Alerts: user at the mail server.")]
+    smtp_password_file: Annotated[Path | None, _Spec("", kinds.PATH, "Alerts: file with that user's password.")]
+    smtp_require_tls: Annotated[bool, _Spec("true", kinds.BOOL, "Alerts: send mail by STARTTLS only.")]
+    alert_webhook_url: Annotated[
+        str | None, _Spec("", kinds.URL, "Alerts: every notification goes there, too, as JSON.")
+    ]
+    grafana_url: Annotated[
+        str, _Spec("http://127.0.0.1:{grafana_port}", kinds.URL, "Grafana as people reach it: links begin with it.")
+    ]
+    runbooks_url: Annotated[
+        str | None, _Spec("", kinds.URL, "Where people read the runbooks; none, links name the files.")
+    ]
+
     retention_metrics: Annotated[str, _Spec("30d", kinds.RETENTION, "How long Prometheus keeps metrics.")]
     retention_logs: Annotated[str, _Spec("31d", kinds.RETENTION, "How long Loki keeps logs.")]
     retention_traces: Annotated[str, _Spec("7d", kinds.RETENTION, "How long Tempo and Jaeger keep traces.")]

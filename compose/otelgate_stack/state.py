@@ -1,6 +1,9 @@
 """The state folder: made and marked by us, removed only if the mark is there; and the check for free disk."""
 
+import fcntl
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import StackError
@@ -58,6 +61,14 @@ def remember_engine(settings: Settings, name: str | None) -> None:
         (settings.state_dir / _ENGINE).write_text(name + "\n")
     else:
         (settings.state_dir / _ENGINE).unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """One process at a time; another one waits."""
+    with file.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # let go by the kernel if this process dies
+        yield
 
 
 def check_disk(needs: dict[Path, int], purpose: str) -> None:

@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util._importlib_metadata import EntryPoint
 
-from . import _context, _langchain, _lifecycle, _scrub, _settings, names
+from . import _context, _langchain, _lifecycle, _scrub, _settings, _views, names
 from ._arguments import ExporterArgs
 from ._export import Link, Logs, Metrics, Spans
 from ._health import Health, ReasonFilter
@@ -120,6 +120,7 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
             "logs": logs_api.get_logger_provider(),
         }
         pipeline.metrics(providers["metrics"])
+        _views.add(providers["metrics"])
         _lifecycle.start(_lifecycle.Lifecycle(providers, pipeline.links, health))
 
 

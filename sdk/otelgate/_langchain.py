@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ENTRY_POINT = "openinference.instrumentation.langchain"
 _MANAGERS = "langchain_core.callbacks.base"
+_PATIENCE_S = 5.0
+"""How long a thread waits for another one that is instrumenting."""
 _MAX_RUNS = 10_000
 """Model calls that are waiting for their first token; those of abandoned streams are forgotten beyond this."""
 
@@ -30,25 +32,30 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
     everything is imported, so there is no import cycle to meet.
     """
     lock = threading.RLock()
-    started = False
+    started = done = False
 
-    def start() -> None:
-        nonlocal started
-        with lock:
-            if started:
-                return
-            started = True
-            try:
+    def start() -> bool:
+        """Whether it is done. Other threads wait, or their first runs would leave no spans."""
+        nonlocal started, done
+        if not lock.acquire(timeout=_PATIENCE_S):
+            return False
+        try:
+            if not started:
+                started = True
                 instrument()
                 if not content:
                     skip_content()
                 register_first_token()
-            except Exception:
-                _guard.report("instrumenting LangChain")
+                done = True
+        except Exception:
+            done = True
+            _guard.report("instrumenting LangChain")
+        finally:
+            lock.release()
+        return done
 
     def init(wrapped: Callable[..., None], instance: object, args: Any, kwargs: Any) -> None:
-        if not started:
-            start()
+        if not done and start():
             # The class has been wrapped again by now, below this wrapper; go through all of it.
             type(instance).__init__(instance, *args, **kwargs)
             return

@@ -146,6 +146,7 @@ def test_a_token_of_the_sdk_alone_is_enough(
         (2, "negative", 2), (3, None, 3), (4, "positive", 4), (5, "positive", 5),
     ],
 )  # fmt: skip
+@pytest.mark.shows("F10", "K13")
 def test_ratings(rating: Any, word: str | None, points: int | None) -> None:
     assert body.check({"rating": rating}) == (None, (word, points), None)
 
@@ -255,6 +256,7 @@ def test_nobody_rates_another_trace(refusing: httpx.Client) -> None:
     assert answer.json()["error"] == f"trace_id='{'1' * 32}': expected the trace that the token is for"
 
 
+@pytest.mark.shows("F10", "K13")
 def test_the_same_vote_is_one_record_and_a_changed_one_another(start: Start, gateway: Gateway) -> None:
     client, given = start(), token(sub="user-7")
     for rating in ("up", "up", "positive", True, "down", "up"):

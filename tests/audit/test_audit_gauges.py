@@ -61,11 +61,13 @@ def levels(connection: psycopg.Connection, name: str) -> dict[tuple[str, ...], f
     return {tuple(labels.values()): value for labels, value in gauges.read(connection, SETTINGS, NOW_US)[name]}
 
 
+@pytest.mark.shows("K14")
 def test_sessions_of_the_last_five_minutes(connection: psycopg.Connection) -> None:
     add_sessions(connection, "shop", [0, 1, 30, 60, 100, 200, 250, 299, 120, 300, 301, 86_400])
     assert levels(connection, "otelgate.session.active") == {("shop",): 9}
 
 
+@pytest.mark.shows("K14")
 def test_users_by_window(connection: psycopg.Connection) -> None:
     hours = (0, 2, 23, 25, 6 * 24, 8 * 24, 29 * 24, 31 * 24)
     add_users(connection, "shop", [timedelta(hours=each) for each in hours])
@@ -77,6 +79,7 @@ def test_users_by_window(connection: psycopg.Connection) -> None:
     }
 
 
+@pytest.mark.shows("K14")
 def test_users_over_the_limit(connection: psycopg.Connection) -> None:
     """The limit is three: four within the hour are over it, three are not, nor are older ones or nobody's."""
     minute = timedelta(minutes=1)
@@ -90,6 +93,7 @@ def test_users_over_the_limit(connection: psycopg.Connection) -> None:
     assert levels(connection, "otelgate.user.over_limit") == {("bank",): 0, ("shop",): 2}
 
 
+@pytest.mark.shows("K14")
 def test_the_highest_spend_since_midnight_in_utc(connection: psycopg.Connection) -> None:
     hour = timedelta(hours=1)
     add_conversations(connection, "shop", "a", hour, ["0.25", "0.5"])

@@ -78,6 +78,7 @@ def test_a_dry_run_tells_and_deletes_nothing(database: str, store: Store, kept: 
     assert purge(database, kept, dry_run=True) == dry
 
 
+@pytest.mark.shows("F3", "K57")
 def test_what_is_old_goes_and_the_ledger_holds(database: str, store: Store, kept: Settings) -> None:
     assert purge(database, kept) == EXPECTED
     assert check(database) == []

@@ -6,6 +6,7 @@ from otelgate_audit import database as audit_database
 from otelgate_audit import partitions
 
 
+@pytest.mark.shows("K10", "F6")
 def test_migrating_again_changes_nothing(database: str) -> None:
     assert audit_database.migrate(database) == []
 

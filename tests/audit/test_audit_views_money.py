@@ -23,6 +23,7 @@ def test_users_by_tier(world: psycopg.Connection[Any]) -> None:
     ]
 
 
+@pytest.mark.shows("K22")
 def test_recurring_revenue(world: psycopg.Connection[Any]) -> None:
     # new pays 20 and dormant 50; five of the six users were seen in the last 30 days.
     assert read(world, "SELECT * FROM analytics.mrr WHERE service = 'live'") == [("live", 70, 840, 2, 5, 14, 35)]
@@ -52,6 +53,7 @@ def test_margin_of_tiers(world: psycopg.Connection[Any]) -> None:
     assert rows == [("live", "pro", 3, 2, 0.02, 20, 60, 59.98, pytest.approx(0.02 / 3), 2000)]
 
 
+@pytest.mark.shows("K23")
 def test_cost_over_time(world: psycopg.Connection[Any]) -> None:
     rows = read(world, "SELECT * FROM analytics.cost_over_time('1 day', '2024-02-01Z', '2024-02-02Z', '{cost}')")
     assert rows == [(datetime(2024, 2, 1, tzinfo=UTC), 3, 1.0, pytest.approx(1 / 3), 3.0)]
@@ -68,6 +70,7 @@ def test_cost_over_time(world: psycopg.Connection[Any]) -> None:
         ("service", [("cost", 3, 1.0, pytest.approx(1 / 3), 1.0)]),
     ],
 )
+@pytest.mark.shows("K23")
 def test_cost_by(world: psycopg.Connection[Any], dimension: str, expected: Rows) -> None:
     rows = read(world, "SELECT * FROM analytics.cost_by(%s, '2024-02-01Z', '2024-02-02Z', '{cost}')", dimension)
     assert rows == expected
@@ -81,6 +84,7 @@ def test_a_wrong_dimension_is_named(world: psycopg.Connection[Any]) -> None:
     )
 
 
+@pytest.mark.shows("K23")
 def test_cost_by_tool_sums_to_the_total(world: psycopg.Connection[Any]) -> None:
     rows = read(world, "SELECT * FROM analytics.cost_by_tool('2024-02-01Z', '2024-02-02Z', '{cost}')")
     assert rows == [

@@ -8,11 +8,13 @@ import pytest
 from audit_analytics_data import read
 
 
+@pytest.mark.shows("F9", "K12")
 def test_satisfaction_leaves_the_unrated_out(world: psycopg.Connection[Any]) -> None:
     query = "SELECT * FROM analytics.satisfaction('1 day', '2024-03-04Z', '2024-03-05Z', '{quality}')"
     assert read(world, query) == [(datetime(2024, 3, 4, tzinfo=UTC), 4, 1, 2, pytest.approx(1 / 3), 0.75)]
 
 
+@pytest.mark.shows("F9", "K12")
 def test_negatives_are_by_the_newest_vote(world: psycopg.Connection[Any]) -> None:
     query = "SELECT user_id, agent FROM analytics.negatives('2024-03-04Z', '2024-03-05Z', '{quality}')"
     assert read(world, query) == [("u2", "b"), ("u1", "a")]
@@ -29,11 +31,13 @@ def test_repeat_questions(world: psycopg.Connection[Any]) -> None:
     assert read(world, query) == [(3, 2, 1, 2, pytest.approx(1 / 3), 0, 32)]
 
 
+@pytest.mark.shows("K17")
 def test_router_accuracy(world: psycopg.Connection[Any]) -> None:
     rows = read(world, "SELECT * FROM analytics.router_accuracy('2024-03-05Z', '2024-03-06Z', '{route}')")
     assert rows == [("route", 5, 1, 0.2, 2, 1, 0.5, 0.4)]
 
 
+@pytest.mark.shows("F9", "K12")
 def test_agents(world: psycopg.Connection[Any]) -> None:
     rows = read(world, "SELECT * FROM analytics.agents('2024-03-04Z', '2024-03-05Z', '{quality}')")
     assert rows == [
@@ -44,6 +48,7 @@ def test_agents(world: psycopg.Connection[Any]) -> None:
     assert rows == [("router", 6), ("crm", 3), ("erp", 2)]
 
 
+@pytest.mark.shows("F9", "K12")
 def test_tools_and_their_flags(world: psycopg.Connection[Any]) -> None:
     rows = read(world, "SELECT * FROM analytics.tools('2024-03-04Z', '2024-03-05Z', '{quality}')")
     assert rows == [
@@ -64,6 +69,7 @@ def test_failed_tool_calls(world: psycopg.Connection[Any]) -> None:
     assert read(world, query) == [("b" * 32, "t", "Timeout", 3000.0)]
 
 
+@pytest.mark.shows("F9", "K12")
 def test_sessions(world: psycopg.Connection[Any]) -> None:
     rows = read(world, "SELECT * FROM analytics.sessions('1 day', '2024-03-05Z', '2024-03-06Z', '{route}')")
     assert rows == [(datetime(2024, 3, 5, tzinfo=UTC), 3, 6, 2.0)]

@@ -8,6 +8,7 @@ import pytest
 from audit_analytics_data import FIRST_WEEKS, read
 
 
+@pytest.mark.shows("F9", "K12", "K21")
 def test_active_users(world: psycopg.Connection[Any]) -> None:
     days = {row[0].day: row[1:] for row in read(world, f"SELECT * FROM analytics.active_users({FIRST_WEEKS})")}
     assert len(days) == 21
@@ -39,6 +40,7 @@ def test_acquisition(world: psycopg.Connection[Any]) -> None:
     ]
 
 
+@pytest.mark.shows("K21", "K61")
 def test_retention_by_weekly_cohort(world: psycopg.Connection[Any]) -> None:
     assert read(world, f"SELECT * FROM analytics.retention({FIRST_WEEKS})") == [
         (date(2024, 1, 1), 2, 0, 2, 1.0, True),
@@ -62,6 +64,7 @@ def test_a_week_that_is_not_over_is_marked(world: psycopg.Connection[Any]) -> No
     assert rows == [(0, 2, True), (1, 1, False)]
 
 
+@pytest.mark.shows("K21")
 def test_churn(world: psycopg.Connection[Any]) -> None:
     assert read(world, f"SELECT * FROM analytics.churn({FIRST_WEEKS})") == [
         (date(2024, 1, 1), 0, 0, None, 2),
@@ -70,6 +73,7 @@ def test_churn(world: psycopg.Connection[Any]) -> None:
     ]
 
 
+@pytest.mark.shows("K61")
 def test_funnel(world: psycopg.Connection[Any]) -> None:
     third = pytest.approx(1 / 3)
     assert read(world, f"SELECT * FROM analytics.funnel({FIRST_WEEKS})") == [
@@ -90,6 +94,7 @@ def test_a_funnel_keeps_its_order(world: psycopg.Connection[Any]) -> None:
     ]
 
 
+@pytest.mark.shows("K61")
 def test_a_funnel_of_steps_with_attributes(world: psycopg.Connection[Any]) -> None:
     steps = ["conversation{tier=free}", "command.used{command=/search}", "command.used{command=/help}", "tool_call"]
     rows = read(world, f"SELECT users FROM analytics.funnel({FIRST_WEEKS}, events => %s)", steps)
@@ -119,6 +124,7 @@ def test_conversion_to_reservations(
     assert read(world, query, step, goal) == [pytest.approx(expected)]
 
 
+@pytest.mark.shows("K21")
 def test_journeys(world: psycopg.Connection[Any]) -> None:
     assert read(world, "SELECT * FROM analytics.journeys('2024-03-06Z', '2024-03-07Z', '{journey}')") == [
         ("conversation", None, 2, 2, pytest.approx(2 / 3)),
@@ -178,6 +184,7 @@ def test_quiet_users(world: psycopg.Connection[Any]) -> None:
     assert rows == [("casual", 1, 3), ("dormant", 0, 3), ("lost", 0, 3)]
 
 
+@pytest.mark.shows("K61")
 def test_segments(world: psycopg.Connection[Any]) -> None:
     segments = dict(read(world, "SELECT user_id, segment FROM analytics.user_segments WHERE service = 'live'"))
     assert segments == {user: user for user in ("new", "dormant", "casual", "lost", "regular", "power")}

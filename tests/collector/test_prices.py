@@ -58,6 +58,7 @@ def test_draws_are_stratified(draws: list[Draw]) -> None:
     assert sum(draw.expected() > 0 for draw in draws) == DRAWS
 
 
+@pytest.mark.shows("K03", "F25")
 def test_costs_equal_genai_prices(draws: list[Draw], root: Path) -> None:
     answers = prices_of(root, [draw.call() for draw in draws])
     wrong = [

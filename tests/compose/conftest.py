@@ -69,16 +69,16 @@ def stand_ins(docker: Any, compose_binary: str) -> Iterator[None]:
 
 @pytest.fixture
 def engine(stand_ins: None, load: Load) -> Iterator[Callable[..., DockerEngine]]:
-    """Makes engines on free ports; what they brought up goes at the end of the test."""
+    """Makes engines on free ports, without exporters; what they brought up goes at the end of the test."""
     yield from _engines(load)
 
 
 @pytest.fixture(scope="module")
 def stack(stand_ins: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
-    """A whole stack that is up, both trace stores included."""
+    """A whole stack that is up, both trace stores and the exporters included."""
     folder = tmp_path_factory.mktemp("stack")
     for make in _engines(lambda **env: _load(folder, env)):
-        engine = make(OTELGATE_TRACES_TO="both")
+        engine = make(OTELGATE_TRACES_TO="both", OTELGATE_EXPORTERS="true")
         engine.up()
         yield engine
 
@@ -87,7 +87,8 @@ def _engines(load: Load) -> Iterator[Callable[..., DockerEngine]]:
     made: list[DockerEngine] = []
 
     def make(**env: str) -> DockerEngine:
-        made.append(DockerEngine(load(**{**ports.free_env(), **env}), Report()))
+        own = {**ports.free_env(), "OTELGATE_EXPORTERS": "false"}
+        made.append(DockerEngine(load(**{**own, **env}), Report()))
         return made[-1]
 
     yield make

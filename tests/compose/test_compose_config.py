@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from otelgate_audit import settings as sink_settings
+from otelgate_grafana import provisioning
 from otelgate_stack import images, settings
-from otelgate_stack.engines import postgres, services
+from otelgate_stack.engines import compose_cli, postgres, services, watchers
 from otelgate_stack.settings import ROWS
 
 Render = Callable[..., dict[str, Any]]
@@ -27,6 +28,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     },
     "no audit": {"OTELGATE_AUDIT": "false"},
     "database": {"OTELGATE_DATABASE_URL": "postgresql://me@db.example/audit", "OTELGATE_DATABASE_PASSWORD_FILE": "/p"},
+    "no exporters": {"OTELGATE_EXPORTERS": "false"},
     "open": {"OTELGATE_HOST": "0.0.0.0", "OTELGATE_INSECURE": "true"},
 }
 ALL = pytest.mark.parametrize("variant", VARIANTS)
@@ -86,7 +88,7 @@ def test_all_state_is_in_named_volumes_and_the_rest_is_read_only(render: Render,
                 assert mount["type"] == "volume", name
                 assert mount["source"] in config["volumes"], name
                 written.add((name, mount["source"]))
-    stateful = ("gateway", "prometheus", "loki", "tempo", "jaeger", "postgres")
+    stateful = ("gateway", "prometheus", "loki", "tempo", "jaeger", "postgres", "alertmanager", "grafana")
     assert written == {(name, f"{name}-data") for name in stateful}
 
 
@@ -115,6 +117,12 @@ def test_ports_on_the_host_are_the_settings(render: Render) -> None:
         ("audit", 4321): chosen["OTELGATE_AUDIT_HEALTH_PORT"],
         ("feedback", 4322): chosen["OTELGATE_FEEDBACK_PORT"],
         ("postgres", 5432): chosen["OTELGATE_POSTGRES_PORT"],
+        ("alertmanager", 9093): chosen["OTELGATE_ALERTMANAGER_PORT"],
+        ("prober", 9115): chosen["OTELGATE_PROBER_PORT"],
+        ("node-exporter", 9100): chosen["OTELGATE_NODE_EXPORTER_PORT"],
+        ("postgres-exporter", 9187): chosen["OTELGATE_POSTGRES_EXPORTER_PORT"],
+        ("redis-exporter", 9121): chosen["OTELGATE_REDIS_EXPORTER_PORT"],
+        ("grafana", 3000): chosen["OTELGATE_GRAFANA_PORT"],
     }
 
 
@@ -133,6 +141,47 @@ def test_the_audit_store_can_be_left_out_or_be_elsewhere(
     scales = {name: config[name].get("scale", 1) for name in ("audit", "feedback", "postgres")}
     assert scales == {"audit": audit, "feedback": audit, "postgres": postgres}
     assert config["gateway"]["environment"]["OTELGATE_AUDIT"] == ("true" if audit else "false")
+
+
+def test_what_cannot_be_had_is_left_out(load: Callable[..., settings.Settings], compose_binary: str) -> None:
+    made = load()
+    compose_cli.remember_absent(made, ["grafana", "prober"])
+    config = compose_cli.Compose(made, [compose_binary]).config()["services"]
+    assert {name for name in watchers.OPTIONAL if config[name].get("scale", 1) == 0} == {"grafana", "prober"}
+    assert {"grafana", "prober"} == set(services.names(made)) - set(compose_cli.running(made))
+    compose_cli.remember_absent(made, [])
+    assert compose_cli.running(made) == services.names(made)
+
+
+def test_exporters_can_be_left_out(render: Render) -> None:
+    config = render(OTELGATE_EXPORTERS="false")["services"]
+    assert {name for name in config if config[name].get("scale", 1) == 0} == {*watchers.EXPORTERS, "jaeger"}
+    elsewhere = render(**VARIANTS["database"])["services"]
+    assert elsewhere["postgres-exporter"]["scale"] == 0
+
+
+def test_grafana_has_no_default_password_and_no_guests(render: Render) -> None:
+    environment = render(OTELGATE_GRAFANA_URL="https://grafana.example")["services"]["grafana"]["environment"]
+    assert {name: environment[name] for name in watchers.GRAFANA} == watchers.GRAFANA
+    assert environment["GF_SERVER_ROOT_URL"] == "https://grafana.example"
+    for name in ("ADMIN_PASSWORD", "SECRET_KEY"):
+        assert environment[f"GF_SECURITY_{name}"] == f"$$__file{{/run/secrets/grafana_{name.lower()}}}"
+    assert set(provisioning.ENVIRONMENT) <= set(environment)
+
+
+def test_grafana_finds_a_database_elsewhere(render: Render) -> None:
+    def database(**env: str) -> dict[str, str]:
+        environment = render(**env)["services"]["grafana"]["environment"]
+        names = ("ADDRESS", "NAME", "SSLMODE")
+        return {name: environment[f"OTELGATE_GRAFANA_DATABASE_{name}"] for name in names}
+
+    assert database() == {"ADDRESS": "postgres:5432", "NAME": "otelgate", "SSLMODE": "disable"}
+    expected = {"ADDRESS": "db.example:5432", "NAME": "audit", "SSLMODE": "require"}
+    assert database(**VARIANTS["database"]) == expected
+
+
+def test_grafana_starts_without_the_audit_store(render: Render) -> None:
+    assert render(OTELGATE_AUDIT="false")["secrets"]["grafana_database_password"]["file"] == "/dev/null"
 
 
 def test_the_sink_reads_what_compose_gives_it(render: Render) -> None:
@@ -234,21 +283,51 @@ def test_secrets_are_mounted_only_where_they_are_set(render: Render, tmp_path: P
     ]
 
 
-def test_by_hand_it_is_what_make_up_runs(render: Render, compose_binary: str, root: Path) -> None:
+def test_by_hand_it_is_what_make_up_runs(render: Render, compose_binary: str, root: Path, tmp_path: Path) -> None:
     """The defaults in compose.yaml are those of the settings table."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTELGATE_", "COMPOSE_"))}
     command = [compose_binary, "--env-file=versions.env", "-f", "compose/compose.yaml", "config", "--format=json"]
     answer = subprocess.run(command, cwd=root, env=clean, capture_output=True, text=True, check=True)
     by_hand = json.loads(answer.stdout)
     assert by_hand["name"] == "otelgate"
-    assert _without_stamp(by_hand["services"]) == _without_stamp(render()["services"])
+    # What `make up` writes is in its state folder, which is another one here.
+    made = json.loads(json.dumps(render()["services"]).replace(f"{tmp_path}/state/", f"{root}/.otelgate/"))
+    assert _without_stamp(by_hand["services"]) == _without_stamp(made)
 
 
 def _without_stamp(config: dict[str, Any]) -> dict[str, Any]:
     return {name: {**service, "labels": None} for name, service in config.items()}
 
 
-@pytest.mark.parametrize("name", ["prometheus", "loki", "tempo", "jaeger"])
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
+def test_what_reads_a_file_made_at_start_gets_the_native_arguments(render: Render, tmp_path: Path, name: str) -> None:
+    native = services.services(settings.load({}), [name])[0]
+    service = render()["services"][name]
+
+    def flags(arguments: list[str]) -> dict[str, str]:
+        return {flag: value for flag, _, value in (argument.partition("=") for argument in arguments)}
+
+    inside, here = flags(service["command"]), flags(list(native.arguments))
+    assert inside.keys() == here.keys()
+    different = {flag for flag in inside if inside[flag] != here[flag]}
+    assert different <= {"--config.file", "--storage.path", "--storage.tsdb.path", "--web.listen-address"}
+    assert inside["--web.listen-address"] == here["--web.listen-address"].replace("127.0.0.1", "0.0.0.0")
+    (file,) = [each for each in service["volumes"] if each["target"] == "/etc/otelgate"]
+    assert Path(inside["--config.file"]).name == Path(here["--config.file"]).name
+    assert file["source"] == f"{tmp_path}/state/docker/{name}"
+
+
+@pytest.mark.parametrize("name", list(watchers.EXPORTERS))
+def test_exporters_get_the_native_arguments(render: Render, name: str) -> None:
+    native = services.services(settings.load({}), [name])[0]
+    given = set(render()["services"][name]["command"])
+    own = {argument.replace("127.0.0.1", "0.0.0.0") for argument in native.arguments if "=/" not in argument}
+    assert own <= given
+    # Of this machine it sees what is mounted.
+    assert name == "node-exporter" or len(given) == len(native.arguments)
+
+
+@pytest.mark.parametrize("name", ["loki", "tempo", "jaeger"])
 def test_backends_get_the_arguments_and_the_file_of_the_native_engine(render: Render, root: Path, name: str) -> None:
     native = services.services(settings.load({}, root), [name])[0]
     service = render()["services"][name]

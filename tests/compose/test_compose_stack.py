@@ -1,18 +1,22 @@
 """The compose stack, really brought up: official names, stand-in images, the gateway's own image."""
 
 import io
+import json
 import socket
 import stat
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import otlp
 import pytest
 import trustme
-from otelgate_stack import audit_store, credentials, doctor
+from otelgate_stack import audit_store, credentials, doctor, monitoring
 from otelgate_stack.audit_store import AuditStore
-from otelgate_stack.engines import ServiceStatus, compose_cli
+from otelgate_stack.engines import ServiceStatus, compose_cli, watchers
 from otelgate_stack.engines.docker import DockerEngine
 from otelgate_stack.errors import StackError
 from otelgate_stack.hops import Hop
@@ -21,7 +25,10 @@ from otelgate_stack.report import Report
 pytestmark = pytest.mark.docker
 
 Make = Callable[..., DockerEngine]
-SERVICES = ["gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "postgres", "feedback"]
+SERVICES = [
+    *("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "postgres", "feedback", "alertmanager"),
+    *watchers.EXPORTERS,
+]
 
 
 def containers(engine: DockerEngine, docker: Any) -> dict[str, Any]:
@@ -40,7 +47,7 @@ def status(engine: DockerEngine, service: str) -> ServiceStatus:
 
 
 def test_every_service_is_up(stack: DockerEngine) -> None:
-    found = stack.status()
+    found = [each for each in stack.status() if each.name != "grafana"]  # nothing can stand in for its image
     assert [(each.name, each.state, each.ready) for each in found] == [(name, "running", True) for name in SERVICES]
     assert all(each.uptime_s is not None and each.pid_or_container for each in found)
 
@@ -95,11 +102,63 @@ def test_a_second_up_changes_nothing(stack: DockerEngine, docker: Any) -> None:
 def test_containers_run_as_configured(stack: DockerEngine, docker: Any) -> None:
     for name, container in containers(stack, docker).items():
         host = container.attrs["HostConfig"]
-        assert container.attrs["Config"]["User"].partition(":")[0] in ("10001", "65534", "999"), name
+        assert container.attrs["Config"]["User"].partition(":")[0] in ("10001", "65534", "999", "472"), name
         assert host["ReadonlyRootfs"], name
         assert host["Memory"] >= 64 << 20, name
         bindings = (binding for each in (host["PortBindings"] or {}).values() for binding in each)
         assert {binding["HostIp"] for binding in bindings} <= {"127.0.0.1"}, name
+
+
+def asked(stack: DockerEngine, query: str) -> list[dict[str, str]]:
+    """The labels of what Prometheus finds."""
+    url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/query"
+    found = httpx.get(url, params={"query": query}, trust_env=False).raise_for_status().json()["data"]["result"]
+    return [each["metric"] for each in found]
+
+
+@pytest.mark.shows("K27")
+def test_what_is_scraped_and_probed_answers(stack: DockerEngine) -> None:
+    def targets() -> dict[tuple[str, str], str]:
+        url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/targets"
+        found = httpx.get(url, trust_env=False).raise_for_status().json()["data"]["activeTargets"]
+        return {(each["labels"]["job"], each["labels"]["instance"]): each["health"] for each in found}
+
+    assert otlp.until(lambda: set(targets().values()) == {"up"}), targets()
+    assert {job for job, _ in targets()} == {"prometheus", "alertmanager", "node", "postgres", "probe"}
+    seen = ("pg_up == 1", "node_memory_MemAvailable_bytes", 'node_filesystem_size_bytes{mountpoint="/"}')
+    for query in ('probe_success{service="postgres"} == 1', 'probe_success{service="otelgate-audit"} == 1', *seen):
+        assert otlp.until(lambda query=query: asked(stack, query)), query  # type: ignore[misc]
+    assert otlp.until(lambda: not asked(stack, "probe_success == 0")), asked(stack, "probe_success == 0")
+
+
+def test_alertmanager_hears_of_alerts(stack: DockerEngine) -> None:
+    url = f"http://127.0.0.1:{stack.settings.alertmanager_port}/api/v2/alerts"
+
+    def names() -> set[str]:
+        return {each["labels"]["alertname"] for each in httpx.get(url, trust_env=False).raise_for_status().json()}
+
+    assert otlp.until(lambda: "Watchdog" in names())
+
+
+class _Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+def test_an_application_on_this_machine_is_probed(stack: DockerEngine) -> None:
+    """Its 127.0.0.1 is not the prober's, so this machine is asked; it has to listen on more than its loopback."""
+    with ThreadingHTTPServer(("0.0.0.0", 0), _Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/health"
+        told = monitoring.probes(stack.settings) / "shop.json"
+        told.write_text(json.dumps([{"targets": [url], "labels": {"service": "shop", "kind": "api"}}]))
+        found = otlp.until(lambda: asked(stack, 'probe_success{service="shop"} == 1'))
+        told.unlink()
+        server.shutdown()
+    assert [(each["instance"], each["kind"]) for each in found or ()] == [(url, "api")]
 
 
 def test_what_was_acknowledged_survives_a_killed_gateway(stack: DockerEngine) -> None:
@@ -129,7 +188,7 @@ def test_down_keeps_the_data_and_clean_removes_them(engine: Make, docker: Any) -
     assert otlp.missing(made.settings, sent, "prometheus", "loki", "tempo") == []
     made.down()
     assert containers(made, docker) == {}
-    assert [each.state for each in made.status()] == ["stopped"] * 7
+    assert {each.state for each in made.status()} == {"stopped"}
     made.up()
     assert otlp.missing(made.settings, sent, "prometheus", "loki", "tempo") == []
     made.down()
@@ -147,7 +206,7 @@ def test_a_trace_store_that_is_no_longer_wanted_is_stopped(engine: Make, docker:
     ports = {name: str(port) for name, port in made.settings.ports().items()}
     other = engine(**ports, OTELGATE_TRACES_TO="jaeger")
     other.up()
-    assert set(containers(other, docker)) == {"init", *SERVICES} - {"tempo"}
+    assert set(containers(other, docker)) - {"grafana"} == {"init", *SERVICES} - {"tempo", *watchers.EXPORTERS}
 
 
 def test_open_without_tls_and_token_it_refuses_and_shows_why(engine: Make, docker: Any) -> None:

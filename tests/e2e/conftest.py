@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import summary_plugin
 from gateways import Gateway, GatewayContainer, GatewayProcess
 from otelgate_stack import builds, images, ports, settings, stores
 from otelgate_stack.engines import docker_client
@@ -17,8 +18,6 @@ from otelgate_stack.report import Report
 from world import World
 
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
-
-NO_ENGINE = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +58,8 @@ def running_gateway(
         except StackError as error:
             if os.environ.get("CI") == "true":
                 pytest.fail(f"CI must run the gateway as a container: {error}")
-            config.stash[NO_ENGINE] = str(error)
+            text = f"The end-to-end tests ran the gateway as a process, not as the container: {error}"
+            summary_plugin.say(config, "no container engine", text)
             binary = builds.build(["gateway"], loaded, report)["gateway"]
             gateway = GatewayProcess(binary, loaded.root / "collector/config", loaded.gateway_env(), folder)
         else:
@@ -68,9 +68,3 @@ def running_gateway(
             yield gateway
         finally:
             gateway.remove()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if reason := config.stash.get(NO_ENGINE, None):
-        terminalreporter.section("no container engine", yellow=True)
-        terminalreporter.line(f"The end-to-end tests ran the gateway as a process, not as the container: {reason}")

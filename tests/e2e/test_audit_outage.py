@@ -34,6 +34,7 @@ def chaos(world: World) -> list[tuple[float, str, Callable[[], None]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.shows("F7", "K09", "KPI19")
 def test_every_run_is_on_record_once(world: World) -> None:
     endpoint = f"127.0.0.1:{world.settings.grpc_port}"
     sender = Sender(endpoint, RUNS, SEED, SERVICE)

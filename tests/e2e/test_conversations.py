@@ -37,6 +37,7 @@ def conversation(world: World, trace_id: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.shows("F6", "K09")
 def test_a_run_is_one_row_with_its_words_and_its_tools(world: World) -> None:
     (run,) = ask(world, "shop-with-content", content=True)
     row = conversation(world, run["trace_id"])
@@ -70,6 +71,7 @@ def test_without_content_the_row_is_there_and_empty_of_words(world: World) -> No
     assert (row["agent"], row["user_message"], row["reply"], row["tool_calls"] > 0) == ("bike_shop", None, None, True)
 
 
+@pytest.mark.shows("F24", "K06")
 def test_the_stores_have_none_of_the_words(world: World) -> None:
     (run,) = ask(world, "shop-words", content=True)
     conversation(world, run["trace_id"])

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 
+import pytest
 from world import World, until
 
 # One model call as OpenInference's LangChain instrumentation sends it, in a process of its own.
@@ -38,6 +39,7 @@ def call(world: World, service: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.shows("K02", "K03")
 def test_one_vocabulary_a_price_and_no_content(world: World) -> None:
     trace_id = call(world, "genai-span")
     spans = until(lambda: world.tempo.trace(trace_id))
@@ -58,6 +60,7 @@ def test_one_vocabulary_a_price_and_no_content(world: World) -> None:
     assert "llm.model_name" not in chat.attributes
 
 
+@pytest.mark.shows("K04")
 def test_metrics_are_derived_with_exemplars_that_lead_to_the_trace(world: World) -> None:
     start = time.time() - 1
     trace_id = call(world, "genai-metrics")

@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 import leaks
+import pytest
 from gateways import GatewayContainer
 from leaks import Leak
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -269,6 +270,7 @@ def say(text: str) -> None:
     print(f"\n{text}", file=sys.stderr)
 
 
+@pytest.mark.shows("F24", "K06")
 def test_no_secret_gets_out(world: World, tmp_path: Path) -> None:
     with passed(world, tmp_path) as seen:
         places = {**seen.queues, **seen.stores}

@@ -81,6 +81,7 @@ def test_the_gateway_observes_itself(world: World) -> None:
     assert [sample.labels for sample in world.prometheus.query(promql)] == [before], "a restart made a new series"
 
 
+@pytest.mark.shows("F8")
 def test_exemplars_lead_to_traces(world: World) -> None:
     program = (
         "import otelgate; otelgate.init()\n"
@@ -116,6 +117,7 @@ def test_content_stays_home_unless_asked_for_twice(world: World) -> None:
     world.gateway.start(OTELGATE_TRACES_TO="tempo")
 
 
+@pytest.mark.shows("K08", "F7")
 def test_the_agent_does_not_need_the_gateway(world: World) -> None:
     """Gateway up, gateway down, telemetry off: same output, same exit code."""
     command = [*AGENT, "--delay", "0.02"]

@@ -153,6 +153,7 @@ def test_what_is_worth_a_look_is_kept(sampling: World) -> None:
     doctor.close()
 
 
+@pytest.mark.shows("K04")
 def test_a_share_of_the_rest_is_kept_and_metrics_count_all(sampling: World) -> None:
     restart(sampling, OTELGATE_SAMPLE_PERCENT="25", OTELGATE_SAMPLE_WAIT="11s")
     application, sent = Application(sampling, "sampling-share"), 400

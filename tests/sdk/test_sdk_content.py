@@ -111,6 +111,7 @@ FILTER_ALONE = """
 
 @pytest.mark.parametrize("value", ["", "yes"])
 @pytest.mark.parametrize("preamble", ["", FILTER_ALONE], ids=["as shipped", "filter alone"])
+@pytest.mark.shows("F24")
 def test_content_off_leaks_nowhere(run: Run, receiver: Receiver, value: str, preamble: str) -> None:
     result = run(preamble + RUN, OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=value)
     assert (result.status, result.stdout) == (0, "True\n"), result.stderr

@@ -145,6 +145,7 @@ def test_ratings(events: Recorded, rating: str | bool | int, word: str | None, p
     assert events.attributes() == {key: value for key, value in expected.items() if value is not None}
 
 
+@pytest.mark.shows("K15")
 def test_score(events: Recorded) -> None:
     otelgate.score("retrieval.relevance", 1, label="relevant")
     assert events.all()[0].log_record.event_name == "gen_ai.evaluation.result"

@@ -62,6 +62,7 @@ def line_of(process: subprocess.Popen[str]) -> str:
     return process.stderr.readline().rstrip("\n")
 
 
+@pytest.mark.shows("K08", "F7")
 def test_one_line_when_away_one_when_back_and_nothing_lost(app: subprocess.Popen[str], receiver: Receiver) -> None:
     tell(app, "before")
     receiver.wait_for(lambda: len(receiver.spans("before")) == 10, "the first spans")

@@ -40,6 +40,7 @@ CALLS = {
 
 @pytest.mark.parametrize("instrument", [True, False], ids=["opentelemetry-instrument", "init after the import"])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+@pytest.mark.shows("K16")
 def test_time_to_first_chunk(run: Run, receiver: Receiver, call: str, instrument: bool) -> None:
     init = "" if instrument else "\n    import otelgate; otelgate.init()"
     result = run(HEAD + init + "\n    " + call.strip() + "\n", instrument=instrument)
@@ -66,6 +67,24 @@ def test_a_call_that_does_not_stream_has_none(run: Run, receiver: Receiver) -> N
     assert (result.status, result.stderr) == (0, "")
     (span,) = receiver.spans("FakeListChatModel")
     assert "gen_ai.response.time_to_first_chunk" not in span.attributes
+
+
+def test_runs_that_are_the_first_at_once_all_have_spans(run: Run, receiver: Receiver) -> None:
+    result = run(
+        HEAD
+        + """
+    import threading
+    barrier = threading.Barrier(6)
+    def ask():
+        barrier.wait()
+        list(FakeModel().stream(question))
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    """
+    )
+    assert (result.status, result.stderr) == (0, "")
+    assert len(receiver.spans("FakeModel")) == 6
 
 
 def test_agent_and_session_on_every_span(run: Run, receiver: Receiver) -> None:

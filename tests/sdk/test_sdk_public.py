@@ -60,6 +60,7 @@ def warnings() -> list[str]:
     return []
 
 
+@pytest.mark.shows("F26")
 def test_defaults(warnings: list[str]) -> None:
     environ: dict[str, str] = {}
     assert not _settings.apply(environ, warnings.append)

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 from otelgate_stack import settings
+from otelgate_stack.engines import watchers
 
-SERVICES = ["gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback"]
+SERVICES = [
+    *("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback", "alertmanager"),
+    *watchers.present([*watchers.EXPORTERS, "grafana"], settings.load()),
+]
 pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
 
 
@@ -31,6 +35,7 @@ def whole(env: dict[str, str]) -> dict[str, str]:
     return {**clean, "ENGINE": "native", **env}
 
 
+@pytest.mark.shows("F1")
 def test_a_stacks_life(env: dict[str, str]) -> None:
     try:
         up = run(env, "up")
@@ -38,8 +43,11 @@ def test_a_stacks_life(env: dict[str, str]) -> None:
         lines = up.stdout.splitlines()
         assert lines[0] == "engine: native (ENGINE=native asks for it)"
         assert [name for name in SERVICES if f"start {name} … " not in up.stdout] == []
-        assert f"  OTLP gRPC   http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}" in lines
-        assert f"  tempo       http://127.0.0.1:{env['OTELGATE_TEMPO_PORT']}" in lines
+        shown = [line.split() for line in lines]
+        assert ["OTLP", "gRPC", f"http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}"] in shown
+        for name in ("tempo", "alertmanager"):
+            assert [name, f"http://127.0.0.1:{env[f'OTELGATE_{name.upper()}_PORT']}"] in shown
+        assert any(line.startswith("alerts: ") for line in lines)
         assert lines[-1] == "next: make demo"
 
         again = run(env, "up")
@@ -96,9 +104,9 @@ def test_bad_settings_end_with_status_2(env: dict[str, str]) -> None:
 
 
 def test_other_errors_end_with_status_1(env: dict[str, str]) -> None:
-    result = run(env, "logs", "grafana")
+    result = run(env, "logs", "zipkin")
     assert (result.returncode, result.stdout) == (1, "")
-    expected = f"error: no service 'grafana': expected one of {', '.join(SERVICES)}\n"
+    expected = f"error: no service 'zipkin': expected one of {', '.join(SERVICES)}\n"
     assert result.stderr.endswith(expected)
 
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from otelgate_stack import credentials, settings, state
 from otelgate_stack.audit_store import answers
-from otelgate_stack.engines import services
+from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.engines.postgres import MAJOR
 from otelgate_stack.errors import StackError
@@ -77,7 +77,10 @@ def test_it_listens_on_its_port_alone_and_not_as_root(running: NativeEngine) -> 
 
 def test_secrets_are_files_for_their_owner_alone(running: NativeEngine) -> None:
     folder = credentials.folder(running.settings)
-    names = {"audit_key", "database_password", "feedback_secret", "grafana_database_password", "postgres_password"}
+    names = {
+        *("audit_key", "database_password", "feedback_secret", "grafana_database_password", "postgres_password"),
+        *("monitor_password", "grafana_admin_password", "grafana_secret_key"),
+    }
     assert {file.name for file in folder.iterdir()} == names
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
@@ -142,6 +145,7 @@ def test_a_cluster_that_cannot_be_made_says_why(tmp_path: Path) -> None:
         command = [
             *(sys.executable, "-m", "otelgate_stack.engines.postgres", f"--folder={folder}", "--port=1"),
             *(f"--superuser-password-file={tmp_path}/password", f"--owner-password-file={tmp_path}/{owner}"),
+            f"--monitor-password-file={tmp_path}/password",
         ]
         answer = subprocess.run(command, capture_output=True, text=True)
         assert answer.returncode == 1
@@ -164,14 +168,17 @@ def test_a_cluster_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     ],
 )
 def test_only_what_is_needed_runs(changes: dict[str, str], there: list[str]) -> None:
-    assert services.names(settings.load(changes))[4:] == there
+    found = services.names(settings.load(changes))
+    assert [name for name in found[4:] if name not in watchers.ORDER] == there
+    assert ("postgres-exporter" in found) is ("postgres" in there)
 
 
 def test_votes_stop_first_and_the_database_last() -> None:
     names = services.names(settings.load({}))
     stopped = services.stop_order(names)
-    assert stopped[:2] == ["feedback", "gateway"]
-    assert stopped[-2:] == ["audit", "postgres"]
+    stores = [name for name in stopped if name not in watchers.ORDER]
+    assert stores[:2] == ["feedback", "gateway"]
+    assert stores[-2:] == ["audit", "postgres"]
     assert sorted(stopped) == sorted(names)
 
 

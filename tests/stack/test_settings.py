@@ -27,6 +27,17 @@ BAD = {
     ("OTELGATE_DATABASE_URL", "mysql://db/x"): "expected a postgresql:// URL",
     ("OTELGATE_FEEDBACK_ORIGINS", "app.example"): "expected origins such as https://app.example, with commas between",
     ("OTELGATE_FEEDBACK_RATE", "fast"): "expected a number per second, minute, hour or day, such as 30/minute",
+    ("OTELGATE_ALERTMANAGER_PORT", "x"): "expected a port, 1 to 65535",
+    ("OTELGATE_EXPORTERS", "no"): "expected true or false",
+    ("OTELGATE_PAGERDUTY_URL", "events.pagerduty.com"): "expected an http:// or https:// URL",
+    ("OTELGATE_SMTP_HOST", "mail.example"): "expected host:port",
+    ("OTELGATE_SMTP_FROM", "otelgate"): "expected a mail address",
+    ("OTELGATE_SMTP_FROM", "a@x.example,b@x.example"): "expected a mail address",
+    ("OTELGATE_SMTP_TO", "a@x.example,b"): "expected mail addresses, with commas between",
+    ("OTELGATE_SMTP_REQUIRE_TLS", "1"): "expected true or false",
+    ("OTELGATE_ALERT_WEBHOOK_URL", "localhost:8080"): "expected an http:// or https:// URL",
+    ("OTELGATE_GRAFANA_URL", "grafana"): "expected an http:// or https:// URL",
+    ("OTELGATE_RUNBOOKS_URL", "wiki"): "expected an http:// or https:// URL",
     ("OTELGATE_RETENTION_METRICS", "30"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
 }
 

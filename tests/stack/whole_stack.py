@@ -24,9 +24,10 @@ class Stack:
 
 
 def start(folder: str, *services: str, **changes: str) -> Stack:
-    """Bring up a stack (only these services, if any) with its state in `folder`."""
+    """Bring up a stack (only these services, if any) with its state in `folder`, without exporters unless asked for."""
     cache = str(settings.load().cache_dir)
-    env = {**ports.free_env(), "OTELGATE_STATE_DIR": folder, "OTELGATE_CACHE_DIR": cache, **changes}
+    own = {"OTELGATE_STATE_DIR": folder, "OTELGATE_CACHE_DIR": cache, "OTELGATE_EXPORTERS": "false"}
+    env = {**ports.free_env(), **own, **changes}
     loaded = settings.load(env)
     engine = NativeEngine(loaded, Report(io.StringIO()), services=services or None)
     engine.up()

@@ -4,15 +4,16 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import builds, credentials, kinds
+from .. import alerting, builds, credentials, kinds, monitoring, state
 from ..errors import StackError
 from ..settings import PREFIX, ROWS, Settings
-from . import services
+from . import services, watchers
 
 FILE = Path("compose") / "compose.yaml"
 # Inside the network the services have their own names; these settings count only where they differ from the default.
@@ -25,6 +26,10 @@ _ENDPOINTS = {
     "prometheus_url",
     "loki_url",
 }
+
+# Where Alertmanager's container sees its files.
+INSIDE = Path("/etc/otelgate")
+_ABSENT = "absent"
 
 # Secrets that are no setting of ours, by where they come from.
 _NAMES = {"gateway_authority": "OTEL_EXPORTER_OTLP_CERTIFICATE"}
@@ -107,6 +112,7 @@ def environment(settings: Settings) -> dict[str, str]:
     env["AUDIT_REPLICAS"] = "1" if settings.audit else "0"
     env["POSTGRES_REPLICAS"] = "1" if settings.own_database else "0"
     env["POSTGRES_PASSWORD_COPY"] = str(secret_copy(settings, "postgres_password"))
+    env |= _watching(settings)
     if settings.database_password is None:
         env["DATABASE_PASSWORD_INSIDE"] = ""
         env["OTELGATE_DATABASE_PASSWORD_FILE"] = "/dev/null"
@@ -115,6 +121,64 @@ def environment(settings: Settings) -> dict[str, str]:
     env["GATEWAY_MEMORY"] = f"{2 * settings.memory_limit_mib}m"
     env["CONFIG_STAMP"] = _stamp(settings)
     return env
+
+
+def _watching(settings: Settings) -> Mapping[str, str]:
+    here = running(settings)
+    counts = {}
+    for name in watchers.OPTIONAL:
+        upper = name.replace("-", "_").upper()
+        counts[f"{upper}_REPLICAS"] = "1" if name in here else "0"
+        counts[f"{upper}_PULL"] = "missing" if name in here else "never"
+    folders = {f"{name.upper()}_FILES": str(_files(settings, name)) for name in ("prometheus", "alertmanager")}
+    database = {} if settings.own_database else watchers.grafana_database(settings)
+    if not settings.audit:  # nothing is generated for a database that isn't there
+        database = {**database, "OTELGATE_GRAFANA_DATABASE_PASSWORD_FILE": "/dev/null"}
+    return {**counts, **folders, **database, "PROBES": str(monitoring.probes(settings))}
+
+
+def running(settings: Settings) -> list[str]:
+    """The services of this stack but those whose images could not be had when it was brought up."""
+    try:
+        absent = (settings.state_dir / "docker" / _ABSENT).read_text().split()
+    except FileNotFoundError:
+        absent = []
+    return [name for name in services.names(settings) if name not in absent]
+
+
+def remember_absent(settings: Settings, names: Collection[str]) -> None:
+    """Note the services that the stack does without."""
+    state.make_folder(settings.state_dir / "docker")
+    (settings.state_dir / "docker" / _ABSENT).write_text("".join(f"{name}\n" for name in sorted(names)))
+
+
+def _files(settings: Settings, service: str) -> Path:
+    """The folder with this service's files that are made at start, which its container mounts."""
+    return settings.state_dir / "docker" / service
+
+
+def stage_files(settings: Settings) -> None:
+    """Make the files that Prometheus and Alertmanager read, for their containers' users; see `stage_secrets`.
+
+    Raises StackError, SettingsError.
+    """
+    made = _files(settings, "rendered")
+    for service in ("prometheus", "alertmanager"):
+        shutil.rmtree(made / service, ignore_errors=True)
+        state.make_folder(made / service)
+    monitoring.write(settings, running(settings), monitoring.DOCKER, made / "prometheus" / "prometheus.yml")
+    alerting.render(settings, made / "alertmanager", inside=INSIDE)
+    for service in ("prometheus", "alertmanager"):
+        folder = _files(settings, service)
+        state.make_folder(folder)
+        folder.chmod(0o755)
+        for old in {file.name for file in folder.iterdir()} - {file.name for file in (made / service).iterdir()}:
+            (folder / old).unlink()
+        for file in (made / service).iterdir():
+            file.chmod(0o444)
+            file.replace(folder / file.name)
+    # What applications write there is no secret; the state folder itself keeps others out.
+    monitoring.probes(settings).chmod(0o755)
 
 
 def _settings_env(settings: Settings) -> Mapping[str, str]:
@@ -141,6 +205,10 @@ def _secrets(settings: Settings) -> dict[str, Path]:
         given |= {field: getattr(settings, field) for field in fields}
         given["database_password_file"] = settings.database_password
         given["gateway_authority"] = services.gateway_authority(settings)
+    given["grafana_admin_password"] = credentials.grafana_admin_password(settings)
+    given["grafana_secret_key"] = credentials.grafana_secret_key(settings)
+    if settings.own_database:
+        given["monitor_password"] = credentials.monitor_password(settings)
     return {field: path for field, path in given.items() if path}
 
 
@@ -181,8 +249,11 @@ def stage_secrets(settings: Settings) -> None:
 def _stamp(settings: Settings) -> str:
     """Changes with the mounted files; it is a label of every service, so that `make up` applies an edited file."""
     digest = hashlib.sha256()
-    for backend in ("prometheus", "loki", "tempo", "jaeger", "postgres"):
-        for file in sorted((settings.root / "compose" / backend).rglob("*")):
+    own = [settings.root / "compose" / name for name in ("loki", "tempo", "jaeger", "postgres", "prober")]
+    rendered = [settings.root / "grafana" / "rendered" / "rules", settings.root / "grafana" / "provisioning"]
+    made = [_files(settings, name) for name in ("prometheus", "alertmanager")]
+    for folder in (*own, *rendered, *made):
+        for file in sorted(folder.rglob("*")):
             if file.is_file():
                 digest.update(file.read_bytes())
     for field in _secrets(settings):

@@ -13,7 +13,7 @@ from docker import errors as docker_errors  # type: ignore[import-untyped]
 from .. import builds, credentials, images, ports, state
 from ..report import Report
 from ..settings import Settings
-from . import ServiceStatus, StackError, compose_cli, docker_client, services
+from . import ServiceStatus, StackError, compose_cli, docker_client, services, watchers
 
 READY_WITHIN_S = 180.0
 _LOG_LINES = 15
@@ -27,7 +27,8 @@ def available(settings: Settings) -> tuple[bool, str]:
         with docker_client.connect(timeout_s=3) as client:
             if compose_cli.find(settings) is None:
                 return False, "Docker answers, but there is no `docker compose` v2"
-            backends = [service for service in services.names(settings) if service not in images.OWN]
+            spared = {*images.OWN, *watchers.OPTIONAL}
+            backends = [service for service in services.names(settings) if service not in spared]
             names = [images.names(settings)[service] for service in backends]
             missing = [name for name in names if not images.is_there(name, client)]
     except StackError as error:
@@ -46,14 +47,18 @@ class DockerEngine:
     def __init__(self, settings: Settings, report: Report) -> None:
         self.settings = settings
         self.report = report
-        self.services = services.names(settings)
         self._urls = {service.name: service.url for service in services.services(settings)}
+
+    @property
+    def services(self) -> list[str]:
+        return compose_cli.running(self.settings)
 
     def up(self) -> None:
         """Build our own images, start all that doesn't run and wait until every health check passes."""
         state.ensure(self.settings)
         with docker_client.connect() as client:
             compose = self._compose(build=True)
+            self._leave_out(client)
             # Before the images, which take minutes when they are the first.
             self._check_ports(compose, client)
             self._check_disk(client)
@@ -63,6 +68,7 @@ class DockerEngine:
             self._pull(client)
             credentials.ensure(self.settings)
             compose_cli.stage_secrets(self.settings)
+            compose_cli.stage_files(self.settings)
             try:
                 self._start_all(compose, client)
             except BaseException:
@@ -121,18 +127,36 @@ class DockerEngine:
             raise StackError("there is no `docker compose` v2 on this machine: install Docker's compose plugin")
         return compose_cli.Compose(self.settings, command)
 
+    def _missing(self, client: Any) -> dict[str, str]:
+        """Service -> image, where the engine lacks it and it is not ours."""
+        wanted = {name: images.names(self.settings)[name] for name in services.names(self.settings)}
+        return {
+            service: image
+            for service, image in wanted.items()
+            if service not in images.OWN and not images.is_there(image, client)
+        }
+
+    def _leave_out(self, client: Any) -> None:
+        """Do without the optional services whose images no registry has. While the stack is up, none is asked again."""
+        missing = {name: image for name, image in self._missing(client).items() if name in watchers.OPTIONAL}
+        absent = set(services.names(self.settings)) - set(self.services) if self._containers(client) else set()
+        asked = {name: image for name, image in missing.items() if name not in absent}
+        unreachable = docker_client.not_pullable(list(asked.values()))
+        absent |= {name for name, image in asked.items() if image in unreachable}
+        compose_cli.remember_absent(self.settings, absent & set(missing))
+        for name in absent & set(missing):
+            meaning = watchers.OPTIONAL[name]
+            self.report.line(f"{name}: not started ({missing[name]} cannot be pulled); {meaning}", "yellow")
+
     def _pull(self, client: Any) -> None:
-        for service in self.services:
-            if service in images.OWN:
-                continue
-            name = images.names(self.settings)[service]
-            if images.is_there(name, client):
+        for service, image in self._missing(client).items():
+            if service not in self.services:
                 continue
             try:
-                with self.report.step(f"pull {name}"):
-                    client.images.pull(name)
+                with self.report.step(f"pull {image}"):
+                    client.images.pull(image)
             except docker_errors.DockerException as error:
-                raise StackError(f"{name} is not there and cannot be pulled: {error}") from error
+                raise StackError(f"{image} is not there and cannot be pulled: {error}") from error
 
     def _check_ports(self, compose: compose_cli.Compose, client: Any) -> None:
         """Refuse if a port that compose.yaml publishes is taken, unless by this stack itself."""

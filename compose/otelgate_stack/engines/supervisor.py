@@ -15,7 +15,7 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
 from ..errors import StackError
-from .services import Service
+from .service import Service
 
 LONGEST_STOP_S = 60
 _MODULE = "supervisor.supervisord"
@@ -136,6 +136,7 @@ class Supervisor:
             config[f"program:{service.name}"] = {
                 "command": command,
                 "environment": ",".join(f'{name}="{value}"' for name, value in service.environment.items()),
+                **({"directory": str(service.started_in)} if service.started_in else {}),
                 "autostart": "false",
                 "autorestart": "true",
                 "startretries": "10",

@@ -1,0 +1,86 @@
+"""`make annotate`: a line on every dashboard, at the moment when something was deployed, launched, changed or broke.
+
+It is a product event as any application sends it, through the SDK and the gateway; the dashboards read it from the
+audit store (grafana/otelgate_grafana/annotations.py).
+"""
+
+import difflib
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import otelgate
+from otelgate_grafana.annotations import KINDS
+
+from . import target
+from .audit_store import AuditStore
+from .errors import StackError
+from .report import Report
+from .settings import Settings
+from .stores import StoreError
+
+EVERYWHERE = "otelgate"
+"""The service of what is drawn on every dashboard, whichever services are chosen there."""
+LONGEST = 64
+"""Bytes of a word that the audit store keeps beside the event."""
+WITHIN_S = 15.0
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What happened. Without a service it is drawn everywhere.
+
+    Raises StackError for an event that draws no line, or a text too long.
+    """
+
+    event: str
+    version: str | None = None
+    service: str | None = None
+    text: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.event not in KINDS:
+            near = difflib.get_close_matches(self.event, KINDS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise StackError(f"EVENT='{self.event}': expected one of {', '.join(KINDS)}{hint}")
+        for name, value in self.attributes.items():
+            if len(value.encode()) > LONGEST:
+                raise StackError(f"{name.upper()}='{value}': expected {LONGEST} bytes or fewer")
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Each as one word: texts of several are message content to the audit store, and kept from dashboards."""
+        given = {"version": self.version, "text": self.text}
+        return {name: "-".join(value.split()) for name, value in given.items() if value}
+
+
+def run(settings: Settings, annotation: Annotation, report: Report) -> None:
+    """Send it and wait until it is where the dashboards look. Raises StackError if it doesn't get there."""
+    if not settings.audit:
+        raise StackError("OTELGATE_AUDIT='false': expected true, the dashboards read their lines from the audit store")
+    service = annotation.service or EVERYWHERE
+    os.environ |= target.find(settings).environment() | {"OTEL_SERVICE_NAME": service}
+    # Nothing but the event: no metrics of this process, which ends at once.
+    os.environ |= {"OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none"}
+    otelgate.init()
+    began = datetime.now(UTC)
+    otelgate.event(annotation.event, **annotation.attributes)
+    otelgate.shutdown()
+    with report.step(f"annotate {annotation.event}") as step:
+        _wait(AuditStore(settings), annotation.event, service, began)
+        step.note(" ".join([service, *annotation.attributes.values()]))
+
+
+def _wait(store: AuditStore, event: str, service: str, began: datetime) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    problem = ""
+    while time.monotonic() < deadline:
+        try:
+            if store.events_since(event, service, began):
+                return
+        except StoreError as error:
+            problem = f" ({error})"
+        time.sleep(0.1)
+    raise StackError(f"the event is not in the audit store within {WITHIN_S:.0f} s{problem}: `make doctor` says why")

@@ -1,0 +1,52 @@
+"""One service as the native engine runs it, and what the makers of services share."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..settings import Settings
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One program under the supervisor. `ports`: setting -> (host, port) that it binds.
+
+    `health` is a URL that answers 2xx when it is ready, or the postgresql:// URL of a database that can be connected to
+    (with the password in `password_file`). `after` are services that have to be ready before it is started.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    ports: dict[str, tuple[str, int]]
+    url: str
+    health: str
+    data_dir: Path
+    configs: tuple[Path, ...]
+    stop_wait_s: int = 30
+    """How long it may take to end after its stop signal, in seconds, before it is killed."""
+    stop_signal: str = "TERM"
+    after: tuple[str, ...] = ()
+    password_file: Path | None = None
+    started_in: Path | None = None
+    """The folder that it is started in, where that matters."""
+
+
+def bound(settings: Settings, *fields: str, host: str = LOOPBACK) -> dict[str, tuple[str, int]]:
+    """`Service.ports` of these settings."""
+    return {f"OTELGATE_{field.upper()}": (host, getattr(settings, field)) for field in fields}
+
+
+def loopback(host: str) -> str:
+    """The address under which this machine reaches what listens on `host`."""
+    if host in ("0.0.0.0", "::"):
+        return LOOPBACK
+    return f"[{host}]" if ":" in host else host
+
+
+def python_env(settings: Settings) -> dict[str, str]:
+    """What a module of this repository needs to be found by this very Python."""
+    rooms = (str(settings.root / room) for room in ("sdk", "compose", "audit"))
+    return {"PYTHONPATH": os.pathsep.join(rooms), "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,1 @@
+"""Applications that show what otelgate sees: `make example APP=estate_bot`."""

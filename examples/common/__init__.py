@@ -1,0 +1,1 @@
+"""What the examples share: fake models, traffic, faults, servers, history."""

@@ -1,0 +1,259 @@
+"""Days of the past, loaded into each store by the way that it offers, before the application runs.
+
+The same users as live come through all hours of the day, and the application tells what each visit leaves behind.
+Prometheus gets blocks (and remote write for the last hours), Loki log lines in the order of time, the audit store OTLP
+as from the gateway, each with its own time, and Tempo or Jaeger the traces of the last hour. The same seed and end give
+the same past.
+"""
+
+import random
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import psycopg
+from otelgate_stack.errors import StackError
+from otelgate_stack.settings import Settings
+
+from . import activity, derived, otlp, places, prometheus, series
+from .faults import Faults
+from .story import Point, Story
+from .traffic import Example
+
+DAY_S = 86_400
+INSTANCE = "history"
+"""Label `instance` of the series, where the gateway's own name stands otherwise."""
+TRACES_S = 3600
+_HOURS = (2, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 8, 9, 9, 9, 8, 8, 9, 10, 9, 7, 5, 3)
+"""How many come in each hour of the day (UTC), beside each other."""
+_FORMS = "expected a number of days from 1 to 30, such as 7d"
+_OTLP = "/opentelemetry.proto.collector.{}.v1.{}Service/Export"
+_VISIBLE_S = 150.0
+
+
+@dataclass(frozen=True)
+class Past:
+    """One application's past, between two Unix times."""
+
+    story: Story
+    resource: dict[str, str]
+    start: float
+    end: float
+
+
+def days(text: str) -> int:
+    """`7d` or `7`. Raises ValueError."""
+    found = re.fullmatch(r"(\d{1,2})d?", text)
+    if not found or not 1 <= int(found[1]) <= 30:
+        raise ValueError(f"HISTORY={text!r}: {_FORMS}")
+    return int(found[1])
+
+
+def load(settings: Settings, example: Example, number: int, *, environment: str, seed: int = 1) -> Past | None:
+    """Load so many days, up to now. None, with a line that says so, where there is a past already."""
+    if not settings.own_database:
+        raise StackError("HISTORY: the past is loaded into the stack's own database: unset OTELGATE_DATABASE_URL")
+    end = _end(settings, example.service)
+    if end is None:
+        print(f"{example.service} has a history already: nothing is loaded", file=sys.stderr)
+        return None
+    told = _Step(f"tell {number} days of {example.service}")
+    past = tell(example, end - number * DAY_S, end, environment=environment, seed=seed)
+    told.done(f"{sum(span.parent_id is None for span in past.story.spans)} conversations")
+    with places.find(settings) as where:
+        _to_prometheus(settings, where, past)
+        _to_audit(where, past)
+        _to_loki(settings, past)
+        _to_traces(settings, where, past)
+    _wait_until_visible(settings, past)
+    return past
+
+
+def tell(
+    example: Example,
+    start: float,
+    end: float,
+    *,
+    environment: str,
+    seed: int = 1,
+    faults: Sequence[str] = (),
+    fault_after_s: float = 0.0,
+) -> Past:
+    """What happened between two Unix times, in memory. `faults`: switches that the users themselves go by, and how long
+    after the start they were thrown."""
+    draw, now = random.Random(f"history {example.service} {seed}"), start
+    story = Story(example.service, random.Random(f"ids {example.service} {seed}"))
+    thrown = Faults(faults, fault_after_s, clock=lambda: now)
+
+    def passing() -> Iterator[float]:
+        nonlocal now
+        for at in moments(draw, start, end, example.history_visits_a_day):
+            now = at
+            yield at
+
+    for visit in example.visits(draw, passing(), thrown):
+        example.tell(visit, story)
+    example.ambient(start, end, story)
+    # What goes on beyond the end has not happened yet: a trace that is cut would be none.
+    late = {span.trace_id for span in story.spans if span.end >= end}
+    story.spans = [span for span in story.spans if span.trace_id not in late]
+    story.logs = sorted(
+        (log for log in story.logs if log.at < end and log.trace_id not in late), key=lambda log: log.at
+    )
+    story.points = [point for point in story.points if point.at < end]
+    story.spans.sort(key=lambda span: span.end)
+    otlp.finish(story)
+    resource = {"service.name": example.service, "deployment.environment.name": environment}
+    return Past(story, resource | {"service.version": example.version}, start, end)
+
+
+def moments(draw: random.Random, start: float, end: float, a_day: int) -> Iterator[float]:
+    """When users came: more by day than by night, fewer at weekends, a little more each day."""
+    at, fullest = start, a_day / DAY_S * max(_HOURS) / (sum(_HOURS) / 24) * 1.2
+    while (at := at + draw.expovariate(fullest)) < end:
+        when = time.gmtime(at)
+        share = _HOURS[when.tm_hour] / max(_HOURS) * (0.7 if when.tm_wday >= 5 else 1.0)
+        if draw.random() < share * (0.8 + 0.4 * (at - start) / (end - start)) / 1.2:
+            yield at
+
+
+def all_series(past: Past) -> list[series.Series]:
+    """Everything that Prometheus gets."""
+    labels = {key: value for key, value in past.resource.items() if key != "service.version"}
+    found = list(series.counted(derived.observations(past.story, labels), INSTANCE))
+    found += series.measured([*past.story.points, *_heartbeat(past)], labels, INSTANCE)
+    sink = {"service.name": past.story.service}
+    return found + list(series.measured(activity.points(past.story, past.start, past.end), sink, INSTANCE))
+
+
+def _heartbeat(past: Past) -> Iterator[Point]:
+    """`target_info`, which every SDK's resource becomes: that the application was running."""
+    at = past.start
+    while at < past.end:
+        yield Point(at, "target_info", "", "gauge", 1.0, {})
+        at += series.ENDS_AFTER_S / 2
+
+
+def _end(settings: Settings, service: str) -> float | None:
+    """Now, or where the application has run before, a minute before that; None where that is long ago."""
+    password = settings.database_password
+    secret = password.read_text().strip() if password else None
+    query = "SELECT extract(epoch FROM min(started_at))::float8 FROM audit.conversations WHERE service = %s"
+    with psycopg.connect(settings.database, password=secret) as connection:
+        row = connection.execute(query, [service]).fetchone()
+    first = row[0] if row else None
+    if first is None:
+        return time.time() - 5
+    return None if first < time.time() - DAY_S / 2 else float(first) - 60
+
+
+def _to_prometheus(settings: Settings, where: places.Native | places.Containers, past: Past) -> None:
+    found, points = all_series(past), series.grid(past.start, past.end)
+    border = time.time() - prometheus.HEAD_S
+    with tempfile.TemporaryDirectory(prefix="otelgate-history-") as folder:
+        step = _Step(f"write {len(found)} series for Prometheus")
+        files = prometheus.write_files(found, points, border, Path(folder), step.part(len(found)))
+        step.done(f"{sum(file.stat().st_size for file in files) >> 20} MiB")
+        step = _Step("make Prometheus' blocks")
+        where.make_blocks(files)
+        step.done(f"{len(files)} blocks")
+    step = _Step("write the last hours to Prometheus")
+    url = f"http://127.0.0.1:{settings.prometheus_port}"
+    prometheus.remote_write(url, found, points, border, step.part(len(found)))
+    step.done()
+
+
+def _to_audit(where: places.Native | places.Containers, past: Past) -> None:
+    events = [log for log in past.story.logs if log.event]
+    step = _Step(f"send {len(past.story.spans)} spans and {len(events)} events to the audit sink")
+    with grpc.insecure_channel(where.audit) as channel:
+        _export(channel, "trace", otlp.trace_requests(past.story.spans, past.resource, content=True))
+        _export(channel, "logs", otlp.log_requests(events, past.resource, content=True))
+    step.done()
+
+
+def _to_loki(settings: Settings, past: Past) -> None:
+    step = _Step(f"push {len(past.story.logs)} log lines to Loki")
+    headers = {"Content-Type": "application/x-protobuf"}
+    url = f"http://127.0.0.1:{settings.loki_port}/otlp/v1/logs"
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        for request in otlp.log_requests(past.story.logs, past.resource, content=False):
+            answer = client.post(url, content=request.SerializeToString(), headers=headers)
+            if not answer.is_success:
+                raise StackError(f"{url}: HTTP {answer.status_code}: {answer.text.strip()[:300]}")
+        # Queries look for old lines on disk alone, where Loki would bring these half an hour from now.
+        client.post(f"http://127.0.0.1:{settings.loki_port}/flush").raise_for_status()
+    step.done()
+
+
+def _to_traces(settings: Settings, where: places.Native | places.Containers, past: Past) -> None:
+    ends: dict[str, float] = {}
+    for span in past.story.spans:
+        ends[span.trace_id] = max(ends.get(span.trace_id, 0.0), span.end)
+    young = [span for span in past.story.spans if ends[span.trace_id] > past.end - TRACES_S]
+    stores = {"tempo": [where.tempo], "jaeger": [where.jaeger]}.get(settings.traces_to, [where.tempo, where.jaeger])
+    step = _Step(f"send the last hour's {len({span.trace_id for span in young})} traces")
+    for address in stores:
+        with grpc.insecure_channel(address) as channel:
+            _export(channel, "trace", otlp.trace_requests(young, past.resource, content=False))
+    step.done()
+
+
+def _export(channel: grpc.Channel, signal: str, requests: Iterable[Any]) -> None:
+    """Send each, and again where the receiver asks for it. Raises StackError."""
+    names = {"trace": _OTLP.format("trace", "Trace"), "logs": _OTLP.format("logs", "Logs")}
+    call = channel.unary_unary(names[signal], request_serializer=lambda request: request.SerializeToString())
+    for request in requests:
+        for attempt in range(10):
+            try:
+                call(request, timeout=120)
+                break
+            except grpc.RpcError as error:
+                if (
+                    error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+                    or attempt == 9
+                ):
+                    raise StackError(f"{names[signal]}: {error.code().name}: {error.details()}") from error
+                time.sleep(1 + attempt)
+
+
+def _wait_until_visible(settings: Settings, past: Past) -> None:
+    """Prometheus looks for new blocks once a minute."""
+    step = _Step("wait for Prometheus to find its blocks")
+    metric = f'otelgate_run_count_total{{service_name="{past.story.service}",instance="{INSTANCE}"}}'
+    window, deadline = f"{int(past.end - past.start)}s", time.monotonic() + _VISIBLE_S
+    wanted = min((span.end for span in past.story.spans if span.parent_id is None), default=None)
+    url = f"http://127.0.0.1:{settings.prometheus_port}/api/v1/query"
+    while wanted is not None and wanted < time.time() - prometheus.HEAD_S and time.monotonic() < deadline:
+        asked = {"query": f"count_over_time({metric}[{window}])", "time": f"{wanted + 600}"}
+        if httpx.get(url, params=asked, timeout=30, trust_env=False).json()["data"]["result"]:
+            break
+        time.sleep(1)
+    step.done()
+
+
+class _Step:
+    """A line for each step: what, how far, how long."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._began, self._live = what, time.monotonic(), sys.stderr.isatty()
+
+    def part(self, of: int) -> Callable[[int], None]:
+        def said(number: int) -> None:
+            if self._live and number % 200 == 0:
+                sys.stderr.write(f"\r{self._what} … {100 * number // max(of, 1)} %")
+
+        return said
+
+    def done(self, result: str = "") -> None:
+        start = "\r" if self._live else ""
+        more = f", {result}" if result else ""
+        sys.stderr.write(f"{start}{self._what} … {time.monotonic() - self._began:.1f}s{more}\n")
+        sys.stderr.flush()

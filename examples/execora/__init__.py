@@ -1,0 +1,1 @@
+"""A voice assistant for shops in India: invoices, payments and customers, spoken over a websocket."""

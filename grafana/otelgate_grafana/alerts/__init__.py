@@ -1,0 +1,1 @@
+"""Every alert, in groups, as data."""

@@ -1,0 +1,220 @@
+"""What models cost, and what single users do to it."""
+
+from typing import Final
+
+from ..promql import CALLS, COST, TOKENS
+from ..uids import AI_COST, USER_ANALYTICS
+from .cases import labels, series
+from .expressions import APPLICATIONS, beyond, limit
+from .model import BY, Alert, Case, Expected, Group
+
+_MODEL: Final = {"gen_ai_request_model": "gpt-4o"}
+
+
+def _cost(service: str, values: str) -> dict[str, str]:
+    return {series(COST, service, **_MODEL): values}
+
+
+COST_HOUR_HIGH: Final = Alert(
+    name="CostHourHigh",
+    expr=beyond("service:llm_cost_usd:increase1h", "CostHourHigh"),
+    for_="0s",
+    severity="warning",
+    team="ai",
+    notify="slack-email",
+    summary='{{ $labels.service_name }} spent ${{ $value | printf "%.2f" }} on models in an hour',
+    description="Priced calls of the last 60 minutes.",
+    dashboard=AI_COST,
+    covers=("L16",),
+    fires=Case(_cost("estate-bot", "0+0.1x120"), "1h", (Expected(labels("estate-bot"), "6.00"),), step="1m"),
+    quiet=(
+        Case(_cost("estate-bot", "0+0.08x120"), "1h30m", why="$4.80 an hour", step="1m"),
+        Case({}, "1h30m", why="never a priced call", step="1m"),
+    ),
+)
+
+COST_HOUR_OVERRUN: Final = Alert(
+    name="CostHourOverrun",
+    # Straight from the counters: it does not wait for the next minute's recording.
+    expr=beyond(f"sum by ({BY}) (increase({COST}{{{APPLICATIONS}}}[1h]))", "CostHourOverrun"),
+    for_="0s",
+    severity="critical",
+    team="ai",
+    summary='{{ $labels.service_name }} spent ${{ $value | printf "%.2f" }} on models in an hour',
+    description="Priced calls of the last 60 minutes.",
+    dashboard=AI_COST,
+    covers=("L17",),
+    fires=Case(_cost("estate-bot", "0 0 12x120"), "3m", (Expected(labels("estate-bot"), "12.00"),), step="1m"),
+    quiet=(Case(_cost("estate-bot", "0+0.16x120"), "1h30m", why="$9.60 an hour", step="1m"),),
+)
+
+COST_DAY_HIGH: Final = Alert(
+    name="CostDayHigh",
+    expr=beyond("service:llm_cost_usd:increase1d", "CostDayHigh"),
+    for_="0s",
+    severity="warning",
+    team="ai",
+    notify="email",
+    summary='{{ $labels.service_name }} spent ${{ $value | printf "%.2f" }} on models in 24 hours',
+    description="Priced calls of the last 24 hours.",
+    dashboard=AI_COST,
+    covers=("L18",),
+    # $60 is over estate-bot's limit and under Osool's.
+    fires=Case(
+        _cost("estate-bot", "0+0.25x300") | _cost("osool", "0+0.25x300"),
+        "20h",
+        (Expected(labels("estate-bot"), "60.00"),),
+        step="5m",
+    ),
+    quiet=(Case(_cost("osool", "0+0.34x300"), "24h", why="$97.92 a day; Osool's limit is $100", step="5m"),),
+)
+
+USER_QUERY_BURST: Final = Alert(
+    name="UserQueryBurst",
+    # The sink counts users over OTELGATE_QUERY_LIMIT; who they are, only the audit database knows.
+    expr=f"max by ({BY}) (otelgate_user_over_limit{{{APPLICATIONS}}}) > 0",
+    for_="0s",
+    severity="warning",
+    team="product",
+    summary="{{ $value | humanize }} users of {{ $labels.service_name }} ask more in an hour than the limit",
+    description="Over 50 conversations of one user in an hour, or what OTELGATE_QUERY_LIMIT says.",
+    dashboard=USER_ANALYTICS,
+    covers=("L19",),
+    fires=Case(
+        {series("otelgate_user_over_limit", service_name="estate-bot"): "0x3 2x10"},
+        "3m",
+        (Expected({"service_name": "estate-bot"}, "2"),),
+    ),
+    quiet=(
+        Case({series("otelgate_user_over_limit", service_name="estate-bot"): "0x10"}, "3m", why="nobody is over it"),
+    ),
+)
+
+LLM_BUDGET_HOUR: Final = Alert(
+    name="LlmBudgetHour",
+    expr=f"sum by (deployment_environment_name) (service:llm_cost_usd:increase1h) > {limit('LlmBudgetHour')}",
+    for_="0s",
+    severity="warning",
+    team="ai",
+    summary='All services together spent ${{ $value | printf "%.2f" }} on models in an hour',
+    description="Each may be within its own limit; the budget of an hour is spent.",
+    dashboard=AI_COST,
+    fires=Case(
+        _cost("estate-bot", "0 0 9x120") | _cost("osool", "0 0 9x120") | _cost("execora", "0 0 9x120"),
+        "4m",
+        (Expected({"deployment_environment_name": "production"}, "27.00"),),
+        step="1m",
+    ),
+    quiet=(Case(_cost("estate-bot", "0 0 12x99") | _cost("osool", "0 0 12x99"), "4m", why="$24", step="1m"),),
+)
+
+LLM_BUDGET_DAY: Final = Alert(
+    name="LlmBudgetDay",
+    expr=f"sum by (deployment_environment_name) (service:llm_cost_usd:increase1d) > {limit('LlmBudgetDay')}",
+    for_="0s",
+    severity="warning",
+    team="ai",
+    notify="slack-email",
+    summary='All services together spent ${{ $value | printf "%.2f" }} on models in 24 hours',
+    description="Each may be within its own limit; the budget of a day is spent.",
+    dashboard=AI_COST,
+    fires=Case(
+        _cost("estate-bot", "0+0.6x300") | _cost("osool", "0+0.6x300"),
+        "20h",
+        (Expected({"deployment_environment_name": "production"}, "288.00"),),
+        step="5m",
+    ),
+    quiet=(Case(_cost("estate-bot", "0+0.5x300") | _cost("osool", "0+0.5x300"), "20h", why="$240", step="5m"),),
+)
+
+LLM_BUDGET_FORECAST: Final = Alert(
+    name="LlmBudgetForecast",
+    expr="(\n"
+    + beyond("service:llm_cost_usd:forecast1d", "CostDayHigh")
+    + "\n)\nunless (\n"
+    # What is over the limit already needs no forecast.
+    + beyond("service:llm_cost_usd:increase1d", "CostDayHigh")
+    + "\n)",
+    for_="30m",
+    severity="info",
+    team="ai",
+    summary='At this pace {{ $labels.service_name }} will spend ${{ $value | printf "%.2f" }} on models in 24 hours',
+    description="The last 6 hours, four times. The limit of a day is CostDayHigh's.",
+    dashboard=AI_COST,
+    fires=Case(_cost("estate-bot", "0+0.2x300"), "8h", (Expected(labels("estate-bot"), "57.60"),), step="5m"),
+    quiet=(
+        Case(_cost("estate-bot", "0+0.17x300"), "8h", why="$48.96 a day", step="5m"),
+        Case(_cost("estate-bot", "0+0.25x300"), "21h", why="$60 spent: CostDayHigh says so", step="5m"),
+    ),
+)
+
+LLM_BUDGET_MONTH_FORECAST: Final = Alert(
+    name="LlmBudgetMonthForecast",
+    expr="sum by (deployment_environment_name) (service:llm_cost_usd:forecast30d) > " + limit("LlmBudgetMonthForecast"),
+    for_="6h",
+    severity="info",
+    team="ai",
+    notify="email",
+    summary='At this pace all services together will spend ${{ $value | printf "%.2f" }} on models in 30 days',
+    description="The mean of the last 7 days, thirty times.",
+    dashboard=AI_COST,
+    fires=Case(
+        {series("service:llm_cost_usd:forecast30d", "estate-bot"): "5200x20"},
+        "8h",
+        (Expected({"deployment_environment_name": "production"}, "5200.00"),),
+        step="1h",
+    ),
+    quiet=(
+        Case({series("service:llm_cost_usd:forecast30d", "estate-bot"): "4900x20"}, "8h", why="$4900", step="1h"),
+        Case(
+            {series("service:llm_cost_usd:forecast30d", "estate-bot"): "5200x4 100x9"}, "8h", why="4 hours", step="1h"
+        ),
+    ),
+)
+
+
+def _tokens(priced: float, unpriced: float) -> dict[str, str]:
+    rows = {}
+    for model, status, tokens in (("gpt-4o", "priced", priced), ("house-7b", "unpriced", unpriced)):
+        rows[series(f"{TOKENS}_sum", "osool", gen_ai_request_model=model, gen_ai_token_type="input")] = (
+            f"0+{tokens:g}x60"
+        )
+        rows[series(f"{CALLS}_count", "osool", gen_ai_request_model=model, otelgate_cost_status=status)] = "0+2x60"
+    return rows
+
+
+UNPRICED_TOKENS_HIGH: Final = Alert(
+    name="UnpricedTokensHigh",
+    expr=beyond(
+        "service:unpriced_tokens:ratio_increase1h and service:priced_or_not_calls:increase1h >= 20",
+        "UnpricedTokensHigh",
+    ),
+    for_="15m",
+    severity="warning",
+    team="ai",
+    summary="{{ $value | humanizePercentage }} of the tokens of {{ $labels.service_name }} have no price",
+    description="Of models that the price table does not know: costs are higher than shown.",
+    dashboard=AI_COST,
+    fires=Case(_tokens(900, 100), "40m", (Expected(labels("osool"), "10%"),)),
+    quiet=(
+        Case(_tokens(960, 40), "29m", why="4 %"),
+        Case({**_tokens(900, 0)}, "29m", why="the unpriced model is not used"),
+    ),
+)
+
+GROUPS: Final = (
+    Group(
+        "otelgate-cost-alerts",
+        (
+            COST_HOUR_HIGH,
+            COST_HOUR_OVERRUN,
+            COST_DAY_HIGH,
+            USER_QUERY_BURST,
+            LLM_BUDGET_HOUR,
+            LLM_BUDGET_DAY,
+            LLM_BUDGET_FORECAST,
+            LLM_BUDGET_MONTH_FORECAST,
+            UNPRICED_TOKENS_HIGH,
+        ),
+    ),
+)

@@ -1,0 +1,172 @@
+"""HTTP requests and websockets of applications."""
+
+from typing import Final
+
+from ..names import WEBSOCKET_CLOSED
+from ..promql import HTTP
+from ..uids import EXECORA_VOICE, SERVICE_HEALTH
+from .cases import histogram, labels, series
+from .expressions import APPLICATIONS, beyond, grown
+from .model import BY, Alert, Case, Expected, Group
+from .settings import load
+
+_FAILED: Final = 'http_response_status_code=~"5.."'
+_OK: Final = {"http_request_method": "GET", "http_route": "/search", "http_response_status_code": "200"}
+_ERROR: Final = {**_OK, "http_response_status_code": "500"}
+
+
+def requests(service: str, ok: str, failed: str = "") -> dict[str, str]:
+    """Counts of requests as promtool's values."""
+    rows = {series(f"{HTTP}_count", service, **_OK): ok}
+    return rows | ({series(f"{HTTP}_count", service, **_ERROR): failed} if failed else {})
+
+
+def _ratio(alert: str) -> str:
+    """Straight from the counters: critical alerts do not wait for the next minute's recording."""
+    every = f"sum by ({BY}) (increase({HTTP}_count{{{APPLICATIONS}}}[5m]))"
+    failed = f"sum by ({BY}) (increase({HTTP}_count{{{APPLICATIONS}, {_FAILED}}}[5m]))"
+    return beyond(f"{failed} / ({every} >= {load().min_events})", alert)
+
+
+LOW_TRAFFIC: Final = Alert(
+    name="LowTraffic",
+    # A service whose series are gone counts as 0; one that had that much for moments alone is not missed.
+    expr="("
+    + beyond("service:http_requests:rate5m or 0 * last_over_time(service:http_requests:rate5m[1d])", "LowTraffic", "<")
+    + ")\nand (\n"
+    + beyond("avg_over_time(service:http_requests:rate5m[1d])", "LowTraffic", ">=")
+    + "\n)",
+    for_="15m",
+    severity="info",
+    team="product",
+    summary='{{ $labels.service_name }} gets {{ $value | printf "%.2f" }} requests a second',
+    description="On average it had more in the last day. Are its users, or is what leads to it, cut off?",
+    dashboard=SERVICE_HEALTH,
+    covers=("L5",),
+    fires=Case(requests("osool", "0+30x60 1800+1x120"), "55m", (Expected(labels("osool"), "0.03"),)),
+    quiet=(
+        Case(requests("osool", "0+30x60 1800+1x20 1821+30x80"), "50m", why="back after 10 minutes"),
+        Case(requests("osool", "0+1x160"), "60m", why="never had more than that"),
+        Case(requests("osool", "0+1x60 60+30x4 180+1x200"), "95m", why="two busy minutes in a quiet hour"),
+        Case(requests("osool", "0+30x60 1800+4x120"), "55m", why="0.13 a second"),
+    ),
+)
+
+HTTP_ERROR_RATIO_HIGH: Final = Alert(
+    name="HttpErrorRatioHigh",
+    expr=_ratio("HttpErrorRatioHigh"),
+    for_="2m",
+    severity="warning",
+    team="platform",
+    summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service_name }} fail",
+    description="Share of responses 5xx in the last 5 minutes.",
+    dashboard=SERVICE_HEALTH,
+    covers=("L6",),
+    fires=Case(requests("osool", "0+94x30", "0+6x30"), "8m", (Expected(labels("osool"), "6%"),)),
+    quiet=(
+        Case(requests("osool", "0+95x30", "0+5x30"), "8m", why="5 %, and not more"),
+        Case(requests("osool", "0+1x30", "0+0.8x30"), "8m", why="18 requests in 5 minutes"),
+        Case(requests("osool", "0+94x60"), "8m", why="no request ever failed: there is no 5xx series"),
+    ),
+)
+
+HTTP_ERROR_RATIO_SUSTAINED: Final = Alert(
+    name="HttpErrorRatioSustained",
+    expr=_ratio("HttpErrorRatioSustained"),
+    for_="5m",
+    severity="critical",
+    team="platform",
+    summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service_name }} have failed for 5 minutes",
+    description="Share of responses 5xx in the last 5 minutes.",
+    dashboard=SERVICE_HEALTH,
+    covers=("L7",),
+    fires=Case(requests("execora", "0+94x30", "0+6x30"), "11m", (Expected(labels("execora"), "6%"),)),
+    quiet=(
+        Case(requests("execora", "0+94x60", "0+6x6 36+0x60"), "7m", why="failed for 3 minutes"),
+        Case(requests("execora", "0+95x30", "0+5x30"), "11m", why="5 %, and not more"),
+    ),
+)
+
+HTTP_ERROR_BURST: Final = Alert(
+    name="HttpErrorBurst",
+    expr=beyond(
+        grown(f"{HTTP}_count{{{APPLICATIONS}, {_FAILED}}}", "2m", by=BY) + " / 2",
+        "HttpErrorBurst",
+    ),
+    for_="2m",
+    severity="critical",
+    team="platform",
+    summary="{{ $labels.service_name }} fails {{ $value | humanize }} requests a minute",
+    description="Responses 5xx, over the last 2 minutes.",
+    dashboard=SERVICE_HEALTH,
+    covers=("L8",),
+    fires=Case(requests("bestbox", "0+50x30", "0x8 0+3x20"), "9m", (Expected(labels("bestbox"), "6"),)),
+    quiet=(
+        Case(requests("bestbox", "0+50x30", "0x8 0+2.5x20"), "9m", why="5 a minute, and not more"),
+        Case(requests("bestbox", "0+50x30", "0x8 6 12 12x20"), "7m30s", why="one burst, over before 2 minutes"),
+    ),
+)
+
+
+def _slow() -> str:
+    enough = f"service:http_requests:increase5m >= {load().min_measurements}"
+    return beyond(f"service:http_request_duration_seconds:p95_rate5m and {enough}", "HttpLatencyHigh")
+
+
+HTTP_LATENCY_HIGH: Final = Alert(
+    name="HttpLatencyHigh",
+    expr=_slow(),
+    for_="5m",
+    severity="warning",
+    team="platform",
+    summary="P95 of the requests to {{ $labels.service_name }} is {{ $value | humanizeDuration }}",
+    description="Over the last 5 minutes.",
+    dashboard=SERVICE_HEALTH,
+    covers=("L15",),
+    # Execora's limit is 1 s, Osool's 2 s: between them only Execora's fires.
+    fires=Case(
+        histogram(HTTP, "execora", {"0.5": 0, "1": 0, "2": 10, "+Inf": 10}, 40, **_OK)
+        | histogram(HTTP, "osool", {"0.5": 0, "1": 0, "2": 10, "+Inf": 10}, 40, **_OK),
+        "15m",
+        (Expected(labels("execora"), "1.95s"),),
+    ),
+    quiet=(
+        Case(
+            histogram(HTTP, "execora", {"0.5": 0, "1": 10, "2": 10, "+Inf": 10}, 40, **_OK), "15m", why="under a second"
+        ),
+        Case(
+            histogram(HTTP, "execora", {"1": 0, "2": 0.4, "+Inf": 0.4}, 40, **_OK),
+            "15m",
+            why="4 requests in 5 minutes",
+        ),
+    ),
+)
+
+_CLOSED: Final = WEBSOCKET_CLOSED.series
+
+WEBSOCKET_DROPS: Final = Alert(
+    name="WebSocketDrops",
+    expr=beyond(
+        grown(f'{_CLOSED}{{{APPLICATIONS}, reason!~"normal|going_away"}}', "5m", by=BY),
+        "WebSocketDrops",
+    ),
+    for_="2m",
+    severity="warning",
+    team="platform",
+    summary="{{ $labels.service_name }} lost {{ $value | humanize }} websocket connections in 5 minutes",
+    description="Connections that ended otherwise than by a normal close.",
+    dashboard=EXECORA_VOICE,
+    covers=("L31",),
+    # The series begins with its first value, 2: increase() alone would see nothing.
+    fires=Case({series(_CLOSED, "execora", reason="error"): "_x4 2x20"}, "5m", (Expected(labels("execora"), "2"),)),
+    quiet=(
+        Case({series(_CLOSED, "execora", reason="error"): "_x4 1x20"}, "5m", why="one close is not more than one"),
+        Case({series(_CLOSED, "execora", reason="normal"): "0+5x20"}, "5m", why="normal closes"),
+        Case({series(_CLOSED, "execora", reason="error"): "500x20 _x30 500x20"}, "26m", why="a gap, not new closes"),
+    ),
+)
+
+GROUPS: Final = (
+    Group("otelgate-http-critical", (HTTP_ERROR_RATIO_SUSTAINED, HTTP_ERROR_BURST), interval="15s"),
+    Group("otelgate-http-alerts", (LOW_TRAFFIC, HTTP_ERROR_RATIO_HIGH, HTTP_LATENCY_HIGH, WEBSOCKET_DROPS)),
+)

@@ -1,0 +1,107 @@
+"""What an alert, a recording rule and a test of one are made of."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Severity = Literal["critical", "warning", "info"]
+Team = Literal["platform", "ai", "product"]
+Notify = Literal["", "slack", "slack-email", "email", "none"]
+
+BY: Final = "service_name, deployment_environment_name"
+"""What "a service" is to rules: the same application in staging is another one."""
+
+RECEIVERS: Final[Mapping[str, str]] = {"critical": "PagerDuty and Slack", "warning": "Slack", "info": "Slack"}
+"""Who hears of an alert whose `notify` says nothing else; Alertmanager's routes hold to it."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One firing alert of a case. `value` is how the annotations show the expression's value."""
+
+    labels: Mapping[str, str]
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What Prometheus holds (promtool's notation, one value every `step`) and what fires `at` a time after the first.
+
+    `why` says what a quiet case is near to.
+    """
+
+    series: Mapping[str, str]
+    at: str
+    expect: tuple[Expected, ...] = ()
+    why: str = ""
+    step: str = "30s"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert. Its runbook is grafana/runbooks/<name>.md; `fires` and `quiet` are its tests.
+
+    `notify` overrides where the severity would send it: slack, slack-email, email, or none (nobody).
+    Annotations may use `{{ $labels.x }}` and `{{ $value | humanize… }}`.
+    """
+
+    name: str
+    expr: str
+    for_: str
+    severity: Severity
+    team: Team
+    summary: str
+    description: str
+    dashboard: str
+    fires: Case
+    quiet: tuple[Case, ...]
+    covers: tuple[str, ...] = ()
+    notify: Notify = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rule_labels(self) -> dict[str, str]:
+        """What the rule adds to the expression's labels."""
+        notify = {"notify": self.notify} if self.notify else {}
+        return {**self.labels, "severity": self.severity, "team": self.team, **notify}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Alerts that are evaluated together. `interval`: how often; 15 s where somebody is to be woken."""
+
+    name: str
+    alerts: tuple[Alert, ...]
+    interval: str = "30s"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One recording rule; `name` is level:metric:operations."""
+
+    name: str
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Recording rules that are evaluated one after the other."""
+
+    name: str
+    rules: tuple[Record, ...]
+    interval: str = "1m"
+
+
+def tidy(expr: str) -> str:
+    """An expression without the indentation that the Python code gives it."""
+    lines = [line.rstrip() for line in expr.strip("\n").splitlines()]
+    indent = min((len(line) - len(line.lstrip()) for line in lines if line), default=0)
+    return "\n".join(line[indent:] for line in lines).strip()
+
+
+def expand(template: str, expected: Expected) -> str:
+    """An annotation as Prometheus will write it for this alert."""
+    text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda match: expected.labels.get(match[1], ""), template)
+    return re.sub(r"\{\{ \$value(?: \| [^{}]+)? \}\}", lambda _: expected.value, text)

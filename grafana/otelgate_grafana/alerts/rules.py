@@ -1,0 +1,20 @@
+"""Every alert, group by group."""
+
+from typing import Final
+
+from . import agents, audit, availability, capacity, cost, gateway, http, processing, product, slo_alerts
+from .model import Alert, Group
+
+GROUPS: Final[tuple[Group, ...]] = (
+    *availability.GROUPS,
+    *http.GROUPS,
+    *agents.GROUPS,
+    *cost.GROUPS,
+    *capacity.GROUPS,
+    *product.GROUPS,
+    *slo_alerts.GROUPS,
+    *gateway.GROUPS,
+    *processing.GROUPS,
+    *audit.GROUPS,
+)
+ALERTS: Final[tuple[Alert, ...]] = tuple(alert for group in GROUPS for alert in group.alerts)

@@ -1,0 +1,160 @@
+"""The lower rows of User analytics: who comes back, who is about to leave, and what people do."""
+
+from otelgate_grafana import links, uids, variables
+from otelgate_grafana.layout import Row
+from otelgate_grafana.panels import Column, bargauge, stat, table
+from otelgate_grafana.queries import analytics, sql
+
+_AUDIT = links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit")
+_MONEY = links.dashboard(uids.AI_COST, "AI and cost")
+_SERVICES = f"services => {variables.names('service')}"
+_WHERE = f"{_SERVICES}, environments => {variables.names('environment')}"
+_SERVICE = f"analytics.chosen(service, {variables.names('service')})"
+_SHARE = Column(unit="percentunit")
+
+_RETURN = Row(
+    "Who comes back",
+    stat(
+        "Users with two sessions or more",
+        [sql(f"SELECT ratio FROM {analytics('returning_users', 'tier')}")],
+        unit="percentunit",
+        decimals=1,
+        height=8,
+        description="Share of the users of the range who had more than one session in it.",
+        covers=("KPI13",),
+        links=[_AUDIT],
+    ),
+    table(
+        "Weekly cohorts",
+        [
+            sql(
+                f"""
+                SELECT cohort, users, week, active, ratio
+                FROM analytics.retention(from_time => $__timeTo()::timestamptz - interval '84 days',
+                    to_time => $__timeTo()::timestamptz, {_WHERE})
+                ORDER BY cohort DESC, week
+                """
+            )
+        ],
+        description="Users by the week in which they were first seen, and how many of them did something in each "
+        "week after: the last 12 weeks.",
+        columns={"cohort": Column(unit="dateTimeAsIso"), "ratio": _SHARE},
+        width=10,
+        links=[_AUDIT],
+    ),
+    table(
+        "Churn by week",
+        [
+            sql(
+                f"""
+                SELECT week, before, lost, churn, gained
+                FROM analytics.churn(from_time => $__timeTo()::timestamptz - interval '56 days',
+                    to_time => $__timeTo()::timestamptz, {_WHERE})
+                ORDER BY week DESC
+                """
+            )
+        ],
+        description="For each week that is over, how many of the users of the week before did not come back: the "
+        "last 8 weeks.",
+        normally_empty="there is no week before the first one",
+        columns={"week": Column(unit="dateTimeAsIso"), "churn": _SHARE},
+        width=10,
+        links=[_AUDIT],
+    ),
+    table(
+        "Segments",
+        [
+            sql(
+                f"""
+                SELECT segment, sum(users)::bigint AS users, sum(conversations_7d)::bigint AS conversations_7d,
+                    sum(cost_7d_usd) AS cost_7d_usd
+                FROM analytics.segments WHERE {_SERVICE} GROUP BY segment ORDER BY users DESC
+                """
+            )
+        ],
+        description="lost: not seen for 30 days; dormant: for 7; new: first seen in the last 7; power, regular, "
+        "casual: 35, 5 or fewer conversations in 7 days.",
+        columns={
+            "segment": Column(title="Segment"),
+            "conversations_7d": Column(title="Messages, 7 days", unit="short"),
+            "cost_7d_usd": Column(title="Cost, 7 days", unit="currencyUSD"),
+        },
+        width=10,
+        links=[_AUDIT],
+    ),
+    table(
+        "Users to win back",
+        [
+            sql(
+                f"""
+                SELECT user_id, service, tier, conversations, last_seen
+                FROM analytics.quiet_users({_SERVICES}, tiers => {variables.names("tier")}, top => 50)
+                """
+            )
+        ],
+        description="Known users with fewer than 5 conversations in the last 7 days.",
+        columns={
+            "user_id": Column(title="User", links=(links.user(),)),
+            "conversations": Column(title="Messages, 7 days", unit="short"),
+            "last_seen": Column(title="Last seen", unit="dateTimeFromNow"),
+        },
+        width=14,
+        normally_empty="everybody keeps asking",
+        links=[_AUDIT],
+    ),
+    collapsed=True,
+)
+
+_DO = Row(
+    "What they do",
+    table(
+        "Where they come from",
+        [sql(f"SELECT source, signups, asked, asked_ratio, upgraded, upgraded_ratio FROM {analytics('acquisition')}")],
+        description="Signups of the range by source (attribute `source` of `user.signup`), how many asked anything and "
+        "how many upgraded.",
+        columns={"asked_ratio": _SHARE, "upgraded_ratio": _SHARE},
+        normally_empty="only applications with signups send the event user.signup",
+        links=[_AUDIT],
+    ),
+    table(
+        "Features",
+        [
+            sql(
+                f"""
+                SELECT feature, users, adoption, conversations, cost_usd
+                FROM {analytics("feature_adoption", "tier")}
+                """
+            )
+        ],
+        description="Users of each feature (`otelgate.feature`) in the range, their share among all, and the cost.",
+        columns={"adoption": _SHARE, "cost_usd": Column(title="Cost", unit="currencyUSD")},
+        links=[_MONEY],
+    ),
+    table(
+        "What follows what",
+        [sql(f"SELECT step, next_step, times, users, ratio FROM {analytics('journeys')} ORDER BY times DESC LIMIT 50")],
+        description="Within a session: after a step (a product event or a conversation), what came next and how often; "
+        "an empty next step is where sessions end.",
+        columns={"ratio": _SHARE, "next_step": Column(title="Next")},
+        links=[_AUDIT],
+    ),
+    bargauge(
+        "When they ask",
+        [
+            sql(
+                f"""
+                SELECT lpad(hour::text, 2, '0') || ':00' AS hour, sum(conversations)::bigint AS conversations
+                FROM {analytics("hours", "tier")} GROUP BY 1 ORDER BY 1
+                """
+            )
+        ],
+        unit="short",
+        all_values=True,
+        height=12,
+        description="Conversations of the range by hour of the day (UTC): when to deploy, and when not.",
+        links=[_AUDIT],
+    ),
+    collapsed=True,
+)
+
+ROWS = (_RETURN, _DO)

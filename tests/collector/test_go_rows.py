@@ -1,0 +1,23 @@
+"""What Go tests show, so that the coverage report knows of it: `make check` runs all of them, these few count."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("package", "test"),
+    [
+        pytest.param("genai", "TestGolden", marks=pytest.mark.shows("K02")),
+        pytest.param("pricing", "TestCostsWorkedByHand", marks=pytest.mark.shows("K03", "F25")),
+        pytest.param("derive", "TestTotalsUnderConcurrency", marks=pytest.mark.shows("K04")),
+        pytest.param("derive", "TestSpans", marks=pytest.mark.shows("K04")),
+        pytest.param("redact", "TestLeaksNone", marks=pytest.mark.shows("K06", "F24")),
+    ],
+)
+def test_it_passes(root: Path, package: str, test: str) -> None:
+    command = ["go", "test", f"./{package}", "-run", f"^{test}$", "-v"]
+    done = subprocess.run(command, cwd=root / "collector", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"--- PASS: {test}" in done.stdout, "no test of that name"

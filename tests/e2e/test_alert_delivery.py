@@ -1,0 +1,88 @@
+"""The three faults of which somebody must know within 2 minutes: an application, a database, too many sessions."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from alert_watch import Measured, Watch, table, watched
+from otelgate_stack import ports, settings
+from otelgate_stack.engines.native import NativeEngine
+from otelgate_stack.report import Report
+from world import until
+
+PROMISED_S = 120
+SEATS = 12
+"""More sessions than this at once are an overload of bestbox."""
+
+
+@dataclass(frozen=True)
+class Thrown:
+    """The faults, all at work, and when each began, in Unix seconds."""
+
+    watch: Watch
+    killed: float
+    silent: float
+    flooded: float
+    stopped: float
+
+
+@pytest.fixture(scope="module")
+def thrown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thrown]:
+    """At one time: an application is killed, the database server of another stops, and people flood a third one,
+    whose model stops as well."""
+    folder = tmp_path_factory.mktemp("w")
+    with watched(folder) as watch:
+        watch.start("estate_bot", "", "--rate", "0.2")
+        other = settings.load({**watch.env, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "d")})
+        database = NativeEngine(other, Report(), services=["postgres"])
+        database.up()
+        try:
+            watch.probe("shop", "database", f"127.0.0.1:{other.postgres_port}")
+            assert until(lambda: watch.answers("estate-bot") and watch.answers("shop"))
+            killed = watch.kill("estate_bot")
+            stopped = time.time()
+            database.stop("postgres")
+            flooded = watch.start("bestbox", "session_flood,llm_down", "--fault-after", "30")
+            assert until(lambda: watch.listens("bestbox", "llm"))
+            assert until(lambda: not watch.listens("bestbox", "llm"))
+            yield Thrown(watch, killed, time.time(), flooded, stopped)
+        finally:
+            database.down()
+
+
+@pytest.fixture(scope="module")
+def rows() -> Iterator[list[Measured]]:
+    """What was measured, for the summary."""
+    found: list[Measured] = []
+    yield found
+    print("\n" + table(found))
+
+
+def told_in_time(row: Measured, rows: list[Measured]) -> None:
+    rows.append(row)
+    assert row.told - row.thrown < PROMISED_S, table(rows)
+
+
+@pytest.mark.shows("L1", "F16", "K36")
+def test_an_application_dies(thrown: Thrown, rows: list[Measured]) -> None:
+    told_in_time(thrown.watch.measure("ServiceDown", "estate-bot", thrown.killed, 180), rows)
+
+
+@pytest.mark.shows("L1", "K39", "KPI20")
+def test_a_model_stops(thrown: Thrown, rows: list[Measured]) -> None:
+    told_in_time(thrown.watch.measure("ServiceDown", "bestbox", thrown.silent, 180), rows)
+
+
+@pytest.mark.shows("L2", "KPI20")
+def test_a_database_stops(thrown: Thrown, rows: list[Measured]) -> None:
+    told_in_time(thrown.watch.measure("DatabaseDown", "shop", thrown.stopped, 180), rows)
+
+
+@pytest.mark.shows("L28", "KPI20")
+def test_too_many_sessions(thrown: Thrown, rows: list[Measured]) -> None:
+    """The fault is the session that is one too many: the end of its first turn, when the audit trail has it."""
+    row = thrown.watch.measure("SessionsOverload", "bestbox", thrown.flooded, 240)
+    sessions = "SELECT extract(epoch FROM first_seen) FROM audit.sessions WHERE service = 'bestbox' ORDER BY 1"
+    began = [float(first) for (first,) in thrown.watch.sql(sessions)]
+    told_in_time(replace(row, thrown=began[SEATS]), rows)

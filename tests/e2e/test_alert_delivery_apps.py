@@ -1,0 +1,52 @@
+"""The critical alerts about applications: the switches of all examples are thrown, and somebody is told in time.
+
+LlmAvailabilityLow asks for a day: promtool shows that it fires, tests/alerting that it is delivered.
+"""
+
+import threading
+from pathlib import Path
+
+import pytest
+from alert_watch import Measured, Watch, table, watched
+
+SWITCHES = {
+    "estate_bot": (
+        "cost_spike,slow_model",
+        "1",
+        ("CostHourOverrun", "TtftCritical", "TtftBurnFast", "AgentLatencyBurnFast"),
+    ),
+    "execora": ("http_errors,tool_errors", "2", ("HttpErrorBurst", "HttpErrorRatioSustained", "ToolErrorBurst")),
+    "osool": ("breaker_open", "1", ("CircuitBreakerOpen", "TurnErrorRatioCritical", "AgentSuccessBurnFast")),
+    "bestbox": ("", "0.3", ("AuditRowsMissing",)),
+}
+"""Application -> its switches, how many users come a second, and which alerts are then to come."""
+LONG_S = 2700
+"""How long a notification is waited for at all: rows are compared every 5 minutes, and missed for 10."""
+
+
+def lose_rows(watch: Watch, over: threading.Event) -> None:
+    """Somebody deletes from the audit trail."""
+    while not over.wait(20):
+        watch.sql("DELETE FROM audit.runs WHERE service = 'bestbox'")
+
+
+@pytest.mark.slow
+@pytest.mark.waits
+@pytest.mark.timeout(3600)
+@pytest.mark.shows("L7", "L8", "L10", "L11", "L13", "L17", "L20", "K38")
+def test_applications_that_go_wrong(tmp_path: Path) -> None:
+    rows: list[Measured] = []
+    over = threading.Event()
+    with watched(tmp_path) as watch:
+        loses = threading.Thread(target=lose_rows, args=(watch, over))
+        loses.start()
+        try:
+            thrown = {app: watch.start(app, fault, "--rate", rate) for app, (fault, rate, _) in SWITCHES.items()}
+            for app, (_, _, alerts) in SWITCHES.items():
+                service = app.replace("_", "-")
+                rows += [watch.measure(alert, service, thrown[app], LONG_S) for alert in alerts]
+        finally:
+            over.set()
+            loses.join()
+    print("\n" + table(rows))
+    assert all(row.in_time for row in rows), table(rows)

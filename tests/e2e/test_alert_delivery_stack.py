@@ -1,0 +1,81 @@
+"""The stack's own critical alerts: each fault is thrown at a running stack, and somebody is told in time."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alert_watch import Measured, Watch, table, watched
+
+DAY_NS = 86_400 * 10**9
+QUEUE_BYTES = 4_000_000
+LONG_S = 900
+"""How long a notification is waited for at all."""
+
+
+def attribute(name: str, text: str) -> dict[str, Any]:
+    return {"key": name, "value": {"stringValue": text}}
+
+
+RESOURCE = {"attributes": [attribute("service.name", "odd")]}
+
+
+def send_line(watch: Watch, text: str, days_ago: int = 0) -> int:
+    record = {"timeUnixNano": str(time.time_ns() - days_ago * DAY_NS), "body": {"stringValue": text}}
+    return watch.post("logs", {"resourceLogs": [{"resource": RESOURCE, "scopeLogs": [{"logRecords": [record]}]}]})
+
+
+def send_turn(watch: Watch, days_ago: int) -> int:
+    start = time.time_ns() - days_ago * DAY_NS
+    span = {
+        "traceId": "0123456789abcdef0123456789abcdef",
+        "spanId": "0123456789abcdef",
+        "name": "invoke_agent odd",
+        "kind": 1,
+        "startTimeUnixNano": str(start),
+        "endTimeUnixNano": str(start + 10**9),
+        "attributes": [attribute("gen_ai.operation.name", "invoke_agent"), attribute("gen_ai.agent.name", "odd")],
+    }
+    return watch.post("traces", {"resourceSpans": [{"resource": RESOURCE, "scopeSpans": [{"spans": [span]}]}]})
+
+
+def fill_the_queue(watch: Watch) -> float:
+    """Lines for a store that is away, until the gateway refuses them; returns when it did."""
+    for _ in range(100):
+        if send_line(watch, "words that nobody has to mask " * 20_000) != 200:
+            return time.time()
+    raise AssertionError("the gateway refused nothing")
+
+
+@pytest.mark.slow
+@pytest.mark.waits
+@pytest.mark.timeout(3600)
+@pytest.mark.shows("L1", "L2")
+def test_the_stack_tells_of_itself(tmp_path: Path) -> None:
+    rows: list[Measured] = []
+    with watched(tmp_path, OTELGATE_QUEUE_BYTES=str(QUEUE_BYTES)) as watch:
+
+        def told(alert: str, thrown: float, service: str = "") -> None:
+            rows.append(watch.measure(alert, service, thrown, LONG_S))
+
+        # What the stores refuse for good: older than they keep.
+        began = time.time()
+        assert (send_line(watch, "long ago", days_ago=60), send_turn(watch, days_ago=200)) == (200, 200)
+        told("GatewayDropping", began)
+        told("AuditRejecting", began)
+        # A store, the audit sink and the database stop.
+        began = time.time()
+        for name in ("audit", "loki", "postgres"):
+            watch.engine.stop(name)
+        filled = fill_the_queue(watch)
+        told("GatewayQueueFull", filled)
+        told("DatabaseDown", began, "postgres")
+        told("ServiceDown", began, "loki")
+        told("AuditSinkAbsent", began)
+        # Last, since it is how all the others are seen.
+        began = time.time()
+        watch.engine.stop("gateway")
+        told("ServiceDown", began, "otelgate-gateway")
+        told("GatewayAbsent", began)
+    print("\n" + table(rows))
+    assert all(row.in_time for row in rows), table(rows)

@@ -1,0 +1,110 @@
+"""What the tests of the examples work with: the running stack, `make example` against it, and what is then stored."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from otelgate_stack import ports, settings
+from otelgate_stack.engines.native import NativeEngine
+from otelgate_stack.report import Report
+from otelgate_stack.settings import Settings
+from otelgate_stack.stores import Loki, Prometheus, StoreError, Tempo
+
+Found = TypeVar("Found")
+STORES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback")
+WATCHERS = ("prober", "node-exporter", "postgres-exporter", "redis-exporter")
+
+
+@dataclass
+class ExampleStack:
+    """`env` is the environment with this stack's settings."""
+
+    settings: Settings
+    env: Mapping[str, str]
+    engine: NativeEngine
+    folder: Path
+
+    @property
+    def prometheus(self) -> Prometheus:
+        return Prometheus(f"http://127.0.0.1:{self.settings.prometheus_port}", timeout_s=60)
+
+    @property
+    def loki(self) -> Loki:
+        return Loki(f"http://127.0.0.1:{self.settings.loki_port}", timeout_s=60)
+
+    @property
+    def tempo(self) -> Tempo:
+        return Tempo(f"http://127.0.0.1:{self.settings.tempo_port}", timeout_s=60)
+
+    def example(self, app: str, *arguments: str) -> dict[str, Any]:
+        """Run an example to its end, as `make example` does; returns its summary."""
+        command = [sys.executable, "-m", "examples.common.run", app, *arguments]
+        done = subprocess.run(
+            command, env=dict(self.env), cwd=self.settings.root, capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return summary
+
+    def sql(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Rows from the audit store, as its owner."""
+        password = self.settings.database_password
+        assert password is not None
+        with psycopg.connect(self.settings.database, password=password.read_text().strip()) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def metric(self, promql: str, time_s: float | None = None) -> float:
+        """The value of an instant query with one result; 0 where it has none."""
+        found = self.prometheus.query(promql, time_s)
+        assert len(found) <= 1, found
+        return found[0].value if found else 0.0
+
+    def by_label(self, promql: str, label: str) -> dict[str, float]:
+        """The values of a query's series, by a label."""
+        return {sample.labels.get(label, ""): sample.value for sample in self.prometheus.query(promql)}
+
+
+@contextmanager
+def running_stack(
+    folder: Path, more: Mapping[str, str] | None = None, services: Sequence[str] = STORES
+) -> Iterator[ExampleStack]:
+    """The gateway and the stores as processes, or other `services`, on free ports; with `more` settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
+    env = {**kept, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state"), "ENGINE": "native"}
+    env |= more or {}
+    loaded = settings.load(env)
+    engine = NativeEngine(loaded, Report(), services=services)
+    engine.up()
+    try:
+        yield ExampleStack(loaded, env, engine, folder)
+    finally:
+        engine.down()
+
+
+def heed_interrupts() -> None:
+    """For Popen's `preexec_fn`: SIGINT ends the program, though pytest may be in the background and ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.25) -> Found:
+    """The first true value of `look`, or its last one at the deadline; a store that doesn't answer is asked again."""
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            found = look()
+        except StoreError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if found or time.monotonic() > deadline:
+                return found
+        time.sleep(every_s)

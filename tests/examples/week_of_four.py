@@ -1,0 +1,106 @@
+"""A week of the four applications: days of history of each, then all live, side by side, and asked meanwhile."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from example_stack import STORES, WATCHERS, ExampleStack, running_stack, until
+from otelgate_grafana import ask, main, uids
+from otelgate_grafana.layout import Dashboard
+
+APPLICATIONS = ("estate_bot", "osool", "bestbox", "execora")
+_SERVICES = "estate-bot|osool|bestbox|execora"
+WEEK_S = 7 * 86_400
+LIVE_S = 240
+"""Longer than probes and rules take to see all four: what says how full Redis is ends with it."""
+RECORDED_S = 300
+PRICES = {"basic": "29", "pro": "99"}
+
+
+@dataclass(frozen=True)
+class Week:
+    """The stores with a week in them: all of it, and the part that was lived. `answers`: by dashboard."""
+
+    stack: ExampleStack
+    stores: ask.Stores
+    whole: ask.Window
+    live: ask.Window
+    conversation: str
+    """A trace id of the newest conversation with tools."""
+    answers: dict[str, list[ask.Answer]]
+
+    def ask(self, dashboard: Dashboard) -> list[ask.Answer]:
+        """Every query over the week."""
+        return ask.ask(dashboard, self.stores, self.whole, **_chosen(dashboard, self.conversation))
+
+
+@contextmanager
+def lived(folder: Path) -> Iterator[Week]:
+    """The applications have ended when it is given, their numbers and answers are there.
+
+    Osool fails now and then while it lives, so that errors have series.
+    """
+    with running_stack(folder, services=(*STORES, *WATCHERS, "alertmanager")) as stack:
+        for tier, monthly_usd in PRICES.items():  # as examples/estate_bot/README.md says
+            _command(stack, "audit", "tier", "--service", "estate-bot", "--tier", tier, "--monthly-usd", monthly_usd)
+        _all(stack, "--history", "7d", "--visits", "1", "--speed", "20")
+        with ThreadPoolExecutor(1) as pool:
+            began = time.time()
+            living = pool.submit(_all, stack, "--seconds", str(LIVE_S), "--seed", "2", osool=("--fault", "http_errors"))
+            week = _looked_at(stack, began)
+            living.result()
+        yield week
+
+
+def _all(stack: ExampleStack, *arguments: str, **more: tuple[str, ...]) -> None:
+    """All four at a time, to their end, each with `more` of its own."""
+    with ThreadPoolExecutor(len(APPLICATIONS)) as pool:
+        list(pool.map(lambda name: stack.example(name, *arguments, *more.get(name, ())), APPLICATIONS))
+
+
+def _command(stack: ExampleStack, *arguments: str) -> None:
+    command = [sys.executable, "-m", "otelgate_stack", *arguments]
+    done = subprocess.run(command, env=dict(stack.env), cwd=stack.settings.root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def _looked_at(stack: ExampleStack, began: float) -> Week:
+    """When all four have been there for most of a minute, and rules have recorded what they did.
+
+    Grafana's role may read content, as grafana/README.md says how.
+    """
+    there = f'count(count by (service) (count_over_time(probe_success{{service=~"{_SERVICES}"}}[1m]) >= 5))'
+    recorded = "count(service:turns:rate5m and service:http_requests:rate5m > 0)"
+    condition = f"({there} and {recorded} >= {len(APPLICATIONS)}) >= {len(APPLICATIONS)}"
+    assert until(lambda: stack.prometheus.query(condition), deadline_s=RECORDED_S, every_s=1), condition
+    end = time.time()
+    newest = (
+        "SELECT trace_id FROM audit.conversations WHERE tool_calls > 0 AND started_at < now() - interval '20 s'"
+        " ORDER BY started_at DESC LIMIT 1"
+    )
+    ((conversation,),) = stack.sql(newest)
+    assert stack.settings.database_password is not None
+    password = stack.settings.database_password.read_text().strip()
+    with psycopg.connect(stack.settings.database, password=password) as connection:
+        connection.execute("GRANT otelgate_content TO otelgate_grafana")
+    stores, whole, live = ask.stores(stack.settings), ask.Window(end - WEEK_S, end), ask.Window(began - 60, end)
+    answers = {}
+    for dashboard in main.DASHBOARDS:
+        chosen = _chosen(dashboard, conversation)
+        of_live, of_week = (ask.ask(dashboard, stores, window, **chosen) for window in (live, whole))
+        answers[dashboard.name] = [
+            lately if not before.rows and not before.error else before
+            for before, lately in zip(of_week, of_live, strict=True)
+        ]
+    return Week(stack, stores, whole, live, conversation, answers)
+
+
+def _chosen(dashboard: Dashboard, conversation: str) -> dict[str, str]:
+    """What somebody chooses to see one conversation; every other dashboard is as when it opens."""
+    return {"trace": conversation} if dashboard.uid == uids.CONVERSATION_AUDIT else {}

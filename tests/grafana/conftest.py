@@ -1,0 +1,116 @@
+"""Real Prometheus, Loki and PostgreSQL with made-up data, started once for the tests of dashboards."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dashboard_series
+import httpx
+import psycopg
+import pytest
+import summary_plugin
+from dashboard_stores import Filled
+from otelgate_audit import database, generate
+from otelgate_audit import settings as audit_settings
+from otelgate_grafana.ask import Stores, Window
+from otelgate_stack import builds, ports, settings, state
+from otelgate_stack.engines.native import NativeEngine
+from otelgate_stack.report import Report
+
+_CONVERSATIONS = 3000
+_DAYS = 8
+_SERIES_S = 1500
+"""Enough for every rate; an hour of thousands of series would take long to load."""
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    folder = tmp_path_factory.mktemp("grafana")
+    kept = {name: value for name, value in os.environ.items() if name in {"HOME", "XDG_CACHE_HOME", "PATH"}}
+    loaded = settings.load({**kept, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state")})
+    end = int(time.time()) - 30
+    window = Window(end - 3600, end)
+    state.ensure(loaded)
+    _fill_prometheus(loaded, folder, window)
+    engine = NativeEngine(loaded, Report(), services=["prometheus", "loki", "postgres"])
+    engine.up()
+    try:
+        _fill_loki(loaded, window)
+        owner, reader = _fill_database(loaded, end)
+        urls = (loaded.prometheus_url, loaded.loki_url, None)
+        yield Filled(Stores(*urls, database=reader), owner, window)
+    finally:
+        engine.down()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _say_that_there_is_no_grafana(pytestconfig: pytest.Config) -> None:
+    if shutil.which("grafana") is None and shutil.which("grafana-server") is None:
+        summary_plugin.say(
+            pytestconfig,
+            "no Grafana",
+            "Grafana was not started: none is on PATH. Its provisioning was checked against the keys that it knows, "
+            "every data source, uid and link was resolved, and every query was asked of the real stores.",
+        )
+
+
+def _fill_prometheus(loaded: settings.Settings, folder: Path, window: Window) -> None:
+    """Blocks in its data folder, before it starts."""
+    promtool = builds.build(["promtool"], loaded, Report())["promtool"]
+    lines = dashboard_series.openmetrics(round(window.end) - _SERIES_S, round(window.end))
+    (folder / "metrics.txt").write_text("\n".join(lines) + "\n")
+    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", folder / "metrics.txt"]
+    made = subprocess.run([*command, loaded.state_dir / "prometheus"], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+
+
+def _fill_loki(loaded: settings.Settings, window: Window) -> None:
+    """A few lines of each service, with what the queries look for as structured metadata."""
+    lines = (
+        ("INFO", "request answered", {}),
+        ("ERROR", "the model did not answer", {"error_type": "timeout"}),
+        ("INFO", "", {"otelgate_event_name": "session.start"}),
+        ("INFO", "Invoice 17 created", {}),
+        ("INFO", "payment of 12500 INR received", {"amount_inr": "12500"}),
+        ("ERROR", "WebSocket error: closed abnormally", {"error_type": "1006"}),
+    )
+    streams = []
+    for service in ("estate-bot", "osool", "bestbox", "execora"):
+        values = [
+            [
+                str(round((window.end - 60 + number) * 1e9)),
+                text,
+                {"severity_text": severity, "detected_level": severity.lower(), "trace_id": f"{number:032x}", **more},
+            ]
+            for number, (severity, text, more) in enumerate(lines)
+        ]
+        streams.append({"stream": {"service_name": service, "deployment_environment_name": "test"}, "values": values})
+    httpx.post(f"{loaded.loki_url}/loki/api/v1/push", json={"streams": streams}, timeout=30).raise_for_status()
+
+
+def _fill_database(loaded: settings.Settings, end: int) -> tuple[str, str]:
+    """Migrated, with conversations of eight days. Returns how the owner and how Grafana's role connect."""
+    assert loaded.database_password is not None
+    password = loaded.database_password.read_text().strip()
+    owner = psycopg.conninfo.make_conninfo(loaded.database, password=password)
+    database.migrate(loaded.database, password=password, grafana_password="for tests")
+    read = audit_settings.load(loaded.sink_env())
+    arguments = argparse.ArgumentParser()
+    generate.add_arguments(arguments)
+    wanted = ["--conversations", str(_CONVERSATIONS), "--days", str(_DAYS), "--until", _iso(end)]
+    assert generate.run(read, arguments.parse_args(wanted)) == 0
+    with psycopg.connect(owner) as connection:
+        connection.execute(
+            "INSERT INTO audit.events (start_time, uid, service, name, attributes)"
+            " VALUES (to_timestamp(%s), 'deployment-1', 'estate-bot', 'deployment', '{\"version\": \"1.4.2\"}')",
+            [end - 1800],
+        )
+    return owner, psycopg.conninfo.make_conninfo(loaded.database, user="otelgate_grafana", password="for tests")
+
+
+def _iso(moment: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

@@ -1,0 +1,150 @@
+"""promtool's word on the committed rules: they are well formed, each alert fires where it should, and not elsewhere."""
+
+from pathlib import Path
+
+import promtool_rules
+import pytest
+from otelgate_grafana.__main__ import RENDERED
+from otelgate_grafana.alerts.cases import histogram, series
+from otelgate_grafana.alerts.rules import ALERTS
+from otelgate_grafana.promql import CALLS, FEEDBACK, FIRST_CHUNK, HTTP, TOKENS, TOOLS, TURNS
+from otelgate_stack import builds, settings
+from otelgate_stack.report import Report
+
+RULES = RENDERED / "rules"
+
+
+@pytest.fixture(scope="module")
+def promtool() -> Path:
+    return builds.build(["promtool"], settings.load(), Report())["promtool"]
+
+
+def test_the_rules_are_well_formed(promtool: Path) -> None:
+    checked = promtool_rules.run(
+        promtool, "check", "rules", "--lint=all", "--lint-fatal", RULES / "recording.yaml", RULES / "alerts.yaml"
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(ALERTS)} rules found" in checked.stdout
+
+
+@pytest.mark.shows("K36", "K37", "K38")
+def test_each_alert_fires_where_it_should_and_not_elsewhere(promtool: Path, tmp_path: Path) -> None:
+    """Each test file of the committed ones, with the rules that it needs."""
+    files = promtool_rules.cut(RULES, tmp_path)
+    assert len(files) == len(ALERTS)
+    tested = promtool_rules.run(promtool, "test", "rules", *files)
+    assert tested.returncode == 0, _failures(tested.stdout + tested.stderr)
+    assert (tested.stdout + tested.stderr).count("SUCCESS") == len(ALERTS)
+
+
+def test_a_case_that_is_wrong_fails(promtool: Path, tmp_path: Path) -> None:
+    """A summary that differs by a letter: promtool compares labels and annotations whole."""
+    promtool_rules.cut(RULES, tmp_path)
+    file = tmp_path / "ServiceDown.test.yaml"
+    file.write_text(file.read_text().replace("osool does not answer", "osool does not answers"))
+    tested = promtool_rules.run(promtool, "test", "rules", file)
+    assert tested.returncode != 0
+    assert "does not answers" in tested.stdout + tested.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_committed_tests_as_they_are(promtool: Path) -> None:
+    """What a person would run: `promtool test rules grafana/rendered/rules/tests/*.yaml`; minutes."""
+    tested = promtool_rules.run(promtool, "test", "rules", *sorted((RULES / "tests").glob("*.yaml")))
+    assert tested.returncode == 0, _failures(tested.stdout + tested.stderr)
+
+
+def test_a_healthy_stack_is_quiet(promtool: Path, tmp_path: Path) -> None:
+    """All rules together over four services in two environments and two gateways: only the watchdog fires.
+
+    It is also where matching of series that are not one to one would show: promtool fails on a rule's error.
+    """
+    alerts = [
+        {"eval_time": "40m", "alertname": alert.name, "exp_alerts": []} for alert in ALERTS if alert.name != "Watchdog"
+    ]
+    tree = {
+        "rule_files": [str(RULES / "recording.yaml"), str(RULES / "alerts.yaml")],
+        "evaluation_interval": "1m",
+        "group_eval_order": promtool_rules.read(RULES / "tests" / "Watchdog.yaml")["group_eval_order"],
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in _healthy().items()],
+                "alert_rule_test": alerts,
+            }
+        ],
+    }
+    tested = promtool_rules.run(promtool, "test", "rules", promtool_rules.write(tmp_path / "healthy.yaml", tree))
+    assert tested.returncode == 0, _failures(tested.stdout + tested.stderr)
+
+
+def _healthy() -> dict[str, str]:
+    rows: dict[str, str] = {}
+    for service in ("estate-bot", "osool", "bestbox", "execora"):
+        rows |= _application(service)
+        rows |= {name.replace("production", "staging"): values for name, values in _application(service).items()}
+        rows[series("otelgate_session_active", service_name=service)] = "6x40"
+        rows[series("otelgate_user_over_limit", service_name=service)] = "0x40"
+        rows[series("otelgate_audit_reconciliation_missing", service_name=service)] = "0x40"
+        for kind in ("api", "llm"):
+            probe = {"job": "probe", "instance": f"http://{service}/{kind}", "service": service, "kind": kind}
+            rows[series("probe_success", **probe)] = "1x40"
+    for gateway in ("gw-1", "gw-2"):
+        rows |= _gateway(gateway)
+    rows[series("otelgate_audit_queue_age_seconds", instance="sink")] = "0x40"
+    return rows
+
+
+def _application(service: str) -> dict[str, str]:
+    agent, model = {"gen_ai_agent_name": "helper"}, {"gen_ai_request_model": "gpt-4o"}
+    chat = {**agent, **model, "gen_ai_operation_name": "chat", "otelgate_cost_status": "priced"}
+    quick = {"0.2": 29.5, "0.5": 30, "1": 30, "2": 30, "5": 30, "15": 30, "30": 30, "+Inf": 30}
+    rows = histogram(HTTP, service, quick, 40, http_route="/chat", http_response_status_code="200")
+    rows |= histogram(TURNS, service, quick, 40, **agent)
+    rows |= {series(f"{TURNS}_count", service, **agent, error_type="timeout"): "0+0.3x40"}
+    rows |= histogram(CALLS, service, quick, 40, **chat)
+    rows |= histogram(CALLS, service, quick, 40, **agent, gen_ai_operation_name="retrieval")
+    rows |= histogram(FIRST_CHUNK, service, quick, 40, **chat)
+    rows |= histogram(TOOLS, service, quick, 40, **agent, gen_ai_tool_name="search")
+    rows |= {
+        series(f"{TOKENS}_sum", service, **chat, gen_ai_token_type=kind): "0+900x40" for kind in ("input", "output")
+    }
+    rows |= {series("otelgate_llm_cost_total", service, **chat): "0+0.02x40"}
+    rows |= {series(FEEDBACK, service, rating=rating): f"0+{n}x40" for rating, n in (("positive", 9), ("negative", 1))}
+    rows |= {
+        series("target_info", job=service, instance=pod, deployment_environment_name="production"): "1x40"
+        for pod in ("a", "b")
+    }
+    return rows | {
+        series("db_client_connection_count", service, instance=pod, state="used"): "20x40" for pod in ("a", "b")
+    }
+
+
+def _gateway(name: str) -> dict[str, str]:
+    who = {"job": "otelgate-gateway", "instance": name}
+    rows = {series("otelcol_process_uptime_seconds_total", **who): "1+60x40"}
+    for exporter, kind, items in (
+        ("otlp_grpc/tempo", "traces", "spans"),
+        ("otlp_grpc/audit", "traces", "spans"),
+        ("otlp_grpc/audit", "logs", "log_records"),
+        ("prometheus_remote_write", "metrics", "metric_points"),
+    ):
+        queue = {**who, "exporter": exporter, "data_type": kind}
+        rows[series("otelcol_exporter_queue_size", **queue)] = "0 5 0x38"
+        rows[series("otelcol_exporter_queue_capacity", **queue)] = "1000x40"
+        rows[series(f"otelcol_exporter_sent_{items}_total", **who, exporter=exporter)] = "0+50x40"
+    for transport in ("grpc", "http"):
+        receiver = {**who, "receiver": "otlp", "transport": transport}
+        rows[series("otelcol_receiver_accepted_spans_total", **receiver)] = "0+50x40"
+        rows[series("otelcol_receiver_refused_spans_total", **receiver)] = "0x40"
+    for way in ("incoming", "outgoing"):
+        rows[series(f"otelcol_processor_{way}_items_total", **who, processor="redact/audit")] = "0+50x40"
+    for metric in ("gen_ai.client.operation.duration", "otelgate.llm.cost"):
+        rows[series("otelgate_derive_series", **who, otelgate_derive_metric=metric)] = "100x40"
+        rows[series("otelgate_derive_overflow_total", **who, otelgate_derive_metric=metric)] = "0x40"
+    return rows
+
+
+def _failures(output: str) -> str:
+    return "\n\n".join(part for part in output.split("\n\n") if "SUCCESS" not in part)[:4000]

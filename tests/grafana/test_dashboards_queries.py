@@ -1,0 +1,90 @@
+"""Every query of every panel, asked of real stores with data: it must be understood, and give what it should."""
+
+import dashboard_series
+import psycopg
+import pytest
+from dashboard_stores import Filled
+from otelgate_grafana import ask, main, promql, uids
+from otelgate_grafana.layout import Dashboard
+
+DASHBOARDS = pytest.mark.parametrize("dashboard", main.DASHBOARDS, ids=lambda dashboard: dashboard.name)
+_CONTENT = {"What was said", "Its words"}
+
+
+@DASHBOARDS
+def test_every_query_is_understood_and_gives_data(filled: Filled, dashboard: Dashboard) -> None:
+    answers = ask.ask(dashboard, filled.stores, filled.window)
+    assert answers
+    assert [f"{answer.panel}: {answer.error}" for answer in answers if answer.error] == []
+    empty = [f"{answer.panel} {answer.query.ref_id}: {answer.query.text}" for answer in answers if not answer.good]
+    # Metrics of applications that were not running when the series were recorded are only parsed here.
+    assert [what for what in empty if promql.metrics(what.partition(": ")[2]) <= dashboard_series.names()] == []
+
+
+@DASHBOARDS
+def test_variables_and_annotations_are_understood(filled: Filled, dashboard: Dashboard) -> None:
+    assert list(ask.beside_panels(dashboard, filled.stores, filled.window)) == []
+
+
+@DASHBOARDS
+def test_a_choice_is_understood_in_every_language(filled: Filled, dashboard: Dashboard) -> None:
+    chosen = {"service": "estate-bot", "agent": "Bob's agent", "environment": "test", "tier": "pro", "user": "'u-1'"}
+    known = ask.defaults(dashboard)
+    answers = ask.ask(
+        dashboard, filled.stores, filled.window, **{name: value for name, value in chosen.items() if name in known}
+    )
+    assert [f"{answer.panel}: {answer.error}" for answer in answers if answer.error] == []
+
+
+def test_content_is_shown_to_who_was_granted_it_only(filled: Filled) -> None:
+    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
+    granted = ask.Stores(database=filled.owner)
+    (trace_id,) = _newest(filled)
+    for stores, rows in ((filled.stores, {0}), (granted, range(1, 51))):
+        answers = ask.ask(dashboard, stores, filled.window, trace=trace_id)
+        found = [answer for answer in answers if answer.panel in _CONTENT]
+        assert len(found) == len(_CONTENT)
+        assert all(answer.rows in rows for answer in found), found
+
+
+def test_one_conversation_is_shown_by_its_trace_id(filled: Filled) -> None:
+    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
+    (trace_id,) = _newest(filled)
+    rows = {answer.panel: answer.rows for answer in ask.ask(dashboard, filled.stores, filled.window, trace=trace_id)}
+    assert rows["The conversation"] == 1
+    assert rows["Its steps"] >= 2
+
+
+@pytest.mark.shows("K44")
+def test_filters_of_the_audit_filter(filled: Filled) -> None:
+    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
+    panel = next(panel for panel in dashboard.panels() if panel.title == "Conversations of the range")
+    values = ask.defaults(dashboard)
+    day = ask.Window(filled.window.end - 86400, filled.window.end)
+
+    def rows(**chosen: str) -> int:
+        result = ask.run(panel.queries[0], values | chosen, filled.stores, day)
+        assert not result.error
+        return result.rows
+
+    assert rows() == 50
+    assert rows(service="nobody") == rows(user="'nobody'") == rows(session="nobody") == 0
+    assert 0 < rows(status="error") < 50
+    assert rows(feedback="'positive', 'negative', 'none'") == 50
+    assert rows(feedback="'positive'") > 0
+
+
+@pytest.mark.shows("F21", "K47")
+def test_a_deployment_is_drawn_and_compared(filled: Filled) -> None:
+    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.AGENT_PERFORMANCE)
+    rows = {answer.panel: answer.rows for answer in ask.ask(dashboard, filled.stores, filled.window)}
+    assert rows["Versions"] == 1
+
+
+def _newest(filled: Filled) -> tuple[str]:
+    with psycopg.connect(filled.owner) as connection:
+        row = connection.execute(
+            "SELECT trace_id FROM audit.conversations WHERE tool_calls > 0 ORDER BY started_at DESC LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    return (row[0],)

@@ -1,0 +1,95 @@
+"""What the tests of operations work with: a native stack of their own and its command line, as `make` calls it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from otelgate_stack import ports, settings, stores
+from otelgate_stack.engines.native import NativeEngine
+from otelgate_stack.report import Report
+from otelgate_stack.settings import Settings
+
+Found = TypeVar("Found")
+URL = "http://127.0.0.1:"
+
+
+def clean_env(folder: Path, **changes: str) -> dict[str, str]:
+    """The environment of a user who sets nothing but these; the stack is native, its state is in `folder`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
+    return {**kept, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state"), "ENGINE": "native", **changes}
+
+
+@dataclass
+class Operated:
+    """A stack and the environment that its settings come from; up or not."""
+
+    env: Mapping[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        return settings.load(self.env)
+
+    @property
+    def engine(self) -> NativeEngine:
+        return NativeEngine(self.settings, Report())
+
+    @property
+    def prometheus(self) -> stores.Prometheus:
+        return stores.Prometheus(f"{URL}{self.settings.prometheus_port}")
+
+    @property
+    def loki(self) -> stores.Loki:
+        return stores.Loki(f"{URL}{self.settings.loki_port}")
+
+    @property
+    def tempo(self) -> stores.Tempo:
+        return stores.Tempo(f"{URL}{self.settings.tempo_port}")
+
+    def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """`python -m otelgate_stack …` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "otelgate_stack", *arguments],
+            env={**self.env, **changes},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    def good(self, *arguments: str, **changes: str) -> str:
+        """What it printed, where it has to succeed."""
+        done = self.run(*arguments, **changes)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        """The JSON that it printed."""
+        return json.loads(self.good(*arguments, "--json"))
+
+    def sql(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Rows from the audit store, as its owner."""
+        password = self.settings.database_password
+        assert password is not None
+        with psycopg.connect(self.settings.database, password=password.read_text().strip()) as connection:
+            return connection.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+
+
+def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.25) -> Found:
+    """The first true value of `look`, or its last one at the deadline; a store that doesn't answer is asked again."""
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            found = look()
+        except stores.StoreError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if found or time.monotonic() > deadline:
+                return found
+        time.sleep(every_s)

@@ -1,0 +1,31 @@
+"""Durations that instrumentations measure have the bounds that the gateway gives the ones it derives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from otelgate import _views
+from otlp_receiver import Receiver
+from programs import Result
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_bounds_are_the_gateways() -> None:
+    derive = yaml.safe_load((ROOT / "collector/derive/metrics.yaml").read_text())
+    assert list(_views.DURATION_BOUNDS) == derive["buckets"]["duration"]
+
+
+def test_instruments_have_them(run: Callable[..., Result], receiver: Receiver) -> None:
+    run("""
+        from opentelemetry import metrics
+        meter = metrics.get_meter("instrumentation")
+        advised = {"explicit_bucket_boundaries_advisory": [0.5, 2.5]}
+        for name in ("http.server.request.duration", "db.client.operation.duration", "app.other.duration"):
+            meter.create_histogram(name, unit="s", **advised).record(2)
+    """)
+    for name in ("http.server.request.duration", "db.client.operation.duration"):
+        assert [tuple(item.raw.explicit_bounds) for item in receiver.points(name)] == [_views.DURATION_BOUNDS]
+    assert [tuple(item.raw.explicit_bounds) for item in receiver.points("app.other.duration")] == [(0.5, 2.5)]
