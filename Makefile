@@ -69,7 +69,7 @@ sizing: .venv/ready ## memory, CPU and disk of each service, and what a million 
 
 # --- tests ------------------------------------------------------------------------------------------
 test: check ## all tests but the slow ones; sets up what it needs
-	$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup $(ARGS)
 
 # Three at once: two that mostly wait (mark `waits`), beside all others, one after the other.
 test-slow: .venv/ready ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data

@@ -27,11 +27,15 @@ def gateway_binary() -> Path:
     return builds.build(["gateway"], settings.load(), Report())["gateway"]
 
 
+STACKS = {"compose", "e2e", "examples", "operations", "stack"}
+"""Folders whose tests start whole stacks: one after the other, since two at a time would slow each other."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Which tests run side by side (`-n`): a folder's tests one after the other, since they share what it started;
     of the slow ones those that mostly wait beside the others, since two that are busy would slow each other."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
-        group = "busy" if item.get_closest_marker("slow") else folder
+        group = "busy" if item.get_closest_marker("slow") else "stacks" if folder in STACKS else folder
         item.add_marker(pytest.mark.xdist_group(item.nodeid if item.get_closest_marker("waits") else group))

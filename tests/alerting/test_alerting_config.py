@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from alerting_settings import PAGERDUTY, SLACK, everything, load, secret
+from otelgate_audit.telemetry import INTERVAL_S
 from otelgate_grafana.alerts import render
 from otelgate_grafana.alerts.model import Alert
-from otelgate_grafana.alerts.rules import ALERTS
-from otelgate_stack import alert_routes, alerting, builds, settings
+from otelgate_grafana.alerts.rules import ALERTS, GROUPS
+from otelgate_stack import alert_routes, alerting, builds, monitoring, settings
 from otelgate_stack.errors import SettingsError
 from otelgate_stack.report import Report
 
@@ -81,6 +82,26 @@ def test_every_alert_goes_where_its_documentation_says(amtool: Path, tmp_path: P
     found = {alert.name: routed(amtool, config, labels(alert)) for alert in ALERTS}
     assert found == {alert.name: PROMISED[render.receivers(alert)][0] for alert in ALERTS}
     assert set(found.values()) == set(alert_routes.RECEIVERS)  # each of them is somebody's
+
+
+def test_what_is_set_leaves_time_to_tell(tmp_path: Path) -> None:
+    """From fault to notification, as intervals add up at worst: a minute beside the rule's own, or 2 minutes in all
+    where the fault is seen by a probe or a count of the sink. What it really takes: tests/e2e/test_alert_delivery.py.
+    """
+    route = rendered(tmp_path)["route"]
+    waits = {
+        # An evaluation sees that the condition holds, a last one that it held for long enough.
+        alert.name: 2 * render.seconds(group.interval) + render.seconds(route["group_wait"])
+        for group in GROUPS
+        for alert in group.alerts
+        if alert.severity == "critical"
+    }
+    assert {name: wait for name, wait in waits.items() if wait > 60} == {}
+    probed = sum(render.seconds(each) for each in (monitoring.PROBE_INTERVAL, monitoring.PROBE_TIMEOUT))
+    counted = 2 * INTERVAL_S  # the sink counts, then sends
+    for name, seen in (("ServiceDown", probed), ("DatabaseDown", probed), ("SessionsOverload", counted)):
+        in_all = seen + render.seconds(BY_NAME[name].for_) + waits[name]
+        assert in_all < 120, f"{name}: {in_all} s"
 
 
 def test_what_each_receiver_is(tmp_path: Path) -> None:

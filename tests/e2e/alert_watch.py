@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from alert_inbox import Inbox, Message, inbox
 from otelgate_grafana.alerts.model import tidy
 from otelgate_grafana.alerts.render import seconds
@@ -26,6 +27,7 @@ from otelgate_stack import debian, monitoring, ports, settings, stores
 from otelgate_stack.engines import watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
+from summary_plugin import say
 from world import until
 
 SERVICES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "alertmanager", "prober")
@@ -54,16 +56,11 @@ class Measured:
         after = (self.holds - self.thrown, self.told - self.holds, self.told - self.thrown)
         return f"{self.alert:<24}{self.service:<16}{self.for_s:>6}" + "".join(f"{value:>10.1f}" for value in after)
 
-    @property
-    def in_time(self) -> bool:
-        """Whether somebody was told within the alert's `for` and 60 s of its condition."""
-        return self.told - self.holds <= self.for_s + 60
 
-
-def table(rows: list[Measured]) -> str:
-    """For the summary: seconds, and where they went."""
+def tell(config: pytest.Config, heading: str, rows: list[Measured]) -> None:
+    """Have the run's summary show them: seconds, and where they went."""
     head = f"{'alert':<24}{'service':<16}{'for':>6}{'to holds':>10}{'to told':>10}{'in all':>10}"
-    return "\n".join([head, *(row.row() for row in sorted(rows, key=lambda row: row.alert))])
+    say(config, heading, "\n".join([head, *(row.row() for row in sorted(rows, key=lambda row: row.alert))]))
 
 
 @dataclass

