@@ -113,5 +113,6 @@ GROUPS: Final = (
     Group(
         "otelgate-audit-alerts",
         (AUDIT_ROWS_MISSING, AUDIT_REJECTING, AUDIT_JOB_FAILING, AUDIT_SINK_ABSENT, AUDIT_QUEUE_OLD),
+        interval="15s",
     ),
 )

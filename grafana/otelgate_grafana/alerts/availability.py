@@ -180,5 +180,5 @@ WATCHDOG: Final = Alert(
 GROUPS: Final = (
     # A probe every 15 s and a minute's wait leave little of the 2 minutes in which somebody is to know.
     Group("otelgate-availability", (SERVICE_DOWN, DATABASE_DOWN, WATCHDOG), interval="5s"),
-    Group("otelgate-presence-alerts", (LLM_AVAILABILITY_LOW, TELEMETRY_ABSENT, SCRAPE_TARGET_DOWN)),
+    Group("otelgate-presence-alerts", (LLM_AVAILABILITY_LOW, TELEMETRY_ABSENT, SCRAPE_TARGET_DOWN), interval="15s"),
 )

@@ -216,5 +216,6 @@ GROUPS: Final = (
             LLM_BUDGET_MONTH_FORECAST,
             UNPRICED_TOKENS_HIGH,
         ),
+        interval="15s",
     ),
 )

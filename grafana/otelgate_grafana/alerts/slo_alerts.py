@@ -133,4 +133,4 @@ _TTFT: Final = (
     ),
 )
 
-GROUPS: Final = (Group("otelgate-slo-alerts", (*_SUCCESS, *_LATENCY, *_TTFT)),)
+GROUPS: Final = (Group("otelgate-slo-alerts", (*_SUCCESS, *_LATENCY, *_TTFT), interval="15s"),)
