@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 from otelgate_stack import settings as stack_settings
-from otelgate_stack import target
+from otelgate_stack import state, target
+from otelgate_stack.engines import docker_client
 from otelgate_stack.errors import StackError
 from otelgate_stack.settings import Settings
 
@@ -42,6 +43,8 @@ def environment(settings: Settings, example: traffic.Example) -> dict[str, str]:
         # For applications whose pages show thumbs: where votes go, and what signs the tokens.
         "FEEDBACK_URL": f"http://127.0.0.1:{settings.feedback_port}",
     }
+    if address := _seen_by_containers(settings):
+        own["EXAMPLE_HOST"] = address
     if settings.feedback_secret_file and settings.feedback_secret_file.exists():
         own["OTELGATE_FEEDBACK_SECRET_FILE"] = str(settings.feedback_secret_file)
     if example.database:
@@ -73,6 +76,14 @@ def main() -> int:
         return 1 if isinstance(error, StackError) else 2
     except KeyboardInterrupt:
         return 130
+
+
+def _seen_by_containers(settings: Settings) -> str | None:
+    """Where the application listens so that a prober in a container can ask it; None: its loopback will do."""
+    if state.active_engine(settings) != "docker":
+        return None
+    with docker_client.connect() as client:
+        return docker_client.bridge_address(client)
 
 
 def _must_answer(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import socket
 import threading
 import time
@@ -46,12 +47,17 @@ def add_faults(app: FastAPI, faults: Faults, speed: float = 1.0) -> None:
     numbers = itertools.count()
 
 
+def host() -> str:
+    """The address that the application listens on: EXAMPLE_HOST, else 127.0.0.1."""
+    return os.environ.get("EXAMPLE_HOST") or "127.0.0.1"
+
+
 @contextmanager
-def serve(app: FastAPI, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
-    """Yields the URL, `http://127.0.0.1:port`. Port 0: a free one. Raises OSError where the port is taken."""
+def serve(app: FastAPI, port: int = 0) -> Iterator[str]:
+    """Yields the URL, `http://host:port`. Port 0: a free one. Raises OSError where the port is taken."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    listener.bind((host(), port))
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="server", daemon=True)
@@ -62,7 +68,7 @@ def serve(app: FastAPI, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]
             raise RuntimeError(f"the application did not start within {START_S:.0f} s")
         time.sleep(0.01)
     try:
-        yield f"http://{host}:{listener.getsockname()[1]}"
+        yield f"http://{host()}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)

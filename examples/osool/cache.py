@@ -14,6 +14,8 @@ import redis
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from otelgate_stack import debian
 
+from examples.common.server import host
+
 START_S = 10.0
 KEEP_S = 60
 
@@ -59,12 +61,13 @@ def running_redis() -> Iterator[str | None]:
         return
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="osool-redis-") as folder:  # nobody else may look into it
-        command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        command = [str(binary), "--port", str(port), "--bind", host(), "--save", "", "--dir", folder]
+        command += ["--protected-mode", "no"]  # else only the loopback gets an answer
         command += ["--maxmemory", "32mb", "--maxmemory-policy", "allkeys-lru", "--daemonize", "no"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _wait(process, port)
-            yield f"redis://127.0.0.1:{port}"
+            yield f"redis://{host()}:{port}"
         finally:
             process.terminate()
             process.wait(10)
@@ -72,7 +75,7 @@ def running_redis() -> Iterator[str | None]:
 
 def _free_port() -> int:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((host(), 0))
         port: int = listener.getsockname()[1]
         return port
 
@@ -83,7 +86,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"redis-server ended with status {process.returncode}")
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host(), port), timeout=1).close()
             return
         except OSError:
             if time.monotonic() > deadline:

@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
+import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +18,7 @@ import httpx
 import otlp
 import pytest
 import trustme
-from otelgate_stack import audit_store, credentials, doctor, monitoring
+from otelgate_stack import audit_store, credentials, doctor, monitoring, state
 from otelgate_stack.audit_store import AuditStore
 from otelgate_stack.engines import ServiceStatus, compose_cli, watchers
 from otelgate_stack.engines.docker import DockerEngine
@@ -159,6 +163,22 @@ def test_an_application_on_this_machine_is_probed(stack: DockerEngine) -> None:
         told.unlink()
         server.shutdown()
     assert [(each["instance"], each["kind"]) for each in found or ()] == [(url, "api")]
+
+
+def test_an_example_listens_where_the_prober_reaches_it(stack: DockerEngine) -> None:
+    """Its API, and the Redis that it starts: nobody is told that they are down."""
+    own = {name: str(port) for name, port in stack.settings.ports().items()}
+    own |= {"OTELGATE_STATE_DIR": str(stack.settings.state_dir)}
+    state.remember_engine(stack.settings, stack.name)  # as `make up` does
+    command = [sys.executable, "-m", "examples.common.run", "osool", "--seconds", "600"]
+    with subprocess.Popen(command, cwd=stack.settings.root, env={**os.environ, **own}, start_new_session=True) as osool:
+        try:
+            found = otlp.until(lambda: asked(stack, 'probe_success{service="osool"} == 1 and on () redis_up == 1'))
+            assert [each["kind"] for each in found or ()] == ["api"]
+            assert not asked(stack, "probe_success == 0")
+        finally:
+            os.killpg(osool.pid, signal.SIGTERM)
+    (monitoring.probes(stack.settings) / "osool.json").unlink(missing_ok=True)
 
 
 def test_what_was_acknowledged_survives_a_killed_gateway(stack: DockerEngine) -> None:

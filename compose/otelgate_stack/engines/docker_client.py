@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -41,6 +42,18 @@ def connect(timeout_s: float = 120) -> Iterator[Any]:
         raise StackError(f"Docker: {error}") from error
     finally:
         client.close()
+
+
+def bridge_address(client: Any) -> str | None:
+    """Where containers reach what this machine listens on; None where that is no address of this machine's own (an
+    engine in a virtual machine, which leads to the loopback by itself)."""
+    (config, *_) = client.networks.get("bridge").attrs["IPAM"]["Config"] or [{}]
+    with socket.socket() as probe:
+        try:
+            probe.bind((config.get("Gateway", ""), 0))
+        except OSError:
+            return None
+    return config.get("Gateway") or None
 
 
 def _no_engine(host: str, error: str) -> str:
