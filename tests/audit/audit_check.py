@@ -2,9 +2,7 @@
 
 import dataclasses
 import random
-import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -157,8 +155,3 @@ def split(items: list, chance: random.Random, copies: int) -> list:
         batches.append(batch(*delivered[:size]))
         del delivered[:size]
     return batches
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        time.sleep(0.001)

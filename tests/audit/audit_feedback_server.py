@@ -19,6 +19,7 @@ from otelgate_audit.decode import decode_logs
 from otelgate_audit.feedback import app as feedback_app
 from otelgate_audit.feedback.emit import Emitter
 from otelgate_audit.records import Batch
+from waiting import until
 
 SECRET = "a secret of thirty-two bytes, or more"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -78,16 +79,8 @@ def serving(loaded: audit_settings.Settings) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
-        wait_until(lambda: server.started, "uvicorn's start")
+        assert until(lambda: server.started), "uvicorn's start"
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         thread.join(START_S)
     emitter.shutdown()
-
-
-def wait_until(condition: Any, what: str) -> Any:
-    deadline = time.monotonic() + START_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {START_S:.0f} s for {what}"
-        time.sleep(0.01)
-    return found

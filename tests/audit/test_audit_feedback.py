@@ -19,11 +19,12 @@ import httpx
 import jwt
 import otelgate
 import pytest
-from audit_feedback_server import SECRET, TRACE_ID, Gateway, serving, settings, token, wait_until
+from audit_feedback_server import SECRET, TRACE_ID, Gateway, serving, settings, token
 from otelgate_audit.feedback import app, body, emit, rates, votes
 from otelgate_audit.feedback.tokens import Claims, verify
 from otelgate_audit.settings import SettingsError
 from starlette.requests import Request
+from waiting import until
 
 RATING = "expected one of positive, negative, up, down, true, false, or an integer from 1 to 5"
 ORIGIN = "https://shop.example"
@@ -498,7 +499,7 @@ def test_the_command(tmp_path: Path, gateway: Gateway) -> None:
     command = [sys.executable, "-m", "otelgate_audit", "feedback"]
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
-        wait_until(lambda: process.poll() is not None or _answers(client), "the command's start")
+        assert until(lambda: process.poll() is not None or _answers(client)), "the command's start"
         assert post(client, "up", token()).status_code == 202
         process.send_signal(signal.SIGTERM)
         _, stderr = process.communicate()

@@ -15,8 +15,9 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from audit_feedback_server import TRACE_ID, Gateway, serving, settings, token, wait_until
+from audit_feedback_server import TRACE_ID, Gateway, serving, settings, token
 from otelgate_audit.feedback import app
+from waiting import until
 
 ELEMENT = Path(app.__file__).parent / "element.js"
 HARNESS = Path(__file__).parent / "feedback_element.mjs"
@@ -217,9 +218,9 @@ def test_by_keyboard_in_a_browser(
 
         gateway.status = grpc.StatusCode.INVALID_ARGUMENT
         browser.press(TAB, TAB, SPACE)
-        wait_until(lambda: browser.status() == "Sending again in a moment …", "503")
+        assert until(lambda: browser.status() == "Sending again in a moment …"), "503"
         gateway.status = None
-        wait_until(lambda: browser.status() == "Thank you for your feedback.", "the second try")
+        assert until(lambda: browser.status() == "Thank you for your feedback."), "the second try"
         assert gateway.refused >= 1
         assert browser.told(".down") == ("button", "Bad answer", "true")
         assert browser.told(".up") == ("button", "Good answer", "false")
@@ -228,7 +229,7 @@ def test_by_keyboard_in_a_browser(
         assert browser.told("textarea")[:2] == ("textbox", "What was good, what was bad?")
         browser.press(TAB, *"Wrong order.")
         browser.press(ENTER, held=CONTROL)
-        wait_until(lambda: not browser.shown("textarea"), "the comment")
+        assert until(lambda: not browser.shown("textarea")), "the comment"
         focused = browser.post("/execute/sync", script=_FOCUSED, args=[])
         assert focused == "Bad answer"
     gateway.stop()

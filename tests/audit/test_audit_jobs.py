@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -14,6 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from otelgate_audit import jobs, settings
 from otelgate_audit.jobs import Job, Jobs
 from otelgate_audit.telemetry import Meters, Telemetry
+from waiting import until
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def test_a_job_that_fails_is_counted_and_runs_again(database: str, caplog: pytes
         assert rested.acquire(timeout=60)
         assert rested.acquire(timeout=60)
         with psycopg.connect(database) as connection:
-            until(lambda: connection.execute("SELECT service FROM audit.tiers").fetchall() == [("all",)])
+            assert until(lambda: connection.execute("SELECT service FROM audit.tiers").fetchall() == [("all",)])
     data = reader.get_metrics_data()
     assert data
     (metric,) = data.resource_metrics[0].scope_metrics[0].metrics
@@ -57,12 +58,6 @@ def test_a_job_that_fails_is_counted_and_runs_again(database: str, caplog: pytes
     assert point.value >= 2
     assert "twice failed: ValueError" in caplog.text
     assert "what somebody wrote" not in caplog.text
-
-
-def until(condition: Callable[[], object]) -> None:
-    pause = threading.Event()
-    while not condition():
-        pause.wait(0.02)
 
 
 def test_of_two_sinks_one_does_the_job_until_it_is_gone(database: str) -> None:
@@ -108,7 +103,7 @@ def test_stopping_ends_a_job_that_waits(database: str) -> None:
         holder.execute("LOCK ledger.head")
         with working(database, Job("stuck", 60, 1, run)):
             assert waiting.wait(60)
-            until(lambda: holder.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
+            assert until(lambda: holder.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
         assert holder.execute("SELECT count(*) FROM audit.tiers").fetchone() == (0,)
         assert not [each for each in threading.enumerate() if each.name == "stuck"]
 

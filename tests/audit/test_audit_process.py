@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -27,6 +27,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from otelgate_audit import receiver, server, settings
 from otelgate_audit.telemetry import Telemetry
 from psycopg import sql
+from waiting import until
 
 # What tests/golden/openinference-graph-content says.
 WORDS = ("When is the flight to Oslo?", "The flight to Oslo leaves at nine . ")
@@ -56,14 +57,6 @@ def running(chosen: settings.Settings, migrate: bool = False) -> Iterator[server
     finally:
         sink.stop()
         telemetry.shutdown()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for it; a minute means that it will never be."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 def get(port: int, path: str = "/health") -> tuple[int, Any]:
@@ -101,7 +94,7 @@ def test_a_recorded_run_becomes_its_rows_however_often_it_comes(
 ) -> None:
     request = recorded(root, "openinference-graph-content")
     with running(sink_settings) as sink:
-        until(lambda: get(sink.health.port)[0] == 200)
+        assert until(lambda: get(sink.health.port)[0] == 200)
         assert export(sink.receiver.port, request) == b""
         assert export(sink.receiver.port, request) == b""
     with psycopg.connect(database) as connection:
@@ -127,7 +120,7 @@ def test_it_waits_for_its_database_and_makes_the_schema(server: Any, sink_settin
     url = server.get_uri(database=name).replace("postgres:@", "otelgate@", 1)
     try:
         with running(replace(sink_settings, database_url=url), migrate=True) as sink:
-            until(lambda: "does not exist" in sink.state.database)
+            assert until(lambda: "does not exist" in sink.state.database)
             code, report = get(sink.health.port)
             assert (code, report["schema"], report["queue"]) == (503, "not asked yet", {"requests": 0, "oldest_s": 0.0})
             assert f'database "{name}" does not exist' in report["status"]
@@ -135,15 +128,15 @@ def test_it_waits_for_its_database_and_makes_the_schema(server: Any, sink_settin
                 export(sink.receiver.port, b"\n\0")
             assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
             admin(server, "CREATE DATABASE {} OWNER otelgate", name)
-            until(lambda: get(sink.health.port)[0] == 200)
+            assert until(lambda: get(sink.health.port)[0] == 200)
             assert export(sink.receiver.port, b"\n\0") == b""
             assert get(sink.health.port)[1]["status"] == "ok"
             assert get(sink.health.port, "/other")[0] == 404
             admin(server, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
             end_connections(server, name)
-            until(lambda: get(sink.health.port)[0] == 503)
+            assert until(lambda: get(sink.health.port)[0] == 503)
             admin(server, "ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
-            until(lambda: get(sink.health.port)[0] == 200)
+            assert until(lambda: get(sink.health.port)[0] == 200)
     finally:
         admin(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
@@ -162,7 +155,7 @@ def test_it_refuses_a_schema_that_it_may_not_migrate(database: str, sink_setting
     with psycopg.connect(database) as connection:
         connection.execute("DELETE FROM audit.alembic_version")
     with running(sink_settings, migrate=False) as sink:
-        until(lambda: sink.failure)
+        assert until(lambda: sink.failure)
         assert sink.failure == "the database's schema is at nothing: expected 0001; run `otelgate-audit migrate`"
         assert sink.state.closed() == f"schema: {sink.failure}"
 
@@ -182,9 +175,9 @@ def process(chosen: settings.Settings, log: Path) -> Iterator[tuple[subprocess.P
     with log.open("wb") as output:
         started = subprocess.Popen([sys.executable, "-m", "otelgate_audit", "serve"], env=env, stderr=output)
     try:
-        until(lambda: started.poll() is not None or f"/health on 127.0.0.1:{health_port}" in log.read_text())
+        assert until(lambda: started.poll() is not None or f"/health on 127.0.0.1:{health_port}" in log.read_text())
         assert started.poll() is None, log.read_text()
-        until(lambda: get(health_port)[0] == 200)
+        assert until(lambda: get(health_port)[0] == 200)
         yield started, grpc_port, health_port
     finally:
         started.kill()
@@ -210,9 +203,9 @@ def test_sigterm_commits_what_is_in_flight(
             answer = channel.unary_unary(f"/{receiver.TRACES}/Export").future(
                 recorded(root, "openinference-graph-content")
             )
-            until(lambda: get(health_port)[1]["queue"]["requests"] == 1)
+            assert until(lambda: get(health_port)[1]["queue"]["requests"] == 1)
             started.send_signal(signal.SIGTERM)
-            until(lambda: get(health_port)[1]["status"] == "the sink is stopping")
+            assert until(lambda: get(health_port)[1]["status"] == "the sink is stopping")
             assert not answer.done()
             holder.rollback()
             assert answer.result() == b""

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from audit_check import Counts, check, deliver, made_up_run, split, wait_until
+from audit_check import Counts, check, deliver, made_up_run, split
 from audit_records import DAY, NOW, TRACE, batch, event, run, words
 from otelgate_audit import copying, store
 from otelgate_audit.records import Run
 from otelgate_audit.writer import Unavailable, Writer
 from psycopg import sql
+from waiting import until
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_many_batches_are_one_transaction(make_writer: Callable[..., Writer], da
     with psycopg.connect(database) as other, ThreadPoolExecutor(10) as threads:
         other.execute("SELECT FROM ledger.head FOR UPDATE")
         sent = [threads.submit(writer.commit, batch(run(f"{n:02}")), 30) for n in range(9)]
-        wait_until(lambda: len(writer._writing) + len(writer._waiting) == 9)
+        assert until(lambda: len(writer._writing) + len(writer._waiting) == 9, every_s=0.001)
         other.rollback()
         for each in sent:
             each.result()
@@ -134,9 +135,9 @@ def test_stopping_commits_what_waits(make_writer: Callable[..., Writer], databas
     with psycopg.connect(database) as other, ThreadPoolExecutor(10) as threads:
         other.execute("SELECT FROM ledger.head FOR UPDATE")
         sent = [threads.submit(writer.commit, batch(run(f"{n:02}")), 30) for n in range(9)]
-        wait_until(lambda: len(writer._writing) + len(writer._waiting) == 9)
+        assert until(lambda: len(writer._writing) + len(writer._waiting) == 9, every_s=0.001)
         stopping = threads.submit(writer.stop)
-        wait_until(lambda: writer._stopping)
+        assert until(lambda: writer._stopping, every_s=0.001)
         other.rollback()
         stopping.result()
         for each in sent:
@@ -213,7 +214,7 @@ def test_a_schema_that_is_not_ours_is_not_written(
     connection.execute("UPDATE audit.alembic_version SET version_num = '9999'")
     writer = make_writer()
     expected = f"the database's schema is at 9999: expected {version}; run `otelgate-audit migrate`"
-    wait_until(lambda: writer.down == expected)
+    assert until(lambda: writer.down == expected, every_s=0.001)
     with pytest.raises(Unavailable, match=f"^{expected}$"):
         writer.commit(batch(run("01")), 30)
     connection.execute("UPDATE audit.alembic_version SET version_num = %s", [version])

@@ -2,11 +2,8 @@
 
 import logging
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import grpc
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
@@ -22,8 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from otelgate_stack import stores
 from otelgate_stack.settings import Settings
-
-Found = TypeVar("Found")
+from waiting import until
 
 
 @dataclass(frozen=True)
@@ -82,16 +78,3 @@ def missing(settings: Settings, sent: Sent, *names: str) -> list[str]:
         "jaeger": lambda: stores.Jaeger(f"{url}{settings.jaeger_port}").trace(sent.trace_id),
     }
     return [name for name in names if not until(look[name])]
-
-
-def until(look: Callable[[], Found], deadline_s: float = 60) -> Found | None:
-    """The first true value of `look`, or None when the deadline passes; a store that doesn't answer is asked again."""
-    deadline = time.monotonic() + deadline_s
-    while time.monotonic() < deadline:
-        try:
-            if found := look():
-                return found
-        except stores.StoreError:
-            pass
-        time.sleep(0.1)
-    return None

@@ -25,6 +25,7 @@ from otelgate_stack.engines.docker import DockerEngine
 from otelgate_stack.errors import StackError
 from otelgate_stack.hops import Hop
 from otelgate_stack.report import Report
+from waiting import until
 
 pytestmark = pytest.mark.docker
 
@@ -127,12 +128,12 @@ def test_what_is_scraped_and_probed_answers(stack: DockerEngine) -> None:
         found = httpx.get(url, trust_env=False).raise_for_status().json()["data"]["activeTargets"]
         return {(each["labels"]["job"], each["labels"]["instance"]): each["health"] for each in found}
 
-    assert otlp.until(lambda: set(targets().values()) == {"up"}), targets()
+    assert until(lambda: set(targets().values()) == {"up"}), targets()
     assert {job for job, _ in targets()} == {"prometheus", "alertmanager", "node", "postgres", "probe"}
     seen = ("pg_up == 1", "node_memory_MemAvailable_bytes", 'node_filesystem_size_bytes{mountpoint="/"}')
     for query in ('probe_success{service="postgres"} == 1', 'probe_success{service="otelgate-audit"} == 1', *seen):
-        assert otlp.until(lambda query=query: asked(stack, query)), query  # type: ignore[misc]
-    assert otlp.until(lambda: not asked(stack, "probe_success == 0")), asked(stack, "probe_success == 0")
+        assert until(lambda query=query: asked(stack, query)), query  # type: ignore[misc]
+    assert until(lambda: not asked(stack, "probe_success == 0")), asked(stack, "probe_success == 0")
 
 
 def test_alertmanager_hears_of_alerts(stack: DockerEngine) -> None:
@@ -141,7 +142,7 @@ def test_alertmanager_hears_of_alerts(stack: DockerEngine) -> None:
     def names() -> set[str]:
         return {each["labels"]["alertname"] for each in httpx.get(url, trust_env=False).raise_for_status().json()}
 
-    assert otlp.until(lambda: "Watchdog" in names())
+    assert until(lambda: "Watchdog" in names())
 
 
 class _Healthy(BaseHTTPRequestHandler):
@@ -159,10 +160,10 @@ def test_an_application_on_this_machine_is_probed(stack: DockerEngine) -> None:
         url = f"http://127.0.0.1:{server.server_port}/health"
         told = monitoring.probes(stack.settings) / "shop.json"
         told.write_text(json.dumps([{"targets": [url], "labels": {"service": "shop", "kind": "api"}}]))
-        found = otlp.until(lambda: asked(stack, 'probe_success{service="shop"} == 1'))
+        found = until(lambda: asked(stack, 'probe_success{service="shop"} == 1'))
         told.unlink()
         server.shutdown()
-    assert [(each["instance"], each["kind"]) for each in found or ()] == [(url, "api")]
+    assert [(each["instance"], each["kind"]) for each in found] == [(url, "api")]
 
 
 def test_an_example_listens_where_the_prober_reaches_it(stack: DockerEngine) -> None:
@@ -173,8 +174,8 @@ def test_an_example_listens_where_the_prober_reaches_it(stack: DockerEngine) -> 
     command = [sys.executable, "-m", "examples.common.run", "osool", "--seconds", "600"]
     with subprocess.Popen(command, cwd=stack.settings.root, env={**os.environ, **own}, start_new_session=True) as osool:
         try:
-            found = otlp.until(lambda: asked(stack, 'probe_success{service="osool"} == 1 and on () redis_up == 1'))
-            assert [each["kind"] for each in found or ()] == ["api"]
+            found = until(lambda: asked(stack, 'probe_success{service="osool"} == 1 and on () redis_up == 1'))
+            assert [each["kind"] for each in found] == ["api"]
             assert not asked(stack, "probe_success == 0")
         finally:
             os.killpg(osool.pid, signal.SIGTERM)

@@ -28,7 +28,7 @@ from otelgate_stack.engines import watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from summary_plugin import say
-from world import until
+from waiting import until
 
 SERVICES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "alertmanager", "prober")
 STEP_S = 1

@@ -12,7 +12,7 @@ from alert_watch import Measured, Watch, tell, watched
 from otelgate_stack import ports, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
-from world import until
+from waiting import until
 
 SEATS = 12
 """More sessions than this at once are an overload of bestbox."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from runs import Sender, expected, kind_of, shape, trace_id
-from world import World, until
+from waiting import until
+from world import World
 
 RUNS = 10_000
 SERVICE, SEED = "audit-outage", "outage"

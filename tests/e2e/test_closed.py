@@ -7,7 +7,8 @@ from pathlib import Path
 import certifi
 import pytest
 import trustme
-from world import World, until
+from waiting import until
+from world import World
 
 PROGRAM = (
     "import logging, otelgate; otelgate.init()\n"

@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from world import World, until
+from waiting import until
+from world import World
 
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 

@@ -4,7 +4,8 @@ import sys
 from functools import partial
 
 import pytest
-from world import World, until
+from waiting import until
+from world import World
 
 PROGRAM = "import otelgate; otelgate.init()\nwith otelgate.agent('clerk'): print(otelgate.current_trace_id())"
 

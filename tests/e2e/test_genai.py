@@ -5,7 +5,8 @@ import sys
 import time
 
 import pytest
-from world import World, until
+from waiting import until
+from world import World
 
 # One model call as OpenInference's LangChain instrumentation sends it, in a process of its own.
 PROGRAM = """

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from test_genai import COST_USD, call
-from world import World, until
+from waiting import until
+from world import World
 
 SERIES = 'otelgate_llm_cost_total{service_name="genai-silence"}'
 RANGE_S = 600.0

@@ -24,7 +24,8 @@ import pytest
 from gateways import GatewayContainer
 from leaks import Leak
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from world import World, until
+from waiting import until
+from world import World
 
 QUEUED = ("tempo", "jaeger", "loki")
 """The stores before which a queue on disk stands; Prometheus has none (60-export.yaml)."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from world import World, until
+from waiting import until
+from world import World
 
 STORES = ("prometheus", "loki", "tempo")
 TRAFFIC = Path(__file__).with_name("traffic.py")

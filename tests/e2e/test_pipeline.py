@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from world import World, until, whole_trace
+from waiting import until
+from world import World, whole_trace
 
 AGENT = [
     str(Path(sys.executable).with_name("opentelemetry-instrument")),

@@ -5,7 +5,8 @@ import time
 import psycopg
 from otelgate_audit import reconcile, settings
 from runs import Sender, kind_of, shape
-from world import World, until
+from waiting import until
+from world import World
 
 RUNS = 300
 SERVICE = "audit-counted"

@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
 from otelgate_stack.stores import GatewayMetrics
-from world import World, until
+from waiting import until
+from world import World
 
 N = 40
 SLOW_S = 10  # OTELGATE_SAMPLE_SLOW

@@ -2,17 +2,14 @@
 
 import os
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import psycopg
 from gateways import Gateway
 from otelgate_stack import settings, stores
 from otelgate_stack.engines.native import NativeEngine
-
-Found = TypeVar("Found")
+from waiting import until
 
 
 @dataclass
@@ -51,21 +48,6 @@ class World:
     def run(self, command: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run to the end; stdout and stderr apart."""
         return subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=120)
-
-
-def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.1) -> Found:
-    """The first true value of `look`, or its last one at the deadline; a store that doesn't answer is asked again."""
-    deadline = time.monotonic() + deadline_s
-    while True:
-        try:
-            found = look()
-        except stores.StoreError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            if found or time.monotonic() > deadline:
-                return found
-        time.sleep(every_s)
 
 
 def whole_trace(store: stores.Tempo | stores.Jaeger, trace_id: str, spans: int) -> list[stores.Span]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from example_stack import ExampleStack, until
+from example_stack import ExampleStack
 from recorded import Rules
+from waiting import until
 
 from examples.common import history, places, prometheus, series
 from examples.osool.example import EXAMPLE as OSOOL

@@ -5,21 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from otelgate_stack import ports, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
-from otelgate_stack.stores import Loki, Prometheus, StoreError, Tempo
+from otelgate_stack.stores import Loki, Prometheus, Tempo
 
-Found = TypeVar("Found")
 STORES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback")
 WATCHERS = ("prober", "node-exporter", "postgres-exporter", "redis-exporter")
 
@@ -93,18 +91,3 @@ def running_stack(
 def heed_interrupts() -> None:
     """For Popen's `preexec_fn`: SIGINT ends the program, though pytest may be in the background and ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.25) -> Found:
-    """The first true value of `look`, or its last one at the deadline; a store that doesn't answer is asked again."""
-    deadline = time.monotonic() + deadline_s
-    while True:
-        try:
-            found = look()
-        except StoreError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            if found or time.monotonic() > deadline:
-                return found
-        time.sleep(every_s)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import pytest
 import switch_tables
 from alert_day import LONG_AGO, LONG_AGO_CALM, RUNS, SPENDER, Day, live_through
-from example_stack import STORES, WATCHERS, running_stack, until
+from example_stack import STORES, WATCHERS, running_stack
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_stack import monitoring
 from recorded import committed
+from waiting import until
 
 SETTINGS = {"OTELGATE_QUERY_LIMIT": "30"}
 """Questions an hour that are too many: one user of a few minutes does not come to the 50 that it is otherwise."""

@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
-from example_stack import ExampleStack, heed_interrupts, until
+from example_stack import ExampleStack, heed_interrupts
+from waiting import until
 
 from examples.bestbox.example import read
 from examples.common import run, traffic

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import summary_plugin
-from example_stack import until
 from otelgate_grafana import ask, logql, main, promql, queries, recording
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.layout import Dashboard
+from waiting import until
 from week_of_four import Week, lived
 from week_rows import ROWS, Row
 

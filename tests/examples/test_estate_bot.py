@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
-from example_stack import ExampleStack, until
+from example_stack import ExampleStack
 from fastapi.testclient import TestClient
+from waiting import until
 
 from examples.common import history
 from examples.common.faults import Faults, UnknownFault, parse

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from example_stack import ExampleStack, until
+from example_stack import ExampleStack
 from otelgate_grafana import logql, names
+from waiting import until
 
 from examples.common import traffic
 from examples.common.faults import Faults

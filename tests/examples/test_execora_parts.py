@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
-from example_stack import until
 from fastapi import FastAPI, WebSocket
+from waiting import until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_stack import ExampleStack, heed_interrupts, until
+from example_stack import ExampleStack, heed_interrupts
 from otelgate_grafana import names
 from otelgate_stack.spans import Span
+from waiting import until
 
 from examples.common import history, traffic
 from examples.common.faults import Faults

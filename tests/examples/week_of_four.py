@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from example_stack import STORES, WATCHERS, ExampleStack, running_stack, until
+from example_stack import STORES, WATCHERS, ExampleStack, running_stack
 from otelgate_grafana import ask, main, uids
 from otelgate_grafana.layout import Dashboard
+from waiting import until
 
 APPLICATIONS = ("estate_bot", "osool", "bestbox", "execora")
 _SERVICES = "estate-bot|osool|bestbox|execora"

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from otelgate_grafana import ask, logql, main, names, uids
 from otelgate_stack import ports, settings, stores
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
+from waiting import until
 
 LINE_QUERIES = [query for query in logql.QUERIES if not query.counts]
 COUNT_QUERIES = [query for query in logql.QUERIES if query.counts]
@@ -46,8 +47,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         _emit(loaded, kept)
         seen = Shop(stores.Prometheus(loaded.prometheus_url), stores.Loki(loaded.loki_url), started)
         wanted = len(planted_lines.LINES)
-        _until(lambda: len(_texts(seen, logql.EVERYTHING + ' | scope_name = "shop"')) == wanted, "all log lines")
-        _until(lambda: seen.prometheus.query("otelgate_event_count_total > 2"), "all product events")
+        assert until(lambda: len(_texts(seen, logql.EVERYTHING + ' | scope_name = "shop"')) == wanted)
+        assert until(lambda: seen.prometheus.query("otelgate_event_count_total > 2"))
         yield seen
     finally:
         engine.down()
@@ -72,13 +73,6 @@ def _emit(loaded: settings.Settings, kept: dict[str, str]) -> None:
     for process in running:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
-
-
-def _until(look: Callable[[], object], what: str, deadline_s: float = 30) -> None:
-    deadline = time.monotonic() + deadline_s
-    while not look():
-        assert time.monotonic() < deadline, f"{what} did not arrive in {deadline_s} s"
-        time.sleep(0.2)
 
 
 def _texts(shop: Shop, expr: str) -> list[str]:

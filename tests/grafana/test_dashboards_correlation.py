@@ -5,7 +5,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -22,6 +22,7 @@ from otelgate_grafana import links, provisioning, uids
 from otelgate_stack import demo, ports, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
+from waiting import until
 
 SERVICE = "bike-shop"
 
@@ -120,7 +121,7 @@ def test_the_service_graph_knows_who_calls_whom(running: Running) -> None:
         return {(series["metric"]["client"], series["metric"]["server"]) for series in found}
 
     assert _source(uids.TEMPO)["serviceMap"]["datasourceUid"] == uids.PROMETHEUS
-    _until(lambda: {("web", "agent"), ("agent", "openai")} <= edges())
+    assert until(lambda: {("web", "agent"), ("agent", "openai")} <= edges())
 
 
 def _call_between_services(loaded: settings.Settings) -> None:
@@ -155,7 +156,7 @@ def _exemplar(loaded: settings.Settings) -> dict[str, str]:
         found[:] = [entry for series in answer["data"] for entry in series["exemplars"]]
         return bool(found)
 
-    _until(arrived)
+    assert until(arrived)
     labels: dict[str, str] = found[0]["labels"]
     return labels
 
@@ -206,10 +207,3 @@ def _get(running: Running, uid: str, path: str, **parameters: str) -> Any:
     answer = httpx.get(f"{base}{path}", params=parameters, headers={"Accept": "application/json"}, timeout=30)
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-def _until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, f"not within {timeout_s} s"
-        time.sleep(0.2)

@@ -4,11 +4,10 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from otelgate_stack import ports, settings, stores
@@ -16,7 +15,6 @@ from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 
-Found = TypeVar("Found")
 URL = "http://127.0.0.1:"
 
 
@@ -78,18 +76,3 @@ class Operated:
         assert password is not None
         with psycopg.connect(self.settings.database, password=password.read_text().strip()) as connection:
             return connection.execute(query, parameters).fetchall()  # type: ignore[arg-type]
-
-
-def until(look: Callable[[], Found], *, deadline_s: float = 60, every_s: float = 0.25) -> Found:
-    """The first true value of `look`, or its last one at the deadline; a store that doesn't answer is asked again."""
-    deadline = time.monotonic() + deadline_s
-    while True:
-        try:
-            found = look()
-        except stores.StoreError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            if found or time.monotonic() > deadline:
-                return found
-        time.sleep(every_s)

@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-from operations_stack import URL, Operated, clean_env, until
+from operations_stack import URL, Operated, clean_env
 from otelgate_stack import credentials
 from otelgate_stack.canary import Canary
 from otelgate_stack.stores import Jaeger
+from waiting import until
 
 MakeStack = Callable[..., Operated]
 SERVICE = "bike-shop"

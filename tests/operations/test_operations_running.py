@@ -10,11 +10,12 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
-from operations_stack import Operated, until
+from operations_stack import Operated
 from otelgate_grafana import annotations, ask, main, render
 from otelgate_stack import credentials
 from otelgate_stack.engines.services import services
 from otelgate_stack.sizing import Density
+from waiting import until
 
 GRAFANA = "otelgate_grafana"
 

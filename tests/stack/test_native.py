@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,15 +14,9 @@ from otelgate_stack import state
 from otelgate_stack.engines import ServiceStatus
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
+from waiting import until
 
 MakeEngine = Callable[..., NativeEngine]
-
-
-def until(look: Callable[[], bool], deadline_s: float = 60) -> None:
-    deadline = time.monotonic() + deadline_s
-    while not look():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def by_name(engine: NativeEngine) -> dict[str, ServiceStatus]:
@@ -102,7 +95,7 @@ def test_a_killed_service_comes_back(engine: MakeEngine) -> None:
     stack.up()
     before = stack.status()[0].pid_or_container
     stack.kill("prometheus")
-    until(lambda: stack.status()[0].ready and stack.status()[0].pid_or_container != before)
+    assert until(lambda: stack.status()[0].ready and stack.status()[0].pid_or_container != before)
 
 
 def test_a_taken_port_is_refused_before_anything_starts(

@@ -1,4 +1,4 @@
-"""Waiting on a condition of a store."""
+"""Waiting for what others do, where nothing tells when it is done."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,9 @@ from otelgate_stack.stores import StoreError
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], wanted: Callable[[T], bool] = bool, deadline_s: float = 60) -> T:
+def until(
+    look: Callable[[], T], wanted: Callable[[T], bool] = bool, *, deadline_s: float = 60, every_s: float = 0.1
+) -> T:
     """The first value of `look` that is wanted, or the last one when time is up; a store's errors are waited out."""
     deadline = time.monotonic() + deadline_s
     while True:
@@ -21,4 +23,4 @@ def until(look: Callable[[], T], wanted: Callable[[T], bool] = bool, deadline_s:
         else:
             if wanted(found) or time.monotonic() > deadline:
                 return found
-        time.sleep(0.1)
+        time.sleep(every_s)
