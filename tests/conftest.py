@@ -1,10 +1,13 @@
 """What every room's tests share: the repository's root, the stack's settings, and the programs, built once."""
 
+import fcntl
 import os
+from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from otelgate_stack import builds, settings
+from otelgate_stack import builds, ports, settings
 from otelgate_stack.report import Report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -12,6 +15,13 @@ ROOT = Path(__file__).resolve().parents[1]
 # What `make test` tells its own commands would reach those that tests run as a user would.
 for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
     os.environ.pop(_name, None)
+
+# Of tests side by side, each process has ports of its own, so that none takes what another is about to listen on.
+_NUMBER, _PROCESSES = (
+    int(os.environ.get(name, default).removeprefix("gw"))
+    for name, default in (("PYTEST_XDIST_WORKER", "gw0"), ("PYTEST_XDIST_WORKER_COUNT", "1"))
+)
+ports.RANGE = ports.RANGE[_NUMBER::_PROCESSES]
 
 pytest_plugins = ["coverage_plugin", "summary_plugin"]
 
@@ -39,3 +49,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         group = "busy" if item.get_closest_marker("slow") else "stacks" if folder in STACKS else folder
         item.add_marker(pytest.mark.xdist_group(item.nodeid if item.get_closest_marker("waits") else group))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Nothing runs beside a test that is marked `alone`: it waits for the end of the others, and they for its end."""
+    alone = item.get_closest_marker("alone") is not None
+    with ExitStack() as room:
+        with ExitStack() as turnstile:
+            _lock(turnstile, ROOT / "tests", fcntl.LOCK_EX)
+            _lock(room, ROOT, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        return (yield)
+
+
+def _lock(stack: ExitStack, folder: Path, kind: int) -> None:
+    """Until the stack is left."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    stack.callback(os.close, descriptor)
+    fcntl.flock(descriptor, kind)

@@ -1,15 +1,21 @@
 """Ports: which are taken, by whom, and free ones for tests."""
 
 import errno
+import itertools
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 import psutil
 
 from . import kinds
 from .errors import StackError
 from .settings import ROWS
+
+RANGE = range(20_000, 32_000)
+"""Where `free_env` looks: below the ports that systems take for outgoing connections (Linux: from 32768), which would
+take one before the stack does."""
 
 
 def check_free(needed: Mapping[str, tuple[str, int]]) -> None:
@@ -53,13 +59,17 @@ def holder(port: int) -> str:
 def free_env() -> dict[str, str]:
     """`OTELGATE_*_PORT` for every port of the settings table, all free now: for tests, beside a stack that runs.
 
-    They are below the range from which systems take the ports of outgoing connections (Linux: from 32768), which would
-    take one of them before the stack does.
+    What another call was given comes again last of all: who got it may not listen on it yet.
     """
     names = [row.env for row in ROWS if row.kind is kinds.PORT]
-    candidates = random.SystemRandom().sample(range(20_000, 32_000), 2_000)
-    free = (port for port in candidates if _bind("127.0.0.1", port) is None)
-    return {name: str(port) for name, port in zip(names, free, strict=False)}
+    return {name: str(port) for name, port in zip(names, _free(), strict=False)}
+
+
+@cache
+def _free() -> Iterator[int]:
+    """Ports of RANGE in no order, each if it is free when it is asked for, without end."""
+    candidates = random.SystemRandom().sample(RANGE, len(RANGE))
+    return (port for port in itertools.cycle(candidates) if _bind("127.0.0.1", port) is None)
 
 
 def _bind(host: str, port: int) -> OSError | None:

@@ -69,7 +69,9 @@ def test_all_that_is_scraped_answers(watched: Stack) -> None:
             found.setdefault(target["labels"]["job"], []).append(target["health"])
         return found
 
-    healthy = until(targets, lambda found: {each for group in found.values() for each in group} == {"up"}, SOON_S)
+    healthy = until(
+        targets, lambda found: {each for group in found.values() for each in group} == {"up"}, deadline_s=SOON_S
+    )
     assert set(healthy) == jobs
     assert {each for group in healthy.values() for each in group} == {"up"}
 
@@ -82,13 +84,15 @@ def test_the_rules_are_evaluated(watched: Stack, root: Path) -> None:
         ]
 
     # Groups that look back over days are evaluated every few minutes: at most a third is still to come.
-    found = until(rules, lambda found: 3 * sum(health == "ok" for _, health, _ in found) > 2 * len(found), SOON_S)
+    found = until(
+        rules, lambda found: 3 * sum(health == "ok" for _, health, _ in found) > 2 * len(found), deadline_s=SOON_S
+    )
     assert [rule for rule in found if rule[1] == "err"] == []
     assert {"Watchdog", "ServiceDown", "DatabaseDown"} <= {name for name, health, _ in found if health == "ok"}
 
 
 def test_alertmanager_hears_the_watchdog(watched: Stack) -> None:
-    assert "Watchdog" in until(lambda: alerts(watched), lambda found: "Watchdog" in found, SOON_S)
+    assert "Watchdog" in until(lambda: alerts(watched), lambda found: "Watchdog" in found, deadline_s=SOON_S)
 
 
 def test_the_stacks_own_parts_answer_their_probes(watched: Stack) -> None:
@@ -97,7 +101,9 @@ def test_the_stacks_own_parts_answer_their_probes(watched: Stack) -> None:
         "postgres",
     } | ({"grafana"} & {status.name for status in watched.engine.status()})
     wanted = {(part,): 1.0 for part in parts}
-    probed = until(lambda: values(watched, "probe_success", "service"), lambda found: found == wanted, SOON_S)
+    probed = until(
+        lambda: values(watched, "probe_success", "service"), lambda found: found == wanted, deadline_s=SOON_S
+    )
     assert probed == wanted
 
 
@@ -157,9 +163,9 @@ def test_what_an_application_names_is_probed(watched: Stack) -> None:
             ("database", f"127.0.0.1:{watched.settings.postgres_port}"): 1.0,
         }
         look = lambda: values(watched, 'probe_success{service="shop"}', "kind", "instance")  # noqa: E731
-        assert until(look, lambda found: found == wanted, SOON_S) == wanted
+        assert until(look, lambda found: found == wanted, deadline_s=SOON_S) == wanted
     (monitoring.probes(watched.settings) / "shop.json").unlink()
-    assert until(look, lambda found: not found, SOON_S) == {}
+    assert until(look, lambda found: not found, deadline_s=SOON_S) == {}
 
 
 def test_a_database_that_stops_is_noticed(watched: Stack) -> None:
@@ -168,12 +174,12 @@ def test_a_database_that_stops_is_noticed(watched: Stack) -> None:
 
     watched.engine.stop("postgres")
     try:
-        assert until(probed, lambda found: found == {("postgres",): 0.0}, SOON_S) == {("postgres",): 0.0}
+        assert until(probed, lambda found: found == {("postgres",): 0.0}, deadline_s=SOON_S) == {("postgres",): 0.0}
         pending = 'ALERTS{alertname="DatabaseDown", service_name="postgres"}'
         assert until(lambda: values(watched, pending, "severity"), deadline_s=SOON_S) == {("critical",): 1.0}
     finally:
         watched.engine.start("postgres")
-    assert until(probed, lambda found: found == {("postgres",): 1.0}, SOON_S) == {("postgres",): 1.0}
+    assert until(probed, lambda found: found == {("postgres",): 1.0}, deadline_s=SOON_S) == {("postgres",): 1.0}
 
 
 def test_up_again_finds_everything_up(watched: Stack) -> None:
