@@ -38,17 +38,31 @@ def gateway_binary() -> Path:
 
 
 STACKS = {"compose", "e2e", "examples", "operations", "stack"}
-"""Folders whose tests start whole stacks: one after the other, since two at a time would slow each other."""
+"""Folders whose tests start whole stacks."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests run side by side (`-n`): a folder's tests one after the other, since they share what it started;
-    of the slow ones those that mostly wait beside the others, since two that are busy would slow each other."""
-    for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        group = "busy" if item.get_closest_marker("slow") else "stacks" if folder in STACKS else folder
-        item.add_marker(pytest.mark.xdist_group(item.nodeid if item.get_closest_marker("waits") else group))
+    """Which tests run side by side (`-n`): none of the same group. The groups that take longest come first; those for
+    which all others have to wait come last."""
+    groups = {item: _group(item) for item in items}
+    items.sort(key=lambda item: groups[item][0])
+    for item, (_, name) in groups.items():
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
+def _group(item: pytest.Item) -> tuple[int, str]:
+    """Its turn and its name. Tests of one folder share what it started; two stacks, or two slow tests that are busy,
+    would slow each other; what mostly waits goes beside everything, each on its own."""
+    marks = {mark.name for mark in item.iter_markers()}
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    if "alone" in marks:
+        return 3, "alone"
+    if "waits" in marks:
+        return 1, item.nodeid
+    if "slow" in marks:
+        return 0, "busy"
+    return (0, "stacks") if folder in STACKS else (2, folder)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
