@@ -90,19 +90,25 @@ def pytest_runtest_makereport(
     outcome = report.outcome if before == "passed" else before
     if rows:
         tests[item.nodeid] = {"rows": rows, "outcome": outcome, "at": time.time()}
+        if report.when == "teardown":
+            _write(item.config)
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    run = session.config.stash[_RUN]
-    if not run["tests"]:
-        return
-    folder = session.config.rootpath / FOLDER
+def _write(config: pytest.Config) -> None:
+    """All of this run so far: one that is broken off has shown what it has shown."""
+    run = config.stash[_RUN]
+    folder = config.rootpath / FOLDER
     folder.mkdir(exist_ok=True)
-    for old in sorted(folder.glob("*.json"))[:-_KEPT_RUNS]:
-        old.unlink(missing_ok=True)
     path = folder / f"{run['started']:.3f}-{os.getpid()}.json"
-    path.write_text(json.dumps(run, indent=1, sort_keys=True) + "\n")
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(run, indent=1, sort_keys=True) + "\n")
+    draft.replace(path)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    for old in sorted((session.config.rootpath / FOLDER).glob("*.json"))[:-_KEPT_RUNS]:
+        old.unlink(missing_ok=True)
 
 
 def _marked(item: pytest.Item) -> list[str]:
