@@ -3,8 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/python -m otelgate_stack
-# Tests side by side: in groups, and in the order of tests/conftest.py.
-SPREAD := --dist loadgroup --no-loadscope-reorder
+# Tests side by side, as tests/side_by_side.py says.
+SPREAD := --dist loadscope --no-loadscope-reorder
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana
 
 lower = $(shell echo $(1) | tr A-Z a-z)
@@ -73,7 +73,7 @@ sizing: .venv/ready ## memory, CPU and disk of each service, and what a million 
 test: check ## all tests but the slow ones; sets up what it needs
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(SPREAD) $(ARGS)
 
-# Three at once: two that mostly wait (mark `waits`), beside all others, one after the other.
+# Three at once: most of them wait for most of their time.
 test-slow: .venv/ready ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
 	$(BIN)/python -m pytest -m slow -n 3 $(SPREAD) -rAP $(ARGS)
 

@@ -31,7 +31,6 @@ def lose_rows(watch: Watch, over: threading.Event) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.waits
 @pytest.mark.timeout(3600)
 @pytest.mark.shows("L7", "L8", "L10", "L11", "L13", "L17", "L20", "K38")
 def test_applications_that_go_wrong(tmp_path: Path, request: pytest.FixtureRequest) -> None:

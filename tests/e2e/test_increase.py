@@ -69,7 +69,6 @@ def check_rule_beyond_the_last_sample(world: World, time_s: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.waits
 @pytest.mark.timeout(1800)
 def test_increase_equals_the_cost_of_the_only_call(world: World) -> None:
     call(world, "genai-silence")

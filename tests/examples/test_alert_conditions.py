@@ -18,8 +18,6 @@ from otelgate_stack import monitoring
 from recorded import committed
 from waiting import until
 
-pytestmark = pytest.mark.alone
-
 SETTINGS = {"OTELGATE_QUERY_LIMIT": "30"}
 """Questions an hour that are too many: one user of a few minutes does not come to the 50 that it is otherwise."""
 

@@ -16,7 +16,7 @@ from waiting import until
 from week_of_four import Week, lived
 from week_rows import ROWS, Row
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 FASTEST_OF = 3
 RULES_TURN_S = 330

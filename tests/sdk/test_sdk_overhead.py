@@ -13,7 +13,6 @@ MODEL_MS = 350
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.shows("K07", "KPI21", "F26")
 def test_an_agent_with_the_sdk_takes_less_than_a_twentieth_longer(root: Path) -> None:
     """The median of paired ratios, whose order changes each round, so that what else the machine does hits both.
