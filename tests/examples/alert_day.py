@@ -21,7 +21,8 @@ from waiting import until
 from examples.common import history, places, prometheus, series
 from examples.osool.example import EXAMPLE as OSOOL
 
-CALM_S, FAULTY_S = 90, 90
+CALM_S, FAULTY_S = 90, 180
+"""The second is so long that each rule is recorded (once a minute) and asked (twice a minute) while things are bad."""
 LONG_AGO = "long-ago"
 """The environment of the past in which nobody reserves any more, and of one that was as ever."""
 LONG_AGO_CALM = "long-ago-calm"
@@ -32,8 +33,8 @@ RUNS: tuple[tuple[str, float, str], ...] = (
     # application, visits a second, switches
     ("estate_bot", 1.2, "query_burst"),
     ("osool", 1.2, "http_errors,slow_database,database_connections,breaker_paymob,traffic_drop@80"),
-    # The model server stops last: nothing is searched without it.
-    ("bestbox", 0.7, "session_flood,slow_model,slow_search,memory_pressure,llm_down@70"),
+    # The model server stops last: nothing is searched without it, and turns that fail at once hide the slow ones.
+    ("bestbox", 0.7, "session_flood,slow_model,slow_search,memory_pressure,llm_down@150"),
     ("execora", 1.2, "model_errors,tool_errors,slow_http,websocket_drops,negative_feedback"),
 )
 SPENDER = ("estate_bot", 2.0, "cost_spike")
@@ -76,7 +77,7 @@ class Day:
 
 
 def live_through(stack: ExampleStack, rules: Rules) -> Day:
-    """Run it: some four minutes. PostgreSQL is stopped at the end."""
+    """Run it: some six minutes. PostgreSQL is stopped at the end."""
     start = time.time()
     reservations_end = start - prometheus.HEAD_S - 600
     with ExitStack() as running:

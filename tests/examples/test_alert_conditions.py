@@ -124,8 +124,8 @@ def test_every_promise_of_a_readme_that_was_put_to_the_test(day: Day) -> None:
 
 @pytest.mark.shows("L3")
 def test_the_model_server_answered_until_it_stopped(day: Day) -> None:
-    """It stops 70 s after the other switches are thrown. The alert waits for 100 probes, of which there are fewer here:
-    its own expression, with 30 for 100."""
+    """It stops 150 s after the other switches are thrown. The alert waits for 100 probes, which are not there in the
+    calm part: its own expression, with 30 for 100."""
     alert = day.rules.alerts["LlmAvailabilityLow"]
     expr = alert.replace(">= 100", ">= 30")
     assert expr != alert
