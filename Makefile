@@ -10,12 +10,15 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean demo example doctor test test-slow coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
+.PHONY: help build up down status logs clean demo example doctor test test-slow coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
 
 # --- the stack --------------------------------------------------------------------------------------
+build: .venv/ready ## every program from source, into the cache; the others do it when they need one
+	@$(STACK) build
+
 up: .venv/ready ## start everything (ENGINE=docker|native forces an engine)
 	@$(STACK) up
 
@@ -70,11 +73,12 @@ sizing: .venv/ready ## memory, CPU and disk of each service, and what a million 
 	@$(STACK) sizing $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
-test: check ## all tests but the slow ones; sets up what it needs
+# Built before: a cold build takes longer than any test may.
+test: check build ## all tests but the slow ones; sets up what it needs
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(SPREAD) $(ARGS)
 
 # Three at once: most of them wait for most of their time.
-test-slow: .venv/ready ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
+test-slow: build ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
 	$(BIN)/python -m pytest -m slow -n 3 $(SPREAD) -rAP $(ARGS)
 
 coverage-report: .venv/ready ## which of the rows that are owed the tests have shown (ARGS=--strict|--json|--stale)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import alerting, credentials, state
+from . import alerting, builds, credentials, state
 from . import settings as settings_module
 from .engines import Engine, ServiceStatus, choose
 from .errors import SettingsError, StackError
@@ -117,6 +117,13 @@ def _audit(options: argparse.Namespace, report: Report) -> int:
     from . import audit_command
 
     return audit_command.run(settings_module.load(), options.arguments).returncode
+
+
+def _build(options: argparse.Namespace, report: Report) -> int:
+    settings = settings_module.load()
+    programs = builds.build(builds.PROGRAMS, settings, report)
+    report.line(f"{len(programs)} programs are in {settings.cache_dir}")
+    return 0
 
 
 def _tool(options: argparse.Namespace, report: Report) -> int:
@@ -233,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
+    add("build", _build, "build every program that the cache lacks; starts nothing")
     add("up", _up, "build what is missing, start everything, wait until it answers")
     add("down", _down, "stop everything; data stays")
     status = add("status", _status, "show each service; exit status 0 if all are ready, 3 if not")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from otelgate_stack import settings
+from otelgate_stack import builds, settings
 from otelgate_stack.engines import watchers
 
 SERVICES = [
@@ -33,6 +33,14 @@ def whole(env: dict[str, str]) -> dict[str, str]:
     """The environment of a user who sets nothing but `env`, with the native engine."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTELGATE_", "ENGINE"))}
     return {**clean, "ENGINE": "native", **env}
+
+
+def test_building_leaves_nothing_to_build(env: dict[str, str]) -> None:
+    """`make test` builds all before the first test, so the cache has them."""
+    done = run(env, "build")
+    there = settings.load(whole(env))
+    assert (done.returncode, done.stdout) == (0, f"{len(builds.PROGRAMS)} programs are in {there.cache_dir}\n")
+    assert [name for name in builds.PROGRAMS if not builds.path(name, there).exists()] == []
 
 
 @pytest.mark.shows("F1")
