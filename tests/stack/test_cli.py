@@ -12,11 +12,13 @@ import pytest
 from otelgate_stack import builds, settings
 from otelgate_stack.engines import watchers
 
-SERVICES = [
-    *("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback", "alertmanager"),
-    *watchers.present([*watchers.EXPORTERS, "grafana"], settings.load()),
-]
 pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
+
+
+def what_there_is() -> list[str]:
+    """What the stack is made of here: exporters are there once they were fetched, which the first `up` does."""
+    stack = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback", "alertmanager")
+    return [*stack, *watchers.present([*watchers.EXPORTERS, "grafana"], settings.load())]
 
 
 def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -50,7 +52,7 @@ def test_a_stacks_life(env: dict[str, str]) -> None:
         assert (up.returncode, up.stderr) == (0, "")
         lines = up.stdout.splitlines()
         assert lines[0] == "engine: native (ENGINE=native asks for it)"
-        assert [name for name in SERVICES if f"start {name} … " not in up.stdout] == []
+        assert [name for name in what_there_is() if f"start {name} … " not in up.stdout] == []
         shown = [line.split() for line in lines]
         assert ["OTLP", "gRPC", f"http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}"] in shown
         for name in ("tempo", "alertmanager"):
@@ -64,7 +66,7 @@ def test_a_stacks_life(env: dict[str, str]) -> None:
         status = run(env, "status", "--json")
         assert status.returncode == 0
         services = json.loads(status.stdout)
-        assert [service["name"] for service in services] == SERVICES
+        assert [service["name"] for service in services] == what_there_is()
         assert all(service["ready"] for service in services)
 
         logs = run(env, "logs", "gateway")
@@ -114,14 +116,16 @@ def test_bad_settings_end_with_status_2(env: dict[str, str]) -> None:
 def test_other_errors_end_with_status_1(env: dict[str, str]) -> None:
     result = run(env, "logs", "zipkin")
     assert (result.returncode, result.stdout) == (1, "")
-    expected = f"error: no service 'zipkin': expected one of {', '.join(SERVICES)}\n"
+    expected = f"error: no service 'zipkin': expected one of {', '.join(what_there_is())}\n"
     assert result.stderr.endswith(expected)
 
 
 def test_nothing_up(env: dict[str, str]) -> None:
     status = run(env, "status")
     assert status.returncode == 3
-    assert [line.split()[:2] for line in status.stdout.splitlines()[2:]] == [[name, "stopped"] for name in SERVICES]
+    assert [line.split()[:2] for line in status.stdout.splitlines()[2:]] == [
+        [name, "stopped"] for name in what_there_is()
+    ]
     assert run(env, "down").stdout.splitlines()[-1] == "nothing is up"
     assert run(env, "clean").stdout.splitlines()[-1] == f"nothing to remove: there is no {env['OTELGATE_STATE_DIR']}"
 
