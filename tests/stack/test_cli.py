@@ -39,6 +39,7 @@ def whole(env: dict[str, str]) -> dict[str, str]:
 
 def test_building_leaves_nothing_to_build(env: dict[str, str]) -> None:
     """`make test` builds all before the first test, so the cache has them."""
+    assert run(env, "build").returncode == 0
     done = run(env, "build")
     there = settings.load(whole(env))
     assert (done.returncode, done.stdout) == (0, f"{len(builds.PROGRAMS)} programs are in {there.cache_dir}\n")
