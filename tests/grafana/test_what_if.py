@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 from dashboard_stores import Filled
+from otelgate_audit import partitions
 from otelgate_grafana import ask, main, prices, uids
 
 _CALLS = (
@@ -19,12 +20,16 @@ _CALLS = (
 @pytest.fixture(scope="module")
 def calls(filled: Filled) -> Filled:
     columns = "feature, request_model, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_usd"
+    started = filled.window.end - 60
     with psycopg.connect(filled.owner) as connection:
+        partitions.create(
+            connection, [partitions.covering("audit.model_calls", started * 10**6)]
+        )  # just after midnight
         for number, call in enumerate(_CALLS):
             connection.execute(
                 "INSERT INTO audit.model_calls (start_time, trace_id, span_id, service, duration_us, status, operation,"
                 f" {columns}) VALUES (to_timestamp(%s), %s, 'a', 'what-if', 1, 'ok', 'chat', {', '.join(['%s'] * 7)})",
-                [filled.window.end - 60, f"what-if {number}", *call],
+                [started, f"what-if {number}", *call],
             )
     return filled
 
