@@ -51,12 +51,26 @@ install_engine() {
 
 dockerd_runs() { [ -s "$pidfile" ] && [ "$(cat "/proc/$(cat "$pidfile")/comm" 2>/dev/null)" = dockerd ]; }
 
+# Whether layers can be shared where dockerd keeps them. Not where that is itself such a mount, as within a container.
+overlay_works() {
+  local folder
+  mkdir -p /var/lib/docker && folder=$(mktemp -d /var/lib/docker/overlay.XXXXXX) && mkdir "$folder"/{lower,upper,work,merged} || return 1
+  mount -t overlay overlay -o "lowerdir=$folder/lower,upperdir=$folder/upper,workdir=$folder/work" "$folder/merged" 2>/dev/null &&
+    umount "$folder/merged"
+  local works=$?
+  rm -rf "$folder"
+  return $works
+}
+
 start_engine() {
   [ "$(id -u)" = 0 ] || fail "dockerd is installed but does not answer: start it, or run this as root"
   # A pid file that outlived its dockerd (a restored snapshot, kill -9) would stop the new one.
   rm -f "$pidfile"
-  say "starting dockerd --storage-driver=vfs (log: $log)"
-  setsid nohup dockerd --storage-driver=vfs >"$log" 2>&1 </dev/null &
+  # vfs works everywhere, but copies each image for each container.
+  local driver=vfs
+  ! overlay_works || driver=overlay2
+  say "starting dockerd --storage-driver=$driver (log: $log)"
+  setsid nohup dockerd --storage-driver=$driver >"$log" 2>&1 </dev/null &
   started=$!
 }
 
