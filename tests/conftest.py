@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
     os.environ.pop(_name, None)
 
-pytest_plugins = ["coverage_plugin", "side_by_side", "summary_plugin"]
+pytest_plugins = ["coverage_plugin", "progress_plugin", "side_by_side", "summary_plugin"]
 
 
 @pytest.fixture(scope="session")
