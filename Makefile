@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/python -m otelgate_stack
 # Tests side by side, as tests/side_by_side.py says.
-SPREAD := --dist loadscope --no-loadscope-reorder
+SPREAD := --dist loadscope --no-loadscope-reorder --durations=20 --durations-min=30
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana
 
 lower = $(shell echo $(1) | tr A-Z a-z)
@@ -77,9 +77,9 @@ sizing: .venv/ready ## memory, CPU and disk of each service, and what a million 
 test: check build ## all tests but the slow ones; sets up what it needs
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(SPREAD) $(ARGS)
 
-# Three at once: most of them wait for most of their time.
+# Five at once: four of them wait for most of their time, and one process does the rest.
 test-slow: build ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
-	$(BIN)/python -m pytest -m slow -n 3 $(SPREAD) -rAP $(ARGS)
+	$(BIN)/python -m pytest -m slow -n 5 $(SPREAD) -rAP $(ARGS)
 
 coverage-report: .venv/ready ## which of the rows that are owed the tests have shown (ARGS=--strict|--json|--stale)
 	@$(BIN)/python tests/coverage_report.py $(ARGS)

@@ -18,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 ALONE: Final = (
     "tests/examples/test_alert_conditions.py",
-    "tests/examples/test_dashboards_week.py",
+    "tests/examples/test_dashboards_week.py::test_how_long_the_heaviest_dashboard_takes",
     "tests/sdk/test_sdk_overhead.py",
 )
 """About how fast something is: nothing runs beside these."""
@@ -28,24 +28,38 @@ WAITING: Final = (
     "tests/e2e/test_increase.py",
     "tests/e2e/test_outage.py::test_nothing_acknowledged_is_lost[7-minutes]",
 )
-"""Long, but idle for most of it: each beside whatever else there is."""
-STACKS: Final = {"compose", "e2e", "examples", "operations", "stack"}
-"""Folders whose tests start whole stacks: two at a time would slow each other."""
+"""Long, but idle for most of it: each in a process of its own, beside whatever else there is."""
+FOLDERS: Final = ("e2e", "audit", "sdk", "compose", "operations", "stack", "examples")
+"""The longest, in an order in which a process with whole stacks mostly has one without beside it; the others follow."""
+_LAST: Final = {name.partition("::")[0] for name in ALONE}
+
+
+def is_alone(nodeid: str) -> bool:
+    return nodeid.startswith(ALONE)
 
 
 def group(nodeid: str) -> tuple[int, str]:
-    """Its turn, and its name: what takes longest comes first, and last that for which all others have to wait."""
-    if nodeid.startswith(ALONE):
-        return 3, "alone"
+    """Its turn, and its name: a folder is a group. What all others have to wait for comes last."""
     if nodeid.startswith(WAITING):
-        return 1, nodeid
-    folder = nodeid.partition("::")[0].split("/")[1]
-    return (0, "stacks") if folder in STACKS else (2, folder)
+        return -1, nodeid
+    file = nodeid.partition("::")[0]
+    if file in _LAST:
+        return len(FOLDERS) + 1, "last"
+    folder = file.split("/")[1]
+    return FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS), folder
 
 
 class Scheduler(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return group(nodeid)[1]
+
+    def _reschedule(self, node: Any) -> None:
+        """A process with less than three tests left would get another group, which would wait for a long one's end."""
+        others = [other for other in self.nodes if other is not node and not other.shutting_down]
+        if others and not node.shutting_down and all(name.startswith(WAITING) for name in self.assigned_work[node]):
+            node.shutdown()  # when it has done what it was given
+        else:
+            super()._reschedule(node)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -67,7 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """A test that runs alone waits for the end of the others, and they for its end."""
-    alone = group(item.nodeid)[1] == "alone"
+    alone = is_alone(item.nodeid)
     with ExitStack() as room:
         with ExitStack() as turnstile:
             _lock(turnstile, item.config.rootpath / "tests", fcntl.LOCK_EX)

@@ -48,7 +48,7 @@ def fill_the_queue(watch: Watch) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(1800)
 @pytest.mark.shows("L1", "L2")
 def test_the_stack_tells_of_itself(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     rows: list[Measured] = []

@@ -69,27 +69,6 @@ def test_variables_and_annotations(week: Week) -> None:
         assert list(ask.beside_panels(dashboard, week.stores, week.whole)) == []
 
 
-@pytest.mark.shows("K46", "KPI18")
-def test_how_long_the_heaviest_dashboard_takes(week: Week, request: pytest.FixtureRequest) -> None:
-    """All queries of a dashboard over 7 days, six at a time as a browser asks; the best of three rounds after a first.
-
-    The run's summary shows it (2 cores are to need less than 5 s together); here, that each round answers all of them.
-    """
-    runs: dict[str, list[tuple[float, list[ask.Answer]]]] = {dashboard.name: [] for dashboard in main.DASHBOARDS}
-    for _ in range(1 + FASTEST_OF):
-        for dashboard in main.DASHBOARDS:
-            began = time.monotonic()
-            answers = week.ask(dashboard)
-            runs[dashboard.name].append((time.monotonic() - began, answers))
-    lines = [f"{'dashboard':20} queries  seconds, best of {FASTEST_OF}  slowest query"]
-    for name, measured in runs.items():
-        assert [answer.error for _, answers in measured for answer in answers if answer.error] == []
-        best, answers = min(measured[1:], key=lambda run: run[0])
-        slowest = max(answers, key=lambda answer: answer.seconds)
-        lines.append(f"{name:20} {len(answers):7}  {best:7.2f}  {slowest.seconds:.2f}: {slowest.panel}")
-    summary_plugin.say(request.config, "dashboards over 7 days of four applications", "\n".join(lines))
-
-
 def test_every_recording_rule_records(week: Week) -> None:
     """What it would record over the week, or of what was recorded meanwhile: some wait five minutes for their turn."""
     rules = [rule for group in recording.groups() for rule in group.rules if rule.name not in NOT_YET]
@@ -146,6 +125,27 @@ def test_comparisons_on_haiku_cost_a_third(week: Week) -> None:
     changes = {row[0]: (row[1], row[7]) for row in week.stack.sql(text)}
     assert changes["compare"] == ("claude-sonnet-4-5", pytest.approx(-2 / 3, rel=1e-6))
     assert changes["everything"][1] < 0
+
+
+@pytest.mark.shows("K46", "KPI18")
+def test_how_long_the_heaviest_dashboard_takes(week: Week, request: pytest.FixtureRequest) -> None:
+    """All queries of a dashboard over 7 days, six at a time as a browser asks; the best of three rounds after a first.
+
+    The run's summary shows it (2 cores are to need less than 5 s together); here, that each round answers all of them.
+    """
+    runs: dict[str, list[tuple[float, list[ask.Answer]]]] = {dashboard.name: [] for dashboard in main.DASHBOARDS}
+    for _ in range(1 + FASTEST_OF):
+        for dashboard in main.DASHBOARDS:
+            began = time.monotonic()
+            answers = week.ask(dashboard)
+            runs[dashboard.name].append((time.monotonic() - began, answers))
+    lines = [f"{'dashboard':20} queries  seconds, best of {FASTEST_OF}  slowest query"]
+    for name, measured in runs.items():
+        assert [answer.error for _, answers in measured for answer in answers if answer.error] == []
+        best, answers = min(measured[1:], key=lambda run: run[0])
+        slowest = max(answers, key=lambda answer: answer.seconds)
+        lines.append(f"{name:20} {len(answers):7}  {best:7.2f}  {slowest.seconds:.2f}: {slowest.panel}")
+    summary_plugin.say(request.config, "dashboards over 7 days of four applications", "\n".join(lines))
 
 
 def _measured(answer: ask.Answer) -> bool:
