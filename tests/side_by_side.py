@@ -34,10 +34,6 @@ FOLDERS: Final = ("e2e", "audit", "sdk", "compose", "operations", "stack", "exam
 _LAST: Final = {name.partition("::")[0] for name in ALONE}
 
 
-def is_alone(nodeid: str) -> bool:
-    return nodeid.startswith(ALONE)
-
-
 def group(nodeid: str) -> tuple[int, str]:
     """Its turn, and its name: a folder is a group. What all others have to wait for comes last."""
     if nodeid.startswith(WAITING):
@@ -81,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """A test that runs alone waits for the end of the others, and they for its end."""
-    alone = is_alone(item.nodeid)
+    alone = item.nodeid.startswith(ALONE)
     with ExitStack() as room:
         with ExitStack() as turnstile:
             _lock(turnstile, item.config.rootpath / "tests", fcntl.LOCK_EX)

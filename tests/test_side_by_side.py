@@ -1,13 +1,11 @@
 """Tests side by side: those of a group really run in one process, and no other waits for a long one."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import side_by_side
+from nested_pytest import passing_run
 
 
 def test_what_is_named_is_there(root: Path) -> None:
@@ -25,12 +23,9 @@ def processes(root: Path, tmp_path: Path, number: int, files: dict[str, int]) ->
         path.write_text("".join(f"def test_{each}() -> None: ...\n" for each in range(tests)))
     (tmp_path / "tests/conftest.py").write_text('pytest_plugins = ["side_by_side"]\n')
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    env["PYTHONPATH"] = os.pathsep.join([str(root / "tests"), env.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "pytest", "-v", "-n", f"{number}", "--dist", "loadscope", "--no-loadscope-reorder"]
-    done = subprocess.run([*command, "tests"], cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    ran = re.findall(r"^\[(gw\d)\] .* PASSED (tests/\S+)::", done.stdout, re.MULTILINE)
+    options = ["-v", "-n", f"{number}", "--dist", "loadscope", "--no-loadscope-reorder", "tests"]
+    printed = passing_run(root, tmp_path, *options)
+    ran = re.findall(r"^\[(gw\d)\] .* PASSED (tests/\S+)::", printed, re.MULTILINE)
     assert len(ran) == sum(files.values())
     return {file: {process for process, name in ran if name == file} for file in files}
 

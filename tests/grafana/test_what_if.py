@@ -22,9 +22,8 @@ def calls(filled: Filled) -> Filled:
     columns = "feature, request_model, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_usd"
     started = filled.window.end - 60
     with psycopg.connect(filled.owner) as connection:
-        partitions.create(
-            connection, [partitions.covering("audit.model_calls", started * 10**6)]
-        )  # just after midnight
+        # Just after midnight nobody else has made the day's.
+        partitions.create(connection, [partitions.covering("audit.model_calls", started * 10**6)])
         for number, call in enumerate(_CALLS):
             connection.execute(
                 "INSERT INTO audit.model_calls (start_time, trace_id, span_id, service, duration_us, status, operation,"
