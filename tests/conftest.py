@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from otelgate_stack import builds, settings
+from otelgate_stack import builds, ports, settings
 from otelgate_stack.report import Report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,7 +13,31 @@ ROOT = Path(__file__).resolve().parents[1]
 for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
     os.environ.pop(_name, None)
 
-pytest_plugins = ["coverage_plugin", "progress_plugin", "side_by_side", "summary_plugin"]
+_BEGIN_FIRST = (
+    "tests/examples/test_alert_conditions.py",
+    "tests/e2e/test_alert_delivery.py",
+    "tests/e2e/test_outage.py",
+    "tests/e2e/test_alert_delivery_apps.py",
+    "tests/e2e/test_alert_delivery_stack.py",
+    "tests/e2e/test_increase.py",
+)
+
+pytest_plugins = ["coverage_plugin"]
+
+
+def pytest_configure() -> None:
+    # Ports of its own for each process of `-n`, so that none takes what another is about to listen on.
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports.RANGE = ports.RANGE[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for most of their time begin first, since each keeps a process until its end."""
+    items.sort(
+        key=lambda item: (
+            _BEGIN_FIRST.index(file) if (file := item.nodeid.partition("::")[0]) in _BEGIN_FIRST else len(_BEGIN_FIRST)
+        )
+    )
 
 
 @pytest.fixture(scope="session")
