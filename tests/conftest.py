@@ -16,11 +16,17 @@ for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
 _BEGIN_FIRST = (
     "tests/examples/test_alert_conditions.py",
     "tests/e2e/test_alert_delivery.py",
-    "tests/e2e/test_outage.py",
     "tests/e2e/test_alert_delivery_apps.py",
     "tests/e2e/test_alert_delivery_stack.py",
     "tests/e2e/test_increase.py",
+    "tests/e2e/test_outage.py",
+    "tests/examples/test_dashboards_week.py",
+    "tests/e2e/test_audit_outage.py",
+    "tests/audit/test_audit_export.py",
+    "tests/compose/test_compose_backup.py",
+    "tests/examples/test_alert_ordinary_day.py",
 )
+"""Files that wait for long, the longest first. A process is given its next file while its last one still runs."""
 
 pytest_plugins = ["coverage_plugin"]
 
@@ -32,12 +38,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that wait for most of their time begin first, since each keeps a process until its end."""
-    items.sort(
-        key=lambda item: (
-            _BEGIN_FIRST.index(file) if (file := item.nodeid.partition("::")[0]) in _BEGIN_FIRST else len(_BEGIN_FIRST)
-        )
-    )
+    order = {file: number for number, file in enumerate(_BEGIN_FIRST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 
 
 @pytest.fixture(scope="session")

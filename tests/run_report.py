@@ -1,4 +1,4 @@
-"""`make test-report`: how the last runs on this code ended, what they measured, what took longest, and all on one line."""
+"""`make test-report`: what the last runs on this code measured, what took longest, and the sums on one line."""
 
 import sys
 from collections import Counter

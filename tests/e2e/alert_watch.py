@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 import psycopg
-import pytest
 from alert_inbox import Inbox, Message, inbox
 from otelgate_grafana.alerts.model import tidy
 from otelgate_grafana.alerts.render import seconds
