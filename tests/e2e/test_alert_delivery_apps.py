@@ -50,4 +50,4 @@ def test_applications_that_go_wrong(tmp_path: Path, record_property: Callable[[s
             over.set()
             loses.join()
     for row in rows:
-        record_property("measured", row)
+        record_property("measured", str(row))

@@ -78,4 +78,4 @@ def test_the_stack_tells_of_itself(tmp_path: Path, record_property: Callable[[st
         told("ServiceDown", began, "otelgate-gateway")
         told("GatewayAbsent", began)
     for row in rows:
-        record_property("measured", row)
+        record_property("measured", str(row))
