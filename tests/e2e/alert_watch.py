@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 import psycopg
-import pytest
 from alert_inbox import Inbox, Message, inbox
 from otelgate_grafana.alerts.model import tidy
 from otelgate_grafana.alerts.render import seconds
@@ -27,7 +26,6 @@ from otelgate_stack import debian, monitoring, ports, settings, stores
 from otelgate_stack.engines import watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
-from summary_plugin import say
 from waiting import until
 
 SERVICES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "alertmanager", "prober")
@@ -52,15 +50,11 @@ class Measured:
     def for_s(self) -> int:
         return seconds(_ALERTS[self.alert].for_)
 
-    def row(self) -> str:
-        after = (self.holds - self.thrown, self.told - self.holds, self.told - self.thrown)
-        return f"{self.alert:<24}{self.service:<16}{self.for_s:>6}" + "".join(f"{value:>10.1f}" for value in after)
-
-
-def tell(config: pytest.Config, heading: str, rows: list[Measured]) -> None:
-    """Have the run's summary show them: seconds, and where they went."""
-    head = f"{'alert':<24}{'service':<16}{'for':>6}{'to holds':>10}{'to told':>10}{'in all':>10}"
-    say(config, heading, "\n".join([head, *(row.row() for row in sorted(rows, key=lambda row: row.alert))]))
+    def __str__(self) -> str:
+        return (
+            f"{self.alert} {self.service}: notified {self.told - self.thrown:.1f} s after the fault, "
+            f"{self.told - self.holds:.1f} s after its condition held (for: {self.for_s} s)"
+        )
 
 
 @dataclass

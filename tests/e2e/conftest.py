@@ -3,12 +3,12 @@ processes, the gateway as a container in front of them, and an agent in front of
 temporary: a user's stack is left alone."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-import summary_plugin
 from gateways import Gateway, GatewayContainer, GatewayProcess
 from otelgate_stack import builds, images, ports, settings, stores
 from otelgate_stack.engines import docker_client
@@ -59,7 +59,7 @@ def running_gateway(
             if os.environ.get("CI") == "true":
                 pytest.fail(f"CI must run the gateway as a container: {error}")
             text = f"The end-to-end tests ran the gateway as a process, not as the container: {error}"
-            summary_plugin.say(config, "no container engine", text)
+            warnings.warn(text, stacklevel=1)
             binary = builds.build(["gateway"], loaded, report)["gateway"]
             gateway = GatewayProcess(binary, loaded.root / "collector/config", loaded.gateway_env(), folder)
         else:

@@ -4,10 +4,11 @@ LlmAvailabilityLow asks for a day: promtool shows that it fires, tests/alerting 
 """
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from alert_watch import Measured, Watch, tell, watched
+from alert_watch import Measured, Watch, watched
 
 SWITCHES = {
     "estate_bot": (
@@ -33,7 +34,7 @@ def lose_rows(watch: Watch, over: threading.Event) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 @pytest.mark.shows("L7", "L8", "L10", "L11", "L13", "L17", "L20", "K38")
-def test_applications_that_go_wrong(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_applications_that_go_wrong(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     rows: list[Measured] = []
     over = threading.Event()
     with watched(tmp_path) as watch:
@@ -48,4 +49,5 @@ def test_applications_that_go_wrong(tmp_path: Path, request: pytest.FixtureReque
         finally:
             over.set()
             loses.join()
-    tell(request.config, "from fault to notification: applications that go wrong", rows)
+    for row in rows:
+        record_property("measured", str(row))

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import dashboard_series
 import httpx
 import psycopg
 import pytest
-import summary_plugin
 from dashboard_stores import Filled
 from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
@@ -48,13 +48,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _say_that_there_is_no_grafana(pytestconfig: pytest.Config) -> None:
+def _say_that_there_is_no_grafana() -> None:
     if shutil.which("grafana") is None and shutil.which("grafana-server") is None:
-        summary_plugin.say(
-            pytestconfig,
-            "no Grafana",
+        warnings.warn(
             "Grafana was not started: none is on PATH. Its provisioning was checked against the keys that it knows, "
             "every data source, uid and link was resolved, and every query was asked of the real stores.",
+            stacklevel=1,
         )
 
 

@@ -12,6 +12,7 @@ MODEL_MS = 350
 """How long the fastest model of the example applications, BestBox's, takes to its first token alone."""
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.shows("K07", "KPI21", "F26")
 def test_an_agent_with_the_sdk_takes_less_than_a_twentieth_longer(root: Path) -> None:
