@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import shared
 from otelgate_stack import builds, ports, settings
 from otelgate_stack.engines import postgres
 from otelgate_stack.report import Report
@@ -34,12 +35,18 @@ pytest_plugins = ["coverage_plugin"]
 
 
 def pytest_configure() -> None:
+    shared.begin()
     # Root's PostgreSQL runs as a user of its own: made before there are several processes, which would all make it.
     if os.geteuid() == 0:
         pgserver.ensure_user_exists(postgres.SYSTEM_USER)
     # Ports of its own for each process of `-n`, so that none takes what another is about to listen on.
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     ports.RANGE = ports.RANGE[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+
+
+def pytest_unconfigure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shared.end()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

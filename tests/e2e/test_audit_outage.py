@@ -8,13 +8,13 @@ import psycopg
 import pytest
 from runs import Sender, expected, kind_of, shape, trace_id
 from waiting import until
-from world import World
+from world import OwnWorld
 
 RUNS = 10_000
 SERVICE, SEED = "audit-outage", "outage"
 
 
-def chaos(world: World) -> list[tuple[float, str, Callable[[], None]]]:
+def chaos(world: OwnWorld) -> list[tuple[float, str, Callable[[], None]]]:
     """What happens when which share of the runs is sent: two stops of PostgreSQL, four deaths."""
     backends, gateway = world.backends, world.gateway
 
@@ -36,7 +36,8 @@ def chaos(world: World) -> list[tuple[float, str, Callable[[], None]]]:
 
 @pytest.mark.slow
 @pytest.mark.shows("F7", "K09", "KPI19")
-def test_every_run_is_on_record_once(world: World) -> None:
+def test_every_run_is_on_record_once(own_world: OwnWorld) -> None:
+    world = own_world
     endpoint = f"127.0.0.1:{world.settings.grpc_port}"
     sender = Sender(endpoint, RUNS, SEED, SERVICE)
     sender.start()

@@ -1,14 +1,13 @@
 """TLS and tokens, from the SDK by its standard variables; and no open door without them."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import certifi
 import pytest
 import trustme
 from waiting import until
-from world import World
+from world import OwnGateway, World
 
 PROGRAM = (
     "import logging, otelgate; otelgate.init()\n"
@@ -20,7 +19,7 @@ PROGRAM = (
 
 
 @pytest.fixture(scope="module")
-def closed(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def closed(own_gateway: OwnGateway, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The gateway with a certificate and a token; gives the folder with ca.pem."""
     folder = tmp_path_factory.mktemp("tls")
     ca = trustme.CA()
@@ -31,16 +30,14 @@ def closed(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     (folder / "token").write_text("t0ken")
     for path in (folder, *folder.iterdir()):
         path.chmod(0o755)  # the container's user is not ours
-    world.gateway.stop()
-    world.gateway.start(
+    own_gateway.gateway.stop()
+    own_gateway.gateway.start(
         OTELGATE_TLS_CERT_FILE=str(folder / "cert.pem"),
         OTELGATE_TLS_KEY_FILE=str(folder / "key.pem"),
         OTELGATE_TOKEN_FILE=str(folder / "token"),
         OTELGATE_TRACES_TO="tempo",
     )
-    yield folder
-    world.gateway.stop()
-    world.gateway.start(OTELGATE_TRACES_TO="tempo")
+    return folder
 
 
 def send(world: World, closed: Path, service: str, protocol: str, **env: str) -> str:
@@ -58,38 +55,36 @@ def send(world: World, closed: Path, service: str, protocol: str, **env: str) ->
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-def test_the_right_token_passes(world: World, closed: Path, protocol: str) -> None:
+def test_the_right_token_passes(own_gateway: OwnGateway, closed: Path, protocol: str) -> None:
     service = f"closed-{protocol[:4]}"
-    trace_id = send(world, closed, service, protocol, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20t0ken")
-    assert until(lambda: world.tempo.trace(trace_id))
-    assert until(lambda: world.loki.query_range(f'{{service_name="{service}"}} | trace_id="{trace_id}"'))
-    assert until(lambda: world.prometheus.value(f'sum(closed_visits_total{{service_name="{service}"}})')) == 1
+    trace_id = send(own_gateway, closed, service, protocol, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20t0ken")
+    assert until(lambda: own_gateway.tempo.trace(trace_id))
+    assert until(lambda: own_gateway.loki.query_range(f'{{service_name="{service}"}} | trace_id="{trace_id}"'))
+    assert until(lambda: own_gateway.prometheus.value(f'sum(closed_visits_total{{service_name="{service}"}})')) == 1
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 @pytest.mark.parametrize("headers", ["", "authorization=Bearer%20wrong"], ids=["none", "wrong"])
-def test_no_other_token_passes(world: World, closed: Path, protocol: str, headers: str) -> None:
+def test_no_other_token_passes(own_gateway: OwnGateway, closed: Path, protocol: str, headers: str) -> None:
     service = f"refused-{protocol[:4]}-{bool(headers)}"
-    refused = send(world, closed, service, protocol, OTEL_EXPORTER_OTLP_HEADERS=headers)
+    refused = send(own_gateway, closed, service, protocol, OTEL_EXPORTER_OTLP_HEADERS=headers)
     # One that passes, sent later and seen, shows that the refused one is not merely late.
-    passed = send(world, closed, service, protocol, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20t0ken")
-    assert until(lambda: world.tempo.trace(passed))
-    assert world.tempo.trace(refused) == []
+    passed = send(own_gateway, closed, service, protocol, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20t0ken")
+    assert until(lambda: own_gateway.tempo.trace(passed))
+    assert own_gateway.tempo.trace(refused) == []
 
 
-def test_plain_text_does_not_pass(world: World, closed: Path) -> None:
-    done = world.run([sys.executable, "-c", PROGRAM], world.application_env("refused-plain"))
+def test_plain_text_does_not_pass(own_gateway: OwnGateway, closed: Path) -> None:
+    done = own_gateway.run([sys.executable, "-c", PROGRAM], own_gateway.application_env("refused-plain"))
     refused = done.stdout.strip()
-    passed = send(world, closed, "x", "grpc", OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20t0ken")
-    assert until(lambda: world.tempo.trace(passed))
-    assert world.tempo.trace(refused) == []
+    passed = send(own_gateway, closed, "x", "grpc", OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20t0ken")
+    assert until(lambda: own_gateway.tempo.trace(passed))
+    assert own_gateway.tempo.trace(refused) == []
 
 
-def test_an_open_door_stops_the_start(world: World) -> None:
-    world.gateway.stop()
+def test_an_open_door_stops_the_start(own_gateway: OwnGateway) -> None:
+    own_gateway.gateway.stop()
     with pytest.raises(RuntimeError, match="beyond this machine, without both TLS and a bearer token"):
-        world.gateway.start(OTELGATE_HOST="0.0.0.0")
-    world.gateway.stop()
-    world.gateway.start(OTELGATE_HOST="0.0.0.0", OTELGATE_INSECURE="true", OTELGATE_TRACES_TO="tempo")
-    world.gateway.stop()
-    world.gateway.start(OTELGATE_TRACES_TO="tempo")
+        own_gateway.gateway.start(OTELGATE_HOST="0.0.0.0")
+    own_gateway.gateway.stop()
+    own_gateway.gateway.start(OTELGATE_HOST="0.0.0.0", OTELGATE_INSECURE="true", OTELGATE_TRACES_TO="tempo")

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 from waiting import until
-from world import World
+from world import OwnGateway
 
 PROGRAM = "import otelgate; otelgate.init()\nwith otelgate.agent('clerk'): print(otelgate.current_trace_id())"
 
@@ -13,18 +13,16 @@ PROGRAM = "import otelgate; otelgate.init()\nwith otelgate.agent('clerk'): print
 @pytest.mark.parametrize(
     ("value", "stores"), [("tempo", {"tempo"}), ("jaeger", {"jaeger"}), ("both", {"tempo", "jaeger"})]
 )
-def test_traces_go_where_they_are_sent(world: World, value: str, stores: set[str]) -> None:
-    world.gateway.stop()
-    world.gateway.start(OTELGATE_TRACES_TO=value)
-    done = world.run([sys.executable, "-c", PROGRAM], world.application_env(f"to-{value}"))
+def test_traces_go_where_they_are_sent(own_gateway: OwnGateway, value: str, stores: set[str]) -> None:
+    own_gateway.gateway.stop()
+    own_gateway.gateway.start(OTELGATE_TRACES_TO=value)
+    done = own_gateway.run([sys.executable, "-c", PROGRAM], own_gateway.application_env(f"to-{value}"))
     trace_id = done.stdout.strip()
     assert len(trace_id) == 32, done.stderr
     for name in stores:
-        store = getattr(world, name)
+        store = getattr(own_gateway, name)
         spans = until(partial(store.trace, trace_id))
         assert [span.name for span in spans] == ["invoke_agent clerk"], name
     # Both exporters of `both` were given the trace at once, so what has not come by now is not under way.
     for name in {"tempo", "jaeger"} - stores:
-        assert getattr(world, name).trace(trace_id) == []
-    world.gateway.stop()
-    world.gateway.start(OTELGATE_TRACES_TO="tempo")
+        assert getattr(own_gateway, name).trace(trace_id) == []

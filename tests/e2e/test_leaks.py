@@ -25,7 +25,7 @@ from gateways import GatewayContainer
 from leaks import Leak
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from waiting import until
-from world import World
+from world import OwnWorld
 
 QUEUED = ("tempo", "jaeger", "loki")
 """The stores before which a queue on disk stands; Prometheus has none (60-export.yaml)."""
@@ -84,7 +84,7 @@ def look(wanted: Iterable[Leak], places: Mapping[str, bytes]) -> dict[Leak, list
     return found
 
 
-def send(world: World) -> Sent:
+def send(world: OwnWorld) -> Sent:
     """Both forms of the three requests, and last a counter: once Prometheus has it, it has what came before."""
     sent, endpoint = Sent(), f"http://127.0.0.1:{world.settings.http_port}"
     for form in leaks.FORMS:
@@ -124,7 +124,7 @@ def converse(traces: Any, logs: Any) -> None:
 
 
 @contextmanager
-def away(world: World, stores: Iterable[str]) -> Iterator[None]:
+def away(world: OwnWorld, stores: Iterable[str]) -> Iterator[None]:
     for store in stores:
         world.backends.stop(store)
     try:
@@ -134,7 +134,7 @@ def away(world: World, stores: Iterable[str]) -> Iterator[None]:
             world.backends.start(store)
 
 
-def queue_files(world: World, folder: Path) -> dict[str, bytes]:
+def queue_files(world: OwnWorld, folder: Path) -> dict[str, bytes]:
     """The files of the gateway's data folder; a container's are had from its engine."""
     gateway = world.gateway
     if isinstance(gateway, GatewayContainer):
@@ -145,7 +145,7 @@ def queue_files(world: World, folder: Path) -> dict[str, bytes]:
     return {f"queue {path.name}": path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def held(world: World, sent: Sent, folder: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def held(world: OwnWorld, sent: Sent, folder: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The queues before the stores, once everything that was sent is in them; and those before the audit sink."""
 
     def complete() -> tuple[dict[str, bytes], dict[str, bytes]] | None:
@@ -159,7 +159,7 @@ def held(world: World, sent: Sent, folder: Path) -> tuple[dict[str, bytes], dict
     return files
 
 
-def delivered(world: World, sent: Sent) -> bool:
+def delivered(world: OwnWorld, sent: Sent) -> bool:
     lines = world.loki.query_range('{service_name=~".+"}', start_ns=sent.start_ns - 10**10, limit=5000)
     return (
         all(world.tempo.trace(one) and world.jaeger.trace(one) for one in sent.traces)
@@ -168,7 +168,7 @@ def delivered(world: World, sent: Sent) -> bool:
     )
 
 
-def answers(world: World, sent: Sent) -> dict[str, bytes]:
+def answers(world: OwnWorld, sent: Sent) -> dict[str, bytes]:
     """Everything that the stores' APIs tell of it, as they write it."""
     start, end = sent.start_ns // 10**9 - 10, time.time() + 10
     everything = '{__name__=~".+"}'
@@ -201,7 +201,7 @@ def answers(world: World, sent: Sent) -> dict[str, bytes]:
     return found
 
 
-def flush(world: World) -> None:
+def flush(world: OwnWorld) -> None:
     """Have Tempo and Loki write to disk what they hold, as they would in time."""
     blocks = world.settings.state_dir / "tempo"
     before = set(blocks.rglob("meta.json"))
@@ -241,7 +241,7 @@ def files_under(folder: Path) -> dict[str, bytes]:
 
 
 @contextmanager
-def passed(world: World, folder: Path, **policy: str) -> Iterator[Seen]:
+def passed(world: OwnWorld, folder: Path, **policy: str) -> Iterator[Seen]:
     """Secrets through a gateway with this policy, into queues and from there into the stores."""
     data_dir = {} if isinstance(world.gateway, GatewayContainer) else {"OTELGATE_DATA_DIR": str(folder)}
     world.gateway.stop()
@@ -272,8 +272,8 @@ def say(text: str) -> None:
 
 
 @pytest.mark.shows("F24", "K06")
-def test_no_secret_gets_out(world: World, tmp_path: Path) -> None:
-    with passed(world, tmp_path) as seen:
+def test_no_secret_gets_out(own_world: OwnWorld, tmp_path: Path) -> None:
+    with passed(own_world, tmp_path) as seen:
         places = {**seen.queues, **seen.stores}
         found = look(seen.sent.leaks, places)
         # Metrics have no switch that lets content through, so this is how the search is seen to find in Prometheus.
@@ -292,15 +292,15 @@ def test_no_secret_gets_out(world: World, tmp_path: Path) -> None:
     assert {"prometheus /api/v1/series", "prometheus /api/v1/query", "files of prometheus"} <= set(canary)
 
 
-def test_without_log_lines_not_even_a_sentence_gets_out(world: World, tmp_path: Path) -> None:
-    with passed(world, tmp_path, OTELGATE_LOG_BODIES="remove") as seen:
+def test_without_log_lines_not_even_a_sentence_gets_out(own_world: OwnWorld, tmp_path: Path) -> None:
+    with passed(own_world, tmp_path, OTELGATE_LOG_BODIES="remove") as seen:
         found = look(seen.sent.leaks, {**seen.queues, **seen.stores})
     say(f"{len(found)} of {len(seen.sent.leaks)} secrets found with OTELGATE_LOG_BODIES=remove")
     assert {leak.path: where for leak, where in found.items()} == {}
 
 
-def test_with_content_switched_on_the_search_finds_them(world: World, tmp_path: Path) -> None:
-    with passed(world, tmp_path, OTELGATE_CONTENT_TRACES="full", OTELGATE_CONTENT_LOGS="full") as seen:
+def test_with_content_switched_on_the_search_finds_them(own_world: OwnWorld, tmp_path: Path) -> None:
+    with passed(own_world, tmp_path, OTELGATE_CONTENT_TRACES="full", OTELGATE_CONTENT_LOGS="full") as seen:
         sent = seen.sent
         queued = look(sent.leaks, seen.queues)
         stored = look(sent.leaks, seen.stores)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from waiting import until
-from world import World
+from world import OwnWorld, World
 
 STORES = ("prometheus", "loki", "tempo")
 TRAFFIC = Path(__file__).with_name("traffic.py")
@@ -84,7 +84,8 @@ def missing_logs(world: World, traffic: Traffic, start_ns: int) -> set[str]:
     "outage_s",
     [pytest.param(60, id="1-minute"), pytest.param(420, id="7-minutes", marks=pytest.mark.slow)],
 )
-def test_nothing_acknowledged_is_lost(world: World, tmp_path: Path, outage_s: float) -> None:
+def test_nothing_acknowledged_is_lost(own_world: OwnWorld, tmp_path: Path, outage_s: float) -> None:
+    world = own_world
     service, start_ns, never = f"traffic-{outage_s}", time.time_ns(), threading.Event()
     with steady_traffic(world, service, tmp_path / "record") as traffic:
         assert until(lambda: traffic.acknowledged() > 100)

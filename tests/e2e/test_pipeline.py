@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from waiting import until
-from world import World, whole_trace
+from world import OwnGateway, World, whole_trace
 
 AGENT = [
     str(Path(sys.executable).with_name("opentelemetry-instrument")),
@@ -68,18 +68,19 @@ def test_search_finds_the_trace(world: World) -> None:
     assert [trace.trace_id for trace in found] == [run["trace_id"]]
 
 
-def test_the_gateway_observes_itself(world: World) -> None:
-    run_agent(world, "shop-self", "--runs", "1")
-    promql = 'sum by (instance) (otelcol_receiver_accepted_spans_total{service_name="otelgate-gateway"})'
-    samples = until(lambda: world.prometheus.query(promql))
+def test_the_gateway_observes_itself(own_gateway: OwnGateway) -> None:
+    run_agent(own_gateway, "shop-self", "--runs", "1")
+    mine = f'service_name="otelgate-gateway", instance="{own_gateway.settings.instance_id}"'
+    promql = f"sum by (instance) (otelcol_receiver_accepted_spans_total{{{mine}}})"
+    samples = until(lambda: own_gateway.prometheus.query(promql))
     assert [sample.value > 0 for sample in samples] == [True]
     before = samples[0].labels
-    world.gateway.stop()
-    world.gateway.start()
-    run_agent(world, "shop-self", "--runs", "1")
-    uptime = 'min(otelcol_process_uptime_seconds_total{service_name="otelgate-gateway"})'
-    assert until(lambda: (world.prometheus.value(uptime) or 99) < 60)
-    assert [sample.labels for sample in world.prometheus.query(promql)] == [before], "a restart made a new series"
+    own_gateway.gateway.stop()
+    own_gateway.gateway.start()
+    run_agent(own_gateway, "shop-self", "--runs", "1")
+    uptime = f"min(otelcol_process_uptime_seconds_total{{{mine}}})"
+    assert until(lambda: (own_gateway.prometheus.value(uptime) or 99) < 60)
+    assert [sample.labels for sample in own_gateway.prometheus.query(promql)] == [before], "a restart made a new series"
 
 
 @pytest.mark.shows("F8")
@@ -101,21 +102,19 @@ def test_exemplars_lead_to_traces(world: World) -> None:
     assert until(lambda: world.tempo.trace(trace_id))
 
 
-def test_content_stays_home_unless_asked_for_twice(world: World) -> None:
+def test_content_stays_home_unless_asked_for_twice(own_gateway: OwnGateway) -> None:
     """The application sends it only when its variable says so, the gateway passes it on only when its policy does."""
     question = "Where is order 1042"
     capture = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true"}
-    (hidden,) = run_agent(world, "shop-hidden", "--runs", "1")
-    (stripped,) = run_agent(world, "shop-stripped", "--runs", "1", **capture)
-    world.gateway.stop()
-    world.gateway.start(OTELGATE_TRACES_TO="tempo", OTELGATE_CONTENT_TRACES="full")
-    (shown,) = run_agent(world, "shop-shown", "--runs", "1", **capture)
+    (hidden,) = run_agent(own_gateway, "shop-hidden", "--runs", "1")
+    (stripped,) = run_agent(own_gateway, "shop-stripped", "--runs", "1", **capture)
+    own_gateway.gateway.stop()
+    own_gateway.gateway.start(OTELGATE_TRACES_TO="tempo", OTELGATE_CONTENT_TRACES="full")
+    (shown,) = run_agent(own_gateway, "shop-shown", "--runs", "1", **capture)
     assert question in hidden["question"]
     for run, expected in ((hidden, False), (stripped, False), (shown, True)):
-        spans = whole_trace(world.tempo, run["trace_id"], SPANS)
+        spans = whole_trace(own_gateway.tempo, run["trace_id"], SPANS)
         assert (question in repr(spans)) is expected
-    world.gateway.stop()
-    world.gateway.start(OTELGATE_TRACES_TO="tempo")
 
 
 @pytest.mark.shows("K08", "F7")

@@ -1,7 +1,7 @@
 """Sampling stores what is worth a look and a share of the rest; metrics count everything, and a crash loses little."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
 from otelgate_stack.stores import GatewayMetrics
 from waiting import until
-from world import World
+from world import OwnGateway, OwnWorld, World
 
 N = 40
 SLOW_S = 10  # OTELGATE_SAMPLE_SLOW
@@ -102,21 +102,14 @@ def decided(world: World, answer: str) -> float:
     return own(world, "otelcol_processor_tail_sampling_global_count_traces_sampled", sampled=answer)
 
 
-@pytest.fixture
-def sampling(world: World) -> Iterator[World]:
-    yield world
-    world.gateway.stop()
-    world.gateway.start(OTELGATE_TRACES_TO="tempo")
-
-
-def restart(world: World, **settings: str) -> None:
+def restart(world: OwnGateway, **settings: str) -> None:
     world.gateway.stop()
     world.gateway.start(OTELGATE_TRACES_TO="tempo", **settings)
 
 
-def test_what_is_worth_a_look_is_kept(sampling: World) -> None:
-    restart(sampling, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_WAIT="11s")
-    application, doctor = Application(sampling, "sampling-kinds"), Application(sampling, "otelgate-doctor")
+def test_what_is_worth_a_look_is_kept(own_world: OwnWorld) -> None:
+    restart(own_world, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_WAIT="11s")
+    application, doctor = Application(own_world, "sampling-kinds"), Application(own_world, "otelgate-doctor")
     kept = {
         "error": application.span(error=ERROR),
         "slow": application.span(seconds=SLOW_S),
@@ -139,55 +132,55 @@ def test_what_is_worth_a_look_is_kept(sampling: World) -> None:
 
     # Kept ones do not wait for the others to be given up.
     for reason, context in kept.items():
-        assert until(partial(spans_of, sampling, context)) == 1, reason
-    assert until(lambda: spans_of(sampling, late) == 3)
-    assert until(lambda: decided(sampling, "false") >= len(ordinary))
-    assert decided(sampling, "true") == len(kept) + 1
+        assert until(partial(spans_of, own_world, context)) == 1, reason
+    assert until(lambda: spans_of(own_world, late) == 3)
+    assert until(lambda: decided(own_world, "false") >= len(ordinary))
+    assert decided(own_world, "true") == len(kept) + 1
     # A trace sent after them is in Tempo: so the ordinary ones would be, too.
     marker = application.span(error=ERROR)
-    assert until(lambda: spans_of(sampling, marker)) == 1
-    assert {reason: spans_of(sampling, context) for reason, context in ordinary.items()} == dict.fromkeys(ordinary, 0)
+    assert until(lambda: spans_of(own_world, marker)) == 1
+    assert {reason: spans_of(own_world, context) for reason, context in ordinary.items()} == dict.fromkeys(ordinary, 0)
     # 4 agent runs among the kept ones, 4 among the ordinary ones, the late error and the marker.
-    assert until(lambda: counted(sampling, "sampling-kinds") == 10), counted(sampling, "sampling-kinds")
+    assert until(lambda: counted(own_world, "sampling-kinds") == 10), counted(own_world, "sampling-kinds")
     assert application.refused == doctor.refused == 0
     application.close()
     doctor.close()
 
 
 @pytest.mark.shows("K04")
-def test_a_share_of_the_rest_is_kept_and_metrics_count_all(sampling: World) -> None:
-    restart(sampling, OTELGATE_SAMPLE_PERCENT="25", OTELGATE_SAMPLE_WAIT="11s")
-    application, sent = Application(sampling, "sampling-share"), 400
+def test_a_share_of_the_rest_is_kept_and_metrics_count_all(own_world: OwnWorld) -> None:
+    restart(own_world, OTELGATE_SAMPLE_PERCENT="25", OTELGATE_SAMPLE_WAIT="11s")
+    application, sent = Application(own_world, "sampling-share"), 400
     contexts = [application.span() for _ in range(sent)]
-    assert until(lambda: decided(sampling, "false") + decided(sampling, "true") == sent)
-    share = decided(sampling, "true")
-    assert until(lambda: sum(spans_of(sampling, context) for context in contexts) == share)
-    assert until(lambda: counted(sampling, "sampling-share") == sent), counted(sampling, "sampling-share")
+    assert until(lambda: decided(own_world, "false") + decided(own_world, "true") == sent)
+    share = decided(own_world, "true")
+    assert until(lambda: sum(spans_of(own_world, context) for context in contexts) == share)
+    assert until(lambda: counted(own_world, "sampling-share") == sent), counted(own_world, "sampling-share")
     print(f"\nof {sent} ordinary traces at 25 %: {share:.0f} stored, otelgate_run_count_total is {sent}")
     # Six standard deviations: by chance once in half a billion runs.
     assert 48 <= share <= 152
     application.close()
 
 
-def test_what_a_crash_loses_while_it_waits(sampling: World) -> None:
-    restart(sampling, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_WAIT="1h")
-    application = Application(sampling, "sampling-crash")
+def test_what_a_crash_loses_while_it_waits(own_world: OwnWorld) -> None:
+    restart(own_world, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_WAIT="1h")
+    application = Application(own_world, "sampling-crash")
     errors = [application.span(error=ERROR) for _ in range(N)]
     waiting = [application.span() for _ in range(N)]
     assert application.refused == 0
-    assert until(lambda: decided(sampling, "true") == N)
-    assert until(lambda: counted(sampling, "sampling-crash") == 2 * N), counted(sampling, "sampling-crash")
-    sampling.gateway.kill()
-    restart(sampling, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_WAIT="1h")
+    assert until(lambda: decided(own_world, "true") == N)
+    assert until(lambda: counted(own_world, "sampling-crash") == 2 * N), counted(own_world, "sampling-crash")
+    own_world.gateway.kill()
+    restart(own_world, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_WAIT="1h")
 
     # Only now the waiting ones turn out to be worth storing.
     for context in waiting:
         application.span(CALL, error=ERROR, parent=remote(context.trace_id, context.span_id))
     assert application.refused == 0
-    assert until(lambda: all(spans_of(sampling, context) for context in [*errors, *waiting]))
-    stored = sum(spans_of(sampling, context) == 1 for context in errors)
-    whole = sum(spans_of(sampling, context) == 2 for context in waiting)
-    runs = counted(sampling, "sampling-crash")
+    assert until(lambda: all(spans_of(own_world, context) for context in [*errors, *waiting]))
+    stored = sum(spans_of(own_world, context) == 1 for context in errors)
+    whole = sum(spans_of(own_world, context) == 2 for context in waiting)
+    runs = counted(own_world, "sampling-crash")
     print(
         f"\nkill -9 with {N} traces kept and {N} waiting: {stored} of {N} kept ones stored; of the waiting ones, which "
         f"failed later, {whole} of {N} are whole, {N - whole} of {N} lost the spans that waited; "
@@ -199,36 +192,36 @@ def test_what_a_crash_loses_while_it_waits(sampling: World) -> None:
     application.close()
 
 
-def test_a_full_queue_refuses_when_sampling_is_off(sampling: World) -> None:
+def test_a_full_queue_refuses_when_sampling_is_off(own_world: OwnWorld) -> None:
     """The joint between the pipelines passes the refusal on: nothing acknowledged is lost."""
-    restart(sampling, OTELGATE_QUEUE_BYTES="8192")
-    sampling.backends.stop("tempo")
-    application = Application(sampling, "sampling-full")
+    restart(own_world, OTELGATE_QUEUE_BYTES="8192")
+    own_world.backends.stop("tempo")
+    application = Application(own_world, "sampling-full")
     try:
         taken: list[SpanContext] = []
         while not application.refused and len(taken) < 1000:
             taken.append(application.span({"filling": "x" * 500}))
     finally:
-        sampling.backends.start("tempo")
+        own_world.backends.start("tempo")
     assert application.refused == 1
-    assert until(lambda: all(spans_of(sampling, context) for context in taken[:-1]))
+    assert until(lambda: all(spans_of(own_world, context) for context in taken[:-1]))
     print(f"\na queue of 8192 bytes took {len(taken) - 1} spans, then refused; all that it took are stored")
     application.close()
 
 
-def test_a_full_queue_drops_and_counts_when_sampling_is_on(sampling: World) -> None:
+def test_a_full_queue_drops_and_counts_when_sampling_is_on(own_world: OwnWorld) -> None:
     """What was acknowledged before it was judged can't be refused any more."""
-    restart(sampling, OTELGATE_QUEUE_BYTES="8192", OTELGATE_SAMPLE_PERCENT="0")
-    sampling.backends.stop("tempo")
-    application, sent = Application(sampling, "sampling-dropped"), 200
+    restart(own_world, OTELGATE_QUEUE_BYTES="8192", OTELGATE_SAMPLE_PERCENT="0")
+    own_world.backends.stop("tempo")
+    application, sent = Application(own_world, "sampling-dropped"), 200
     try:
         contexts = [application.span({"filling": "x" * 500}, error=ERROR) for _ in range(sent)]
-        assert until(lambda: decided(sampling, "true") == sent)
+        assert until(lambda: decided(own_world, "true") == sent)
     finally:
-        sampling.backends.start("tempo")
-    lost = own(sampling, "otelcol_exporter_enqueue_failed_spans", exporter="otlp_grpc/tempo")
-    until(lambda: sum(spans_of(sampling, context) for context in contexts) == sent - lost)
-    stored = sum(spans_of(sampling, context) for context in contexts)
+        own_world.backends.start("tempo")
+    lost = own(own_world, "otelcol_exporter_enqueue_failed_spans", exporter="otlp_grpc/tempo")
+    until(lambda: sum(spans_of(own_world, context) for context in contexts) == sent - lost)
+    stored = sum(spans_of(own_world, context) for context in contexts)
     print(f"\na queue of 8192 bytes with sampling on: of {sent} spans {stored} stored, {lost:.0f} counted as dropped")
     assert application.refused == 0
     assert lost > 0

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import psycopg
 from gateways import Gateway
@@ -14,15 +15,26 @@ from waiting import until
 
 @dataclass
 class World:
-    """Everything a test needs; `settings` is what the stack runs with."""
+    """The stores with a gateway in front of them, to send to and look at; `settings` is what they run with."""
 
     settings: settings.Settings
-    backends: NativeEngine
-    gateway: Gateway
     prometheus: stores.Prometheus
     loki: stores.Loki
     tempo: stores.Tempo
     jaeger: stores.Jaeger
+
+    @classmethod
+    def of(cls, loaded: settings.Settings, **more: object) -> Self:
+        """With the stores of these settings; `more` is what the class has beside them."""
+        url = "http://127.0.0.1:"
+        return cls(
+            loaded,
+            stores.Prometheus(f"{url}{loaded.prometheus_port}"),
+            stores.Loki(f"{url}{loaded.loki_port}"),
+            stores.Tempo(f"{url}{loaded.tempo_port}"),
+            stores.Jaeger(f"{url}{loaded.jaeger_port}"),
+            **more,
+        )
 
     def application_env(self, service: str, **env: str) -> dict[str, str]:
         """What a user sets for an application, and nothing else of OpenTelemetry."""
@@ -48,6 +60,20 @@ class World:
     def run(self, command: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run to the end; stdout and stderr apart."""
         return subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=120)
+
+
+@dataclass
+class OwnGateway(World):
+    """A gateway that a test may stop and configure, in front of stores that others use too."""
+
+    gateway: Gateway
+
+
+@dataclass
+class OwnWorld(OwnGateway):
+    """Stores that a test may stop, too."""
+
+    backends: NativeEngine
 
 
 def whole_trace(store: stores.Tempo | stores.Jaeger, trace_id: str, spans: int) -> list[stores.Span]:

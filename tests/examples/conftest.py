@@ -1,7 +1,6 @@
-"""One stack for the tests of the examples: the real gateway and stores, as processes, on free ports."""
+"""The shared stack, as the tests of the examples see it."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # for `import examples`
 
-from example_stack import ExampleStack, running_stack  # noqa: E402
+import shared  # noqa: E402
+from example_stack import ExampleStack  # noqa: E402
+from otelgate_stack import settings  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExampleStack]:
-    with running_stack(tmp_path_factory.mktemp("examples")) as stack:
-        yield stack
+def stack(tmp_path_factory: pytest.TempPathFactory) -> ExampleStack:
+    env, engine = shared.world()
+    return ExampleStack(settings.load(env), env, engine, tmp_path_factory.mktemp("examples"))

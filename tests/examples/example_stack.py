@@ -1,7 +1,6 @@
 """What the tests of the examples work with: the running stack, `make example` against it, and what is then stored."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from otelgate_stack import ports, settings
+import shared
+from otelgate_stack import settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
@@ -76,9 +76,7 @@ def running_stack(
     folder: Path, more: Mapping[str, str] | None = None, services: Sequence[str] = STORES
 ) -> Iterator[ExampleStack]:
     """The gateway and the stores as processes, or other `services`, on free ports; with `more` settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
-    env = {**kept, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state"), "ENGINE": "native"}
-    env |= more or {}
+    env = shared.clean_env(folder, **(more or {}))
     loaded = settings.load(env)
     engine = NativeEngine(loaded, Report(), services=services)
     engine.up()

@@ -1,23 +1,23 @@
 """Real Prometheus, Loki and PostgreSQL with made-up data, started once for the tests of dashboards."""
 
 import argparse
-import os
 import shutil
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dashboard_series
 import httpx
 import psycopg
 import pytest
+import shared
 from dashboard_stores import Filled
 from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
 from otelgate_grafana.ask import Stores, Window
-from otelgate_stack import builds, ports, settings, state
+from otelgate_stack import builds, settings, state
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 
@@ -27,24 +27,35 @@ _SERIES_S = 1500
 """Enough for every rate; an hour of thousands of series would take long to load."""
 
 
+_SERVICES = ("prometheus", "loki", "postgres")
+
+
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    folder = tmp_path_factory.mktemp("grafana")
-    kept = {name: value for name, value in os.environ.items() if name in {"HOME", "XDG_CACHE_HOME", "PATH"}}
-    loaded = settings.load({**kept, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state")})
+def filled() -> Filled:
+    made = shared.once("grafana", _fill)
+    loaded = settings.load(made["env"])
+    stores = Stores(loaded.prometheus_url, loaded.loki_url, None, database=made["reader"])
+    return Filled(stores, made["owner"], Window(*made["window"]))
+
+
+def _fill(folder: Path) -> dict[str, Any]:
+    """Start them; returns what `filled` needs, as JSON."""
+    env = shared.clean_env(folder)
+    loaded = settings.load(env)
     end = int(time.time()) - 30
     window = Window(end - 3600, end)
     state.ensure(loaded)
     _fill_prometheus(loaded, folder, window)
-    engine = NativeEngine(loaded, Report(), services=["prometheus", "loki", "postgres"])
+    engine = NativeEngine(loaded, Report(), _SERVICES)
     engine.up()
     try:
         _fill_loki(loaded, window)
         owner, reader = _fill_database(loaded, end)
-        urls = (loaded.prometheus_url, loaded.loki_url, None)
-        yield Filled(Stores(*urls, database=reader), owner, window)
-    finally:
+    except BaseException:
         engine.down()
+        raise
+    window_s = [window.start, window.end]
+    return {"env": env, "services": _SERVICES, "owner": owner, "reader": reader, "window": window_s}
 
 
 @pytest.fixture(scope="session", autouse=True)

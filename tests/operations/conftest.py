@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from operations_stack import Operated, clean_env
+from operations_stack import Operated
+from shared import clean_env
 
 MakeStack = Callable[..., Operated]
 

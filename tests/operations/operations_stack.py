@@ -1,27 +1,19 @@
 """What the tests of operations work with: a native stack of their own and its command line, as `make` calls it."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
-from otelgate_stack import ports, settings, stores
+from otelgate_stack import settings, stores
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 
 URL = "http://127.0.0.1:"
-
-
-def clean_env(folder: Path, **changes: str) -> dict[str, str]:
-    """The environment of a user who sets nothing but these; the stack is native, its state is in `folder`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
-    return {**kept, **ports.free_env(), "OTELGATE_STATE_DIR": str(folder / "state"), "ENGINE": "native", **changes}
 
 
 @dataclass

@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-from operations_stack import URL, Operated, clean_env
+from operations_stack import URL, Operated
 from otelgate_stack import credentials
 from otelgate_stack.canary import Canary
 from otelgate_stack.stores import Jaeger
+from shared import clean_env
 from waiting import until
 
 MakeStack = Callable[..., Operated]

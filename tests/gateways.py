@@ -40,19 +40,20 @@ def wait_until_healthy(gateway: Gateway, port: str, deadline_s: float = 60) -> N
 
 
 class GatewayContainer:
-    """The image, with a volume for its queues."""
+    """The image, with a volume for its queues; container and volume have the same name."""
 
     kind = "container"
 
     def __init__(self, image: str, settings: Mapping[str, str], client: Any) -> None:
         self._image = image
         self._settings = {**settings, "OTELGATE_DATA_DIR": "/var/lib/otelgate"}
-        self._volume = client.volumes.create(f"otelgate-e2e-{uuid.uuid4().hex[:8]}")
+        self.name = f"otelgate-e2e-{uuid.uuid4().hex[:8]}"
+        self._volume = client.volumes.create(self.name)
         self._container: DockerContainer | None = None
 
     def start(self, **settings: str) -> None:
         env = {**self._settings, **settings}
-        container = DockerContainer(self._image, network_mode="host", stop_signal="SIGTERM")
+        container = DockerContainer(self._image, network_mode="host", stop_signal="SIGTERM").with_name(self.name)
         container.with_volume_mapping(self._volume.name, "/var/lib/otelgate", "rw")
         for name, value in env.items():
             container.with_env(name, value)
@@ -81,6 +82,14 @@ class GatewayContainer:
     def remove(self) -> None:
         self.stop()
         self._volume.remove(force=True)
+
+    @staticmethod
+    def remove_named(client: Any, name: str) -> None:
+        """Remove the container and the volume of one that another process started."""
+        container = client.containers.get(name)
+        container.stop()
+        container.remove(force=True)
+        client.volumes.get(name).remove(force=True)
 
     def running(self) -> bool:
         if self._container is None:
