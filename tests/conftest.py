@@ -31,11 +31,44 @@ _BEGIN_FIRST = (
 )
 """Files that wait for long, the longest first. A process is given its next file while its last one still runs."""
 
+_STARTING = frozenset(
+    (
+        *("world", "own_gateway", "own_world", "stack", "engine", "running", "new_stack", "watched", "doctored"),
+        *(
+            "thrown",
+            "day",
+            "past",
+            "week",
+            "filled",
+            "shop",
+            "backed_up",
+            "server",
+            "template",
+            "database",
+            "connection",
+        ),
+        *(
+            "tempo",
+            "docker",
+            "stand_ins",
+            "compose_binary",
+            "promtool",
+            "gateway_binary",
+            "programs",
+            "run",
+            "receiver",
+        ),
+        *("manager", "room", "module"),
+    )
+)
+"""Fixtures that start something or build a program. A test with one of them is none of `make test-quick`."""
+
 pytest_plugins = ["coverage_plugin"]
 
 
-def pytest_configure() -> None:
-    shared.begin()
+def pytest_configure(config: pytest.Config) -> None:
+    if shared.begin():
+        config.add_cleanup(shared.end)
     # Root's PostgreSQL runs as a user of its own: made before there are several processes, which would all make it.
     if os.geteuid() == 0:
         pgserver.ensure_user_exists(postgres.SYSTEM_USER)
@@ -44,12 +77,11 @@ def pytest_configure() -> None:
     ports.RANGE = ports.RANGE[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
 
 
-def pytest_unconfigure() -> None:
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        shared.end()
-
-
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not _STARTING.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("starts")
     order = {file: number for number, file in enumerate(_BEGIN_FIRST)}
     items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 

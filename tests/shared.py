@@ -29,14 +29,16 @@ _MADE: Final = "made.json"
 STORES: Final = ("prometheus", "loki", "tempo", "jaeger", "postgres", "audit", "feedback")
 
 
-def begin() -> None:
-    """Make the folder of what is shared, before there are other processes."""
-    if _VARIABLE not in os.environ:
-        os.environ[_VARIABLE] = tempfile.mkdtemp(prefix="otg-")
+def begin() -> bool:
+    """Make the folder of what is shared, unless the process that started this one has; says whether it did."""
+    if _VARIABLE in os.environ:
+        return False
+    os.environ[_VARIABLE] = tempfile.mkdtemp(prefix="otg-")
+    return True
 
 
 def end() -> None:
-    """Stop all that was started and remove its data, in the process that called `begin` first."""
+    """Stop all that was started and remove its data: for the process whose `begin` made the folder."""
     whole = Path(os.environ.pop(_VARIABLE))
     made = [json.loads(file.read_text()) for file in whole.glob(f"*/{_MADE}")]
     for gateway in (each for each in made if "container" in each):

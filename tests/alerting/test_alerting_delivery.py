@@ -10,6 +10,8 @@ from alert_inbox import Inbox, Message, inbox
 from alerting_manager import START, Manager, fired, running
 from alerting_settings import load, secret
 
+pytestmark = pytest.mark.starts
+
 GRAFANA = "https://grafana.example"
 RUNBOOKS = "https://code.example/blob/main/grafana/runbooks"
 SLACK, PAGERDUTY, WEBHOOK, MAIL = "/slack", "/pagerduty", "/webhook", "ops@example.org"

@@ -11,6 +11,8 @@ import coverage_report
 import junit
 import pytest
 
+pytestmark = pytest.mark.starts
+
 _TESTS = """
     import pytest
 

@@ -8,6 +8,8 @@ import junit
 import pytest
 import run_report
 
+pytestmark = pytest.mark.starts
+
 
 def test_report_after_a_run_names_figures_files_and_sums(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\n")

@@ -22,8 +22,6 @@ from world import OwnGateway, OwnWorld, World
 
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
 
-_OF_THE_GATEWAY = tuple(f"OTELGATE_{name}_PORT" for name in ("GRPC", "HTTP", "HEALTH", "METRICS"))
-
 
 @pytest.fixture(scope="session")
 def world() -> World:
@@ -35,8 +33,8 @@ def world() -> World:
 def own_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnGateway]:
     """The shared stores behind a gateway of this module's own, which sends traces to Tempo at first."""
     env, _ = shared.world()
-    free = ports.free_env()
-    own = {name: free[name] for name in _OF_THE_GATEWAY}
+    of_gateways = {row.env for row in settings.ROWS if row.gateway}
+    own = {name: port for name, port in ports.free_env().items() if name in of_gateways}
     loaded = settings.load({**env, **own, "OTELGATE_INSTANCE_ID": f"own-{uuid.uuid4().hex[:8]}"})
     with _running_gateway(loaded, tmp_path_factory.mktemp("gateway")) as gateway:
         gateway.start(OTELGATE_TRACES_TO="tempo")

@@ -68,6 +68,7 @@ class Seeder:
     def __post_init__(self) -> None:
         self._random = random.Random(f"{self.seed}/{self.form}")
         self._ids = 0
+        self._words: set[str] = set()
 
     def secret(self, path: str) -> str:
         if self.form == "token":
@@ -84,7 +85,11 @@ class Seeder:
         return self._random.choices("23456789", k=count)
 
     def _word(self) -> str:
-        return "".join(self._random.choice("bdfgklmnprstvz") + self._random.choice("aeiou") for _ in range(5))
+        """One that no other secret has: among thousands, two would now and then be the same."""
+        while (word := "".join(map(self._random.choice, ("bdfgklmnprstvz", "aeiou") * 5))) in self._words:
+            continue
+        self._words.add(word)
+        return word
 
     def identifier(self, size: int) -> bytes:
         self._ids += 1

@@ -19,6 +19,8 @@ from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from waiting import until
 
+pytestmark = pytest.mark.starts
+
 LINE_QUERIES = [query for query in logql.QUERIES if not query.counts]
 COUNT_QUERIES = [query for query in logql.QUERIES if query.counts]
 _APPLICATIONS = (uids.SERVICE_HEALTH, uids.OSOOL_BUSINESS, uids.EXECORA_VOICE)

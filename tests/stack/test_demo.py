@@ -21,6 +21,8 @@ from otelgate_stack.target import Target, find
 from waiting import until
 from whole_stack import Stack, no_otel_variables, stack, start
 
+pytestmark = pytest.mark.starts
+
 __all__ = ["no_otel_variables", "stack"]
 
 AGENT = Path(__file__).parents[2] / "examples" / "demo" / "agent.py"

@@ -21,6 +21,8 @@ from otelgate_stack.target import find
 from waiting import until
 from whole_stack import Stack, impatient_down, no_otel_variables, stack, start
 
+pytestmark = pytest.mark.starts
+
 __all__ = ["no_otel_variables", "stack"]
 
 AUDIT = ("gateway → audit sink", "audit sink → PostgreSQL")

@@ -22,6 +22,8 @@ from otelgate_stack.report import Report
 from waiting import until
 from whole_stack import Stack
 
+pytestmark = pytest.mark.starts
+
 # A rule that was not evaluated yet, or a target that was not scraped yet, is waited for.
 SOON_S = 90.0
 
