@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from example_stack import ExampleStack
+from otelgate_stack.stores import Prometheus
 from recorded import Rules
 from waiting import until
 
@@ -82,16 +83,20 @@ class Day:
 
     def values(self, expr: str, at: float | None = None, **labels: str) -> list[float]:
         """What an expression gives for these labels."""
-        found = self.stack.prometheus.query(expr, at)
+        found = self._prometheus.query(expr, at)
         return [each.value for each in found if labels.items() <= each.labels.items()]
 
     @cached_property
+    def _prometheus(self) -> Prometheus:
+        return self.stack.prometheus  # one client: each costs a busy machine a second
+
+    @cached_property
     def _quiet(self) -> list[dict[str, str]]:
-        return _alerts(self.stack, self.start, self.calm)
+        return _alerts(self._prometheus, self.start, self.calm)
 
     @cached_property
     def _loud(self) -> list[dict[str, str]]:
-        return _alerts(self.stack, self.calm, self.end)
+        return _alerts(self._prometheus, self.calm, self.end)
 
     def quiet_before(self, alert: str, service: str | None) -> list[dict[str, str]]:
         """Its labels, wherever it was active in the calm part of the day."""
@@ -113,12 +118,13 @@ def live_through(
     goes on when all is there, and ends when the alerts that are `promised` are active, or time is up."""
     start = time.time()
     reservations_end = start - prometheus.HEAD_S - 600
+    store = stack.prometheus
     with ExitStack() as running:
         for each in RUNS:
             running.enter_context(_running(stack, each))
         _load_reservations(stack, reservations_end)
         assert until(lambda: all("answers at" in log(stack, each.app).read_text() for each in RUNS), deadline_s=_LONG_S)
-        until(_all_there(stack, looked_at), deadline_s=_LONG_S, every_s=1)
+        until(_all_there(store, looked_at), deadline_s=_LONG_S, every_s=1)
         calm = time.time()
         for each in RUNS:
             _throw(stack, each.app, each.switches)
@@ -126,7 +132,7 @@ def live_through(
         last: dict[str, float] = {}
 
         def over() -> bool:
-            alerts = _alerts(stack, calm, time.time())
+            alerts = _alerts(store, calm, time.time())
             active = {(labels["alertname"], labels.get("service_name", "")) for labels in alerts}
             for each in RUNS:
                 own = {(alert, service) for alert, service, switch in promised if switch in each.switches}
@@ -139,13 +145,13 @@ def live_through(
         return Day(stack, rules, start, calm, last.get("bestbox", calm), time.time(), reservations_end)
 
 
-def _all_there(stack: ExampleStack, looked_at: Collection[tuple[str, str | None]]) -> Callable[[], bool]:
+def _all_there(store: Prometheus, looked_at: Collection[tuple[str, str | None]]) -> Callable[[], bool]:
     """Whether each of these expressions tells of its service."""
     missing = set(looked_at)
 
     def look() -> bool:
         for expr, service in sorted(missing, key=str):
-            found = stack.prometheus.query(expr)
+            found = store.query(expr)
             if any(service in (None, each.labels.get("service_name")) for each in found):
                 missing.remove((expr, service))
         return not missing
@@ -153,10 +159,10 @@ def _all_there(stack: ExampleStack, looked_at: Collection[tuple[str, str | None]
     return look
 
 
-def _alerts(stack: ExampleStack, since: float, until_: float) -> list[dict[str, str]]:
+def _alerts(store: Prometheus, since: float, until_: float) -> list[dict[str, str]]:
     """The labels of what Prometheus found pending or firing between two times."""
     asked = f"last_over_time(ALERTS[{max(1, int(until_ - since))}s])"
-    return [dict(each.labels) for each in stack.prometheus.query(asked, until_)]
+    return [dict(each.labels) for each in store.query(asked, until_)]
 
 
 def _of(alerts: list[dict[str, str]], name: str, service: str | None) -> list[dict[str, str]]:
