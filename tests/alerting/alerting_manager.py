@@ -27,11 +27,11 @@ class Manager:
     amtool: Path
 
     def send(self, *alerts: Mapping[str, Any]) -> None:
-        httpx.post(f"{self.url}/api/v2/alerts", json=alerts, trust_env=False).raise_for_status()
+        httpx.post(f"{self.url}/api/v2/alerts", json=alerts, timeout=60, trust_env=False).raise_for_status()
 
     def states(self) -> dict[str, str]:
         """alertname -> active, suppressed or unprocessed, of the alerts that it holds."""
-        found = httpx.get(f"{self.url}/api/v2/alerts", trust_env=False).json()
+        found = httpx.get(f"{self.url}/api/v2/alerts", timeout=60, trust_env=False).json()
         return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in found}
 
 
@@ -67,10 +67,10 @@ def running(settings: Settings, folder: Path) -> Iterator[Manager]:
 
 
 def _wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         try:
-            if httpx.get(f"{url}/-/ready", trust_env=False).is_success:
+            if httpx.get(f"{url}/-/ready", timeout=60, trust_env=False).is_success:
                 return
         except httpx.HTTPError:
             pass
