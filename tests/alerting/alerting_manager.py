@@ -27,18 +27,26 @@ class Manager:
     amtool: Path
 
     def send(self, *alerts: Mapping[str, Any]) -> None:
-        httpx.post(f"{self.url}/api/v2/alerts", json=alerts, trust_env=False).raise_for_status()
+        httpx.post(f"{self.url}/api/v2/alerts", json=alerts, timeout=60, trust_env=False).raise_for_status()
 
     def states(self) -> dict[str, str]:
         """alertname -> active, suppressed or unprocessed, of the alerts that it holds."""
-        found = httpx.get(f"{self.url}/api/v2/alerts", trust_env=False).json()
+        found = httpx.get(f"{self.url}/api/v2/alerts", timeout=60, trust_env=False).json()
         return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in found}
+
+
+GROUP_INTERVAL = "1s"
+"""How long a group's next message waits here; what is set leaves time for 2 minutes: test_alerting_config.py."""
 
 
 @contextmanager
 def running(settings: Settings, folder: Path) -> Iterator[Manager]:
+    """With the stack's configuration, but for the time between two messages of one group."""
     programs = builds.build(["alertmanager", "amtool"], settings, Report())
     config = alerting.render(settings, folder / "config")[0]
+    rendered = yaml.safe_load(config.read_text())
+    rendered["route"]["group_interval"] = GROUP_INTERVAL
+    config.write_text(yaml.safe_dump(rendered, sort_keys=False))
     url = f"http://127.0.0.1:{settings.alertmanager_port}"
     command = [
         programs["alertmanager"],
@@ -59,10 +67,10 @@ def running(settings: Settings, folder: Path) -> Iterator[Manager]:
 
 
 def _wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         try:
-            if httpx.get(f"{url}/-/ready", trust_env=False).is_success:
+            if httpx.get(f"{url}/-/ready", timeout=60, trust_env=False).is_success:
                 return
         except httpx.HTTPError:
             pass

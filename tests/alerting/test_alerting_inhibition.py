@@ -70,7 +70,7 @@ def test_inhibitions(manager: Manager, box: Inbox) -> None:
 
 def silenced(manager: Manager) -> set[tuple[str, str, str]]:
     """Name and place of each silent alert, and the name of one that silences it."""
-    alerts = httpx.get(f"{manager.url}/api/v2/alerts", trust_env=False).json()
+    alerts = httpx.get(f"{manager.url}/api/v2/alerts", timeout=60, trust_env=False).json()
     names = {alert["fingerprint"]: alert["labels"]["alertname"] for alert in alerts}
     return {
         (alert["labels"]["alertname"], alert["labels"].get("place", ""), names[source])

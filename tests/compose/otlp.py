@@ -65,7 +65,7 @@ def send(settings: Settings, *, ca: Path | None = None, token: str | None = None
 
 
 def missing(settings: Settings, sent: Sent, *names: str) -> list[str]:
-    """Those of these stores that don't answer with what was sent, after a minute each; none, as soon as all do."""
+    """Those of these stores that don't answer with what was sent, after three minutes each; none, as soon as all do."""
     url = "http://127.0.0.1:"
     look = {
         "prometheus": lambda: stores.Prometheus(f"{url}{settings.prometheus_port}").value(
@@ -77,4 +77,4 @@ def missing(settings: Settings, sent: Sent, *names: str) -> list[str]:
         "tempo": lambda: stores.Tempo(f"{url}{settings.tempo_port}").trace(sent.trace_id),
         "jaeger": lambda: stores.Jaeger(f"{url}{settings.jaeger_port}").trace(sent.trace_id),
     }
-    return [name for name in names if not until(look[name])]
+    return [name for name in names if not until(look[name], deadline_s=180)]

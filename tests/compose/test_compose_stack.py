@@ -30,6 +30,9 @@ from waiting import until
 pytestmark = pytest.mark.docker
 
 Make = Callable[..., DockerEngine]
+# On a busy machine an application takes a minute to start, and a store seconds to answer.
+SOON_S = 240.0
+ANSWER_S = 60.0
 SERVICES = [
     *("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "postgres", "feedback", "alertmanager"),
     *watchers.EXPORTERS,
@@ -117,32 +120,42 @@ def test_containers_run_as_configured(stack: DockerEngine, docker: Any) -> None:
 def asked(stack: DockerEngine, query: str) -> list[dict[str, str]]:
     """The labels of what Prometheus finds."""
     url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/query"
-    found = httpx.get(url, params={"query": query}, trust_env=False).raise_for_status().json()["data"]["result"]
+    found = (
+        httpx.get(url, params={"query": query}, timeout=ANSWER_S, trust_env=False)
+        .raise_for_status()
+        .json()["data"]["result"]
+    )
     return [each["metric"] for each in found]
+
+
+def nothing_is_down(stack: DockerEngine) -> bool:
+    """Whether all probes succeed, soon: a busy machine may be late for one."""
+    return until(lambda: not asked(stack, "probe_success == 0"), deadline_s=SOON_S)
 
 
 @pytest.mark.shows("K27")
 def test_what_is_scraped_and_probed_answers(stack: DockerEngine) -> None:
     def targets() -> dict[tuple[str, str], str]:
         url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/targets"
-        found = httpx.get(url, trust_env=False).raise_for_status().json()["data"]["activeTargets"]
+        found = httpx.get(url, timeout=ANSWER_S, trust_env=False).raise_for_status().json()["data"]["activeTargets"]
         return {(each["labels"]["job"], each["labels"]["instance"]): each["health"] for each in found}
 
-    assert until(lambda: set(targets().values()) == {"up"}), targets()
+    assert until(lambda: set(targets().values()) == {"up"}, deadline_s=SOON_S), targets()
     assert {job for job, _ in targets()} == {"prometheus", "alertmanager", "node", "postgres", "probe"}
     seen = ("pg_up == 1", "node_memory_MemAvailable_bytes", 'node_filesystem_size_bytes{mountpoint="/"}')
     for query in ('probe_success{service="postgres"} == 1', 'probe_success{service="otelgate-audit"} == 1', *seen):
-        assert until(lambda query=query: asked(stack, query)), query  # type: ignore[misc]
-    assert until(lambda: not asked(stack, "probe_success == 0")), asked(stack, "probe_success == 0")
+        assert until(lambda query=query: asked(stack, query), deadline_s=SOON_S), query  # type: ignore[misc]
+    assert nothing_is_down(stack)
 
 
 def test_alertmanager_hears_of_alerts(stack: DockerEngine) -> None:
     url = f"http://127.0.0.1:{stack.settings.alertmanager_port}/api/v2/alerts"
 
     def names() -> set[str]:
-        return {each["labels"]["alertname"] for each in httpx.get(url, trust_env=False).raise_for_status().json()}
+        found = httpx.get(url, timeout=ANSWER_S, trust_env=False).raise_for_status().json()
+        return {each["labels"]["alertname"] for each in found}
 
-    assert until(lambda: "Watchdog" in names())
+    assert until(lambda: "Watchdog" in names(), deadline_s=SOON_S)
 
 
 class _Healthy(BaseHTTPRequestHandler):
@@ -160,7 +173,7 @@ def test_an_application_on_this_machine_is_probed(stack: DockerEngine) -> None:
         url = f"http://127.0.0.1:{server.server_port}/health"
         told = monitoring.probes(stack.settings) / "shop.json"
         told.write_text(json.dumps([{"targets": [url], "labels": {"service": "shop", "kind": "api"}}]))
-        found = until(lambda: asked(stack, 'probe_success{service="shop"} == 1'))
+        found = until(lambda: asked(stack, 'probe_success{service="shop"} == 1'), deadline_s=SOON_S)
         told.unlink()
         server.shutdown()
     assert [(each["instance"], each["kind"]) for each in found] == [(url, "api")]
@@ -174,9 +187,10 @@ def test_an_example_listens_where_the_prober_reaches_it(stack: DockerEngine) -> 
     command = [sys.executable, "-m", "examples.common.run", "osool", "--seconds", "600"]
     with subprocess.Popen(command, cwd=stack.settings.root, env={**os.environ, **own}, start_new_session=True) as osool:
         try:
-            found = until(lambda: asked(stack, 'probe_success{service="osool"} == 1 and on () redis_up == 1'))
+            up = 'probe_success{service="osool"} == 1 and on () redis_up == 1'
+            found = until(lambda: asked(stack, up), deadline_s=SOON_S)
             assert [each["kind"] for each in found] == ["api"]
-            assert not asked(stack, "probe_success == 0")
+            assert nothing_is_down(stack)
         finally:
             os.killpg(osool.pid, signal.SIGTERM)
     (monitoring.probes(stack.settings) / "osool.json").unlink(missing_ok=True)

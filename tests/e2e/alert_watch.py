@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from alert_inbox import Inbox, Message, inbox
 from otelgate_grafana.alerts.model import tidy
 from otelgate_grafana.alerts.render import seconds
@@ -26,9 +27,12 @@ from otelgate_stack import debian, monitoring, ports, settings, stores
 from otelgate_stack.engines import watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
+from scaled_rules import scaled
 from waiting import until
 
 SERVICES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "alertmanager", "prober")
+RULES_S = 5
+"""How often scaled rules are evaluated at least: as often as those of which somebody is to know within 2 minutes."""
 STEP_S = 1
 """How exactly it is known since when a condition holds."""
 
@@ -45,15 +49,17 @@ class Measured:
     thrown: float
     holds: float
     told: float
+    for_s: int
 
     @property
-    def for_s(self) -> int:
-        return seconds(_ALERTS[self.alert].for_)
+    def _scaled(self) -> str:
+        committed = seconds(_ALERTS[self.alert].for_)
+        return "" if self.for_s == committed else f" in place of {committed} s"
 
     def __str__(self) -> str:
         return (
             f"{self.alert} {self.service}: notified {self.told - self.thrown:.1f} s after the fault, "
-            f"{self.told - self.holds:.1f} s after its condition held (for: {self.for_s} s)"
+            f"{self.told - self.holds:.1f} s after its condition held (for: {self.for_s} s{self._scaled})"
         )
 
 
@@ -66,6 +72,8 @@ class Watch:
     engine: NativeEngine
     inbox: Inbox
     folder: Path
+    longest_for_s: int | None = None
+    """No rule holds longer than this, where rules are scaled."""
     applications: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     @property
@@ -109,7 +117,10 @@ class Watch:
 
     def listens(self, service: str, kind: str) -> bool:
         """Whether anything answers now where this kind of it is probed."""
-        targets = json.loads((monitoring.probes(self.settings) / f"{service}.json").read_text())
+        file = monitoring.probes(self.settings) / f"{service}.json"
+        if not file.exists():  # the application is just about to write it
+            return False
+        targets = json.loads(file.read_text())
         (url,) = (url for each in targets if each["labels"]["kind"] == kind for url in each["targets"])
         try:
             return httpx.get(url, trust_env=False, timeout=5).is_success
@@ -137,7 +148,10 @@ class Watch:
 
         message = self.inbox.wait("/webhook", tells, thrown + deadline_s - time.time())
         (first, *_) = (each for each in message.body["alerts"] if _is(each, alert, service))
-        return Measured(alert, service, thrown, self._holds(alert, thrown, first), message.at)
+        for_s = seconds(_ALERTS[alert].for_)
+        if self.longest_for_s is not None:
+            for_s = min(for_s, self.longest_for_s)
+        return Measured(alert, service, thrown, self._holds(alert, thrown, first), message.at, for_s)
 
     def _holds(self, name: str, thrown: float, alert: Mapping[str, Any]) -> float:
         """Since when the condition had held without a break when the alert fired."""
@@ -170,8 +184,22 @@ def _is(alert: Mapping[str, Any], name: str, service: str) -> bool:
 
 
 @contextmanager
-def watched(folder: Path, **changes: str) -> Iterator[Watch]:
-    """A stack that tells a local webhook of every alert; applications end with it."""
+def watched(folder: Path, *, for_s: int | None = None, **changes: str) -> Iterator[Watch]:
+    """A stack that tells a local webhook of every alert; applications end with it.
+
+    With `for_s` no rule holds longer than that, and none is evaluated less often than every RULES_S.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if for_s is not None:
+            rules = scaled(settings.load().root, folder / "rules", interval_s=RULES_S, for_s=for_s)
+            native = monitoring.native
+            patch.setattr(monitoring, "native", lambda loaded: replace(native(loaded), rules=str(rules)))
+        with _watched(folder, changes, for_s) as watch:
+            yield watch
+
+
+@contextmanager
+def _watched(folder: Path, changes: Mapping[str, str], for_s: int | None) -> Iterator[Watch]:
     debian.fetch(watchers.EXPORTERS["prober"], settings.load(), Report())  # without it nothing here can be shown
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
     with inbox() as box:
@@ -180,7 +208,7 @@ def watched(folder: Path, **changes: str) -> Iterator[Watch]:
         loaded = settings.load(env)
         engine = NativeEngine(loaded, Report(), services=SERVICES)
         engine.up()
-        watch = Watch(loaded, env, engine, box, folder)
+        watch = Watch(loaded, env, engine, box, folder, for_s)
         try:
             yield watch
         finally:

@@ -1,132 +1,214 @@
 """A day on which everything goes wrong: the four examples' own traffic, as ever at first, then with switches thrown.
 
-Each application runs once and is quiet for CALM_S seconds. Prometheus has the committed rules loaded and writes down
-itself which alerts were pending or firing, so that both parts of the day can be asked for when it is over.
+Each application runs once. First what the alerts look at is waited for, then the alerts themselves: how long that
+takes, the machine says. Prometheus writes down which alerts were pending or firing, so that both parts of the day can
+be asked for when it is over. It has the committed rules, evaluated every RULES_S, and is sent points every EXPORT_S.
 """
 
-import json
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from example_stack import ExampleStack
+from otelgate_stack.stores import Prometheus
 from recorded import Rules
 from waiting import until
 
-from examples.common import history, places, prometheus, series
+from examples.common import history, places, prometheus, run, series, traffic
 from examples.osool.example import EXAMPLE as OSOOL
 
-CALM_S, FAULTY_S = 90, 180
-"""The second is so long that each rule is recorded (once a minute) and asked (twice a minute) while things are bad."""
+RULES_S, EXPORT_S = 5, 5
+"""A minute and a quarter of one otherwise: the longest that rules and SDKs wait."""
+ENOUGH_PROBES = 12
+"""For LlmAvailabilityLow, which otherwise wants 100."""
 LONG_AGO = "long-ago"
 """The environment of the past in which nobody reserves any more, and of one that was as ever."""
 LONG_AGO_CALM = "long-ago-calm"
-_LATEST_S = 120.0
-"""How long after the applications' end the last rules may need: recorded once a minute, and asked twice a minute."""
+_LONG_S = 240.0
+"""How long each part of the day is waited for at all."""
 
-RUNS: tuple[tuple[str, float, str], ...] = (
-    # application, visits a second, switches
-    ("estate_bot", 1.2, "query_burst"),
-    ("osool", 1.2, "http_errors,slow_database,database_connections,breaker_paymob,traffic_drop@80"),
+
+@dataclass(frozen=True)
+class Run:
+    """An application, its visits a second, its switches, and those that are thrown when these have shown.
+
+    `speed`: everything in it takes a fraction of its time; not for one whose times an alert looks at.
+    """
+
+    app: str
+    rate: float
+    switches: tuple[str, ...]
+    last: tuple[str, ...] = ()
+    speed: int = 1
+
+
+RUNS = (
+    Run("estate_bot", 1.2, ("query_burst",), speed=3),
+    Run(
+        "osool",
+        2.0,
+        ("http_errors", "slow_database", "database_connections", "breaker_paymob"),
+        last=("traffic_drop",),
+    ),
     # The model server stops last: nothing is searched without it, and turns that fail at once hide the slow ones.
-    ("bestbox", 0.7, "session_flood,slow_model,slow_search,memory_pressure,llm_down@150"),
-    ("execora", 1.2, "model_errors,tool_errors,slow_http,websocket_drops,negative_feedback"),
+    Run("bestbox", 0.7, ("session_flood", "slow_model", "slow_search", "memory_pressure"), last=("llm_down",)),
+    Run("execora", 2.0, ("model_errors", "tool_errors", "slow_http", "websocket_drops", "negative_feedback")),
 )
-SPENDER = ("estate_bot", 2.0, "cost_spike")
+SPENDER = Run("estate_bot", 2.0, ("cost_spike",), speed=3)
 """A second process of the bot: the user who asks without end would wait for the dearest model."""
+
+Promise = tuple[str, str, str]
+"""An alert, the service that it tells of, and the switch that makes it active."""
 
 
 @dataclass(frozen=True)
 class Day:
-    """What is asked afterwards. Unix times; `calm` is while no switch was thrown yet, `end` when the last user left."""
+    """What is asked afterwards. Unix times; `calm` is while no switch was thrown yet, `llm_stopped` while the model
+    server still answered, `end` when the last user left."""
 
     stack: ExampleStack
     rules: Rules
     start: float
     calm: float
+    llm_stopped: float
     end: float
     reservations_end: float
 
-    def active(self, alert: str, service: str | None, since: float, until_: float) -> list[dict[str, str]]:
-        """Its labels, wherever Prometheus found this alert pending or firing between two times."""
-        own = f', service_name="{service}"' if service else ""
-        asked = f'last_over_time(ALERTS{{alertname="{alert}"{own}}}[{max(1, int(until_ - since))}s])'
-        return [dict(each.labels) for each in self.stack.prometheus.query(asked, until_)]
-
     def values(self, expr: str, at: float | None = None, **labels: str) -> list[float]:
         """What an expression gives for these labels."""
-        found = self.stack.prometheus.query(expr, at)
+        found = self._prometheus.query(expr, at)
         return [each.value for each in found if labels.items() <= each.labels.items()]
 
+    @cached_property
+    def _prometheus(self) -> Prometheus:
+        return self.stack.prometheus  # one client: each costs a busy machine a second
+
+    @cached_property
+    def _quiet(self) -> list[dict[str, str]]:
+        return _alerts(self._prometheus, self.start, self.calm)
+
+    @cached_property
+    def _loud(self) -> list[dict[str, str]]:
+        return _alerts(self._prometheus, self.calm, self.end)
+
     def quiet_before(self, alert: str, service: str | None) -> list[dict[str, str]]:
-        """How it was active in the calm part of the day."""
-        return self.active(alert, service, self.start, self.calm)
+        """Its labels, wherever it was active in the calm part of the day."""
+        return _of(self._quiet, alert, service)
 
     def fires_after(self, alert: str, service: str | None) -> list[dict[str, str]]:
-        """How it was active since; waits until the rules have seen the end of the day."""
+        """Its labels, wherever it was active since."""
+        return _of(self._loud, alert, service)
 
-        def look() -> list[dict[str, str]]:
-            return self.active(alert, service, self.calm, time.time())
+    def names_before(self) -> set[str]:
+        """All alerts that were active in the calm part of the day."""
+        return {labels["alertname"] for labels in self._quiet}
 
-        return until(look, deadline_s=max(1.0, self.end + _LATEST_S - time.time()), every_s=1)
 
-
-def live_through(stack: ExampleStack, rules: Rules) -> Day:
-    """Run it: some six minutes. PostgreSQL is stopped at the end."""
+def live_through(
+    stack: ExampleStack, rules: Rules, looked_at: Collection[tuple[str, str | None]], promised: Collection[Promise]
+) -> Day:
+    """Run it. `looked_at`: expressions and the service that they are to tell of before anything goes wrong; the day
+    goes on when all is there, and ends when the alerts that are `promised` are active, or time is up."""
     start = time.time()
     reservations_end = start - prometheus.HEAD_S - 600
+    store = stack.prometheus
     with ExitStack() as running:
-        apps = [running.enter_context(_run(stack, *run, fault_after=CALM_S)) for run in RUNS]
+        for each in RUNS:
+            running.enter_context(_running(stack, each))
         _load_reservations(stack, reservations_end)
-        assert until(lambda: all("answers at" in log(stack, app).read_text() for app, *_ in RUNS), deadline_s=120)
-        time.sleep(CALM_S)  # the day's own clock, not a condition
-        spender = running.enter_context(_run(stack, *SPENDER, seconds=FAULTY_S))
-        summaries = [_ended(app) for app in apps]
-        _ended(spender)
-    calm = min(summary["faults_from"] for summary in summaries)
-    return Day(stack, rules, start, calm, time.time(), reservations_end)
+        assert until(lambda: all("answers at" in log(stack, each.app).read_text() for each in RUNS), deadline_s=_LONG_S)
+        until(_all_there(store, looked_at), deadline_s=_LONG_S, every_s=1)
+        calm = time.time()
+        for each in RUNS:
+            _throw(stack, each.app, each.switches)
+        running.enter_context(_running(stack, SPENDER, thrown=True))
+        last: dict[str, float] = {}
+
+        def over() -> bool:
+            alerts = _alerts(store, calm, time.time())
+            active = {(labels["alertname"], labels.get("service_name", "")) for labels in alerts}
+            for each in RUNS:
+                own = {(alert, service) for alert, service, switch in promised if switch in each.switches}
+                if each.last and each.app not in last and own <= active:
+                    last[each.app] = time.time()
+                    _throw(stack, each.app, each.last)
+            return {(alert, service) for alert, service, _ in promised} <= active
+
+        until(over, deadline_s=2 * _LONG_S, every_s=1)
+        return Day(stack, rules, start, calm, last.get("bestbox", calm), time.time(), reservations_end)
+
+
+def _all_there(store: Prometheus, looked_at: Collection[tuple[str, str | None]]) -> Callable[[], bool]:
+    """Whether each of these expressions tells of its service."""
+    missing = set(looked_at)
+
+    def look() -> bool:
+        for expr, service in sorted(missing, key=str):
+            found = store.query(expr)
+            if any(service in (None, each.labels.get("service_name")) for each in found):
+                missing.remove((expr, service))
+        return not missing
+
+    return look
+
+
+def _alerts(store: Prometheus, since: float, until_: float) -> list[dict[str, str]]:
+    """The labels of what Prometheus found pending or firing between two times."""
+    asked = f"last_over_time(ALERTS[{max(1, int(until_ - since))}s])"
+    return [dict(each.labels) for each in store.query(asked, until_)]
+
+
+def _of(alerts: list[dict[str, str]], name: str, service: str | None) -> list[dict[str, str]]:
+    own = {"alertname": name} | ({"service_name": service} if service else {})
+    return [labels for labels in alerts if own.items() <= labels.items()]
 
 
 @contextmanager
-def _run(
-    stack: ExampleStack,
-    app: str,
-    rate: float,
-    faults: str,
-    *,
-    fault_after: float = 0,
-    seconds: float = CALM_S + FAULTY_S,
-) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "examples.common.run", app, "--rate", f"{rate}", "--seconds", f"{seconds}"]
-    command += ["--fault", faults, "--fault-after", f"{fault_after}"]
+def _running(stack: ExampleStack, each: Run, *, thrown: bool = False) -> Iterator[None]:
+    """As `make example` runs it, but for when its points leave and its switches are thrown; `thrown`: at once."""
+    folder = stack.folder / "switches" / ("thrown" if thrown else each.app)
+    folder.mkdir(parents=True)
+    example = traffic.load(each.app)
+    instrument = Path(sys.executable).with_name("opentelemetry-instrument")
+    command = [instrument, sys.executable, Path(__file__).with_name("switched.py"), folder, each.app]
+    command += ["--fault", ",".join((*each.switches, *each.last)), "--seconds", "7200"]
+    command += ["--rate", f"{each.rate / each.speed}", "--speed", f"{each.speed}"]
+    own = {"OTEL_METRIC_EXPORT_INTERVAL": f"{EXPORT_S}000"}
+    if thrown:
+        for name in each.switches:
+            (folder / name).touch()
     with (
-        log(stack, app).open("a") as stderr,
+        log(stack, each.app).open("a") as stderr,
         subprocess.Popen(
-            command, env=dict(stack.env), cwd=stack.settings.root, stdout=subprocess.PIPE, stderr=stderr, text=True
+            command,
+            env={**run.environment(stack.settings, example), **own},
+            cwd=stack.settings.root,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
         ) as process,
     ):
         try:
-            yield process
+            yield
         finally:
-            if process.poll() is None:
-                process.terminate()
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _throw(stack: ExampleStack, app: str, switches: Collection[str]) -> None:
+    for name in switches:
+        (stack.folder / "switches" / app / name).touch()
 
 
 def log(stack: ExampleStack, app: str) -> Path:
     """What the application says on stderr."""
     return stack.folder / f"{app}.log"
-
-
-def _ended(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    output, _ = process.communicate(timeout=400)
-    assert process.returncode == 0, process.args
-    summary: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return summary
 
 
 def _load_reservations(stack: ExampleStack, end: float) -> None:

@@ -25,21 +25,25 @@ from whole_stack import Stack
 pytestmark = pytest.mark.starts
 
 # A rule that was not evaluated yet, or a target that was not scraped yet, is waited for.
-SOON_S = 90.0
+SOON_S = 180.0
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     for name in watchers.EXPORTERS.values():
         debian.fetch(name, settings.load(), Report())  # without them these tests would show nothing
-    running = whole_stack.start(str(tmp_path_factory.mktemp("s") / "state"), OTELGATE_EXPORTERS="true")
-    yield running
-    running.engine.down()
+    with pytest.MonkeyPatch.context() as patch:
+        # A target that goes away is forgotten after two more probes of it.
+        patch.setattr(monitoring, "PROBE_INTERVAL", "3s")
+        patch.setattr(monitoring, "PROBE_TIMEOUT", "3s")
+        running = whole_stack.start(str(tmp_path_factory.mktemp("s") / "state"), OTELGATE_EXPORTERS="true")
+        yield running
+        running.engine.down()
 
 
 def asked(stack: Stack, path: str, **parameters: str) -> Any:
     """`data` of an answer of Prometheus."""
-    answer = httpx.get(f"{stack.settings.prometheus_url}/api/v1/{path}", params=parameters, trust_env=False)
+    answer = httpx.get(f"{stack.settings.prometheus_url}/api/v1/{path}", params=parameters, timeout=60, trust_env=False)
     return answer.raise_for_status().json()["data"]
 
 
@@ -52,7 +56,9 @@ def values(stack: Stack, query: str, *labels: str) -> dict[tuple[str, ...], floa
 def alerts(stack: Stack) -> set[str]:
     """Names of what Alertmanager was told of."""
     url = f"http://127.0.0.1:{stack.settings.alertmanager_port}/api/v2/alerts"
-    return {alert["labels"]["alertname"] for alert in httpx.get(url, trust_env=False).raise_for_status().json()}
+    return {
+        alert["labels"]["alertname"] for alert in httpx.get(url, timeout=60, trust_env=False).raise_for_status().json()
+    }
 
 
 def tell(stack: Stack, name: str, *targets: tuple[str, str]) -> None:
