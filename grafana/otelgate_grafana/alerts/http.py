@@ -43,12 +43,12 @@ LOW_TRAFFIC: Final = Alert(
     description="On average it had more in the last day. Are its users, or is what leads to it, cut off?",
     dashboard=SERVICE_HEALTH,
     covers=("L5",),
-    fires=Case(requests("osool", "0+30x60 1800+1x120"), "55m", (Expected(labels("osool"), "0.03"),)),
+    fires=Case(requests("osool", "0+60x30 1800+2x60"), "55m", (Expected(labels("osool"), "0.03"),), step="1m"),
     quiet=(
-        Case(requests("osool", "0+30x60 1800+1x20 1821+30x80"), "50m", why="back after 10 minutes"),
-        Case(requests("osool", "0+1x160"), "60m", why="never had more than that"),
-        Case(requests("osool", "0+1x60 60+30x4 180+1x200"), "95m", why="two busy minutes in a quiet hour"),
-        Case(requests("osool", "0+30x60 1800+4x120"), "55m", why="0.13 a second"),
+        Case(requests("osool", "0+60x30 1800+2x10 1821+60x40"), "50m", why="back after 10 minutes", step="1m"),
+        Case(requests("osool", "0+2x80"), "60m", why="never had more than that", step="1m"),
+        Case(requests("osool", "0+2x30 60+60x2 180+2x100"), "95m", why="two busy minutes in a quiet hour", step="1m"),
+        Case(requests("osool", "0+60x30 1800+8x60"), "55m", why="0.13 a second", step="1m"),
     ),
 )
 
