@@ -37,7 +37,7 @@ and service:telemetry:minutes1d offset 1d > 0
     quiet=(
         Case({_DONE: "0 1 2x47 3x50", _UP: "1x100"}, "36h", why="one 11 hours ago", step="30m"),
         Case({_DONE: "0 1 2x1 _x100", _UP: "1x100"}, "23h", why="up for 23 hours", step="30m"),
-        Case({_UP: "1x100"}, "48h", why="no application that takes reservations", step="30m"),
+        Case({_UP: "1x100"}, "26h", why="no application that takes reservations", step="30m"),
         Case({_DONE: "0 1 2x1 _x100", _UP: "1x16 _x80"}, "26h", why="the application is not running", step="30m"),
     ),
 )
