@@ -1,30 +1,88 @@
-"""The committed rules, evaluated more often and held for less time: for tests that wait for what a rule says.
+"""The committed rules in quick motion: a stack of a test's own reads a copy of them, in which some waits are shorter.
 
-What a rule says of given samples, promtool's tests show of the committed ones, with their own times.
+That an alert heeds its own `for` and its own ranges is shown by promtool (tests/grafana); that somebody is told when it
+has fired, whatever they are, by tests with stacks.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
+from otelgate_grafana.__main__ import RENDERED
 from otelgate_grafana.alerts.render import seconds
+from otelgate_stack import monitoring
+from otelgate_stack.settings import Settings
 
+COMMITTED = RENDERED / "rules"
 COUNTING = ("otelgate-presence", "otelgate-slo", "otelgate-slo-budget")
 """Groups whose rules count their own points, one a minute: evaluated more often they would say something else."""
 
 
-def scaled(root: Path, folder: Path, *, interval_s: int, for_s: int | None = None) -> Path:
-    """A copy of `root`/grafana/rendered/rules in `folder`, each group evaluated every `interval_s` at least.
+@dataclass(frozen=True)
+class Times:
+    """An alert's `for`, and range -> the one in its place, as Prometheus writes them."""
 
-    No alert waits longer than `for_s`, where that is given. Expressions stay as they are. Returns `folder`.
+    for_: str
+    ranges: Mapping[str, str] = field(default_factory=dict)
+
+
+def alerts(rules: Path = COMMITTED) -> dict[str, dict[str, Any]]:
+    """The alerts' rules as Prometheus reads them, by name."""
+    groups = yaml.safe_load((rules / "alerts.yaml").read_text())["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+
+def write(
+    folder: Path,
+    times: Mapping[str, Times] | None = None,
+    *,
+    interval_s: int | None = None,
+    for_s: int | None = None,
+) -> Path:
+    """The rules in `folder`: each group evaluated every `interval_s` at least, no alert held longer than `for_s`.
+
+    `times`: of alerts, by name. Raises ValueError for what no rule has.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in sorted((root / "grafana" / "rendered" / "rules").glob("*.yaml")):
-        rules = yaml.safe_load(file.read_text())
-        for group in rules["groups"]:
-            if group["name"] not in COUNTING:
+    folder.mkdir(parents=True)
+    left = dict(times or {})
+    for file in sorted(COMMITTED.glob("*.yaml")):
+        tree = yaml.safe_load(file.read_text())
+        for group in tree["groups"]:
+            if interval_s is not None and group["name"] not in COUNTING:
                 group["interval"] = f"{min(seconds(group['interval']), interval_s)}s"
             for rule in group["rules"]:
                 if for_s is not None and "for" in rule:
                     rule["for"] = f"{min(seconds(rule['for']), for_s)}s"
-        (folder / file.name).write_text(yaml.safe_dump(rules, sort_keys=False))
+                if rule.get("alert") in left:
+                    _scale(rule, left.pop(rule["alert"]))
+        (folder / file.name).write_text(yaml.safe_dump(tree, sort_keys=False))
+    if left:
+        raise ValueError(f"no alerts: {', '.join(left)}")
     return folder
+
+
+@contextmanager
+def loaded(rules: Path) -> Iterator[None]:
+    """Native stacks that are started meanwhile read these rules."""
+    real = monitoring.native
+
+    def native(settings: Settings) -> monitoring.Places:
+        return replace(real(settings), rules=str(rules))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(monitoring, "native", native)
+        yield
+
+
+def _scale(rule: dict[str, Any], times: Times) -> None:
+    if "for" not in rule:
+        raise ValueError(f"{rule['alert']} waits for nothing")
+    for old, new in times.ranges.items():
+        if f"[{old}]" not in rule["expr"]:
+            raise ValueError(f"{rule['alert']} has no range [{old}]")
+        rule["expr"] = rule["expr"].replace(f"[{old}]", f"[{new}]")
+    rule["for"] = times.for_

@@ -1,6 +1,7 @@
 """From fault to notification: a watched stack, applications with switches, and when whom was told.
 
-`OTELGATE_ALERT_WEBHOOK_URL` gets every notification; the time of its arrival is what counts.
+`OTELGATE_ALERT_WEBHOOK_URL` gets every notification; the time of its arrival is what counts. Where a rule waits for
+long, its times may be scaled (scaled_rules.py): what is measured says so.
 """
 
 import json
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,15 +20,15 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import scaled_rules
 from alert_inbox import Inbox, Message, inbox
-from otelgate_grafana.alerts.model import tidy
 from otelgate_grafana.alerts.render import seconds
-from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_stack import debian, monitoring, ports, settings, stores
-from otelgate_stack.engines import watchers
+from otelgate_stack.engines import native, watchers
 from otelgate_stack.engines.native import NativeEngine
+from otelgate_stack.engines.service import Service
 from otelgate_stack.report import Report
-from scaled_rules import scaled
+from scaled_rules import Times
 from waiting import until
 
 SERVICES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "alertmanager", "prober")
@@ -36,44 +37,47 @@ RULES_S = 5
 STEP_S = 1
 """How exactly it is known since when a condition holds."""
 
-_ALERTS = {alert.name: alert for alert in ALERTS}
+_COMMITTED = scaled_rules.alerts()
 
 
 @dataclass(frozen=True)
 class Measured:
     """Times in Unix seconds. `thrown`: the fault; `holds`: since when the alert's condition holds without a break, by
-    the stored samples; `told`: when the notification arrived."""
+    the stored samples; `told`: when the notification arrived. `rule`: as Prometheus had it."""
 
     alert: str
     service: str
     thrown: float
     holds: float
     told: float
-    for_s: int
+    rule: Mapping[str, Any]
 
     @property
-    def _scaled(self) -> str:
-        committed = seconds(_ALERTS[self.alert].for_)
-        return "" if self.for_s == committed else f" in place of {committed} s"
+    def times(self) -> str:
+        """The rule's `for`, and which of its times are not the committed ones."""
+        own = _COMMITTED[self.alert]
+        text = f"for: {_for_s(self.rule)} s"
+        if self.rule["expr"] != own["expr"]:
+            return f"{text}, scaled like its ranges; else {_for_s(own)} s"
+        return text if _for_s(self.rule) == _for_s(own) else f"{text}, scaled; else {_for_s(own)} s"
 
     def __str__(self) -> str:
         return (
             f"{self.alert} {self.service}: notified {self.told - self.thrown:.1f} s after the fault, "
-            f"{self.told - self.holds:.1f} s after its condition held (for: {self.for_s} s{self._scaled})"
+            f"{self.told - self.holds:.1f} s after its condition held ({self.times})"
         )
 
 
 @dataclass
 class Watch:
-    """The running stack, and what was started beside it."""
+    """The running stack, its alerts' rules, and what was started beside it."""
 
     settings: settings.Settings
     env: Mapping[str, str]
     engine: NativeEngine
     inbox: Inbox
     folder: Path
-    longest_for_s: int | None = None
-    """No rule holds longer than this, where rules are scaled."""
+    rules: Mapping[str, Mapping[str, Any]]
     applications: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     @property
@@ -148,17 +152,14 @@ class Watch:
 
         message = self.inbox.wait("/webhook", tells, thrown + deadline_s - time.time())
         (first, *_) = (each for each in message.body["alerts"] if _is(each, alert, service))
-        for_s = seconds(_ALERTS[alert].for_)
-        if self.longest_for_s is not None:
-            for_s = min(for_s, self.longest_for_s)
-        return Measured(alert, service, thrown, self._holds(alert, thrown, first), message.at, for_s)
+        return Measured(alert, service, thrown, self._holds(alert, thrown, first), message.at, self.rules[alert])
 
     def _holds(self, name: str, thrown: float, alert: Mapping[str, Any]) -> float:
         """Since when the condition had held without a break when the alert fired."""
         fired = datetime.fromisoformat(alert["startsAt"]).timestamp()
         answer = httpx.get(
             f"{self.prometheus.url}/api/v1/query_range",
-            params={"query": tidy(_ALERTS[name].expr), "start": thrown, "end": fired + STEP_S, "step": STEP_S},
+            params={"query": self.rules[name]["expr"], "start": thrown, "end": fired + STEP_S, "step": STEP_S},
             trust_env=False,
             timeout=60,
         ).raise_for_status()
@@ -183,35 +184,46 @@ def _is(alert: Mapping[str, Any], name: str, service: str) -> bool:
     return (alert["status"], labels["alertname"], labels.get("service_name", "")) == ("firing", name, service)
 
 
+def _for_s(rule: Mapping[str, Any]) -> int:
+    return seconds(rule.get("for", "0s"))
+
+
 @contextmanager
-def watched(folder: Path, *, for_s: int | None = None, **changes: str) -> Iterator[Watch]:
-    """A stack that tells a local webhook of every alert; applications end with it.
+def watched(
+    folder: Path, times: Mapping[str, Times] | None = None, *, for_s: int | None = None, **changes: str
+) -> Iterator[Watch]:
+    """A stack that tells a local webhook of every alert; applications end with it. `times`: of alerts, by name.
 
     With `for_s` no rule holds longer than that, and none is evaluated less often than every RULES_S.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        if for_s is not None:
-            rules = scaled(settings.load().root, folder / "rules", interval_s=RULES_S, for_s=for_s)
-            native = monitoring.native
-            patch.setattr(monitoring, "native", lambda loaded: replace(native(loaded), rules=str(rules)))
-        with _watched(folder, changes, for_s) as watch:
-            yield watch
-
-
-@contextmanager
-def _watched(folder: Path, changes: Mapping[str, str], for_s: int | None) -> Iterator[Watch]:
     debian.fetch(watchers.EXPORTERS["prober"], settings.load(), Report())  # without it nothing here can be shown
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
-    with inbox() as box:
+    often = None if for_s is None else RULES_S
+    rules = scaled_rules.write(folder / "rules", times or {}, interval_s=often, for_s=for_s)
+    with inbox() as box, scaled_rules.loaded(rules):
         own = {"OTELGATE_STATE_DIR": str(folder / "s"), "OTELGATE_ALERT_WEBHOOK_URL": f"{box.url}/webhook"}
         env = {**kept, **ports.free_env(), **own, "ENGINE": "native", **changes}
         loaded = settings.load(env)
         engine = NativeEngine(loaded, Report(), services=SERVICES)
         engine.up()
-        watch = Watch(loaded, env, engine, box, folder, for_s)
+        watch = Watch(loaded, env, engine, box, folder, scaled_rules.alerts(rules))
         try:
             yield watch
         finally:
             for app in list(watch.applications):
                 watch.kill(app)
             engine.down()
+
+
+@contextmanager
+def compared_soon() -> Iterator[None]:
+    """Stacks that are started meanwhile have a sink that compares runs sooner: quick_sink.py."""
+    real = native.services
+
+    def services(loaded: settings.Settings, only: Sequence[str] | None = None) -> list[Service]:
+        quick = ("-P", str(Path(__file__).with_name("quick_sink.py")), "serve")
+        return [replace(each, arguments=quick) if each.name == "audit" else each for each in real(loaded, only)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "services", services)
+        yield

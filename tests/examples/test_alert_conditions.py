@@ -8,10 +8,11 @@ the example told.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import scaled_rules
 import switch_tables
 from alert_day import (
     ENOUGH_PROBES,
@@ -28,7 +29,6 @@ from example_stack import STORES, WATCHERS, running_stack
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_stack import monitoring
 from recorded import Rules, committed
-from scaled_rules import scaled
 from waiting import until
 
 SETTINGS = {"OTELGATE_QUERY_LIMIT": "30"}
@@ -111,10 +111,11 @@ def seen(rules: Rules, row: Row) -> str:
 @pytest.fixture(scope="module")
 def day(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     folder = tmp_path_factory.mktemp("alerts")
-    rules, often = committed(root), str(scaled(root, folder / "rules", interval_s=RULES_S))
-    native = monitoring.native
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(monitoring, "native", lambda settings: replace(native(settings), rules=often))
+    rules = committed(root)
+    with (
+        scaled_rules.loaded(scaled_rules.write(folder / "rules", interval_s=RULES_S)),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         # Many, for LlmAvailabilityLow; a busy machine needs seconds for one.
         patch.setattr(monitoring, "PROBE_INTERVAL", "5s")
         with running_stack(folder, SETTINGS, [*STORES, *WATCHERS]) as stack:

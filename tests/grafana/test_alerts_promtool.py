@@ -48,9 +48,8 @@ def test_a_case_that_is_wrong_fails(promtool: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 def test_the_committed_tests_as_they_are(promtool: Path) -> None:
-    """What a person would run: `promtool test rules grafana/rendered/rules/tests/*.yaml`; minutes."""
+    """What a person would run: `promtool test rules grafana/rendered/rules/tests/*.yaml`; a minute."""
     tested = promtool_rules.run(promtool, "test", "rules", *sorted((RULES / "tests").glob("*.yaml")))
     assert tested.returncode == 0, _failures(tested.stdout + tested.stderr)
 

@@ -46,13 +46,13 @@ NO_QUERIES: Final = Alert(
     description="No agent of it had a turn, though there were turns in the last day.",
     dashboard=MISSION_CONTROL,
     covers=("L4",),
-    fires=Case(turns("estate-bot", "0+2x20 40x30 _x200"), "1h20m", (Expected(labels("estate-bot")),)),
+    fires=Case(turns("estate-bot", "0 20x2 _x10"), "1h30m", (Expected(labels("estate-bot")),), step="15m"),
     quiet=(
-        Case(turns("estate-bot", "0+2x20 40x90 40+2x40"), "1h5m", why="50 minutes without, then turns again"),
-        Case(turns("estate-bot", "0x200"), "1h30m", why="never a turn"),
-        Case({}, "1h30m", why="no series at all"),
-        Case(turns("estate-bot", "0+2x4 8x6 _x400"), "26h", why="the last turn was over a day ago", step="5m"),
-        Case({series(f"{TURNS}_count", "otelgate-doctor"): "0 1x200"}, "1h30m", why="the doctor's canary"),
+        Case(turns("estate-bot", "0 20x2 40x5"), "1h30m", why="45 minutes without, then turns again", step="15m"),
+        Case(turns("estate-bot", "0x10"), "1h30m", why="never a turn", step="15m"),
+        Case({}, "1h30m", why="no series at all", step="15m"),
+        Case(turns("estate-bot", "0 8x3 _x120"), "26h", why="the last turn was over a day ago", step="15m"),
+        Case({series(f"{TURNS}_count", "otelgate-doctor"): "0 1x10"}, "1h30m", why="the doctor's canary", step="15m"),
     ),
 )
 

@@ -88,16 +88,16 @@ LLM_AVAILABILITY_LOW: Final = Alert(
     description="The share of probes of {{ $labels.instance }} that it answered in the last 24 hours is too low.",
     dashboard=SERVICE_HEALTH,
     covers=("L3",),
-    # A probe every 5 minutes: 288 a day, of which 3 are more than 1 %.
+    # A probe every 10 minutes: 143 in the day before, of which 2 are more than 1 %.
     fires=Case(
-        {_probe(_LLM): "1x284 0x2"},
+        {_probe(_LLM): "1x141 0x1"},
         "1d",
-        (Expected({**_LLM, "service_name": "bestbox"}, percent(284 / 287)),),
-        step="5m",
+        (Expected({**_LLM, "service_name": "bestbox"}, percent(141 / 143)),),
+        step="10m",
     ),
     quiet=(
-        Case({_probe(_LLM): "1x285 0x1"}, "1d", why="2 of 288 probes failed: 99.3 %", step="5m"),
-        Case({_probe(_LLM): "0x98"}, "8h", why="fewer than 100 probes", step="5m"),
+        Case({_probe(_LLM): "1x142 0x0"}, "1d", why="1 of 143 probes failed: 99.3 %", step="10m"),
+        Case({_probe(_LLM): "0x98"}, "16h20m", why="fewer than 100 probes", step="10m"),
     ),
 )
 

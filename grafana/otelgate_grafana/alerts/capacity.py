@@ -23,9 +23,9 @@ CIRCUIT_BREAKER_OPEN: Final = Alert(
     description="Calls to it are refused at once until a trial call succeeds.",
     dashboard=OSOOL_BUSINESS,
     covers=("L20",),
-    fires=Case({series(_BREAKER, "osool", **_OPENAI): "0x4 2x10"}, "4m30s", (Expected(labels("osool", **_OPENAI)),)),
+    fires=Case({series(_BREAKER, "osool", **_OPENAI): "0x4 2x10"}, "5m", (Expected(labels("osool", **_OPENAI)),)),
     quiet=(
-        Case({series(_BREAKER, "osool", **_OPENAI): "0x4 2x2 1x10"}, "5m", why="half-open after a minute"),
+        Case({series(_BREAKER, "osool", **_OPENAI): "0x4 2x3 1x10"}, "5m", why="half-open within 2 minutes"),
         Case({series(_BREAKER, "osool", **_OPENAI): "0x20"}, "5m", why="closed"),
     ),
 )

@@ -26,10 +26,10 @@ COST_HOUR_HIGH: Final = Alert(
     description="Priced calls of the last 60 minutes.",
     dashboard=AI_COST,
     covers=("L16",),
-    fires=Case(_cost("estate-bot", "0+0.1x120"), "1h", (Expected(labels("estate-bot"), "6.00"),), step="1m"),
+    fires=Case(_cost("estate-bot", "0+0.5x24"), "1h", (Expected(labels("estate-bot"), "6.00"),), step="5m"),
     quiet=(
-        Case(_cost("estate-bot", "0+0.08x120"), "1h30m", why="$4.80 an hour", step="1m"),
-        Case({}, "1h30m", why="never a priced call", step="1m"),
+        Case(_cost("estate-bot", "0+0.4x24"), "1h30m", why="$4.80 an hour", step="5m"),
+        Case({}, "1h30m", why="never a priced call", step="5m"),
     ),
 )
 
@@ -44,8 +44,8 @@ COST_HOUR_OVERRUN: Final = Alert(
     description="Priced calls of the last 60 minutes.",
     dashboard=AI_COST,
     covers=("L17",),
-    fires=Case(_cost("estate-bot", "0 0 12x120"), "3m", (Expected(labels("estate-bot"), "12.00"),), step="1m"),
-    quiet=(Case(_cost("estate-bot", "0+0.16x120"), "1h30m", why="$9.60 an hour", step="1m"),),
+    fires=Case(_cost("estate-bot", "0 0 12x24"), "15m", (Expected(labels("estate-bot"), "12.00"),), step="5m"),
+    quiet=(Case(_cost("estate-bot", "0+0.8x24"), "1h30m", why="$9.60 an hour", step="5m"),),
 )
 
 COST_DAY_HIGH: Final = Alert(
@@ -61,12 +61,12 @@ COST_DAY_HIGH: Final = Alert(
     covers=("L18",),
     # $60 is over estate-bot's limit and under Osool's.
     fires=Case(
-        _cost("estate-bot", "0+0.25x300") | _cost("osool", "0+0.25x300"),
+        _cost("estate-bot", "0+1.5x50") | _cost("osool", "0+1.5x50"),
         "20h",
         (Expected(labels("estate-bot"), "60.00"),),
-        step="5m",
+        step="30m",
     ),
-    quiet=(Case(_cost("osool", "0+0.34x300"), "24h", why="$97.92 a day; Osool's limit is $100", step="5m"),),
+    quiet=(Case(_cost("osool", "0+2.04x50"), "24h", why="$97.92 a day; Osool's limit is $100", step="30m"),),
 )
 
 USER_QUERY_BURST: Final = Alert(
@@ -119,12 +119,12 @@ LLM_BUDGET_DAY: Final = Alert(
     description="Each may be within its own limit; the budget of a day is spent.",
     dashboard=AI_COST,
     fires=Case(
-        _cost("estate-bot", "0+0.6x300") | _cost("osool", "0+0.6x300"),
+        _cost("estate-bot", "0+3.6x50") | _cost("osool", "0+3.6x50"),
         "20h",
         (Expected({"deployment_environment_name": "production"}, "288.00"),),
-        step="5m",
+        step="30m",
     ),
-    quiet=(Case(_cost("estate-bot", "0+0.5x300") | _cost("osool", "0+0.5x300"), "20h", why="$240", step="5m"),),
+    quiet=(Case(_cost("estate-bot", "0+3x50") | _cost("osool", "0+3x50"), "20h", why="$240", step="30m"),),
 )
 
 LLM_BUDGET_FORECAST: Final = Alert(
@@ -141,10 +141,10 @@ LLM_BUDGET_FORECAST: Final = Alert(
     summary='At this pace {{ $labels.service_name }} will spend ${{ $value | printf "%.2f" }} on models in 24 hours',
     description="The last 6 hours, four times. The limit of a day is CostDayHigh's.",
     dashboard=AI_COST,
-    fires=Case(_cost("estate-bot", "0+0.2x300"), "8h", (Expected(labels("estate-bot"), "57.60"),), step="5m"),
+    fires=Case(_cost("estate-bot", "0+0.6x100"), "8h", (Expected(labels("estate-bot"), "57.60"),), step="15m"),
     quiet=(
-        Case(_cost("estate-bot", "0+0.17x300"), "8h", why="$48.96 a day", step="5m"),
-        Case(_cost("estate-bot", "0+0.25x300"), "21h", why="$60 spent: CostDayHigh says so", step="5m"),
+        Case(_cost("estate-bot", "0+0.51x100"), "8h", why="$48.96 a day", step="15m"),
+        Case(_cost("estate-bot", "0+0.75x100"), "21h", why="$60 spent: CostDayHigh says so", step="15m"),
     ),
 )
 
@@ -195,10 +195,10 @@ UNPRICED_TOKENS_HIGH: Final = Alert(
     summary="{{ $value | humanizePercentage }} of the tokens of {{ $labels.service_name }} have no price",
     description="Of models that the price table does not know: costs are higher than shown.",
     dashboard=AI_COST,
-    fires=Case(_tokens(900, 100), "40m", (Expected(labels("osool"), "10%"),)),
+    fires=Case(_tokens(900, 100), "40m", (Expected(labels("osool"), "10%"),), step="2m"),
     quiet=(
-        Case(_tokens(960, 40), "29m", why="4 %"),
-        Case({**_tokens(900, 0)}, "29m", why="the unpriced model is not used"),
+        Case(_tokens(960, 40), "30m", why="4 %", step="2m"),
+        Case({**_tokens(900, 0)}, "30m", why="the unpriced model is not used", step="2m"),
     ),
 )
 

@@ -43,12 +43,12 @@ LOW_TRAFFIC: Final = Alert(
     description="On average it had more in the last day. Are its users, or is what leads to it, cut off?",
     dashboard=SERVICE_HEALTH,
     covers=("L5",),
-    fires=Case(requests("osool", "0+30x60 1800+1x120"), "55m", (Expected(labels("osool"), "0.03"),)),
+    fires=Case(requests("osool", "0+120x15 1800+4x30"), "56m", (Expected(labels("osool"), "0.03"),), step="2m"),
     quiet=(
-        Case(requests("osool", "0+30x60 1800+1x20 1821+30x80"), "50m", why="back after 10 minutes"),
-        Case(requests("osool", "0+1x160"), "60m", why="never had more than that"),
-        Case(requests("osool", "0+1x60 60+30x4 180+1x200"), "95m", why="two busy minutes in a quiet hour"),
-        Case(requests("osool", "0+30x60 1800+4x120"), "55m", why="0.13 a second"),
+        Case(requests("osool", "0+120x15 1800+4x5 1821+120x20"), "50m", why="back after 10 minutes", step="2m"),
+        Case(requests("osool", "0+4x40"), "60m", why="never had more than that", step="2m"),
+        Case(requests("osool", "0+4x15 180+4x50"), "96m", why="two busy minutes in a quiet hour", step="2m"),
+        Case(requests("osool", "0+120x15 1800+16x30"), "56m", why="0.13 a second", step="2m"),
     ),
 )
 

@@ -33,12 +33,12 @@ and service:telemetry:minutes1d offset 1d > 0
     description="It has been running for a day or more, and took reservations before.",
     dashboard=OSOOL_BUSINESS,
     covers=("L29",),
-    fires=Case({_DONE: "0 1 2x12 _x800", _UP: "1x800"}, "26h", (Expected(labels("osool")),), step="5m"),
+    fires=Case({_DONE: "0 1 2x1 _x100", _UP: "1x100"}, "26h", (Expected(labels("osool")),), step="30m"),
     quiet=(
-        Case({_DONE: "0 1 2x300 3x400", _UP: "1x800"}, "36h", why="one 11 hours ago", step="5m"),
-        Case({_DONE: "0 1 2x12 _x800", _UP: "1x800"}, "23h", why="up for 23 hours", step="5m"),
-        Case({_UP: "1x800"}, "48h", why="no application that takes reservations", step="5m"),
-        Case({_DONE: "0 1 2x12 _x800", _UP: "1x100 _x700"}, "26h", why="the application is not running", step="5m"),
+        Case({_DONE: "0 1 2x47 3x50", _UP: "1x100"}, "36h", why="one 11 hours ago", step="30m"),
+        Case({_DONE: "0 1 2x1 _x100", _UP: "1x100"}, "23h", why="up for 23 hours", step="30m"),
+        Case({_UP: "1x100"}, "26h", why="no application that takes reservations", step="30m"),
+        Case({_DONE: "0 1 2x1 _x100", _UP: "1x16 _x80"}, "26h", why="the application is not running", step="30m"),
     ),
 )
 
@@ -55,11 +55,11 @@ RESERVATION_FAILURES_HIGH: Final = Alert(
     description="Of the reservations of the last hour.",
     dashboard=OSOOL_BUSINESS,
     covers=("L30",),
-    fires=Case({_DONE: "0+3x200", _FAILED: "0+1x200"}, "1h40m", (Expected(labels("osool"), "25%"),), step="1m"),
+    fires=Case({_DONE: "0+15x40", _FAILED: "0+5x40"}, "1h40m", (Expected(labels("osool"), "25%"),), step="5m"),
     quiet=(
-        Case({_DONE: "0+4x200", _FAILED: "0+1x200"}, "1h40m", why="20 %, and not more", step="1m"),
-        Case({_DONE: "0 9x200", _FAILED: "0 10x200"}, "50m", why="19 reservations", step="1m"),
-        Case({_DONE: "0+3x200", _FAILED: "0+1x200"}, "30m", why="not yet 30 minutes since the 20th", step="1m"),
+        Case({_DONE: "0+20x40", _FAILED: "0+5x40"}, "1h40m", why="20 %, and not more", step="5m"),
+        Case({_DONE: "0 9x40", _FAILED: "0 10x40"}, "50m", why="19 reservations", step="5m"),
+        Case({_DONE: "0+15x40", _FAILED: "0+5x40"}, "30m", why="not yet 30 minutes since the 20th", step="5m"),
     ),
 )
 
@@ -80,18 +80,20 @@ LIQUIDITY_POOL_DRAINED: Final = Alert(
     description="Measured from its highest reserve of the last 24 hours.",
     dashboard=OSOOL_BUSINESS,
     fires=Case(
-        {series(POOL_RESERVE.series, "osool", **_POOL): "1000x20 400x60"},
+        {series(POOL_RESERVE.series, "osool", **_POOL): "1000x10 400x30"},
         "22m",
         (Expected(labels("osool", **_POOL), "60%"),),
+        step="1m",
     ),
     quiet=(
-        Case({series(POOL_RESERVE.series, "osool", **_POOL): "1000x20 500x60"}, "22m", why="half is left"),
+        Case({series(POOL_RESERVE.series, "osool", **_POOL): "1000x10 500x30"}, "22m", why="half is left", step="1m"),
         Case(
-            {series(POOL_RESERVE.series, "osool", **_POOL): "1000x20 400x16 900x60"},
+            {series(POOL_RESERVE.series, "osool", **_POOL): "1000x10 400x8 900x30"},
             "22m",
             why="filled up within 10 minutes",
+            step="1m",
         ),
-        Case({series(POOL_RESERVE.series, "osool", **_POOL): "0x60"}, "22m", why="never held anything"),
+        Case({series(POOL_RESERVE.series, "osool", **_POOL): "0x30"}, "22m", why="never held anything", step="1m"),
     ),
 )
 

@@ -77,9 +77,11 @@ def _tests(alert: Alert) -> dict[str, Any]:
     """One file for each alert: promtool evaluates all rules at every step, and steps differ."""
     cases = [("fires", alert.fires), *((f"quiet: {case.why}", case) for case in alert.quiet)]
     steps = {case.step for _, case in cases}
+    # Once a minute, as most rules are, unless the alert waits for no more than that.
+    least = "0s" if alert.for_ == "1m" else "1m"
     return {
         "rule_files": ["../recording.yaml", "../alerts.yaml"],
-        "evaluation_interval": min(steps, key=seconds),
+        "evaluation_interval": max(least, min(steps, key=seconds), key=seconds),
         # What is recorded at a moment is there for the alerts of that moment.
         "group_eval_order": [group.name for group in recording.groups()] + [group.name for group in GROUPS],
         "tests": [_test(alert, name, case) for name, case in cases],
