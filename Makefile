@@ -3,14 +3,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/python -m otelgate_stack
-# Each file's tests run in one process, in the order of tests/conftest.py.
-SPREAD := --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=30
+# Tests side by side, those of a file in one process. A stack waits for most of its time: more processes than cores.
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=20
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana
 
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down status logs clean demo example doctor test test-slow test-report coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
+.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-report coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -73,13 +73,16 @@ sizing: .venv/ready ## memory, CPU and disk of each service, and what a million 
 	@$(STACK) sizing $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
-# Built before: a cold build takes longer than any test may.
-test: check build ## all tests but the slow ones; sets up what it needs
-	$(BIN)/python -m pytest -m "not slow" -n 5 $(SPREAD) $$($(BIN)/python tests/junit.py) $(ARGS)
+# The quick ones first: they tell of most mistakes. Built before: a cold build takes longer than any test may.
+test: check test-quick build ## all tests but the slow ones; sets up what it needs
+	$(PYTEST) -m "starts and not slow" -n 5 $$($(BIN)/python tests/junit.py) $(ARGS)
+
+test-quick: .venv/ready ## those that start nothing, within a minute
+	$(PYTEST) -m "not starts and not slow" -n 2 $$($(BIN)/python tests/junit.py) $(ARGS)
 
 test-slow: build ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
-	$(BIN)/python -m pytest -m "slow and not alone" -n 6 $(SPREAD) -rAP $$($(BIN)/python tests/junit.py) $(ARGS)
-	$(BIN)/python -m pytest -m "slow and alone" -rAP $$($(BIN)/python tests/junit.py) $(ARGS)
+	$(PYTEST) -m "slow and not alone" -n 6 -rAP $$($(BIN)/python tests/junit.py) $(ARGS)
+	$(PYTEST) -m "slow and alone" -n 0 -rAP $$($(BIN)/python tests/junit.py) $(ARGS)
 
 test-report: .venv/ready ## what the last test runs measured, what took longest, and the sums on one line
 	@$(BIN)/python tests/run_report.py
