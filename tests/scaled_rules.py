@@ -18,13 +18,16 @@ def scaled(root: Path, folder: Path, *, interval_s: int, for_s: int | None = Non
     No alert waits longer than `for_s`, where that is given. Expressions stay as they are. Returns `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    names = set()
     for file in sorted((root / "grafana" / "rendered" / "rules").glob("*.yaml")):
         rules = yaml.safe_load(file.read_text())
         for group in rules["groups"]:
+            names.add(group["name"])
             if group["name"] not in COUNTING:
                 group["interval"] = f"{min(seconds(group['interval']), interval_s)}s"
             for rule in group["rules"]:
                 if for_s is not None and "for" in rule:
                     rule["for"] = f"{min(seconds(rule['for']), for_s)}s"
         (folder / file.name).write_text(yaml.safe_dump(rules, sort_keys=False))
+    assert names >= set(COUNTING)
     return folder

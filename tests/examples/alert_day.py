@@ -31,8 +31,8 @@ ENOUGH_PROBES = 12
 LONG_AGO = "long-ago"
 """The environment of the past in which nobody reserves any more, and of one that was as ever."""
 LONG_AGO_CALM = "long-ago-calm"
-_LONG_S = 240.0
-"""How long each part of the day is waited for at all."""
+_LONG_S = 200.0
+"""How long each part of the day is waited for at all, the one with faults twice as long."""
 
 
 @dataclass(frozen=True)
