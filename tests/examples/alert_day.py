@@ -122,8 +122,8 @@ def live_through(
     with ExitStack() as running:
         for each in RUNS:
             running.enter_context(_running(stack, each))
-        _load_reservations(stack, reservations_end)
         assert until(lambda: all("answers at" in log(stack, each.app).read_text() for each in RUNS), deadline_s=_LONG_S)
+        _load_reservations(stack, reservations_end)  # while the first users come
         until(_all_there(store, looked_at), deadline_s=_LONG_S, every_s=1)
         calm = time.time()
         for each in RUNS:
