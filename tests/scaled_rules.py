@@ -49,9 +49,11 @@ def write(
     """
     folder.mkdir(parents=True)
     left = dict(times or {})
+    counting = set(COUNTING)
     for file in sorted(COMMITTED.glob("*.yaml")):
         tree = yaml.safe_load(file.read_text())
         for group in tree["groups"]:
+            counting.discard(group["name"])
             if interval_s is not None and group["name"] not in COUNTING:
                 group["interval"] = f"{min(seconds(group['interval']), interval_s)}s"
             for rule in group["rules"]:
@@ -60,8 +62,8 @@ def write(
                 if rule.get("alert") in left:
                     _scale(rule, left.pop(rule["alert"]))
         (folder / file.name).write_text(yaml.safe_dump(tree, sort_keys=False))
-    if left:
-        raise ValueError(f"no alerts: {', '.join(left)}")
+    if left or counting:
+        raise ValueError(f"no rules or groups: {', '.join([*left, *counting])}")
     return folder
 
 

@@ -17,6 +17,7 @@ import pytest
 from operations_stack import Operated
 from otelgate_grafana import main
 from otelgate_stack import settings
+from waiting import until
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("operations", "roadmap", "security", "sizing", "troubleshooting")
@@ -95,8 +96,11 @@ def broken(name: str, stack: Operated) -> AbstractContextManager[None]:
 
 @pytest.fixture(scope="module")
 def doctored(running: Operated) -> Operated:
-    """The stack, with what the doctor's canaries leave in it."""
+    """The stack, with what the doctor's canaries leave in it, some seconds old: Prometheus has asked its targets, and
+    Alertmanager was told of an alert."""
     running.good("doctor")
+    assert until(lambda: running.prometheus.query('up{job="prometheus"} == 1'), deadline_s=180)
+    assert until(lambda: "Watchdog" in running.good("tool", "amtool", "alert", "query"), deadline_s=180)
     return running
 
 
