@@ -33,19 +33,24 @@ def alerts(rules: Path = COMMITTED) -> dict[str, dict[str, Any]]:
     return {rule["alert"]: rule for group in groups for rule in group["rules"]}
 
 
-def write(folder: Path, times: Mapping[str, Times]) -> Path:
-    """The rules with these alerts' times, in `folder`. Raises ValueError for what no rule has."""
+def write(folder: Path, times: Mapping[str, Times] | None = None, intervals: Mapping[str, str] | None = None) -> Path:
+    """The rules in `folder`, with these alerts' times and these groups' intervals.
+
+    Raises ValueError for what the committed ones don't have.
+    """
     folder.mkdir(parents=True)
-    (folder / "recording.yaml").write_text((COMMITTED / "recording.yaml").read_text())
-    tree = yaml.safe_load((COMMITTED / "alerts.yaml").read_text())
-    left = dict(times)
-    for group in tree["groups"]:
-        group["rules"] = [
-            _scaled(rule, left.pop(rule["alert"])) if rule["alert"] in left else rule for rule in group["rules"]
-        ]
-    if left:
-        raise ValueError(f"no alerts: {', '.join(left)}")
-    (folder / "alerts.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    groups_left = dict(intervals or {})
+    left = dict(times or {})
+    for name in ("recording.yaml", "alerts.yaml"):
+        tree = yaml.safe_load((COMMITTED / name).read_text())
+        for group in tree["groups"]:
+            group["interval"] = groups_left.pop(group["name"], group["interval"])
+            group["rules"] = [
+                _scaled(rule, left.pop(rule["alert"])) if rule.get("alert") in left else rule for rule in group["rules"]
+            ]
+        (folder / name).write_text(yaml.safe_dump(tree, sort_keys=False))
+    if left or groups_left:
+        raise ValueError(f"neither alerts nor groups: {', '.join({**left, **groups_left})}")
     return folder
 
 

@@ -188,7 +188,7 @@ def watched(folder: Path, times: Mapping[str, Times] | None = None, **changes: s
     """A stack that tells a local webhook of every alert; applications end with it. `times`: of alerts, by name."""
     debian.fetch(watchers.EXPORTERS["prober"], settings.load(), Report())  # without it nothing here can be shown
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
-    rules = scaled_rules.write(folder / "rules", times or {})
+    rules = scaled_rules.write(folder / "rules", times)
     with inbox() as box, scaled_rules.loaded(rules):
         own = {"OTELGATE_STATE_DIR": str(folder / "s"), "OTELGATE_ALERT_WEBHOOK_URL": f"{box.url}/webhook"}
         env = {**kept, **ports.free_env(), **own, "ENGINE": "native", **changes}
