@@ -41,19 +41,21 @@ def write(
     times: Mapping[str, Times] | None = None,
     *,
     interval_s: int | None = None,
+    intervals: Mapping[str, str] | None = None,
     for_s: int | None = None,
 ) -> Path:
     """The rules in `folder`: each group evaluated every `interval_s` at least, no alert held longer than `for_s`.
 
-    `times`: of alerts, by name. Raises ValueError for what no rule has.
+    `times`: of alerts, by name. `intervals`: of groups, by name. Raises ValueError for what no rule has.
     """
     folder.mkdir(parents=True)
-    left = dict(times or {})
+    left, own = dict(times or {}), dict(intervals or {})
     counting = set(COUNTING)
     for file in sorted(COMMITTED.glob("*.yaml")):
         tree = yaml.safe_load(file.read_text())
         for group in tree["groups"]:
             counting.discard(group["name"])
+            group["interval"] = own.pop(group["name"], group["interval"])
             if interval_s is not None and group["name"] not in COUNTING:
                 group["interval"] = f"{min(seconds(group['interval']), interval_s)}s"
             for rule in group["rules"]:
@@ -62,8 +64,8 @@ def write(
                 if rule.get("alert") in left:
                     _scale(rule, left.pop(rule["alert"]))
         (folder / file.name).write_text(yaml.safe_dump(tree, sort_keys=False))
-    if left or counting:
-        raise ValueError(f"no rules or groups: {', '.join([*left, *counting])}")
+    if left or own or counting:
+        raise ValueError(f"no rules or groups: {', '.join([*left, *own, *counting])}")
     return folder
 
 

@@ -1,4 +1,7 @@
-"""One model call and then silence, for ten minutes: what `increase()` makes of a counter that moved once."""
+"""One model call and then silence: what `increase()` makes of a counter that moved once.
+
+For longer than the five minutes after which Prometheus, and by default much else, takes a series for gone.
+"""
 
 import sys
 import time
@@ -11,7 +14,7 @@ from waiting import until
 from world import World
 
 SERIES = 'otelgate_llm_cost_total{service_name="genai-silence"}'
-RANGE_S = 600.0
+RANGE_S = 400.0
 EXACT = 1e-9
 
 
@@ -41,7 +44,7 @@ class Raw:
 
 
 def raw(world: World, time_s: float) -> Raw | None:
-    """What Prometheus holds in the ten minutes up to `time_s`; None before there is anything."""
+    """What Prometheus holds in the range up to `time_s`; None before there is anything."""
     answer = httpx.get(
         f"{world.prometheus.url}/api/v1/query",
         params={"query": f"{SERIES}[{RANGE_S:.0f}s]", "time": f"{time_s:.3f}"},
@@ -69,11 +72,11 @@ def check_rule_beyond_the_last_sample(world: World, time_s: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(1200)
 def test_increase_equals_the_cost_of_the_only_call(world: World) -> None:
     call(world, "genai-silence")
     called = time.time()
-    for minute in range(2, 10):
+    for minute in range(2, 7):
         assert until(lambda due=called + 60 * minute: last_sample(world) >= due, deadline_s=180, every_s=1), minute
         end = last_sample(world)
         samples = raw(world, end)

@@ -1,16 +1,19 @@
 """A week of the four applications: days of history of each, then all live, side by side, and asked meanwhile."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from example_stack import STORES, WATCHERS, ExampleStack, running_stack
+import scaled_rules
+from example_stack import STORES, WATCHERS, ExampleStack, heed_interrupts, running_stack
 from otelgate_grafana import ask, main, uids
 from otelgate_grafana.layout import Dashboard
 from waiting import until
@@ -18,9 +21,9 @@ from waiting import until
 APPLICATIONS = ("estate_bot", "osool", "bestbox", "execora")
 _SERVICES = "estate-bot|osool|bestbox|execora"
 WEEK_S = 7 * 86_400
-LIVE_S = 240
-"""Longer than probes and rules take to see all four: what says how full Redis is ends with it."""
 RECORDED_S = 300
+"""How long probes and rules may take to see all four. They live on until all is asked: what says how full Redis is ends
+with them."""
 PRICES = {"basic": "29", "pro": "99"}
 
 
@@ -45,24 +48,47 @@ class Week:
 def lived(folder: Path) -> Iterator[Week]:
     """The applications have ended when it is given, their numbers and answers are there.
 
-    Osool fails now and then while it lives, so that errors have series.
+    Osool fails now and then while it lives, so that errors have series. The rules that have their turn every five
+    minutes have it every minute.
     """
-    with running_stack(folder, services=(*STORES, *WATCHERS, "alertmanager")) as stack:
+    rules = scaled_rules.write(folder / "rules", intervals={"otelgate-slo-budget": "1m"})
+    services = (*STORES, *WATCHERS, "alertmanager")
+    with scaled_rules.loaded(rules), running_stack(folder, services=services) as stack:
         for tier, monthly_usd in PRICES.items():  # as examples/estate_bot/README.md says
             _command(stack, "audit", "tier", "--service", "estate-bot", "--tier", tier, "--monthly-usd", monthly_usd)
-        _all(stack, "--history", "7d", "--visits", "1", "--speed", "20")
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(len(APPLICATIONS)) as pool:
+            past = ("--history", "7d", "--visits", "1", "--speed", "20")
+            list(pool.map(lambda name: stack.example(name, *past), APPLICATIONS))
+        with ExitStack() as running:
             began = time.time()
-            living = pool.submit(_all, stack, "--seconds", str(LIVE_S), "--seed", "2", osool=("--fault", "http_errors"))
+            living = [running.enter_context(_lives(stack, name)) for name in APPLICATIONS]
             week = _looked_at(stack, began)
-            living.result()
+            ended = [name for name, process in zip(APPLICATIONS, living, strict=True) if process.poll() is not None]
+            assert ended == []
         yield week
 
 
-def _all(stack: ExampleStack, *arguments: str, **more: tuple[str, ...]) -> None:
-    """All four at a time, to their end, each with `more` of its own."""
-    with ThreadPoolExecutor(len(APPLICATIONS)) as pool:
-        list(pool.map(lambda name: stack.example(name, *arguments, *more.get(name, ())), APPLICATIONS))
+@contextmanager
+def _lives(stack: ExampleStack, app: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """An application with users, until it is left."""
+    command = [sys.executable, "-m", "examples.common.run", app, "--seconds", "3600", "--seed", "2"]
+    command += ["--fault", "http_errors"] if app == "osool" else []
+    with (stack.folder / f"{app}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env=dict(stack.env),
+            cwd=stack.settings.root,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=heed_interrupts,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(120)
 
 
 def _command(stack: ExampleStack, *arguments: str) -> None:

@@ -46,13 +46,15 @@ NO_QUERIES: Final = Alert(
     description="No agent of it had a turn, though there were turns in the last day.",
     dashboard=MISSION_CONTROL,
     covers=("L4",),
-    fires=Case(turns("estate-bot", "0 20x2 _x10"), "1h30m", (Expected(labels("estate-bot")),), step="15m"),
+    fires=Case(turns("estate-bot", "0+20x2 40x3 _x20"), "1h20m", (Expected(labels("estate-bot")),), step="5m"),
     quiet=(
-        Case(turns("estate-bot", "0 20x2 40x5"), "1h30m", why="45 minutes without, then turns again", step="15m"),
-        Case(turns("estate-bot", "0x10"), "1h30m", why="never a turn", step="15m"),
-        Case({}, "1h30m", why="no series at all", step="15m"),
-        Case(turns("estate-bot", "0 8x3 _x120"), "26h", why="the last turn was over a day ago", step="15m"),
-        Case({series(f"{TURNS}_count", "otelgate-doctor"): "0 1x10"}, "1h30m", why="the doctor's canary", step="15m"),
+        Case(
+            turns("estate-bot", "0+20x2 40x8 60+20x4"), "1h20m", why="50 minutes without, then turns again", step="5m"
+        ),
+        Case(turns("estate-bot", "0x20"), "1h30m", why="never a turn", step="5m"),
+        Case({}, "1h30m", why="no series at all", step="5m"),
+        Case(turns("estate-bot", "0+2x4 8x6 _x400"), "26h", why="the last turn was over a day ago", step="5m"),
+        Case({series(f"{TURNS}_count", "otelgate-doctor"): "0 1x20"}, "1h30m", why="the doctor's canary", step="5m"),
     ),
 )
 
