@@ -84,8 +84,8 @@ test-slow: build ## the slow tests: a 7-minute outage of every store, alerts fro
 	$(PYTEST) -m "slow and not alone" -n 6 -rAP $$($(BIN)/python tests/junit.py) $(ARGS)
 	$(PYTEST) -m "slow and alone" -n 0 -rAP $$($(BIN)/python tests/junit.py) $(ARGS)
 
-test-report: .venv/ready ## what the last test runs measured, what took longest, and the sums on one line
-	@$(BIN)/python tests/run_report.py
+test-report: .venv/ready ## what the last test runs measured, what took longest, and the sums on one line (ARGS=--strict)
+	@$(BIN)/python tests/run_report.py $(ARGS)
 
 coverage-report: .venv/ready ## which of the rows that are owed the tests have shown (ARGS=--strict|--json|--stale)
 	@$(BIN)/python tests/coverage_report.py $(ARGS)

@@ -58,7 +58,7 @@ _STARTING = frozenset(
             "run",
             "receiver",
         ),
-        *("manager", "room"),
+        *("manager", "room", "browser"),
     )
 )
 """Fixtures that start something or build a program. A test with one of them is none of `make test-quick`."""

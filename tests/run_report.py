@@ -1,5 +1,6 @@
 """`make test-report`: what the last runs on this code measured, what took longest, and the sums on one line."""
 
+import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -38,14 +39,21 @@ def show(runs: Sequence[junit.Run], report: Report) -> None:
     )
 
 
-def main(root: Path = junit.ROOT) -> int:
-    """Exit status: 1 where this code was not tested yet."""
+def main(arguments: Sequence[str] | None = None, root: Path = junit.ROOT) -> int:
+    """Exit status: 1 where this code was not tested yet, or, when strict, where a test was skipped."""
+    parser = argparse.ArgumentParser(prog="make test-report ARGS=", description=__doc__)
+    parser.add_argument("--strict", action="store_true", help="exit 1 where a test was skipped")
+    options = parser.parse_args(arguments)
     here = junit.code(root)
     runs = [run for run in junit.read(root) if here and run.code == here]
     if not runs:
         print(f"{root / junit.FOLDER}: expected a run on this code: `make test`", file=sys.stderr)
         return 1
     show(runs, Report())
+    skipped = [test.id for run in runs for test in run.tests if test.outcome == "skipped"]
+    if options.strict and skipped:
+        print(f"skipped, and none may be: {', '.join(skipped)}", file=sys.stderr)
+        return 1
     return 0
 
 

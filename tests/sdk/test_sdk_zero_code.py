@@ -9,7 +9,7 @@ import grpc
 import pytest
 import trustme
 from otlp_receiver import Receiver
-from programs import Programs, Result
+from programs import EVERYTHING, Programs, Result
 
 Run = Callable[..., Result]
 
@@ -39,7 +39,7 @@ def check_all_signals(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("instrument", [True, False], ids=["opentelemetry-instrument", "init"])
 def test_three_signals_arrive_and_output_is_unchanged(run: Run, receiver: Receiver, instrument: bool) -> None:
-    result = run(APP if instrument else INIT + APP, instrument=instrument)
+    result = run(APP if instrument else INIT + APP, instrument=instrument, **EVERYTHING)
     assert (result.status, result.stdout, result.stderr) == (0, "done\n", "hello\n")
     check_all_signals(receiver)
 
@@ -158,7 +158,9 @@ def test_broken_variables_are_logged_and_the_program_runs(run: Run, receiver: Re
 
 
 def test_langchain_is_not_imported_for_a_program_without_it(run: Run) -> None:
-    result = run("import sys; print([m for m in sys.modules if m.startswith(('langchain', 'langsmith'))])")
+    result = run(
+        "import sys; print([m for m in sys.modules if m.startswith(('langchain', 'langsmith'))])", **EVERYTHING
+    )
     assert (result.status, result.stdout) == (0, "[]\n")
 
 
