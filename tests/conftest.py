@@ -17,50 +17,34 @@ for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
     os.environ.pop(_name, None)
 
 _BEGIN_FIRST = (
-    "tests/examples/test_alert_conditions.py",
-    "tests/e2e/test_alert_delivery.py",
-    "tests/e2e/test_alert_delivery_apps.py",
-    "tests/e2e/test_alert_delivery_stack.py",
-    "tests/e2e/test_increase.py",
     "tests/e2e/test_outage.py",
     "tests/examples/test_dashboards_week.py",
+    "tests/e2e/test_increase.py",
+    "tests/e2e/test_alert_delivery_apps.py",
+    "tests/examples/test_alert_conditions.py",
+    "tests/e2e/test_alert_delivery_stack.py",
+    "tests/compose/test_compose_stack.py",
+    "tests/operations/test_operations_backup.py",
+    "tests/e2e/test_leaks.py",
+    "tests/e2e/test_pipeline.py",
+    "tests/e2e/test_alert_delivery.py",
+    "tests/e2e/test_sampling.py",
+    "tests/operations/test_operations_deploy.py",
+    "tests/examples/test_bestbox.py",
+    "tests/operations/test_operations_running.py",
     "tests/e2e/test_audit_outage.py",
-    "tests/audit/test_audit_export.py",
     "tests/compose/test_compose_backup.py",
-    "tests/examples/test_alert_ordinary_day.py",
 )
 """Files that wait for long, the longest first. A process is given its next file while its last one still runs."""
 
-_STARTING = frozenset(
-    (
-        *("world", "own_gateway", "own_world", "stack", "engine", "running", "new_stack", "watched", "doctored"),
-        *(
-            "thrown",
-            "day",
-            "past",
-            "week",
-            "filled",
-            "shop",
-            "backed_up",
-            "server",
-            "template",
-            "database",
-            "connection",
-        ),
-        *(
-            "tempo",
-            "docker",
-            "stand_ins",
-            "compose_binary",
-            "promtool",
-            "gateway_binary",
-            "programs",
-            "run",
-            "receiver",
-        ),
-        *("manager", "room", "browser"),
-    )
-)
+# fmt: off
+_STARTING = frozenset({
+    "world", "own_gateway", "own_world", "stack", "engine", "running", "new_stack", "watched", "doctored", "thrown",
+    "day", "past", "week", "filled", "shop", "backed_up", "server", "template", "database", "connection", "tempo",
+    "docker", "stand_ins", "compose_binary", "promtool", "gateway_binary", "programs", "run", "receiver", "manager",
+    "room", "browser",
+})
+# fmt: on
 """Fixtures that start something or build a program. A test with one of them is none of `make test-quick`."""
 
 pytest_plugins = ["coverage_plugin"]

@@ -55,6 +55,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = dict(os.environ) | {"PYTHONPATH": str(Path(coverage_plugin.__file__).parent)}
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     command = [sys.executable, "-m", "pytest", "-q", *junit.options(folder), *arguments]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
 

@@ -16,7 +16,7 @@ from waiting import until
 from world import OwnGateway, OwnWorld, World
 
 N = 40
-SLOW_S = 10  # OTELGATE_SAMPLE_SLOW
+SLOW_S = 2  # OTELGATE_SAMPLE_SLOW, which has to be less than OTELGATE_SAMPLE_WAIT
 LOW, ERROR = {"otelgate.feedback.rating": "negative"}, "boom"
 RUN: Mapping[str, str | int] = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "clerk"}
 # gpt-4o-mini costs 0.15 USD for a million tokens in: 0.15 USD is costly, 0.015 USD is not.
@@ -108,7 +108,7 @@ def restart(world: OwnGateway, **settings: str) -> None:
 
 
 def test_what_is_worth_a_look_is_kept(own_world: OwnWorld) -> None:
-    restart(own_world, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_WAIT="11s")
+    restart(own_world, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_SLOW=f"{SLOW_S}s", OTELGATE_SAMPLE_WAIT="5s")
     application, doctor = Application(own_world, "sampling-kinds"), Application(own_world, "otelgate-doctor")
     kept = {
         "error": application.span(error=ERROR),
@@ -149,7 +149,7 @@ def test_what_is_worth_a_look_is_kept(own_world: OwnWorld) -> None:
 
 @pytest.mark.shows("K04")
 def test_a_share_of_the_rest_is_kept_and_metrics_count_all(own_world: OwnWorld) -> None:
-    restart(own_world, OTELGATE_SAMPLE_PERCENT="25", OTELGATE_SAMPLE_WAIT="11s")
+    restart(own_world, OTELGATE_SAMPLE_PERCENT="25", OTELGATE_SAMPLE_SLOW=f"{SLOW_S}s", OTELGATE_SAMPLE_WAIT="5s")
     application, sent = Application(own_world, "sampling-share"), 400
     contexts = [application.span() for _ in range(sent)]
     assert until(lambda: decided(own_world, "false") + decided(own_world, "true") == sent)
