@@ -75,7 +75,7 @@ sizing: .venv/ready ## memory, CPU and disk of each service, and what a million 
 # --- tests ------------------------------------------------------------------------------------------
 # The quick ones first: they tell of most mistakes. Built before: a cold build takes longer than any test may.
 test: check test-quick build ## all tests but the slow ones; sets up what it needs
-	$(PYTEST) -m "starts and not slow" -n 5 $$($(BIN)/python tests/junit.py) $(ARGS)
+	$(PYTEST) -m "starts and not slow" -n 6 $$($(BIN)/python tests/junit.py) $(ARGS)
 
 test-quick: .venv/ready ## those that start nothing, within a minute
 	$(PYTEST) -m "not starts and not slow" -n 2 $$($(BIN)/python tests/junit.py) $(ARGS)

@@ -3,6 +3,7 @@
 Both share the host's network, so settings and addresses are the same.
 """
 
+import os
 import subprocess
 import time
 import uuid
@@ -12,6 +13,8 @@ from typing import Any, Protocol
 
 import httpx
 from testcontainers.core.container import DockerContainer
+
+os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
 
 
 class Gateway(Protocol):

@@ -225,18 +225,22 @@ def _export(channel: grpc.Channel, signal: str, requests: Iterable[Any]) -> None
 
 
 def _wait_until_visible(settings: Settings, past: Past) -> None:
-    """Prometheus looks for new blocks once a minute."""
+    """Prometheus looks for new blocks once a minute, and may do so while only some are there: wait for each."""
     step = _Step("wait for Prometheus to find its blocks")
-    metric = f'otelgate_run_count_total{{service_name="{past.story.service}",instance="{INSTANCE}"}}'
-    window, deadline = f"{int(past.end - past.start)}s", time.monotonic() + _VISIBLE_S
-    wanted = min((span.end for span in past.story.spans if span.parent_id is None), default=None)
-    url = f"http://127.0.0.1:{settings.prometheus_port}/api/v1/query"
-    while wanted is not None and wanted < time.time() - prometheus.HEAD_S and time.monotonic() < deadline:
-        asked = {"query": f"count_over_time({metric}[{window}])", "time": f"{wanted + 600}"}
+    runs = "otelgate_run_count_total"
+    metric = f'{runs}{{service_name="{past.story.service}",instance="{INSTANCE}"}}'
+    grid, border = series.grid(past.start, past.end), time.time() - prometheus.HEAD_S
+    counted = [each for each in all_series(past) if dict(each.labels)["__name__"] == runs]
+    points = [at for each in counted for at, _ in series.on_grid(each, grid) if at < border]
+    left = list({at - at % prometheus.BLOCK_S: at for at in points}.values())  # a point of each block
+    url, deadline = f"http://127.0.0.1:{settings.prometheus_port}/api/v1/query", time.monotonic() + _VISIBLE_S
+    while left and time.monotonic() < deadline:
+        asked = {"query": f"count_over_time({metric}[1m])", "time": f"{left[0]}"}
         if httpx.get(url, params=asked, timeout=30, trust_env=False).json()["data"]["result"]:
-            break
-        time.sleep(1)
-    step.done()
+            left.pop(0)
+        else:
+            time.sleep(1)
+    step.done(f"{len(left)} not found within {_VISIBLE_S:.0f} s" if left else "")
 
 
 class _Step:

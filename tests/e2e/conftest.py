@@ -4,7 +4,6 @@
 restarts the gateway takes `own_gateway`, one that stops stores `own_world`.
 """
 
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,8 +18,6 @@ from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 from world import OwnGateway, OwnWorld, World
-
-os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
 
 
 @pytest.fixture(scope="session")
