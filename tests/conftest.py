@@ -42,7 +42,6 @@ _BEGIN_FIRST = (
     "tests/stack/test_doctor.py",
     "tests/stack/test_native.py",
     "tests/operations/test_operations_swap.py",
-    "tests/e2e/test_audit_outage.py",
     "tests/compose/test_compose_backup.py",
 )
 """Files that wait for long, the longest first. A process is given its next file while its last one still runs."""
