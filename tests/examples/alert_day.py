@@ -64,6 +64,8 @@ RUNS = (
 SPENDER = Run("estate_bot", 2.0, ("cost_spike",), speed=3)
 """A second process of the bot: the user who asks without end would wait for the dearest model."""
 
+PROBED = ("ServiceDown", "DatabaseDown")
+
 Promise = tuple[str, str, str]
 """An alert, the service that it tells of, and the switch that makes it active."""
 
@@ -92,7 +94,9 @@ class Day:
 
     @cached_property
     def _quiet(self) -> list[dict[str, str]]:
-        return _alerts(self._prometheus, self.start, self.calm)
+        found = _alerts(self._prometheus, self.start, self.calm)
+        # One probe that a busy machine answers late makes these pending; they are heard of when a minute of them fails.
+        return [each for each in found if (each["alertname"] not in PROBED or each["alertstate"] != "pending")]
 
     @cached_property
     def _loud(self) -> list[dict[str, str]]:
