@@ -111,8 +111,8 @@ class Day:
         return _of(self._loud, alert, service)
 
     def names_before(self) -> set[str]:
-        """All alerts that were active in the calm part of the day."""
-        return {labels["alertname"] for labels in self._quiet}
+        """All alerts that fired in the calm part of the day. A busy machine makes some of the stack's own pending."""
+        return {labels["alertname"] for labels in self._quiet if labels["alertstate"] == "firing"}
 
 
 def live_through(

@@ -138,7 +138,7 @@ def test_quiet_as_ever_and_active_with_its_switch(day: Day, row: Row) -> None:
     assert {labels["severity"] for labels in found} == {_severity(row.alert)}
 
 
-def test_no_other_alert_on_an_ordinary_day(day: Day) -> None:
+def test_no_other_alert_fires_on_an_ordinary_day(day: Day) -> None:
     """Of all that there are. The machine's own memory is not the examples', and the stack's own first points come
     later than the first evaluation."""
     assert day.names_before() - {"Watchdog", "HostMemoryHigh", *ABSENT} == set()
