@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/python -m otelgate_stack
 # Tests side by side, those of a file in one process. A stack waits for most of its time: more processes than cores.
-PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=20
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=20 $$($(BIN)/python tests/junit.py)
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana
 
 lower = $(shell echo $(1) | tr A-Z a-z)
@@ -75,14 +75,14 @@ sizing: .venv/ready ## memory, CPU and disk of each service, and what a million 
 # --- tests ------------------------------------------------------------------------------------------
 # The quick ones first: they tell of most mistakes. Built before: a cold build takes longer than any test may.
 test: check test-quick build ## all tests but the slow ones; sets up what it needs
-	$(PYTEST) -m "starts and not slow" -n 6 $$($(BIN)/python tests/junit.py) $(ARGS)
+	$(PYTEST) -m "starts and not slow" -n 6 $(ARGS)
 
 test-quick: .venv/ready ## those that start nothing, within a minute
-	$(PYTEST) -m "not starts and not slow" -n 2 $$($(BIN)/python tests/junit.py) $(ARGS)
+	$(PYTEST) -m "not starts and not slow" -n 2 $(ARGS)
 
 test-slow: build ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
-	$(PYTEST) -m "slow and not alone" -n 6 -rAP $$($(BIN)/python tests/junit.py) $(ARGS)
-	$(PYTEST) -m "slow and alone" -n 0 -rAP $$($(BIN)/python tests/junit.py) $(ARGS)
+	$(PYTEST) -m "slow and not alone" -n 6 -rAP $(ARGS)
+	$(PYTEST) -m "slow and alone" -n 0 -rAP $(ARGS)
 
 test-report: .venv/ready ## what the last test runs measured, what took longest, and the sums on one line (ARGS=--strict)
 	@$(BIN)/python tests/run_report.py $(ARGS)

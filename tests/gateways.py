@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
+from otelgate_stack import images, settings
+from otelgate_stack.report import Report
 from testcontainers.core.container import DockerContainer
 
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
@@ -85,6 +87,11 @@ class GatewayContainer:
     def remove(self) -> None:
         self.stop()
         self._volume.remove(force=True)
+
+    @classmethod
+    def of(cls, loaded: settings.Settings, client: Any) -> "GatewayContainer":
+        """Of the image that is built from this repository, not started yet."""
+        return cls(images.build_gateway(loaded, Report(), client), loaded.gateway_env(), client)
 
     @staticmethod
     def remove_named(client: Any, name: str) -> None:

@@ -1,7 +1,7 @@
 """The committed rules in quick motion: a stack of a test's own reads a copy of them, in which some waits are shorter.
 
-That an alert heeds its own `for` and its own ranges is shown by promtool (tests/grafana); that somebody is told when it
-has fired, whatever they are, by tests with stacks.
+promtool's tests (tests/grafana) cover each alert's committed `for` and ranges; the tests that use this cover the way
+from a firing alert to its notification, which does not depend on them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +20,9 @@ from otelgate_stack.settings import Settings
 COMMITTED = RENDERED / "rules"
 COUNTING = ("otelgate-presence", "otelgate-slo", "otelgate-slo-budget")
 """Groups whose rules count their own points, one a minute: evaluated more often they would say something else."""
+
+OFTEN_S = 5
+"""How often rules are evaluated, at least, where tests wait for them."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 from gateways import GatewayContainer
-from otelgate_stack import images, ports, settings
+from otelgate_stack import ports, settings
 from otelgate_stack.engines import docker_client
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
@@ -125,6 +125,6 @@ def no_container(error: StackError) -> None:
 
 def _start_gateway(loaded: settings.Settings) -> str:
     with docker_client.connect() as client:
-        gateway = GatewayContainer(images.build_gateway(loaded, Report(), client), loaded.gateway_env(), client)
+        gateway = GatewayContainer.of(loaded, client)
         gateway.start(OTELGATE_TRACES_TO="tempo")
         return gateway.name

@@ -102,7 +102,7 @@ def test_what_is_set_leaves_time_to_tell(tmp_path: Path) -> None:
     for name, seen in (("ServiceDown", probed), ("DatabaseDown", probed), ("SessionsOverload", counted)):
         in_all = seen + render.seconds(BY_NAME[name].for_) + waits[name]
         assert in_all < 120, f"{name}: {in_all} s"
-    for name in ("ServiceDown", "DatabaseDown"):  # a second target, just after somebody was told of the first
+    for name in ("ServiceDown", "DatabaseDown"):  # a second target, just after the first notification
         waited = waits[name] - render.seconds(route["group_wait"]) + render.seconds(route["group_interval"])
         assert probed + render.seconds(BY_NAME[name].for_) + waited < 120, name
 

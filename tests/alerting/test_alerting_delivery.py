@@ -54,7 +54,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
             runbooks_url="https://code.example/blob/main",
         )
         with running(own, folder) as manager:
-            # All at once: each is told at once, since it began long ago, and a little later what else came or is over.
+            # They began long ago, so each group is notified at once, and again when alerts are added or resolved.
             manager.send(
                 *(fired(name) for name in FIRED), {"labels": {"alertname": "OfYours", "notify": "slack-email"}}
             )
@@ -157,7 +157,7 @@ def test_an_alert_without_texts(room: Room) -> None:
 
 
 def test_a_group_is_one_message(room: Room) -> None:
-    # Two targets of the same service; what else came by the group's next message is told with the first.
+    # Two targets of the same service; the group's next notification has both.
     both = "CRITICAL: osool does not answer its health check (api) (and others, 2 in all)"
     message = room.inbox.wait(SLACK, lambda message: message.body["attachments"][0]["title"] == both)
     (attachment,) = message.body["attachments"]

@@ -21,9 +21,10 @@ import httpx
 import psycopg
 import pytest
 import scaled_rules
+import shared
 from alert_inbox import Inbox, Message, inbox
 from otelgate_grafana.alerts.render import seconds
-from otelgate_stack import debian, monitoring, ports, settings, stores
+from otelgate_stack import debian, monitoring, settings, stores
 from otelgate_stack.engines import native, watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.engines.service import Service
@@ -32,8 +33,6 @@ from scaled_rules import Times
 from waiting import until
 
 SERVICES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "alertmanager", "prober")
-RULES_S = 5
-"""How often scaled rules are evaluated at least: as often as those of which somebody is to know within 2 minutes."""
 STEP_S = 1
 """How exactly it is known since when a condition holds."""
 
@@ -145,7 +144,7 @@ class Watch:
             return cursor.fetchall() if cursor.description else []
 
     def measure(self, alert: str, service: str, thrown: float, deadline_s: float) -> Measured:
-        """Wait until somebody is told of the alert. `service` is the value of service_name, empty where it has none."""
+        """Wait for the alert's notification. `service` is the value of service_name, empty where it has none."""
 
         def tells(message: Message) -> bool:
             return message.at >= thrown and any(_is(each, alert, service) for each in message.body["alerts"])
@@ -194,15 +193,14 @@ def watched(
 ) -> Iterator[Watch]:
     """A stack that tells a local webhook of every alert; applications end with it. `times`: of alerts, by name.
 
-    With `for_s` no rule holds longer than that, and none is evaluated less often than every RULES_S.
+    With `for_s` no rule holds longer than that, and none is evaluated less often than every scaled_rules.OFTEN_S.
     """
     debian.fetch(watchers.EXPORTERS["prober"], settings.load(), Report())  # without it nothing here can be shown
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
-    often = None if for_s is None else RULES_S
+    often = None if for_s is None else scaled_rules.OFTEN_S
     rules = scaled_rules.write(folder / "rules", times or {}, interval_s=often, for_s=for_s)
     with inbox() as box, scaled_rules.loaded(rules):
         own = {"OTELGATE_STATE_DIR": str(folder / "s"), "OTELGATE_ALERT_WEBHOOK_URL": f"{box.url}/webhook"}
-        env = {**kept, **ports.free_env(), **own, "ENGINE": "native", **changes}
+        env = shared.clean_env(folder, **own, **changes)
         loaded = settings.load(env)
         engine = NativeEngine(loaded, Report(), services=SERVICES)
         engine.up()

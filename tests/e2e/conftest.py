@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import shared
 from gateways import Gateway, GatewayContainer, GatewayProcess
-from otelgate_stack import builds, images, ports, settings
+from otelgate_stack import builds, ports, settings
 from otelgate_stack.engines import docker_client
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
@@ -66,7 +66,7 @@ def _running_gateway(loaded: settings.Settings, folder: Path) -> Iterator[Gatewa
             binary = builds.build(["gateway"], loaded, Report())["gateway"]
             gateway = GatewayProcess(binary, loaded.root / "collector/config", loaded.gateway_env(), folder)
         else:
-            gateway = GatewayContainer(images.build_gateway(loaded, Report(), client), loaded.gateway_env(), client)
+            gateway = GatewayContainer.of(loaded, client)
         try:
             yield gateway
         finally:

@@ -1,4 +1,4 @@
-"""The stack's own critical alerts: each fault is thrown at a running stack, and somebody is told.
+"""The stack's own critical alerts: each fault is injected into a running stack, and a notification arrives.
 
 Those that look back for minutes look back, and wait, a third as long here.
 """

@@ -18,7 +18,6 @@ from alert_day import (
     ENOUGH_PROBES,
     LONG_AGO,
     LONG_AGO_CALM,
-    RULES_S,
     RUNS,
     SPENDER,
     Day,
@@ -113,7 +112,7 @@ def day(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     folder = tmp_path_factory.mktemp("alerts")
     rules = committed(root)
     with (
-        scaled_rules.loaded(scaled_rules.write(folder / "rules", interval_s=RULES_S)),
+        scaled_rules.loaded(scaled_rules.write(folder / "rules", interval_s=scaled_rules.OFTEN_S)),
         pytest.MonkeyPatch.context() as patch,
     ):
         # Many, for LlmAvailabilityLow; a busy machine needs seconds for one.
@@ -138,7 +137,7 @@ def test_quiet_as_ever_and_active_with_its_switch(day: Day, row: Row) -> None:
     assert {labels["severity"] for labels in found} == {_severity(row.alert)}
 
 
-def test_no_other_alert_fires_on_an_ordinary_day(day: Day) -> None:
+def test_no_other_alert_on_an_ordinary_day(day: Day) -> None:
     """Of all that there are. The machine's own memory is not the examples', and the stack's own first points come
     later than the first evaluation."""
     assert day.names_before() - {"Watchdog", "HostMemoryHigh", *ABSENT} == set()
