@@ -134,9 +134,7 @@ def _look_row(audit: AuditStore, trace_id: str) -> Look:
     return Look(0, False)
 
 
-def run(
-    settings: Settings, report: Report, *, as_json: bool = False, runs: int = 5, wait_s: float = DEADLINE_S
-) -> int:
+def run(settings: Settings, report: Report, *, as_json: bool = False, runs: int = 5, wait_s: float = DEADLINE_S) -> int:
     """Run the agent `runs` times against a stack that is up, and print what arrived within `wait_s` seconds of each.
 
     Returns the exit status: 0 when every store has every run, else 1. Raises StackError when the agent itself fails.

@@ -31,7 +31,7 @@ from recorded import Rules, committed
 from waiting import until
 
 SETTINGS = {"OTELGATE_QUERY_LIMIT": "250"}
-"""Questions an hour that are too many: more than one user asks in the calm part, however long a busy machine makes it."""
+"""Questions an hour that are too many: more than one user asks in the calm part, however long that lasts."""
 
 
 @dataclass(frozen=True)
