@@ -79,7 +79,10 @@ def _engine(settings: Settings, engine: Engine, reason: str) -> str:
             raise StackError(why)
         return f"docker: {why}"
     wanted = [name for name in names(settings) if name not in PYTHON and name in builds.PROGRAMS]
-    go = golang.toolchain(settings.root / builds.PROGRAMS["gateway"].folder)
+    try:
+        go = golang.toolchain(settings.root / builds.PROGRAMS["gateway"].folder)
+    except golang.NoGoError:
+        go = "no Go, and none is needed"  # else the next line raises it again
     there = sum(builds.path(name, settings).exists() for name in wanted)
     return f"native ({reason}): {go}; {there} of {len(wanted)} programs are built"
 

@@ -4,11 +4,14 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from .. import alerting, builds, credentials, kinds, monitoring, state
 from ..errors import StackError
@@ -30,6 +33,8 @@ _ENDPOINTS = {
 # Where Alertmanager's container sees its files.
 INSIDE = Path("/etc/otelgate")
 _ABSENT = "absent"
+_VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
+_ADDRESS = ("host_ip", "published")
 
 # Secrets that are no setting of ours, by where they come from.
 _NAMES = {"gateway_authority": "OTEL_EXPORTER_OTLP_CERTIFICATE"}
@@ -121,6 +126,19 @@ def environment(settings: Settings) -> dict[str, str]:
     env["GATEWAY_MEMORY"] = f"{2 * settings.memory_limit_mib}m"
     env["CONFIG_STAMP"] = _stamp(settings)
     return env
+
+
+def published(settings: Settings, names: Collection[str]) -> dict[str, tuple[str, int]]:
+    """Setting -> the address and port of this machine on which compose.yaml publishes one of these services."""
+    env = environment(settings)
+    found = {}
+    for name, service in yaml.safe_load((settings.root / FILE).read_text())["services"].items():
+        for port in service.get("ports", []) if name in names else []:
+            setting = _VARIABLE.search(port["published"])
+            assert setting, port
+            host, number = (_VARIABLE.sub(lambda found: env.get(found[1]) or found[2], port[key]) for key in _ADDRESS)
+            found[setting[1]] = (host, int(number))
+    return found
 
 
 def _watching(settings: Settings) -> Mapping[str, str]:
