@@ -4,7 +4,10 @@ Alertmanager is built from source like the stores. The prober and the exporters 
 distribution (debian.py), Grafana what is on PATH: without them the stack runs all the same, and some panels stay empty.
 """
 
+import functools
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -128,7 +131,21 @@ def _postgres_exporter(settings: Settings) -> Service:
         "DATA_SOURCE_USER": "otelgate_monitor",
         "DATA_SOURCE_PASS_FILE": str(credentials.monitor_password(settings)),
     }
-    return _exporter(settings, "postgres-exporter", "/", *POSTGRES_EXPORTER, environment=environment)
+    found = program("postgres-exporter", settings)
+    arguments = (*POSTGRES_EXPORTER, *(_without_bgwriter(found) if found else ()))
+    return _exporter(settings, "postgres-exporter", "/", *arguments, environment=environment)
+
+
+@functools.cache
+def _without_bgwriter(program: Path) -> tuple[str, ...]:
+    """The distribution's exporter is older than PostgreSQL 17, which moved some columns of pg_stat_bgwriter: it would
+    log an error with each scrape. No panel shows them. The flag was renamed, so the program says what it is called."""
+    try:
+        said = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = re.search(r"collector\.(?:stat_)?bgwriter\b", said.stdout + said.stderr)
+    return (f"--no-{found[0]}",) if found else ()
 
 
 # Nobody looks at systemd's units; Debian's package would, and without systemd complains with each scrape.
