@@ -43,6 +43,9 @@ def environment(settings: Settings, example: traffic.Example) -> dict[str, str]:
         # For applications whose pages show thumbs: where votes go, and what signs the tokens.
         "FEEDBACK_URL": f"http://127.0.0.1:{settings.feedback_port}",
     }
+    if settings.state_dir.is_dir():  # what an application that is killed leaves goes with `make clean`
+        state.make_folder(settings.state_dir / "tmp")
+        own["TMPDIR"] = str(settings.state_dir / "tmp")
     if address := _seen_by_containers(settings):
         own["EXAMPLE_HOST"] = address
     if settings.feedback_secret_file and settings.feedback_secret_file.exists():

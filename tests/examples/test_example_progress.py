@@ -1,7 +1,11 @@
-"""What `make example` says while users come."""
+"""What `make example` says while users come, and where its applications keep files."""
+
+from pathlib import Path
 
 import pytest
+from otelgate_stack import settings
 
+from examples.common import run, traffic
 from examples.common.traffic import Progress, Tally
 
 
@@ -22,3 +26,19 @@ def test_failed_turns_count_as_failed_in_the_progress(capsys: pytest.CaptureFixt
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("bestbox: 0 of 240 s")
     assert said.endswith(", 60 visits, 169 steps, 149 failed")
+
+
+def test_files_of_an_application_are_in_the_stacks_folder(tmp_path: Path) -> None:
+    """One that is killed leaves them, Osool its Redis' data: `make clean` is to remove them."""
+    loaded = settings.load({"OTELGATE_STATE_DIR": str(tmp_path / "state")})
+    assert "TMPDIR" not in own(loaded)
+    (tmp_path / "state").mkdir()
+    assert own(loaded)["TMPDIR"] == str(tmp_path / "state" / "tmp")
+    assert (tmp_path / "state" / "tmp").is_dir()
+
+
+def own(loaded: settings.Settings) -> dict[str, str]:
+    """What the application gets beside this process's own environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TMPDIR", raising=False)
+        return run.environment(loaded, traffic.load("bestbox"))
