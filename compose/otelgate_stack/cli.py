@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import alerting, builds, credentials, state
+from . import addresses, alerting, builds, credentials, kinds, state, target
 from . import settings as settings_module
 from .engines import Engine, ServiceStatus, choose
 from .errors import SettingsError, StackError
@@ -192,14 +192,11 @@ def _engine(settings: Settings, report: Report, output: Report | None = None) ->
 
 
 def _say_where(settings: Settings, engine: Engine, report: Report) -> None:
-    rows = []
-    services = engine.status()
-    for service in services:
-        if service.name == "gateway":
-            rows += [("OTLP gRPC", service.url.removesuffix(str(settings.http_port)) + str(settings.grpc_port))]
-            rows += [("OTLP HTTP", service.url)]
-        else:
-            rows += [(service.name, service.url)]
+    services, urls = engine.status(), target.urls(settings)
+    reach = "" if kinds.loopback(settings.host) else f"; listens on {settings.host}, for other machines too"
+    rows = [(f"OTLP {name}", urls[name.lower()], f"applications send here{reach}") for name in ("gRPC", "HTTP")]
+    others = [service for service in services if service.name != "gateway"]
+    rows += [(service.name, service.url, addresses.what(service.name, engine.name)) for service in others]
     report.line()
     report.table(rows)
     report.line()

@@ -55,9 +55,10 @@ def test_a_stacks_life(env: dict[str, str]) -> None:
         assert lines[0] == "engine: native (ENGINE=native asks for it)"
         assert [name for name in what_there_is() if f"start {name} … " not in up.stdout] == []
         shown = [line.split() for line in lines]
-        assert ["OTLP", "gRPC", f"http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}"] in shown
-        for name in ("tempo", "alertmanager"):
-            assert [name, f"http://127.0.0.1:{env[f'OTELGATE_{name.upper()}_PORT']}"] in shown
+        sent_to = f"http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}"
+        assert ["OTLP", "gRPC", sent_to, "applications", "send", "here"] in shown
+        for name, what in (("tempo", ["API"]), ("alertmanager", ["page:", "alerts", "and", "silences"])):
+            assert [name, f"http://127.0.0.1:{env[f'OTELGATE_{name.upper()}_PORT']}", *what] in shown
         assert any(line.startswith("alerts: ") for line in lines)
         assert lines[-1] == "next: make demo"
 
