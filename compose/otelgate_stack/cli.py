@@ -13,7 +13,7 @@ from types import FrameType
 
 from . import addresses, alerting, builds, credentials, kinds, state, target
 from . import settings as settings_module
-from .engines import Engine, ServiceStatus, choose
+from .engines import Engine, ServiceStatus, choose, data_folders
 from .errors import SettingsError, StackError
 from .report import Report, duration
 from .settings import Settings
@@ -66,6 +66,11 @@ def _status(options: argparse.Namespace, report: Report) -> int:
         report.line(json.dumps([dataclasses.asdict(status) for status in statuses], indent=2))
     else:
         report.table([_status_row(status) for status in statuses], ("service", "state", "up for", "pid", "address"))
+        report.line()
+    for disk in state.disks(data_folders(settings)):
+        if disk.low or not options.json:
+            line = f"disk of {' and '.join(disk.holds)}: {disk}"
+            (quiet if options.json else report).line(line, *(["red"] if disk.low else []))
     return 0 if all(status.ready for status in statuses) else NOT_READY
 
 

@@ -125,9 +125,9 @@ def test_other_errors_end_with_status_1(env: dict[str, str]) -> None:
 def test_nothing_up(env: dict[str, str]) -> None:
     status = run(env, "status")
     assert status.returncode == 3
-    assert [line.split()[:2] for line in status.stdout.splitlines()[2:]] == [
-        [name, "stopped"] for name in what_there_is()
-    ]
+    table, _, disks = status.stdout.partition("\n\n")
+    assert [line.split()[:2] for line in table.splitlines()[2:]] == [[name, "stopped"] for name in what_there_is()]
+    assert disks.startswith("disk of stores and gateway's queues: ")
     assert run(env, "down").stdout.splitlines()[-1] == "nothing is up"
     assert run(env, "clean").stdout.splitlines()[-1] == f"nothing to remove: there is no {env['OTELGATE_STATE_DIR']}"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from .. import state
@@ -9,7 +10,7 @@ from ..errors import StackError
 from ..report import Report
 from ..settings import Settings
 
-__all__ = ["Engine", "ServiceStatus", "StackError", "choose"]
+__all__ = ["Engine", "ServiceStatus", "StackError", "choose", "data_folders"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,15 @@ def choose(settings: Settings, report: Report) -> tuple[Engine, str]:
     from .native import NativeEngine
 
     return NativeEngine(settings, report), reason
+
+
+def data_folders(settings: Settings) -> dict[str, Path]:
+    """Where the data of this stack are on this machine, by what they are. Containers' are the engine's."""
+    if state.active_engine(settings) == "docker":
+        from . import docker
+
+        return docker.data_folders()
+    return {"stores": settings.state_dir, "gateway's queues": settings.data_dir}
 
 
 def _decide(settings: Settings) -> tuple[str, str]:

@@ -41,6 +41,18 @@ def available(settings: Settings) -> tuple[bool, str]:
     return True, "Docker answers and " + ("can pull the images" if missing else "has the images")
 
 
+def data_folders() -> dict[str, Path]:
+    """Where the engine keeps volumes; nothing where it does not answer, or is another machine's."""
+    if not docker_client.address().startswith("unix:"):
+        return {}
+    try:
+        with docker_client.connect(timeout_s=3) as client:
+            folder = Path(client.info()["DockerRootDir"])
+    except StackError:
+        return {}
+    return {"containers' volumes": folder} if folder.exists() else {}
+
+
 class DockerEngine:
     """See `Engine`. Nothing is asked of Docker before a method is called."""
 
