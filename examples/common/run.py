@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 import httpx
+from otelgate_stack import example_files, state, target
 from otelgate_stack import settings as stack_settings
-from otelgate_stack import state, target
-from otelgate_stack.engines import docker_client
+from otelgate_stack.engines import choose, docker_client
 from otelgate_stack.errors import StackError
+from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 
 from . import traffic
@@ -67,6 +68,7 @@ def main() -> int:
         settings = stack_settings.load()
         example = traffic.load(options.app)
         _must_answer(settings)
+        _install(settings)
         if options.history:
             from . import history
 
@@ -95,6 +97,13 @@ def _must_answer(settings: Settings) -> None:
         httpx.get(url, timeout=5, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
         raise StackError(f"the gateway does not answer at {url}: `make up` starts the stack") from error
+
+
+def _install(settings: Settings) -> None:
+    """The examples' own dashboards and alerts: only those who run an example have them."""
+    if example_files.install(settings):
+        engine, _ = choose(settings, Report(sys.stderr))
+        engine.reload("prometheus")
 
 
 def _without_history(arguments: list[str]) -> list[str]:

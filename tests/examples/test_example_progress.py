@@ -1,6 +1,7 @@
 """What `make example` says while users come, and where its applications keep files."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from otelgate_stack import settings
@@ -42,3 +43,13 @@ def own(loaded: settings.Settings) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("TMPDIR", raising=False)
         return run.environment(loaded, traffic.load("bestbox"))
+
+
+def test_the_first_example_makes_prometheus_read_its_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once: a running Prometheus reads new files when it is told."""
+    told: list[str] = []
+    monkeypatch.setattr(run, "choose", lambda settings, report: (SimpleNamespace(reload=told.append), "asked for"))
+    loaded = settings.load({"OTELGATE_STATE_DIR": str(tmp_path / "state")})
+    run._install(loaded)
+    run._install(loaded)
+    assert told == ["prometheus"]

@@ -45,6 +45,9 @@ class Engine(Protocol):
     def logs(self, services: Sequence[str], follow: bool) -> None:
         """Print the logs of these services (none: of all), each line after its service's name."""
 
+    def reload(self, service: str) -> None:
+        """Have one service read its files again, where it runs and can (Prometheus)."""
+
     def start(self, service: str) -> None:
         """Start one service and wait until it answers."""
 

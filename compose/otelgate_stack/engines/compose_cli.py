@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from .. import alerting, builds, credentials, kinds, monitoring, state
+from .. import alerting, builds, credentials, example_files, kinds, monitoring, state
 from ..errors import StackError
 from ..settings import PREFIX, ROWS, Settings
 from . import services, watchers
@@ -152,7 +152,8 @@ def _watching(settings: Settings) -> Mapping[str, str]:
     database = {} if settings.own_database else watchers.grafana_database(settings)
     if not settings.audit:  # nothing is generated for a database that isn't there
         database = {**database, "OTELGATE_GRAFANA_DATABASE_PASSWORD_FILE": "/dev/null"}
-    return {**counts, **folders, **database, "PROBES": str(monitoring.probes(settings))}
+    seen = {"PROBES": monitoring.probes(settings), "EXAMPLES": example_files.folder(settings)}
+    return {**counts, **folders, **database, **{name: str(path) for name, path in seen.items()}}
 
 
 def running(settings: Settings) -> list[str]:

@@ -119,6 +119,13 @@ class DockerEngine:
         colour = [] if self.report.style("x", "bold") != "x" else ["--no-color"]
         compose.show("logs", *colour, *(["--follow"] if follow else []), *(services or self.services))
 
+    def reload(self, service: str) -> None:
+        """SIGHUP for one service, where it runs."""
+        with docker_client.connect() as client:
+            container = self._containers(client).get(service)
+            if container is not None and container.attrs["State"]["Running"]:
+                container.kill(signal="HUP")
+
     def start(self, service: str) -> None:
         with docker_client.connect() as client:
             self._container(service, client).start()

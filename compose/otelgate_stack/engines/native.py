@@ -116,6 +116,11 @@ class NativeEngine:
         chosen = [self._known(name) for name in services] or self._names
         _logs.show({name: self._supervisor.log(name) for name in chosen}, self._report, follow)
 
+    def reload(self, service: str) -> None:
+        """SIGHUP for one service, where it runs."""
+        if self._supervisor.alive() and self._supervisor.processes().get(service, {}).get("pid"):
+            self._supervisor.signal(service, "HUP")
+
     def start(self, service: str) -> None:
         """Start one service and wait until it answers."""
         self._must_be_up(service)

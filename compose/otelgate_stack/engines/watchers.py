@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from .. import alerting, credentials, debian, monitoring, state
+from .. import alerting, credentials, debian, example_files, monitoring, state
 from ..errors import StackError
 from ..report import Report
 from ..settings import Settings
@@ -82,6 +82,7 @@ def prepare(settings: Settings, names: Collection[str]) -> None:
         alerting.render(settings, folder)
     if "grafana" in names:
         _link_password(settings)
+        example_files.prepare(settings)
 
 
 def prometheus_config(settings: Settings) -> Path:
@@ -192,7 +193,8 @@ def _grafana(settings: Settings) -> Service:
         "GF_PATHS_LOGS": folder / "log",
         "GF_PATHS_PLUGINS": folder / "plugins",
         "GF_PATHS_PROVISIONING": settings.root / "grafana" / "provisioning",
-        "OTELGATE_GRAFANA_DASHBOARDS": settings.root / "grafana" / "rendered" / "dashboards",
+        "OTELGATE_GRAFANA_DASHBOARDS": settings.root / "grafana" / "rendered" / "dashboards" / "otelgate",
+        "OTELGATE_GRAFANA_EXAMPLES": example_files.folder(settings) / "dashboards",
     }
     stores = {f"OTELGATE_{name.upper()}_URL": name for name in ("prometheus", "loki", "tempo", "jaeger")}
     return Service(
