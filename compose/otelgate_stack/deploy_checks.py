@@ -13,7 +13,7 @@ import httpx
 import psutil
 import psycopg
 
-from . import builds, credentials, golang, ports, state
+from . import builds, credentials, golang, ports, preflight, state
 from .engines import Engine
 from .engines.services import PYTHON, names, services
 from .errors import StackError
@@ -45,6 +45,7 @@ def before_settings(root: Path = ROOT) -> list[Check]:
 def prerequisites(settings: Settings, engine: Engine, reason: str) -> list[Check]:
     """Those of a stack with these settings, on this engine, which was chosen for this reason."""
     return [
+        Check("settings", lambda: _settings(settings)),
         Check("engine", lambda: _engine(settings, engine, reason)),
         Check("disk", lambda: _disk(settings)),
         Check("memory", lambda: _memory(engine)),
@@ -68,6 +69,11 @@ def _env_file(file: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise StackError(f"{file}: {reason}") from None
     return str(file)
+
+
+def _settings(settings: Settings) -> str:
+    preflight.check(settings)
+    return "those of the gateway go together"
 
 
 def _engine(settings: Settings, engine: Engine, reason: str) -> str:
