@@ -136,7 +136,9 @@ lock: .venv/ready ## requirements/dev.txt, from pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "PYTHON='$(PYTHON)': expected Python 3.11 or newer"; exit 1; }
 	@echo "python environment … (.venv, about a minute on first use)"
-	@$(PYTHON) -m venv .venv || { echo "python3 -m venv failed: on Debian or Ubuntu, apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv || { $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null && why="its message is above" || \
+		why="its modules venv and ensurepip are missing (on Debian or Ubuntu, apt-get install python3-venv)"; \
+		echo "$(PYTHON) -m venv .venv failed: $$why"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

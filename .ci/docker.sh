@@ -3,6 +3,7 @@
 #   .ci/docker.sh          Debian or Ubuntu, as root, when something is to be installed or started
 # Safe to run again: with an engine that answers it only says so. Nothing is pulled from a registry.
 set -euo pipefail
+source "$(dirname "$0")/packages.sh"
 
 log=${OTELGATE_DOCKERD_LOG:-/var/log/otelgate-dockerd.log}
 apt_log=$(mktemp)
@@ -40,13 +41,7 @@ install_engine() {
   command -v apt-get >/dev/null || fail "no engine answers, and there is no apt-get to install one: install Docker, start it, run this again"
   [ "$(id -u)" = 0 ] || fail "no engine answers and dockerd is not installed: run this as root, or install Docker yourself"
   say "installing ${packages[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  # The package lists are fetched only if the packages can't be had with those that are there.
-  apt-get install -y -qq --no-install-recommends "${packages[@]}" >"$apt_log" 2>&1 ||
-    { say "refreshing the package lists"
-      apt-get update -qq >>"$apt_log" 2>&1 &&
-        apt-get install -y -qq --no-install-recommends "${packages[@]}" >>"$apt_log" 2>&1
-    } || { tail -n 20 "$apt_log" >&2; fail "apt-get could not install ${packages[*]}; its last lines are above"; }
+  install_packages "$apt_log" "${packages[@]}" || fail "apt-get could not install ${packages[*]}; its last lines are above"
 }
 
 dockerd_runs() { [ -s "$pidfile" ] && [ "$(cat "/proc/$(cat "$pidfile")/comm" 2>/dev/null)" = dockerd ]; }

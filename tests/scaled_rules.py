@@ -35,7 +35,8 @@ class Times:
 
 def alerts(rules: Path = COMMITTED) -> dict[str, dict[str, Any]]:
     """The alerts' rules as Prometheus reads them, by name."""
-    groups = yaml.safe_load((rules / "alerts.yaml").read_text())["groups"]
+    files = (rules / "alerts.yaml", rules / "examples" / "alerts.yaml")
+    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
     return {rule["alert"]: rule for group in groups for rule in group["rules"]}
 
 
@@ -51,10 +52,10 @@ def write(
 
     `times`: of alerts, by name. `intervals`: of groups, by name. Raises ValueError for what no rule has.
     """
-    folder.mkdir(parents=True)
+    (folder / "examples").mkdir(parents=True)
     left, own = dict(times or {}), dict(intervals or {})
     counting = set(COUNTING)
-    for file in sorted(COMMITTED.glob("*.yaml")):
+    for file in (*sorted(COMMITTED.glob("*.yaml")), COMMITTED / "examples" / "alerts.yaml"):
         tree = yaml.safe_load(file.read_text())
         for group in tree["groups"]:
             counting.discard(group["name"])
@@ -66,7 +67,7 @@ def write(
                     rule["for"] = f"{min(seconds(rule['for']), for_s)}s"
                 if rule.get("alert") in left:
                     _scale(rule, left.pop(rule["alert"]))
-        (folder / file.name).write_text(yaml.safe_dump(tree, sort_keys=False))
+        (folder / file.relative_to(COMMITTED)).write_text(yaml.safe_dump(tree, sort_keys=False))
     if left or own or counting:
         raise ValueError(f"no rules or groups: {', '.join([*left, *own, *counting])}")
     return folder
@@ -78,7 +79,7 @@ def loaded(rules: Path) -> Iterator[None]:
     real = monitoring.native
 
     def native(settings: Settings) -> monitoring.Places:
-        return replace(real(settings), rules=str(rules))
+        return replace(real(settings), rules=str(rules), examples=str(rules / "examples"))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(monitoring, "native", native)

@@ -5,8 +5,8 @@ that name nobody. These lose user and session id, all words, and the attributes 
 the totals are made of: tokens, cost, durations, tools, models, ratings. Their rows in users and sessions, the hash of
 their questions, the payloads of rejects that name them, and their key are deleted. Records of others stay as they are.
 
-Not reached: other stores (traces and logs have their own retention), backups, and pages of the database that are free
-but not yet written over. What arrives later is a new matter: a span that is delivered again changes nothing, as its
+REACHES says which stores it does not reach; besides these, pages of the database that are free but not yet written
+over. What arrives later is a new matter: a span that is delivered again changes nothing, as its
 row is there; a new one that names the person is stored under a new key.
 """
 
@@ -33,8 +33,15 @@ _LOGGER = logging.getLogger(__name__)
 
 EVENT = "otelgate.audit.erasure"
 
+REACHES = (
+    "It erases a person's words and ids in the audit store. Tempo, Jaeger and Loki keep theirs until their retention"
+    " ends, backups until they are deleted; Prometheus holds no ids of persons."
+)
+"""Every page that names `forget` says this, in these words (tests/test_docs.py)."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = REACHES
     parser.add_argument("--user", required=True, metavar="ID", help="the person's user.id")
     parser.add_argument("--service", help="only in this application; default: in all that know the id")
     parser.add_argument("--yes", action="store_true", help="don't ask")
@@ -75,7 +82,7 @@ def forget(
 
 def _confirmed(connection: psycopg.Connection[Any], chain: Chain, services: list[str], user_id: str) -> bool:
     if not sys.stdin.isatty():
-        print("erasing can't be undone: expected --yes where nobody can be asked", file=sys.stderr)
+        print("erasing can't be undone: add --yes where there is no terminal", file=sys.stderr)
         return False
     traces = {service: len(Erasure(connection, chain, service, user_id).traces()) for service in services}
     found = ", ".join(f"{number} traces of {service}" for service, number in traces.items()) or "nothing"
@@ -104,3 +111,4 @@ def _print(done: list[Erased], as_json: bool) -> None:
             print(f"  {record} differed from the ledger before: `verify` will go on naming it")
     if not done:
         print("nothing is stored about this user")
+    print(REACHES)

@@ -46,6 +46,8 @@ def _whole(raw: str, least: int, most: int) -> int:
 
 
 def _host(raw: str) -> str:
+    if raw.startswith("[") and raw.endswith("]") and ":" in raw:  # as in a URL
+        raw = raw[1:-1]
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", raw):
         raise ValueError(raw)
     return raw

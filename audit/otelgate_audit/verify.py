@@ -60,12 +60,12 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     except (psycopg.OperationalError, database.SchemaError) as error:
         print(f"can't check: {str(error).strip().partition(chr(10))[0]}", file=sys.stderr)
         return 2
+    missing = sum(each["missing"] for each in reconciled) if isinstance(reconciled, list) else 0
     if options.json:
-        print(json.dumps({**report.as_json(), "reconciliation": reconciled}))
+        print(json.dumps({**report.as_json(), "ok": not (report.total or missing), "reconciliation": reconciled}))
     else:
         _print_reconciled(reconciled)
-        _print(report)
-    missing = isinstance(reconciled, list) and any(each["missing"] for each in reconciled)
+        _print(report, missing)
     return 1 if report.total or missing else 0
 
 
@@ -159,7 +159,8 @@ def _reconciliation(settings: Settings, from_us: int | None, to_us: int | None) 
     return [{"service": service, **{name: each[name] for name in _RECONCILED}} for service, each in totals.items()]
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, missing: int) -> None:
+    """The last line begins with `ok` only where the exit status is 0."""
     for finding in report.findings[:_SHOWN]:
         print(finding)
     if report.total > _SHOWN:
@@ -169,8 +170,10 @@ def _print(report: Report) -> None:
     for note in report.notes:
         print(f"note: {note}")
     rate = report.records / report.seconds if report.seconds else 0
+    faults = {"findings": report.total, "runs missing": missing}
+    verdict = ", ".join(f"{number} {what}" for what, number in faults.items() if number) or "ok"
     print(
-        f"{'ok' if not report.total else f'{report.total} findings'}: {report.entries} entries,"
+        f"{verdict}: {report.entries} entries,"
         f" {report.records} records ({report.gone} deleted by retention), {report.conversations} conversations,"
         f" {report.heads} announced heads in {report.seconds:.1f} s ({rate:.0f} records/s)"
     )

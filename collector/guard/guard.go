@@ -48,7 +48,7 @@ func open(part map[string]any, path, publishedHost string) []error {
 	if endpoint, ok := part["endpoint"].(string); ok {
 		local, where := loopback(endpoint), endpoint
 		if !local && publishedHost != "" {
-			local = loopback(net.JoinHostPort(publishedHost, "0"))
+			local = loopback(publishedHost + ":0")
 			where = fmt.Sprintf("%s, published on %s", endpoint, publishedHost)
 		}
 		if !local && !(hasTLS(part) && hasAuth(part)) {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,17 @@ var (
 		info, err := opened.Stat()
 		return raw, err == nil && !info.IsDir()
 	}}
+	// Given back as it stands in an endpoint: an IPv6 address in brackets, however it was written.
+	host = kind{"an IP address or a host name", func(raw string) (any, bool) {
+		bare := raw
+		if strings.HasPrefix(raw, "[") && strings.HasSuffix(raw, "]") {
+			bare = raw[1 : len(raw)-1]
+		}
+		if net.ParseIP(bare) != nil && strings.Contains(bare, ":") {
+			return "[" + bare + "]", true
+		}
+		return raw, raw == "" || hostName.MatchString(raw)
+	}}
 	hostPort = kind{"host:port", func(raw string) (any, bool) {
 		host, number, err := net.SplitHostPort(raw)
 		value, ok := atoi(number)
@@ -71,6 +83,8 @@ var (
 		return raw, err == nil && parsed.Host != "" && (parsed.Scheme == "http" || parsed.Scheme == "https")
 	}}
 )
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 
 // atLeast is for sizes that must hold something: a queue its first batch.
 func atLeast(least int64) kind {

@@ -29,8 +29,8 @@ func (s Setting) Env() string { return prefix + strings.ToUpper(s.Key) }
 
 // Table holds every setting of the gateway, in the order in which docs/settings.md shows them.
 var Table = []Setting{
-	{"host", "127.0.0.1", text, "address that the OTLP receivers listen on"},
-	{"published_host", "", text, "in a container: the host address on which its ports are published (compose sets it); the closed-by-default check looks at it instead of OTELGATE_HOST"},
+	{"host", "127.0.0.1", host, "address that the OTLP receivers listen on"},
+	{"published_host", "", host, "in a container: the host address on which its ports are published (compose sets it); the closed-by-default check looks at it instead of OTELGATE_HOST"},
 	{"grpc_port", "4317", port, "OTLP gRPC"},
 	{"http_port", "4318", port, "OTLP HTTP"},
 	{"health_port", "13133", port, "health check, on 127.0.0.1"},

@@ -47,11 +47,24 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 		"OTELGATE_SAMPLE_COST_USD=0":           "OTELGATE_SAMPLE_COST_USD='0': expected a number above 0",
 		"OTELGATE_SAMPLE_SLOW=500ms":           "OTELGATE_SAMPLE_SLOW='500ms': expected a duration of at least 1s, such as 30s, 5m or 1h",
 		"OTELGATE_SAMPLE_WAIT=10":              "OTELGATE_SAMPLE_WAIT='10': expected a duration of at least 1s, such as 30s, 5m or 1h",
+		"OTELGATE_HOST=http://x":               "OTELGATE_HOST='http://x': expected an IP address or a host name",
 		"OTELGATE_GRCP_PORT=4317":              "OTELGATE_GRCP_PORT: unknown setting of the gateway, did you mean OTELGATE_GRPC_PORT?",
 	} {
 		_, err := Load([]string{entry})
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", entry, err, want)
+		}
+	}
+}
+
+func TestHostStandsInAnEndpoint(t *testing.T) {
+	for given, want := range map[string]string{
+		"127.0.0.1": "127.0.0.1", "localhost": "localhost", "gateway.example": "gateway.example",
+		"::1": "[::1]", "[::1]": "[::1]", "::": "[::]", "::ffff:127.0.0.1": "[::ffff:127.0.0.1]",
+	} {
+		loaded, err := Load([]string{"OTELGATE_HOST=" + given})
+		if err != nil || loaded["host"] != want {
+			t.Errorf("%s: got %v (%v), want %s", given, loaded["host"], err, want)
 		}
 	}
 }

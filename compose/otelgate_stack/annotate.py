@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import otelgate
-from otelgate_grafana.annotations import KINDS
+from otelgate_grafana.annotations import KINDS, SENTENCE, as_word
 
 from . import target
 from .audit_store import AuditStore
@@ -45,15 +45,20 @@ class Annotation:
             near = difflib.get_close_matches(self.event, KINDS, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise StackError(f"EVENT='{self.event}': expected one of {', '.join(KINDS)}{hint}")
-        for name, value in self.attributes.items():
+        if self.version and len(self.version.split()) > 1:
+            raise StackError(f"VERSION='{self.version}': expected one word")
+        for name, value, given in (
+            ("VERSION", self.version or "", self.version),
+            ("TEXT", self.attributes.get(SENTENCE, ""), self.text),
+        ):
             if len(value.encode()) > LONGEST:
-                raise StackError(f"{name.upper()}='{value}': expected {LONGEST} bytes or fewer")
+                raise StackError(f"{name}='{given}': expected {LONGEST} bytes or fewer")
 
     @property
     def attributes(self) -> dict[str, Any]:
         """Each as one word: texts of several are message content to the audit store, and kept from dashboards."""
-        given = {"version": self.version, "text": self.text}
-        return {name: "-".join(value.split()) for name, value in given.items() if value}
+        found = {"version": (self.version or "").strip(), SENTENCE: as_word(self.text or "")}
+        return {name: value for name, value in found.items() if value}
 
 
 def run(settings: Settings, annotation: Annotation, report: Report) -> None:
@@ -70,7 +75,7 @@ def run(settings: Settings, annotation: Annotation, report: Report) -> None:
     otelgate.shutdown()
     with report.step(f"annotate {annotation.event}") as step:
         _wait(AuditStore(settings), annotation.event, service, began)
-        step.note(" ".join([service, *annotation.attributes.values()]))
+        step.note(" ".join(filter(None, (service, annotation.version, annotation.text))))
 
 
 def _wait(store: AuditStore, event: str, service: str, began: datetime) -> None:

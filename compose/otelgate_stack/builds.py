@@ -3,7 +3,9 @@
 The modules are pinned by go.mod and go.sum in compose/native/<backend>/ and in collector/.
 """
 
+import contextlib
 import hashlib
+import platform
 import shutil
 import subprocess
 import threading
@@ -23,6 +25,7 @@ _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w")
 # A cold build fetches modules and compiles them: about this much for each program, and the program itself.
 _GO_CACHE_BYTES = 2 << 30
 _PROGRAM_BYTES = 200 << 20
+_SOURCES = "sources"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ PROGRAMS: dict[str, Program] = {
 
 
 def build(names: Iterable[str], settings: Settings, report: Report) -> dict[str, Path]:
-    """Paths of these programs, building those that the cache lacks. Raises StackError.
+    """Paths of these programs, building those that the cache lacks, for which alone Go is needed. Raises StackError.
 
     Safe while another process builds the same: one of them builds, the other waits and takes the result.
     """
@@ -63,22 +66,57 @@ def build(names: Iterable[str], settings: Settings, report: Report) -> dict[str,
     if missing:
         _check_disk(missing, settings)
         _build_all({name: paths[name] for name in missing}, settings, report)
+    for name, program in paths.items():
+        _note_sources(name, program, settings)
     return paths
 
 
 def path(name: str, settings: Settings) -> Path:
-    """Where this program is, or will be, in the cache."""
-    return settings.cache_dir / f"{name}-{key(name, settings)}" / name
+    """Where this program is, or will be, in the cache.
+
+    Without Go it is one that was built of the same sources. Raises NoGoError where there is none.
+    """
+    try:
+        return settings.cache_dir / f"{name}-{key(name, settings)}" / name
+    except golang.NoGoError:
+        if found := _built_before(name, settings):
+            return found
+        raise
 
 
 def key(name: str, settings: Settings) -> str:
     """Changes with whatever the program is made of: pins, Go's version, flags, and our own sources if it is ours."""
+    return _digest(name, settings, golang.toolchain(settings.root / PROGRAMS[name].folder))
+
+
+def _digest(name: str, settings: Settings, compiler: str) -> str:
     program = PROGRAMS[name]
     folder = settings.root / program.folder
-    digest = hashlib.sha256(repr((program, _FLAGS, golang.toolchain(folder))).encode())
+    digest = hashlib.sha256(repr((program, _FLAGS, compiler)).encode())
     for file in _inputs(folder, program.own):
         digest.update(f"\0{file.relative_to(folder)}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _sources(name: str, settings: Settings) -> str:
+    """The key but for Go's version."""
+    return _digest(name, settings, platform.machine())
+
+
+def _note_sources(name: str, program: Path, settings: Settings) -> None:
+    """Beside the program, so that it is found again where there is no Go to tell its version."""
+    note = program.with_name(_SOURCES)
+    if not note.exists():
+        with contextlib.suppress(OSError):  # a cache that only its owner may write
+            note.write_text(_sources(name, settings))
+
+
+def _built_before(name: str, settings: Settings) -> Path | None:
+    """The newest of these programs, whichever Go has built it."""
+    notes = sorted(settings.cache_dir.glob(f"{name}-*/{_SOURCES}"), key=lambda note: note.stat().st_mtime_ns)
+    wanted = _sources(name, settings)
+    programs = [note.with_name(name) for note in reversed(notes) if note.read_text() == wanted]
+    return next((program for program in programs if program.exists()), None)
 
 
 def _inputs(folder: Path, own: bool) -> list[Path]:

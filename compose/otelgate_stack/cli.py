@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import alerting, builds, credentials, state
+from . import addresses, alerting, builds, credentials, kinds, state, target
 from . import settings as settings_module
-from .engines import Engine, ServiceStatus, choose
+from .engines import Engine, ServiceStatus, choose, data_folders
 from .errors import SettingsError, StackError
 from .report import Report, duration
 from .settings import Settings
@@ -66,6 +66,11 @@ def _status(options: argparse.Namespace, report: Report) -> int:
         report.line(json.dumps([dataclasses.asdict(status) for status in statuses], indent=2))
     else:
         report.table([_status_row(status) for status in statuses], ("service", "state", "up for", "pid", "address"))
+        report.line()
+    for disk in state.disks(data_folders(settings)):
+        if disk.low or not options.json:
+            line = f"disk of {' and '.join(disk.holds)}: {disk}"
+            (quiet if options.json else report).line(line, *(["red"] if disk.low else []))
     return 0 if all(status.ready for status in statuses) else NOT_READY
 
 
@@ -192,14 +197,11 @@ def _engine(settings: Settings, report: Report, output: Report | None = None) ->
 
 
 def _say_where(settings: Settings, engine: Engine, report: Report) -> None:
-    rows = []
-    services = engine.status()
-    for service in services:
-        if service.name == "gateway":
-            rows += [("OTLP gRPC", service.url.removesuffix(str(settings.http_port)) + str(settings.grpc_port))]
-            rows += [("OTLP HTTP", service.url)]
-        else:
-            rows += [(service.name, service.url)]
+    services, urls = engine.status(), target.urls(settings)
+    reach = "" if kinds.loopback(settings.host) else f"; listens on {settings.host}, for other machines too"
+    rows = [(f"OTLP {name}", urls[name.lower()], f"applications send here{reach}") for name in ("gRPC", "HTTP")]
+    others = [service for service in services if service.name != "gateway"]
+    rows += [(service.name, service.url, addresses.what(service.name, engine.name)) for service in others]
     report.line()
     report.table(rows)
     report.line()

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import conversation_view, trace_view
+from . import addresses, conversation_view, trace_view
 from .audit_store import Row
 from .freshness import ASK_EVERY_S, median_and_p95
 from .report import Report
@@ -231,7 +231,8 @@ def _show_next(found: Found, settings: Settings, report: Report) -> None:
 
     _title("where to look next", report)
     trace_id, local = found.run.trace_id, "http://127.0.0.1"
-    rows = [("metrics", f"{local}:{settings.prometheus_port}/graph?g0.expr={METRIC}&g0.tab=1")]
+    rows = list(addresses.pages(settings))
+    rows += [("metrics", f'make promtool ARGS="query instant {local}:{settings.prometheus_port} {METRIC}"')]
     if settings.traces_to != "jaeger":
         tempo = f"{local}:{settings.tempo_port}"
         rows += [

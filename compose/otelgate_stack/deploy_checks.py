@@ -13,7 +13,7 @@ import httpx
 import psutil
 import psycopg
 
-from . import builds, credentials, golang, ports, state
+from . import builds, credentials, golang, ports, preflight, state
 from .engines import Engine
 from .engines.services import PYTHON, names, services
 from .errors import StackError
@@ -45,6 +45,7 @@ def before_settings(root: Path = ROOT) -> list[Check]:
 def prerequisites(settings: Settings, engine: Engine, reason: str) -> list[Check]:
     """Those of a stack with these settings, on this engine, which was chosen for this reason."""
     return [
+        Check("settings", lambda: _settings(settings)),
         Check("engine", lambda: _engine(settings, engine, reason)),
         Check("disk", lambda: _disk(settings)),
         Check("memory", lambda: _memory(engine)),
@@ -70,6 +71,11 @@ def _env_file(file: Path) -> str:
     return str(file)
 
 
+def _settings(settings: Settings) -> str:
+    preflight.check(settings)
+    return "those of the gateway go together"
+
+
 def _engine(settings: Settings, engine: Engine, reason: str) -> str:
     if engine.name == "docker":
         from .engines import docker
@@ -79,7 +85,10 @@ def _engine(settings: Settings, engine: Engine, reason: str) -> str:
             raise StackError(why)
         return f"docker: {why}"
     wanted = [name for name in names(settings) if name not in PYTHON and name in builds.PROGRAMS]
-    go = golang.toolchain(settings.root / builds.PROGRAMS["gateway"].folder)
+    try:
+        go = golang.toolchain(settings.root / builds.PROGRAMS["gateway"].folder)
+    except golang.NoGoError:
+        go = "no Go, and none is needed"  # else the next line raises it again
     there = sum(builds.path(name, settings).exists() for name in wanted)
     return f"native ({reason}): {go}; {there} of {len(wanted)} programs are built"
 

@@ -1,7 +1,7 @@
 """`make doctor`: follows one canary of each signal hop by hop, and names the hop that loses it.
 
 application → gateway → received → exported → stored: the gateway's answer, its own counters, the store's answer; and
-behind the audit sink, the rows in PostgreSQL.
+behind the audit sink, the rows in PostgreSQL. Before all of them, whether the disks have room.
 """
 
 import json
@@ -38,6 +38,8 @@ def run(settings: Settings, report: Report, *, as_json: bool = False, deadline_s
         if not as_json:
             _print(hop, report, with_fix=not said)
 
+    for disk in hops.disk_hops(settings):
+        say(disk)
     examine(settings, say, deadline_s)
     lost = [hop for hop in found if hop.ok is False]
     if as_json:
@@ -137,9 +139,10 @@ class _Visit:
             return self._hop(signal, "application → gateway", True, "OTLP accepted over gRPC and HTTP")
         detail = "; ".join(f"{protocol}: {error}" for protocol, error in problems.items())
         kind = next(iter(problems.values())).kind
-        return self._hop(
-            signal, "application → gateway", False, detail, hops.why_refused(kind, self._settings, os.environ)
-        )
+        fix = hops.why_refused(kind, self._settings, os.environ)
+        if kind not in ("closed", "tls", "token"):
+            fix = hops.room(self._settings) or fix
+        return self._hop(signal, "application → gateway", False, detail, fix)
 
     def _received(self, signal: str) -> Hop:
         """The gateway's own count. Other applications move it too: the store's answer is the proof, this is the way."""
@@ -183,6 +186,7 @@ class _Visit:
 
         if not self._wait(lambda: sent() or in_store(), hopeless):
             detail, fix = hops.why_not_exported(route, self._before, hops.counters(self._gateway) or {})
+            fix = hops.room(self._settings) or fix
             return [self._hop(route.signal, hops.where_it_stops(route), False, detail, fix)]
         detail = f"{route.exporter} has sent both"
         found = [self._hop(route.signal, exported, True, detail)]

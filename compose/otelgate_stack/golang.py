@@ -12,13 +12,17 @@ from .errors import StackError
 _WHERE = "install it from https://go.dev/dl/ and put it on PATH"
 
 
+class NoGoError(StackError):
+    """Nothing can be built here: Go is missing, too old, or does not run."""
+
+
 def environment() -> dict[str, str]:
     """For `go build`: static Linux programs, from exactly the pinned modules; the rest is the machine's own."""
     return {**os.environ, "CGO_ENABLED": "0", "GOOS": "linux", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
 
 
 def toolchain(module: Path) -> str:
-    """Version and architecture that build this module, "go1.26.8 amd64". Raises StackError: no Go, or too old."""
+    """Version and architecture that build this module, "go1.26.8 amd64". Raises NoGoError."""
     values = _go_env(module)
     return f"{values['GOVERSION']} {values['GOARCH']}"
 
@@ -41,16 +45,16 @@ def _go_env(module: Path) -> dict[str, str]:
             text=True,
         )
     except FileNotFoundError:
-        raise StackError(
+        raise NoGoError(
             f"Go is missing: the native engine builds its programs with Go {wanted} or newer; {_WHERE}"
         ) from None
     if result.returncode:
-        raise StackError(f"`go env` failed in {module}: {result.stderr.strip()}")
+        raise NoGoError(f"`go env` failed in {module}: {result.stderr.strip()}")
     values: dict[str, str] = json.loads(result.stdout)
     # A Go that may fetch newer toolchains has switched to one by now.
     if _numbers(values["GOVERSION"]) < _numbers(wanted):
         found = values["GOVERSION"].removeprefix("go")
-        raise StackError(f"Go {found} is too old: Go {wanted} or newer is needed; {_WHERE}")
+        raise NoGoError(f"Go {found} is too old: Go {wanted} or newer is needed; {_WHERE}")
     return values
 
 

@@ -3,13 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from . import state
 from .audit_store import AuditStore
 from .canary import EVENT, SERVICE, Canary
+from .engines import data_folders
 from .settings import Settings
 from .stores import AuditSink, GatewayMetrics, Jaeger, Loki, Prometheus, StoreError, Tempo
 
 ITEMS = {"traces": "spans", "logs": "log_records", "metrics": "metric_points"}
 Counters = Mapping[str, float]
+
+_ROOM = (
+    "make room on that disk, or keep less (OTELGATE_RETENTION_METRICS, _LOGS, _TRACES, _AUDIT, OTELGATE_QUEUE_BYTES):"
+    " nothing is taken while it is full"
+)
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,19 @@ def counters(gateway: GatewayMetrics) -> dict[str, float] | None:
         key = sample.labels["__name__"].removesuffix("_total") + "/" + component
         found[key] = found.get(key, 0) + sample.value
     return found
+
+
+def disk_hops(settings: Settings) -> list[Hop]:
+    """What is free where the stores and the gateway's queues are: a full disk loses every signal in turn."""
+    return [
+        Hop("disk", ", ".join(disk.holds), not disk.low, 0.0, str(disk), _ROOM if disk.low else "")
+        for disk in state.disks(data_folders(settings))
+    ]
+
+
+def room(settings: Settings) -> str:
+    """What to do about a disk that is full; empty where none is."""
+    return next((hop.fix for hop in disk_hops(settings) if not hop.ok), "")
 
 
 def why_not_exported(route: Route, before: Counters, now: Counters) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The kinds of values a setting can have: how each is read, and the words that say what was expected."""
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,15 +56,25 @@ def _bool(raw: str, root: Path) -> bool:
 
 
 def _host(raw: str, root: Path) -> str:
-    # A name or an IPv4 address, or an IPv6 address without brackets.
+    # A name or an IPv4 address, or an IPv6 address, with or without the brackets of a URL.
+    if raw.startswith("[") and raw.endswith("]") and ":" in raw:
+        raw = raw[1:-1]
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", raw):
         raise ValueError(raw)
     return raw
 
 
+def loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on `host`. Names other than localhost are not resolved."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _endpoint(raw: str, root: Path) -> str:
     host, _, port = raw.rpartition(":")
-    _host(host[1:-1] if host.startswith("[") and host.endswith("]") else host, root)
+    _host(host, root)
     _whole(port, 1, 65535)
     return raw
 
@@ -135,6 +146,7 @@ def _caught(parse: Callable[[str, Path], Any]) -> Callable[[str, Path], Any]:
 
 
 PORT = Kind("a port, 1 to 65535", lambda raw, root: _whole(raw, 1, 65535))
+OFFSET = Kind("a whole number from 0 to 40000", lambda raw, root: _whole(raw, 0, 40000))
 COUNT = Kind("a whole number of at least 1", lambda raw, root: _whole(raw, 1))
 PROXIES = Kind("a whole number from 0 to 10", lambda raw, root: _whole(raw, 0, 10))
 QUEUE = Kind("a whole number of at least 8192", lambda raw, root: _whole(raw, 8192))

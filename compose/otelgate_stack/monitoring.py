@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from . import state
+from . import example_files, state
 from .engines.service import LOOPBACK, loopback
 from .errors import StackError
 from .settings import Settings
@@ -46,11 +46,13 @@ _LOCAL = r"(.*://|)(?:127\.0\.0\.1|localhost)(:.*)"
 class Places:
     """Where things are as Prometheus and the prober see them. `addresses`: service -> host:port of its HTTP health.
 
+    `examples`: where alerts of the examples are, once one was run (example_files.py).
     `local`: what stands for this machine in targets on 127.0.0.1, where the prober has a loopback of its own.
     """
 
     addresses: dict[str, str]
     rules: str
+    examples: str
     probes: str
     local: str | None = None
 
@@ -73,6 +75,7 @@ def native(settings: Settings) -> Places:
             name: f"{loopback(hosts.get(name, LOOPBACK))}:{getattr(settings, field)}" for name, field in fields.items()
         },
         rules=str(settings.root / "grafana" / "rendered" / "rules"),
+        examples=str(example_files.folder(settings) / "rules"),
         probes=str(probes(settings)),
     )
 
@@ -96,6 +99,7 @@ DOCKER = Places(
         "postgres": "postgres:5432",
     },
     rules="/etc/otelgate-rules",
+    examples="/etc/otelgate-examples/rules",
     probes="/etc/otelgate-probes",
     local="host.docker.internal",
 )
@@ -114,6 +118,7 @@ def write(settings: Settings, services: Collection[str], places: Places, file: P
     draft.write_text(text)
     draft.replace(file)
     state.make_folder(probes(settings))
+    example_files.prepare(settings)
 
 
 def render(settings: Settings, services: Collection[str], places: Places) -> str:
@@ -122,7 +127,7 @@ def render(settings: Settings, services: Collection[str], places: Places) -> str
     config = yaml.safe_load(base.read_text())
     if not isinstance(config, dict):
         raise StackError(f"{base}: expected a mapping")
-    config["rule_files"] = [f"{places.rules}/*.yaml"]
+    config["rule_files"] = [f"{places.rules}/*.yaml", f"{places.examples}/*.yaml"]
     if "alertmanager" in services:
         config["alerting"] = {"alertmanagers": [{"static_configs": [_targets(places.addresses["alertmanager"])]}]}
     config["scrape_configs"] = list(_jobs(settings, services, places))

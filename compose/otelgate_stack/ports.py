@@ -4,8 +4,9 @@ import errno
 import itertools
 import random
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 
 import psutil
 
@@ -21,29 +22,62 @@ take one before the stack does."""
 def check_free(needed: Mapping[str, tuple[str, int]]) -> None:
     """Raise StackError that names each port which can't be had, its setting and its holder.
 
-    `needed`: setting -> (host, port).
+    `needed`: setting -> (host, port). Those of another otelgate are one line.
     """
-    problems = []
+    problems: list[str] = []
+    others: dict[Path, list[int]] = {}
     for setting, (host, port) in needed.items():
         error = _bind(host, port)
         if error and error.errno == errno.EADDRINUSE:
-            problems.append(f"port {port} is taken by {holder(port)}: stop it, or set {setting} to a free port")
+            pid = _listener(port)
+            if folder := _stack_of(pid):
+                others.setdefault(folder, []).append(port)
+            else:
+                problems.append(f"port {port} is taken by {_shown(pid)}: stop it, or set {setting} to a free port")
         elif error:
             problems.append(f"{setting}='{port}': cannot listen on it at {host}: {error.strerror}")
+    problems[:0] = [_another(folder, held) for folder, held in others.items()]
     if problems:
         raise StackError("\n".join(problems))
 
 
+def _another(folder: Path, held: Sequence[int]) -> str:
+    some = f"port {held[0]}" if len(held) == 1 else f"{len(held)} of the ports ({', '.join(map(str, held[:3]))}, …)"
+    if len(held) in (2, 3):
+        some = "the ports " + " and ".join(map(str, held))
+    return (
+        f"another otelgate at {folder} holds {some}: stop it with `make down` there, or give this one other ports with"
+        " OTELGATE_PORT_OFFSET=1000"
+    )
+
+
+def _stack_of(pid: int | None) -> Path | None:
+    """The state folder of the stack whose supervisor started this process."""
+    try:
+        url = psutil.Process(pid).environ().get("SUPERVISOR_SERVER_URL", "") if pid else ""
+    except psutil.Error:
+        return None
+    socket_file = Path(url.removeprefix("unix://"))
+    return socket_file.parents[1] if socket_file.parts[-2:] == ("native", "supervisor.sock") else None
+
+
 def holder(port: int) -> str:
     """Who listens on this port: pid and command, as far as this user may know."""
-    pid = None
+    return _shown(_listener(port))
+
+
+def _listener(port: int) -> int | None:
+    """Its pid, where this user may know it."""
     try:
         for connection in psutil.net_connections(kind="tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
-                pid = connection.pid
-                break
+                return connection.pid
     except psutil.Error:
         pass
+    return None
+
+
+def _shown(pid: int | None) -> str:
     if pid is None:
         return "a process that cannot be seen from here (another user's, or a container's)"
     try:

@@ -20,12 +20,22 @@ _COLOURS = {
 }
 
 
+_ASCII = str.maketrans(
+    {"✔": "+", "✘": "x", "…": "...", "→": "->", "·": "-", "—": "-", "─": "-", "│": "|", "├": "|", "└": "`"}
+)
+
+
 def duration(seconds: float) -> str:
     """0.4 -> "0.4s", 75 -> "1m 15s", 3700 -> "1h 01m"."""
     if seconds < 59.95:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m {rest:02d}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+def _plain(text: str, encoding: str) -> str:
+    """For a terminal or a file that cannot show everything: signs of ours as ASCII, others as `?`."""
+    return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
 
 
 class Step:
@@ -60,7 +70,11 @@ class Report:
     def line(self, text: str = "", *styles: str) -> None:
         """One line, at once."""
         with self._lock:
-            self._stream.write(self.style(text, *styles) + "\n")
+            line = self.style(text, *styles) + "\n"
+            try:
+                self._stream.write(line)
+            except UnicodeEncodeError:
+                self._stream.write(_plain(line, self._stream.encoding))
             self._stream.flush()
 
     def done(self, name: str, seconds: float, remark: str = "") -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
 from . import kinds
 from .errors import SettingsError
@@ -54,6 +55,10 @@ class Settings:
         Path, _Spec("{cache}/otelgate", kinds.PATH, "Built programs, keyed by their pins (honours `XDG_CACHE_HOME`).")
     ]
 
+    port_offset: Annotated[
+        int,
+        _Spec("0", kinds.OFFSET, "Added to each port that isn't set itself: `1000` makes room for a second stack."),
+    ]
     host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address on which the gateway receives OTLP.", gateway=True)]
     grpc_port: Annotated[int, _Spec("4317", kinds.PORT, "Gateway: OTLP over gRPC.", gateway=True)]
     http_port: Annotated[int, _Spec("4318", kinds.PORT, "Gateway: OTLP over HTTP.", gateway=True)]
@@ -287,7 +292,7 @@ def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Sett
     """
     root = (root or ROOT).resolve()
     if env is None:
-        env = {**{k: v or "" for k, v in dotenv_values(root / ".env").items()}, **os.environ}
+        env = {**_env_file(root / ".env"), **os.environ}
     given = {name: value for name, value in env.items() if value and (name.startswith(PREFIX) or name == "ENGINE")}
     if "ENGINE" in given:
         given[PREFIX + "ENGINE"] = given.pop("ENGINE")
@@ -295,7 +300,7 @@ def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Sett
     values: dict[str, Any] = {"root": root}
     shown = {"cache": env.get("XDG_CACHE_HOME") or "~/.cache"}
     for row in ROWS:
-        raw = given.get(row.env) or row.default.format_map(shown)
+        raw = given.get(row.env) or _default(row, shown, values)
         try:
             values[row.field] = row.kind.parse(raw, root) if raw else None
         except ValueError:
@@ -306,6 +311,39 @@ def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Sett
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**values)
+
+
+def _default(row: Row, shown: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    """What holds where a setting isn't given: it follows from those above it."""
+    if row.kind is kinds.PORT:
+        return str(int(row.default) + (values["port_offset"] or 0))
+    return row.default.format_map(shown)
+
+
+def _env_file(file: Path) -> dict[str, str]:
+    """What `.env` says. Raises SettingsError with each line that is no setting; what is in it may be a secret."""
+    if not file.is_file():
+        return {}
+    try:
+        with file.open(encoding="utf-8") as lines:
+            found = list(parse_stream(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"{file}: {reason}") from None
+    problems = [
+        f"{file}, line {_line(binding)}: expected NAME=value"
+        for binding in found
+        if binding.error or (binding.key is not None and binding.value is None)
+    ]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return {name: value or "" for name, value in dotenv_values(file).items()}
+
+
+def _line(binding: Binding) -> int:
+    """Where it begins: the parser counts the empty lines before it to it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def markdown() -> str:

@@ -1,9 +1,11 @@
 """The state folder: made and marked by us, removed only if the mark is there; and the check for free disk."""
 
 import fcntl
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import StackError
@@ -15,6 +17,9 @@ _GIB = 1 << 30
 
 # What a started stack needs before it takes the first span; its stores grow from there.
 START_BYTES = 1 * _GIB
+# Below this a disk is told to be nearly full; on a small one, below a tenth of it.
+LOW_BYTES = 1 * _GIB
+_FULL_BYTES = 1 << 20
 
 
 def ensure(settings: Settings) -> None:
@@ -69,6 +74,54 @@ def locked(file: Path) -> Iterator[None]:
     with file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)  # let go by the kernel if this process dies
         yield
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system, and what of ours is on it. Sizes in bytes; `free` is what this user may still write."""
+
+    holds: tuple[str, ...]
+    folder: Path
+    free: int
+    total: int
+    no_files: bool = False
+    """Whether it is out of inodes: there is room, but no file can be made."""
+
+    @property
+    def low(self) -> bool:
+        """Whether it is to be told: a stack that takes data fills a gigabyte within minutes to hours."""
+        return self.no_files or self.free < min(LOW_BYTES, self.total // 10)
+
+    def __str__(self) -> str:
+        text = f"{size(self.free)} of {size(self.total)} free in {self.folder}"
+        if self.no_files:
+            return f"no file can be made any more (no inodes left), {text}"
+        if not self.low:
+            return text
+        return f"{'full' if self.free < _FULL_BYTES else 'nearly full'}: {text}"
+
+
+def disks(folders: Mapping[str, Path]) -> list[Disk]:
+    """The file systems of these folders, by what is in them; a folder that isn't there yet counts where it will be."""
+    by_disk: dict[int, list[str]] = {}
+    for name, folder in folders.items():
+        by_disk.setdefault(_existing(folder).stat().st_dev, []).append(name)
+    return [_disk(tuple(names), folders[names[0]]) for names in by_disk.values()]
+
+
+def _disk(names: tuple[str, ...], folder: Path) -> Disk:
+    found = os.statvfs(_existing(folder))
+    no_files = found.f_files > 0 and found.f_favail == 0  # some file systems do not count them
+    return Disk(names, folder, found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, no_files)
+
+
+def size(number: float) -> str:
+    """Bytes for people: 812 MiB, 12.3 GiB."""
+    for unit in ("B", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GiB"
 
 
 def check_disk(needs: dict[Path, int], purpose: str) -> None:

@@ -48,17 +48,22 @@ def find(settings: Settings, environ: Mapping[str, str] | None = None) -> Target
     own, and the token is the one in `OTELGATE_TOKEN_FILE`. Raises StackError when that file can't be read.
     """
     given = os.environ if environ is None else environ
-    scheme = "https" if settings.tls_cert_file else "http"
-    host = _host(settings)
-    urls = {"grpc": f"{scheme}://{host}:{settings.grpc_port}", "http": f"{scheme}://{host}:{settings.http_port}"}
+    found = urls(settings)
     if endpoint := given.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         key = "http" if given.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").startswith("http") else "grpc"
-        urls[key] = endpoint.rstrip("/") if "://" in endpoint else f"{scheme}://{endpoint}"
+        scheme = found[key].partition("://")[0]
+        found[key] = endpoint.rstrip("/") if "://" in endpoint else f"{scheme}://{endpoint}"
     if certificate := given.get("OTEL_EXPORTER_OTLP_CERTIFICATE"):
         ca_file: Path | None = Path(certificate)
     else:
         ca_file = settings.tls_cert_file
-    return Target(urls["grpc"], urls["http"], ca_file, _headers(settings, given))
+    return Target(found["grpc"], found["http"], ca_file, _headers(settings, given))
+
+
+def urls(settings: Settings) -> dict[str, str]:
+    """Where this machine's own applications reach the gateway of these settings, by `grpc` and `http`."""
+    scheme, host = "https" if settings.tls_cert_file else "http", _host(settings)
+    return {"grpc": f"{scheme}://{host}:{settings.grpc_port}", "http": f"{scheme}://{host}:{settings.http_port}"}
 
 
 def _host(settings: Settings) -> str:

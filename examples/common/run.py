@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 import httpx
+from otelgate_stack import example_files, state, target
 from otelgate_stack import settings as stack_settings
-from otelgate_stack import state, target
-from otelgate_stack.engines import docker_client
+from otelgate_stack.engines import choose, docker_client
 from otelgate_stack.errors import StackError
+from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 
 from . import traffic
@@ -43,6 +44,9 @@ def environment(settings: Settings, example: traffic.Example) -> dict[str, str]:
         # For applications whose pages show thumbs: where votes go, and what signs the tokens.
         "FEEDBACK_URL": f"http://127.0.0.1:{settings.feedback_port}",
     }
+    if settings.state_dir.is_dir():  # what an application that is killed leaves goes with `make clean`
+        state.make_folder(settings.state_dir / "tmp")
+        own["TMPDIR"] = str(settings.state_dir / "tmp")
     if address := _seen_by_containers(settings):
         own["EXAMPLE_HOST"] = address
     if settings.feedback_secret_file and settings.feedback_secret_file.exists():
@@ -64,6 +68,7 @@ def main() -> int:
         settings = stack_settings.load()
         example = traffic.load(options.app)
         _must_answer(settings)
+        _install(settings)
         if options.history:
             from . import history
 
@@ -92,6 +97,13 @@ def _must_answer(settings: Settings) -> None:
         httpx.get(url, timeout=5, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
         raise StackError(f"the gateway does not answer at {url}: `make up` starts the stack") from error
+
+
+def _install(settings: Settings) -> None:
+    """The examples' own dashboards and alerts: only those who run an example have them."""
+    if example_files.install(settings):
+        engine, _ = choose(settings, Report(sys.stderr))
+        engine.reload("prometheus")
 
 
 def _without_history(arguments: list[str]) -> list[str]:

@@ -79,6 +79,12 @@ class Tally:
         with self._lock:
             return sum(self._counts.get(kind, {}).values())
 
+    def failed(self) -> int:
+        """Steps that met an error: one that was raised, a turn that ended in one, a spoken command that did."""
+        with self._lock:
+            found = (self._counts.get(kind, Counter()) for kind in ("failed_steps", "failed_turns"))
+            return int(sum(count.total() for count in found) + self._counts.get("commands", Counter())["failed"])
+
     def as_json(self) -> dict[str, dict[str, float]]:
         with self._lock:
             return {kind: dict(sorted(counts.items())) for kind, counts in sorted(self._counts.items())}
@@ -194,9 +200,9 @@ class Progress:
 
     def _print(self, before: str, after: str) -> None:
         of = f" of {self._seconds:.0f}" if self._seconds else ""
-        visits, steps, errors = (int(self._tally.total(kind)) for kind in ("visits", "steps", "failed_steps"))
+        visits, steps = (int(self._tally.total(kind)) for kind in ("visits", "steps"))
         text = f"{self._service}: {time.monotonic() - self._began:.0f}{of} s, {visits} visits, {steps} steps"
-        sys.stderr.write(f"{before}{text}, {errors} failed{after}")
+        sys.stderr.write(f"{before}{text}, {self._tally.failed()} failed{after}")
         sys.stderr.flush()
 
 

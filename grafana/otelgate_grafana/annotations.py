@@ -1,5 +1,6 @@
 """Lines on every dashboard: what was deployed, launched or broke, and when."""
 
+import re
 from typing import Any, Final
 
 from grafana_foundation_sdk.cog.builder import Builder
@@ -10,6 +11,18 @@ from .variables import names
 
 KINDS: Final = ("deployment", "launch", "campaign", "change", "outage")
 """Product events that draw a line: `otelgate.event("deployment", version="1.4.2")`, or `make annotate`."""
+
+
+SENTENCE: Final = "sentence"
+"""The attribute with the text of `make annotate`, as one word. (An application's own `text` is one already.)"""
+
+
+def as_word(text: str) -> str:
+    """Without white space, as in a form: `+` for it. AS_TEXT is the way back."""
+    return re.sub(r"\s", "+", text.strip().replace("%", "%25").replace("+", "%2B"))
+
+
+AS_TEXT: Final = f"replace(replace(replace(attributes ->> '{SENTENCE}', '+', ' '), '%2B', '+'), '%25', '%')"
 
 
 class Deployments(Builder[dashboard.AnnotationQuery]):
@@ -24,7 +37,7 @@ class Deployments(Builder[dashboard.AnnotationQuery]):
             f"(analytics.chosen(service, {names('service')}) OR service = 'otelgate')" if self._filtered else "true"
         )
         sql = f"""SELECT start_time AS time,
-    concat_ws(' ', name, service, attributes ->> 'version', attributes ->> 'text') AS text,
+    concat_ws(' ', name, service, attributes ->> 'version', attributes ->> 'text', {AS_TEXT}) AS text,
     concat_ws(',', name, service, environment) AS tags
 FROM audit.events
 WHERE $__timeFilter(start_time) AND name IN ({", ".join(f"'{kind}'" for kind in KINDS)}) AND {chosen}

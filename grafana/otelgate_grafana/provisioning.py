@@ -22,7 +22,8 @@ ENVIRONMENT: Final = {
     "OTELGATE_GRAFANA_DATABASE_ADDRESS": "host:port of PostgreSQL",
     "OTELGATE_GRAFANA_DATABASE_NAME": "the audit sink's database",
     "OTELGATE_GRAFANA_DATABASE_SSLMODE": "disable, require, verify-ca or verify-full",
-    "OTELGATE_GRAFANA_DASHBOARDS": "the folder grafana/rendered/dashboards",
+    "OTELGATE_GRAFANA_DASHBOARDS": "the folder grafana/rendered/dashboards/otelgate",
+    "OTELGATE_GRAFANA_EXAMPLES": "a folder, empty until `make example` puts the examples' dashboards there",
 }
 """Names that the files take from Grafana's environment."""
 PASSWORD_FILE: Final = "secrets/grafana_database_password"
@@ -126,7 +127,9 @@ def _provider_problems() -> Iterator[str]:
         name = provider["name"]
         yield from (f"{name}: {what}" for what in _keys(provider, _PROVIDER))
         yield from (f"{name}: {what}" for what in _values(provider))
-        path = f"$OTELGATE_GRAFANA_DASHBOARDS/{provider['folder'].replace(' ', '-')}"
+        path = "$OTELGATE_GRAFANA_DASHBOARDS"
+        if provider["folder"] == uids.APPLICATIONS_FOLDER:
+            path = "$OTELGATE_GRAFANA_EXAMPLES"
         if provider["type"] != "file" or provider["options"] != {"path": path}:
             yield f"{name}: expected type file and options.path {path}"
 

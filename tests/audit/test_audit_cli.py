@@ -1,6 +1,7 @@
 """The command: its help, its exit codes, and one line for each thing that is wrong."""
 
 import argparse
+import io
 import json
 import os
 import subprocess
@@ -165,3 +166,13 @@ def test_only_the_command_that_runs_is_imported() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"grpc", "starlette", "pyarrow"} & set(json.loads(ended.stderr))
+
+
+def test_a_terminal_that_knows_ascii_only_ends_no_command(
+    stand_in: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    stand_in.run = lambda settings, options: print("runs of ☕: counted 1") or 0
+    assert cli.main(["verify"]) == 0
+    assert raw.getvalue() == b"runs of \\u2615: counted 1\n"

@@ -36,6 +36,7 @@ def test_an_empty_value_counts_as_unset() -> None:
         ("OTELGATE_PROMETHEUS_URL", "http://p:9090/", "prometheus_url", "http://p:9090"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://gateway:4317", "otlp_endpoint", "https://gateway:4317"),
         ("OTELGATE_AUDIT_HOST", "::1", "audit_host", "::1"),
+        ("OTELGATE_FEEDBACK_HOST", "[::1]", "feedback_host", "::1"),
     ],
 )
 def test_values(name: str, value: str, field: str, expected: object) -> None:

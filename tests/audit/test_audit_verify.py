@@ -4,9 +4,11 @@ import argparse
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
@@ -494,6 +496,21 @@ def test_the_command_tells_by_its_exit_code(
     gone = database.replace("audit_", "nowhere_")
     assert run(gone, tmp_path) == 2
     assert "can't check: " in capsys.readouterr().err
+
+
+def test_missing_runs_are_the_verdict_of_the_last_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ledger is sound, but the gateway counted more than is stored: exit status 1, and no `ok`."""
+    counted = {"service": "shop", "counted": 9, "stored": 6, "rejected": 0, "missing": 3, "surplus": 0}
+    monkeypatch.setattr(verify.database, "connect", lambda *rest, **more: nullcontext(MagicMock()))
+    monkeypatch.setattr(verify.database, "require_schema", lambda connection: None)
+    monkeypatch.setattr(verify, "verify", lambda *rest, **more: findings.Report())
+    monkeypatch.setattr(verify, "_reconciliation", lambda *rest: [counted])
+    assert run("postgresql://nobody@127.0.0.1:1/none", tmp_path) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("3 runs missing: 0 entries, ")
+    assert run("postgresql://nobody@127.0.0.1:1/none", tmp_path, "--json") == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The script that brings up a container engine in CI."""
+"""The scripts that bring up a container engine and a browser in CI."""
 
 import os
 import subprocess
@@ -27,3 +27,34 @@ def test_it_starts_none_where_docker_host_names_another(root: Path, tmp_path: Pa
         "([Errno 2] No such file or directory)\n"
     )
     assert answer.returncode == 1
+
+
+APT_GET = """#!/bin/bash
+echo "$*" >> "$(dirname "$0")/asked"
+echo "apt-get $1 says this"
+case "$1" in
+  update) touch "$(dirname "$0")/updated" ;;
+  install) [ -e "$(dirname "$0")/updated" ] && [ "${@: -1}" != nowhere ] ;;
+esac
+"""
+
+
+def install(root: Path, folder: Path, package: str) -> subprocess.CompletedProcess[str]:
+    """The helper that both scripts share, with an apt-get that finds packages after an update only."""
+    (folder / "apt-get").write_text(APT_GET)
+    (folder / "apt-get").chmod(0o755)
+    script = f"source {root}/.ci/packages.sh; install_packages {folder}/log {package}"
+    env = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    return subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=env, capture_output=True, text=True)
+
+
+def test_package_lists_are_fetched_where_a_package_is_not_found(root: Path, tmp_path: Path) -> None:
+    assert install(root, tmp_path, "chromium").returncode == 0
+    wanted = "install -y -qq --no-install-recommends chromium"
+    assert (tmp_path / "asked").read_text().splitlines() == [wanted, "update -qq", wanted]
+
+
+def test_a_package_that_cannot_be_installed_shows_what_apt_get_said(root: Path, tmp_path: Path) -> None:
+    answer = install(root, tmp_path, "nowhere")
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1] == "apt-get install says this"

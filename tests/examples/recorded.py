@@ -27,7 +27,7 @@ class Rules:
     def __init__(self, folder: Path) -> None:
         rules = [
             rule
-            for name in ("recording.yaml", "alerts.yaml")
+            for name in ("recording.yaml", "alerts.yaml", "examples/alerts.yaml")
             for group in yaml.safe_load((folder / name).read_text())["groups"]
             for rule in group["rules"]
         ]

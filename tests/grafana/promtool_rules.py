@@ -24,7 +24,8 @@ def run(promtool: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 def cut(rules: Path, folder: Path) -> list[Path]:
     """For each committed test file a copy in `folder` that reads a copy of the rules with only what it needs."""
-    recorded, alerts = read(rules / "recording.yaml")["groups"], read(rules / "alerts.yaml")["groups"]
+    recorded = read(rules / "recording.yaml")["groups"]
+    alerts = [*read(rules / "alerts.yaml")["groups"], *read(rules / "examples" / "alerts.yaml")["groups"]]
     made = []
     for group in alerts:
         for alert in group["rules"]:

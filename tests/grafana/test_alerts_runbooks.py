@@ -51,6 +51,14 @@ def test_a_runbook_has_its_sections_and_says_something_in_each(page: Path) -> No
     assert re.search(r"^```(promql|logql|sql|traceql)$", diagnose, re.MULTILINE), "no query"
 
 
+@each
+def test_what_to_do_is_said_or_linked(page: Path) -> None:
+    """Another alert's name alone is no advice at night."""
+    mend = page.read_text().partition("## Mend\n")[2].strip()
+    pointed = re.match(r"(?:As|See) (?:for |under )?([A-Z]\w+)\b", mend)
+    assert not pointed or f"[{pointed[1]}]({pointed[1]}.md" in mend, mend
+
+
 def test_languages_are_known() -> None:
     written = {language for page in PAGES for language in re.findall(r"^```(\w+)$", page.read_text(), re.MULTILINE)}
     assert written == {"promql", "logql", "sql", "traceql", "sh"}

@@ -34,7 +34,8 @@ def test_the_dashboard_has_no_problem(root: Path) -> None:
 def test_promtool_passes_the_alert(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alert = shown(root, "Add an alert")["REFUSALS_HIGH"]
     monkeypatch.setattr(render, "ALERTS", (alert,))
-    monkeypatch.setattr(render, "GROUPS", (Group("worked-example", (alert,)),))
+    for groups in ("GROUPS", "STACK_GROUPS"):
+        monkeypatch.setattr(render, groups, (Group("worked-example", (alert,)),))
     for path, text in render.render_rules().items():
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """`make deploy`: what it looks at, what it starts and proves, and what it says when one step fails."""
 
+import io
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 
 MakeStack = Callable[..., Operated]
-CHECKS = ["python", ".env", "engine", "disk", "memory", "ports", "secrets"]
+CHECKS = ["python", ".env", "settings", "engine", "disk", "memory", "ports", "secrets"]
 STEPS = [*CHECKS, "prepare", "start", "migrate", "health", "closed", "data flow"]
 
 
@@ -86,7 +87,8 @@ def test_a_missing_prerequisite_is_named(new_stack: MakeStack, tmp_path: Path) -
         weak = tmp_path / "password"
         weak.write_text("changeme\n")
         weak.chmod(0o644)
-        stack = new_stack(OTELGATE_LOKI_PORT=str(port), OTELGATE_FEEDBACK_SECRET_FILE=str(weak), PATH=str(tmp_path))
+        no_go = {"PATH": str(tmp_path), "OTELGATE_CACHE_DIR": str(tmp_path / "cache")}  # and nothing built before
+        stack = new_stack(OTELGATE_LOKI_PORT=str(port), OTELGATE_FEEDBACK_SECRET_FILE=str(weak), **no_go)
         done = stack.run("deploy", "--check")
     assert done.returncode == 1
     assert done.stdout.endswith("\nnot deployed: engine, ports, secrets\n")
@@ -106,6 +108,14 @@ def test_bad_settings_are_a_missing_prerequisite(new_stack: MakeStack) -> None:
     assert done.returncode == 1
     expected = "OTELGATE_TRACES_TO='zipkin': expected one of tempo, jaeger, both\n\nnot deployed: settings\n"
     assert done.stdout.endswith(expected)
+
+
+def test_an_open_gateway_is_a_missing_prerequisite(tmp_path: Path) -> None:
+    loaded = settings.load({"OTELGATE_HOST": "0.0.0.0", "OTELGATE_STATE_DIR": str(tmp_path / "state")})
+    engine = NativeEngine(loaded, Report(io.StringIO()))
+    checks = deploy_checks.prerequisites(loaded, engine, "asked for")
+    found = failures([check for check in checks if check.name == "settings"])
+    assert found["settings"].startswith("OTELGATE_HOST='0.0.0.0': the gateway would listen there, beyond this machine")
 
 
 def failures(checks: list[deploy_checks.Check]) -> dict[str, str]:

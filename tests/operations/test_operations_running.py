@@ -45,11 +45,11 @@ def queries(dashboard: dict[str, Any]) -> Iterator[str]:
 
 @pytest.mark.shows("F21", "K47")
 def test_a_deployment_is_drawn_on_every_dashboard(running: Operated) -> None:
-    said = running.good("annotate", "deployment", "--version=1.4.2", "--text=two more tools")
-    assert re.search(r"^annotate deployment … .*\(otelgate 1\.4\.2 two-more-tools\)$", said, re.M), said
+    said = running.good("annotate", "deployment", "--version=1.4.2", "--text=two more tools + 100% more")
+    assert re.search(r"^annotate deployment … .*\(otelgate 1\.4\.2 two more tools \+ 100% more\)$", said, re.M), said
     drawn = lines_drawn(running)
     assert len(drawn) == len(main.DASHBOARDS)
-    expected = ("deployment otelgate 1.4.2 two-more-tools", "deployment,otelgate")
+    expected = ("deployment otelgate 1.4.2 two more tools + 100% more", "deployment,otelgate")
     assert [name for name, found in drawn.items() if expected not in found] == [], drawn["gateway"]
 
 
@@ -71,6 +71,8 @@ def test_what_draws_no_line_is_refused(running: Operated) -> None:
         "error: EVENT='deploiment': expected one of deployment, launch, campaign, change, outage;"
         " did you mean deployment?\n",
     )
+    words = running.run("annotate", "deployment", "--version=1.4 beta")
+    assert (words.returncode, words.stderr) == (1, "error: VERSION='1.4 beta': expected one word\n")
     long = running.run("annotate", "change", f"--text={'x' * 65}")
     assert (long.returncode, long.stderr) == (1, f"error: TEXT='{'x' * 65}': expected 64 bytes or fewer\n")
 
@@ -156,9 +158,10 @@ def test_every_install_has_secrets_of_its_own(running: Operated, new_stack: Any)
 def test_the_gateway_does_not_open_to_the_network_without_tls_and_a_token(new_stack: Any) -> None:
     stack = new_stack(OTELGATE_HOST="0.0.0.0")
     done = stack.run("up")
-    assert done.returncode == 1
+    assert done.returncode == 2
     reason = "beyond this machine, without both TLS and a bearer token: set OTELGATE_TLS_CERT_FILE"
-    assert f"grpc listens on 0.0.0.0:{stack.settings.grpc_port}, {reason}" in done.stderr, done.stderr
+    assert done.stderr.startswith("error: OTELGATE_HOST='0.0.0.0': "), done.stderr
+    assert reason in done.stderr, done.stderr
 
 
 @pytest.mark.shows("F23")

@@ -55,9 +55,10 @@ def test_a_stacks_life(env: dict[str, str]) -> None:
         assert lines[0] == "engine: native (ENGINE=native asks for it)"
         assert [name for name in what_there_is() if f"start {name} … " not in up.stdout] == []
         shown = [line.split() for line in lines]
-        assert ["OTLP", "gRPC", f"http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}"] in shown
-        for name in ("tempo", "alertmanager"):
-            assert [name, f"http://127.0.0.1:{env[f'OTELGATE_{name.upper()}_PORT']}"] in shown
+        sent_to = f"http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}"
+        assert ["OTLP", "gRPC", sent_to, "applications", "send", "here"] in shown
+        for name, what in (("tempo", ["API"]), ("alertmanager", ["page:", "alerts", "and", "silences"])):
+            assert [name, f"http://127.0.0.1:{env[f'OTELGATE_{name.upper()}_PORT']}", *what] in shown
         assert any(line.startswith("alerts: ") for line in lines)
         assert lines[-1] == "next: make demo"
 
@@ -124,9 +125,9 @@ def test_other_errors_end_with_status_1(env: dict[str, str]) -> None:
 def test_nothing_up(env: dict[str, str]) -> None:
     status = run(env, "status")
     assert status.returncode == 3
-    assert [line.split()[:2] for line in status.stdout.splitlines()[2:]] == [
-        [name, "stopped"] for name in what_there_is()
-    ]
+    table, _, disks = status.stdout.partition("\n\n")
+    assert [line.split()[:2] for line in table.splitlines()[2:]] == [[name, "stopped"] for name in what_there_is()]
+    assert disks.startswith("disk of stores and gateway's queues: ")
     assert run(env, "down").stdout.splitlines()[-1] == "nothing is up"
     assert run(env, "clean").stdout.splitlines()[-1] == f"nothing to remove: there is no {env['OTELGATE_STATE_DIR']}"
 

@@ -63,6 +63,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
     """Runs the doctor on given hops; gives its exit status and what it printed."""
 
     def run(*hops: Hop, as_json: bool = False) -> tuple[int, str]:
+        monkeypatch.setattr(doctor.hops, "disk_hops", lambda settings: [])
         monkeypatch.setattr(doctor, "examine", lambda settings, say, deadline_s: [say(hop) for hop in hops])
         output = io.StringIO()
         return doctor.run(settings.load({}), Report(output), as_json=as_json), output.getvalue()

@@ -89,7 +89,7 @@ def test_inside_compose_the_services_have_their_names() -> None:
     made = config(settings.load({"OTELGATE_LOKI_PORT": "1"}), monitoring.DOCKER)
     assert own(made)["loki"][0] == "http://loki:3100/ready"
     assert own(made)["postgres"][0] == "postgres:5432"
-    assert made["rule_files"] == ["/etc/otelgate-rules/*.yaml"]
+    assert made["rule_files"] == ["/etc/otelgate-rules/*.yaml", "/etc/otelgate-examples/rules/*.yaml"]
     assert "127.0.0.1" not in str([job["static_configs"] for job in made["scrape_configs"] if "static_configs" in job])
 
 

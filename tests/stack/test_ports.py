@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -37,6 +38,31 @@ def test_an_address_of_another_machine() -> None:
     assert str(caught.value) == (
         "OTELGATE_GRPC_PORT='4317': cannot listen on it at 192.0.2.1: Cannot assign requested address"
     )
+
+
+def test_another_stack_that_holds_ports_is_named_once(tmp_path: Path) -> None:
+    """As supervisord starts its programs: with the name of its socket in their environment."""
+    code = (
+        "import socket; s = [socket.create_server(('127.0.0.1', 0)) for _ in range(4)];"
+        "print(*(one.getsockname()[1] for one in s), flush=True); input()"
+    )
+    env = {"SUPERVISOR_SERVER_URL": f"unix://{tmp_path}/.otelgate/native/supervisor.sock"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
+    ) as process:
+        assert process.stdout is not None
+        held = list(map(int, process.stdout.readline().split()))
+        with pytest.raises(StackError) as caught:
+            ports.check_free({f"OTELGATE_{port}_PORT": ("127.0.0.1", port) for port in held})
+        with pytest.raises(StackError) as one:
+            ports.check_free({"OTELGATE_LOKI_PORT": ("127.0.0.1", held[0])})
+        process.kill()
+    advice = "stop it with `make down` there, or give this one other ports with OTELGATE_PORT_OFFSET=1000"
+    shown = ", ".join(map(str, held[:3]))
+    assert str(caught.value) == (
+        f"another otelgate at {tmp_path}/.otelgate holds 4 of the ports ({shown}, …): {advice}"
+    )
+    assert str(one.value) == f"another otelgate at {tmp_path}/.otelgate holds port {held[0]}: {advice}"
 
 
 def test_free_ports_are_free_and_different() -> None:

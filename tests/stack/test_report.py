@@ -1,8 +1,10 @@
 """Progress lines: what is printed, and colours only where they are wanted."""
 
 import io
+from pathlib import Path
 
 import pytest
+from otelgate_stack import report as report_module
 from otelgate_stack.report import Report, duration
 
 
@@ -43,3 +45,18 @@ def test_a_table_is_aligned() -> None:
     stream = io.StringIO()
     Report(stream).table([("loki", "1"), ("prometheus", "2")], header=("service", "n"))
     assert stream.getvalue() == "  service     n\n  loki        1\n  prometheus  2\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_cannot_show_our_signs_gets_others(encoding: str) -> None:
+    raw = io.BytesIO()
+    report = Report(io.TextIOWrapper(raw, encoding=encoding))
+    report.done("build loki", 242)
+    report.line("✔ traces → Tempo: 名前")
+    assert raw.getvalue().decode("ascii") == "build loki ... 4m 02s\n+ traces -> Tempo: ??\n"
+
+
+def test_every_sign_that_the_stack_prints_has_its_ascii() -> None:
+    sources = Path(report_module.__file__).parent.rglob("*.py")
+    signs = {sign for source in sources for sign in source.read_text() if not sign.isascii()}
+    assert {sign for sign in signs if "?" in report_module._plain(sign, "ascii")} == set()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from otelgate_audit import settings as sink_settings
-from otelgate_stack import settings
+from otelgate_stack import kinds, settings, target
 from otelgate_stack.settings import SettingsError
 
 BAD = {
@@ -14,6 +14,9 @@ BAD = {
     ("OTELGATE_LOKI_PORT", "0"): "expected a port, 1 to 65535",
     ("OTELGATE_LOKI_PORT", "65536"): "expected a port, 1 to 65535",
     ("OTELGATE_LOKI_PORT", "http"): "expected a port, 1 to 65535",
+    ("OTELGATE_PORT_OFFSET", "40001"): "expected a whole number from 0 to 40000",
+    ("OTELGATE_PORT_OFFSET", "-1"): "expected a whole number from 0 to 40000",
+    ("OTELGATE_HOST", "[x]"): "expected an IP address or a host name",
     ("OTELGATE_INSECURE", "yes"): "expected true or false",
     ("OTELGATE_QUEUE_BYTES", "1GB"): "expected a whole number of at least 8192",
     ("OTELGATE_HOST", "http://x"): "expected an IP address or a host name",
@@ -87,6 +90,30 @@ def test_two_services_cannot_have_one_port() -> None:
     )
 
 
+def test_an_offset_moves_every_port_that_is_not_set() -> None:
+    usual, moved = settings.load({}).ports(), settings.load({"OTELGATE_PORT_OFFSET": "1000"}).ports()
+    assert moved == {name: port + 1000 for name, port in usual.items()}
+    assert not set(moved.values()) & set(usual.values())  # the number that messages advise makes room for two
+    some = settings.load({"OTELGATE_PORT_OFFSET": "1000", "OTELGATE_LOKI_PORT": "5"})
+    assert (some.loki_port, some.tempo_port) == (5, 4200)
+
+
+def test_an_offset_moves_what_is_made_of_ports() -> None:
+    moved = settings.load({"OTELGATE_PORT_OFFSET": "40000"})
+    assert moved.tempo_endpoint == "127.0.0.1:54317"
+    assert moved.prometheus_endpoint == "http://127.0.0.1:49090/api/v1/write"
+    assert moved.database == "postgresql://otelgate@127.0.0.1:55432/otelgate"
+    assert moved.gateway_env()["OTELGATE_GRPC_PORT"] == "44317"
+    assert moved.sink_env()["OTELGATE_AUDIT_PORT"] == "44320"
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_the_loopback_of_ipv6_is_taken_with_and_without_brackets(host: str) -> None:
+    loaded = settings.load({"OTELGATE_HOST": host, "OTELGATE_FEEDBACK_HOST": host})
+    assert (loaded.host, loaded.feedback_host) == ("::1", "::1")
+    assert target.find(loaded, {}).grpc == "http://[::1]:4317"
+
+
 def test_defaults_are_local(tmp_path: Path) -> None:
     loaded = settings.load({}, tmp_path)
     assert loaded.host == "127.0.0.1"
@@ -114,6 +141,25 @@ def test_the_environment_wins_over_the_env_file(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("OTELGATE_LOKI_PORT", "4")
     loaded = settings.load(root=tmp_path)
     assert (loaded.loki_port, loaded.tempo_port) == (4, 2)
+
+
+def test_a_line_of_the_env_file_that_sets_nothing_is_named(tmp_path: Path) -> None:
+    """Without showing it: it may be a secret that was pasted there."""
+    text = "# ours\n\nOTELGATE_LOKI_PORT\nOTELGATE_TEMPO_PORT=1\n\ns3cret token here\nOTELGATE_EXPORTERS=\n"
+    (tmp_path / ".env").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        settings.load(root=tmp_path)
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}/.env, line 3: expected NAME=value",
+        f"{tmp_path}/.env, line 6: expected NAME=value",
+    ]
+
+
+def test_an_env_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"OTELGATE_SLACK_CHANNEL=\xff\n")
+    with pytest.raises(SettingsError) as caught:
+        settings.load(root=tmp_path)
+    assert str(caught.value) == f"{tmp_path}/.env: not UTF-8"
 
 
 def test_an_error_in_the_env_file_is_told_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,3 +242,14 @@ def test_the_gateway_knows_every_setting_it_gets(root: Path) -> None:
     table = (root / "collector" / "settings" / "settings.go").read_text()
     unknown = [row.env for row in settings.ROWS if row.gateway and f'{{"{row.field}", ' not in table]
     assert unknown == []
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        *((host, True) for host in ("127.0.0.1", "127.1.2.3", "::1", "localhost")),
+        *((host, False) for host in ("0.0.0.0", "::", "192.0.2.1", "gateway")),
+    ],
+)
+def test_what_is_loopback(host: str, local: bool) -> None:
+    assert kinds.loopback(host) is local

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import whole_stack
 from otelgate_grafana import provisioning
-from otelgate_stack import debian, monitoring, settings
+from otelgate_stack import debian, example_files, monitoring, settings
 from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
@@ -271,7 +271,8 @@ def test_grafana_gets_what_its_provisioning_expects(
         stack.down()
     assert arguments == ["server", f"--homepath={grafana}"]
     assert set(provisioning.ENVIRONMENT) <= set(seen)
-    assert Path(seen["OTELGATE_GRAFANA_DASHBOARDS"], "otelgate").is_dir()
+    assert Path(seen["OTELGATE_GRAFANA_DASHBOARDS"], "mission-control.json").is_file()
+    assert seen["OTELGATE_GRAFANA_EXAMPLES"] == str(example_files.folder(loaded) / "dashboards")
     assert Path(seen["GF_PATHS_PROVISIONING"], "datasources").is_dir()
     for part in ("datasources", "providers"):
         for text in provisioning.strings(provisioning.load(part)):

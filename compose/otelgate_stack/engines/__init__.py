@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from .. import state
@@ -9,7 +10,7 @@ from ..errors import StackError
 from ..report import Report
 from ..settings import Settings
 
-__all__ = ["Engine", "ServiceStatus", "StackError", "choose"]
+__all__ = ["Engine", "ServiceStatus", "StackError", "choose", "data_folders"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class Engine(Protocol):
     def logs(self, services: Sequence[str], follow: bool) -> None:
         """Print the logs of these services (none: of all), each line after its service's name."""
 
+    def reload(self, service: str) -> None:
+        """Have one service read its files again, where it runs and can (Prometheus)."""
+
     def start(self, service: str) -> None:
         """Start one service and wait until it answers."""
 
@@ -65,6 +69,15 @@ def choose(settings: Settings, report: Report) -> tuple[Engine, str]:
     from .native import NativeEngine
 
     return NativeEngine(settings, report), reason
+
+
+def data_folders(settings: Settings) -> dict[str, Path]:
+    """Where the data of this stack are on this machine, by what they are. Containers' are the engine's."""
+    if state.active_engine(settings) == "docker":
+        from . import docker
+
+        return docker.data_folders()
+    return {"stores": settings.state_dir, "gateway's queues": settings.data_dir}
 
 
 def _decide(settings: Settings) -> tuple[str, str]:

@@ -4,13 +4,16 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import alerting, builds, credentials, kinds, monitoring, state
+import yaml
+
+from .. import alerting, builds, credentials, example_files, kinds, monitoring, state
 from ..errors import StackError
 from ..settings import PREFIX, ROWS, Settings
 from . import services, watchers
@@ -30,6 +33,8 @@ _ENDPOINTS = {
 # Where Alertmanager's container sees its files.
 INSIDE = Path("/etc/otelgate")
 _ABSENT = "absent"
+_VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
+_ADDRESS = ("host_ip", "published")
 
 # Secrets that are no setting of ours, by where they come from.
 _NAMES = {"gateway_authority": "OTEL_EXPORTER_OTLP_CERTIFICATE"}
@@ -123,6 +128,19 @@ def environment(settings: Settings) -> dict[str, str]:
     return env
 
 
+def published(settings: Settings, names: Collection[str]) -> dict[str, tuple[str, int]]:
+    """Setting -> the address and port of this machine on which compose.yaml publishes one of these services."""
+    env = environment(settings)
+    found = {}
+    for name, service in yaml.safe_load((settings.root / FILE).read_text())["services"].items():
+        for port in service.get("ports", []) if name in names else []:
+            setting = _VARIABLE.search(port["published"])
+            assert setting, port
+            host, number = (_VARIABLE.sub(lambda found: env.get(found[1]) or found[2], port[key]) for key in _ADDRESS)
+            found[setting[1]] = (host, int(number))
+    return found
+
+
 def _watching(settings: Settings) -> Mapping[str, str]:
     here = running(settings)
     counts = {}
@@ -134,7 +152,8 @@ def _watching(settings: Settings) -> Mapping[str, str]:
     database = {} if settings.own_database else watchers.grafana_database(settings)
     if not settings.audit:  # nothing is generated for a database that isn't there
         database = {**database, "OTELGATE_GRAFANA_DATABASE_PASSWORD_FILE": "/dev/null"}
-    return {**counts, **folders, **database, "PROBES": str(monitoring.probes(settings))}
+    seen = {"PROBES": monitoring.probes(settings), "EXAMPLES": example_files.folder(settings)}
+    return {**counts, **folders, **database, **{name: str(path) for name, path in seen.items()}}
 
 
 def running(settings: Settings) -> list[str]:

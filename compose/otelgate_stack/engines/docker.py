@@ -10,13 +10,15 @@ from typing import Any
 
 from docker import errors as docker_errors  # type: ignore[import-untyped]
 
-from .. import builds, credentials, images, ports, state
+from .. import builds, credentials, images, ports, preflight, state
 from ..report import Report
 from ..settings import Settings
 from . import ServiceStatus, StackError, compose_cli, docker_client, services, watchers
 
 READY_WITHIN_S = 180.0
 _LOG_LINES = 15
+# A registry that is slower than this at telling of an image would take hours for it.
+_REGISTRY_S = 30.0
 # A container that came up and ended this often is not going to stay.
 _GIVES_UP_AFTER = 2
 
@@ -39,6 +41,18 @@ def available(settings: Settings) -> tuple[bool, str]:
     return True, "Docker answers and " + ("can pull the images" if missing else "has the images")
 
 
+def data_folders() -> dict[str, Path]:
+    """Where the engine keeps volumes; nothing where it does not answer, or is another machine's."""
+    if not docker_client.address().startswith("unix:"):
+        return {}
+    try:
+        with docker_client.connect(timeout_s=3) as client:
+            folder = Path(client.info()["DockerRootDir"])
+    except StackError:
+        return {}
+    return {"containers' volumes": folder} if folder.exists() else {}
+
+
 class DockerEngine:
     """See `Engine`. Nothing is asked of Docker before a method is called."""
 
@@ -55,18 +69,20 @@ class DockerEngine:
 
     def up(self) -> None:
         """Build our own images, start all that doesn't run and wait until every health check passes."""
+        preflight.check(self.settings)
         state.ensure(self.settings)
         with docker_client.connect() as client:
-            compose = self._compose(build=True)
+            # All that can be refused comes before the builds, which take minutes when they are the first.
             self._leave_out(client)
-            # Before the images, which take minutes when they are the first.
-            self._check_ports(compose, client)
+            self._check_images(client)
+            self._check_ports(client)
             self._check_disk(client)
+            credentials.ensure(self.settings)
+            compose = self._compose(build=True)
             images.build_gateway(self.settings, self.report, client)
             if self.settings.audit:
                 images.build_audit(self.settings, self.report, client)
             self._pull(client)
-            credentials.ensure(self.settings)
             compose_cli.stage_secrets(self.settings)
             compose_cli.stage_files(self.settings)
             try:
@@ -102,6 +118,13 @@ class DockerEngine:
         compose = self._compose()
         colour = [] if self.report.style("x", "bold") != "x" else ["--no-color"]
         compose.show("logs", *colour, *(["--follow"] if follow else []), *(services or self.services))
+
+    def reload(self, service: str) -> None:
+        """SIGHUP for one service, where it runs."""
+        with docker_client.connect() as client:
+            container = self._containers(client).get(service)
+            if container is not None and container.attrs["State"]["Running"]:
+                container.kill(signal="HUP")
 
     def start(self, service: str) -> None:
         with docker_client.connect() as client:
@@ -148,6 +171,14 @@ class DockerEngine:
             meaning = watchers.OPTIONAL[name]
             self.report.line(f"{name}: not started ({missing[name]} cannot be pulled); {meaning}", "yellow")
 
+    def _check_images(self, client: Any) -> None:
+        """Refuse if an image that is needed can't be had."""
+        missing = [image for service, image in self._missing(client).items() if service in self.services]
+        if unreachable := docker_client.not_pullable(list(dict.fromkeys(missing)), _REGISTRY_S):
+            raise StackError(
+                f"{', '.join(unreachable)}: not there, and cannot be pulled; ENGINE=native runs without images"
+            )
+
     def _pull(self, client: Any) -> None:
         for service, image in self._missing(client).items():
             if service not in self.services:
@@ -158,18 +189,11 @@ class DockerEngine:
             except docker_errors.DockerException as error:
                 raise StackError(f"{image} is not there and cannot be pulled: {error}") from error
 
-    def _check_ports(self, compose: compose_cli.Compose, client: Any) -> None:
+    def _check_ports(self, client: Any) -> None:
         """Refuse if a port that compose.yaml publishes is taken, unless by this stack itself."""
         own = {port for container in self._containers(client).values() for port in _published(container.attrs)}
-        needed = {}
-        settings_of = {port: name for name, port in self.settings.ports().items()}
-        config = compose.config()["services"]
-        for service in self.services:
-            for port in config[service].get("ports", []):
-                number = int(port["published"])
-                if number not in own:
-                    needed[settings_of.get(number, service)] = (port["host_ip"], number)
-        ports.check_free(needed)
+        needed = compose_cli.published(self.settings, self.services)
+        ports.check_free({name: address for name, address in needed.items() if address[1] not in own})
 
     def _check_disk(self, client: Any) -> None:
         # Images and volumes are the engine's; one on another machine has to look after itself.

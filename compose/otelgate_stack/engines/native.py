@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from .. import audit_store, builds, credentials, ports, state
+from .. import audit_store, builds, credentials, ports, preflight, state
 from ..errors import StackError
 from ..report import Report, duration
 from ..settings import Settings
@@ -47,6 +47,8 @@ class NativeEngine:
 
     def up(self) -> None:
         """Start what isn't running and wait until it answers. Raises StackError, and leaves nothing half-started."""
+        if "gateway" in self._asked:
+            preflight.check(self.settings)
         state.ensure(self.settings)
         with self._locked():
             running = self._supervisor.alive()
@@ -56,16 +58,16 @@ class NativeEngine:
             watchers.prepare(self.settings, self._names)
             wanted = services(self.settings, self._names)
             missing = [service for service in wanted if not (running and self._is_running(service.name))]
-            # Before the builds, which take minutes when they are the first.
+            # All that can be refused comes before the builds, which take minutes when they are the first.
             self._check_ports(missing)
-            programs = self._programs()
             if running:
-                self._refuse_changes(wanted, programs)
+                self._refuse_changes(wanted, self._programs(build=False))
             if not missing:
                 self._report.line("already up")
                 return
             state.check_disk({self.settings.state_dir: state.START_BYTES}, "starting the stack")
             credentials.ensure(self.settings)
+            programs = self._programs()
             try:
                 if not running:
                     self._launch(wanted, programs)
@@ -114,6 +116,11 @@ class NativeEngine:
         chosen = [self._known(name) for name in services] or self._names
         _logs.show({name: self._supervisor.log(name) for name in chosen}, self._report, follow)
 
+    def reload(self, service: str) -> None:
+        """SIGHUP for one service, where it runs."""
+        if self._supervisor.alive() and self._supervisor.processes().get(service, {}).get("pid"):
+            self._supervisor.signal(service, "HUP")
+
     def start(self, service: str) -> None:
         """Start one service and wait until it answers."""
         self._must_be_up(service)
@@ -133,10 +140,14 @@ class NativeEngine:
     def _names(self) -> list[str]:
         return watchers.present(self._asked, self.settings)
 
-    def _programs(self) -> dict[str, Path]:
+    def _programs(self, build: bool = True) -> dict[str, Path]:
+        """Each service's program; without `build`, where it will be."""
         found = {name: Path(sys.executable) for name in self._names if name in PYTHON}
         found |= {name: path for name in self._names if (path := watchers.program(name, self.settings))}
-        return found | builds.build([name for name in self._names if name not in found], self.settings, self._report)
+        built = [name for name in self._names if name not in found]
+        if not build:
+            return found | {name: builds.path(name, self.settings) for name in built}
+        return found | builds.build(built, self.settings, self._report)
 
     def _launch(self, wanted: Sequence[Service], programs: dict[str, Path]) -> None:
         self._fingerprints_file.write_text(json.dumps(_fingerprints(wanted, programs), indent=1))

@@ -8,6 +8,7 @@ user `pgserver`, which is made where it is missing, as that package does.
 """
 
 import argparse
+import fcntl
 import os
 import pwd
 import shutil
@@ -89,8 +90,7 @@ def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None
     """Root's stand-in, who can then get to `folder`, which becomes its own, and to the programs; else None."""
     if os.geteuid() != 0:
         return None
-    user = pgserver.ensure_user_exists(SYSTEM_USER)
-    assert user is not None
+    user = _system_user()
     _give(folder, user)
     _open_the_way(folder)
     _open_the_way(programs)
@@ -98,6 +98,19 @@ def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None
         pgserver.ensure_folder_permissions(programs, _READ | _EXECUTE)
         for libraries in (programs.parent / "lib", programs.parent / "share", *programs.parents[2].glob("*.libs")):
             pgserver.ensure_folder_permissions(libraries, _READ)
+    return user
+
+
+def _system_user() -> pwd.struct_passwd:
+    """Made where it is missing, by one process of this machine at a time: stacks that start together would all find it
+    missing, and all but one `useradd` would fail."""
+    lock = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)  # where users are; nothing has to be made to lock it
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        user = pgserver.ensure_user_exists(SYSTEM_USER)
+    finally:
+        os.close(lock)
+    assert user is not None
     return user
 
 

@@ -83,7 +83,7 @@ def _gateway(settings: Settings) -> Service:
         arguments=tuple(word for config in configs for word in ("--config", f"file:{config}")),
         environment=settings.gateway_env(),
         ports=bound(settings, "grpc_port", "http_port", host=settings.host) | bound(settings, *own),
-        url=f"http://{loopback(settings.host)}:{settings.http_port}",
+        url=target.urls(settings)["http"],
         health=f"http://{LOOPBACK}:{settings.health_port}/",
         data_dir=settings.data_dir,
         configs=configs,

@@ -4,13 +4,16 @@ Alertmanager is built from source like the stores. The prober and the exporters 
 distribution (debian.py), Grafana what is on PATH: without them the stack runs all the same, and some panels stay empty.
 """
 
+import functools
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from .. import alerting, credentials, debian, monitoring, state
+from .. import alerting, credentials, debian, example_files, monitoring, state
 from ..errors import StackError
 from ..report import Report
 from ..settings import Settings
@@ -79,6 +82,7 @@ def prepare(settings: Settings, names: Collection[str]) -> None:
         alerting.render(settings, folder)
     if "grafana" in names:
         _link_password(settings)
+        example_files.prepare(settings)
 
 
 def prometheus_config(settings: Settings) -> Path:
@@ -128,7 +132,21 @@ def _postgres_exporter(settings: Settings) -> Service:
         "DATA_SOURCE_USER": "otelgate_monitor",
         "DATA_SOURCE_PASS_FILE": str(credentials.monitor_password(settings)),
     }
-    return _exporter(settings, "postgres-exporter", "/", *POSTGRES_EXPORTER, environment=environment)
+    found = program("postgres-exporter", settings)
+    arguments = (*POSTGRES_EXPORTER, *(_without_bgwriter(found) if found else ()))
+    return _exporter(settings, "postgres-exporter", "/", *arguments, environment=environment)
+
+
+@functools.cache
+def _without_bgwriter(program: Path) -> tuple[str, ...]:
+    """The distribution's exporter is older than PostgreSQL 17, which moved some columns of pg_stat_bgwriter: it would
+    log an error with each scrape. No panel shows them. The flag was renamed, so the program says what it is called."""
+    try:
+        said = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = re.search(r"collector\.(?:stat_)?bgwriter\b", said.stdout + said.stderr)
+    return (f"--no-{found[0]}",) if found else ()
 
 
 # Nobody looks at systemd's units; Debian's package would, and without systemd complains with each scrape.
@@ -175,7 +193,8 @@ def _grafana(settings: Settings) -> Service:
         "GF_PATHS_LOGS": folder / "log",
         "GF_PATHS_PLUGINS": folder / "plugins",
         "GF_PATHS_PROVISIONING": settings.root / "grafana" / "provisioning",
-        "OTELGATE_GRAFANA_DASHBOARDS": settings.root / "grafana" / "rendered" / "dashboards",
+        "OTELGATE_GRAFANA_DASHBOARDS": settings.root / "grafana" / "rendered" / "dashboards" / "otelgate",
+        "OTELGATE_GRAFANA_EXAMPLES": example_files.folder(settings) / "dashboards",
     }
     stores = {f"OTELGATE_{name.upper()}_URL": name for name in ("prometheus", "loki", "tempo", "jaeger")}
     return Service(

@@ -202,9 +202,10 @@ SESSIONS_OVERLOAD: Final = Alert(
     ),
 )
 
+EXAMPLES: Final = (Group("otelgate-example-breakers", (CIRCUIT_BREAKER_OPEN,), interval="5s"),)
 GROUPS: Final = (
     # The sink counts sessions every 15 s and sends them every 15 s: with the minute's wait, 25 s of 2 minutes are left.
-    Group("otelgate-capacity-critical", (CIRCUIT_BREAKER_OPEN, SESSIONS_OVERLOAD), interval="5s"),
+    Group("otelgate-capacity-critical", (SESSIONS_OVERLOAD,), interval="5s"),
     Group(
         "otelgate-capacity-alerts",
         (DB_CONNECTIONS_HIGH, DB_QUERY_SLOW, HOST_MEMORY_HIGH, MODEL_HOST_MEMORY_HIGH, SESSIONS_HIGH),

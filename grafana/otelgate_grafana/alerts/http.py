@@ -166,7 +166,8 @@ WEBSOCKET_DROPS: Final = Alert(
     ),
 )
 
+EXAMPLES: Final = (Group("otelgate-example-websockets", (WEBSOCKET_DROPS,)),)
 GROUPS: Final = (
     Group("otelgate-http-critical", (HTTP_ERROR_RATIO_SUSTAINED, HTTP_ERROR_BURST), interval="15s"),
-    Group("otelgate-http-alerts", (LOW_TRAFFIC, HTTP_ERROR_RATIO_HIGH, HTTP_LATENCY_HIGH, WEBSOCKET_DROPS)),
+    Group("otelgate-http-alerts", (LOW_TRAFFIC, HTTP_ERROR_RATIO_HIGH, HTTP_LATENCY_HIGH)),
 )

@@ -97,6 +97,6 @@ LIQUIDITY_POOL_DRAINED: Final = Alert(
     ),
 )
 
-GROUPS: Final = (
-    Group("otelgate-product-alerts", (NO_RESERVATIONS, RESERVATION_FAILURES_HIGH, LIQUIDITY_POOL_DRAINED)),
+EXAMPLES: Final = (
+    Group("otelgate-example-products", (NO_RESERVATIONS, RESERVATION_FAILURES_HIGH, LIQUIDITY_POOL_DRAINED)),
 )

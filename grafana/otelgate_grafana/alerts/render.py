@@ -8,10 +8,11 @@ import yaml
 
 from .. import recording
 from .model import RECEIVERS, Alert, Case, Expected, Group, Records, expand, tidy
-from .rules import ALERTS, GROUPS
+from .rules import ALERTS, EXAMPLE_GROUPS, GROUPS, STACK_GROUPS
 from .settings import Settings, load
 
 FOLDER: Final = Path("rules")
+EXAMPLES: Final = FOLDER / "examples"
 _HEADER: Final = (
     "# Made by `python -m otelgate_grafana` from grafana/otelgate_grafana/alerts/ and recording.py: do not edit.\n"
 )
@@ -21,7 +22,8 @@ def render_rules() -> dict[Path, str]:
     """File, below grafana/rendered/ -> its text."""
     rules = {
         FOLDER / "recording.yaml": _text({"groups": [_records(group) for group in recording.groups()]}),
-        FOLDER / "alerts.yaml": _text({"groups": [_group(group) for group in GROUPS]}),
+        FOLDER / "alerts.yaml": _text({"groups": [_group(group) for group in STACK_GROUPS]}),
+        EXAMPLES / "alerts.yaml": _text({"groups": [_group(group) for group in EXAMPLE_GROUPS]}),
     }
     return rules | {FOLDER / "tests" / f"{alert.name}.yaml": _text(_tests(alert)) for alert in ALERTS}
 
@@ -80,7 +82,7 @@ def _tests(alert: Alert) -> dict[str, Any]:
     # Once a minute, as most rules are, unless the alert waits for no more than that.
     least = "0s" if alert.for_ == "1m" else "1m"
     return {
-        "rule_files": ["../recording.yaml", "../alerts.yaml"],
+        "rule_files": ["../recording.yaml", "../alerts.yaml", "../examples/alerts.yaml"],
         "evaluation_interval": max(least, min(steps, key=seconds), key=seconds),
         # What is recorded at a moment is there for the alerts of that moment.
         "group_eval_order": [group.name for group in recording.groups()] + [group.name for group in GROUPS],

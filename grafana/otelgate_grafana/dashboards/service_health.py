@@ -11,7 +11,6 @@ from . import service_resources
 _AGENTS = links.dashboard(uids.AGENT_PERFORMANCE, "Agent performance")
 _MISSION = links.dashboard(uids.MISSION_CONTROL, "Mission control")
 _GATEWAY = links.dashboard(uids.GATEWAY, "Gateway")
-_VOICE = links.dashboard(uids.EXECORA_VOICE, "Execora voice")
 _LOGS = links.dashboard(uids.MISSION_CONTROL, "Log lines")
 
 # What is probed names itself `service`. Databases belong to several services: they are always shown.
@@ -175,7 +174,7 @@ _HTTP = Row(
         normally_empty="only applications with websockets have any",
         covers=("D3",),
         alerts=("WebSocketDrops",),
-        links=[_VOICE],
+        links=[_LOGS],
     ),
     timeseries(
         "Time to the first word",
@@ -208,7 +207,7 @@ _LOG_ROW = Row(
     logql.WARNINGS.panel(links=[_MISSION]),
     logql.ERRORS_WITH_TRACE.panel(width=24, links=[_MISSION]),
     logql.TOOL_ERRORS.panel(links=[_AGENTS]),
-    logql.WEBSOCKET_ERRORS.panel(links=[_VOICE]),
+    logql.WEBSOCKET_ERRORS.panel(links=[_LOGS]),
 )
 
 DASHBOARD = Dashboard(

@@ -11,7 +11,6 @@ from . import user_habits
 _AUDIT = links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit")
 _MISSION = links.dashboard(uids.MISSION_CONTROL, "Mission control")
 _AGENTS = links.dashboard(uids.AGENT_PERFORMANCE, "Agent performance")
-_PRODUCT = links.dashboard(uids.ESTATE_PRODUCT, "Estate product")
 
 _ACTIVE = select("otelgate_user_active", where='otelgate_window="5m"', environment=False)
 _DAY = "from_time => now() - interval '24 hours'"
@@ -61,7 +60,7 @@ _NOW = Row(
         description="Users who signed up in the last 24 hours (product event `user.signup`); who does it twice "
         "counts once.",
         covers=("A14",),
-        links=[_PRODUCT],
+        links=[_MISSION],
     ),
     stat(
         "Upgrades, 24 h",
@@ -77,7 +76,7 @@ _NOW = Row(
         decimals=0,
         description="Upgrades to a dearer tier in the last 24 hours (product event `subscription.upgraded`).",
         covers=("A16",),
-        links=[_PRODUCT],
+        links=[_MISSION],
     ),
     stat(
         "Monthly revenue",
@@ -100,7 +99,7 @@ _COURSE = Row(
         bars=True,
         description="Users who signed up, by day (UTC). Today's bar still grows.",
         covers=("A18",),
-        links=[_PRODUCT],
+        links=[_MISSION],
     ),
     timeseries(
         "Active users",
@@ -176,7 +175,7 @@ _SHARES = Row(
         all_values=True,
         description="All known users, by the tier that they have now; (none): the application names no tier.",
         covers=("A20",),
-        links=[_PRODUCT],
+        links=[_MISSION],
     ),
     bargauge(
         "Limit hits by tier",
@@ -188,7 +187,7 @@ _SHARES = Row(
         "`quota.hit`). Each is a moment in which somebody may upgrade, or leave.",
         normally_empty="only applications with limits send the event quota.hit",
         covers=("A21",),
-        links=[_PRODUCT],
+        links=[_MISSION],
     ),
     stat(
         "Limit to upgrade",
@@ -201,7 +200,7 @@ _SHARES = Row(
         "who hits the limit ten times counts once.",
         normally_empty="nobody hit a limit",
         covers=("A22",),
-        links=[_PRODUCT],
+        links=[_MISSION],
     ),
     gauge(
         "Satisfaction",

@@ -1,0 +1,14 @@
+# For the scripts beside it (`source`): packages of the machine's own distribution.
+
+# install_packages LOG PACKAGE...   Debian or Ubuntu, as root. What apt-get says goes to LOG, and its end to stderr when
+# it fails. The package lists are fetched only if the packages can't be had with those that are there.
+install_packages() {
+  local log=$1
+  shift
+  local install=(apt-get install -y -qq --no-install-recommends "$@")
+  export DEBIAN_FRONTEND=noninteractive
+  "${install[@]}" >"$log" 2>&1 && return
+  { apt-get update -qq && "${install[@]}"; } >>"$log" 2>&1 && return
+  tail -n 20 "$log" >&2
+  return 1
+}

@@ -1,0 +1,51 @@
+"""What the gateway would refuse about its settings, said before anything is built for it.
+
+The gateway has the last word (collector/settings, collector/guard): it sees an operator's own files, too.
+"""
+
+from collections.abc import Iterator
+
+from . import kinds
+from .errors import SettingsError
+from .settings import ROWS, Settings
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def check(settings: Settings) -> None:
+    """Raises SettingsError, with one line for each problem."""
+    if problems := [*_unreadable(settings), *_together(settings)]:
+        raise SettingsError("\n".join(problems))
+
+
+def _unreadable(settings: Settings) -> Iterator[str]:
+    for row in ROWS:
+        if not (row.gateway and row.field.endswith("_file")):
+            continue
+        if file := getattr(settings, row.field):
+            try:
+                file.open("rb").close()
+            except OSError as error:
+                yield f"{row.env}='{file}': expected a file that can be read: {error.strerror}"
+
+
+def _together(settings: Settings) -> Iterator[str]:
+    """Settings that only make sense with others."""
+    if (settings.tls_cert_file is None) != (settings.tls_key_file is None):
+        yield "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither"
+    closed = settings.tls_cert_file and settings.tls_key_file and settings.token_file
+    if not (kinds.loopback(settings.host) or closed or settings.insecure):
+        yield (
+            f"OTELGATE_HOST='{settings.host}': the gateway would listen there, beyond this machine, without both TLS"
+            " and a bearer token: set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or"
+            " OTELGATE_INSECURE=true"
+        )
+    if float(settings.sample_percent) < 100 and _seconds(settings.sample_wait) <= _seconds(settings.sample_slow):
+        yield (
+            f"OTELGATE_SAMPLE_WAIT='{settings.sample_wait}': expected more than OTELGATE_SAMPLE_SLOW, which is"
+            f" {settings.sample_slow}"
+        )
+
+
+def _seconds(duration: str) -> int:
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
