@@ -130,3 +130,17 @@ func TestAWorkflowIsNoAgent(t *testing.T) {
 	got := newGate(t).send(t, provider(3, 2), workflow, agentRun(1, 0, "concierge"))
 	require.Equal(t, "concierge", got[0].Attributes().AsRaw()[agentName])
 }
+
+// TestAGraphThatSaysWhoItIs: our SDK names a graph as its run starts; what it inherits names what is around it.
+func TestAGraphThatSaysWhoItIs(t *testing.T) {
+	for _, kind := range []string{"AGENT", "CHAIN"} {
+		graph := span{name: "my agent", id: 2, parent: 1, with: map[string]any{
+			"openinference.span.kind": kind, "gen_ai.operation.name": "invoke_agent", agentName: "planner",
+			"metadata": `{"lc_agent_name": "boss", "langgraph_node": "tools"}`}}
+		got := newGate(t).send(t, provider(3, 2), graph)
+		require.Equal(t, "planner", got[0].Attributes().AsRaw()[agentName])
+		require.Equal(t, "planner", got[1].Attributes().AsRaw()[agentName])
+		require.Equal(t, "invoke_agent", got[1].Attributes().AsRaw()[operationName])
+		require.Equal(t, "invoke_agent planner", got[1].Name())
+	}
+}

@@ -164,7 +164,7 @@ func (s *scan) atLeast(total int, part int64) {
 func (s *scan) callInfo(span ptrace.Span, class callClass, scope uint64) callInfo {
 	known := &s.table.known
 	made := callInfo{asked: s.resolvedText(known.requestModel)}
-	made.class, made.scope = class, scope
+	made.class, made.scope, made.said = class, scope, saidDuplicate(span)
 	made.start, made.end = span.StartTimestamp(), span.EndTimestamp()
 	made.input, made.output = s.resolvedWhole(known.input), s.resolvedWhole(known.output)
 	made.price = pricing.Call{

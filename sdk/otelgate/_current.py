@@ -22,7 +22,7 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
-from . import _guard, names
+from . import _guard, _twins, names
 from ._context import Run, in_coroutine, in_function, in_steps, in_steps_async
 
 FindSpan = Callable[[UUID], Span | None]
@@ -70,7 +70,7 @@ def _on_import(module: str, function: str, wrapper: Any) -> None:
     wrapt.register_post_import_hook(wrap, module)
 
 
-def _with_span(run_id: UUID | None, current: Context) -> Context | None:
+def _with_span(run_id: UUID | None, current: Context, *, model_call: bool = False) -> Context | None:
     """`current` with the run's span, and its agent where baggage names one; None where the run has no span."""
     span = _Spans.find(run_id) if _Spans.find is not None and run_id is not None else None
     if span is None:
@@ -79,17 +79,17 @@ def _with_span(run_id: UUID | None, current: Context) -> Context | None:
     name = agent.get(names.GEN_AI_AGENT_NAME)
     if name is not None and baggage.get_baggage(names.GEN_AI_AGENT_NAME, current) not in (None, name):
         current = baggage.set_baggage(names.GEN_AI_AGENT_NAME, name, current)
-    return trace.set_span_in_context(span, current)
+    return trace.set_span_in_context(span, _twins.within(span if model_call else None, current))
 
 
-def _run_of(run_id: UUID | None) -> Run:
+def _call_of(run_id: UUID | None) -> Run:
     current = context.get_current()
-    return Run(_safe_with_span(run_id, current) or current)
+    return Run(_in_call(run_id, current) or current)
 
 
 @_guard.never_raises(None)
-def _safe_with_span(run_id: UUID | None, current: Context) -> Context | None:
-    return _with_span(run_id, current)
+def _in_call(run_id: UUID | None, current: Context) -> Context | None:
+    return _with_span(run_id, current, model_call=True)
 
 
 def _argument(name: str, position: int, args: Any, kwargs: Any) -> Any:
@@ -112,19 +112,19 @@ def _attach_parent(config: Any) -> None:
 
 # Model calls that know their run.
 def _call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return in_function(lambda: _run_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
+    return in_function(lambda: _call_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
 
 
 def _call_async(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return in_coroutine(lambda: _run_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
+    return in_coroutine(lambda: _call_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
 
 
 def _steps(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return in_steps(lambda: _run_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
+    return in_steps(lambda: _call_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
 
 
 def _steps_async(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return in_steps_async(lambda: _run_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
+    return in_steps_async(lambda: _call_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
 
 
 def _run_id(args: Any, kwargs: Any) -> UUID | None:
@@ -170,8 +170,9 @@ def _enter(made: Any) -> None:
     if not context.get_value(_ENTERING, current):
         return
     current = context.set_value(_ENTERING, None, current)
-    manager = made[0] if isinstance(made, list) and made else made
-    context.attach(_with_span(getattr(manager, "run_id", None), current) or current)
+    model_call = isinstance(made, list)  # as model calls start, several at a time
+    manager = made[0] if model_call and made else made
+    context.attach(_with_span(getattr(manager, "run_id", None), current, model_call=model_call) or current)
 
 
 _WRAPPERS: Final = (

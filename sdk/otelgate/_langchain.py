@@ -12,7 +12,7 @@ from uuid import UUID
 
 import wrapt
 
-from . import _current, _guard, _who, names
+from . import _current, _guard, _usage, _who, names
 
 if TYPE_CHECKING:
     from langchain_core.callbacks.base import BaseCallbackHandler
@@ -44,6 +44,7 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
                 started = True
                 instrument()
                 _who.follow_runs()
+                _usage.complete_spans()
                 _current.use(_find_span())
                 if not content:
                     skip_content()

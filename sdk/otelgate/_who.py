@@ -17,7 +17,7 @@ from opentelemetry.processor.baggage import BaggageLogProcessor
 from opentelemetry.sdk._logs import ReadWriteLogRecord
 from opentelemetry.sdk.trace import Span, SpanProcessor
 
-from . import _current, _guard, names
+from . import _current, _guard, _twins, names
 from ._context import is_ours
 
 _INHERITED: Final = (names.GEN_AI_AGENT_NAME, names.SESSION_ID, names.USER_ID)
@@ -29,6 +29,7 @@ _METADATA: Final = {
 _AGENT_METADATA: Final = "lc_agent_name"
 _DEFAULT_GRAPH: Final = "LangGraph"
 """A graph that was compiled without a name."""
+_MODEL_RUNS: Final = ("llm", "chat_model")
 _TRACER: Final = "openinference.instrumentation.langchain._tracer"
 
 
@@ -103,6 +104,8 @@ def _introduce(tracer: Any, run: Any) -> None:
         value = next((metadata[key] for key in keys if metadata.get(key)), None)
         if value is not None and attribute not in said:
             span.set_attribute(attribute, str(value))
+    if run.run_type in _MODEL_RUNS:
+        _twins.mark(span)  # a model of LangChain's that asks another one
     if (name := _agent(run, metadata, span)) is not None:
         span.set_attribute(names.GEN_AI_OPERATION_NAME, names.OPERATION_INVOKE_AGENT)
         span.set_attribute(names.GEN_AI_AGENT_NAME, name)

@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from otelgate import _current, _who
+from otelgate import _current, _twins, _usage, _who
 
 
 class Runs:
@@ -19,6 +19,7 @@ class Runs:
         self._exporter = InMemorySpanExporter()
         self._provider = TracerProvider(shutdown_on_exit=False)
         self._provider.add_span_processor(_who.SpanWho())
+        self._provider.add_span_processor(_twins.Twins())
         self._provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self._langchain = LangChainInstrumentor()
         self.clear = self._exporter.clear
@@ -26,6 +27,7 @@ class Runs:
     def start(self) -> None:
         self._langchain.instrument(tracer_provider=self._provider)
         _who.follow_runs()
+        _usage.complete_spans()
         _current.install()
         _current.use(self._langchain.get_span)
 
