@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 
+from ending import the_last
 from langchain.agents import create_agent
 from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
@@ -40,6 +41,7 @@ def google(number):
 
 
 QUESTION = {"messages": [("user", "How is the weather in Rome?")]}
+PLAN = {"messages": [("user", "Plan a day.")]}
 
 
 def planner(model):
@@ -60,7 +62,7 @@ def agent(model):
 SYNC = [
     lambda model: agent(model).invoke(QUESTION),
     lambda model: list(agent(model).stream(QUESTION, stream_mode="messages")),
-    lambda model: planner(model).invoke(QUESTION),
+    lambda model: planner(model).invoke(PLAN),
     lambda model: model.invoke("Hello"),
     lambda model: list(model.stream("Hello")),
     lambda model: model.batch(["a", "b", "c"]),
@@ -69,7 +71,7 @@ SYNC = [
 ASYNC = [
     lambda model: agent(model).ainvoke(QUESTION),
     lambda model: read(agent(model).astream(QUESTION, stream_mode="messages")),
-    lambda model: planner(model).ainvoke(QUESTION),
+    lambda model: planner(model).ainvoke(PLAN),
     lambda model: model.ainvoke("Hello"),
     lambda model: read(model.astream("Hello")),
     lambda model: model.abatch(["a", "b", "c"]),
@@ -87,3 +89,4 @@ async def main(runs):
 for run in range(RUNS - RUNS // 2):
     SYNC[run % len(SYNC)](make(run // len(SYNC)))
 asyncio.run(main(RUNS // 2))
+the_last()

@@ -32,6 +32,8 @@ class Call:
     model: str
     api: str
     streamed: bool
+    agent: str
+    """Who asks, as langchain_app.py tells it by what is asked; empty for nobody."""
     usage: Usage
 
     @property
@@ -106,7 +108,9 @@ class ModelServer:
             output=10 + number,
             reasoning=3 if asked.reasons and cached else 0,
         )
-        self.calls.append(Call(asked.model, asked.api, asked.streamed, usage))
+        text = json.dumps(body)
+        agent = "forecaster" if "weather in Rome" in text else "planner" if "Plan a day" in text else ""
+        self.calls.append(Call(asked.model, asked.api, asked.streamed, agent, usage))
         answer = Answer(number, asked.model, asked.tool, usage)
         if asked.streamed:
             return "text/event-stream", asked.stream(answer)

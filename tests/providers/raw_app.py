@@ -7,6 +7,8 @@ import asyncio
 import os
 import sys
 
+from ending import the_last
+
 PROVIDER, RUNS, URL = sys.argv[1], int(sys.argv[2]), os.environ["MODEL_SERVER"]
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -101,3 +103,4 @@ in_turn, asynchronous = {"openai": openai, "anthropic": anthropic, "google": goo
 for run in range(RUNS - RUNS // 2):
     in_turn[run % len(in_turn)]()
 asyncio.run(main(asynchronous, RUNS // 2))
+the_last()
