@@ -84,12 +84,11 @@ def _with_span(run_id: UUID | None, current: Context, *, model_call: bool = Fals
 
 def _call_of(run_id: UUID | None) -> Run:
     current = context.get_current()
-    return Run(_in_call(run_id, current) or current)
-
-
-@_guard.never_raises(None)
-def _in_call(run_id: UUID | None, current: Context) -> Context | None:
-    return _with_span(run_id, current, model_call=True)
+    try:
+        return Run(_with_span(run_id, current, model_call=True) or current)
+    except Exception:
+        _guard.report("making a model call's span current")
+        return Run(current)
 
 
 def _argument(name: str, position: int, args: Any, kwargs: Any) -> Any:
@@ -141,7 +140,7 @@ def _entering(instance: Any) -> Run:
 
 
 def _entering_graph(instance: Any) -> Run:
-    return Run(context.set_value(_ENTERING, str(instance.get_name())))
+    return Run(context.set_value(_ENTERING, str(instance.get_name()) or True))
 
 
 def _within(decorate: Any, start: Callable[[Any], Run] = _entering) -> Any:
