@@ -6,6 +6,7 @@ const (
 	operationName    = "gen_ai.operation.name"
 	agentName        = "gen_ai.agent.name"
 	timeToFirstChunk = "gen_ai.response.time_to_first_chunk"
+	ownDuration      = "gen_ai.client.operation.duration"
 	errorType        = "error.type"
 
 	costUSD          = "otelgate.cost.usd"
@@ -13,10 +14,12 @@ const (
 	costPriceVersion = "otelgate.cost.price_version"
 	duplicateOf      = "otelgate.duplicate_of"
 	outputRate       = "otelgate.llm.output_rate"
+	outcome          = "otelgate.outcome"         // what a span's status cannot say: cancelled
 	receivedAt       = "otelgate.run.received_at" // int, Unix nanoseconds by the gateway's clock
 
 	exceptionEvent = "exception"
 	exceptionType  = "exception.type"
+	exceptionText  = "exception.message"
 
 	operationInvokeAgent    = "invoke_agent"
 	operationInvokeWorkflow = "invoke_workflow"
@@ -26,6 +29,8 @@ const (
 
 	// errorOther is the conventions' word for an error whose kind isn't known.
 	errorOther = "_OTHER"
+	// outcomeCancelled: nobody wanted the rest, which is no error.
+	outcomeCancelled = "cancelled"
 	// reportedPrices stands where a table's version would: the application's own figure was taken.
 	reportedPrices = "reported"
 )
