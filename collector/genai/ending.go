@@ -41,7 +41,7 @@ func (t *table) endingOf(span ptrace.Span) (found ending) {
 	span.Status().SetCode(ptrace.StatusCodeUnset)
 	span.Status().SetMessage("")
 	attributes.Remove(errorType)
-	attributes.PutStr(outcome, outcomeCancelled)
+	attributes.PutBool(cancelled, true)
 	return found
 }
 

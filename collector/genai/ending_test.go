@@ -61,13 +61,13 @@ func TestCancelledIsNoError(t *testing.T) {
 			attributes := got.Attributes().AsRaw()
 			if !one.want {
 				require.Equal(t, ptrace.StatusCodeError, got.Status().Code())
-				require.NotContains(t, attributes, outcome)
+				require.NotContains(t, attributes, cancelled)
 				require.Contains(t, attributes, errorType)
 				return
 			}
 			require.Equal(t, ptrace.StatusCodeUnset, got.Status().Code())
 			require.Empty(t, got.Status().Message())
-			require.Equal(t, outcomeCancelled, attributes[outcome])
+			require.Equal(t, true, attributes[cancelled])
 			require.NotContains(t, attributes, errorType)
 			requireCounted(t, g, "otelgate.genai.cancelled", attribute.KeyValue{}, 1)
 		})
@@ -77,7 +77,7 @@ func TestCancelledIsNoError(t *testing.T) {
 func TestCancelledSpansThatAreNoGenAIAreNoErrorsEither(t *testing.T) {
 	got := newGate(t).send(t, span{id: 1, failed: "asyncio.CancelledError()", with: map[string]any{"http.route": "/chat"}})[0]
 	require.Equal(t, ptrace.StatusCodeUnset, got.Status().Code())
-	require.Equal(t, outcomeCancelled, got.Attributes().AsRaw()[outcome])
+	require.Equal(t, true, got.Attributes().AsRaw()[cancelled])
 }
 
 func TestACancelledTwinThatComesFirstIsNoError(t *testing.T) {

@@ -14,7 +14,7 @@ const (
 	costPriceVersion = "otelgate.cost.price_version"
 	duplicateOf      = "otelgate.duplicate_of"
 	outputRate       = "otelgate.llm.output_rate"
-	outcome          = "otelgate.outcome"         // what a span's status cannot say: cancelled
+	cancelled        = "otelgate.cancelled"       // bool: nobody wanted the rest, which is no error
 	receivedAt       = "otelgate.run.received_at" // int, Unix nanoseconds by the gateway's clock
 
 	exceptionEvent = "exception"
@@ -29,8 +29,6 @@ const (
 
 	// errorOther is the conventions' word for an error whose kind isn't known.
 	errorOther = "_OTHER"
-	// outcomeCancelled: nobody wanted the rest, which is no error.
-	outcomeCancelled = "cancelled"
 	// reportedPrices stands where a table's version would: the application's own figure was taken.
 	reportedPrices = "reported"
 )

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import wrapt
 
-from . import _guard, names
+from . import _guard, _usage, names
 
 if TYPE_CHECKING:
     from langchain_core.callbacks.base import BaseCallbackHandler
@@ -43,6 +43,7 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
             if not started:
                 started = True
                 instrument()
+                _usage.keep_details()
                 if not content:
                     skip_content()
                 register_first_token()

@@ -13,6 +13,8 @@ GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
 GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 """Seconds (double) from the start of a streamed model call to its first chunk."""
 
+OPENAI_SERVICE_TIER: Final = "openai.response.service_tier"
+
 GEN_AI_EVALUATION_NAME: Final = "gen_ai.evaluation.name"
 GEN_AI_EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
 GEN_AI_EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"
@@ -38,11 +40,16 @@ TELEMETRY_DISTRO_VERSION: Final = "telemetry.distro.version"
 # OpenInference.
 OPENINFERENCE_SCOPE: Final = "openinference."
 OPENINFERENCE_METADATA: Final = "metadata"
+LLM_CACHE_READ: Final = "llm.token_count.prompt_details.cache_read"
+LLM_CACHE_WRITE: Final = "llm.token_count.prompt_details.cache_write"
+LLM_REASONING: Final = "llm.token_count.completion_details.reasoning"
 
 # Ours.
 OTELGATE_PREFIX: Final = "otelgate."
 OTELGATE_TIER: Final = "otelgate.tier"
 OTELGATE_FEATURE: Final = "otelgate.feature"
+OTELGATE_CACHE_WRITE_1H: Final = "otelgate.usage.cache_write_1h.input_tokens"
+"""The part of the input tokens that a provider keeps in its cache for an hour."""
 EVENT_FIRST_CHUNK: Final = "otelgate.llm.first_chunk"
 """Span event at the moment of the first chunk."""
 OTELGATE_EVENT_NAME: Final = "otelgate.event.name"
