@@ -44,7 +44,7 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
                 started = True
                 instrument()
                 _who.follow_runs()
-                _usage.complete_spans()
+                _usage.keep_details()
                 _current.use(_find_span())
                 if not content:
                     skip_content()

@@ -23,7 +23,7 @@ from . import _guard, names
 _CALL: Final = context.create_key("otelgate-model-call")
 _MAX_CALLS: Final = 10_000
 """Calls whose twins have ended, and which have not; of abandoned ones the oldest are forgotten."""
-_USAGE: Final = re.compile(r"(gen_ai\.usage|llm\.token_count|anthropic\.usage)\..+")
+_USAGE: Final = re.compile(r"(gen_ai\.usage|llm\.token_count|anthropic\.usage|otelgate\.usage)\..+")
 _MODEL_CALLS: Final = frozenset(("chat", "text_completion", "generate_content"))
 
 

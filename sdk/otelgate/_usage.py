@@ -1,69 +1,74 @@
-"""What LangChain's providers say of a call's tokens beyond what OpenInference reads: it decides what a call costs.
+"""Token counts and service tiers that LangChain tells and OpenInference leaves behind; prices depend on them.
 
-LangChain names details after their price: `flex_cache_read` and `priority_reasoning` are what other calls have as
-`cache_read` and `reasoning`, and what Anthropic keeps in its cache for 5 minutes or an hour is not in `cache_creation`.
+LangChain's packages count under names of their own: `ephemeral_1h_input_tokens` is what Anthropic keeps for an hour and
+then says 0 under `cache_creation`; `flex_cache_read` is what OpenAI read from its cache at the tier `flex`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import wrapt
 
-from . import _guard, _twins, names
+from . import _guard, names
 
 _TRACER: Final = "openinference.instrumentation.langchain._tracer"
 _TIERS: Final = ("flex", "priority")
-_DETAILS: Final = (
-    (names.GEN_AI_USAGE_CACHE_READ, "input_token_details", ("cache_read",)),
-    (
-        names.GEN_AI_USAGE_CACHE_CREATION,
-        "input_token_details",
-        ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"),
-    ),
-    (names.GEN_AI_USAGE_CACHE_CREATION_1H, "input_token_details", ("ephemeral_1h_input_tokens",)),
-    (names.GEN_AI_USAGE_REASONING, "output_token_details", ("reasoning",)),
-)
+"""Tiers that LangChain puts before the names of counts."""
+_LIFETIMES: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
-def complete_spans() -> None:
-    """Put the details on each model call's span as it ends."""
-    wrapt.wrap_function_wrapper(_TRACER, "_update_span", _update_span)
+def keep_details() -> None:
+    """Let OpenInference's spans have them."""
+    wrapt.wrap_function_wrapper(_TRACER, "_token_counts", _with_details)
 
 
-def _update_span(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    _twins.complete(args[0] if args else kwargs["span"])
+def _with_details(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Iterator[tuple[str, Any]]:
+    yield from wrapped(*args, **kwargs)
+    yield from details(args[0] if args else kwargs.get("outputs"))
+
+
+@_guard.never_raises(())
+def details(outputs: Any) -> tuple[tuple[str, Any], ...]:
+    """Attributes of a model call, out of the outputs of its run as LangChain traces them."""
+    generation = _first(outputs)
+    if generation is None:
+        return ()
+    message = _mapping(_mapping(generation.get("message")).get("kwargs"))
+    usage = _mapping(message.get("usage_metadata"))
+    read = _mapping(usage.get("input_token_details"))
+    written = _mapping(usage.get("output_token_details"))
+    tier = next((tier for tier in _TIERS if tier in read or tier in written), None)
+    prefixes = ("", f"{tier}_") if tier else ("",)
+
+    def total(counts: Mapping[str, Any], name: str) -> int:
+        return sum(counts.get(prefix + name) or 0 for prefix in prefixes)
+
+    found: dict[str, Any] = {
+        names.LLM_CACHE_READ: total(read, "cache_read"),
+        names.LLM_CACHE_WRITE: total(read, "cache_creation") + sum(read.get(name) or 0 for name in _LIFETIMES),
+        names.OTELGATE_CACHE_WRITE_1H: read.get(_LIFETIMES[1]),
+        names.LLM_REASONING: total(written, "reasoning"),
+        names.OPENAI_SERVICE_TIER: _tier(outputs, generation, message) or tier,
+    }
+    return tuple((name, value) for name, value in found.items() if value)
+
+
+def _tier(outputs: Any, generation: Mapping[str, Any], message: Mapping[str, Any]) -> str | None:
+    """The tier that served the call, where the provider says so."""
+    places = (message.get("response_metadata"), generation.get("generation_info"), outputs.get("llm_output"))
+    told = (_mapping(place).get("service_tier") for place in places)
+    return next((tier for tier in told if isinstance(tier, str) and tier), None)
+
+
+def _first(outputs: Any) -> Mapping[str, Any] | None:
     try:
-        return wrapped(*args, **kwargs)
-    finally:
-        _complete(*args, **kwargs)
-
-
-@_guard.never_raises(None)
-def _complete(span: Any, run: Any) -> None:
-    if run.run_type not in ("llm", "chat_model"):
-        return
-    message = _message(run.outputs)
-    usage = message.get("usage_metadata") or {}
-    for attribute, group, keys in _DETAILS:
-        if counted := _sum(usage.get(group), keys):
-            span.set_attribute(attribute, counted)
-    if tier := (message.get("response_metadata") or {}).get("service_tier"):
-        span.set_attribute(names.OPENAI_RESPONSE_SERVICE_TIER, str(tier))
-
-
-def _message(outputs: Any) -> Mapping[str, Any]:
-    """The fields of the first answer, as LangChain writes them down for tracers."""
-    try:
-        found = outputs["generations"][0][0]["message"]["kwargs"]
+        generation = outputs["generations"][0][0]
     except (KeyError, IndexError, TypeError):
-        return {}
-    return found if isinstance(found, Mapping) else {}
+        return None
+    return generation if isinstance(generation, Mapping) else None
 
 
-def _sum(details: Any, keys: tuple[str, ...]) -> int:
-    if not isinstance(details, Mapping):
-        return 0
-    known = (*keys, *(f"{tier}_{key}" for tier in _TIERS for key in keys))
-    return sum(count for key in known if isinstance(count := details.get(key), int))
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

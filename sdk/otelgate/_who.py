@@ -138,6 +138,7 @@ def _update_span(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     """OpenInference sets the session to LangGraph's thread as a span ends; what it had from its start stays."""
     span = args[0] if args else kwargs["span"]
     held = _of_span(span)
+    _twins.complete(span)
     try:
         return wrapped(*args, **kwargs)
     finally:

@@ -27,7 +27,7 @@ class Runs:
     def start(self) -> None:
         self._langchain.instrument(tracer_provider=self._provider)
         _who.follow_runs()
-        _usage.complete_spans()
+        _usage.keep_details()
         _current.install()
         _current.use(self._langchain.get_span)
 
