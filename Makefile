@@ -127,9 +127,10 @@ dashboards: .venv/ready ## grafana/rendered: dashboards, alerts and rules, from 
 golden: ## rewrite tests/golden/*/expected.json; read the diff
 	cd collector && go test ./genai -run Golden -update
 
-lock: .venv/ready ## requirements/dev.txt, from pyproject.toml
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal \
-		--all-extras pyproject.toml requirements/build.in -o requirements/dev.txt
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal
+lock: .venv/ready ## requirements/dev.txt and providers.txt, from pyproject.toml and providers.in
+	$(COMPILE) --all-extras pyproject.toml requirements/build.in -o requirements/dev.txt
+	$(COMPILE) pyproject.toml requirements/providers.in -o requirements/providers.txt
 
 # The environment is made by the machine's own Python from hashes alone; nothing else is asked of it.
 .venv/ready: requirements/dev.txt pyproject.toml

@@ -124,10 +124,10 @@ class Conversation:
             self.cache_read_tokens += call.cache_read_tokens or 0
             self.cache_creation_tokens += call.cache_creation_tokens or 0
             self.reasoning_tokens += call.reasoning_tokens or 0
-            if call.cost_pico is None:
-                self.unpriced_calls += 1
-            else:
+            if call.cost_pico is not None:
                 self.cost_pico += call.cost_pico
+            elif not _cost_nothing(call):
+                self.unpriced_calls += 1
         else:
             rank += _DUPLICATE
         if self._add_span(call, rank, 0):
@@ -213,6 +213,11 @@ class Conversation:
             self.marks.confidence, self.confidence = mark, score.value
         elif score.name in RELEVANCE and (self.marks.relevance is None or mark > self.marks.relevance):
             self.marks.relevance, self.relevance = mark, score.value
+
+
+def _cost_nothing(call: ModelCall) -> bool:
+    """Whether it failed before a token: refused (429), or never answered."""
+    return call.status == "error" and not call.input_tokens and not call.output_tokens
 
 
 def begin(span: Run | ModelCall | ToolCall, now_us: int) -> Conversation:

@@ -58,6 +58,8 @@ _Common = tuple[
     str | None,
 ]
 """The columns that runs, model calls and tool calls share, in the tables' order: start_time to duplicate_of."""
+_DURATION: Final = 11
+"""Place of duration_us in them."""
 
 
 class Source(NamedTuple):
@@ -129,7 +131,7 @@ def _take_run(common: _Common, operation: str, span: Any, attributes: Attributes
 
 
 def _take_model_call(common: _Common, operation: str, span: Any, attributes: Attributes, batch: Batch) -> None:
-    first_chunk_s = number(attributes, "gen_ai.response.time_to_first_chunk", 0, _MAX_FIRST_CHUNK_S)
+    first_chunk_us = _first_chunk(attributes, common[_DURATION])
     cost_usd = number(attributes, "otelgate.cost.usd", 0, MAX_USD)
     call = ModelCall(
         *common,
@@ -142,7 +144,7 @@ def _take_model_call(common: _Common, operation: str, span: Any, attributes: Att
         whole(attributes, "gen_ai.usage.cache_read.input_tokens"),
         whole(attributes, "gen_ai.usage.cache_creation.input_tokens"),
         whole(attributes, "gen_ai.usage.reasoning.output_tokens"),
-        None if first_chunk_s is None else round(first_chunk_s * 1_000_000),
+        first_chunk_us,
         None if cost_usd is None else round(cost_usd * PICO_PER_USD),
         label(attributes, "otelgate.cost.status"),
         label(attributes, "otelgate.cost.price_version"),
@@ -152,6 +154,14 @@ def _take_model_call(common: _Common, operation: str, span: Any, attributes: Att
     asked, answered = (None, None) if operation == "embeddings" else _words(span, attributes)
     _take_text(common, span, asked, answered, batch)
     batch.model_calls.append(call)
+
+
+def _first_chunk(attributes: Attributes, duration_us: int) -> int | None:
+    """Microseconds; one that is the whole call, or longer, is none: nothing streamed, or its unit is another."""
+    seconds = number(attributes, "gen_ai.response.time_to_first_chunk", 0, _MAX_FIRST_CHUNK_S)
+    if seconds is None or seconds * 1_000_000 >= duration_us:
+        return None
+    return round(seconds * 1_000_000)
 
 
 def _take_tool_call(common: _Common, span: Any, attributes: Attributes, batch: Batch) -> None:
@@ -193,10 +203,18 @@ def _common(span: Any, attributes: Attributes, source: Source, now_us: int) -> _
         label(attributes, "otelgate.tier"),
         label(attributes, "otelgate.feature"),
         duration_us,
-        "error" if failed else "ok",
+        _status(failed, attributes),
         _error_type(span, attributes),
         name(attributes, "otelgate.duplicate_of"),
     )
+
+
+def _status(failed: bool, attributes: Attributes) -> str:
+    """What nobody wanted to the end is no error: the gateway and the SDK mark it."""
+    if failed:
+        return "error"
+    mark = attributes.get("otelgate.cancelled")
+    return "cancelled" if mark is not None and mark.bool_value else "ok"
 
 
 def _id(raw: bytes, size: int, what: str) -> str:

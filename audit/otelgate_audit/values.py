@@ -21,8 +21,8 @@ Attributes = Mapping[str, Any]
 
 MAX_NAME: Final = 512
 """Bytes. Ids and names stand in indexes, whose entries have at most 2,704 bytes, several together."""
-MAX_COUNT: Final = 10**12
-"""Tokens: so that the sums of a bigint column don't overflow."""
+MAX_COUNT: Final = 10**9
+"""Tokens of a call. The gateway has the same bounds (collector/genai/mapping.yaml; tests/golden/numbers.json)."""
 MAX_INT: Final = 2**63 - 1
 MAX_USD: Final = 1_000_000
 MAX_DEPTH: Final = 64

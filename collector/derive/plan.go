@@ -2,7 +2,6 @@ package derive
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"time"
 )
@@ -186,10 +185,13 @@ func (p *plan) width() int {
 	return max(width, p.spanName+1, p.spanKind+1, p.spanStatus+1)
 }
 
-// seconds between two times; a span that ends before it starts has no duration.
+// maxDuration is the longest time that a span can take; a longer one has a time that is none.
+const maxDuration = uint64(31 * 24 * time.Hour)
+
+// seconds between two times, 0 where they cannot be a span's: it counts, and adds no time.
 func seconds(start, end uint64) float64 {
-	if end < start || end == 0 {
-		return math.NaN()
+	if start == 0 || end < start || end-start > maxDuration {
+		return 0
 	}
 	return float64(end-start) / float64(time.Second)
 }

@@ -33,7 +33,7 @@ func (c *connector) observe(provider otelmetric.MeterProvider, signal string) (*
 		"Measurements that went to the overflow series, since the metric has as many series as it may.")
 	counter(&in.expired, "otelgate.derive.expired", "{series}", "Series that ended since nothing added to them.")
 	counter(&in.invalid, "otelgate.derive.invalid", "{measurement}",
-		"Values that no metric can take: not a number, negative, a span that ends before it starts.")
+		"Values that no metric can take: not a number, or negative.")
 	counter(&in.again, "otelgate.derive.resent", "{record}", "Spans and events that came again and were not counted again.")
 	counter(&in.evicted, "otelgate.derive.resent.evicted", "{record}",
 		"Spans and events forgotten early, for lack of room; should they come again, they count twice.")

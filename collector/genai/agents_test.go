@@ -99,7 +99,7 @@ func requireCounted(t *testing.T, g *gate, name string, word attribute.KeyValue,
 	found, err := g.telemetry.GetMetric(name)
 	require.NoError(t, err)
 	for _, point := range found.Data.(metricdata.Sum[int64]).DataPoints {
-		if value, ok := point.Attributes.Value(word.Key); ok && value == word.Value {
+		if value, ok := point.Attributes.Value(word.Key); !word.Valid() || ok && value == word.Value {
 			require.Equal(t, want, point.Value, word)
 			return
 		}
@@ -129,4 +129,60 @@ func TestAWorkflowIsNoAgent(t *testing.T) {
 		"traceloop.span.kind": "workflow", "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "RunnableLambda"}}
 	got := newGate(t).send(t, provider(3, 2), workflow, agentRun(1, 0, "concierge"))
 	require.Equal(t, "concierge", got[0].Attributes().AsRaw()[agentName])
+}
+
+func chainOf(name, metadata string, with map[string]any) span {
+	all := map[string]any{"openinference.span.kind": "CHAIN", "metadata": metadata}
+	for key, value := range with {
+		all[key] = value
+	}
+	return span{name: name, id: 1, with: all}
+}
+
+func TestACompiledGraphIsAnAgentByItsName(t *testing.T) {
+	const graph = `{"ls_integration": "langgraph"}`
+	for _, one := range []struct {
+		what  string
+		chain span
+		want  any
+	}{
+		{"a named one", chainOf("planner", graph, nil), "planner"},
+		{"the default name", chainOf("LangGraph", graph, nil), "LangGraph"},
+		{"of create_agent, without a name", chainOf("LangGraph", `{"ls_integration": "langchain_create_agent"}`, nil), "LangGraph"},
+		{"told by the SDK", chainOf("planner", graph, map[string]any{operationName: "invoke_agent", agentName: "planner"}), "planner"},
+		{"inside of an agent of its name", chainOf("planner", graph, map[string]any{agentName: "planner"}), nil},
+		{"told by the SDK, inside of another agent", chainOf("weather", `{"ls_integration": "langgraph", "langgraph_node": "tools", "lc_agent_name": "clerk"}`,
+			map[string]any{operationName: "invoke_agent", agentName: "weather"}), "weather"},
+		{"another script", chainOf("天気 エージェント", graph, nil), "天気 エージェント"},
+		{"inside of an agent of another name", chainOf("planner", graph, map[string]any{agentName: "boss"}), nil},
+		{"a step", chainOf("model", `{"ls_integration": "langgraph", "langgraph_node": "model"}`, nil), nil},
+		{"a plain chain", chainOf("RunnableSequence", `{"plan": "pro"}`, nil), nil},
+	} {
+		t.Run(one.what, func(t *testing.T) {
+			got := newGate(t).attributes(t, one.chain)
+			if one.want == nil {
+				require.NotContains(t, got, operationName)
+				return
+			}
+			require.Equal(t, operationInvokeAgent, got[operationName])
+			require.Equal(t, one.want, got[agentName])
+			require.Contains(t, got, receivedAt, "it is a run")
+		})
+	}
+}
+
+func TestLangSmithsRetrieversAreNoModelCalls(t *testing.T) {
+	got := newGate(t).attributes(t, span{name: "docs", id: 1, with: map[string]any{
+		"langsmith.span.kind": "retriever", operationName: "embeddings"}})
+	require.Equal(t, operationRetrieval, got[operationName])
+	require.NotContains(t, got, costStatus)
+}
+
+func TestUserAndSessionFromLangChainsMetadata(t *testing.T) {
+	got := newGate(t).attributes(t, chainOf("planner", `{"user_id": "u-1", "thread_id": "t-1"}`, nil))
+	require.Equal(t, "u-1", got["user.id"])
+	require.Equal(t, "t-1", got["gen_ai.conversation.id"])
+	own := newGate(t).attributes(t, chainOf("planner", `{"user_id": "u-1", "thread_id": "t-1"}`, map[string]any{"user.id": "u-2", "session.id": "s-2"}))
+	require.Equal(t, "u-2", own["user.id"])
+	require.Equal(t, "s-2", own["gen_ai.conversation.id"])
 }

@@ -13,9 +13,18 @@ import (
 func (s *scan) take(target *target, from *source, into *result) {
 	var read result
 	inPlace := from.slot == target.slot
-	if from.slot == noSlot {
+	switch {
+	case from.slot == noSlot:
 		read.text, read.set = s.name, s.name != ""
-	} else {
+	case target.kind == typeInt || target.kind == typeDouble:
+		if s.values[from.slot].empty() {
+			return
+		}
+		why := s.readNumber(target, from, &read, &inPlace)
+		if read.set = why == accepted; !read.set {
+			s.refuse(target, from, why)
+		}
+	default:
 		read.set = s.read(target, from, &read, &inPlace)
 	}
 	if !read.set {
@@ -42,14 +51,6 @@ func (s *scan) read(target *target, from *source, into *result, inPlace *bool) b
 	switch target.kind {
 	case typeString:
 		into.text, exact, ok = held.asText()
-	case typeInt:
-		into.whole, exact, ok = held.asWhole()
-	case typeDouble:
-		into.real, exact, ok = held.asReal()
-		if into.real *= from.scale; from.scale != 1 {
-			exact = false
-		}
-		ok = ok && !(from.unlessWholeDuration && wholeDuration(into.real, s.duration))
 	case typeBool:
 		into.truth, exact, ok = held.asTruth()
 	case typeStrings:
@@ -59,10 +60,33 @@ func (s *scan) read(target *target, from *source, into *result, inPlace *bool) b
 	return ok
 }
 
-// wholeDuration says whether a time to the first chunk is the whole call's: then nothing streamed. The two are
-// measured at different places, so they are equal within 1 % or 1 ms.
-func wholeDuration(seconds, duration float64) bool {
-	return math.Abs(seconds-duration) <= max(duration/100, 0.001)
+func (s *scan) readNumber(target *target, from *source, into *result, inPlace *bool) (why refusal) {
+	held := &s.values[from.slot]
+	var exact bool
+	number := 0.0
+	if target.kind == typeInt {
+		into.whole, exact, why = held.asWhole()
+		number = float64(into.whole)
+	} else {
+		into.real, exact, why = held.asReal()
+		into.real *= from.scale
+		exact = exact && from.scale == 1
+		number = into.real
+	}
+	*inPlace = *inPlace && exact
+	if why != accepted {
+		return why
+	}
+	return s.bounded(target, from, number)
+}
+
+// empty says of an attribute that it is there without a value.
+func (v *value) empty() bool {
+	if v.kind != kindAttribute {
+		return false
+	}
+	kind := v.attribute.Type()
+	return kind == pcommon.ValueTypeEmpty || kind == pcommon.ValueTypeStr && v.attribute.Str() == ""
 }
 
 func (v *value) asText() (text string, exact, ok bool) {
@@ -82,38 +106,50 @@ func (v *value) asText() (text string, exact, ok bool) {
 }
 
 // asWhole reads a count: a whole number of 0 or more, in whatever type it came.
-func (v *value) asWhole() (whole int64, exact, ok bool) {
+func (v *value) asWhole() (whole int64, exact bool, why refusal) {
 	if v.kind == kindAttribute && v.attribute.Type() == pcommon.ValueTypeInt {
-		whole = v.attribute.Int()
-		return whole, true, whole >= 0
+		if whole = v.attribute.Int(); whole < 0 {
+			return 0, true, refusedNegative
+		}
+		return whole, true, accepted
 	}
-	real, _, ok := v.asReal()
-	if !ok || real < 0 || real != math.Trunc(real) || real > 1<<53 {
-		return 0, false, false
+	switch real, _, why := v.asReal(); {
+	case why != accepted:
+		return 0, false, why
+	case real < 0:
+		return 0, false, refusedNegative
+	case real > 1<<53:
+		return 0, false, refusedTooLarge
+	case real != math.Trunc(real):
+		return 0, false, refusedNoNumber
+	default:
+		return int64(real), false, accepted
 	}
-	return int64(real), false, true
 }
 
-func (v *value) asReal() (real float64, exact, ok bool) {
+func (v *value) asReal() (real float64, exact bool, why refusal) {
 	text := v.text
 	if v.kind == kindSeconds {
-		return v.seconds, false, true
+		return v.seconds, false, accepted
 	}
 	if v.kind == kindAttribute {
 		switch v.attribute.Type() {
 		case pcommon.ValueTypeDouble:
 			real = v.attribute.Double()
-			return real, true, !math.IsNaN(real) && !math.IsInf(real, 0)
+			return real, true, finite(real)
 		case pcommon.ValueTypeInt:
-			return float64(v.attribute.Int()), false, true
+			return float64(v.attribute.Int()), false, accepted
 		case pcommon.ValueTypeStr:
 			text = v.attribute.Str()
 		default:
-			return 0, false, false
+			return 0, false, refusedNoNumber
 		}
 	}
 	real, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	return real, false, err == nil && !math.IsNaN(real) && !math.IsInf(real, 0)
+	if err != nil {
+		return 0, false, refusedNoNumber
+	}
+	return real, false, finite(real)
 }
 
 func (v *value) asTruth() (truth, exact, ok bool) {

@@ -118,7 +118,7 @@ func TestMappingErrors(t *testing.T) {
 	for _, one := range []struct{ text, want string }{
 		{"attributes: [", "FILE: yaml: line 1: did not find expected node content"},
 		{"hello", "FILE:1: : 'hello': expected a mapping"},
-		{"attribute: {}", "FILE:1: attribute: unknown key, expected one of operations, attributes, names, model_calls, of_an_agent, logs"},
+		{"attribute: {}", "FILE:1: attribute: unknown key, expected one of operations, attributes, names, model_calls, of_an_agent, cancelled, logs"},
 		{"attributes:\n  a.b: {type: strng, from: [c]}", "FILE:2: attributes.a.b.type: 'strng': expected one of string, int, double, bool, strings"},
 		{"attributes:\n  a.b: {from: [c]}", "FILE:2: attributes.a.b.type: missing: expected one of string, int, double, bool, strings"},
 		{"attributes:\n  a.b: {type: int, from: c}", "FILE:2: attributes.a.b.from: 'c': expected a list"},

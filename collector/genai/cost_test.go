@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
 
 	"otelgate/collector/pricing"
 )
@@ -77,13 +78,33 @@ func TestWhatThePriceIsAskedFor(t *testing.T) {
 		"gen_ai.system": "OpenAI", "gen_ai.usage.cache_read.input_tokens": 40, "gen_ai.usage.cache_creation.input_tokens": 10,
 		"gen_ai.usage.reasoning.output_tokens": 7, "gen_ai.usage.audio.input_tokens": 1, "gen_ai.usage.audio.output_tokens": 2,
 		"gen_ai.usage.image.input_tokens": 3, "gen_ai.usage.image.output_tokens": 4, "openai.response.service_tier": "flex",
+		"otelgate.usage.cache_write_1h.input_tokens": 4,
 	}))
 	want := pricing.Call{
 		Provider: "openai", Model: "b", At: time.Unix(1_767_323_045, 0).UTC(), ServiceTier: "flex",
-		InputTokens: 100, OutputTokens: 50, CacheReadTokens: 40, CacheWriteTokens: 10, ReasoningTokens: 7,
+		InputTokens: 100, OutputTokens: 50, CacheReadTokens: 40, CacheWriteTokens: 10, CacheWrite1hTokens: 4, ReasoningTokens: 7,
 		InputAudioTokens: 1, OutputAudioTokens: 2, InputImageTokens: 3, OutputImageTokens: 4,
 	}
 	second := want
 	second.Model = "a"
 	require.Equal(t, []pricing.Call{want, second}, asked.calls)
+}
+
+// TestCachedAnthropicCallsCostWhatTheyCost: what langchain-anthropic counts, with the shipped prices. 3 USD in, 0.30 read,
+// 3.75 written for 5 minutes, 6 for an hour, 15 out, each a million.
+func TestCachedAnthropicCallsCostWhatTheyCost(t *testing.T) {
+	table, err := pricing.Open(pricing.Options{Telemetry: componenttest.NewNopTelemetrySettings()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, table.Close()) }()
+	for hour, usd := range map[int]float64{0: 0.03915, 10_000: 0.06165, 4_000: 0.04815} {
+		g := newGate(t)
+		g.prices = table
+		got := g.attributes(t, span{name: "ChatAnthropic", id: 1, with: map[string]any{
+			"openinference.span.kind": "LLM", "llm.model_name": "claude-sonnet-4-5", "llm.provider": "anthropic",
+			"llm.token_count.prompt": 12_100, "llm.token_count.completion": 50,
+			"llm.token_count.prompt_details.cache_read": 2_000, "llm.token_count.prompt_details.cache_write": 10_000,
+			"otelgate.usage.cache_write_1h.input_tokens": hour,
+		}})
+		require.InDelta(t, usd, got[costUSD], 1e-9, hour)
+	}
 }

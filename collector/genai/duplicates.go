@@ -1,12 +1,16 @@
 package genai
 
 import (
+	"encoding/hex"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
 // The same model call is often seen twice: by a framework's instrumentor (LangChain) and by a provider's (openai).
-// Whichever span arrives first is counted. Two signs tell that spans are one call:
+// Whichever span arrives first is counted. Three signs tell that spans are one call:
 //
+//   - by word: our SDK, or a gateway before this one, wrote which span is counted for it;
 //   - by ids: one is the other's ancestor, with nothing but passages (HTTP, chains) between them;
 //   - by time: instrumentors that never attach their span's context leave the provider's span beside the framework's.
 //     Then both are in one trace, from different instrumentation scopes, with equal token counts, and one lies within
@@ -18,7 +22,8 @@ import (
 // call is a model call, as far as finding its twin needs it.
 type call struct {
 	class         callClass
-	scope         uint64 // hash of the instrumentation scope's name
+	scope         uint64         // hash of the instrumentation scope's name
+	said          pcommon.SpanID // the span that the sender counts for it, or empty
 	start, end    pcommon.Timestamp
 	input, output int64
 }
@@ -31,6 +36,11 @@ func (x *index) countedAs(key spanKey, c *call, byTime bool, now int64) pcommon.
 	}
 	if n.decided {
 		return n.original
+	}
+	if !c.said.IsEmpty() { // and no claim: the one that is said may come later, and is counted
+		n.decided, n.original = true, c.said
+		x.recent.note(key, c, c.said, now)
+		return c.said
 	}
 	original := x.above(n, c.class)
 	if original.IsEmpty() {
@@ -47,6 +57,21 @@ func (x *index) countedAs(key spanKey, c *call, byTime bool, now int64) pcommon.
 	n.decided, n.original = true, original
 	x.claim(spanKey{key.trace, n.parent}, c.class, original, now)
 	return original
+}
+
+// saidDuplicate is the span that an attribute says is counted for this one; empty if it says none, or itself.
+func saidDuplicate(span ptrace.Span) (said pcommon.SpanID) {
+	held, ok := span.Attributes().Get(duplicateOf)
+	if !ok {
+		return said
+	}
+	if id, err := hex.DecodeString(held.AsString()); err == nil && len(id) == len(said) {
+		copy(said[:], id)
+	}
+	if said == span.SpanID() {
+		return pcommon.SpanID{}
+	}
+	return said
 }
 
 // arrival is when a registered run first came: one that is sent again was counted then.

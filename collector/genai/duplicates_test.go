@@ -29,6 +29,11 @@ func toolRun(id, parent byte) span {
 	return span{name: "t", id: id, parent: parent, with: map[string]any{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t"}}
 }
 
+func saying(one span, id string) span {
+	one.with[duplicateOf] = id
+	return one
+}
+
 const (
 	counted = "counted"
 	neither = ""
@@ -60,6 +65,15 @@ func TestDuplicates(t *testing.T) {
 			[]string{counted, counted}, byIDsOnly},
 		{"another trace", []span{provider(2, 1), func() span { s := framework(1, 9); s.trace = 7; return s }()}, []string{counted, counted}, nil},
 		{"a circle", []span{chain(3, 4), chain(4, 3), provider(2, 3)}, []string{neither, neither, counted}, byIDsOnly},
+
+		{"said, before the other", []span{saying(provider(2, 1), of1), framework(1, 9)}, []string{of1, counted}, nil},
+		{"said, after the other", []span{framework(1, 9), saying(provider(2, 1), of1)}, []string{counted, of1}, nil},
+		{"said twice, one within the other", []span{saying(provider(3, 2), of1), saying(provider(2, 1), of1), framework(1, 9)},
+			[]string{of1, of1, counted}, nil},
+		{"said, and a third that says nothing", []span{saying(provider(2, 1), of1), provider(3, 2), framework(1, 9)}, []string{of1, of1, counted}, nil},
+		{"said, and sent again", []span{saying(provider(2, 1), of1), saying(provider(2, 1), of1)}, []string{of1, of1}, nil},
+		{"said of itself", []span{saying(provider(1, 9), of1)}, []string{counted}, nil},
+		{"said badly", []span{saying(provider(1, 9), "the other one")}, []string{counted}, nil},
 
 		{"beside each other, child first", []span{provider(2, 9), framework(1, 8)}, []string{counted, of2}, nil},
 		{"beside each other, parent first", []span{framework(1, 8), provider(2, 9)}, []string{counted, of1}, nil},

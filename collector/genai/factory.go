@@ -40,13 +40,17 @@ func createTraces(_ context.Context, set processor.Settings, config component.Co
 	return p, nil
 }
 
-func createLogs(_ context.Context, _ processor.Settings, config component.Config, next consumer.Logs) (processor.Logs, error) {
+func createLogs(_ context.Context, set processor.Settings, config component.Config, next consumer.Logs) (processor.Logs, error) {
 	own := config.(*Config)
 	_, forLogs, err := loadTables(own)
 	if err != nil {
 		return nil, err
 	}
-	return newLogsProcessor(own, forLogs, next), nil
+	refused, err := newRefusedMetric(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return newLogsProcessor(own, forLogs, refused, next), nil
 }
 
 // loadTables reads the mapping for spans and its part for log records.

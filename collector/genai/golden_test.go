@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -85,6 +86,8 @@ func logsThrough(t *testing.T, in []byte) ([]byte, error) {
 	_, forLogs, err := loadTables(config)
 	require.NoError(t, err)
 	sink := &consumertest.LogsSink{}
-	require.NoError(t, newLogsProcessor(config, forLogs, sink).ConsumeLogs(context.Background(), logs))
+	refused, err := newRefusedMetric(componenttest.NewNopTelemetrySettings())
+	require.NoError(t, err)
+	require.NoError(t, newLogsProcessor(config, forLogs, refused, sink).ConsumeLogs(context.Background(), logs))
 	return (&plog.JSONMarshaler{}).MarshalLogs(sink.AllLogs()[0])
 }

@@ -14,12 +14,13 @@ import (
 type logsProcessor struct {
 	component.StartFunc
 	component.ShutdownFunc
-	scans sync.Pool
-	next  consumer.Logs
+	scans   sync.Pool
+	refused *refusedMetric
+	next    consumer.Logs
 }
 
-func newLogsProcessor(config *Config, t *table, next consumer.Logs) *logsProcessor {
-	p := &logsProcessor{next: next}
+func newLogsProcessor(config *Config, t *table, refused *refusedMetric, next consumer.Logs) *logsProcessor {
+	p := &logsProcessor{refused: refused, next: next}
 	p.scans.New = func() any { return newScan(t, config.KeepOriginals) }
 	return p
 }
@@ -40,6 +41,8 @@ func (p *logsProcessor) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 			}
 		}
 	}
+	p.refused.add(ctx, &s.refused)
+	s.refused = refused{}
 	clear(s.values) // let go of the request's memory
 	p.scans.Put(s)
 	return p.next.ConsumeLogs(ctx, logs)

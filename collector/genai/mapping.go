@@ -30,6 +30,7 @@ type mapping struct {
 	names      map[string]string
 	modelCalls []string
 	ofAnAgent  []string
+	cancelled  []string
 	logs       []string
 }
 
@@ -46,6 +47,9 @@ type attributeRule struct {
 	ignore  []string
 	values  map[string]string
 	replace bool
+	// max bounds a number, which is then 0 or more; 0 is no bound.
+	max           float64
+	belowDuration bool
 }
 
 type sourceRule struct {
@@ -118,6 +122,7 @@ func (m *mapping) add(own *mapping) {
 	}
 	m.modelCalls = append(m.modelCalls, own.modelCalls...)
 	m.ofAnAgent = append(m.ofAnAgent, own.ofAnAgent...)
+	m.cancelled = append(m.cancelled, own.cancelled...)
 	m.logs = append(m.logs, own.logs...)
 }
 
@@ -130,11 +135,15 @@ func (m *mapping) addAttribute(own attributeRule) {
 		if own.kind != "" {
 			rule.kind = own.kind
 		}
+		if own.max != 0 {
+			rule.max = own.max
+		}
 		if own.replace {
-			own.kind = rule.kind
+			own.kind, own.max, own.belowDuration = rule.kind, rule.max, rule.belowDuration || own.belowDuration
 			*rule = own
 			return
 		}
+		rule.belowDuration = rule.belowDuration || own.belowDuration
 		rule.from = append(own.from, rule.from...)
 		rule.ignore = append(rule.ignore, own.ignore...)
 		if rule.values == nil {

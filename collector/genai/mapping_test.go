@@ -169,7 +169,10 @@ func TestTimeToFirstChunkAndRate(t *testing.T) {
 		{"Traceloop's event", span{to: 2, with: chat(map[string]any{}), events: map[string]float64{"llm.content.completion.chunk": 0.5}}, 0.5, 20.0},
 		{"OpenLIT's attribute", span{to: 2, with: chat(map[string]any{"gen_ai.server.time_to_first_token": 0.5})}, 0.5, 20.0},
 		{"OpenLIT's attribute where nothing streamed", span{to: 2, with: chat(map[string]any{"gen_ai.server.time_to_first_token": 1.999})}, nil, nil},
-		{"everything in one chunk", span{to: 2, with: chat(map[string]any{"gen_ai.response.time_to_first_chunk": 2.0})}, 2.0, nil},
+		{"everything in one chunk", span{to: 2, with: chat(map[string]any{"gen_ai.response.time_to_first_chunk": 2.0})}, nil, nil},
+		{"what the instrumentor says that the call took", span{to: 2, with: chat(map[string]any{"gen_ai.server.time_to_first_token": 1.6,
+			"gen_ai.client.operation.duration": 1.6})}, nil, nil},
+		{"a rate of the application's own", span{to: 2, with: chat(map[string]any{"otelgate.llm.output_rate": -5.0})}, nil, nil},
 		{"an event before the start", span{from: 1, to: 2, with: chat(map[string]any{}), events: map[string]float64{"First Token Stream Event": 0.5}}, nil, nil},
 	} {
 		t.Run(one.what, func(t *testing.T) {

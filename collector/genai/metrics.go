@@ -14,11 +14,13 @@ const scopeName = "otelgate/collector/genai"
 
 // metrics are the processor's own, among the Collector's.
 type metrics struct {
-	evictions, duplicates, agents metric.Int64Counter
-	full, expired                 metric.MeasurementOption
-	own, index, none              metric.MeasurementOption
-	size                          atomic.Int64
-	registration                  metric.Registration
+	evictions, duplicates metric.Int64Counter
+	agents, cancelled     metric.Int64Counter
+	full, expired         metric.MeasurementOption
+	own, index, none      metric.MeasurementOption
+	refused               *refusedMetric
+	size                  atomic.Int64
+	registration          metric.Registration
 }
 
 func newMetrics(settings component.TelemetrySettings) (*metrics, error) {
@@ -27,7 +29,7 @@ func newMetrics(settings component.TelemetrySettings) (*metrics, error) {
 		own: word("source", "own"), index: word("source", "index"), none: word("source", "none"),
 	}
 	meter := settings.MeterProvider.Meter(scopeName)
-	var faults [5]error
+	var faults [7]error
 	m.evictions, faults[0] = meter.Int64Counter("otelgate.genai.index.evictions", metric.WithUnit("{span}"),
 		metric.WithDescription("Spans that the index forgot because it was full or they expired. While `full` grows, agents may be missed and calls counted twice: raise index::max_spans."))
 	m.duplicates, faults[1] = meter.Int64Counter("otelgate.genai.duplicates", metric.WithUnit("{span}"),
@@ -41,6 +43,9 @@ func newMetrics(settings component.TelemetrySettings) (*metrics, error) {
 		observer.ObserveInt64(size, m.size.Load())
 		return nil
 	}, size)
+	m.cancelled, faults[6] = meter.Int64Counter("otelgate.genai.cancelled", metric.WithUnit("{span}"),
+		metric.WithDescription("Spans that failed only since nobody wanted the rest (a closed page, a cancelled task). They are no errors."))
+	m.refused, faults[5] = newRefusedMetric(settings)
 	return m, errors.Join(faults[:]...)
 }
 
@@ -55,6 +60,10 @@ func (m *metrics) add(ctx context.Context, t *tally) {
 	addTo(ctx, m.agents, t.ownAgent, m.own)
 	addTo(ctx, m.agents, t.foundAgent, m.index)
 	addTo(ctx, m.agents, t.noAgent, m.none)
+	m.refused.add(ctx, &t.refused)
+	if t.cancelled > 0 {
+		m.cancelled.Add(ctx, t.cancelled)
+	}
 	if t.duplicates > 0 {
 		m.duplicates.Add(ctx, t.duplicates)
 	}

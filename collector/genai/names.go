@@ -6,6 +6,7 @@ const (
 	operationName    = "gen_ai.operation.name"
 	agentName        = "gen_ai.agent.name"
 	timeToFirstChunk = "gen_ai.response.time_to_first_chunk"
+	ownDuration      = "gen_ai.client.operation.duration"
 	errorType        = "error.type"
 
 	costUSD          = "otelgate.cost.usd"
@@ -13,10 +14,12 @@ const (
 	costPriceVersion = "otelgate.cost.price_version"
 	duplicateOf      = "otelgate.duplicate_of"
 	outputRate       = "otelgate.llm.output_rate"
+	cancelled        = "otelgate.cancelled"       // bool: nobody wanted the rest, which is no error
 	receivedAt       = "otelgate.run.received_at" // int, Unix nanoseconds by the gateway's clock
 
 	exceptionEvent = "exception"
 	exceptionType  = "exception.type"
+	exceptionText  = "exception.message"
 
 	operationInvokeAgent    = "invoke_agent"
 	operationInvokeWorkflow = "invoke_workflow"

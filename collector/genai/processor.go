@@ -58,6 +58,8 @@ func (p *tracesProcessor) ConsumeTraces(ctx context.Context, traces ptrace.Trace
 	b.read(traces)
 	tally := p.lookUp(b)
 	p.writeBack(b, &tally)
+	tally.refused, b.scan.refused = b.scan.refused, refused{}
+	tally.cancelled, b.scan.cancelled = b.scan.cancelled, 0
 	b.reset()
 	p.batches.Put(b)
 	p.metrics.add(ctx, &tally)
@@ -70,6 +72,8 @@ type tally struct {
 	size                          int64
 	duplicates                    int64
 	ownAgent, foundAgent, noAgent int64
+	refused                       refused
+	cancelled                     int64
 }
 
 // lookUp asks the index about the whole request, under one lock.
@@ -122,6 +126,7 @@ func (p *tracesProcessor) writeBack(b *batch, t *tally) {
 			writeDuplicate(info.span.Attributes(), info.counted)
 			t.duplicates++
 		case info.call >= 0:
+			info.span.Attributes().Remove(duplicateOf) // what is counted repeats none, whatever it says
 			p.writeCost(info.span.Attributes(), &b.calls[info.call])
 		}
 	}

@@ -84,6 +84,14 @@ func (r *reader) boolean(node *yaml.Node, path string) bool {
 	return node.Value == "true"
 }
 
+func (r *reader) aboveZero(node *yaml.Node, path string) float64 {
+	number, err := strconv.ParseFloat(node.Value, 64)
+	if err != nil || !(number > 0) {
+		r.fault(node, path, "a number above 0")
+	}
+	return number
+}
+
 func (r *reader) items(node *yaml.Node, path string, read func(item *yaml.Node, path string)) {
 	if node.Kind != yaml.SequenceNode {
 		r.fault(node, path, "a list")
@@ -101,7 +109,7 @@ func (r *reader) texts(node *yaml.Node, path string) []string {
 }
 
 func (r *reader) mapping(node *yaml.Node, into *mapping) {
-	allowed := []string{"operations", "attributes", "names", "model_calls", "of_an_agent", "logs"}
+	allowed := []string{"operations", "attributes", "names", "model_calls", "of_an_agent", "cancelled", "logs"}
 	r.fields(node, "", allowed, func(key string, value *yaml.Node, path string) {
 		switch key {
 		case "operations":
@@ -120,6 +128,8 @@ func (r *reader) mapping(node *yaml.Node, into *mapping) {
 			into.modelCalls = r.texts(value, path)
 		case "of_an_agent":
 			into.ofAnAgent = r.texts(value, path)
+		case "cancelled":
+			into.cancelled = r.texts(value, path)
 		case "logs":
 			into.logs = r.texts(value, path)
 		}
@@ -143,7 +153,7 @@ func (r *reader) operation(node *yaml.Node, path string) operationRule {
 
 func (r *reader) attribute(name string, node *yaml.Node, path string) attributeRule {
 	rule := attributeRule{at: r.at(node, path), name: name}
-	allowed := []string{"type", "from", "ignore", "values", "replace"}
+	allowed := []string{"type", "from", "ignore", "values", "replace", "max", "below_duration"}
 	r.fields(node, path, allowed, func(key string, value *yaml.Node, path string) {
 		switch key {
 		case "type":
@@ -161,6 +171,10 @@ func (r *reader) attribute(name string, node *yaml.Node, path string) attributeR
 			})
 		case "replace":
 			rule.replace = r.boolean(value, path)
+		case "max":
+			rule.max = r.aboveZero(value, path)
+		case "below_duration":
+			rule.belowDuration = r.boolean(value, path)
 		}
 	})
 	return rule
@@ -184,11 +198,7 @@ func (r *reader) source(node *yaml.Node, path string) sourceRule {
 				r.fault(value, path, spanNameWord)
 			}
 		case "scale":
-			scale, err := strconv.ParseFloat(value.Value, 64)
-			if err != nil || !(scale > 0) {
-				r.fault(value, path, "a number above 0")
-			}
-			rule.scale = scale
+			rule.scale = r.aboveZero(value, path)
 		case "unless_whole_duration":
 			rule.unlessWholeDuration = r.boolean(value, path)
 		case "unless_equal":

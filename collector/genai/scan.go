@@ -12,11 +12,13 @@ type scan struct {
 	table         *table
 	keepOriginals bool
 
-	present  bits    // slots that have a value
-	consumed bits    // slots that were mapped and go
-	values   []value // by slot
-	slotOf   []int32 // by position in the attributes
-	results  []result
+	present   bits    // slots that have a value
+	consumed  bits    // slots that were mapped and go
+	values    []value // by slot
+	slotOf    []int32 // by position in the attributes
+	results   []result
+	refused   refused // since the last look, as the next
+	cancelled int64
 
 	name      string  // of the span
 	duration  float64 // of the span, seconds

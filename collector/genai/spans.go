@@ -2,8 +2,6 @@ package genai
 
 import (
 	"hash/maphash"
-	"strings"
-	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -65,16 +63,21 @@ func (b *batch) span(span ptrace.Span, scope uint64) {
 	t := s.table
 	info := spanInfo{span: span, key: spanKey{span.TraceID(), span.SpanID()}, parent: span.ParentSpanID(), call: -1}
 	attributes := span.Attributes()
+	ending := t.endingOf(span)
+	if ending.cancelled {
+		s.cancelled++
+	}
 	if !s.collect(attributes) {
 		b.spans = append(b.spans, info)
 		return
 	}
 	s.name = span.Name()
-	s.duration = seconds(span.StartTimestamp(), span.EndTimestamp())
-	thrown := s.readEvents(span)
+	s.duration = durationOf(span)
+	s.readEvents(span)
 	s.findOperation()
 	class, isCall := t.modelCalls[s.operation]
 	s.resolve(isCall)
+	s.dropWorkedOut(isCall)
 	if isCall {
 		s.mendTokens()
 		info.call = len(b.calls)
@@ -96,7 +99,7 @@ func (b *batch) span(span ptrace.Span, scope uint64) {
 		s.writeRate(attributes)
 	}
 	if span.Status().Code() == ptrace.StatusCodeError {
-		writeErrorType(attributes, thrown, span.Status().Message())
+		writeErrorType(attributes, ending.thrown, span.Status().Message())
 	}
 	s.rename(span)
 }
@@ -113,22 +116,21 @@ func roleIn(operation string, class callClass, isCall bool) role {
 	return rolePassage
 }
 
-func seconds(from, to pcommon.Timestamp) float64 {
-	return float64(int64(to)-int64(from)) / float64(time.Second)
-}
-
-// readEvents notes events that are mapped, and returns the type of the last exception.
-func (s *scan) readEvents(span ptrace.Span) (thrown string) {
+// readEvents notes events that are mapped.
+func (s *scan) readEvents(span ptrace.Span) {
 	for _, event := range span.Events().All() {
 		if event.Name() != exceptionEvent {
 			s.event(event.Name(), seconds(span.StartTimestamp(), event.Timestamp()))
-			continue
-		}
-		if kind, ok := event.Attributes().Get(exceptionType); ok {
-			thrown = kind.Str()
 		}
 	}
-	return thrown
+}
+
+// dropWorkedOut removes what an application wrote under the names of numbers that are worked out here.
+func (s *scan) dropWorkedOut(isCall bool) {
+	s.consumed.add(s.table.rateSlot)
+	if cost := s.table.known.cost; cost >= 0 && !isCall {
+		s.consumed.add(s.table.targets[cost].slot)
+	}
 }
 
 func (s *scan) resolvedText(target int) string {
@@ -149,6 +151,7 @@ func (s *scan) resolvedWhole(target int) int64 {
 // provider's count without the cached or without the reasoning tokens.
 func (s *scan) mendTokens() {
 	known := &s.table.known
+	s.atLeast(known.cacheWrite, s.resolvedWhole(known.cacheWrite1h))
 	s.atLeast(known.input, s.resolvedWhole(known.cacheRead)+s.resolvedWhole(known.cacheWrite))
 	s.atLeast(known.output, s.resolvedWhole(known.reasoning))
 }
@@ -157,14 +160,18 @@ func (s *scan) atLeast(total int, part int64) {
 	if total < 0 || !s.results[total].set || s.results[total].whole >= part {
 		return
 	}
-	s.results[total].whole += part
+	sum := s.results[total].whole + part
+	if limit := s.table.targets[total].max; limit > 0 && float64(sum) > limit {
+		return // each can be, both together cannot
+	}
+	s.results[total].whole = sum
 	s.results[total].inPlace = false
 }
 
 func (s *scan) callInfo(span ptrace.Span, class callClass, scope uint64) callInfo {
 	known := &s.table.known
 	made := callInfo{asked: s.resolvedText(known.requestModel)}
-	made.class, made.scope = class, scope
+	made.class, made.scope, made.said = class, scope, saidDuplicate(span)
 	made.start, made.end = span.StartTimestamp(), span.EndTimestamp()
 	made.input, made.output = s.resolvedWhole(known.input), s.resolvedWhole(known.output)
 	made.price = pricing.Call{
@@ -175,7 +182,7 @@ func (s *scan) callInfo(span ptrace.Span, class callClass, scope uint64) callInf
 		InputTokens:      made.input,
 		OutputTokens:     made.output,
 		CacheReadTokens:  s.resolvedWhole(known.cacheRead),
-		CacheWriteTokens: s.resolvedWhole(known.cacheWrite),
+		CacheWriteTokens: s.resolvedWhole(known.cacheWrite), CacheWrite1hTokens: s.resolvedWhole(known.cacheWrite1h),
 		ReasoningTokens:  s.resolvedWhole(known.reasoning),
 		InputAudioTokens: s.resolvedWhole(known.audioInput), OutputAudioTokens: s.resolvedWhole(known.audioOutput),
 		InputImageTokens: s.resolvedWhole(known.imageInput), OutputImageTokens: s.resolvedWhole(known.imageOutput),
@@ -221,37 +228,4 @@ func (s *scan) rename(span ptrace.Span) {
 	if name != s.name {
 		span.SetName(name)
 	}
-}
-
-// writeErrorType derives error.type from the exception, else from a status that starts like `ValueError('…`.
-func writeErrorType(attributes pcommon.Map, thrown, message string) {
-	if held, ok := attributes.Get(errorType); ok && held.AsString() != "" {
-		return
-	}
-	if thrown == "" {
-		thrown = leadingType(message)
-	}
-	attributes.PutStr(errorType, thrown)
-}
-
-// leadingType is the name of an exception at the start of a text, or _OTHER. A name ends at `(` or `:` and says that
-// it is one; anything else may be content and never becomes an attribute.
-func leadingType(message string) string {
-	end := strings.IndexAny(message, "(:")
-	if end <= 0 || end > 100 {
-		return errorOther
-	}
-	name := message[:end]
-	for i := range len(name) {
-		letter := name[i]
-		if letter != '.' && letter != '_' && !('0' <= letter && letter <= '9') && !('a' <= letter|0x20 && letter|0x20 <= 'z') {
-			return errorOther
-		}
-	}
-	for _, suffix := range []string{"Error", "Exception", "Exit", "Interrupt", "Warning", "Timeout"} {
-		if strings.HasSuffix(name, suffix) {
-			return name
-		}
-	}
-	return errorOther
 }

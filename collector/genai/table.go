@@ -30,7 +30,11 @@ type table struct {
 	nameTarget    map[string]int // operation → target that completes the span's name
 	modelCalls    map[string]callClass
 	ofAnAgent     map[string]bool
+	cancelled     map[string]bool // the last part of an exception's type, or a whole message
 	known         known
+
+	// Slots that are no target's: what an instrumentor says that the call took, and the rate that is worked out here.
+	ownDurationSlot, rateSlot int32
 }
 
 type prefix struct {
@@ -43,7 +47,7 @@ type known struct {
 	provider, requestModel, responseModel int
 	input, output, cacheRead, cacheWrite  int
 	reasoning, audioInput, audioOutput    int
-	imageInput, imageOutput               int
+	imageInput, imageOutput, cacheWrite1h int
 	firstChunk, serviceTier, agent, cost  int
 }
 
@@ -83,6 +87,9 @@ type target struct {
 	sources []source
 	ignore  []string
 	values  map[string]string
+
+	max           float64
+	belowDuration bool
 }
 
 type source struct {
@@ -116,9 +123,11 @@ func compile(m *mapping) (*table, error) {
 	t := &table{
 		attributes: map[string]int32{}, metadata: map[string]int32{}, events: map[string]int32{},
 		nameTarget: map[string]int{}, modelCalls: map[string]callClass{}, ofAnAgent: map[string]bool{},
+		cancelled: map[string]bool{},
 	}
 	t.metadataSlot = t.slot(metadataAttribute)
 	t.operationSlot = t.slot(operationName)
+	t.ownDurationSlot, t.rateSlot = t.slot(ownDuration), t.slot(outputRate)
 	positions := map[string]int{}
 	var faults []error
 	for _, rule := range m.attributes {
@@ -143,6 +152,9 @@ func compile(m *mapping) (*table, error) {
 	for _, operation := range m.ofAnAgent {
 		t.ofAnAgent[operation] = true
 	}
+	for _, one := range m.cancelled {
+		t.cancelled[one] = true
+	}
 	t.known = knownTargets(positions)
 	if t.slots > maxSlots {
 		faults = append(faults, fmt.Errorf("the mapping speaks of %d attributes, metadata keys and events: expected %d at most", t.slots, maxSlots))
@@ -162,6 +174,7 @@ func (m *mapping) forLogs() (*mapping, error) {
 		rule.from = slices.DeleteFunc(slices.Clone(rule.from), func(source sourceRule) bool {
 			return source.attribute == "" || len(source.when) > 0 || strings.HasPrefix(source.attribute, metadataPrefix)
 		})
+		rule.belowDuration = false // a record has none
 		part.attributes = append(part.attributes, rule)
 	}
 	return part, nil
@@ -182,7 +195,8 @@ func knownTargets(positions map[string]int) known {
 		reasoning:  find("gen_ai.usage.reasoning.output_tokens"),
 		audioInput: find("gen_ai.usage.audio.input_tokens"), audioOutput: find("gen_ai.usage.audio.output_tokens"),
 		imageInput: find("gen_ai.usage.image.input_tokens"), imageOutput: find("gen_ai.usage.image.output_tokens"),
-		firstChunk: find(timeToFirstChunk), serviceTier: find("openai.response.service_tier"),
+		cacheWrite1h: find("otelgate.usage.cache_write_1h.input_tokens"),
+		firstChunk:   find(timeToFirstChunk), serviceTier: find("openai.response.service_tier"),
 		agent: find(agentName), cost: find(costUSD),
 	}
 }
@@ -243,7 +257,8 @@ func (t *table) operation(rule operationRule) compiledOperation {
 }
 
 func (t *table) target(rule attributeRule, positions map[string]int) (target, error) {
-	compiled := target{name: rule.name, slot: t.slot(rule.name), ignore: rule.ignore, values: rule.values}
+	compiled := target{name: rule.name, slot: t.slot(rule.name), ignore: rule.ignore, values: rule.values,
+		max: rule.max, belowDuration: rule.belowDuration}
 	if rule.kind == "" {
 		return compiled, fmt.Errorf("%s.type: missing: expected one of %s", rule.at, strings.Join(attributeTypes, ", "))
 	}

@@ -156,6 +156,18 @@ func (m *model) forTier(tier string, at int64, buffer priceSet) priceSet {
 	return buffer
 }
 
+// standardTiers are the words for no tier at all.
+var standardTiers = []string{"default", "standard", "auto", "on_demand", "on-demand", "standard_only", "unspecified"}
+
+func isStandardTier(tier string) bool {
+	return tier == "" || slices.ContainsFunc(standardTiers, func(known string) bool { return strings.EqualFold(known, tier) })
+}
+
+// knowsTier says whether there are prices for a tier, now or since some day.
+func (m *model) knowsTier(tier string) bool {
+	return slices.ContainsFunc(m.variants, func(v variant) bool { return v.tier != "" && strings.EqualFold(v.tier, tier) })
+}
+
 // cost of a call of this model; tiered says whether its rates for service tiers apply.
 func (m *model) cost(call *Call, used *usage, tiered bool) (usd float64, known bool) {
 	at := call.At
@@ -165,8 +177,12 @@ func (m *model) cost(call *Call, used *usage, tiered bool) (usd float64, known b
 	if seconds := used[unitAudioSeconds]; seconds > 0 && seconds < m.minimumAudio {
 		used[unitAudioSeconds], used[unitInputAudioSeconds] = m.minimumAudio, m.minimumAudio
 	}
-	if !tiered || call.ServiceTier == "" || len(m.variants) == 0 {
-		return m.standard(at.Unix()).cost(used)
+	standard := m.standard(at.Unix())
+	switch {
+	case isStandardTier(call.ServiceTier) || len(standard) == 0:
+		return standard.cost(used)
+	case !tiered || !m.knowsTier(call.ServiceTier):
+		return 0, false // flex is half of it, priority more: a guess is wrong either way
 	}
 	var buffer [unitCount]unitPrice
 	return m.forTier(call.ServiceTier, at.Unix(), buffer[:0]).cost(used)

@@ -55,8 +55,7 @@ func TestServiceTiers(t *testing.T) {
 		{"in capitals", Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "PRIORITY", At: later}, 4.25},
 		{"before its rate was known", Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "priority", At: on("2025-11-01")}, 2.5},
 		{"the default tier", Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "default", At: later}, 2.5},
-		{"a tier without a rate", Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "scale", At: later}, 2.5},
-		{"a reseller's tiers are its own", Call{Provider: "azure", Model: "gpt-4o", ServiceTier: "priority", At: later}, 2.5},
+		{"another word for it", Call{Provider: "groq", Model: "llama-3.3-70b-versatile", ServiceTier: "on_demand", At: later}, 0.59},
 		{"Anthropic's speed", Call{Provider: "anthropic", Model: "claude-opus-4-8", ServiceTier: "fast", At: later}, 10},
 		{"only some units have a batch rate", Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "batch", At: later, CacheReadTokens: 1_000_000}, 1.25},
 	}
@@ -65,6 +64,24 @@ func TestServiceTiers(t *testing.T) {
 		if got := table.Price(test.call); got.Status != Priced || math.Abs(got.USD-test.usd) > 1e-9 {
 			t.Errorf("%s: %+v, expected %v USD", test.name, got, test.usd)
 		}
+	}
+}
+
+func TestATierWithoutARateIsUnpriced(t *testing.T) {
+	table := open(t, Options{})
+	for name, call := range map[string]Call{
+		"scale is bought in advance":         {Provider: "openai", Model: "gpt-4o", ServiceTier: "scale"},
+		"the model has no flex":              {Provider: "openai", Model: "gpt-4o", ServiceTier: "flex"},
+		"a reseller's tiers are its own":     {Provider: "azure", Model: "gpt-4o", ServiceTier: "priority"},
+		"Anthropic's priority is a contract": {Provider: "anthropic", Model: "claude-sonnet-4-5", ServiceTier: "priority"},
+	} {
+		call.At, call.InputTokens = on("2026-11-01"), 1_000_000
+		if got := table.Price(call); got.Status != Unpriced || got.USD != 0 {
+			t.Errorf("%s: %+v, expected unpriced", name, got)
+		}
+	}
+	if got := table.Price(Call{Provider: "ollama", Model: "llama3", ServiceTier: "flex", InputTokens: 1}); got.Status != Priced {
+		t.Errorf("free is free at any tier: %+v", got)
 	}
 }
 

@@ -15,7 +15,8 @@ type Call struct {
 	Model string
 	// At is when the call began: prices change by day, some by time of day. Unset (also as 1970, OTLP's unset) means now.
 	At time.Time
-	// ServiceTier is batch, flex, priority, fast, …; "" and what the model has no rate for means the standard rate.
+	// ServiceTier is batch, flex, priority, fast, …; "", default, standard and the like mean the standard rate. A call at a tier
+	// that the model has no rate for is Unpriced. Before the day from which a tier's rate is known, it is the standard one.
 	ServiceTier string
 
 	// InputTokens includes cached, audio, image and video tokens; OutputTokens includes reasoning.
@@ -40,7 +41,7 @@ type Call struct {
 const (
 	// Priced: USD is what the call cost, which may be 0.
 	Priced = "priced"
-	// Unpriced: the table has no such model, or no price for anything that was used.
+	// Unpriced: the table has no such model, no price for anything that was used, or none for the service tier.
 	Unpriced = "unpriced"
 	// NoTokens: the call tells of no usage (a failed or abandoned one), so nothing can be said.
 	NoTokens = "no_tokens"

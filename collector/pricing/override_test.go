@@ -26,7 +26,6 @@ func TestOverride(t *testing.T) {
 		{"a model replaced", Call{Provider: "openai", Model: "gpt-4o-2024-08-06", At: on("2026-06-01")}, 2},
 		{"its price before", Call{Provider: "openai", Model: "gpt-4o-2024-08-06", At: on("2025-06-01")}, 2.5},
 		{"its batch price", Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "batch", At: on("2026-06-01")}, 1},
-		{"no tier of the replaced one", Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "priority", At: on("2026-11-01")}, 2},
 		{"looked at before the list", Call{Provider: "openai", Model: "gpt-4o-mini"}, 0.05},
 		{"a reseller follows", Call{Provider: "azure", Model: "gpt-4o", At: on("2026-06-01")}, 2},
 		{"the rest stays", Call{Provider: "openai", Model: "gpt-4.1", At: on("2026-06-01")}, 2},
@@ -49,6 +48,14 @@ func TestOverride(t *testing.T) {
 		if !strings.HasPrefix(got.Version, "genai-prices/0.2.3+override.") || len(got.Version) != len("genai-prices/0.2.3+override.12345678") {
 			t.Errorf("version %q", got.Version)
 		}
+	}
+}
+
+func TestAReplacedModelHasOnlyItsOwnTiers(t *testing.T) {
+	table := open(t, Options{OverrideFile: "testdata/override.json"})
+	call := Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "priority", At: on("2026-11-01"), InputTokens: 1_000_000}
+	if got := table.Price(call); got.Status != Unpriced {
+		t.Errorf("%+v, expected unpriced", got)
 	}
 }
 

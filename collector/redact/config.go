@@ -41,6 +41,9 @@ type Config struct {
 	LogBodies string `mapstructure:"log_bodies"`
 	// StackTraces is what `none` leaves of them: frames (no messages, no source lines) or nothing (remove).
 	StackTraces string `mapstructure:"stack_traces"`
+	// PseudonymKeyFile has the key by which an id that is personal data becomes a pseudonym, the same in every store.
+	// Without one such ids become the rule's name, and different people the same one.
+	PseudonymKeyFile string `mapstructure:"pseudonym_key_file"`
 	// PolicyFile adds an operator's lists to the built-in ones; it has the form of policy.yaml.
 	PolicyFile string `mapstructure:"policy_file"`
 	Policy     `mapstructure:",squash"`
@@ -62,6 +65,7 @@ type AttributeLists struct {
 	Content    []string `mapstructure:"content"`
 	IDs        []string `mapstructure:"ids"`
 	Names      []string `mapstructure:"names"`
+	Identities []string `mapstructure:"identities"`
 	Generative []string `mapstructure:"generative"`
 }
 
@@ -173,6 +177,7 @@ func (p *Policy) patternLists() []patternList {
 		{"attributes::content", &p.Attributes.Content},
 		{"attributes::ids", &p.Attributes.IDs},
 		{"attributes::names", &p.Attributes.Names},
+		{"attributes::identities", &p.Attributes.Identities},
 		{"attributes::generative", &p.Attributes.Generative},
 		{"words", &p.Words},
 		{"metadata_keys", &p.MetadataKeys},

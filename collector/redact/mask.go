@@ -18,17 +18,19 @@ const (
 	ruleBearer
 	ruleJWT
 	rulePrivateKey
+	ruleCredential
 	ruleToken
 	builtinCount
 )
 
-var builtinRules = [builtinCount]string{"card", "email", "phone", "iban", "api_key", "bearer", "jwt", "private_key", "token"}
+var builtinRules = [builtinCount]string{"card", "email", "phone", "iban", "api_key", "bearer", "jwt", "private_key", "credential", "token"}
 
 // rules masks: the built-in ones in one pass over the bytes, then an operator's expressions.
 type rules struct {
 	names   []string
 	markers []string
 	enabled [builtinCount]bool
+	key     []byte // of pseudonyms; nil for none
 	custom  []customRule
 }
 
@@ -112,6 +114,7 @@ const (
 	tJWT
 	tAWS    // AKIA, ASIA
 	tGoogle // AIza
+	tSign   // password=, "password":
 )
 
 // triggers marks the bytes at which a rule's text can be recognised; all others are skipped at one look-up each.
@@ -120,6 +123,7 @@ var triggers = func() (t [256]uint8) {
 		t[b] = tDigit
 	}
 	t['@'], t['%'], t['\\'], t['-'], t['_'] = tAt, tEscape, tEscape, tDash, tUnderscore
+	t['='], t[':'] = tSign, tSign
 	t['B'], t['b'], t['J'], t['I'], t['z'] = tBearer, tBearer, tJWT, tAWS, tGoogle
 	return t
 }()
@@ -177,6 +181,8 @@ func (r *rules) at(trigger uint8, s string, i, done int) found {
 		return r.bearer(s, i, done)
 	case tJWT:
 		return r.jwt(s, i, done)
+	case tSign:
+		return r.credential(s, i, done)
 	}
 	return found{}
 }
@@ -223,11 +229,23 @@ func (r *rules) maskTree(value any, depth int) any {
 	case map[string]any:
 		masked := make(map[string]any, len(value))
 		for key, v := range value {
+			if is, bare := credentialNamed(key); is && !bare && r.enabled[ruleCredential] && isPlain(v) {
+				v = r.markers[ruleCredential]
+			}
 			masked[r.settle(key, scratch)] = r.maskTree(v, depth+1)
 		}
 		return masked
 	}
 	return value
+}
+
+// isPlain says of a value of JSON that it is a text or a number.
+func isPlain(value any) bool {
+	switch value.(type) {
+	case string, json.Number:
+		return true
+	}
+	return false
 }
 
 func decodeJSON(s string) (value any, err error) {

@@ -78,6 +78,23 @@ func TestMask(t *testing.T) {
 		{`{"k":"-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"}`, `{"k":"[private_key]\n"}`},
 		{"-----BEGIN PRIVATE KEY-----\ncut off", "[private_key]"},
 		{"-----BEGIN CERTIFICATE-----\nMIIE", "-----BEGIN CERTIFICATE-----\nMIIE"},
+		// Credentials
+		{"connect failed: password=hunter2 host=db", "connect failed: password=[credential] host=db"},
+		{"DB_PASSWORD=a!b@c", "DB_PASSWORD=[credential]"},
+		{"password: hunter2", "password: [credential]"},
+		{"Passphrase: correct-horse", "Passphrase: [credential]"},
+		{`{"user":"bob","password":"hi"}`, `{"user":"bob","password":"[credential]"}`},
+		{`"{\"clientSecret\": \"abc\"}"`, `"{\"clientSecret\": \"[credential]\"}"`},
+		{`{"pwd": 1234, "n": 1}`, `{"n":1,"pwd":"[credential]"}`},
+		{"x-api-key: 9f8e7d6c", "x-api-key: [credential]"},
+		{"/cb?access_token=abc&state=1", "/cb?access_token=[credential]&state=1"},
+		{"token=abc", "token=[credential]"},
+		{"'pwd' => 'x1'", "'pwd' => '[credential]'"},
+		{"password=[credential]", "password=[credential]"},
+		{`Password: required, password: null, password=***`, `Password: required, password: null, password=***`},
+		{"The secret: be kind. max_tokens=100, tokens: 5", "The secret: be kind. max_tokens=100, tokens: 5"},
+		{`{"token": "Hello", "logprob": -0.1}`, `{"token": "Hello", "logprob": -0.1}`},
+		{"key: value, monkey=bars", "key: value, monkey=bars"},
 		// JSON stays JSON: a marker in place of a bare number is put in quotes.
 		{`{"n": 4111111111111111, "m": "bob@example.com"}`, `{"m":"[email]","n":"[card]"}`},
 		{"", ""},
@@ -90,7 +107,7 @@ func TestMask(t *testing.T) {
 
 // Texts made to be slow: each would take hours if a rule looked at all of the rest from each place on.
 func TestMaskIsLinear(t *testing.T) {
-	for _, part := range []string{"-eyJ", "a@", "a.1@", "4111 ", "0 ", "+1", "sk-", "hf_", "bearer=", "DE89", "%40", "-----BEGIN ", "{\"a\":", "1-"} {
+	for _, part := range []string{"-eyJ", "a@", "a.1@", "4111 ", "0 ", "+1", "sk-", "hf_", "bearer=", "DE89", "%40", "-----BEGIN ", "{\"a\":", "1-", "token:", "password=[", "pwd:a "} {
 		maskWith(&Policy{}, strings.Repeat(part, 4<<20/len(part)))
 	}
 }

@@ -14,6 +14,7 @@ const (
 	content                  // goes
 	id                       // stays, masked
 	name                     // stays while it looks like a name
+	identity                 // stays, masked: what an agent or a tool is called
 	text                     // only numbers stay
 	metadata                 // OpenInference's JSON: some keys stay
 	stacktrace               // its frames stay
@@ -25,6 +26,7 @@ type verdict struct {
 	action     action
 	generative bool
 	dirty      bool
+	credential bool // its value is nobody's to read
 }
 
 // What the lists cannot say: values of which a part stays.
@@ -45,7 +47,7 @@ const (
 // names decides by attribute names. Names repeat, so each decision is made once and kept; the number kept is
 // bounded, since clients choose the names.
 type names struct {
-	lists      [name + 1][]pattern
+	lists      [identity + 1][]pattern
 	generative []pattern
 	words      map[string]bool
 	rules      *rules
@@ -58,6 +60,7 @@ func newNames(p *Policy, r *rules) *names {
 	n.lists[content] = compile(p.Attributes.Content)
 	n.lists[id] = compile(p.Attributes.IDs)
 	n.lists[name] = compile(p.Attributes.Names)
+	n.lists[identity] = compile(p.Attributes.Identities)
 	n.generative = compile(p.Attributes.Generative)
 	for _, word := range p.Words {
 		n.words[word] = true
@@ -71,6 +74,11 @@ func (n *names) of(key string) verdict {
 		return v
 	}
 	v := n.decide(key)
+	is, bare := credentialNamed(key)
+	v.credential = is && !bare && n.rules.enabled[ruleCredential]
+	if v.credential && v.action == unknown {
+		v.action = content
+	}
 	v.dirty = n.rules.mask(key, make([]int64, len(n.rules.names))) != key
 	if v.dirty {
 		v.action = content
@@ -103,7 +111,7 @@ func (n *names) decide(key string) verdict {
 		return v
 	}
 	best := -1
-	for _, a := range []action{content, id, name} {
+	for _, a := range []action{content, id, name, identity} {
 		for _, p := range n.lists[a] {
 			if p.literals > best && p.match(key) {
 				best, v.action = p.literals, a

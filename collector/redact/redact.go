@@ -31,6 +31,9 @@ func newRedactor(cfg *Config, set component.TelemetrySettings) (*redactor, error
 		return nil, err
 	}
 	compiled := newRules(policy)
+	if compiled.key, err = readKey(cfg.PseudonymKeyFile); err != nil {
+		return nil, err
+	}
 	r := &redactor{
 		cfg:          cfg,
 		names:        newNames(policy, compiled),

@@ -1,6 +1,8 @@
 package redact
 
 import (
+	"strings"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
@@ -25,7 +27,9 @@ func (p *pass) traces(td ptrace.Traces) {
 
 func (p *pass) span(span ptrace.Span, generative bool) {
 	generative = p.attributes(span.Attributes(), generative)
-	span.SetName(p.title(span.Name()))
+	if !named(span) {
+		span.SetName(p.title(span.Name()))
+	}
 	p.traceState(span.TraceState())
 	for _, event := range span.Events().All() {
 		p.attributes(event.Attributes(), generative)
@@ -39,6 +43,27 @@ func (p *pass) span(span ptrace.Span, generative bool) {
 		p.removed[fieldStatus]++
 		span.Status().SetMessage(errorType(span))
 	}
+}
+
+// naming are the attributes whose value may end a span's name, behind the operation.
+var naming = []string{"gen_ai.agent.name", "gen_ai.tool.name", "gen_ai.workflow.name"}
+
+// named says of a span whose attributes are clean that its name is made of them: `invoke_agent 天気`.
+func named(span ptrace.Span) bool {
+	operation, ok := stringAt(span.Attributes(), "gen_ai.operation.name")
+	if !ok {
+		return false
+	}
+	rest, ok := strings.CutPrefix(span.Name(), operation+" ")
+	if !ok {
+		return false
+	}
+	for _, attribute := range naming {
+		if value, ok := stringAt(span.Attributes(), attribute); ok && value == rest {
+			return true
+		}
+	}
+	return false
 }
 
 // errorType is what may be said of an error: the exception's type, which the cleaning of attributes has let stand.

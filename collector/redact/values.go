@@ -2,6 +2,9 @@ package redact
 
 import (
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
@@ -105,10 +108,10 @@ func (p *pass) stringStays(a action, v pcommon.Value) bool {
 	s := v.Str()
 	switch a {
 	case id:
-		if masked := p.mask(s); masked != s {
-			v.SetStr(masked)
-		}
+		p.maskID(v)
 		return true
+	case identity:
+		return p.identityStays(v)
 	case name:
 		return p.nameStays(v)
 	case url:
@@ -122,6 +125,20 @@ func (p *pass) stringStays(a action, v pcommon.Value) bool {
 	}
 }
 
+const maxIdentity = 100 // characters
+
+// identityStays keeps what an agent or a tool is called, in any script: it says who, not what was said.
+func (p *pass) identityStays(v pcommon.Value) bool {
+	s := v.Str()
+	if utf8.RuneCountInString(s) > maxIdentity || strings.ContainsFunc(s, unicode.IsControl) || !utf8.ValidString(s) {
+		return false
+	}
+	if masked := p.mask(s); masked != s {
+		v.SetStr(masked)
+	}
+	return true
+}
+
 // nameStays masks what is random in a name (an id in a route); a text is none, whatever is masked in it.
 func (p *pass) nameStays(v pcommon.Value) bool {
 	s := v.Str()
@@ -133,7 +150,7 @@ func (p *pass) nameStays(v pcommon.Value) bool {
 }
 
 func (p *pass) sliceStays(a action, values pcommon.Slice, strict bool, depth int) bool {
-	if a != id && a != name && values.Len() > maxSlice {
+	if a != id && a != name && a != identity && values.Len() > maxSlice {
 		return false
 	}
 	for _, v := range values.All() {
@@ -172,8 +189,17 @@ func (p *pass) isCard(n int64) bool {
 func (p *pass) maskMap(m pcommon.Map, depth int) {
 	dirty := false
 	for key, v := range m.All() {
-		p.maskValue(v, depth)
-		dirty = dirty || p.names.of(key).dirty
+		verdict := p.names.of(key)
+		switch isText := v.Type() == pcommon.ValueTypeStr; {
+		case isText && verdict.credential && v.Str() != "":
+			v.SetStr(p.rules.markers[ruleCredential])
+			p.masked[ruleCredential]++
+		case isText && verdict.action == id:
+			p.maskID(v)
+		default:
+			p.maskValue(v, depth)
+		}
+		dirty = dirty || verdict.dirty
 	}
 	if !dirty {
 		return

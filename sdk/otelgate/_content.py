@@ -38,7 +38,7 @@ _ALLOWED = re.compile(
     | gen_ai\.(operation\.name|provider\.name|system|conversation\.id|output\.type|data_source\.id)
     | gen_ai\.(agent\.(name|id)|tool\.(name|type|call\.id)|request\.model)
     | gen_ai\.response\.(id|model|finish_reasons|time_to_first_chunk)
-    | gen_ai\.usage\..+
+    | gen_ai\.usage\..+ | openai\.response\.service_tier
     | otelgate\.(?!feedback\.comment).+
     """,
     re.VERBOSE,

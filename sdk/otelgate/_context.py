@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
@@ -24,25 +25,35 @@ def is_ours(key: str) -> bool:
     return key in _OURS or key.startswith(names.OTELGATE_PREFIX)
 
 
-class _Run:
+_attached: ContextVar[object] = ContextVar("otelgate_attached", default=None)
+"""Tells whether a scope is left in the context that it was entered in; else OpenTelemetry's `detach` logs an error."""
+
+
+class Run:
     """One use of a scope: what was attached, and what has to be ended."""
 
     def __init__(self, current: Context, span: Span | None = None) -> None:
         self.context = current
         self.span = span
-        self.token: Any = None
+        self.tokens: tuple[Any, Any] | None = None
 
     @_guard.never_raises(None)
     def attach(self) -> None:
-        self.token = context.attach(self.context)
+        self.tokens = _attached.set(self), context.attach(self.context)
 
     @_guard.never_raises(None)
     def detach(self) -> None:
-        if self.token is not None:
-            # What the block attached and left attached, a generator goes on with at its next step.
-            self.context = context.get_current()
-            context.detach(self.token)
-            self.token = None
+        if self.tokens is None:
+            return
+        ours, token = self.tokens
+        self.tokens = None
+        try:
+            _attached.reset(ours)
+        except ValueError:
+            return  # A coroutine that nobody awaits any longer is closed from elsewhere: its own context is gone.
+        # What the block attached and left attached, a generator goes on with at its next step.
+        self.context = context.get_current()
+        context.detach(token)
 
     @_guard.never_raises(None)
     def end(self, error: BaseException | None) -> None:
@@ -71,17 +82,17 @@ class Scope:
     """
 
     def __init__(self) -> None:
-        self._runs: list[_Run] = []
+        self._runs: list[Run] = []
 
-    def _start(self) -> _Run:
+    def _start(self) -> Run:
         raise NotImplementedError
 
-    def _safe_start(self) -> _Run:
+    def _safe_start(self) -> Run:
         try:
             return self._start()
         except Exception:
             _guard.report(type(self).__name__.lower())
-            return _Run(context.get_current())
+            return Run(context.get_current())
 
     def __enter__(self) -> None:
         run = self._safe_start()
@@ -108,20 +119,20 @@ class Scope:
         call: Any = function
         wrapped: Any
         if inspect.isasyncgenfunction(call):
-            wrapped = _async_generator(self._safe_start, call)
+            wrapped = in_steps_async(self._safe_start, call)
         elif inspect.isgeneratorfunction(call):
-            wrapped = _generator(self._safe_start, call)
+            wrapped = in_steps(self._safe_start, call)
         elif inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__):
-            wrapped = _coroutine(self._safe_start, call)
+            wrapped = in_coroutine(self._safe_start, call)
         else:
-            wrapped = _function(self._safe_start, call)
+            wrapped = in_function(self._safe_start, call)
         return cast(F, functools.wraps(call)(wrapped))
 
 
 class _Entered:
     """One call of a decorated function."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
 
     def __enter__(self) -> None:
@@ -145,10 +156,10 @@ class _Step(_Entered):
         self._run.detach()
 
 
-Start = Callable[[], _Run]
+Start = Callable[[], Run]
 
 
-def _function(start: Start, call: Any) -> Any:
+def in_function(start: Start, call: Any) -> Any:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         with _Entered(start()):
             return call(*args, **kwargs)
@@ -156,7 +167,7 @@ def _function(start: Start, call: Any) -> Any:
     return wrapper
 
 
-def _coroutine(start: Start, call: Any) -> Any:
+def in_coroutine(start: Start, call: Any) -> Any:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         with _Entered(start()):
             return await call(*args, **kwargs)
@@ -164,7 +175,7 @@ def _coroutine(start: Start, call: Any) -> Any:
     return wrapper
 
 
-def _generator(start: Start, call: Any) -> Any:
+def in_steps(start: Start, call: Any) -> Any:
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         run = start()
         generator = call(*args, **kwargs)
@@ -189,7 +200,7 @@ def _generator(start: Start, call: Any) -> Any:
     return wrapper
 
 
-def _async_generator(start: Start, call: Any) -> Any:
+def in_steps_async(start: Start, call: Any) -> Any:
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         run = start()
         generator = call(*args, **kwargs)
@@ -237,13 +248,13 @@ class session(Scope):
         entries |= {names.OTELGATE_PREFIX + name: value for name, value in attributes.items()}  # type: ignore[misc]
         self._entries: dict[str, object] = dict(entries)
 
-    def _start(self) -> _Run:
+    def _start(self) -> Run:
         current = context.get_current()
         for key, value in self._entries.items():
             if value is not None:
                 text = str(value).lower() if isinstance(value, bool) else str(value)
                 current = baggage.set_baggage(key, text, current)
-        return _Run(current)
+        return Run(current)
 
 
 class agent(Scope):
@@ -266,7 +277,7 @@ class agent(Scope):
         super().__init__()
         self._name = name
 
-    def _start(self) -> _Run:
+    def _start(self) -> Run:
         name = str(self._name)
         current = baggage.set_baggage(names.GEN_AI_AGENT_NAME, name)
         span = trace.get_tracer(names.SCOPE).start_span(
@@ -277,7 +288,7 @@ class agent(Scope):
                 names.GEN_AI_AGENT_NAME: name,
             },
         )
-        return _Run(trace.set_span_in_context(span, current), span)
+        return Run(trace.set_span_in_context(span, current), span)
 
 
 def current_trace_id() -> str | None:

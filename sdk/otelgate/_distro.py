@@ -10,7 +10,6 @@ from typing import Any
 from opentelemetry import _logs as logs_api
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
-from opentelemetry.processor.baggage import BaggageLogProcessor, BaggageSpanProcessor
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
 from opentelemetry.sdk.environment_variables import OTEL_CONFIG_FILE
@@ -18,7 +17,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util._importlib_metadata import EntryPoint
 
-from . import _context, _langchain, _lifecycle, _scrub, _settings, _views, names
+from . import _anthropic, _langchain, _lifecycle, _scrub, _settings, _twins, _views, _who, names
 from ._arguments import ExporterArgs
 from ._export import Link, Logs, Metrics, Spans
 from ._health import Health, ReasonFilter
@@ -108,9 +107,9 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
                 names.TELEMETRY_DISTRO_VERSION: __version__,
             },
             exporter_args_map=ExporterArgs(),
-            span_processors=[BaggageSpanProcessor(_context.is_ours)],
+            span_processors=[_who.SpanWho(), _twins.Twins()],
             export_span_processor=pipeline.spans,
-            log_record_processors=[BaggageLogProcessor(_context.is_ours)],
+            log_record_processors=[_who.LogWho()],
             export_log_record_processor=pipeline.logs,
             **kwargs,
         )
@@ -120,6 +119,7 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
             "logs": logs_api.get_logger_provider(),
         }
         pipeline.metrics(providers["metrics"])
+        _anthropic.install()
         _views.add(providers["metrics"])
         _lifecycle.start(_lifecycle.Lifecycle(providers, pipeline.links, health))
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import wrapt
 
-from . import _guard, names
+from . import _current, _guard, _usage, _who, names
 
 if TYPE_CHECKING:
     from langchain_core.callbacks.base import BaseCallbackHandler
@@ -43,6 +43,9 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
             if not started:
                 started = True
                 instrument()
+                _who.follow_runs()
+                _usage.keep_details()
+                _current.use(_find_span())
                 if not content:
                     skip_content()
                 register_first_token()
@@ -65,6 +68,7 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
         wrapt.wrap_function_wrapper(module, "BaseCallbackManager.__init__", init)
 
     wrapt.register_post_import_hook(on_import, _MANAGERS)
+    _current.install()
 
 
 def _nothing(*args: object, **kwargs: object) -> Iterator[tuple[str, Any]]:
@@ -105,11 +109,16 @@ def register_first_token() -> None:
     register_configure_hook(variable, inheritable=True)
 
 
-def _handler() -> BaseCallbackHandler:
-    from langchain_core.callbacks.base import BaseCallbackHandler
+def _find_span() -> _current.FindSpan:
     from openinference.instrumentation.langchain import LangChainInstrumentor
 
-    get_span = LangChainInstrumentor().get_span
+    return LangChainInstrumentor().get_span
+
+
+def _handler() -> BaseCallbackHandler:
+    from langchain_core.callbacks.base import BaseCallbackHandler
+
+    get_span = _find_span()
 
     class FirstToken(BaseCallbackHandler):
         """Sets the time to first chunk on OpenInference's span of the model call."""

@@ -53,7 +53,7 @@ CASES: dict[str, tuple[str, list[Words]]] = {
     "openinference-graph-content": (OI, GRAPH),
     "openinference-agent-content": (OI, AGENT),
     "openinference-team-content": (OI, TEAM + TEAM_RUNS),
-    "openinference-failures-content": (OI, [*FAILURES, ("chat", "hello", "The ", "GeneratorExit()")]),
+    "openinference-failures-content": (OI, [*FAILURES, ("chat", "hello", "The ", None)]),
     "otel-graph-content": (JSON, GRAPH),
     "otel-agent-content": (JSON, AGENT),
     "otel-team-content": (JSON, TEAM + TEAM_RUNS),

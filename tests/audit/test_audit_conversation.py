@@ -233,6 +233,15 @@ def test_calls_without_a_price_are_counted():
     assert (row.unpriced_calls, row.cost_pico, row.price_version) == (1, 72_000_000, "2026-11-01")
 
 
+def test_a_call_that_failed_without_tokens_is_not_one_without_a_price():
+    refused = model_call(
+        "01", status="error", cost_pico=None, price_version=None, input_tokens=None, output_tokens=None
+    )
+    assert rebuild([(refused, None)], NOW).unpriced_calls == 0
+    silent = refused._replace(status="ok")
+    assert rebuild([(silent, None)], NOW).unpriced_calls == 1
+
+
 def test_the_route_is_in_the_order_in_which_agents_began():
     spans = [run("01", NOW + 2, agent="b"), run("02", NOW, agent="a"), model_call("03", NOW + 1, agent="b")]
     assert rebuild([(span, None) for span in spans], NOW).route == ["a", "b"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from decoding import NOW_US, SPAN_ID, START_NS, TRACE_ID, field, golden, nested, span, traces
+from decoding import GOLDEN, NOW_US, SPAN_ID, START_NS, TRACE_ID, field, golden, nested, span, traces
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from otelgate_audit.decode import MAX_PAYLOAD, Malformed, decode_logs, decode_traces
 from otelgate_audit.records import Batch, ModelCall, Run, Text, ToolCall
@@ -156,8 +157,8 @@ def test_a_tool_without_a_name_is_called_as_its_span(name: str, tool: str) -> No
 @pytest.mark.parametrize(
     ("case", "operations", "ignored"),
     [
-        ("openinference-graph-content", ["chain"], 6),
-        ("openinference-team-content", ["chain", "invoke_agent", "invoke_agent", "invoke_agent"], 7),
+        ("openinference-graph-content", ["invoke_agent"], 6),
+        ("openinference-team-content", ["invoke_agent", "invoke_agent", "invoke_agent", "invoke_agent"], 7),
         ("otel-graph-content", ["invoke_workflow"], 1),
         ("traceloop-agent-content", ["invoke_agent", "invoke_workflow"], 3),
         ("openlit-agent", ["invoke_agent"], 2),
@@ -217,8 +218,38 @@ def test_a_span_that_ends_before_it_starts_lasted_no_time(end: int) -> None:
     assert call.duration_us == 0
 
 
+def _rows() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((GOLDEN / "numbers.json").read_text())["rows"]
+    return rows
+
+
+def _written(row: dict[str, Any]) -> int | float | str:
+    return int(row["int"]) if "int" in row else float(row["double"]) if "double" in row else str(row["string"])
+
+
+@pytest.mark.parametrize("row", _rows(), ids=lambda row: f"{row['attribute']} {_written(row)!r}")
+def test_numbers_that_cannot_be_are_none(row: dict[str, Any]) -> None:
+    """The same table is the gateway's (collector/genai/numbers_test.go), which removes them and keeps the call."""
+    took = {row["attribute"]: _written(row)}
+    batch = decode_traces(traces(span(end_time_unix_nano=START_NS + 2 * 10**9, attributes=took)), NOW_US)
+    counts = [
+        value
+        for call in batch.model_calls
+        for value in (*call[call._fields.index("input_tokens") :][:5], call.time_to_first_chunk_us)
+        if value is not None
+    ]
+    assert len(counts) == (1 if row["kept"] else 0)
+    assert len(batch.model_calls) + len(batch.rejects) == 1
+
+
+@pytest.mark.parametrize(("mark", "status"), [(True, "cancelled"), (False, "ok"), ("true", "ok")])
+def test_what_was_cancelled_is_no_error(mark: object, status: str) -> None:
+    (call,) = decode_traces(traces(span(attributes={"otelgate.cancelled": mark})), NOW_US).model_calls
+    assert call.status == status
+
+
 TIME = "expected a time between 2000 and one day from now"
-WHOLE = "expected a whole number, 0 to 1000000000000"
+WHOLE = "expected a whole number, 0 to 1000000000"
 USD = "expected a number, 0 to 1000000"
 
 

@@ -97,7 +97,10 @@ CREATE FUNCTION analytics.cost_by_model(
 LANGUAGE sql STABLE AS $$
 SELECT m.provider, coalesce(m.response_model, m.request_model, '(none)'), count(*),
     count(*) FILTER (WHERE m.status = 'error'), sum(m.input_tokens)::bigint, sum(m.output_tokens)::bigint,
-    coalesce(sum(m.cost_usd), 0), sum(m.cost_usd) / nullif(count(m.cost_usd), 0), count(*) - count(m.cost_usd)
+    coalesce(sum(m.cost_usd), 0), sum(m.cost_usd) / nullif(count(m.cost_usd), 0), count(*) FILTER (
+        WHERE m.cost_usd IS NULL
+        AND NOT (m.status = 'error' AND coalesce(m.input_tokens, 0) = 0 AND coalesce(m.output_tokens, 0) = 0)
+    )
 FROM audit.model_calls m
 WHERE m.start_time >= from_time AND m.start_time < to_time AND m.duplicate_of IS NULL
     AND analytics.chosen(m.service, services) AND analytics.chosen(m.environment, environments)
@@ -106,7 +109,7 @@ GROUP BY 1, 2
 ORDER BY 7 DESC, 2
 $$;
 COMMENT ON FUNCTION analytics.cost_by_model IS
-    'Cost, tokens and calls by the model that answered. Calls without a price are in `unpriced` and cost nothing.';
+    'Cost, tokens and calls by the model that answered. Calls without a price are in `unpriced` and cost nothing; a call that failed without tokens is none of them.';
 
 CREATE FUNCTION analytics.expensive_conversations(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),

@@ -60,7 +60,7 @@ CREATE TABLE audit.conversations (
     user_id               text,
     tier                  text,
     feature               text,
-    status                text,                  -- ok or error; NULL while the leading span has not arrived
+    status                text,                  -- ok, error or cancelled; NULL while the leading span has not arrived
     error_type            text,
     latency_us            bigint,                -- NULL while the leading span has not arrived
     ttft_us               bigint,                -- from the start to the first chunk of the first streamed model call

@@ -1,0 +1,122 @@
+package redact
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// Masking an id by a constant would make different people the same one. With a key, an id that is personal data becomes
+// `[email:3f9a…]`: the same in every store and signal, and nobody without the key finds the address. The audit sink's
+// `forget` makes the same of the id that it is asked for (audit/otelgate_audit/pseudonyms.py).
+
+const (
+	minKey         = 16 // bytes
+	pseudonymBytes = 8
+	maxTries       = 8 // a digest that looks like a number of a card is made again
+)
+
+// readKey reads the key of pseudonyms; without a file there is none.
+func readKey(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("pseudonym_key_file: %w", err)
+	}
+	key := bytes.TrimSpace(content)
+	if len(key) < minKey {
+		return nil, fmt.Errorf("pseudonym_key_file: '%s' has %d characters: expected %d or more", file, len(key), minKey)
+	}
+	return key, nil
+}
+
+// maskID masks the value of an attribute that tells who or which.
+func (p *pass) maskID(v pcommon.Value) {
+	s := v.Str()
+	if s == "" || isDigest(s) {
+		return
+	}
+	if masked := p.mask(s); masked != s {
+		v.SetStr(p.rules.pseudonym(s, masked))
+	}
+}
+
+// pseudonym of an id of which masking made something else, or that where there is no key.
+func (r *rules) pseudonym(s, masked string) string {
+	if r.key == nil {
+		return masked
+	}
+	rule := r.firstRule(masked)
+	scratch := make([]int64, len(r.names))
+	for try := range maxTries {
+		made := "[" + rule + ":" + r.digest(s, try) + "]"
+		if r.mask(made, scratch) == made {
+			return made
+		}
+	}
+	return masked // an operator's rule finds all of them
+}
+
+func (r *rules) digest(s string, try int) string {
+	sum := hmac.New(sha256.New, r.key)
+	sum.Write([]byte(s))
+	if try > 0 {
+		sum.Write([]byte("\x00" + strconv.Itoa(try)))
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:pseudonymBytes])
+}
+
+// isPseudonymAt says of `name:` at s[start:colon] that it is the beginning of a pseudonym, which stays as it is.
+func (r *rules) isPseudonymAt(s string, start, colon int) bool {
+	end := colon + 1 + 2*pseudonymBytes
+	if start == 0 || s[start-1] != '[' || end >= len(s) || s[end] != ']' || !slices.Contains(r.names, s[start:colon]) {
+		return false
+	}
+	for _, b := range []byte(s[colon+1 : end]) {
+		if !isHex(b) {
+			return false
+		}
+	}
+	return true
+}
+
+// firstRule is the name of the rule whose marker stands first.
+func (r *rules) firstRule(masked string) string {
+	first, name := len(masked), "id"
+	for i, marker := range r.markers {
+		if at := strings.Index(masked, marker); at >= 0 && at < first {
+			first, name = at, r.names[i]
+		}
+	}
+	return name
+}
+
+// isDigest tells a UUID or a hash, in which a rule for numbers may find one by chance.
+func isDigest(s string) bool {
+	digits, letters := 0, 0
+	for i := range len(s) {
+		switch {
+		case isDigit(s[i]):
+			digits++
+		case isHex(s[i]):
+			letters++
+		case s[i] != '-' || len(s) != 36:
+			return false
+		}
+	}
+	switch digits + letters {
+	case 32, 40, 64:
+		return letters > 0
+	}
+	return false
+}

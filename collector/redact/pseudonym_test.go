@@ -1,0 +1,184 @@
+package redact
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+const testKey = "0123456789abcdef0123456789abcdef"
+
+func keyed(t testing.TB, content string, change ...func(*Config)) *redactor {
+	cfg := defaultConfig()
+	cfg.Content = content
+	cfg.PseudonymKeyFile = filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(cfg.PseudonymKeyFile, []byte(testKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range change {
+		one(cfg)
+	}
+	return newTestRedactor(t, cfg)
+}
+
+// identified is what is left of ids on a span.
+func identified(t testing.TB, r *redactor, attribute string, ids []string) []string {
+	left := make([]string, len(ids))
+	for i, id := range ids {
+		td, span := oneSpan(map[string]any{attribute: id})
+		if _, err := r.processTraces(t.Context(), td); err != nil {
+			t.Fatal(err)
+		}
+		left[i], _ = stringAt(span.Attributes(), attribute)
+	}
+	return left
+}
+
+func TestDifferentPeopleStayDifferent(t *testing.T) {
+	pick := rand.New(rand.NewPCG(1, 2))
+	digits := func(n int) string {
+		var out strings.Builder
+		for range n {
+			out.WriteByte(byte('0' + pick.IntN(10)))
+		}
+		return out.String()
+	}
+	kinds := map[string]func(i int) string{
+		"e-mail":           func(i int) string { return fmt.Sprintf("user%d@example.com", i) },
+		"phone":            func(int) string { return "+4930" + digits(8) },
+		"phone with a 0":   func(int) string { return "0" + digits(9) },
+		"16 digits":        func(int) string { return digits(16) },
+		"cards":            func(i int) string { return fmt.Sprintf("411111111111%04d", i) },
+		"snowflake":        func(int) string { return "9" + digits(17) },
+		"sha256":           func(i int) string { return fmt.Sprintf("%x", sha256.Sum256([]byte{byte(i)})) },
+		"uuid":             func(int) string { return uuidOf(pick) },
+		"a mail in an id":  func(i int) string { return fmt.Sprintf("auth|user%d@example.com", i) },
+		"the same mailbox": func(i int) string { return fmt.Sprintf("ann@example.com/%d", i) },
+		"keys":             func(i int) string { return fmt.Sprintf("sk-proj-abcDEF1234567890%04d", i) },
+	}
+	none, masked := keyed(t, contentNone), keyed(t, contentMasked)
+	for kind, make := range kinds {
+		ids := []string{}
+		for i := range 200 {
+			ids = append(ids, make(i))
+		}
+		for _, attribute := range []string{"user.id", "session.id", "log.record.uid", "gen_ai.conversation.id"} {
+			stored := identified(t, none, attribute, ids)
+			if seen := distinct(stored); seen != distinct(ids) {
+				t.Errorf("%s in %s: %d of 200", kind, attribute, seen)
+			}
+			same(t, kind+" in both", identified(t, masked, attribute, ids), stored)
+			same(t, kind+" once more", identified(t, masked, attribute, stored), stored)
+		}
+	}
+}
+
+func uuidOf(pick *rand.Rand) string {
+	a, b := pick.Uint64(), pick.Uint64()
+	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", a>>32, a>>16&0xffff, a&0xffff, b>>48, b&0xffffffffffff)
+}
+
+func distinct(texts []string) int {
+	seen := map[string]bool{}
+	for _, one := range texts {
+		seen[one] = true
+	}
+	return len(seen)
+}
+
+func TestAPseudonymTellsTheRuleAndNothingElse(t *testing.T) {
+	left := identified(t, keyed(t, contentNone), "user.id", []string{"ann@example.com"})[0]
+	if !regexp.MustCompile(`^\[email:[0-9a-f]{16}\]$`).MatchString(left) {
+		t.Error(left)
+	}
+	same(t, "plain ids", identified(t, keyed(t, contentMasked), "user.id", []string{"u-7", "acct_1Nv0FGQ9RKHgCVdK"}), []string{"u-7", "acct_1Nv0FGQ9RKHgCVdK"})
+}
+
+func TestLogRecordsHaveTheSamePseudonym(t *testing.T) {
+	r := keyed(t, contentNone)
+	ld := plog.NewLogs()
+	record := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	record.Attributes().PutStr("user.id", "ann@example.com")
+	record.Body().SetStr("sent to ann@example.com")
+	if _, err := r.processLogs(t.Context(), ld); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := stringAt(record.Attributes(), "user.id")
+	same(t, "user", left, identified(t, r, "user.id", []string{"ann@example.com"})[0])
+	same(t, "words have none", record.Body().Str(), "sent to [email]")
+}
+
+func TestWithoutAKeyIdsAreMaskedByTheRulesName(t *testing.T) {
+	cfg := defaultConfig()
+	same(t, "id", identified(t, newTestRedactor(t, cfg), "user.id", []string{"ann@example.com", "x-bob@example.com"}), []string{"[email]", "[email]"})
+}
+
+func TestOperatorsRulesThatFindPseudonymsGetTheRulesName(t *testing.T) {
+	r := keyed(t, contentNone, func(c *Config) { c.Rules = []Rule{{Name: "hex", Pattern: "[0-9a-f]{16}"}} })
+	same(t, "id", identified(t, r, "user.id", []string{"ann@example.com"}), []string{"[email]"})
+}
+
+func TestTheKeysFileIsChecked(t *testing.T) {
+	short := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(short, []byte("abc\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		"/none/such": "pseudonym_key_file: open /none/such: no such file or directory",
+		short:        fmt.Sprintf("pseudonym_key_file: '%s' has 3 characters: expected 16 or more", short),
+	} {
+		cfg := defaultConfig()
+		cfg.PseudonymKeyFile = file
+		if _, err := newRedactor(cfg, componenttest.NewNopTelemetrySettings()); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestNamesOfAgentsAndToolsStay(t *testing.T) {
+	long := strings.Repeat("é", 100)
+	for _, called := range []string{
+		"天気を調べるエージェント（東京・大阪・名古屋）", "وكيل العقارات في القاهرة", "Sales & Marketing: what, who, when?!", "Claude3SonnetAgent20241022",
+		"customer support agent for the whole of northern Europe", "agent \"X\" <v2>; 100 %", long,
+	} {
+		td, span := oneSpan(map[string]any{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": called, "gen_ai.tool.name": called})
+		span.SetName("invoke_agent " + called)
+		clean(t, td, contentNone)
+		same(t, "attributes", span.Attributes().AsRaw(), map[string]any{
+			"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": called, "gen_ai.tool.name": called})
+		same(t, "the span's name", span.Name(), "invoke_agent "+called)
+	}
+	for called, want := range map[string]any{long + "é": nil, "a\nb": nil, "bot of bob@example.com": "bot of [email]"} {
+		td, span := oneSpan(map[string]any{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": called})
+		clean(t, td, contentNone)
+		same(t, called, span.Attributes().AsRaw()["gen_ai.agent.name"], want)
+	}
+}
+
+func TestAPolicyMayHoldNamesOfAgentsToTheShapeOfNames(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.Attributes.Names = []string{"gen_ai.agent.name"}
+	td, span := oneSpan(map[string]any{"gen_ai.agent.name": "what is wrong with my left knee, doctor?"})
+	if _, err := newTestRedactor(t, cfg).processTraces(t.Context(), td); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "attributes", span.Attributes().AsRaw(), map[string]any{})
+}
+
+func TestAttributesThatAreCredentialsGo(t *testing.T) {
+	given := map[string]any{"db.password": "hunter2", "clientSecret": "abc", "app.order": "order-7"}
+	td, span := oneSpan(given)
+	clean(t, td, contentNone)
+	same(t, "none", span.Attributes().AsRaw(), map[string]any{"app.order": "order-7"})
+	td, span = oneSpan(given)
+	clean(t, td, contentMasked)
+	same(t, "masked", span.Attributes().AsRaw(), map[string]any{"app.order": "order-7", "clientSecret": "[credential]", "db.password": "[credential]"})
+}
