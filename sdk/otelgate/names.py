@@ -46,6 +46,8 @@ LLM_REASONING: Final = "llm.token_count.completion_details.reasoning"
 
 # Ours.
 OTELGATE_PREFIX: Final = "otelgate."
+OTELGATE_CONTENT: Final = "otelgate.content"
+"""Resource attribute, true: the sender says that its message content may be kept in the audit store."""
 OTELGATE_TIER: Final = "otelgate.tier"
 OTELGATE_FEATURE: Final = "otelgate.feature"
 OTELGATE_CACHE_WRITE_1H: Final = "otelgate.usage.cache_write_1h.input_tokens"
