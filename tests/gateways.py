@@ -91,7 +91,9 @@ class GatewayContainer:
     @classmethod
     def of(cls, loaded: settings.Settings, client: Any) -> "GatewayContainer":
         """Of the image that is built from this repository, not started yet."""
-        return cls(images.build_gateway(loaded, Report(), client), loaded.gateway_env(), client)
+        # The key of pseudonyms is its owner's alone, whom the container's user is not.
+        given = {name: value for name, value in loaded.gateway_env().items() if name != "OTELGATE_PSEUDONYM_KEY_FILE"}
+        return cls(images.build_gateway(loaded, Report(), client), given, client)
 
     @staticmethod
     def remove_named(client: Any, name: str) -> None:

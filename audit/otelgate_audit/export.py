@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import psycopg
 from tqdm import tqdm
 
-from . import database, export_rows
+from . import database, export_rows, pseudonyms
 from .export_formats import FORMATS, Format
 from .export_rows import Selection
 from .settings import Settings
@@ -42,7 +42,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return 2
     # As an end, so that an unfinished file is taken away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    selection = Selection(options.start, options.end, options.service, options.user, not options.no_content)
+    stored = tuple(pseudonyms.patterns(settings.pseudonym_key, options.user)) if options.user else ()
+    selection = Selection(options.start, options.end, options.service, options.user, stored, not options.no_content)
     password = settings.database_password
     try:
         with (

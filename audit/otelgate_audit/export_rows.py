@@ -48,6 +48,8 @@ class Selection:
     end: datetime | None = None
     service: str | None = None
     user: str | None = None
+    pseudonyms: tuple[str, ...] = ()
+    """Patterns (LIKE) of what the gateway may have stored for the user."""
     content: bool = True
     """With the words. Without, nothing is read from the schema `content`."""
 
@@ -91,11 +93,11 @@ def _where(selection: Selection) -> tuple[sql.Composable, list[Any]]:
         ("started_at >= %s", selection.start),
         ("started_at < %s", selection.end),
         ("service = %s", selection.service),
-        ("user_id = %s", selection.user),
+        ("(user_id = %s OR user_id LIKE ANY(%s))", selection.user and (selection.user, list(selection.pseudonyms))),
     )
-    given = [(condition, value) for condition, value in bounds if value is not None]
+    given = [(condition, value) for condition, value in bounds if value]
     where = sql.SQL(" AND ").join(sql.SQL(condition) for condition, _ in given) if given else sql.SQL("true")
-    return where, [value for _, value in given]
+    return where, [each for _, value in given for each in (value if isinstance(value, tuple) else (value,))]
 
 
 def _complete(connection: psycopg.Connection[Any], rows: list[Row], *, content: bool) -> int:

@@ -4,6 +4,7 @@ Theirs are the records that name them; in traces whose conversation is theirs, a
 that name nobody. These lose user and session id, all words, and the attributes of product events; what stays is what
 the totals are made of: tokens, cost, durations, tools, models, ratings. Their rows in users and sessions, the hash of
 their questions, the payloads of rejects that name them, and their key are deleted. Records of others stay as they are.
+Where the gateway stored a pseudonym for the id, that is looked for, too.
 
 REACHES says which stores it does not reach; besides these, pages of the database that are free but not yet written
 over. What arrives later is a new matter: a span that is delivered again changes nothing, as its
@@ -23,7 +24,7 @@ from typing import Any
 import psycopg
 from tqdm import tqdm
 
-from . import database
+from . import database, pseudonyms
 from .erasure import Erased, Erasure, StillWriting, services_of
 from .ledger import Chain
 from .settings import Settings
@@ -42,7 +43,7 @@ REACHES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = REACHES
-    parser.add_argument("--user", required=True, metavar="ID", help="the person's user.id")
+    parser.add_argument("--user", required=True, metavar="ID", help="the person's user.id, as the application sends it")
     parser.add_argument("--service", help="only in this application; default: in all that know the id")
     parser.add_argument("--yes", action="store_true", help="don't ask")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
@@ -54,11 +55,18 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     with database.connect(settings.database_url, name="forget", password=settings.database_password) as connection:
         database.require_schema(connection)
         connection.commit()
-        services = [options.service] if options.service else services_of(connection, options.user)
-        if not options.yes and not _confirmed(connection, chain, services, options.user):
+        known = pseudonyms.known_as(connection, settings.pseudonym_key, options.user)
+        people = {
+            user: [options.service] if options.service else services_of(connection, user)
+            for user in known or [options.user]
+        }
+        if not options.yes and not _confirmed(connection, chain, people):
             return 2 if not sys.stdin.isatty() else 1
         try:
-            done = forget(connection, chain, options.user, services, time.time_ns() // 1000)
+            now_us = time.time_ns() // 1000
+            done = [
+                each for user, services in people.items() for each in forget(connection, chain, user, services, now_us)
+            ]
         except StillWriting as error:
             print(error, file=sys.stderr)
             return 1
@@ -80,12 +88,16 @@ def forget(
     return done
 
 
-def _confirmed(connection: psycopg.Connection[Any], chain: Chain, services: list[str], user_id: str) -> bool:
+def _confirmed(connection: psycopg.Connection[Any], chain: Chain, people: dict[str, list[str]]) -> bool:
     if not sys.stdin.isatty():
         print("erasing can't be undone: add --yes where there is no terminal", file=sys.stderr)
         return False
-    traces = {service: len(Erasure(connection, chain, service, user_id).traces()) for service in services}
-    found = ", ".join(f"{number} traces of {service}" for service, number in traces.items()) or "nothing"
+    traces = [
+        (service, len(Erasure(connection, chain, service, user).traces()))
+        for user, services in people.items()
+        for service in services
+    ]
+    found = ", ".join(f"{number} traces of {service}" for service, number in traces) or "nothing"
     return input(f"{found}: erase for good? [y/N] ").strip().lower() in ("y", "yes")
 
 

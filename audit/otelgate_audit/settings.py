@@ -134,6 +134,9 @@ class Settings:
         Path | None,
         _Spec("", PATH, "File with the ledger's chain key, 64 hex digits; keep it apart from the database."),
     ]
+    pseudonym_key_file: Annotated[
+        Path | None, _Spec("", PATH, "File with the gateway's key of pseudonyms, by which `forget` finds a person.")
+    ]
     max_message_mib: Annotated[int, _Spec("16", MESSAGE, "Largest request taken, in MiB (the gateway's setting too).")]
 
     retention_audit: Annotated[timedelta, _Spec("90d", RETENTION, "How long conversations and their records are kept.")]
@@ -194,6 +197,11 @@ class Settings:
         if len(key) != 32:
             raise SettingsError(f"OTELGATE_AUDIT_KEY_FILE='{self.audit_key_file}': expected 64 hex digits in it")
         return key
+
+    @property
+    def pseudonym_key(self) -> bytes | None:
+        """None where no file is set. Raises SettingsError."""
+        return self._secret("pseudonym_key_file") if self.pseudonym_key_file else None
 
     @property
     def feedback_secret(self) -> bytes:

@@ -17,6 +17,7 @@ const (
 	contentNone   = "none"
 	contentMasked = "masked"
 	contentFull   = "full"
+	contentOptIn  = "opt_in"
 )
 
 // The values of `unknown_attributes`, `log_bodies` and `stack_traces`.
@@ -32,7 +33,7 @@ var builtinPolicy []byte
 
 // Config says what one destination may get.
 type Config struct {
-	// Content is none, masked or full.
+	// Content is none, masked or full; or opt_in: masked for senders whose resource says so, none for the others.
 	Content string `mapstructure:"content"`
 	// UnknownAttributes is what `none` does to strings in attributes that no list names, on items that are
 	// not GenAI: remove, or keep identifiers (one word, no random token, nothing that a rule masks).
@@ -84,7 +85,7 @@ func defaultConfig() *Config {
 // Validate reports every fault, each with its path.
 func (c *Config) Validate() error {
 	return errors.Join(
-		oneOf("content", c.Content, contentNone, contentMasked, contentFull),
+		oneOf("content", c.Content, contentNone, contentMasked, contentFull, contentOptIn),
 		oneOf("unknown_attributes", c.UnknownAttributes, identifiers, remove),
 		oneOf("log_bodies", c.LogBodies, mask, remove),
 		oneOf("stack_traces", c.StackTraces, frames, remove),

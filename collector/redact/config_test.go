@@ -15,14 +15,14 @@ func TestValidate(t *testing.T) {
 		want   string
 	}{
 		"default": {func(*Config) {}, ""},
-		"content": {func(c *Config) { c.Content = "ful" }, "`content` must be one of none, masked, full, got \"ful\""},
-		"empty":   {func(c *Config) { c.Content = "" }, "`content` must be one of none, masked, full, got \"\""},
-		"case":    {func(c *Config) { c.Content = "None" }, "`content` must be one of none, masked, full, got \"None\""},
+		"content": {func(c *Config) { c.Content = "ful" }, "`content` must be one of none, masked, full, opt_in, got \"ful\""},
+		"empty":   {func(c *Config) { c.Content = "" }, "`content` must be one of none, masked, full, opt_in, got \"\""},
+		"case":    {func(c *Config) { c.Content = "None" }, "`content` must be one of none, masked, full, opt_in, got \"None\""},
 		"unknown": {func(c *Config) { c.UnknownAttributes = "keep" }, "`unknown_attributes` must be one of identifiers, remove, got \"keep\""},
 		"bodies":  {func(c *Config) { c.LogBodies = "full" }, "`log_bodies` must be one of mask, remove, got \"full\""},
 		"stack":   {func(c *Config) { c.StackTraces = "all" }, "`stack_traces` must be one of frames, remove, got \"all\""},
 		"two": {func(c *Config) { c.Content, c.LogBodies = "x", "y" },
-			"`content` must be one of none, masked, full, got \"x\"\n`log_bodies` must be one of mask, remove, got \"y\""},
+			"`content` must be one of none, masked, full, opt_in, got \"x\"\n`log_bodies` must be one of mask, remove, got \"y\""},
 		"rule name": {func(c *Config) { c.Rules = []Rule{{Name: "Bad-Name", Pattern: "x"}} },
 			"rules::0: `name` must be lower-case letters, digits and _, starting with a letter, got \"Bad-Name\""},
 		"rule taken": {func(c *Config) { c.Rules = []Rule{{Name: "card", Pattern: "x"}} }, "rules::0: `name` is taken: \"card\""},

@@ -10,6 +10,7 @@ import (
 
 func (p *pass) logs(ld plog.Logs) {
 	for _, rl := range ld.ResourceLogs().All() {
+		p.enter(rl.Resource())
 		p.resource(rl.Resource())
 		rl.SetSchemaUrl(p.keepIf(rl.SchemaUrl(), fieldSchemaURL, cleanSchema))
 		for _, sl := range rl.ScopeLogs().All() {

@@ -7,6 +7,7 @@ import (
 
 func (p *pass) metrics(md pmetric.Metrics) {
 	for _, rm := range md.ResourceMetrics().All() {
+		p.enter(rm.Resource())
 		p.resource(rm.Resource())
 		rm.SetSchemaUrl(p.keepIf(rm.SchemaUrl(), fieldSchemaURL, cleanSchema))
 		for _, sm := range rm.ScopeMetrics().All() {

@@ -52,6 +52,7 @@ func newRedactor(cfg *Config, set component.TelemetrySettings) (*redactor, error
 // pass is one request's work: what it removed and masked is counted here and reported once.
 type pass struct {
 	*redactor
+	hides   bool // content of the resource at hand
 	removed [fieldCount]int64
 	masked  []int64
 }
@@ -62,7 +63,7 @@ func (r *redactor) run(ctx context.Context, work func(*pass)) (err error) {
 	if r.cfg.Content == contentFull {
 		return nil
 	}
-	p := &pass{redactor: r, masked: make([]int64, len(r.rules.names))}
+	p := &pass{redactor: r, hides: r.cfg.Content != contentMasked, masked: make([]int64, len(r.rules.names))}
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = consumererror.NewPermanent(fmt.Errorf("redact: cannot clean this batch (%T)", fault))
@@ -86,7 +87,20 @@ func (r *redactor) processMetrics(ctx context.Context, md pmetric.Metrics) (pmet
 }
 
 // none tells whether content goes; otherwise it is masked (full never gets here).
-func (p *pass) none() bool { return p.cfg.Content == contentNone }
+func (p *pass) none() bool { return p.hides }
+
+// optedIn is the resource attribute by which a sender says that its content may be kept: our SDK's, where its own setting
+// turns content on, or anybody's.
+const optedIn = "otelgate.content"
+
+// enter looks at whose data comes next.
+func (p *pass) enter(resource pcommon.Resource) {
+	if p.cfg.Content != contentOptIn {
+		return
+	}
+	said, ok := resource.Attributes().Get(optedIn)
+	p.hides = !ok || said.AsString() != "true"
+}
 
 // mask applies the rules.
 func (p *pass) mask(s string) string {

@@ -9,6 +9,7 @@ import (
 
 func (p *pass) traces(td ptrace.Traces) {
 	for _, rs := range td.ResourceSpans().All() {
+		p.enter(rs.Resource())
 		p.resource(rs.Resource())
 		rs.SetSchemaUrl(p.keepIf(rs.SchemaUrl(), fieldSchemaURL, cleanSchema))
 		for _, ss := range rs.ScopeSpans().All() {

@@ -55,6 +55,8 @@ def ensure(settings: Settings) -> None:
 def wanted(settings: Settings) -> dict[Path, str]:
     """The files with secrets that the stack needs, and the settings that name them."""
     wanted = {path(settings): "OTELGATE_STATE_DIR" for path in (grafana_admin_password, grafana_secret_key)}
+    if settings.pseudonym_key_file:
+        wanted[settings.pseudonym_key_file] = "OTELGATE_PSEUDONYM_KEY_FILE"
     if not settings.audit:
         return wanted
     fields = ("audit_key_file", "feedback_secret_file", "grafana_database_password_file")

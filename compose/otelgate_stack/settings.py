@@ -104,8 +104,22 @@ class Settings:
     content_logs: Annotated[
         str, _Spec("none", kinds.choice("none", "masked", "full"), "Message content in Loki.", gateway=True)
     ]
+    content_audit: Annotated[
+        str,
+        _Spec("opt_in", kinds.choice("opt_in", "none", "masked", "full"), "Content in the audit store.", gateway=True),
+    ]
     log_bodies: Annotated[str, _Spec("mask", kinds.choice("mask", "remove"), "Log lines in Loki.", gateway=True)]
     policy_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more masking rules.", gateway=True)]
+    pseudonym_key_file: Annotated[
+        Path | None,
+        _Spec(
+            "{state_dir}/secrets/pseudonym_key",
+            kinds.PATH,
+            "What makes pseudonyms of ids that are personal data; gateway and sink.",
+            gateway=True,
+            sink=True,
+        ),
+    ]
     mapping_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more dialects.", gateway=True)]
     keep_originals: Annotated[bool, _Spec("false", kinds.BOOL, "Gateway: keep what was mapped.", gateway=True)]
     prices_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: more prices.", gateway=True)]

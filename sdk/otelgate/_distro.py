@@ -105,6 +105,7 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
             resource_attributes={
                 names.TELEMETRY_DISTRO_NAME: _settings.DISTRO,
                 names.TELEMETRY_DISTRO_VERSION: __version__,
+                **({names.OTELGATE_CONTENT: "true"} if _State.content else {}),
             },
             exporter_args_map=ExporterArgs(),
             span_processors=[_who.SpanWho(), _twins.Twins()],

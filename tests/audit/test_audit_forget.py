@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, SERVICE, commit, conversation, settings, trace_id
 from otelgate_audit import database as audit_database
-from otelgate_audit import erasure, forget, verify
+from otelgate_audit import erasure, forget, pseudonyms, verify
 from otelgate_audit.erasure import Erased, Erasure
 from otelgate_audit.ledger import Chain
 from otelgate_audit.records import Batch, Event, Feedback, Reject, Text
@@ -18,6 +18,7 @@ from psycopg import sql
 
 Store = psycopg.Connection[Any]
 ANN, BOB = "ann@example.org", "bob@example.org"
+PSEUDONYM_KEY = "0123456789abcdef0123456789abcdef"
 
 
 def reject(payload: bytes, trace: int | None = None) -> Reject:
@@ -259,10 +260,10 @@ def test_a_new_record_of_the_person_is_a_new_matter(database: str, store: Store)
     assert check(database) == []
 
 
-def run(database: str, folder: Path, *arguments: str) -> int:
+def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
     parser = argparse.ArgumentParser()
     forget.add_arguments(parser)
-    return forget.run(settings(database, folder), parser.parse_args(arguments))
+    return forget.run(settings(database, folder, **more), parser.parse_args(arguments))
 
 
 def test_the_command_erases_in_every_service(
@@ -279,6 +280,29 @@ def test_the_command_erases_in_every_service(
     ]
     assert run(database, tmp_path, "--user", ANN, "--yes") == 0
     assert capsys.readouterr().out.splitlines() == ["nothing is stored about this user", forget.REACHES]
+
+
+def test_a_person_is_found_by_what_the_gateway_stored_for_them(
+    database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forget.Telemetry, "event", lambda *_: None)
+    key = tmp_path / "pseudonym.key"
+    key.write_text(PSEUDONYM_KEY)
+    pseudonym = "[email:07efee657b59073c]"
+    commit(store, conversation(8, pseudonym))
+    commit(store, conversation(9, "[email:0123456789abcdef]"))
+    arguments = ["--user", ANN, "--yes", "--json"]
+    assert run(database, tmp_path, *arguments, OTELGATE_PSEUDONYM_KEY_FILE=str(key)) == 0
+    assert {each["service"] for each in json.loads(capsys.readouterr().out)} == {"shop", "desk"}
+    assert holding(store, ANN, pseudonym) == {}
+    assert holding(store, "[email:0123456789abcdef]")["audit.users"] == 1
+    assert check(database) == []
+
+
+def test_digests_are_the_gateways() -> None:
+    """The same as in collector/redact/pseudonym_test.go."""
+    assert pseudonyms.digests(PSEUDONYM_KEY.encode(), "ann@example.com")[:2] == ["093e3dd9df951c50", "834b783b35d9e9b2"]
+    assert pseudonyms.patterns(None, ANN) == []
 
 
 def test_nobody_is_erased_unasked(

@@ -99,7 +99,7 @@ def test_only_the_audit_sink_is_beside_the_stores(fragments: dict[str, dict]) ->
         ]
         assert pipelines[f"{signal}/stores"][:2] == [["forward/stores"], [f"redact/{signal}"]]
     processors = fragments["30-redact.yaml"]["processors"]
-    assert processors["redact/audit"]["content"] == "masked"
+    assert processors["redact/audit"]["content"] == "${otelgate:content_audit}"
     assert [name for name, (_, _, out) in pipelines.items() if "otlp_grpc/audit" in out] == [
         "traces/audit",
         "logs/audit",

@@ -32,6 +32,7 @@ _ENDPOINTS = {
 
 # Where Alertmanager's container sees its files.
 INSIDE = Path("/etc/otelgate")
+_OF_THE_GATEWAY = ("tls_cert_file", "tls_key_file", "token_file", "pseudonym_key_file")
 _ABSENT = "absent"
 _VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 _ADDRESS = ("host_ip", "published")
@@ -218,7 +219,7 @@ def _settings_env(settings: Settings) -> Mapping[str, str]:
 
 def _secrets(settings: Settings) -> dict[str, Path]:
     """The files that containers mount, by the setting's field, or another name."""
-    given = {field: getattr(settings, field) for field in ("tls_cert_file", "tls_key_file", "token_file")}
+    given = {field: getattr(settings, field) for field in _OF_THE_GATEWAY}
     if settings.audit:
         fields = ("grafana_database_password_file", "audit_key_file", "feedback_secret_file")
         given |= {field: getattr(settings, field) for field in fields}

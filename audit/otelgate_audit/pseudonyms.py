@@ -1,0 +1,44 @@
+"""Under which ids a person may be stored: their own, and what the gateway made of it.
+
+Where an id is personal data (an e-mail as `user.id`), the gateway stores a pseudonym, `[email:3f9a…]`: a keyed digest of
+the whole id, behind the name of the masking rule that found something in it (collector/redact/pseudonym.go).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from . import erasure_statements as statements
+
+_BYTES: Final = 8
+_TRIES: Final = 8
+"""The gateway makes a digest again that a masking rule would take for something."""
+
+
+def digests(key: bytes, user_id: str) -> list[str]:
+    """Every digest that the gateway may have made of an id."""
+    tries = [user_id, *(f"{user_id}\0{number}" for number in range(1, _TRIES))]
+    return [hmac.new(key, each.encode(), hashlib.sha256).digest()[:_BYTES].hex() for each in tries]
+
+
+def patterns(key: bytes | None, user_id: str) -> list[str]:
+    """What pseudonyms of an id look like to LIKE; none without a key."""
+    return [f"[%:{digest}]" for digest in digests(key, user_id)] if key else []
+
+
+def known_as(connection: psycopg.Connection[Any], key: bytes | None, user_id: str) -> list[str]:
+    """The ids under which there are records of a person. Reads all of the tables."""
+    union = sql.SQL(" UNION ").join(
+        sql.SQL("SELECT user_id FROM {} WHERE user_id = %(user)s OR user_id LIKE ANY(%(patterns)s)").format(
+            sql.Identifier(*table.split("."))
+        )
+        for table in statements.NAMING
+    )
+    with connection.transaction():
+        found = connection.execute(union, {"user": user_id, "patterns": patterns(key, user_id)})
+        return sorted(each for (each,) in found)
