@@ -13,7 +13,7 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 
-from . import _guard, names
+from . import _cancelled, _guard, names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,7 +58,9 @@ class Run:
     @_guard.never_raises(None)
     def end(self, error: BaseException | None) -> None:
         if self.span is not None:
-            if error is not None and not _is_control_flow(error):
+            if error is not None and _cancelled.is_cancellation_error(error):
+                self.span.set_attribute(names.OTELGATE_CANCELLED, True)
+            elif error is not None and not _is_control_flow(error):
                 kind = type(error)
                 name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
                 self.span.set_attribute(names.ERROR_TYPE, name)
@@ -68,11 +70,10 @@ class Run:
 
 
 def _is_control_flow(error: BaseException) -> bool:
-    """Exceptions that don't mean failure: a closed generator, a clean exit, LangGraph's interrupts and jumps."""
+    """Exceptions that don't mean failure: a clean exit, LangGraph's interrupts and jumps."""
     if isinstance(error, SystemExit):
         return error.code in (None, 0)
-    bubble_up = any(kind.__name__ == "GraphBubbleUp" for kind in type(error).__mro__)
-    return bubble_up or isinstance(error, GeneratorExit)
+    return any(kind.__name__ == "GraphBubbleUp" for kind in type(error).__mro__)
 
 
 class Scope:
@@ -145,6 +146,16 @@ class _Entered:
         self._run.detach()
 
 
+class _Closed(_Entered):
+    """The end of a decorated generator that its consumer gave up, which is none of its own errors."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._run.end(error or GeneratorExit())
+        self._run.detach()
+
+
 class _Step(_Entered):
     """One step of a decorated generator. Between steps the consumer's own context is in force."""
 
@@ -189,7 +200,7 @@ def in_steps(start: Start, call: Any) -> Any:
             try:
                 sent = yield item
             except GeneratorExit:
-                with _Entered(run):
+                with _Closed(run):
                     generator.close()
                 raise
             except BaseException as error:
@@ -214,7 +225,7 @@ def in_steps_async(start: Start, call: Any) -> Any:
             try:
                 sent = yield item
             except GeneratorExit:
-                with _Entered(run):
+                with _Closed(run):
                     await generator.aclose()
                 raise
             except BaseException as error:

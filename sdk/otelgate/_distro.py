@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry import _logs as logs_api
 from opentelemetry import metrics, trace
@@ -17,7 +18,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util._importlib_metadata import EntryPoint
 
-from . import _anthropic, _langchain, _lifecycle, _scrub, _settings, _twins, _views, _who, names
+from . import _anthropic, _ends, _langchain, _lifecycle, _scrub, _settings, _twins, _views, _who, names
 from ._arguments import ExporterArgs
 from ._export import Link, Logs, Metrics, Spans
 from ._health import Health, ReasonFilter
@@ -27,6 +28,9 @@ from ._version import __version__
 
 logger = logging.getLogger(names.SCOPE)
 
+_Processor = TypeVar("_Processor")
+
+_INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 _LOADER = "opentelemetry.instrumentation.auto_instrumentation._load"
 
 
@@ -98,6 +102,8 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
             logger.error("telemetry is off: %s", error)
 
     def _configure_sdk(self, kwargs: dict[str, Any]) -> None:
+        if _ends.is_worker() and os.environ.get(_INTERVAL) == str(_lifecycle.METRIC_INTERVAL_MS):
+            os.environ[_INTERVAL] = str(_lifecycle.WORKER_METRIC_INTERVAL_MS)
         health, reasons = Health(), ReasonFilter()
         install_health(health, reasons)
         pipeline = _Pipeline(health, reasons, content=_State.content)
@@ -122,6 +128,9 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
         pipeline.metrics(providers["metrics"])
         _anthropic.install()
         _views.add(providers["metrics"])
+        metrics.get_meter(names.SCOPE).create_observable_counter(
+            names.METRIC_DROPPED, [health.drops.observe], "{item}", "What the SDK dropped instead of sending it."
+        )
         _lifecycle.start(_lifecycle.Lifecycle(providers, pipeline.links, health))
 
 
@@ -143,11 +152,13 @@ class _Pipeline:
 
     def spans(self, exporter: SpanExporter, *args: Any, **kwargs: Any) -> BatchSpanProcessor:
         link = self._link("traces", exporter, hold=True)
-        return BatchSpanProcessor(Spans(link, None if self._content else _scrub.spans), *args, **kwargs)
+        scrub = functools.partial(_scrub.spans, content=self._content)
+        return _queue_of(link, BatchSpanProcessor(Spans(link, scrub), *args, **kwargs))
 
     def logs(self, exporter: LogRecordExporter, *args: Any, **kwargs: Any) -> BatchLogRecordProcessor:
         link = self._link("logs", exporter, hold=True)
-        return BatchLogRecordProcessor(Logs(link, None if self._content else _scrub.logs), *args, **kwargs)
+        scrub = None if self._content else _scrub.logs
+        return _queue_of(link, BatchLogRecordProcessor(Logs(link, scrub), *args, **kwargs))
 
     def metrics(self, provider: Any) -> None:
         """The SDK has no hook for metric exporters, so the reader's is exchanged before the first export."""
@@ -155,6 +166,13 @@ class _Pipeline:
             if isinstance(reader, PeriodicExportingMetricReader):
                 exporter = reader._exporter
                 reader._exporter = Metrics(self._link("metrics", exporter, hold=False), exporter)
+
+
+def _queue_of(link: Link, processor: _Processor) -> _Processor:
+    """Let the link know how much waits for it, which the SDK has no call for."""
+    queue = getattr(getattr(processor, "_batch_processor", None), "_queue", ())
+    link.waiting = lambda: len(queue)
+    return processor
 
 
 def init() -> None:

@@ -6,6 +6,7 @@ away instead of dropping it, and knows when to give up.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,11 +18,15 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult,
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from . import _drops as drops
 from . import _guard
 from ._health import Failure, Health, ReasonFilter
 
 _RETRY_S = (1.0, 2.0, 5.0)
+_MAX_RESETS = 5
+"""As often a connection is cut until a single item counts as too large."""
 _BEFORE_FORK_S = 0.1
+_ENDED = "the process ended before they could be delivered"
 _OTLP = "opentelemetry.exporter.otlp."
 _GRPC = "opentelemetry.exporter.otlp.proto.grpc."
 
@@ -29,6 +34,14 @@ _GRPC = "opentelemetry.exporter.otlp.proto.grpc."
 def is_otlp(kind: type) -> bool:
     """Whether an exporter class is one of OpenTelemetry's OTLP exporters."""
     return kind.__module__.startswith(_OTLP)
+
+
+def _patient(exporter: Any) -> Any:
+    """Leave RESOURCE_EXHAUSTED to the link: upstream's gRPC exporters send what is too large again, unchanged."""
+    codes = getattr(exporter, "_retryable_error_codes", None)
+    if isinstance(codes, frozenset) and not os.environ.get("OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"):
+        exporter._retryable_error_codes = frozenset(code for code in codes if code.name != "RESOURCE_EXHAUSTED")
+    return exporter
 
 
 def _address(exporter: object) -> str:
@@ -60,7 +73,7 @@ class Link:
         self.signal = signal
         self.address = _address(exporter)
         self.failures = 0
-        self._exporter = exporter
+        self._exporter = _patient(exporter)
         self._make = make
         self._health = health
         self._reasons = reasons
@@ -72,6 +85,9 @@ class Link:
         self._is_grpc = type(exporter).__module__.startswith(_GRPC)
         self._sending = threading.Lock()
         self._held = False
+        self._in_flight = 0
+        self.waiting: Callable[[], int] = lambda: 0
+        """How many items the queue before this link holds."""
 
     def before_fork(self) -> None:
         """Have no thread inside gRPC, whose locks a child would inherit locked; after a moment, interrupt it."""
@@ -95,6 +111,7 @@ class Link:
         self._stopping = threading.Event()
         self._sending = threading.Lock()
         self._gave_up = self._held = False
+        self._in_flight = 0
         if self._exporter is not None and is_otlp(type(self._exporter)):
             # Kept, because even its destructor would touch the parent's connection.
             self._abandoned.append(self._exporter)
@@ -108,18 +125,33 @@ class Link:
         """Send nothing any more, and end what is under way, which is reported when it was not `in_time`."""
         self.stop()
         if not in_time:
-            self._failed(Failure("no answer within the time that a process has to end", True, False))
+            self._failed(Failure("no answer within the time that a process has to end", False, False))
+            self._drop(self._in_flight + self.waiting(), drops.ENDED)
         if not self._closed:
             self._closed = True
             if self._exporter is not None:
                 self._exporter.shutdown()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent and nothing is being sent."""
+        return not (self._in_flight or self.waiting())
+
     def send(self, batch: Any) -> bool:
         """Deliver a batch. Blocks while the gateway is away, unless stopped. Returns whether it was delivered."""
-        attempt = 0
+        self._in_flight = _size(batch)
+        try:
+            return self._deliver(batch)
+        finally:
+            self._in_flight = 0
+            if not self._stopping.is_set():  # at the end all is told at once
+                self._health.drops.tell()
+
+    def _deliver(self, batch: Any) -> bool:
+        attempt = resets = 0
         while not (self._closed or (self._gave_up and self._stopping.is_set())):
             with self._sending:
-                exporter = self._exporter = self._exporter or self._make()
+                exporter = self._exporter = self._exporter or _patient(self._make())
                 delivered = self._try(exporter, batch)
             if delivered:
                 return True
@@ -127,17 +159,34 @@ class Link:
             if exporter is not self._exporter:  # interrupted by a fork
                 continue
             last = self._stopping.is_set()
-            if failure.too_large and isinstance(batch, Sequence) and len(batch) > 1:
-                half = len(batch) // 2
-                return all([self.send(batch[:half]), self.send(batch[half:])])
+            resets = resets + 1 if failure.reset else 0
+            if failure.too_large or resets > 1:
+                if isinstance(batch, Sequence) and len(batch) > 1:
+                    half = len(batch) // 2
+                    return all([self._deliver(batch[:half]), self._deliver(batch[half:])])
+                if failure.too_large or resets > _MAX_RESETS:
+                    return self._give_up(batch, drops.TOO_LARGE, f"too large for {self.address} ({failure.reason})")
             self._failed(failure)
-            if last or failure.final or failure.too_large or not self._hold:
-                self._gave_up = last
-                break
-            self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-            attempt += 1
+            if failure.final:
+                return self._give_up(batch, drops.REFUSED, f"refused by {self.address} ({failure.reason})")
+            if last:
+                self._gave_up = True
+            elif not self._hold:
+                self.failures += 1
+                return False
+            else:
+                self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+                attempt += 1
+        return self._give_up(batch, drops.ENDED)
+
+    def _give_up(self, batch: Any, reason: str, detail: str = _ENDED) -> bool:
         self.failures += 1
+        self._drop(_size(batch), reason, detail)
         return False
+
+    def _drop(self, count: int, reason: str, detail: str = _ENDED) -> None:
+        if not self._closed:  # what is left then has been counted
+            self._health.drops.add(self.signal, count, reason, detail)
 
     def _try(self, exporter: Any, batch: Any) -> bool:
         try:
@@ -152,19 +201,22 @@ class Link:
 
     def _failed(self, failure: Failure) -> None:
         if not self._closed:
-            self._health.failed(self.address, self.signal, failure.reason)
+            self._health.failed(self.address, self.signal, failure.reason, final=failure.final)
+
+
+def _size(batch: Any) -> int:
+    return len(batch) if isinstance(batch, Sequence) else 1
 
 
 class Spans(SpanExporter):
     """Spans onto a link."""
 
-    def __init__(self, link: Link, scrub: Callable[[Sequence[ReadableSpan]], Sequence[ReadableSpan]] | None) -> None:
+    def __init__(self, link: Link, scrub: Callable[[Sequence[ReadableSpan]], Sequence[ReadableSpan]]) -> None:
         self._link = link
         self._scrub = scrub
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        batch = self._scrub(spans) if self._scrub else spans
-        return SpanExportResult.SUCCESS if self._link.send(batch) else SpanExportResult.FAILURE
+        return SpanExportResult.SUCCESS if self._link.send(self._scrub(spans)) else SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
         self._link.close()

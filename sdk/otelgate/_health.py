@@ -9,6 +9,7 @@ import time
 from typing import NamedTuple
 
 from . import names
+from ._drops import QUEUE_FULL, Drops
 
 logger = logging.getLogger(names.SCOPE)
 
@@ -31,20 +32,23 @@ class Health:
     """What is known about the way to each gateway, by address."""
 
     def __init__(self) -> None:
+        self.drops = Drops()
         self._lock = threading.RLock()  # re-entered by a signal handler that flushes
         self._failing: dict[str, set[str]] = {}
         self._announced: set[str] = set()
         self._reported: dict[str, float] = {}
 
-    def renew_lock(self) -> None:
-        """In a fork's child, where the parent's other threads can't release it any more."""
+    def renew(self) -> None:
+        """In a fork's child, where the parent's other threads can't release the lock any more."""
         self._lock = threading.RLock()
+        self.drops.renew()
 
     @property
     def any_down(self) -> bool:
         return any(self._failing.values())
 
-    def failed(self, address: str, signal: str, reason: str) -> None:
+    def failed(self, address: str, signal: str, reason: str, *, final: bool = False) -> None:
+        """Say once that an address can't be reached, or that it refuses what is sent (`final`)."""
         with self._lock:
             self._failing.setdefault(address, set()).add(signal)
             now = time.monotonic()
@@ -53,9 +57,10 @@ class Health:
             self._announced.add(address)
             self._reported[address] = now
         logger.warning(
-            "can't send telemetry to %s: %s. The application goes on; up to a full queue is kept until it is back",
+            "can't send telemetry to %s: %s. The application goes on; %s",
             address,
             reason,
+            "what is refused is dropped" if final else "up to a full queue is kept until it is back",
         )
 
     def succeeded(self, address: str, signal: str) -> None:
@@ -76,6 +81,7 @@ class Failure(NamedTuple):
     reason: str
     final: bool  # trying again is pointless
     too_large: bool  # the receiver takes no request of that size
+    reset: bool = False  # the connection was cut, which some servers do to what is too large
 
 
 class ReasonFilter(logging.Filter):
@@ -92,7 +98,8 @@ class ReasonFilter(logging.Filter):
         self._local.reason = _PASSWORD.sub("", self._reason(record, text))[:_REASON_LENGTH]
         # Upstream says "batch code: …" of an HTTP answer that isn't worth retrying.
         self._local.final = "batch code: " in text or any(code in text for code in _FINAL_CODES)
-        self._local.too_large = "StatusCode.RESOURCE_EXHAUSTED" in text or "batch code: 413" in text
+        self._local.too_large = any(size.search(text) for size in _TOO_LARGE)
+        self._local.reset = getattr(self._local, "reset", False) or _RESET.search(text) is not None
         return False
 
     def _reason(self, record: logging.LogRecord, text: str) -> str:
@@ -110,7 +117,10 @@ class ReasonFilter(logging.Filter):
         """Why this thread's export failed."""
         local = self._local.__dict__
         failure = Failure(
-            local.get("reason", "the export failed"), local.get("final", False), local.get("too_large", False)
+            local.get("reason", "the export failed"),
+            local.get("final", False),
+            local.get("too_large", False),
+            local.get("reset", False),
         )
         local.clear()
         return failure
@@ -131,15 +141,31 @@ _FINAL_CODES = tuple(
 )
 
 
+# A quota is RESOURCE_EXHAUSTED as well, and nothing that smaller requests would mend. The Collector once said 400.
+_TOO_LARGE = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"batch code: 413\b",
+        r"StatusCode\.RESOURCE_EXHAUSTED.*(larger than max|too large|exceeds?\b.*\bsize|message size)",
+        r"batch code: 400\b.*too large",
+        r"exceeds max_request_size",
+    )
+)
+_RESET = re.compile(r"Connection aborted|reset by peer|Broken pipe", re.IGNORECASE)
+
+
 class _QueueFilter(logging.Filter):
-    """A full queue is part of what was said when the gateway went away."""
+    """Upstream says that a queue is full, once and not how often: each item that it drops is counted here."""
 
     def __init__(self, health: Health) -> None:
         super().__init__()
         self._health = health
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not (self._health.any_down and str(record.msg).startswith("Queue full"))
+        if not str(record.msg).startswith("Queue full"):
+            return True
+        self._health.drops.add("logs" if record.args == ("Log",) else "traces", 1, QUEUE_FULL)
+        return False
 
 
 def install(health: Health, reasons: ReasonFilter) -> None:

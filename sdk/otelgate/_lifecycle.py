@@ -6,19 +6,22 @@ import atexit
 import os
 import queue
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
-from . import _guard
+from . import _ends, _guard
 from ._export import Link
 from ._health import Health
 
 DEADLINE_S = 2.0
 """All the time that telemetry takes from a process that ends, for the three signals together, in seconds."""
+
+METRIC_INTERVAL_MS = 15_000
+WORKER_METRIC_INTERVAL_MS = 5_000
+"""Of worker processes, whose managers kill those that hang: the first do it after 5 s."""
 
 
 class Provider(Protocol):
@@ -71,6 +74,7 @@ class Lifecycle:
         self._runners = {name: Runner(f"otelgate-{name}") for name in providers}
         self._pending: dict[str, threading.Event] = {}
         self._ended = False
+        self._forked = False
 
     def flush(self, timeout_s: float) -> bool:
         """Send what is queued. Returns whether all of it was delivered within `timeout_s` seconds."""
@@ -94,7 +98,25 @@ class Lifecycle:
         for link in self._links:
             pending = self._pending.get(link.signal)
             link.close(in_time=pending is None or pending.is_set())
+        self._health.drops.tell(at_end=True)
         return delivered and self._failures() == failures
+
+    def end_of_task(self, *, wait: bool) -> None:
+        """Send what a task of a worker left; `wait` until it is sent, unless the gateway is away."""
+        if not self._is_idle():
+            self.flush(DEADLINE_S if wait and not self._health.any_down else 0.0)
+
+    def end_of_process(self, *, final: bool) -> None:
+        """Send what is left; when `final`, for the last time. A child that recorded nothing has nothing to send."""
+        if self._forked and self._is_idle():
+            return
+        if final:
+            self.shutdown()
+        else:
+            self.flush(DEADLINE_S)
+
+    def _is_idle(self) -> bool:
+        return all(link.idle for link in self._links) and not _has_metrics(self._providers.get("metrics"))
 
     def _failures(self) -> int:
         return sum(link.failures for link in self._links)
@@ -107,24 +129,47 @@ class Lifecycle:
                 self._pending[name] = self._runners[name].submit(job(provider))
         return all(done.wait(max(0.0, deadline - time.monotonic())) for done in list(self._pending.values()))
 
+    def before_fork(self) -> None:
+        """Let nothing be under way that a child could not finish."""
+        for link in self._links:
+            link.before_fork()
+        _set_interval(self._providers.get("metrics"), METRIC_INTERVAL_MS, WORKER_METRIC_INTERVAL_MS)
+
+    def after_fork(self) -> None:
+        """In the parent: go on."""
+        for link in self._links:
+            link.after_fork()
+        _set_interval(self._providers.get("metrics"), WORKER_METRIC_INTERVAL_MS, METRIC_INTERVAL_MS)
+
     def renew(self) -> None:
         """In a fork's child: own connections, own threads, own metric state."""
+        self._forked = True
         self._pending.clear()
-        self._health.renew_lock()
+        self._health.renew()
         for link in self._links:
             link.renew()
         _reset_metrics(self._providers.get("metrics"))
         for runner in self._runners.values():
             runner.renew()
-        # A child of multiprocessing ends by os._exit, after its own finalizers.
-        if (util := sys.modules.get("multiprocessing.util")) is not None:
-            util.register_after_fork(self, _end_with_multiprocessing)
+        _ends.in_multiprocessing_child(self, _give_sigterm_back)
 
 
-def _end_with_multiprocessing(lifecycle: Lifecycle) -> None:
-    from multiprocessing.util import Finalize
+def _set_interval(provider: Any, old: int, new: int) -> None:
+    """For the thread that a child's reader starts; the parent's has read it already."""
+    for reader in getattr(provider, "_metric_readers", ()):
+        if getattr(reader, "_export_interval_millis", None) == old:
+            reader._export_interval_millis = new
 
-    Finalize(None, lifecycle.shutdown, exitpriority=0)
+
+def _has_metrics(provider: Any) -> bool:
+    """Whether anything was measured in this process. The SDK has no call for that; when in doubt, something was."""
+    if provider is None:
+        return False
+    try:
+        storages = provider._measurement_consumer._reader_storages.values()
+        return any(storage._instrument_view_instrument_matches for storage in storages)
+    except AttributeError:
+        return True
 
 
 def _reset_metrics(provider: Any) -> None:
@@ -162,7 +207,9 @@ def start(lifecycle: Lifecycle) -> None:
         atexit.unregister(provider.shutdown)
     atexit.register(_at_exit)
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
-    _handle_sigterm()
+    _ends.watch(current)
+    if not _ends.is_worker():
+        _handle_sigterm()
 
 
 @_guard.never_raises(None)
@@ -173,14 +220,14 @@ def _at_exit() -> None:
 
 @_guard.never_raises(None)
 def _before_fork() -> None:
-    for link in _current._links if _current else ():
-        link.before_fork()
+    if _current is not None:
+        _current.before_fork()
 
 
 @_guard.never_raises(None)
 def _after_fork_in_parent() -> None:
-    for link in _current._links if _current else ():
-        link.after_fork()
+    if _current is not None:
+        _current.after_fork()
 
 
 @_guard.never_raises(None)
@@ -189,15 +236,31 @@ def _after_fork() -> None:
         _current.renew()
 
 
+_Handler = Callable[[int, FrameType | None], object]
+_sigterm: tuple[_Handler, _Handler | signal.Handlers] | None = None
+"""Our handler, and what was there before."""
+
+
 def _handle_sigterm() -> None:
     """Flush on SIGTERM. Over the default or a Python handler only, and only where Python allows: the main thread."""
+    global _sigterm
     previous = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread():
         return
     if previous is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _die)
+        _sigterm = (_die, signal.SIG_DFL)
     elif callable(previous):
-        signal.signal(signal.SIGTERM, _chain(previous))
+        _sigterm = (_chain(previous), previous)
+    else:
+        return
+    signal.signal(signal.SIGTERM, _sigterm[0])
+
+
+@_guard.never_raises(None)
+def _give_sigterm_back(lifecycle: Lifecycle) -> None:
+    """In a child of multiprocessing, let SIGTERM do what it did before, unless the application set its own handler."""
+    if _sigterm is not None and signal.getsignal(signal.SIGTERM) is _sigterm[0]:
+        signal.signal(signal.SIGTERM, _sigterm[1])
 
 
 def _die(signum: int, frame: FrameType | None) -> None:
@@ -207,7 +270,7 @@ def _die(signum: int, frame: FrameType | None) -> None:
     os.kill(os.getpid(), signum)
 
 
-def _chain(previous: Callable[[int, FrameType | None], object]) -> Callable[[int, FrameType | None], None]:
+def _chain(previous: _Handler) -> _Handler:
     @_guard.never_raises(False)
     def flush() -> bool:
         return _current is not None and _current.flush(DEADLINE_S)

@@ -1,4 +1,4 @@
-"""Spans and log records without message content, as they leave the process when content is off."""
+"""Spans and log records as they leave the process: without message content when that is off."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Status, StatusCode
 
-from . import _content, _guard, names
+from . import _cancelled, _content, _guard, names
 
 _DEBUG_MAX = 8  # severity numbers 1 to 8 are TRACE and DEBUG
 
@@ -17,20 +17,30 @@ _DEBUG_MAX = 8  # severity numbers 1 to 8 are TRACE and DEBUG
 class _Span(ReadableSpan):
     """A copy that still knows how much the SDK's limits dropped."""
 
-    def __init__(self, span: ReadableSpan) -> None:
+    def __init__(self, span: ReadableSpan, *, content: bool) -> None:
         self._dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
-        strict = _content.is_generative(span.instrumentation_scope.name if span.instrumentation_scope else "")
-        events = [_event(event, strict) for event in span.events]
+        attributes, events, links = dict(span.attributes or {}), list(span.events), list(span.links)
+        status = span.status
+        if not content:
+            scope = span.instrumentation_scope.name if span.instrumentation_scope else ""
+            strict = _content.is_generative(scope, attributes)
+            attributes = _content.attributes(attributes, strict=strict)
+            events = [_event(event, strict) for event in events]
+            links = [Link(link.context, _content.attributes(link.attributes, strict=strict)) for link in links]
+            status = _status(status, events)
+        if _cancelled.is_cancelled(span):
+            attributes, events = _cancelled.attributes(attributes), _cancelled.events(events)
+            status = Status(StatusCode.UNSET)
         super().__init__(
             name=span.name,
             context=span.context,
             parent=span.parent,
             resource=span.resource,
-            attributes=_content.attributes(span.attributes, strict=strict),
+            attributes=attributes,
             events=events,
-            links=[Link(link.context, _content.attributes(link.attributes, strict=strict)) for link in span.links],
+            links=links,
             kind=span.kind,
-            status=_status(span.status, events),
+            status=status,
             start_time=span.start_time,
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
@@ -64,12 +74,15 @@ def _status(status: Status, events: Sequence[Event]) -> Status:
     return Status(StatusCode.ERROR)
 
 
-def spans(batch: Sequence[ReadableSpan]) -> list[ReadableSpan]:
-    """Copies of `batch` without content. A span that can't be cleaned is left out."""
+def spans(batch: Sequence[ReadableSpan], *, content: bool) -> list[ReadableSpan]:
+    """`batch` as it leaves the process: without content, unless that is on; what was cancelled is no error.
+
+    A span that can't be cleaned is left out.
+    """
     cleaned: list[ReadableSpan] = []
     for span in batch:
         try:
-            cleaned.append(_Span(span))
+            cleaned.append(span if content and not _cancelled.is_cancelled(span) else _Span(span, content=content))
         except Exception:
             _guard.report("removing message content from a span")
     return cleaned
@@ -87,14 +100,17 @@ def logs(batch: Sequence[ReadableLogRecord]) -> list[ReadableLogRecord]:
 
 
 def _log(readable: ReadableLogRecord) -> ReadableLogRecord:
-    """A record's own text is the application's and stays; a GenAI event's body is the message, and goes."""
+    """A record's own text is the application's and stays; that of a GenAI event or framework is a message, and goes."""
     record = copy.copy(readable.log_record)
     scope = readable.instrumentation_scope.name if readable.instrumentation_scope else ""
     event_name = record.event_name or str((record.attributes or {}).get("event.name", ""))
-    record.attributes = _content.attributes(record.attributes, strict=False)
+    is_generative = _content.is_generative(scope, record.attributes or ())
+    record.attributes = _content.attributes(record.attributes, strict=is_generative)
     severity = record.severity_number.value if record.severity_number is not None else 0
     is_request_dump = 0 < severity <= _DEBUG_MAX and _content.is_chatty(scope)
-    if is_request_dump or event_name.startswith(names.GEN_AI_PREFIX) or _content.is_generative(scope):
+    is_message = is_generative and record.body is not None and not isinstance(record.body, str)
+    is_message = is_message or event_name.startswith(names.GEN_AI_PREFIX) or _content.prints_prompts(scope)
+    if is_request_dump or is_message:
         record.body = None
     return ReadableLogRecord(
         log_record=record,

@@ -208,7 +208,7 @@ def test_langgraph_interrupts_are_no_error(spans: Recorded) -> None:
     assert spans["invoke_agent a"].status.status_code is StatusCode.UNSET
 
 
-async def test_a_cancelled_task_is_an_error(spans: Recorded) -> None:
+async def test_a_cancelled_task_is_no_error(spans: Recorded) -> None:
     @otelgate.agent("a")
     async def forever() -> None:
         await asyncio.sleep(3600)
@@ -218,7 +218,9 @@ async def test_a_cancelled_task_is_an_error(spans: Recorded) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (spans["invoke_agent a"].attributes or {})["error.type"] == "asyncio.exceptions.CancelledError"
+    span = spans["invoke_agent a"]
+    assert (span.attributes or {})["otelgate.cancelled"] is True
+    assert (span.status.status_code, span.events) == (StatusCode.UNSET, ())
 
 
 def test_decorated_functions_keep_name_and_result(spans: Recorded) -> None:

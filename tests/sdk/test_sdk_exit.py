@@ -50,9 +50,10 @@ def test_exit_without_gateway(programs: Programs, request: pytest.FixtureRequest
     )
     print(f"{gateway} {protocol}: whole run {result.seconds:.2f} s, without telemetry {bare.seconds:.2f} s")
     assert (result.status, result.stdout) == (bare.status, bare.stdout) == (7, "done\n")
-    (line,) = [line for line in result.stderr.splitlines() if line]
-    assert line.startswith(f"can't send telemetry to 127.0.0.1:{port}: ")
-    assert line.endswith(". The application goes on; up to a full queue is kept until it is back")
+    away, dropped = [line for line in result.stderr.splitlines() if line]
+    assert away.startswith(f"can't send telemetry to 127.0.0.1:{port}: ")
+    assert away.endswith(". The application goes on; up to a full queue is kept until it is back")
+    assert dropped == "dropped 300 spans and 1 metric export: the process ended before they could be delivered"
 
 
 def test_exit_with_gateway_flushes_all(programs: Programs, receiver: Receiver) -> None:
