@@ -1,15 +1,16 @@
 """What otelgate's components cost the gateway: `make bench-gateway`.
 
 Recorded OpenInference spans with their content (tests/golden) go over OTLP gRPC, in batches as the SDK sends them, to
-three Collectors that differ in configuration alone (benchmarks/gateway): `floor` receives and drops; `otelgate`
-normalises, prices, derives metrics and strips content; `ottl` does that job with the transform processor and the
-signal_to_metrics connector. First a batch goes through the last two and what comes out is compared: the same spans,
-costs and metrics. Then they take turns, in an order that changes each round. Counted is the CPU time of the Collector's
-process (all threads, garbage collection too), so that a busy machine changes little. Printed are medians over the
-rounds with their 95 % intervals (bootstrap). Needs Linux and Go.
+four Collectors that differ in configuration alone (benchmarks/gateway): `floor` receives and drops; `otelgate`
+normalises, prices, derives metrics, keeps their totals on disk, and strips content; `no journal` keeps none on disk;
+`ottl` does that job with the transform processor and the signal_to_metrics connector. First a batch goes through
+`otelgate` and `ottl` and what comes out is compared: the same spans, costs and metrics. Then they take turns, in an
+order that changes each round. Counted is the CPU time of the Collector's process (all threads, garbage collection too),
+so that a busy machine changes little. Printed are medians over the rounds with their 95 % intervals (bootstrap). Needs
+Linux and Go.
 
 By Go's own rule a process that keeps little in memory collects its garbage often: `floor` and `ottl` pay more for it
-than `otelgate`, which remembers spans. That is what the programs cost as they are. `--heap 256` has all three collect
+than `otelgate`, which remembers spans. That is what the programs cost as they are. `--heap 256` has all of them collect
 at the same size instead, and so counts the components' own work alone.
 """
 
@@ -38,8 +39,10 @@ from otelgate_stack import golang
 HERE = Path(__file__).parent
 CONFIGURATIONS = HERE / "gateway"
 BINARY = HERE.parent / ".otelgate/bench/gateway"
-NAMES = ("floor", "otelgate", "ottl")
+NAMES = ("floor", "otelgate", "no journal", "ottl")
+FILES = {"no journal": "otelgate"}
 TARGET_US = 10.0
+TARGET_JOURNAL_US = 3.0
 TARGET_SHARE = 0.25
 
 
@@ -65,7 +68,8 @@ class Collector:
     ) -> None:
         port = free_port()
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        arguments = [f"--config={CONFIGURATIONS}/{part}.yaml" for part in ("common", name)]
+        self.journal = tempfile.TemporaryDirectory(prefix="bench-", dir=BINARY.parent)
+        arguments = [f"--config={CONFIGURATIONS}/{part}.yaml" for part in ("common", FILES.get(name, name))]
         if profile:
             file = (profile / f"{name}.pprof").resolve()
             arguments += [
@@ -82,6 +86,7 @@ class Collector:
                 "GATEWAY_METRICS_PORT": str(free_port()),
                 "GATEWAY_EXPORTER": exporter,
                 "GATEWAY_SINK_PORT": str(sink_port),
+                "GATEWAY_JOURNAL": "" if name == "no journal" else self.journal.name,
             },
             stdout=subprocess.DEVNULL,
             stderr=self.log,
@@ -112,6 +117,7 @@ class Collector:
         self.process.terminate()
         self.process.wait()
         self.log.close()
+        self.journal.cleanup()
 
 
 @contextlib.contextmanager
@@ -176,6 +182,8 @@ def report(samples: dict[str, list[float]]) -> dict[str, Any]:
     theirs = [a - b for a, b in zip(samples["ottl"], samples["floor"], strict=True)]
     figures["otelgate adds"] = line("otelgate adds", ours, "µs a span", TARGET_US)
     figures["ottl adds"] = line("ottl adds", theirs, "µs a span")
+    journal = [a - b for a, b in zip(samples["otelgate"], samples["no journal"], strict=True)]
+    figures["the journal adds"] = line("the journal adds", journal, "µs a span", TARGET_JOURNAL_US)
     shares = [a / b for a, b in zip(ours, theirs, strict=True)]
     figures["share"] = line("otelgate adds / ottl adds", shares, "", TARGET_SHARE)
     return figures
@@ -186,7 +194,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="turns of each configuration (default 7)")
     parser.add_argument("--batches", type=int, default=400, help="batches of 128 spans in a turn (default 400)")
     parser.add_argument("--profile", type=Path, metavar="DIR", help="write a CPU profile of each Collector there")
-    parser.add_argument("--heap", type=int, metavar="MIB", help="collect garbage at this size, in all three alike")
+    parser.add_argument("--heap", type=int, metavar="MIB", help="collect garbage at this size, in all of them alike")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
     arguments = parser.parse_args()
     build()

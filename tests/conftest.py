@@ -51,7 +51,7 @@ _STARTING = frozenset({
     "world", "own_gateway", "own_world", "stack", "engine", "running", "new_stack", "watched", "doctored", "thrown",
     "day", "past", "week", "filled", "shop", "backed_up", "server", "template", "database", "connection", "tempo",
     "docker", "stand_ins", "compose_binary", "promtool", "gateway_binary", "programs", "run", "receiver", "manager",
-    "room", "browser",
+    "room", "browser", "own_prometheus",
 })
 # fmt: on
 """Fixtures that start something or build a program. A test with one of them is none of `make test-quick`."""

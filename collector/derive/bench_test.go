@@ -49,9 +49,19 @@ func renumber(traces ptrace.Traces, from uint64) {
 	}
 }
 
-// BenchmarkSpan is the cost of one model call: 7 numbers of 6 metrics.
-func BenchmarkSpan(b *testing.B) {
-	r := newRig(b, ofSpan, nil)
+// BenchmarkSpan is the cost of one model call, in requests of 100: 7 numbers of 6 metrics.
+func BenchmarkSpan(b *testing.B) { benchmarkSpan(b, nil) }
+
+// BenchmarkSpanKept is the same with the journal.
+func BenchmarkSpanKept(b *testing.B) {
+	benchmarkSpan(b, func(c *Config) { c.Journal.Directory = b.TempDir() })
+}
+
+func benchmarkSpan(b *testing.B, change func(*Config)) {
+	r := newRig(b, ofSpan, change)
+	if r.journal != nil {
+		r.restore()
+	}
 	traces := request(100)
 	ctx := context.Background()
 	b.ReportAllocs()
@@ -64,6 +74,26 @@ func BenchmarkSpan(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/span")
+	if r.journal != nil {
+		_ = r.journal.close()
+	}
+}
+
+// BenchmarkOneSpanKept has a request for each span, so one write to disk.
+func BenchmarkOneSpanKept(b *testing.B) {
+	r := newRig(b, ofSpan, func(c *Config) { c.Journal.Directory = b.TempDir() })
+	r.restore()
+	traces := request(1)
+	b.ReportAllocs()
+	n := uint64(1)
+	for b.Loop() {
+		renumber(traces, n)
+		n++
+		if err := r.ConsumeTraces(context.Background(), traces); err != nil {
+			b.Fatal(err)
+		}
+	}
+	_ = r.journal.close()
 }
 
 func BenchmarkSpanParallel(b *testing.B) {

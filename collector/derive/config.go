@@ -35,6 +35,15 @@ type Config struct {
 	MaxSeries int `mapstructure:"max_series"`
 	// Resent is the memory by which a span or event that comes again counts once.
 	Resent ResentConfig `mapstructure:"resent"`
+	// Journal keeps on disk what was counted, so that it survives the process.
+	Journal JournalConfig `mapstructure:"journal"`
+}
+
+// JournalConfig says where. Without a directory nothing is kept.
+type JournalConfig struct {
+	Directory string `mapstructure:"directory"`
+	// FSync waits for the disk at each request: what was counted then survives a power cut, too.
+	FSync bool `mapstructure:"fsync"`
 }
 
 // ResentConfig bounds the memory of spans and events that were counted.
@@ -84,8 +93,8 @@ func (c *Config) Validate() error {
 		faults = append(faults, fmt.Errorf("max_series=%d: expected at least 1", c.MaxSeries))
 	}
 	positive("resent::for", c.Resent.For)
-	if c.Resent.Max < resentShards*2 {
-		faults = append(faults, fmt.Errorf("resent::max=%d: expected at least %d", c.Resent.Max, resentShards*2))
+	if c.Resent.Max < 2 {
+		faults = append(faults, fmt.Errorf("resent::max=%d: expected at least 2", c.Resent.Max))
 	}
 	return errors.Join(faults...)
 }

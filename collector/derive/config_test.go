@@ -40,7 +40,7 @@ func TestConfigLoads(t *testing.T) {
 	}
 	want := &Config{InstanceID: "gateway-2", MetricsFile: "extra.yaml", Exclude: []string{"gen_ai.*"},
 		FlushInterval: 2 * time.Second, RefreshInterval: 30 * time.Second, ExpireAfter: 24 * time.Hour, MaxSeries: 500,
-		Resent: ResentConfig{For: time.Minute, Max: 5000}}
+		Resent: ResentConfig{For: time.Minute, Max: 5000}, Journal: JournalConfig{Directory: "queues/derive", FSync: true}}
 	if got := load("derive/all"); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %+v, expected %+v", got, want)
 	}
@@ -59,7 +59,7 @@ func TestConfigFaults(t *testing.T) {
 		"expire_after=5s: expected at least refresh_interval, 15s": func(c *Config) { c.ExpireAfter = 5 * time.Second },
 		"max_series=0: expected at least 1":                        func(c *Config) { c.MaxSeries = 0 },
 		"resent::for=0s: expected more than 0":                     func(c *Config) { c.Resent.For = 0 },
-		"resent::max=5: expected at least 32":                      func(c *Config) { c.Resent.Max = 5 },
+		"resent::max=1: expected at least 2":                       func(c *Config) { c.Resent.Max = 1 },
 	} {
 		cfg := defaultConfig().(*Config)
 		cfg.InstanceID = "gateway-1"
@@ -230,6 +230,7 @@ func FuzzList(f *testing.F) {
 		for _, signal := range []string{ofSpan, ofEvent} {
 			r := newRig(t, signal, nil)
 			r.plan = compile(parsed, cfg, signal)
+			r.record = newRecord(r.plan, 1)
 			if signal == ofSpan {
 				r.spans(traces)
 			} else {

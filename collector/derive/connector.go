@@ -2,7 +2,10 @@ package derive
 
 import (
 	"context"
-	"hash/maphash"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,14 +26,20 @@ type connector struct {
 	logger *zap.Logger
 	clock  func() time.Time
 
-	seed    maphash.Seed
-	records sync.Pool
-	resent  *resent
+	// One request at a time: the journal holds them in the order in which they were added up.
+	counting sync.Mutex
+	record   *record
+	resent   *resent
+	journal  *journal  // nil: nothing is kept on disk
+	numbered uint64    // the last series that the journal knows
+	fresh    []touched // scratch
+	frame    []byte
 
 	flushing sync.Mutex
-	flushed  pcommon.Timestamp // time of the last flush's points
+	flushed  moment // time of the last flush's points
+	begun    moment // and of the last zero
 
-	again, flushErrors atomic.Int64
+	again, flushErrors, refused, unfit atomic.Int64
 
 	stop      context.CancelFunc
 	stopped   chan struct{}
@@ -46,15 +55,25 @@ func newConnector(cfg *Config, signal string, next consumer.Metrics, settings co
 	}
 	c := &connector{
 		config: cfg, plan: compile(metrics, cfg, signal), next: next, logger: settings.Logger, clock: clock,
-		seed: maphash.MakeSeed(), resent: newResent(cfg.Resent, clock()),
+		resent: newResent(cfg.Resent, clock()),
 	}
-	c.records.New = func() any { return newRecord(c.plan, c.seed) }
+	c.record = newRecord(c.plan, rand.Uint64())
+	if cfg.Journal.Directory != "" {
+		c.journal = newJournal(cfg.Journal, signal, settings.Logger)
+	}
 	c.telemetry, err = c.observe(settings.MeterProvider, signal)
 	return c, err
 }
 
-// Start begins to flush.
+// Start goes on where the last run ended, and begins to flush.
 func (c *connector) Start(context.Context, component.Host) error {
+	if c.journal != nil {
+		if err := os.MkdirAll(c.config.Journal.Directory, 0o750); err != nil {
+			return fmt.Errorf("journal::directory='%s': %w; expected a folder that can be written",
+				c.config.Journal.Directory, err)
+		}
+		c.restore()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stop, c.stopped = cancel, make(chan struct{})
 	ticker := time.NewTicker(c.config.FlushInterval)
@@ -86,12 +105,16 @@ func (c *connector) run(ctx context.Context, ticks <-chan time.Time) {
 
 // Shutdown writes what changed since the last flush.
 func (c *connector) Shutdown(ctx context.Context) error {
+	var err error
 	if c.stop != nil {
 		c.stop()
 		<-c.stopped
 		c.flush(ctx, false)
+		if c.journal != nil {
+			err = c.journal.close()
+		}
 	}
-	return c.telemetry.close()
+	return errors.Join(err, c.telemetry.close())
 }
 
 // Capabilities: records are only read.
@@ -99,13 +122,11 @@ func (*connector) Capabilities() consumer.Capabilities {
 	return consumer.Capabilities{}
 }
 
-// ConsumeTraces measures every span that was not measured before. It never fails: what the client has
-// to send again because of another branch is known then.
+// ConsumeTraces counts every span that was not counted before. After an error none of the request is.
 func (c *connector) ConsumeTraces(_ context.Context, traces ptrace.Traces) error {
-	r := c.records.Get().(*record)
-	defer c.records.Put(r)
-	now := c.clock()
-	r.at = pcommon.NewTimestampFromTime(now)
+	c.counting.Lock()
+	defer c.counting.Unlock()
+	r, now := c.begin()
 	for _, resource := range traces.ResourceSpans().All() {
 		r.readResource(resource.Resource())
 		for _, scope := range resource.ScopeSpans().All() {
@@ -114,7 +135,7 @@ func (c *connector) ConsumeTraces(_ context.Context, traces ptrace.Traces) error
 			}
 		}
 	}
-	return nil
+	return c.count(r)
 }
 
 func (c *connector) span(r *record, span ptrace.Span, now time.Time) {
@@ -126,8 +147,7 @@ func (c *connector) span(r *record, span ptrace.Span, now time.Time) {
 		}
 		if !known {
 			// A span without ids can't be told from another, and counts.
-			if !r.trace.IsEmpty() && !r.span.IsEmpty() && c.resent.again(r.identity(), now) {
-				c.again.Add(1)
+			if !r.trace.IsEmpty() && !r.span.IsEmpty() && c.isAgain(r, r.identity(), now) {
 				return
 			}
 			known = true
@@ -138,12 +158,11 @@ func (c *connector) span(r *record, span ptrace.Span, now time.Time) {
 	}
 }
 
-// ConsumeLogs measures every event that was not measured before; it never fails either.
+// ConsumeLogs does the same for events.
 func (c *connector) ConsumeLogs(_ context.Context, logs plog.Logs) error {
-	r := c.records.Get().(*record)
-	defer c.records.Put(r)
-	now := c.clock()
-	r.at = pcommon.NewTimestampFromTime(now)
+	c.counting.Lock()
+	defer c.counting.Unlock()
+	r, now := c.begin()
 	for _, resource := range logs.ResourceLogs().All() {
 		r.readResource(resource.Resource())
 		origin := r.hashMap(resource.Resource().Attributes())
@@ -153,7 +172,7 @@ func (c *connector) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 			}
 		}
 	}
-	return nil
+	return c.count(r)
 }
 
 func (c *connector) event(r *record, event plog.LogRecord, origin uint64, now time.Time) {
@@ -164,13 +183,71 @@ func (c *connector) event(r *record, event plog.LogRecord, origin uint64, now ti
 			continue
 		}
 		if !known {
-			if c.resent.again(r.eventIdentity(event, origin), now) {
-				c.again.Add(1)
+			if c.isAgain(r, r.eventIdentity(event, origin), now) {
 				return
 			}
 			known = true
 			r.resolve()
 		}
 		m.measure(r)
+	}
+}
+
+// begin takes the time of a request, and of the zeros of the series that start with it.
+func (c *connector) begin() (*record, time.Time) {
+	now := c.clock()
+	r := c.record
+	r.at = pcommon.NewTimestampFromTime(now)
+	r.begin = max(r.at-pcommon.Timestamp(zeroLead), c.flushed.load()+pcommon.Timestamp(zeroLead))
+	return r, now
+}
+
+func (c *connector) isAgain(r *record, key uint64, now time.Time) bool {
+	if c.resent.again(key, now) {
+		r.tally.again++
+		return true
+	}
+	r.tally.keys = append(r.tally.keys, key)
+	return false
+}
+
+// count adds up what the request has, once it is on disk.
+func (c *connector) count(r *record) error {
+	t := &r.tally
+	defer t.reset()
+	err := c.keep(r)
+	if err != nil {
+		t.undo(c.resent)
+		c.refused.Add(1)
+	} else {
+		c.begun.raise(r.begin)
+		t.settle(r.at)
+		c.again.Add(t.again)
+	}
+	for _, m := range c.plan.metrics {
+		m.series.publish(err == nil)
+	}
+	if c.journal != nil && c.journal.full() {
+		c.journal.compact(c.writeSnapshot)
+	}
+	return err
+}
+
+func (c *connector) keep(r *record) error {
+	if c.journal == nil || r.tally.empty() {
+		return nil
+	}
+	c.frame = c.writeRequest(c.frame[:0], r)
+	return c.journal.append(c.frame)
+}
+
+// moment is a time that only goes forward.
+type moment struct{ at atomic.Uint64 }
+
+func (m *moment) load() pcommon.Timestamp { return pcommon.Timestamp(m.at.Load()) }
+
+func (m *moment) raise(to pcommon.Timestamp) {
+	for before := m.at.Load(); before < uint64(to) && !m.at.CompareAndSwap(before, uint64(to)); {
+		before = m.at.Load()
 	}
 }

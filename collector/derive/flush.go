@@ -39,12 +39,14 @@ type written struct {
 func (c *connector) flush(ctx context.Context, all bool) {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
-	// Never earlier than the last one's points, with room for a zero between.
-	least := c.flushed + pcommon.Timestamp(2*zeroLead)
+	// Never earlier than the last one's points, with room for a zero between, and after every zero.
+	least := max(c.flushed.load()+pcommon.Timestamp(2*zeroLead), c.begun.load()+pcommon.Timestamp(zeroLead))
 	var batches []*batch
+	var ended []uint64
 	for _, m := range c.plan.metrics {
-		batches = c.collect(batches, m, least, all)
+		batches, ended = c.collect(batches, ended, m, least, all)
 	}
+	c.end(ended)
 	for _, b := range batches {
 		if err := c.next.ConsumeMetrics(ctx, b.metrics); err != nil {
 			c.flushErrors.Add(1)
@@ -54,8 +56,9 @@ func (c *connector) flush(ctx context.Context, all bool) {
 	}
 }
 
-// collect writes a metric's series into the last of the batches, or a new one. Their time is not before `least`.
-func (c *connector) collect(batches []*batch, m *metric, least pcommon.Timestamp, all bool) []*batch {
+// collect writes a metric's series into the last of the batches, or a new one. Their time is not before `least`. It
+// ends those that nothing added to for long.
+func (c *connector) collect(batches []*batch, ended []uint64, m *metric, least pcommon.Timestamp, all bool) ([]*batch, []uint64) {
 	var into *batch
 	var metric pmetric.Metric
 	for i := range m.series.shards {
@@ -63,7 +66,7 @@ func (c *connector) collect(batches []*batch, m *metric, least pcommon.Timestamp
 		shard.Lock()
 		// The time under the lock: a point holds nothing that came after it. The audit's reconciliation counts on that.
 		now := max(pcommon.NewTimestampFromTime(c.clock()), least)
-		c.flushed = max(c.flushed, now)
+		c.flushed.raise(now)
 		write := func(s *series) {
 			if into == nil || into.points >= maxPoints {
 				if len(batches) == 0 || batches[len(batches)-1].points >= maxPoints {
@@ -76,11 +79,15 @@ func (c *connector) collect(batches []*batch, m *metric, least pcommon.Timestamp
 		}
 		if all {
 			for key, s := range shard.series {
-				if !s.changed && now-s.seen > pcommon.Timestamp(c.config.ExpireAfter) && now > s.seen {
-					m.drop(shard, key)
-					continue
+				switch {
+				case s.seen == 0: // of a request that does not count yet
+				case !s.changed && !s.staged.touched && now-s.seen > pcommon.Timestamp(c.config.ExpireAfter) && now > s.seen:
+					m.remove(shard, key)
+					m.series.expired.Add(1)
+					ended = append(ended, s.number)
+				default:
+					write(s)
 				}
-				write(s)
 			}
 		} else {
 			for _, s := range shard.changed {
@@ -91,16 +98,17 @@ func (c *connector) collect(batches []*batch, m *metric, least pcommon.Timestamp
 		shard.changed = shard.changed[:0]
 		shard.Unlock()
 	}
-	return batches
+	return batches, ended
 }
 
-// drop ends a series. What comes later is a new one, with a zero and a start time of its own.
-func (m *metric) drop(shard *storeShard, key uint64) {
-	delete(shard.series, key)
-	m.series.expired.Add(1)
-	if key != overflowKey {
-		m.series.live.Add(-1)
+// end tells the journal of series that ended. What comes later is a new one, with a zero and a start time of its own.
+func (c *connector) end(numbers []uint64) {
+	if c.journal == nil || len(numbers) == 0 {
+		return
 	}
+	c.counting.Lock()
+	defer c.counting.Unlock()
+	_ = c.journal.append(writeEnded(numbers)) // without it they are written once more after a restart
 }
 
 func (c *connector) newBatch() *batch {
@@ -129,9 +137,6 @@ func (m *metric) describe(metric pmetric.Metric) pmetric.Metric {
 
 // write adds the series' point, and before the first one its zero.
 func (b *batch) write(m *metric, metric pmetric.Metric, shard *storeShard, s *series, now pcommon.Timestamp) {
-	if s.start == 0 {
-		s.start = now - pcommon.Timestamp(zeroLead)
-	}
 	first := !s.zeroed
 	if first && now-s.start < pcommon.Timestamp(zeroRetry) {
 		b.point(m, metric, s, s.start, true)

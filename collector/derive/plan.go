@@ -1,9 +1,12 @@
 package derive
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // plan is the list of metrics of one signal, compiled: every attribute that any of them reads has a
@@ -54,6 +57,7 @@ type part struct {
 	slot   int
 	set    []keyValue
 	seed   uint64 // starts the key of its series, so that parts differ
+	shape  uint64 // of what it measures: see metric.shape
 }
 
 type keyValue struct{ key, value string }
@@ -67,7 +71,16 @@ type metric struct {
 	parts                   []part
 	labels                  []int // places in plan.labels
 	unweighted              bool
+	whole                   uint64 // see shape
 	series                  *store
+}
+
+// shape says what the numbers of a series are. One that an earlier run left goes on only where it is the same.
+func (m *metric) shape(part int) uint64 {
+	if part == overflowPart {
+		return m.whole
+	}
+	return m.parts[part].shape
 }
 
 // compile makes the plan for one signal; the list has been validated.
@@ -84,11 +97,15 @@ func compile(l *list, cfg *Config, signal string) *plan {
 			unweighted: spec.Unweighted || signal == ofEvent,
 			series:     newStore(cfg.MaxSeries),
 		}
+		numbers := fmt.Sprintln(spec.Kind, spec.Unit, m.bounds, spec.parts())
+		m.whole = xxhash.Sum64String(numbers)
 		for _, c := range spec.Condition {
 			m.conditions = append(m.conditions, p.condition(c))
 		}
 		for n, value := range spec.parts() {
-			m.parts = append(m.parts, p.part(value, uint64(n+1)*0x9e3779b97f4a7c15))
+			made := p.part(value, uint64(n+1)*0x9e3779b97f4a7c15)
+			made.shape = xxhash.Sum64String(fmt.Sprint(numbers, n))
+			m.parts = append(m.parts, made)
 		}
 		for _, name := range l.labels(spec) {
 			m.labels = append(m.labels, p.label(name, l.from(name)))

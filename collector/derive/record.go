@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/cespare/xxhash/v2"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -37,8 +38,9 @@ type field struct {
 // record is the scratch paper for one span or event; it is used again for the next.
 type record struct {
 	plan     *plan
-	seed     maphash.Seed
-	resource []field // by slot
+	seed     maphash.Seed // of labels
+	salt     uint64       // of identities, which outlive the process
+	resource []field      // by slot
 	fields   []field
 	texts    []string // by place in plan.labels
 	hashes   []uint64
@@ -46,14 +48,17 @@ type record struct {
 	duration float64
 	weight   float64
 	at       pcommon.Timestamp // when the gateway saw it
+	begin    pcommon.Timestamp // the zero of a series that starts with it
 	trace    pcommon.TraceID
 	span     pcommon.SpanID
+
+	tally tally // of the request
 }
 
-func newRecord(p *plan, seed maphash.Seed) *record {
+func newRecord(p *plan, salt uint64) *record {
 	width := p.width()
 	return &record{
-		plan: p, seed: seed,
+		plan: p, seed: maphash.MakeSeed(), salt: salt,
 		resource: make([]field, width), fields: make([]field, width),
 		texts: make([]string, len(p.labels)), hashes: make([]uint64, len(p.labels)),
 	}
@@ -234,33 +239,33 @@ func mix(a, b uint64) uint64 {
 
 // identity of a span.
 func (r *record) identity() uint64 {
-	var id [24]byte
-	copy(id[:], r.trace[:])
-	copy(id[16:], r.span[:])
-	return maphash.Bytes(r.seed, id[:])
+	key := mix(r.salt, binary.LittleEndian.Uint64(r.trace[:8]))
+	return mix(mix(key, binary.LittleEndian.Uint64(r.trace[8:])), binary.LittleEndian.Uint64(r.span[:]))
 }
 
 // eventIdentity is log.record.uid where the application set one, else all that the event says.
 func (r *record) eventIdentity(event plog.LogRecord, resource uint64) uint64 {
 	if uid, ok := event.Attributes().Get("log.record.uid"); ok && uid.Type() == pcommon.ValueTypeStr && uid.Str() != "" {
-		return mix(maphash.String(r.seed, uid.Str()), maphash.String(r.seed, event.EventName()))
+		return mix(r.hashText(uid.Str()), r.hashText(event.EventName()))
 	}
 	at := event.Timestamp()
 	if at == 0 {
 		at = event.ObservedTimestamp()
 	}
-	var stamp [8]byte
-	binary.LittleEndian.PutUint64(stamp[:], uint64(at))
-	key := mix(mix(resource, r.identity()), maphash.Bytes(r.seed, stamp[:]))
-	key = mix(key, maphash.String(r.seed, event.EventName()))
+	key := mix(mix(resource, r.identity()), uint64(at))
+	key = mix(key, r.hashText(event.EventName()))
 	key = mix(key, r.hash(event.Body()))
 	return mix(key, r.hashMap(event.Attributes()))
+}
+
+func (r *record) hashText(value string) uint64 {
+	return mix(r.salt, xxhash.Sum64String(value))
 }
 
 func (r *record) hashMap(attributes pcommon.Map) uint64 {
 	key := uint64(attributes.Len())
 	for name, value := range attributes.All() {
-		key = mix(mix(key, maphash.String(r.seed, name)), r.hash(value))
+		key = mix(mix(key, r.hashText(name)), r.hash(value))
 	}
 	return key
 }
@@ -270,8 +275,8 @@ func (r *record) hash(value pcommon.Value) uint64 {
 	case integer, double:
 		return mix(uint64(f.kind), f.bits)
 	case text:
-		return maphash.String(r.seed, f.str)
+		return r.hashText(f.str)
 	default:
-		return maphash.String(r.seed, value.AsString())
+		return r.hashText(value.AsString())
 	}
 }

@@ -22,6 +22,8 @@ type store struct {
 	shards [storeShards]storeShard
 
 	overflowed, expired, invalid atomic.Int64
+	// Of the request at hand.
+	stagedOverflowed, stagedInvalid int64
 }
 
 type storeShard struct {
@@ -36,20 +38,19 @@ type series struct {
 	sum     float64   // of a counter, its value
 	buckets []float64 // weights may be fractions; rounded when written
 
+	number uint64            // by which the journal calls it; 0 until that has it
+	part   int               // place in metric.parts; overflowPart
+	seen   pcommon.Timestamp // last measurement; 0 until the first one counts
+	start  pcommon.Timestamp // and time of the zero before the first value
+	zeroed bool              // the zero was handed over
+
 	changed  bool
-	seen     pcommon.Timestamp // last measurement
-	start    pcommon.Timestamp // and time of the zero before the first value; 0 until that is written
-	zeroed   bool              // the zero was handed over
-	exemplar []exemplar        // new since the last flush, at most one a bucket
+	exemplar []exemplar // new since the last flush, at most one a bucket
+	staged   staged     // only the request at hand looks at it
 }
 
-type exemplar struct {
-	bucket int
-	value  float64
-	at     pcommon.Timestamp
-	trace  pcommon.TraceID
-	span   pcommon.SpanID
-}
+// overflowPart stands for all parts of a metric.
+const overflowPart = -1
 
 func newStore(limit int) *store {
 	s := &store{limit: int64(limit)}
@@ -91,46 +92,70 @@ func (m *metric) measure(r *record) {
 		}
 		// NaN fails each comparison.
 		if !ok || !(value >= -maxValue && value <= maxValue) || (value < 0 && (!m.histogram || p.source == fromDuration)) {
-			m.series.invalid.Add(1)
+			m.series.stagedInvalid++
 			continue
 		}
-		m.add(r, p, value, weight)
+		m.add(r, i, value, weight)
 	}
 }
 
 // maxValue keeps sums finite.
 const maxValue = 1e300
 
-func (m *metric) add(r *record, p *part, value, weight float64) {
-	key := r.key(m, p)
-	shard := &m.series.shards[key%storeShards]
+func (m *metric) add(r *record, part int, value, weight float64) {
+	bucket := 0
+	if m.histogram {
+		bucket = sort.SearchFloat64s(m.bounds, value)
+	}
+	m.find(r, part).staged.stage(m, r, bucket, value, weight)
+}
+
+// find is the series that a record adds to, a new one if it has to be. The connector serves one request at a time.
+func (m *metric) find(r *record, part int) *series {
+	key := r.key(m, &m.parts[part])
+	shard := m.series.shard(key)
 	shard.Lock()
 	s, ok := shard.series[key]
 	if !ok && key != overflowKey && m.series.claim() {
-		s = m.newSeries(r, p)
+		s = m.newSeries(r, part)
 		shard.series[key] = s
 		ok = true
 	}
-	if !ok {
+	if ok {
+		r.tally.touch(m, shard, key, s)
 		shard.Unlock()
-		m.series.overflowed.Add(1)
-		shard = &m.series.shards[overflowKey%storeShards]
-		shard.Lock()
-		if s, ok = shard.series[overflowKey]; !ok {
-			s = m.newOverflow()
-			shard.series[overflowKey] = s
-		}
-	}
-	s.add(m, r, value, weight)
-	if !s.changed {
-		s.changed = true
-		shard.changed = append(shard.changed, s)
+		return s
 	}
 	shard.Unlock()
+	m.series.stagedOverflowed++
+	shard = m.series.shard(overflowKey)
+	shard.Lock()
+	defer shard.Unlock()
+	if s, ok = shard.series[overflowKey]; !ok {
+		s = m.newOverflow()
+		s.start = r.begin
+		shard.series[overflowKey] = s
+	}
+	r.tally.touch(m, shard, overflowKey, s)
+	return s
 }
 
-func (m *metric) newSeries(r *record, p *part) *series {
-	s := &series{labels: make([]keyValue, 0, len(m.labels)+len(p.set))}
+func (s *store) shard(key uint64) *storeShard {
+	return &s.shards[key%storeShards]
+}
+
+// publish makes what a request counted of invalid and overflowing values known, or forgets it.
+func (s *store) publish(counts bool) {
+	if counts {
+		s.invalid.Add(s.stagedInvalid)
+		s.overflowed.Add(s.stagedOverflowed)
+	}
+	s.stagedInvalid, s.stagedOverflowed = 0, 0
+}
+
+func (m *metric) newSeries(r *record, part int) *series {
+	p := &m.parts[part]
+	s := &series{labels: make([]keyValue, 0, len(m.labels)+len(p.set)), part: part, start: r.begin}
 	for _, label := range m.labels {
 		if value := r.texts[label]; value != "" {
 			// A copy: the text is part of a whole request's memory.
@@ -138,40 +163,24 @@ func (m *metric) newSeries(r *record, p *part) *series {
 		}
 	}
 	s.labels = append(s.labels, p.set...)
-	if m.histogram {
-		s.buckets = make([]float64, len(m.bounds)+1)
-	}
-	return s
+	return m.withBuckets(s)
 }
 
 func (m *metric) newOverflow() *series {
-	s := &series{labels: []keyValue{{overflowLabel, "true"}}}
+	return m.withBuckets(&series{labels: []keyValue{{overflowLabel, "true"}}, part: overflowPart})
+}
+
+func (m *metric) withBuckets(s *series) *series {
 	if m.histogram {
 		s.buckets = make([]float64, len(m.bounds)+1)
 	}
 	return s
 }
 
-func (s *series) add(m *metric, r *record, value, weight float64) {
-	bucket := 0
-	s.sum += value * weight
-	if m.histogram {
-		bucket = sort.SearchFloat64s(m.bounds, value)
-		s.buckets[bucket] += weight
+// remove takes a series out of the store, under its shard's lock.
+func (m *metric) remove(shard *storeShard, key uint64) {
+	delete(shard.series, key)
+	if key != overflowKey {
+		m.series.live.Add(-1)
 	}
-	s.seen = r.at
-	if r.trace.IsEmpty() {
-		return
-	}
-	fresh := exemplar{bucket: bucket, value: value, at: r.at, trace: r.trace, span: r.span}
-	for i := range s.exemplar {
-		if s.exemplar[i].bucket == bucket {
-			// A bucket shows its latest, a counter (one bucket) its largest: the call that cost most.
-			if m.histogram || value >= s.exemplar[i].value {
-				s.exemplar[i] = fresh
-			}
-			return
-		}
-	}
-	s.exemplar = append(s.exemplar, fresh)
 }

@@ -16,6 +16,7 @@ type telemetry struct {
 type instruments struct {
 	live                                             otelmetric.Int64ObservableGauge
 	overflow, expired, invalid, again, evicted, lost otelmetric.Int64ObservableCounter
+	refused, damaged, unfit                          otelmetric.Int64ObservableCounter
 }
 
 func (c *connector) observe(provider otelmetric.MeterProvider, signal string) (*telemetry, error) {
@@ -39,13 +40,20 @@ func (c *connector) observe(provider otelmetric.MeterProvider, signal string) (*
 		"Spans and events forgotten early, for lack of room; should they come again, they count twice.")
 	counter(&in.lost, "otelgate.derive.flush.errors", "{request}",
 		"Requests with derived metrics that the next component refused; their series are sent again.")
+	counter(&in.refused, "otelgate.derive.journal.refused", "{request}",
+		"Requests refused since the journal of derived metrics could not be written; nothing of them was counted.")
+	counter(&in.damaged, "otelgate.derive.journal.damaged", "{file}",
+		"Files of the journal that were damaged when the gateway started, and set aside.")
+	counter(&in.unfit, "otelgate.derive.journal.dropped", "{series}",
+		"Series of the last run that start anew, since their metric has other buckets or labels now.")
 	if err != nil {
 		return nil, err
 	}
 	registration, err := meter.RegisterCallback(func(_ context.Context, o otelmetric.Observer) error {
 		c.report(o, &in, signal)
 		return nil
-	}, in.live, in.overflow, in.expired, in.invalid, in.again, in.evicted, in.lost)
+	}, in.live, in.overflow, in.expired, in.invalid, in.again, in.evicted, in.lost,
+		in.refused, in.damaged, in.unfit)
 	return &telemetry{registration}, err
 }
 
@@ -61,6 +69,11 @@ func (c *connector) report(o otelmetric.Observer, in *instruments, signal string
 	o.ObserveInt64(in.again, c.again.Load(), of)
 	o.ObserveInt64(in.evicted, c.resent.evicted.Load(), of)
 	o.ObserveInt64(in.lost, c.flushErrors.Load(), of)
+	o.ObserveInt64(in.refused, c.refused.Load(), of)
+	o.ObserveInt64(in.unfit, c.unfit.Load(), of)
+	if c.journal != nil {
+		o.ObserveInt64(in.damaged, c.journal.damaged.Load(), of)
+	}
 }
 
 func (t *telemetry) close() error {

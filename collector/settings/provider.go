@@ -30,6 +30,9 @@ func (p provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc)
 		return nil, err
 	}
 	key := strings.TrimPrefix(uri, scheme+":")
+	if key == "instance_id" && loaded[key] == "" {
+		return confmap.NewRetrieved(instanceOf(loaded["data_dir"].(string)))
+	}
 	switch value := loaded[key].(type) {
 	case string:
 		return confmap.NewRetrieved(value)
@@ -50,10 +53,9 @@ func (s Settings) derived() map[string]any {
 	out := map[string]any{
 		"tls":              nil,
 		"auth":             nil,
-		"extensions":       []any{"healthcheckv2", "file_storage"},
+		"extensions":       []any{"folder_lock", "healthcheckv2", "file_storage"},
 		"trace_exporters":  traceExporters[s["traces_to"].(string)],
 		"samplers":         []any{},
-		"branches":         []any{"forward/stores"},
 		"audit_branch":     []any{},
 		"sample_slow_ms":   s.duration("sample_slow").Milliseconds(),
 		"max_message_size": s["max_message_mib"].(int64) << 20,
@@ -65,8 +67,7 @@ func (s Settings) derived() map[string]any {
 		out["samplers"] = []any{"tail_sampling"}
 	}
 	if s["audit"].(bool) {
-		out["branches"] = []any{"forward/stores", "forward/audit"}
-		out["audit_branch"] = []any{"forward/audit"}
+		out["audit_branch"] = []any{"sequence/stores"}
 	}
 	if s["published_host"] != "" {
 		// In a container: compose publishes health and metrics on the host's 127.0.0.1 only.

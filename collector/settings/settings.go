@@ -6,7 +6,6 @@ package settings
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sort"
 	"strconv"
 	"strings"
@@ -40,12 +39,12 @@ var Table = []Setting{
 	{"tls_cert_file", "", file, "server certificate, PEM"},
 	{"tls_key_file", "", file, "its private key, PEM"},
 	{"token_file", "", file, "file with the bearer token that clients must send"},
-	{"data_dir", ".otelgate/gateway", text, "folder of the export queues"},
+	{"data_dir", ".otelgate/gateway", text, "folder of the export queues and of the derived metrics' totals; each gateway needs its own"},
 	{"fsync", "false", boolean, "`true` makes queued data survive power loss, not only a crash"},
 	{"memory_limit_mib", "512", count, "memory above which data is refused (clients retry), MiB"},
 	{"queue_bytes", "1000000000", atLeast(8192), "size of each export queue on disk, bytes; a full queue refuses (clients retry)"},
 	{"max_message_mib", "16", count, "largest OTLP message taken, MiB"},
-	{"instance_id", "", text, "name of this gateway in its own metrics; default: the host name"},
+	{"instance_id", "", text, "name of this gateway in its own and the derived metrics; default: the host name and a short id, kept in OTELGATE_DATA_DIR"},
 	{"log_level", "info", oneOf("debug", "info", "warn", "error"), "the gateway's own log"},
 	{"traces_to", "tempo", oneOf("tempo", "jaeger", "both"), "where traces go"},
 	{"content_traces", "none", oneOf("none", "masked", "full"), "message content in Tempo and Jaeger: none, with personal data masked, or all of it"},
@@ -102,9 +101,6 @@ func Load(environ []string) (Settings, error) {
 	faults = append(faults, unknown(given)...)
 	if len(faults) == 0 {
 		faults = loaded.check()
-	}
-	if loaded["instance_id"] == "" {
-		loaded["instance_id"], _ = os.Hostname()
 	}
 	return loaded, errors.Join(faults...)
 }

@@ -16,9 +16,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, _ := os.Hostname()
 	for key, want := range map[string]any{
-		"host": "127.0.0.1", "grpc_port": int64(4317), "insecure": false, "traces_to": "tempo", "instance_id": host,
+		"host": "127.0.0.1", "grpc_port": int64(4317), "insecure": false, "traces_to": "tempo",
 	} {
 		if loaded[key] != want {
 			t.Errorf("%s = %v, want %v", key, loaded[key], want)
@@ -120,7 +119,7 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "bearertokenauth" {
 		t.Errorf("authenticator = %v", got)
 	}
-	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 3 {
+	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 4 {
 		t.Errorf("extensions = %v", got)
 	}
 }
@@ -161,12 +160,10 @@ func TestSamplingIsOffAtAHundredPercent(t *testing.T) {
 }
 
 func TestTheAuditBranchIsThereUnlessSwitchedOff(t *testing.T) {
-	for value, want := range map[string][2]string{
-		"": {"[forward/stores forward/audit]", "[forward/audit]"}, "true": {"[forward/stores forward/audit]", "[forward/audit]"},
-		"false": {"[forward/stores]", "[]"},
+	for value, want := range map[string]string{
+		"": "[sequence/stores]", "true": "[sequence/stores]", "false": "[]",
 	} {
-		got := [2]string{fmt.Sprint(retrieve(t, "branches", "OTELGATE_AUDIT="+value)), fmt.Sprint(retrieve(t, "audit_branch", "OTELGATE_AUDIT="+value))}
-		if got != want {
+		if got := fmt.Sprint(retrieve(t, "audit_branch", "OTELGATE_AUDIT="+value)); got != want {
 			t.Errorf("%q: got %v, want %v", value, got, want)
 		}
 	}
@@ -199,5 +196,45 @@ func TestDocumentation(t *testing.T) {
 	}
 	if !strings.Contains(string(page), Markdown()) {
 		t.Errorf("docs/settings.md: the gateway's table differs from settings.Table; it should be:\n%s", Markdown())
+	}
+}
+
+func TestEachDataFolderHasANameOfItsOwn(t *testing.T) {
+	host, _ := os.Hostname()
+	folders := []string{filepath.Join(t.TempDir(), "new"), t.TempDir()}
+	var names []string
+	for _, folder := range folders {
+		name := retrieve(t, "instance_id", "OTELGATE_DATA_DIR="+folder).(string)
+		if !strings.HasPrefix(name, host+"-") || len(name) != len(host)+7 {
+			t.Errorf("instance_id = %s", name)
+		}
+		if again := retrieve(t, "instance_id", "OTELGATE_DATA_DIR="+folder); again != name {
+			t.Errorf("%s, then %s", name, again)
+		}
+		names = append(names, name)
+	}
+	if names[0] == names[1] {
+		t.Errorf("both are %s", names[0])
+	}
+}
+
+func TestAGivenNameIsTaken(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "new")
+	if got := retrieve(t, "instance_id", "OTELGATE_DATA_DIR="+folder, "OTELGATE_INSTANCE_ID=eu-1"); got != "eu-1" {
+		t.Errorf("instance_id = %v", got)
+	}
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Error("nothing has to be kept")
+	}
+}
+
+func TestAnEmptiedNameIsMadeAnew(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, instanceFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name := retrieve(t, "instance_id", "OTELGATE_DATA_DIR="+folder)
+	if again := retrieve(t, "instance_id", "OTELGATE_DATA_DIR="+folder); again != name {
+		t.Errorf("%s, then %s", name, again)
 	}
 }

@@ -89,7 +89,7 @@ class Settings:
         int, _Spec("16", kinds.COUNT, "Gateway: largest request it takes, in MiB.", gateway=True, sink=True)
     ]
     instance_id: Annotated[
-        str | None, _Spec("", kinds.TEXT, "Gateway: its name in its own metrics (host name if empty).", gateway=True)
+        str | None, _Spec("", kinds.TEXT, "Gateway: its name in metrics (host name and an id if empty).", gateway=True)
     ]
     log_level: Annotated[
         str, _Spec("info", kinds.choice("debug", "info", "warn", "error"), "Gateway: log level.", gateway=True)

@@ -14,6 +14,7 @@ CHOSEN = {
     "otlp_grpc/jaeger",
     "healthcheckv2",
     "file_storage",
+    "folder_lock",
     "bearertokenauth",
 }
 
@@ -36,10 +37,7 @@ def defined(fragments: dict[str, dict]) -> list[tuple[str, str, str]]:
 def wired(fragments: dict[str, dict]) -> dict[str, list[list[str]]]:
     """For each pipeline its receivers, processors and exporters; of a list that a setting chooses, all it can be."""
     pipelines = fragments["90-service.yaml"]["service"]["pipelines"]
-    branches = {
-        "${otelgate:branches}": ["forward/stores", "forward/audit"],
-        "${otelgate:audit_branch}": ["forward/audit"],
-    }
+    branches = {"${otelgate:audit_branch}": ["sequence/stores"]}
 
     def listed(value: list[str] | str | None) -> list[str]:
         return value if isinstance(value, list) else branches.get(value or "", [])
@@ -80,24 +78,43 @@ def test_memory_limiter_comes_first(fragments: dict[str, dict]) -> None:
     assert all(processors[0] == "memory_limiter" for processors in entries)
 
 
-def test_metrics_are_taken_before_sampling(fragments: dict[str, dict]) -> None:
+def test_metrics_are_derived_of_what_sampling_does_not_see(fragments: dict[str, dict]) -> None:
     pipelines = fragments["90-service.yaml"]["service"]["pipelines"]
-    assert pipelines["traces/stores"]["exporters"] == ["derive", "forward/sample"]
+    assert pipelines["traces/stores"]["exporters"] == ["sequence/derived"]
     assert [name for name, pipeline in pipelines.items() if "samplers" in str(pipeline)] == ["traces/out"]
-    assert pipelines["traces/out"]["receivers"] == ["forward/sample"]
+    assert pipelines["traces/out"]["receivers"] == ["sequence/derived"]
+
+
+def test_metrics_are_derived_last(fragments: dict[str, dict]) -> None:
+    """After every queue has taken the request; and the stores' come after the audit sink's."""
+    pipelines = wired(fragments)
+    connectors = fragments["30-redact.yaml"]["connectors"] | fragments["40-derive.yaml"]["connectors"]
+    last = {name: connector["last"] for name, connector in connectors.items() if name.startswith("sequence/")}
+    assert last == {
+        "sequence/stores": ["traces/stores", "logs/stores"],
+        "sequence/derived": ["traces/derived", "logs/derived"],
+    }
+    derived = [name for name, (_, _, exporters) in pipelines.items() if "derive" in exporters]
+    assert derived == last["sequence/derived"]
+    for name in derived:
+        assert pipelines[name] == [["sequence/derived"], [], ["derive"]]
+    into = {name: parts[0] for name, parts in pipelines.items() if name.startswith(("traces/", "logs/"))}
+    assert {name for name, receivers in into.items() if receivers == ["sequence/stores"]} == {
+        f"{signal}/{branch}" for signal in ("traces", "logs") for branch in ("stores", "audit")
+    }
 
 
 def test_only_the_audit_sink_is_beside_the_stores(fragments: dict[str, dict]) -> None:
-    """Message content goes where `forward/audit` leads, and nowhere else."""
+    """Message content goes into pipelines with `redact/audit`, and into no other."""
     pipelines = wired(fragments)
     for signal in ("traces", "logs"):
-        assert pipelines[signal] == [["otlp"], ["memory_limiter", "genai"], ["forward/stores", "forward/audit"]]
+        assert pipelines[signal] == [["otlp"], ["memory_limiter", "genai"], ["sequence/stores"]]
         assert pipelines[f"{signal}/audit"] == [
-            ["forward/audit"],
+            ["sequence/stores"],
             ["filter/audit", "redact/audit"],
             ["otlp_grpc/audit"],
         ]
-        assert pipelines[f"{signal}/stores"][:2] == [["forward/stores"], [f"redact/{signal}"]]
+        assert pipelines[f"{signal}/stores"][:2] == [["sequence/stores"], [f"redact/{signal}"]]
     processors = fragments["30-redact.yaml"]["processors"]
     assert processors["redact/audit"]["content"] == "${otelgate:content_audit}"
     assert [name for name, (_, _, out) in pipelines.items() if "otlp_grpc/audit" in out] == [

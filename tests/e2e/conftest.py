@@ -5,7 +5,7 @@ restarts the gateway takes `own_gateway`, one that stops stores `own_world`.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -41,9 +41,21 @@ def own_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnGateway
 @pytest.fixture(scope="module")
 def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnWorld]:
     """Stores and a gateway of this module's own."""
-    folder = tmp_path_factory.mktemp("world")
-    loaded = settings.load(shared.clean_env(folder, OTELGATE_TRACES_TO="both"))
     services = [name for name in shared.STORES if name != "feedback"]
+    with _own_world(tmp_path_factory.mktemp("world"), services) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def own_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnWorld]:
+    """Prometheus and a gateway of this module's own; the other stores are away, and the gateway queues for them."""
+    with _own_world(tmp_path_factory.mktemp("world"), ["prometheus"]) as world:
+        yield world
+
+
+@contextmanager
+def _own_world(folder: Path, services: Sequence[str]) -> Iterator[OwnWorld]:
+    loaded = settings.load(shared.clean_env(folder, OTELGATE_TRACES_TO="both"))
     backends = NativeEngine(loaded, Report(), services)
     backends.up()
     try:

@@ -1,0 +1,318 @@
+package derive
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.uber.org/zap"
+)
+
+// What a frame holds, besides a file's header.
+const (
+	frameCounted = 'c' // what a request added: new series, identities, increments. A snapshot is made of them, too
+	frameEnded   = 'e' // series that expired
+	frameOld     = 'o' // identities of the older generation
+	frameYoung   = 'y' // of the younger one, and since when it is
+)
+
+// Bounds of a snapshot's frames.
+const (
+	seriesOfFrame = 1000
+	keysOfFrame   = 100_000
+)
+
+// writeRequest is the frame of a request. Series that the journal doesn't know get their number here.
+func (c *connector) writeRequest(buf []byte, r *record) []byte {
+	t := &r.tally
+	c.fresh = c.fresh[:0]
+	for i := range t.touched {
+		if s := t.touched[i].series; s.number == 0 {
+			c.numbered++
+			s.number = c.numbered
+			c.fresh = append(c.fresh, t.touched[i])
+		}
+	}
+	buf = append(openFrame(buf), frameCounted)
+	buf = binary.AppendUvarint(buf, uint64(r.at))
+	buf = binary.AppendUvarint(buf, uint64(len(c.fresh)))
+	for i := range c.fresh {
+		buf = putSeries(buf, c.fresh[i].metric, c.fresh[i].series)
+	}
+	buf = putKeys(buf, t.keys)
+	buf = binary.AppendUvarint(buf, uint64(len(t.touched)))
+	for i := range t.touched {
+		one := &t.touched[i]
+		buf = binary.AppendUvarint(buf, one.number)
+		buf = putNumber(buf, one.staged.sum)
+		if !one.metric.histogram {
+			buf = append(buf, 0)
+			continue
+		}
+		buf = binary.AppendUvarint(buf, uint64(len(one.staged.hits)))
+		for _, hit := range one.staged.hits {
+			buf = putNumber(binary.AppendUvarint(buf, uint64(hit.bucket)), hit.weight)
+		}
+	}
+	closeFrame(buf, 0)
+	return buf
+}
+
+func putKeys(buf []byte, keys []uint64) []byte {
+	buf = binary.AppendUvarint(buf, uint64(len(keys)))
+	for _, key := range keys {
+		buf = binary.LittleEndian.AppendUint64(buf, key)
+	}
+	return buf
+}
+
+func putSeries(buf []byte, m *metric, s *series) []byte {
+	buf = binary.AppendUvarint(buf, s.number)
+	buf = putText(buf, m.name)
+	buf = binary.AppendUvarint(buf, uint64(s.part+1))
+	buf = binary.LittleEndian.AppendUint64(buf, m.shape(s.part))
+	buf = binary.AppendUvarint(buf, uint64(s.start))
+	buf = binary.AppendUvarint(buf, uint64(s.seen))
+	buf = binary.AppendUvarint(buf, uint64(len(s.labels)))
+	for _, label := range s.labels {
+		buf = putText(putText(buf, label.key), label.value)
+	}
+	return buf
+}
+
+// writeEnded is the frame of series that are no more. They must not come back with their totals when they start anew.
+func writeEnded(numbers []uint64) []byte {
+	buf := append(openFrame(nil), frameEnded)
+	buf = putKeys(buf, numbers)
+	closeFrame(buf, 0)
+	return buf
+}
+
+// writeSnapshot adds frames with all series and identities.
+func (c *connector) writeSnapshot(buf []byte) []byte {
+	for _, m := range c.plan.metrics {
+		for i := range m.series.shards {
+			buf = m.writeShard(buf, &m.series.shards[i])
+		}
+	}
+	buf = writeGeneration(buf, frameOld, c.resent.turned, c.resent.old)
+	return writeGeneration(buf, frameYoung, c.resent.turned, c.resent.young)
+}
+
+func (m *metric) writeShard(buf []byte, shard *storeShard) []byte {
+	shard.Lock()
+	defer shard.Unlock()
+	all := make([]*series, 0, len(shard.series))
+	for _, s := range shard.series {
+		if s.seen > 0 {
+			all = append(all, s)
+		}
+	}
+	for some := range slices.Chunk(all, seriesOfFrame) {
+		from := len(buf)
+		buf = binary.AppendUvarint(append(openFrame(buf), frameCounted), 0) // each says when it was seen
+		buf = binary.AppendUvarint(buf, uint64(len(some)))
+		for _, s := range some {
+			buf = putSeries(buf, m, s)
+		}
+		buf = putKeys(buf, nil)
+		buf = binary.AppendUvarint(buf, uint64(len(some)))
+		for _, s := range some {
+			buf = putNumber(binary.AppendUvarint(buf, s.number), s.sum)
+			buf = binary.AppendUvarint(buf, uint64(len(s.buckets)))
+			for bucket, weight := range s.buckets {
+				buf = putNumber(binary.AppendUvarint(buf, uint64(bucket)), weight)
+			}
+		}
+		closeFrame(buf, from)
+	}
+	return buf
+}
+
+func writeGeneration(buf []byte, kind byte, turned time.Time, keys map[uint64]struct{}) []byte {
+	all := make([]uint64, 0, len(keys))
+	for key := range keys {
+		all = append(all, key)
+	}
+	for some := range slices.Chunk(all, keysOfFrame) {
+		from := len(buf)
+		buf = binary.AppendUvarint(append(openFrame(buf), kind), uint64(turned.UnixNano()))
+		buf = putKeys(buf, some)
+		closeFrame(buf, from)
+	}
+	return buf
+}
+
+// restoring goes through the frames of the last run.
+type restoring struct {
+	*connector
+	known map[uint64]touched // by number
+	scrap *record
+
+	unfit map[uint64]string // numbers of series that don't fit the metrics of this run, and their metrics
+	lost  int               // increments of series that were in what is damaged
+}
+
+// restore goes on where the last run ended, however it did.
+func (c *connector) restore() {
+	r := restoring{connector: c, known: map[uint64]touched{}, unfit: map[uint64]string{}, scrap: newRecord(c.plan, 0)}
+	c.record.seed = r.scrap.seed
+	c.journal.load(r.read)
+	c.record.salt = c.journal.salt
+	c.journal.compact(c.writeSnapshot)
+	for _, one := range r.known {
+		if !one.changed {
+			one.changed = true
+			one.shard.changed = append(one.shard.changed, one.series)
+		}
+	}
+	c.unfit.Add(int64(len(r.unfit)))
+	if len(r.unfit) > 0 {
+		names := map[string]int{}
+		for _, name := range r.unfit {
+			names[name]++
+		}
+		c.logger.Warn("series of the last run don't fit the metrics of this one, and start anew", zap.Any("metrics", names))
+	}
+	if r.lost > 0 {
+		c.logger.Warn("what was added to series that can't be read is lost", zap.Int("additions", r.lost))
+	}
+	c.logger.Info("derived metrics go on", zap.Int("series", len(r.known)),
+		zap.Int("identities", len(c.resent.young)+len(c.resent.old)))
+}
+
+func (r *restoring) read(content []byte) {
+	if len(content) == 0 {
+		return
+	}
+	in := &reader{data: content[1:]}
+	switch content[0] {
+	case frameCounted:
+		r.counted(in)
+	case frameEnded:
+		for range in.items(8) {
+			r.end(in.fixed())
+		}
+	case frameOld, frameYoung:
+		r.generation(in, content[0])
+	}
+}
+
+func (r *restoring) counted(in *reader) {
+	at := pcommon.Timestamp(in.count())
+	for range in.items(1) {
+		r.series(in)
+	}
+	when := at.AsTime()
+	for n := range in.items(8) {
+		if n == 0 && when.Before(r.resent.turned) { // nothing was remembered from before
+			r.resent.turned = when
+		}
+		r.resent.again(in.fixed(), when)
+	}
+	for range in.items(1) {
+		r.add(in, at)
+	}
+	r.flushed.raise(at)
+}
+
+// series takes one up, if the metric is what it was.
+func (r *restoring) series(in *reader) {
+	number, name, part, shape := in.count(), in.text(), int(in.count())-1, in.fixed()
+	s := &series{number: number, part: part, start: pcommon.Timestamp(in.count()), seen: pcommon.Timestamp(in.count())}
+	for range in.items(2) {
+		s.labels = append(s.labels, keyValue{in.text(), in.text()})
+	}
+	r.numbered = max(r.numbered, number)
+	if in.err != nil {
+		return
+	}
+	m, key, ok := r.place(name, s, shape)
+	if !ok {
+		r.unfit[number] = name
+		return
+	}
+	shard := m.series.shard(key)
+	before, there := shard.series[key]
+	if !there && key != overflowKey && !m.series.claim() {
+		r.unfit[number] = name
+		return
+	}
+	if there {
+		delete(r.known, before.number)
+	}
+	shard.series[key] = m.withBuckets(s)
+	r.known[number] = touched{s, m, shard, key}
+	r.begun.raise(s.start)
+}
+
+// place is where a series of these labels is found. A metric that has other buckets or labels now has no place for it.
+func (r *restoring) place(name string, s *series, shape uint64) (*metric, uint64, bool) {
+	at := slices.IndexFunc(r.plan.metrics, func(m *metric) bool { return m.name == name })
+	if at < 0 {
+		return nil, 0, false
+	}
+	m := r.plan.metrics[at]
+	if s.part < overflowPart || s.part >= len(m.parts) || m.shape(s.part) != shape {
+		return nil, 0, false
+	}
+	if s.part == overflowPart {
+		return m, overflowKey, true
+	}
+	p, used := &m.parts[s.part], 0
+	for _, place := range m.labels {
+		r.scrap.texts[place] = ""
+		for _, label := range s.labels {
+			if label.key == r.plan.labels[place].name {
+				r.scrap.texts[place] = label.value
+				used++
+			}
+		}
+		r.scrap.hashes[place] = maphash.String(r.scrap.seed, r.scrap.texts[place])
+	}
+	key := r.scrap.key(m, p)
+	return m, key, used+len(p.set) == len(s.labels) && key != overflowKey
+}
+
+// add is a request's part in one series.
+func (r *restoring) add(in *reader, at pcommon.Timestamp) {
+	number, sum := in.count(), in.number()
+	one, ok := r.known[number]
+	if !ok {
+		one.series, one.metric = &series{}, &metric{}
+		if _, unfit := r.unfit[number]; !unfit {
+			r.lost++
+		}
+	}
+	one.staged.sum = sum
+	for range in.items(2) {
+		if bucket, weight := in.count(), in.number(); bucket < uint64(len(one.buckets)) && !math.IsNaN(weight) {
+			one.staged.hits = append(one.staged.hits, hit{bucket: int(bucket), weight: weight})
+		}
+	}
+	one.settle(one.metric, at)
+}
+
+func (r *restoring) end(number uint64) {
+	if one, ok := r.known[number]; ok {
+		one.metric.remove(one.shard, one.key)
+		delete(r.known, number)
+	}
+}
+
+func (r *restoring) generation(in *reader, kind byte) {
+	turned := time.Unix(0, int64(in.count()))
+	into := r.resent.young
+	if kind == frameOld {
+		into = r.resent.old
+	}
+	for range in.items(8) {
+		if key := in.fixed(); len(into) < r.resent.half {
+			into[key] = struct{}{}
+		}
+	}
+	r.resent.turned = turned
+}

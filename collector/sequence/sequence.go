@@ -1,0 +1,142 @@
+// Package sequence is a connector that forwards in order: to all of its pipelines but the last, and to the last only
+// when these have accepted. So metrics are derived of a request only once every queue has taken it, and a request
+// that is refused, and perhaps never sent again, is not counted.
+package sequence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/connector"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pipeline"
+)
+
+// Config of the connector.
+type Config struct {
+	// Last names the pipelines, of each signal, that get a request after all others have accepted it.
+	Last []pipeline.ID `mapstructure:"last"`
+}
+
+// Validate checks what can be checked without knowing the pipelines.
+func (c *Config) Validate() error {
+	if len(c.Last) == 0 {
+		return errors.New("last=[]: expected at least one pipeline")
+	}
+	return nil
+}
+
+// NewFactory makes the connector `sequence`: traces to traces and logs to logs.
+func NewFactory() connector.Factory {
+	return connector.NewFactory(
+		component.MustNewType("sequence"),
+		func() component.Config { return &Config{} },
+		connector.WithTracesToTraces(newTraces, component.StabilityLevelBeta),
+		connector.WithLogsToLogs(newLogs, component.StabilityLevelBeta),
+	)
+}
+
+// joint has no state of its own, and forwards the very data that it gets.
+type joint struct {
+	component.StartFunc
+	component.ShutdownFunc
+}
+
+// Capabilities: the Collector adds those of the pipelines behind.
+func (joint) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+type traces struct {
+	joint
+	first, last consumer.Traces
+}
+
+func newTraces(_ context.Context, _ connector.Settings, cfg component.Config, next consumer.Traces) (connector.Traces, error) {
+	router := next.(connector.TracesRouterAndConsumer)
+	first, last, err := cfg.(*Config).split(router.PipelineIDs())
+	if err != nil {
+		return nil, err
+	}
+	t := &traces{}
+	if len(first) > 0 {
+		if t.first, err = router.Consumer(first...); err != nil {
+			return nil, err
+		}
+	}
+	t.last, err = router.Consumer(last...)
+	return t, err
+}
+
+// ConsumeTraces shares the data as the Collector's own fan-out does: a copy only where one side changes it.
+func (t *traces) ConsumeTraces(ctx context.Context, data ptrace.Traces) error {
+	if t.first != nil {
+		shared := data
+		if t.last.Capabilities().MutatesData {
+			shared = ptrace.NewTraces()
+			data.CopyTo(shared)
+		} else {
+			data.MarkReadOnly()
+		}
+		if err := t.first.ConsumeTraces(ctx, shared); err != nil {
+			return err
+		}
+	}
+	return t.last.ConsumeTraces(ctx, data)
+}
+
+type logs struct {
+	joint
+	first, last consumer.Logs
+}
+
+func newLogs(_ context.Context, _ connector.Settings, cfg component.Config, next consumer.Logs) (connector.Logs, error) {
+	router := next.(connector.LogsRouterAndConsumer)
+	first, last, err := cfg.(*Config).split(router.PipelineIDs())
+	if err != nil {
+		return nil, err
+	}
+	l := &logs{}
+	if len(first) > 0 {
+		if l.first, err = router.Consumer(first...); err != nil {
+			return nil, err
+		}
+	}
+	l.last, err = router.Consumer(last...)
+	return l, err
+}
+
+// ConsumeLogs does the same for logs.
+func (l *logs) ConsumeLogs(ctx context.Context, data plog.Logs) error {
+	if l.first != nil {
+		shared := data
+		if l.last.Capabilities().MutatesData {
+			shared = plog.NewLogs()
+			data.CopyTo(shared)
+		} else {
+			data.MarkReadOnly()
+		}
+		if err := l.first.ConsumeLogs(ctx, shared); err != nil {
+			return err
+		}
+	}
+	return l.last.ConsumeLogs(ctx, data)
+}
+
+// split parts the pipelines that are there. There may be none before the last: OTELGATE_AUDIT=false takes one out.
+func (c *Config) split(there []pipeline.ID) (first, last []pipeline.ID, err error) {
+	for _, id := range there {
+		if slices.Contains(c.Last, id) {
+			last = append(last, id)
+		} else {
+			first = append(first, id)
+		}
+	}
+	if len(last) == 0 {
+		return nil, nil, fmt.Errorf("last=%v: expected one of the pipelines that receive from this connector, %v", c.Last, there)
+	}
+	return first, last, nil
+}
