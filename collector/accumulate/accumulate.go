@@ -30,6 +30,7 @@ type accumulator struct {
 	// the latest of those that went to make room. A sender that is older may have been counted before.
 	forgotten int64
 	store     storage.Client
+	loaded    int64           // when what was stored was read
 	expired   int64           // when what is old was last looked for
 	warned    map[string]bool // reasons
 

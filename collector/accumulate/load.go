@@ -28,6 +28,7 @@ func (a *accumulator) load(ctx context.Context) error {
 		return fmt.Errorf("storage='%s': expected one whose entries can be listed, as file_storage", a.config.Storage)
 	}
 	now := a.clock().UnixNano()
+	a.loaded = now // what does not change is not stored again, so all may have been heard until now
 	loaded, unread := state{}, 0
 	shapes := map[uint64][]byte{}
 	err := walker.Walk(ctx, func(key string, encoded []byte) ([]*storage.Operation, error) {
@@ -77,7 +78,7 @@ func (a *accumulator) loadEntry(key string, encoded []byte, into *state, shapes 
 		if err := json.Unmarshal(encoded, s); err != nil {
 			return err
 		}
-		s.Seen = max(s.Seen, now) // what is unchanged is not stored again, so it may have been heard since
+		s.Seen = now
 		a.sources[number] = s
 	case 's':
 		s := &series{exemplars: pmetric.NewExemplarSlice()}
@@ -124,7 +125,7 @@ func (a *accumulator) forget(before int64, sources, many int) bool {
 		horizon = max(horizon, a.sources[key].Seen)
 		operations = append(operations, storage.DeleteOperation(sourceKey(key)))
 	}
-	oldSeries := oldest(a.series, func(s *series) int64 { return s.Seen }, before, many)
+	oldSeries := oldest(a.series, func(s *series) int64 { return max(s.Seen, a.loaded) }, before, many)
 	for _, key := range oldSeries {
 		operations = append(operations, storage.DeleteOperation(seriesKey(key)), storage.DeleteOperation(shapeKey(key)))
 	}
