@@ -22,11 +22,14 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	otlpreceiver "go.opentelemetry.io/collector/receiver/otlpreceiver"
 	otelconftelemetry "go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
+	accumulate "otelgate/collector/accumulate"
 	derive "otelgate/collector/derive"
+	derived "otelgate/collector/derived"
 	folderlock "otelgate/collector/folderlock"
 	genai "otelgate/collector/genai"
 	labelguard "otelgate/collector/labelguard"
 	redact "otelgate/collector/redact"
+	sender "otelgate/collector/sender"
 	sequence "otelgate/collector/sequence"
 )
 
@@ -95,9 +98,12 @@ func components() (otelcol.Factories, error) {
 		filterprocessor.NewFactory(),
 		tailsamplingprocessor.NewFactory(),
 		transformprocessor.NewFactory(),
+		accumulate.NewFactory(),
+		derived.NewFactory(),
 		genai.NewFactory(),
 		labelguard.NewFactory(),
 		redact.NewFactory(),
+		sender.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -107,9 +113,12 @@ func components() (otelcol.Factories, error) {
 		filterprocessor.NewFactory().Type():        "github.com/open-telemetry/opentelemetry-collector-contrib/processor/filterprocessor v0.155.0",
 		tailsamplingprocessor.NewFactory().Type():  "github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor v0.155.0",
 		transformprocessor.NewFactory().Type():     "github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor v0.155.0",
+		accumulate.NewFactory().Type():             "otelgate/collector v0.0.0",
+		derived.NewFactory().Type():                "otelgate/collector v0.0.0",
 		genai.NewFactory().Type():                  "otelgate/collector v0.0.0",
 		labelguard.NewFactory().Type():             "otelgate/collector v0.0.0",
 		redact.NewFactory().Type():                 "otelgate/collector v0.0.0",
+		sender.NewFactory().Type():                 "otelgate/collector v0.0.0",
 	})
 
 	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](

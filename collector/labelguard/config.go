@@ -3,7 +3,6 @@ package labelguard
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 )
 
@@ -13,9 +12,6 @@ type Config struct {
 	Labels []string `mapstructure:"labels"`
 	// Keep names labels that only look like an identity.
 	Keep []string `mapstructure:"keep"`
-	// DropMetrics names metrics to drop, `*` for any part of a name: those that the gateway derives
-	// from spans, so that totals don't double.
-	DropMetrics []string `mapstructure:"drop_metrics"`
 }
 
 // Validate checks the names.
@@ -31,11 +27,6 @@ func (c *Config) Validate() error {
 	}
 	if slices.Contains(c.Keep, "") {
 		faults = append(faults, errors.New("keep='': expected the name of a label"))
-	}
-	for _, pattern := range c.DropMetrics {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			faults = append(faults, fmt.Errorf("drop_metrics='%s': expected a metric's name, with * for any part of it", pattern))
-		}
 	}
 	return errors.Join(faults...)
 }

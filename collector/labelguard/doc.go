@@ -1,4 +1,4 @@
 // Package labelguard is a processor for the metrics that applications send themselves: it takes away
-// labels that tell users, sessions or conversations apart, adds up the series that then are one, counts
-// what it took, and drops metrics that the gateway derives itself.
+// labels that tell users, sessions or conversations apart, and counts what it took. Readings that then are one series
+// it makes one; counters and histograms are left to the processor `accumulate`, which adds them up.
 package labelguard

@@ -2,7 +2,6 @@ package labelguard
 
 import (
 	"context"
-	"path"
 	"slices"
 	"sync"
 
@@ -10,7 +9,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -26,7 +24,7 @@ type guard struct {
 	mu    sync.Mutex
 	names map[string]bool // is it taken away?
 
-	removed, merged, dropped metric.Int64Counter
+	removed, merged metric.Int64Counter
 }
 
 func newGuard(cfg *Config, settings component.TelemetrySettings) (*guard, error) {
@@ -42,34 +40,24 @@ func newGuard(cfg *Config, settings component.TelemetrySettings) (*guard, error)
 	g.removed = counter("otelgate.labelguard.removed", "{label}",
 		"Labels taken from applications' metrics, since they tell users, sessions or conversations apart.")
 	g.merged = counter("otelgate.labelguard.merged", "{point}", "Points that were added to another, the same but for such a label.")
-	g.dropped = counter("otelgate.labelguard.dropped", "{metric}", "Metrics dropped, since the gateway derives them itself.")
 	return g, err
 }
 
 func (g *guard) process(ctx context.Context, metrics pmetric.Metrics) (pmetric.Metrics, error) {
-	metrics.ResourceMetrics().RemoveIf(func(resource pmetric.ResourceMetrics) bool {
+	for _, resource := range metrics.ResourceMetrics().All() {
 		g.strip(ctx, resource.Resource().Attributes())
-		resource.ScopeMetrics().RemoveIf(func(scope pmetric.ScopeMetrics) bool {
+		for _, scope := range resource.ScopeMetrics().All() {
 			g.strip(ctx, scope.Scope().Attributes())
-			scope.Metrics().RemoveIf(func(m pmetric.Metric) bool { return g.metric(ctx, m) })
-			return scope.Metrics().Len() == 0
-		})
-		return resource.ScopeMetrics().Len() == 0
-	})
-	if metrics.ResourceMetrics().Len() == 0 {
-		return metrics, processorhelper.ErrSkipProcessingData
+			for _, m := range scope.Metrics().All() {
+				g.metric(ctx, m)
+			}
+		}
 	}
 	return metrics, nil
 }
 
-// metric cleans one and says whether it is to be dropped.
-func (g *guard) metric(ctx context.Context, m pmetric.Metric) bool {
-	for _, pattern := range g.config.DropMetrics {
-		if matched, _ := path.Match(pattern, m.Name()); matched {
-			g.dropped.Add(ctx, 1, metric.WithAttributes(attribute.String("otelgate.labelguard.pattern", pattern)))
-			return true
-		}
-	}
+// metric cleans one. Points that add up have a mark of their senders, which keeps them apart.
+func (g *guard) metric(ctx context.Context, m pmetric.Metric) {
 	merged := 0
 	switch m.Type() {
 	case pmetric.MetricTypeGauge: // of several readings that now are one series, the latest
@@ -77,17 +65,15 @@ func (g *guard) metric(ctx context.Context, m pmetric.Metric) bool {
 	case pmetric.MetricTypeSum:
 		merged = clean(ctx, g, m.Sum().DataPoints(), addNumbers, pmetric.NumberDataPoint.Exemplars)
 	case pmetric.MetricTypeHistogram:
-		merged = clean(ctx, g, m.Histogram().DataPoints(), addHistograms, pmetric.HistogramDataPoint.Exemplars)
+		clean(ctx, g, m.Histogram().DataPoints(), nil, pmetric.HistogramDataPoint.Exemplars)
 	case pmetric.MetricTypeExponentialHistogram:
-		merged = clean(ctx, g, m.ExponentialHistogram().DataPoints(), addExponential,
-			pmetric.ExponentialHistogramDataPoint.Exemplars)
+		clean(ctx, g, m.ExponentialHistogram().DataPoints(), nil, pmetric.ExponentialHistogramDataPoint.Exemplars)
 	case pmetric.MetricTypeSummary:
 		merged = clean(ctx, g, m.Summary().DataPoints(), addSummaries, nil)
 	}
 	if merged > 0 {
 		g.merged.Add(ctx, int64(merged))
 	}
-	return false
 }
 
 // points is what the slices of all kinds of points have in common.
@@ -112,7 +98,7 @@ func clean[P interface{ Attributes() pcommon.Map }](ctx context.Context, g *guar
 			}
 		}
 	}
-	if !removed {
+	if !removed || add == nil {
 		return 0
 	}
 	first := map[[16]byte]P{}

@@ -28,21 +28,19 @@ func TestConfig(t *testing.T) {
 	if err := sub.Unmarshal(cfg); err != nil {
 		t.Fatal(err)
 	}
-	want := Config{Labels: []string{"ticket"}, Keep: []string{"db.user", "user"}, DropMetrics: []string{"gen_ai.*"}}
+	want := Config{Labels: []string{"ticket"}, Keep: []string{"db.user", "user"}}
 	if fmt.Sprint(*cfg) != fmt.Sprint(want) || cfg.Validate() != nil {
 		t.Errorf("got %+v", *cfg)
 	}
 }
 
 func TestConfigFaults(t *testing.T) {
-	cfg := &Config{Labels: []string{"", "a"}, Keep: []string{"a", ""}, DropMetrics: []string{"[", ""}}
+	cfg := &Config{Labels: []string{"", "a"}, Keep: []string{"a", ""}}
 	want := []string{
 		"labels='': expected the name of a label",
 		"keep='': is in labels too",
 		"keep='a': is in labels too",
 		"keep='': expected the name of a label",
-		"drop_metrics='[': expected a metric's name, with * for any part of it",
-		"drop_metrics='': expected a metric's name, with * for any part of it",
 	}
 	if err := cfg.Validate(); err == nil || err.Error() != strings.Join(want, "\n") {
 		t.Error(err)
@@ -162,28 +160,26 @@ func TestWithoutSuchLabelsNothingChanges(t *testing.T) {
 	}
 }
 
-func TestOneSetWins(t *testing.T) {
+// They have their sender's mark, by which `accumulate` adds them up.
+func TestHistogramsLoseUsersAndStayApart(t *testing.T) {
 	metrics, in := scope()
-	for _, name := range []string{"gen_ai.client.token.usage", "http.server.request.duration"} {
-		m := in.Metrics().AppendEmpty()
-		m.SetName(name)
-		m.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
+	points := in.Metrics().AppendEmpty().SetEmptyHistogram().DataPoints()
+	exponential := in.Metrics().AppendEmpty().SetEmptyExponentialHistogram().DataPoints()
+	for _, user := range []string{"u1", "u2"} {
+		label(points.AppendEmpty().Attributes(), "/a", user)
+		label(exponential.AppendEmpty().Attributes(), "/a", user)
 	}
-	cfg := defaults()
-	cfg.DropMetrics = []string{"gen_ai.*"}
-	sink, telemetry := pass(t, cfg, metrics)
+	sink, _ := pass(t, defaults(), metrics)
 	left := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
-	if left.Len() != 1 || left.At(0).Name() != "http.server.request.duration" {
-		t.Errorf("%d left", left.Len())
+	if left.At(0).Histogram().DataPoints().Len() != 2 || left.At(1).ExponentialHistogram().DataPoints().Len() != 2 {
+		t.Error("merged")
 	}
-	if got := counted(t, telemetry, "otelgate.labelguard.dropped"); got["gen_ai.*"] != 1 {
-		t.Error(got)
-	}
-
-	metrics, in = scope()
-	in.Metrics().AppendEmpty().SetName("gen_ai.client.token.usage")
-	if sink, _ = pass(t, cfg, metrics); len(sink.AllMetrics()) != 0 {
-		t.Error("an empty request went on")
+	for _, attributes := range []pcommon.Map{
+		left.At(0).Histogram().DataPoints().At(1).Attributes(), left.At(1).ExponentialHistogram().DataPoints().At(0).Attributes(),
+	} {
+		if attributes.Len() != 1 {
+			t.Error(attributes.AsRaw())
+		}
 	}
 }
 
@@ -210,83 +206,6 @@ func TestNamesAreBounded(t *testing.T) {
 	counts := counted(t, telemetry, "otelgate.labelguard.removed")
 	if got := counts["_OTHER"]; got != 52 { // service.name and session.id took two places
 		t.Errorf("%d under _OTHER of %d", got, len(counts))
-	}
-}
-
-func TestHistograms(t *testing.T) {
-	point := func(bounds []float64, counts []uint64, sum float64) pmetric.HistogramDataPoint {
-		p := pmetric.NewHistogramDataPoint()
-		p.ExplicitBounds().FromRaw(bounds)
-		p.BucketCounts().FromRaw(counts)
-		for _, count := range counts {
-			p.SetCount(p.Count() + count)
-		}
-		p.SetSum(sum)
-		p.SetMin(sum / 10)
-		p.SetMax(sum)
-		return p
-	}
-	show := func(p pmetric.HistogramDataPoint) string {
-		return fmt.Sprint(p.ExplicitBounds().AsRaw(), p.BucketCounts().AsRaw(), p.Count(), p.Sum(), p.Min(), p.Max())
-	}
-	into := point([]float64{1, 5}, []uint64{1, 2, 3}, 30)
-	addHistograms(into, point([]float64{1, 5}, []uint64{10, 20, 30}, 400))
-	if got := show(into); got != "[1 5] [11 22 33] 66 430 3 400" {
-		t.Error(got)
-	}
-	addHistograms(into, point([]float64{1, 2, 5, 10}, []uint64{1, 1, 1, 1, 1}, 10))
-	if got := show(into); got != "[1 5] [12 24 35] 71 440 1 400" {
-		t.Error(got)
-	}
-	addHistograms(into, point([]float64{7}, []uint64{1, 1}, 10))
-	if got := show(into); got != "[] [73] 73 450 1 400" {
-		t.Error(got)
-	}
-	addHistograms(into, point(nil, nil, 0))
-	if got := show(into); got != "[] [] 73 450 0 400" {
-		t.Error(got)
-	}
-}
-
-func TestExponentialHistograms(t *testing.T) {
-	point := func(scale, offset int32, counts ...uint64) pmetric.ExponentialHistogramDataPoint {
-		p := pmetric.NewExponentialHistogramDataPoint()
-		p.SetScale(scale)
-		p.Positive().SetOffset(offset)
-		p.Positive().BucketCounts().FromRaw(counts)
-		for _, count := range counts {
-			p.SetCount(p.Count() + count)
-		}
-		return p
-	}
-	show := func(p pmetric.ExponentialHistogramDataPoint) string {
-		return fmt.Sprint(p.Scale(), p.Positive().Offset(), p.Positive().BucketCounts().AsRaw(), p.Count())
-	}
-	into := point(2, -3, 1, 2, 3, 4) // indices -3 to 0; at scale 1: 1 in -2, 2+3 in -1, 4 in 0
-	addExponential(into, point(1, -1, 10, 20))
-	if got := show(into); got != "1 -2 [1 15 24] 40" {
-		t.Error(got)
-	}
-	addExponential(into, point(5, 0))
-	if got := show(into); got != "1 -2 [1 15 24] 40" {
-		t.Error(got)
-	}
-	empty := point(3, 0)
-	addExponential(empty, into)
-	if got := show(empty); got != "1 -2 [1 15 24] 40" {
-		t.Error(got)
-	}
-	far := point(1, 1_000_000, 5)
-	addExponential(into, far)
-	if into.Positive().BucketCounts().Len() > maxExponentialBuckets || into.Count() != 45 {
-		t.Error(show(into))
-	}
-	var total uint64
-	for _, count := range into.Positive().BucketCounts().AsRaw() {
-		total += count
-	}
-	if total != 45 {
-		t.Errorf("%d of 45 in buckets", total)
 	}
 }
 

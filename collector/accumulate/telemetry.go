@@ -1,0 +1,81 @@
+package accumulate
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	otelmetric "go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+)
+
+// telemetry is what the processor says of itself.
+type telemetry struct {
+	points, dropped, refused, flushErrors, expired otelmetric.Int64Counter
+	registration                                   otelmetric.Registration
+}
+
+func (a *accumulator) observe(provider otelmetric.MeterProvider) (*telemetry, error) {
+	meter := provider.Meter("otelgate/accumulate")
+	t := &telemetry{}
+	var err error
+	counter := func(into *otelmetric.Int64Counter, name, unit, description string) {
+		if err == nil {
+			*into, err = meter.Int64Counter(name, otelmetric.WithUnit(unit), otelmetric.WithDescription(description))
+		}
+	}
+	counter(&t.points, "otelgate.accumulate.points", "{point}", "Points of counters and histograms that applications sent and that were taken.")
+	counter(&t.dropped, "otelgate.accumulate.dropped", "{point}",
+		"Points that were not counted, by reason: resent, late, derived, limit, no_temporality, not_a_number, malformed.")
+	counter(&t.refused, "otelgate.accumulate.refused", "{request}", "Requests that could not be stored; their senders try again.")
+	counter(&t.flushErrors, "otelgate.accumulate.flush.errors", "{request}",
+		"Requests with totals that the next component refused; they are sent again.")
+	counter(&t.expired, "otelgate.accumulate.expired", "{series}", "What was forgotten since nothing was heard of it, by kind: sender, series.")
+	if err != nil {
+		return nil, err
+	}
+	live, err := meter.Int64ObservableGauge("otelgate.accumulate.series", otelmetric.WithUnit("{series}"),
+		otelmetric.WithDescription("What is remembered, by kind: sender, series."))
+	if err != nil {
+		return nil, err
+	}
+	t.registration, err = meter.RegisterCallback(func(_ context.Context, o otelmetric.Observer) error {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		o.ObserveInt64(live, int64(len(a.sources)), kind("sender"))
+		o.ObserveInt64(live, int64(len(a.series)), kind("series"))
+		return nil
+	}, live)
+	return t, err
+}
+
+func kind(of string) otelmetric.MeasurementOption {
+	return otelmetric.WithAttributes(attribute.String("otelgate.accumulate.kind", of))
+}
+
+func (t *telemetry) forgot(senders, series int64) {
+	t.expired.Add(context.Background(), senders, kind("sender"))
+	t.expired.Add(context.Background(), series, kind("series"))
+}
+
+func (t *telemetry) close() {
+	_ = t.registration.Unregister()
+}
+
+// ordinary reasons happen where nothing is wrong.
+var ordinary = map[string]bool{resent: true, late: true, isDerived: true}
+
+// tell counts what became of points, and logs each reason once.
+func (a *accumulator) tell(ctx context.Context, counts map[string]int64) {
+	for reason, count := range counts {
+		if reason == "" {
+			a.telemetry.points.Add(ctx, count)
+			continue
+		}
+		a.telemetry.dropped.Add(ctx, count, otelmetric.WithAttributes(attribute.String("otelgate.accumulate.reason", reason)))
+		if !ordinary[reason] && !a.warned[reason] {
+			a.warned[reason] = true
+			a.logger.Warn("points of applications' metrics are dropped; this is said once, otelgate.accumulate.dropped counts them",
+				zap.String("reason", reason))
+		}
+	}
+}

@@ -1,0 +1,99 @@
+"""Processes with counters restart at random and the gateway is killed twice: nothing is lost or counted twice."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from functools import partial
+from pathlib import Path
+
+import pytest
+from waiting import until
+from world import OwnGateway
+
+PROGRAM = Path(__file__).with_name("counting.py")
+PROCESSES = (
+    ("cumulative", "c-1"),
+    ("cumulative", "c-2"),
+    ("cumulative", ""),
+    ("delta", "d-1"),
+    ("delta", "d-2"),
+    ("delta", ""),
+)
+DURATION_S = 90
+SEED = 20261129
+
+
+class Senders:
+    """The processes of one service, and what those that have ended say they counted."""
+
+    def __init__(self, gateway: OwnGateway, service: str) -> None:
+        self._arguments = [f"http://127.0.0.1:{gateway.settings.grpc_port}", service]
+        self._running = [self._start(number) for number in range(len(PROCESSES))]
+        self.counted = 0
+        self.restarts = 0
+
+    def _start(self, number: int) -> subprocess.Popen[str]:
+        command = [sys.executable, str(PROGRAM), *self._arguments, *PROCESSES[number]]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def _end(self, number: int) -> None:
+        process = self._running[number]
+        process.send_signal(signal.SIGTERM)
+        out, errors = process.communicate(timeout=180)
+        assert process.returncode == 0, errors
+        self.counted += int(out)
+
+    def restart(self, number: int) -> None:
+        self._end(number)
+        self._running[number] = self._start(number)
+        self.restarts += 1
+
+    def end(self) -> None:
+        for number in range(len(PROCESSES)):
+            self._end(number)
+
+    def kill(self) -> None:
+        for process in self._running:
+            process.kill()
+            process.communicate()
+
+
+def passed(due: float) -> bool:
+    return time.monotonic() > due
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_totals_equal_what_the_senders_counted(own_gateway: OwnGateway) -> None:
+    chance = random.Random(SEED)
+    service = f"counting-{uuid.uuid4().hex[:8]}"
+    of = f'counting_steps_total{{service_name="{service}"}}'
+    senders = Senders(own_gateway, service)
+    try:
+        began = time.monotonic()
+        kills = [DURATION_S / 3, DURATION_S * 2 / 3]
+        while not passed(began + DURATION_S):
+            if kills and passed(began + kills[0]):
+                kills.pop(0)
+                own_gateway.gateway.kill()
+                own_gateway.gateway.start()
+            due = time.monotonic() + chance.uniform(1, 5)
+            until(partial(passed, due))
+            senders.restart(chance.randrange(len(PROCESSES)))
+        senders.end()
+    finally:
+        senders.kill()
+    truth = senders.counted
+    total = until(lambda: own_gateway.prometheus.value(f"sum({of})"), lambda found: found == truth, deadline_s=120)
+    increase = own_gateway.prometheus.value(f"sum(increase({of}[15m]))")
+    sizes = own_gateway.prometheus.value(f'sum(counting_size_sum{{service_name="{service}"}})')
+    resets = own_gateway.prometheus.value(f"sum(resets({of}[15m]))")
+    print(
+        f"\n{senders.restarts} restarts, 2 kills: counted {truth}, total {total}, increase {increase}, resets {resets}",
+        file=sys.stderr,
+    )
+    assert (total, sizes, resets) == (truth, truth, 0)
+    assert increase == pytest.approx(truth, rel=0.01)
