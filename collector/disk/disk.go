@@ -1,0 +1,81 @@
+// Package disk says how much room a folder's file system has, and how the export queues share it.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Space of a file system, bytes.
+type Space struct {
+	Free  int64 // what this process may still write
+	Total int64
+}
+
+// Of is the space where folder is, or will be: it need not exist yet.
+func Of(folder string) (Space, error) {
+	path, err := filepath.Abs(folder)
+	if err != nil {
+		return Space{}, err
+	}
+	for {
+		var found syscall.Statfs_t
+		err := syscall.Statfs(path, &found)
+		if errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path) {
+			path = filepath.Dir(path)
+			continue
+		}
+		if err != nil {
+			return Space{}, fmt.Errorf("statfs %s: %w", path, err)
+		}
+		size := int64(found.Bsize)
+		return Space{Free: int64(found.Bavail) * size, Total: int64(found.Blocks) * size}, nil
+	}
+}
+
+// Used is the size of the queue files in folder, bytes.
+func Used(folder string) int64 {
+	var total int64
+	for _, path := range QueueFiles(folder) {
+		var found syscall.Stat_t
+		if syscall.Stat(path, &found) == nil {
+			total += found.Blocks * 512
+		}
+	}
+	return total
+}
+
+// Damaged comes between a queue file's name and the time at which it was set aside.
+const Damaged = ".damaged-"
+
+// QueueFiles are the files of the export queues in folder, those that were set aside left out.
+func QueueFiles(folder string) []string {
+	var queues []string
+	found, _ := filepath.Glob(filepath.Join(folder, "exporter_*")) // its one error is a pattern that is none
+	for _, path := range found {
+		if !strings.Contains(path, Damaged) && !strings.HasSuffix(path, ".backup") { // the latter by file_storage
+			queues = append(queues, path)
+		}
+	}
+	return queues
+}
+
+// largestShare of a file system is the most that the reserve takes of it: on a small one the asked number is too much.
+const largestShare = 10
+
+// Reserve is what has to stay free: asked, or a tenth of a small file system.
+func (s Space) Reserve(asked int64) int64 { return min(asked, s.Total/largestShare) }
+
+// overhead of a queue file over what waits in it: pages, and room between items of different sizes.
+const overhead = 1.25
+
+// QueueSize is what each of so many queues may hold: asked, or an equal share of what the file system has for all of
+// them beside the reserve, and least at the least. used is what their files take already.
+func (s Space) QueueSize(asked, reserve, used int64, queues int, least int64) int64 {
+	share := float64(s.Free+used-reserve) / float64(queues) / overhead
+	return max(min(asked, int64(share)), min(asked, least))
+}
