@@ -6,7 +6,6 @@ import (
 	prometheusremotewriteexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusremotewriteexporter"
 	bearertokenauthextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension"
 	healthcheckv2extension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension"
-	filestorage "github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
 	filterprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/filterprocessor"
 	tailsamplingprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor"
 	transformprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor"
@@ -23,8 +22,10 @@ import (
 	otlpreceiver "go.opentelemetry.io/collector/receiver/otlpreceiver"
 	otelconftelemetry "go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
 	accumulate "otelgate/collector/accumulate"
+	admission "otelgate/collector/admission"
 	derive "otelgate/collector/derive"
 	derived "otelgate/collector/derived"
+	diskqueue "otelgate/collector/diskqueue"
 	folderlock "otelgate/collector/folderlock"
 	genai "otelgate/collector/genai"
 	labelguard "otelgate/collector/labelguard"
@@ -56,7 +57,8 @@ func components() (otelcol.Factories, error) {
 	factories.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
 		bearertokenauthextension.NewFactory(),
 		healthcheckv2extension.NewFactory(),
-		filestorage.NewFactory(),
+		admission.NewFactory(),
+		diskqueue.NewFactory(),
 		folderlock.NewFactory(),
 	)
 	if err != nil {
@@ -65,7 +67,8 @@ func components() (otelcol.Factories, error) {
 	factories.ExtensionModules = makeModulesMap(factories.Extensions, map[component.Type]string{
 		bearertokenauthextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.155.0",
 		healthcheckv2extension.NewFactory().Type():   "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension v0.155.0",
-		filestorage.NewFactory().Type():              "github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.155.0",
+		admission.NewFactory().Type():                "otelgate/collector v0.0.0",
+		diskqueue.NewFactory().Type():                "otelgate/collector v0.0.0",
 		folderlock.NewFactory().Type():               "otelgate/collector v0.0.0",
 	})
 

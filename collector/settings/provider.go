@@ -3,6 +3,7 @@ package settings
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -53,7 +54,7 @@ func (s Settings) derived() map[string]any {
 	out := map[string]any{
 		"tls":              nil,
 		"auth":             nil,
-		"extensions":       []any{"folder_lock", "healthcheckv2", "file_storage"},
+		"extensions":       []any{"folder_lock", "healthcheckv2", "disk_queue", "admission"},
 		"trace_exporters":  traceExporters[s["traces_to"].(string)],
 		"samplers":         []any{},
 		"audit_branch":     []any{},
@@ -63,6 +64,7 @@ func (s Settings) derived() map[string]any {
 		// The extension's config must name a file even where no token is asked for; unused, it is never read.
 		"token_source": os.DevNull,
 	}
+	maps.Copy(out, s.bounds())
 	if s.sampling() {
 		out["samplers"] = []any{"tail_sampling"}
 	}

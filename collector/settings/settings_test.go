@@ -35,7 +35,7 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 		"OTELGATE_AUDIT=off":                   "OTELGATE_AUDIT='off': expected true or false",
 		"OTELGATE_INSECURE=yes":                "OTELGATE_INSECURE='yes': expected true or false",
 		"OTELGATE_TRACES_TO=zipkin":            "OTELGATE_TRACES_TO='zipkin': expected one of tempo, jaeger, both",
-		"OTELGATE_MEMORY_LIMIT_MIB=0":          "OTELGATE_MEMORY_LIMIT_MIB='0': expected a whole number above 0",
+		"OTELGATE_MEMORY_LIMIT_MIB=0":          "OTELGATE_MEMORY_LIMIT_MIB='0': expected a whole number of at least 128",
 		"OTELGATE_QUEUE_BYTES=10":              "OTELGATE_QUEUE_BYTES='10': expected a whole number of at least 8192",
 		"OTELGATE_TEMPO_ENDPOINT=http://tempo": "OTELGATE_TEMPO_ENDPOINT='http://tempo': expected host:port",
 		"OTELGATE_LOKI_ENDPOINT=loki:3100":     "OTELGATE_LOKI_ENDPOINT='loki:3100': expected an http:// or https:// URL",

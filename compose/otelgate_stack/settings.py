@@ -80,10 +80,13 @@ class Settings:
         bool, _Spec("false", kinds.BOOL, "Sync each queue write: survives power loss, costs time.", gateway=True)
     ]
     memory_limit_mib: Annotated[
-        int, _Spec("512", kinds.COUNT, "Gateway: memory at which it refuses, in MiB.", gateway=True)
+        int, _Spec("512", kinds.MEMORY, "Gateway: memory that it keeps to, in MiB.", gateway=True)
     ]
     queue_bytes: Annotated[
         int, _Spec("1000000000", kinds.QUEUE, "Gateway: size of each queue on disk, in bytes.", gateway=True)
+    ]
+    queue_reserve_bytes: Annotated[
+        int, _Spec("67108864", kinds.RESERVE, "Gateway: what stays free on the queues' disk, in bytes.", gateway=True)
     ]
     max_message_mib: Annotated[
         int, _Spec("16", kinds.COUNT, "Gateway: largest request it takes, in MiB.", gateway=True, sink=True)

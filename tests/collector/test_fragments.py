@@ -13,8 +13,9 @@ CHOSEN = {
     "otlp_grpc/tempo",
     "otlp_grpc/jaeger",
     "healthcheckv2",
-    "file_storage",
+    "disk_queue",
     "folder_lock",
+    "admission",
     "bearertokenauth",
 }
 
@@ -129,7 +130,7 @@ def test_queued_exporters_lose_nothing(fragments: dict[str, dict]) -> None:
     assert queued
     for name, exporter in queued.items():
         queue = exporter["sending_queue"]
-        assert queue["storage"] == "file_storage", name
+        assert queue["storage"] == "disk_queue", name
         assert queue["sizer"] == queue["batch"]["sizer"] == "bytes", name
         assert queue["batch"]["max_size"] == 3_000_000, name
         assert queue["batch"]["flush_timeout"] == "200ms", name

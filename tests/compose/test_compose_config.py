@@ -262,7 +262,7 @@ def test_settings_reach_the_services(render: Render) -> None:
     assert config["gateway"]["environment"]["OTELGATE_FSYNC"] == "true"
     assert config["gateway"]["environment"]["OTELGATE_LOKI_ENDPOINT"] == "https://loki.example.org/otlp"
     assert config["gateway"]["environment"]["OTELGATE_TEMPO_ENDPOINT"] == "tempo:14317"
-    assert int(config["gateway"]["mem_limit"]) == 4000 << 20
+    assert int(config["gateway"]["mem_limit"]) == 3000 << 20
 
 
 def test_secrets_are_mounted_only_where_they_are_set(render: Render, tmp_path: Path) -> None:

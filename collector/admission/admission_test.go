@@ -1,0 +1,232 @@
+package admission
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+)
+
+func newMiddleware(t *testing.T, cfg Config) *middleware {
+	t.Helper()
+	cfg.Factor = max(cfg.Factor, 1)
+	made, err := create(context.Background(), extension.Settings{TelemetrySettings: componenttest.NewNopTelemetrySettings()}, &cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.(*middleware)
+}
+
+// server is a gRPC and an HTTP server behind the middleware, which hold each request until they are told.
+type server struct {
+	ptraceotlp.UnimplementedGRPCServer
+	middleware *middleware
+	client     ptraceotlp.GRPCClient
+	http       http.Handler
+	entered    chan struct{}
+	release    chan struct{}
+	spans      atomic.Int64
+}
+
+func newServer(t *testing.T, cfg Config) *server {
+	t.Helper()
+	s := &server{middleware: newMiddleware(t, cfg), entered: make(chan struct{}, 100), release: make(chan struct{})}
+	options, err := s.middleware.GetGRPCServerOptions(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := grpc.NewServer(options...)
+	ptraceotlp.RegisterGRPCServer(running, s)
+	go func() { _ = running.Serve(listener) }()
+	t.Cleanup(running.Stop)
+	connection, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { connection.Close() })
+	s.client = ptraceotlp.NewGRPCClient(connection)
+	wrap, _ := s.middleware.GetHTTPHandler(context.Background())
+	s.http, _ = wrap(context.Background(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+			return
+		}
+		s.hold()
+	}))
+	return s
+}
+
+func (s *server) hold() {
+	s.entered <- struct{}{}
+	<-s.release
+}
+
+func (s *server) Export(_ context.Context, request ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+	s.spans.Add(int64(request.Traces().SpanCount()))
+	s.hold()
+	return ptraceotlp.NewExportResponse(), nil
+}
+
+func (s *server) send(size int) error {
+	traces := ptrace.NewTraces()
+	traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName(strings.Repeat("x", size))
+	_, err := s.client.Export(context.Background(), ptraceotlp.NewExportRequestFromTraces(traces))
+	return err
+}
+
+func (s *server) post(size int) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(http.MethodPost, "/v1/traces", bytes.NewReader(make([]byte, size)))
+	request.Header.Set("Content-Type", "application/json")
+	answer := httptest.NewRecorder()
+	s.http.ServeHTTP(answer, request)
+	return answer
+}
+
+var small = Config{ReceiveBytes: 4 << 20, ProcessBytes: 100_000, Factor: 10, Wait: 50 * time.Millisecond}
+
+func TestRequestsBeyondTheMemoryAreRefusedAndLaterTaken(t *testing.T) {
+	s := newServer(t, small)
+	first := make(chan error)
+	go func() { first <- s.send(9_000) }()
+	<-s.entered
+	if err := s.send(9_000); status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "OTELGATE_MEMORY_LIMIT_MIB") {
+		t.Errorf("a second request: %v, want Unavailable and the setting", err)
+	}
+	if got := s.spans.Load(); got != 1 {
+		t.Errorf("%d spans were decoded, want 1", got)
+	}
+	if answer := s.post(9_000); answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != "1" ||
+		!strings.Contains(answer.Body.String(), "OTELGATE_MEMORY_LIMIT_MIB") {
+		t.Errorf("over HTTP: %d %s", answer.Code, answer.Body)
+	}
+	close(s.release)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	for range 20 { // all that was taken is given back
+		if err := s.send(9_000); err != nil {
+			t.Fatal(err)
+		}
+		if answer := s.post(9_000); answer.Code != http.StatusOK {
+			t.Fatal(answer.Code, answer.Body)
+		}
+	}
+}
+
+func TestRequestWaitsForItsTurn(t *testing.T) {
+	cfg := small
+	cfg.Wait, cfg.ReceiveBytes = time.Minute, 64<<20
+	s := newServer(t, cfg)
+	answers := make(chan error)
+	for range 5 {
+		go func() { answers <- s.send(9_000) }()
+	}
+	for range 5 {
+		<-s.entered
+		s.release <- struct{}{}
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestRequestLargerThanTheMemoryGoesAlone(t *testing.T) {
+	s := newServer(t, small)
+	close(s.release)
+	if err := s.send(1_000_000); err != nil {
+		t.Error(err)
+	}
+	if answer := s.post(1_000_000); answer.Code != http.StatusOK {
+		t.Error(answer.Code)
+	}
+}
+
+func TestMoreThanCanBeReceivedIsRefusedUnread(t *testing.T) {
+	s := newServer(t, Config{ReceiveBytes: 2 << 20, ProcessBytes: 1 << 30, Wait: time.Minute})
+	for range 2 {
+		held, err := s.middleware.gate.receive(context.Background(), -1) // a megabyte each, at first
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer held.release()
+	}
+	if err := s.send(10); status.Code(err) != codes.Unavailable {
+		t.Errorf("gRPC: %v", err)
+	}
+	if answer := s.post(10); answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("HTTP: %d", answer.Code)
+	}
+}
+
+func TestFullDiskIsSaidToTheSender(t *testing.T) {
+	s := newServer(t, small)
+	s.middleware.gate.disk = full{}
+	if err := s.send(10); status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "no room in /x" {
+		t.Errorf("gRPC: %v", err)
+	}
+	if answer := s.post(10); answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "no room in /x") {
+		t.Errorf("HTTP: %d %s", answer.Code, answer.Body)
+	}
+}
+
+type full struct{}
+
+func (full) Refusal(int64) error { return errors.New("no room in /x") }
+
+func TestBodyThatCannotBeReadIsTheReceiversToAnswer(t *testing.T) {
+	s := newServer(t, small)
+	request := httptest.NewRequest(http.MethodPost, "/v1/traces", nil)
+	answer := httptest.NewRecorder()
+	request.Body = http.MaxBytesReader(answer, io.NopCloser(strings.NewReader("0123456789")), 5)
+	s.http.ServeHTTP(answer, request)
+	if answer.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("answered %d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestEstimateIsTheLargestOfLate(t *testing.T) {
+	now := time.Now()
+	e := estimate{now: func() time.Time { return now }}
+	if got := e.size(); got != firstEstimate {
+		t.Errorf("at first %d", got)
+	}
+	e.saw(8 << 20)
+	e.saw(10)
+	now = now.Add(halfLife)
+	if got := e.size(); got != 4<<20 {
+		t.Errorf("half of 8 MiB after %s: %d", halfLife, got)
+	}
+	now = now.Add(time.Hour)
+	if got := e.size(); got != leastEstimate {
+		t.Errorf("after an hour %d", got)
+	}
+}
+
+func TestConfigFaults(t *testing.T) {
+	err := (&Config{}).Validate()
+	for _, want := range []string{"`receive_bytes` and `process_bytes` must be positive", "`factor` must be at least 1"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+// Package admission bounds the memory that requests take: it knows what is in flight, and refuses, so that senders try
+// again, what does not fit. It is a server middleware of the OTLP receiver, for gRPC and HTTP, and asks the export
+// queues whether the disk has room before anything is decoded.
+package admission
+
+import (
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+)
+
+// Config of the extension.
+type Config struct {
+	// ReceiveBytes are for requests that are being received, ProcessBytes for those that are being processed.
+	ReceiveBytes int64 `mapstructure:"receive_bytes"`
+	ProcessBytes int64 `mapstructure:"process_bytes"`
+	// Factor is how much memory a request takes while it is processed, for each of its bytes, decompressed.
+	Factor float64 `mapstructure:"factor"`
+	// Wait is how long a request that has been received waits for its turn.
+	Wait time.Duration `mapstructure:"wait"`
+	// Disk names the extension that is asked for room.
+	Disk component.ID `mapstructure:"disk"`
+}
+
+// Validate the configuration.
+func (c *Config) Validate() error {
+	var faults []error
+	if c.ReceiveBytes < 1 || c.ProcessBytes < 1 {
+		faults = append(faults, errors.New("`receive_bytes` and `process_bytes` must be positive"))
+	}
+	if c.Factor < 1 {
+		faults = append(faults, errors.New("`factor` must be at least 1"))
+	}
+	return errors.Join(faults...)
+}

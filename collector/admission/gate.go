@@ -1,0 +1,150 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// gate lets requests in, in two steps: to be received, while their size is not known, and to be processed.
+type gate struct {
+	cfg       *Config
+	disk      disk
+	receiving *semaphore.Weighted
+	process   *semaphore.Weighted
+	inFlight  atomic.Int64 // bytes of the requests that are received or processed
+	expected  estimate
+
+	refused metric.Int64Counter
+}
+
+func newGate(cfg *Config) *gate {
+	return &gate{
+		cfg:       cfg,
+		receiving: semaphore.NewWeighted(cfg.ReceiveBytes),
+		process:   semaphore.NewWeighted(cfg.ProcessBytes),
+		expected:  estimate{now: time.Now},
+	}
+}
+
+// The reasons for which a request is refused.
+var (
+	byMemory = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "memory")))
+	byDisk   = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "disk")))
+)
+
+func (g *gate) observe(provider metric.MeterProvider) error {
+	meter := provider.Meter("otelgate/admission")
+	var err error
+	if g.refused, err = meter.Int64Counter("otelgate.admission.refused", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory or disk.")); err != nil {
+		return err
+	}
+	held, err := meter.Int64ObservableGauge("otelgate.admission.held", metric.WithUnit("By"),
+		metric.WithDescription("Bytes of the requests that are being received or processed."))
+	if err != nil {
+		return err
+	}
+	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(held, g.inFlight.Load())
+		return nil
+	}, held)
+	return err
+}
+
+// ticket is the right to take memory. Its methods may be called more than once.
+type ticket struct{ give func() }
+
+func newTicket(give func()) *ticket { return &ticket{sync.OnceFunc(give)} }
+
+func (t *ticket) release() {
+	if t != nil {
+		t.give()
+	}
+}
+
+// receive lets a request be read; size is what it says of itself, or negative.
+func (g *gate) receive(ctx context.Context, size int64) (*ticket, error) {
+	if size < 0 {
+		size = g.expected.size()
+	}
+	if g.disk != nil {
+		if err := g.disk.Refusal(g.inFlight.Load() + size); err != nil {
+			g.refused.Add(ctx, 1, byDisk)
+			return nil, status.Error(codes.Unavailable, err.Error())
+		}
+	}
+	weight := min(size, g.cfg.ReceiveBytes)
+	if !g.receiving.TryAcquire(weight) {
+		return nil, g.full(ctx)
+	}
+	return newTicket(func() { g.receiving.Release(weight) }), nil
+}
+
+// admit lets a request of this many bytes be decoded and processed, when its turn comes.
+func (g *gate) admit(ctx context.Context, size int64) (*ticket, error) {
+	g.expected.saw(size)
+	weight := min(int64(float64(size)*g.cfg.Factor), g.cfg.ProcessBytes) // one that is larger goes alone
+	waiting, cancel := context.WithTimeout(ctx, g.cfg.Wait)
+	defer cancel()
+	if g.process.Acquire(waiting, weight) != nil {
+		return nil, g.full(ctx)
+	}
+	g.inFlight.Add(size)
+	return newTicket(func() {
+		g.inFlight.Add(-size)
+		g.process.Release(weight)
+	}), nil
+}
+
+func (g *gate) full(ctx context.Context) error {
+	g.refused.Add(ctx, 1, byMemory)
+	return status.Error(codes.Unavailable, fmt.Sprintf("the gateway processes as much as OTELGATE_MEMORY_LIMIT_MIB allows (%d bytes of requests); try again",
+		g.inFlight.Load()))
+}
+
+// estimate is the size to expect of a request that does not say it: the largest of late, halved each halfLife. It
+// begins with a megabyte, rather too much than too little.
+type estimate struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	largest float64
+	at      time.Time
+}
+
+const (
+	halfLife      = 30 * time.Second
+	firstEstimate = 1 << 20
+	leastEstimate = 16 << 10
+)
+
+func (e *estimate) size() int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return max(leastEstimate, int64(e.faded()))
+}
+
+func (e *estimate) saw(size int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.largest = max(e.faded(), float64(size))
+	e.at = e.now()
+}
+
+func (e *estimate) faded() float64 {
+	if e.at.IsZero() {
+		e.largest, e.at = firstEstimate, e.now()
+	}
+	halves := float64(e.now().Sub(e.at)) / float64(halfLife)
+	return e.largest / math.Exp2(halves)
+}

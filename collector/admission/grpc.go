@@ -1,0 +1,112 @@
+package admission
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/tap"
+)
+
+// GetGRPCServerOptions returns what lets requests in. gRPC has no single place that knows a request's size before it is
+// decoded and can refuse it: the tap may refuse before a byte is read, the codec knows the size and can leave
+// the message undecoded, the statistics know when the call ends, and the interceptor answers.
+func (m *middleware) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
+	calls := &calls{gate: m.gate, decoded: &sync.Map{}}
+	codec := &codec{CodecV2: encoding.GetCodecV2("proto"), calls: calls}
+	return []grpc.ServerOption{
+		grpc.InTapHandle(calls.tap),
+		grpc.StatsHandler(calls),
+		grpc.ForceServerCodecV2(codec),
+		grpc.ChainUnaryInterceptor(calls.intercept),
+	}, nil
+}
+
+type calls struct {
+	gate    *gate
+	decoded *sync.Map // the outcome of admit by message, from its decoding until its call is known
+}
+
+type outcome struct {
+	ticket  *ticket
+	refusal error
+}
+
+// call is what one RPC holds.
+type call struct {
+	received *ticket
+	outcome
+}
+
+type callKey struct{}
+
+func of(ctx context.Context) *call {
+	found, _ := ctx.Value(callKey{}).(*call)
+	if found == nil {
+		return &call{}
+	}
+	return found
+}
+
+func (c *calls) tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	received, err := c.gate.receive(ctx, -1)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, received.release) // where the call never begins
+	return context.WithValue(ctx, callKey{}, &call{received: received}), nil
+}
+
+// codec decodes a message when it has been admitted.
+type codec struct {
+	encoding.CodecV2
+	calls *calls
+}
+
+// Unmarshal decodes, or leaves the message as it is: the call is then refused before anything looks at it.
+func (c *codec) Unmarshal(data mem.BufferSlice, message any) error {
+	admitted, refusal := c.calls.gate.admit(context.Background(), int64(data.Len()))
+	if refusal == nil {
+		if err := c.CodecV2.Unmarshal(data, message); err != nil {
+			admitted.release()
+			return err
+		}
+	}
+	c.calls.decoded.Store(message, outcome{admitted, refusal})
+	return nil
+}
+
+// TagRPC is part of stats.Handler.
+func (*calls) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+// HandleRPC gives the call what its message was admitted with, and takes it back at the call's end.
+func (c *calls) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	switch event := event.(type) {
+	case *stats.InPayload:
+		if found, ok := c.decoded.LoadAndDelete(event.Payload); ok {
+			call := of(ctx)
+			call.outcome = found.(outcome)
+			call.received.release()
+		}
+	case *stats.End:
+		call := of(ctx)
+		call.received.release()
+		call.ticket.release()
+	}
+}
+
+// TagConn is part of stats.Handler.
+func (*calls) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// HandleConn is part of stats.Handler.
+func (*calls) HandleConn(context.Context, stats.ConnStats) {}
+
+func (c *calls) intercept(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if refusal := of(ctx).refusal; refusal != nil {
+		return nil, refusal
+	}
+	return next(ctx, request)
+}

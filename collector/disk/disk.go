@@ -1,0 +1,90 @@
+// Package disk says how much room a folder's file system has, and how the export queues share it.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Space of a file system, bytes.
+type Space struct {
+	Free  int64 // what this process may still write
+	Total int64
+}
+
+// Of is the space where folder is, or will be: it need not exist yet.
+func Of(folder string) (Space, error) {
+	path, err := filepath.Abs(folder)
+	if err != nil {
+		return Space{}, err
+	}
+	for {
+		var found syscall.Statfs_t
+		err := syscall.Statfs(path, &found)
+		if errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path) {
+			path = filepath.Dir(path)
+			continue
+		}
+		if err != nil {
+			return Space{}, fmt.Errorf("statfs %s: %w", path, err)
+		}
+		size := int64(found.Bsize)
+		return Space{Free: int64(found.Bavail) * size, Total: int64(found.Blocks) * size}, nil
+	}
+}
+
+// Used is the size of the queue files in folder, bytes.
+func Used(folder string) int64 {
+	var total int64
+	for _, path := range Files(folder) {
+		var found syscall.Stat_t
+		if syscall.Stat(path, &found) == nil {
+			total += found.Blocks * 512
+		}
+	}
+	return total
+}
+
+// Damaged comes between a file's name and the time at which it was set aside.
+const Damaged = ".damaged-"
+
+// Files are those of file_storage in folder: of the export queues, and of processors that keep something. Those that were
+// set aside are left out.
+func Files(folder string) []string {
+	var files []string
+	for _, path := range all(folder) {
+		if !strings.Contains(path, Damaged) && !strings.HasSuffix(path, ".backup") { // the latter by file_storage
+			files = append(files, path)
+		}
+	}
+	return files
+}
+
+// SetAside counts the files that were.
+func SetAside(folder string) int { return len(all(folder)) - len(Files(folder)) }
+
+func all(folder string) []string {
+	queues, _ := filepath.Glob(filepath.Join(folder, "exporter_*")) // its one error is a pattern that is none
+	others, _ := filepath.Glob(filepath.Join(folder, "processor_*"))
+	return append(queues, others...)
+}
+
+// largestShare of a file system is the most that the reserve takes of it: on a small one the asked number is too much.
+const largestShare = 10
+
+// Reserve is what has to stay free: asked, or a tenth of a small file system.
+func (s Space) Reserve(asked int64) int64 { return min(asked, s.Total/largestShare) }
+
+// overhead of a queue file over what waits in it: pages, and room between items of different sizes.
+const overhead = 1.25
+
+// QueueSize is what each of so many queues may hold: asked, or an equal share of what the file system has for all of
+// them beside the reserve, and least at the least. used is what their files take already.
+func (s Space) QueueSize(asked, reserve, used int64, queues int, least int64) int64 {
+	share := float64(s.Free+used-reserve) / float64(queues) / overhead
+	return max(min(asked, int64(share)), min(asked, least))
+}

@@ -1,0 +1,36 @@
+// Package diskqueue is the storage of the export queues: the Collector's file_storage, with what it lacks. It keeps a
+// reserve of disk, so that a queue can always be emptied; sets a damaged file aside, so that the other queues go on;
+// finds items that a queue has lost sight of; and never lets a write that failed pass for an item that was sent.
+package diskqueue
+
+import "errors"
+
+// Config of the extension. The settings say what was asked for; QueueSize is what the disk has room for.
+type Config struct {
+	Directory string `mapstructure:"directory"`
+	// FSync makes queued data survive power loss.
+	FSync bool `mapstructure:"fsync"`
+	// QueueBytes is what OTELGATE_QUEUE_BYTES asks for each queue, QueueSize what it gets.
+	QueueBytes int64 `mapstructure:"queue_bytes"`
+	QueueSize  int64 `mapstructure:"queue_size"`
+	Queues     int   `mapstructure:"queues"`
+	// ReserveBytes stay free on the disk, at most a tenth of it.
+	ReserveBytes int64 `mapstructure:"reserve_bytes"`
+	// CompactMiB is the size from which an emptied file gives its space back.
+	CompactMiB int64 `mapstructure:"compact_mib"`
+}
+
+// Validate the configuration.
+func (c *Config) Validate() error {
+	var faults []error
+	if c.Directory == "" {
+		faults = append(faults, errors.New("`directory` must be set"))
+	}
+	if c.ReserveBytes < 0 {
+		faults = append(faults, errors.New("`reserve_bytes` must not be negative"))
+	}
+	if c.CompactMiB < 1 {
+		faults = append(faults, errors.New("`compact_mib` must be positive"))
+	}
+	return errors.Join(faults...)
+}

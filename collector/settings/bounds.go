@@ -1,0 +1,57 @@
+package settings
+
+import "otelgate/collector/disk"
+
+// What the memory limit is shared among. Measured by the slow test of overload.
+const (
+	// idleMiB is what the gateway takes when nothing comes in, its program's own pages included.
+	idleMiB = 64
+	// receiveShare of the rest is for requests that are being received, processShare for those being processed. What is
+	// left is for batches on their way to the stores, and for garbage.
+	receiveShare = 0.1
+	processShare = 0.4
+	// goShare of the limit is what the Go runtime is told. Pages of the program and of the queues' files are no part of it.
+	goShare = 0.8
+	// batchMiB of the limit allow one more batch for each exporter at the same time.
+	batchMiB = 64
+)
+
+// GoMemoryLimit is the runtime's soft limit, bytes.
+func (s Settings) GoMemoryLimit() int64 {
+	return int64(goShare * float64(s["memory_limit_mib"].(int64)<<20))
+}
+
+// bounds are what follows from the limits of memory and disk.
+func (s Settings) bounds() map[string]any {
+	free := float64(s["memory_limit_mib"].(int64)-idleMiB) * (1 << 20)
+	queues, consumers := s.queues(), min(10, max(1, s["memory_limit_mib"].(int64)/batchMiB))
+	out := map[string]any{
+		"receive_bytes":   int64(receiveShare * free),
+		"process_bytes":   int64(processShare * free),
+		"queue_consumers": consumers,
+		"audit_consumers": min(4, consumers),
+		"queues":          queues,
+		"queue_size":      s["queue_bytes"],
+		"compact_mib":     int64(largestCompact),
+	}
+	folder := s["data_dir"].(string)
+	if space, err := disk.Of(folder); err == nil {
+		reserve := space.Reserve(s["queue_reserve_bytes"].(int64))
+		least := s["max_message_mib"].(int64) << 20
+		out["queue_size"] = space.QueueSize(s["queue_bytes"].(int64), reserve, disk.Used(folder), queues, least)
+		out["compact_mib"] = min(largestCompact, max(4, space.Total>>20/20))
+	}
+	return out
+}
+
+// largestCompact is the size in MiB from which an emptied queue file is compacted, on a disk that is not small.
+const largestCompact = 100
+
+// queues counts the export queues: traces and logs, and each again for the audit sink.
+func (s Settings) queues() int {
+	queues := len(traceExporters[s["traces_to"].(string)]) + 1
+	if s["audit"].(bool) {
+		queues += 2
+	}
+	return queues
+}
