@@ -23,8 +23,10 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	otlpreceiver "go.opentelemetry.io/collector/receiver/otlpreceiver"
 	otelconftelemetry "go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
+	answers "otelgate/collector/answers"
 	derive "otelgate/collector/derive"
 	genai "otelgate/collector/genai"
+	intake "otelgate/collector/intake"
 	labelguard "otelgate/collector/labelguard"
 	redact "otelgate/collector/redact"
 )
@@ -53,6 +55,7 @@ func components() (otelcol.Factories, error) {
 		bearertokenauthextension.NewFactory(),
 		healthcheckv2extension.NewFactory(),
 		filestorage.NewFactory(),
+		answers.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -61,6 +64,7 @@ func components() (otelcol.Factories, error) {
 		bearertokenauthextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.155.0",
 		healthcheckv2extension.NewFactory().Type():   "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension v0.155.0",
 		filestorage.NewFactory().Type():              "github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.155.0",
+		answers.NewFactory().Type():                  "otelgate/collector v0.0.0",
 	})
 
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
@@ -93,6 +97,7 @@ func components() (otelcol.Factories, error) {
 		tailsamplingprocessor.NewFactory(),
 		transformprocessor.NewFactory(),
 		genai.NewFactory(),
+		intake.NewFactory(),
 		labelguard.NewFactory(),
 		redact.NewFactory(),
 	)
@@ -105,6 +110,7 @@ func components() (otelcol.Factories, error) {
 		tailsamplingprocessor.NewFactory().Type():  "github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor v0.155.0",
 		transformprocessor.NewFactory().Type():     "github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor v0.155.0",
 		genai.NewFactory().Type():                  "otelgate/collector v0.0.0",
+		intake.NewFactory().Type():                 "otelgate/collector v0.0.0",
 		labelguard.NewFactory().Type():             "otelgate/collector v0.0.0",
 		redact.NewFactory().Type():                 "otelgate/collector v0.0.0",
 	})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/confmap"
 )
@@ -50,13 +51,14 @@ func (s Settings) derived() map[string]any {
 	out := map[string]any{
 		"tls":              nil,
 		"auth":             nil,
-		"extensions":       []any{"healthcheckv2", "file_storage"},
+		"extensions":       []any{"healthcheckv2", "file_storage", "answers"},
 		"trace_exporters":  traceExporters[s["traces_to"].(string)],
 		"samplers":         []any{},
 		"branches":         []any{"forward/stores"},
 		"audit_branch":     []any{},
 		"sample_slow_ms":   s.duration("sample_slow").Milliseconds(),
-		"max_message_size": s["max_message_mib"].(int64) << 20,
+		"max_body_size":    s["max_message_mib"].(int64) << 21,
+		"log_max_age":      s.logMaxAge().String(),
 		"own_host":         "127.0.0.1",
 		// The extension's config must name a file even where no token is asked for; unused, it is never read.
 		"token_source": os.DevNull,
@@ -81,6 +83,12 @@ func (s Settings) derived() map[string]any {
 		out["token_source"] = s["token_file"]
 	}
 	return out
+}
+
+// logMaxAge is a little less than Loki takes, whose clock may be ahead.
+func (s Settings) logMaxAge() time.Duration {
+	kept := s.duration("retention_logs")
+	return max(kept-time.Hour, kept/2)
 }
 
 var traceExporters = map[string][]any{
