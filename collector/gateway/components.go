@@ -23,11 +23,13 @@ import (
 	otelconftelemetry "go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
 	accumulate "otelgate/collector/accumulate"
 	admission "otelgate/collector/admission"
+	answers "otelgate/collector/answers"
 	derive "otelgate/collector/derive"
 	derived "otelgate/collector/derived"
 	diskqueue "otelgate/collector/diskqueue"
 	folderlock "otelgate/collector/folderlock"
 	genai "otelgate/collector/genai"
+	intake "otelgate/collector/intake"
 	labelguard "otelgate/collector/labelguard"
 	redact "otelgate/collector/redact"
 	sender "otelgate/collector/sender"
@@ -58,6 +60,7 @@ func components() (otelcol.Factories, error) {
 		bearertokenauthextension.NewFactory(),
 		healthcheckv2extension.NewFactory(),
 		admission.NewFactory(),
+		answers.NewFactory(),
 		diskqueue.NewFactory(),
 		folderlock.NewFactory(),
 	)
@@ -68,6 +71,7 @@ func components() (otelcol.Factories, error) {
 		bearertokenauthextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.155.0",
 		healthcheckv2extension.NewFactory().Type():   "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension v0.155.0",
 		admission.NewFactory().Type():                "otelgate/collector v0.0.0",
+		answers.NewFactory().Type():                  "otelgate/collector v0.0.0",
 		diskqueue.NewFactory().Type():                "otelgate/collector v0.0.0",
 		folderlock.NewFactory().Type():               "otelgate/collector v0.0.0",
 	})
@@ -104,6 +108,7 @@ func components() (otelcol.Factories, error) {
 		accumulate.NewFactory(),
 		derived.NewFactory(),
 		genai.NewFactory(),
+		intake.NewFactory(),
 		labelguard.NewFactory(),
 		redact.NewFactory(),
 		sender.NewFactory(),
@@ -119,6 +124,7 @@ func components() (otelcol.Factories, error) {
 		accumulate.NewFactory().Type():             "otelgate/collector v0.0.0",
 		derived.NewFactory().Type():                "otelgate/collector v0.0.0",
 		genai.NewFactory().Type():                  "otelgate/collector v0.0.0",
+		intake.NewFactory().Type():                 "otelgate/collector v0.0.0",
 		labelguard.NewFactory().Type():             "otelgate/collector v0.0.0",
 		redact.NewFactory().Type():                 "otelgate/collector v0.0.0",
 		sender.NewFactory().Type():                 "otelgate/collector v0.0.0",

@@ -94,6 +94,13 @@ func atLeast(least int64) kind {
 	}}
 }
 
+func between(least, most int64) kind {
+	return kind{fmt.Sprintf("a whole number from %d to %d", least, most), func(raw string) (any, bool) {
+		value, ok := atoi(raw)
+		return value, ok && value >= least && value <= most
+	}}
+}
+
 func oneOf(values ...string) kind {
 	return kind{"one of " + strings.Join(values, ", "), func(raw string) (any, bool) {
 		return raw, slices.Contains(values, raw)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/confmap"
 )
@@ -52,15 +53,16 @@ func (p provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc)
 // derived holds what the config files cannot compute: blocks that are there only when set.
 func (s Settings) derived() map[string]any {
 	out := map[string]any{
-		"tls":              nil,
-		"auth":             nil,
-		"extensions":       []any{"folder_lock", "healthcheckv2", "disk_queue", "admission"},
-		"trace_exporters":  traceExporters[s["traces_to"].(string)],
-		"samplers":         []any{},
-		"audit_branch":     []any{},
-		"sample_slow_ms":   s.duration("sample_slow").Milliseconds(),
-		"max_message_size": s["max_message_mib"].(int64) << 20,
-		"own_host":         "127.0.0.1",
+		"tls":             nil,
+		"auth":            nil,
+		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "admission"},
+		"trace_exporters": traceExporters[s["traces_to"].(string)],
+		"samplers":        []any{},
+		"audit_branch":    []any{},
+		"sample_slow_ms":  s.duration("sample_slow").Milliseconds(),
+		"max_body_size":   s["max_message_mib"].(int64) << 21,
+		"log_max_age":     s.logMaxAge().String(),
+		"own_host":        "127.0.0.1",
 		// The extension's config must name a file even where no token is asked for; unused, it is never read.
 		"token_source": os.DevNull,
 	}
@@ -84,6 +86,12 @@ func (s Settings) derived() map[string]any {
 		out["token_source"] = s["token_file"]
 	}
 	return out
+}
+
+// logMaxAge is a little less than Loki takes, whose clock may be ahead.
+func (s Settings) logMaxAge() time.Duration {
+	kept := s.duration("retention_logs")
+	return max(kept-time.Hour, kept/2)
 }
 
 var traceExporters = map[string][]any{

@@ -91,6 +91,9 @@ class Settings:
     max_message_mib: Annotated[
         int, _Spec("16", kinds.COUNT, "Gateway: largest request it takes, in MiB.", gateway=True, sink=True)
     ]
+    max_item_bytes: Annotated[
+        int, _Spec("1000000", kinds.ITEM, "Gateway: largest span or log record; larger ones are cut.", gateway=True)
+    ]
     instance_id: Annotated[
         str | None, _Spec("", kinds.TEXT, "Gateway: its name in metrics (host name and an id if empty).", gateway=True)
     ]
@@ -244,7 +247,7 @@ class Settings:
     ]
 
     retention_metrics: Annotated[str, _Spec("30d", kinds.RETENTION, "How long Prometheus keeps metrics.")]
-    retention_logs: Annotated[str, _Spec("31d", kinds.RETENTION, "How long Loki keeps logs.")]
+    retention_logs: Annotated[str, _Spec("31d", kinds.RETENTION, "How long Loki keeps logs.", gateway=True)]
     retention_traces: Annotated[str, _Spec("7d", kinds.RETENTION, "How long Tempo and Jaeger keep traces.")]
 
     def gateway_env(self) -> dict[str, str]:

@@ -1,0 +1,49 @@
+// Package answers lets the OTLP receiver answer more truly than it can itself. It is a server middleware of the
+// receiver, for gRPC and HTTP. An HTTP request that is too large gets 413 and the setting's name, so that senders split it,
+// instead of 400, which makes them drop it. And what the intake processor refused of a request is in its partial success.
+package answers
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+)
+
+// NewFactory makes the extension `answers`.
+func NewFactory() extension.Factory {
+	return extension.NewFactory(component.MustNewType("answers"), func() component.Config {
+		return &Config{MaxMessageMiB: 16}
+	}, create, component.StabilityLevelBeta)
+}
+
+func create(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
+	refused, err := set.MeterProvider.Meter("otelgate/collector/answers").Int64Counter("otelgate.intake.requests", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests that were refused because they are larger than OTELGATE_MAX_MESSAGE_MIB. Senders split them, or drop them."))
+	return &middleware{max: cfg.(*Config).MaxMessageMiB, refused: refused, logger: set.Logger}, err
+}
+
+type middleware struct {
+	max     int64
+	refused metric.Int64Counter
+	logger  *zap.Logger
+}
+
+func (*middleware) Start(context.Context, component.Host) error { return nil }
+
+func (*middleware) Shutdown(context.Context) error { return nil }
+
+var overHTTP, overGRPC = by("http"), by("grpc")
+
+func by(transport string) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("action", "refused"), attribute.String("reason", "size"), attribute.String("transport", transport)))
+}
+
+func (m *middleware) tooLarge(ctx context.Context, transport metric.MeasurementOption) {
+	m.refused.Add(ctx, 1, transport)
+	m.logger.Warn("refused a request that is too large", zap.Int64("OTELGATE_MAX_MESSAGE_MIB", m.max))
+}

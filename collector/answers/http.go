@@ -1,0 +1,82 @@
+package answers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+
+	"otelgate/collector/intake"
+)
+
+// GetHTTPHandler returns what stands between the server and the receiver's handler.
+func (m *middleware) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
+	return func(_ context.Context, next http.Handler) (http.Handler, error) {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, refusals := intake.WithRefusals(r.Context())
+			body := &bounded{ReadCloser: r.Body, left: m.max << 20, max: m.max}
+			answer := &answer{ResponseWriter: w, body: body, refusals: refusals, path: r.URL.Path}
+			request := r.WithContext(ctx)
+			request.Body = body
+			next.ServeHTTP(answer, request)
+			if body.exceeded {
+				m.tooLarge(ctx, overHTTP)
+			}
+		}), nil
+	}, nil
+}
+
+// bounded is a request's body up to its limit. What is beyond is read too, and thrown away: a sender reads its answer
+// only when all has been taken. The server's own limit ends that.
+type bounded struct {
+	io.ReadCloser
+	left, max int64
+	exceeded  bool
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.exceeded {
+		return 0, b.error()
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left+1)])
+	if b.left -= int64(n); b.left < 0 {
+		b.exceeded = true
+		_, _ = io.Copy(io.Discard, b.ReadCloser)
+		return 0, b.error()
+	}
+	return n, err
+}
+
+func (b *bounded) error() error {
+	return fmt.Errorf("larger than OTELGATE_MAX_MESSAGE_MIB=%d MiB: send it in parts", b.max)
+}
+
+// answer changes what the receiver answers, where there is more to say.
+type answer struct {
+	http.ResponseWriter
+	body     *bounded
+	refusals *intake.Refusals
+	path     string
+	status   int
+}
+
+func (a *answer) WriteHeader(status int) {
+	if status == http.StatusBadRequest && a.body.exceeded {
+		status = http.StatusRequestEntityTooLarge
+	}
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write replaces an answer of full success. The receiver writes it in one piece.
+func (a *answer) Write(p []byte) (int, error) {
+	if n, why := a.refusals.Items(); n > 0 && a.status == http.StatusOK {
+		if said := partial(a.path, n, why, a.Header().Get("Content-Type") == "application/json"); said != nil {
+			_, err := a.ResponseWriter.Write(said)
+			return len(p), err
+		}
+	}
+	return a.ResponseWriter.Write(p)
+}

@@ -1,0 +1,52 @@
+// Package intake makes every item acceptable to every hop behind the gateway, or refuses it so that its sender knows:
+// it cuts what is too large, repairs what a store would refuse for good, and leaves all else as it is. It stands right
+// behind the memory limiter, so one bad item costs no neighbour in any store. docs/limits.md has the limits.
+package intake
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+)
+
+var componentType = component.MustNewType("intake")
+
+// NewFactory makes the processor for all three signals.
+func NewFactory() processor.Factory {
+	return processor.NewFactory(
+		componentType,
+		func() component.Config { return createDefaultConfig() },
+		processor.WithTraces(createTraces, component.StabilityLevelBeta),
+		processor.WithLogs(createLogs, component.StabilityLevelBeta),
+		processor.WithMetrics(createMetrics, component.StabilityLevelBeta),
+	)
+}
+
+var mutates = processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true})
+
+func createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
+	g, err := newGate(cfg.(*Config), set.TelemetrySettings, "traces")
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewTraces(ctx, set, cfg, next, g.traces, mutates)
+}
+
+func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
+	g, err := newGate(cfg.(*Config), set.TelemetrySettings, "logs")
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewLogs(ctx, set, cfg, next, g.logs, mutates)
+}
+
+func createMetrics(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics) (processor.Metrics, error) {
+	g, err := newGate(cfg.(*Config), set.TelemetrySettings, "metrics")
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewMetrics(ctx, set, cfg, next, g.metrics, mutates)
+}

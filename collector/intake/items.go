@@ -1,0 +1,300 @@
+package intake
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+const (
+	spanFixed = 160 // ids, times, kind, status, counts, with their tags
+	partFixed = 64  // the same of an event or a link
+	maxState  = 4096
+)
+
+func (y *tally) resource(resource pcommon.Resource, labels bool) {
+	s := scan{labels: labels}
+	s.attributes(resource.Attributes(), 0)
+	y.bounded(resource.Attributes(), s, labels, maxResourceBytes, maxResourceLeaves)
+}
+
+func (y *tally) scope(scope pcommon.InstrumentationScope, labels bool) {
+	s := scan{labels: labels}
+	s.attributes(scope.Attributes(), 0)
+	y.bounded(scope.Attributes(), s, labels, maxScopeBytes, maxScopeLeaves)
+	y.title(scope.Name(), scope.SetName)
+	y.title(scope.Version(), scope.SetVersion)
+}
+
+// schema cleans a schema's URL.
+func (y *tally) schema(of interface {
+	SchemaUrl() string
+	SetSchemaUrl(string)
+},
+) {
+	y.title(of.SchemaUrl(), of.SetSchemaUrl)
+}
+
+// title repairs a text that stands alone.
+func (y *tally) title(t string, set func(string)) {
+	if len(t) <= maxName && isClean(t) {
+		return
+	}
+	m := mender{}
+	set(m.title(t))
+	y.add(m.done, 0)
+}
+
+// bounded repairs and fits attributes that stand alone, those of a resource or scope.
+func (y *tally) bounded(attributes pcommon.Map, s scan, labels bool, limit, leaves int) {
+	if s.faults == 0 && s.size <= limit && s.leaves <= leaves {
+		return
+	}
+	m := mender{labels: labels}
+	if s.faults != 0 {
+		m.attributes(attributes, 0)
+	}
+	m.fit(whole{
+		attributes: attributes,
+		leaves:     func(add func(leaf)) { textsOf(attributes, add) },
+		scan: func() scan {
+			s := scan{labels: labels}
+			s.attributes(attributes, 0)
+			return s
+		},
+	}, limit, leaves)
+	y.add(m.done, m.cut)
+}
+
+// span repairs a span and tells whether it is lost: without its ids no store takes it.
+func (y *tally) span(span ptrace.Span, limit int, c clock) bool {
+	if isLost(span) {
+		if span.TraceID().IsEmpty() {
+			y.add(1<<reasonTraceID, 0)
+		} else {
+			y.add(1<<reasonSpanID, 0)
+		}
+		return true
+	}
+	s := scanSpan(span)
+	start, end := uint64(span.StartTimestamp()), uint64(span.EndTimestamp())
+	if s.faults == 0 && s.size <= limit && c.canBe(start) && c.canBe(end) && end >= start && end-start <= uint64(maxDuration) && eventsFit(span, c) {
+		return false
+	}
+	m := mender{}
+	if s.faults != 0 {
+		m.span(span)
+	}
+	m.times(span, c)
+	if scanSpan(span).size > limit {
+		m.fit(wholeSpan(span), limit, 0)
+	}
+	y.add(m.done, m.cut)
+	return false
+}
+
+func isLost(span ptrace.Span) bool { return span.TraceID().IsEmpty() || span.SpanID().IsEmpty() }
+
+func scanSpan(span ptrace.Span) scan {
+	s := scan{size: spanFixed}
+	s.title(span.Name())
+	s.attributes(span.Attributes(), 0)
+	s.text(span.Status().Message())
+	s.state(span.TraceState())
+	for _, event := range span.Events().All() {
+		s.size += partFixed
+		s.title(event.Name())
+		s.attributes(event.Attributes(), 0)
+	}
+	for _, link := range span.Links().All() {
+		s.size += partFixed
+		s.state(link.TraceState())
+		s.attributes(link.Attributes(), 0)
+	}
+	return s
+}
+
+func (s *scan) state(state pcommon.TraceState) {
+	raw := state.AsRaw()
+	s.text(raw)
+	if len(raw) > maxState {
+		s.faults |= longName
+	}
+}
+
+func (m *mender) span(span ptrace.Span) {
+	span.SetName(m.title(span.Name()))
+	m.attributes(span.Attributes(), 0)
+	span.Status().SetMessage(m.text(span.Status().Message()))
+	m.state(span.TraceState())
+	for _, event := range span.Events().All() {
+		event.SetName(m.title(event.Name()))
+		m.attributes(event.Attributes(), 0)
+	}
+	for _, link := range span.Links().All() {
+		m.state(link.TraceState())
+		m.attributes(link.Attributes(), 0)
+	}
+}
+
+// state: half a trace state means something else, so one that is too long or unreadable goes.
+func (m *mender) state(state pcommon.TraceState) {
+	if raw := state.AsRaw(); len(raw) > maxState {
+		m.done |= 1 << reasonName
+		state.FromRaw("")
+	} else if !isClean(raw) {
+		m.done |= 1 << reasonText
+		state.FromRaw("")
+	}
+}
+
+func wholeSpan(span ptrace.Span) whole {
+	return whole{
+		attributes: span.Attributes(),
+		leaves: func(add func(leaf)) {
+			textsOf(span.Attributes(), add)
+			message := span.Status().Message()
+			add(leaf{len(message), func() string { return message }, span.Status().SetMessage})
+			for _, event := range span.Events().All() {
+				textsOf(event.Attributes(), add)
+			}
+			for _, link := range span.Links().All() {
+				textsOf(link.Attributes(), add)
+			}
+		},
+		parts: func() int {
+			all, own := scanSpan(span), scan{}
+			own.attributes(span.Attributes(), 0)
+			return all.size - own.size
+		},
+		halve: func() bool { return dropLast(span) },
+		scan:  func() scan { return scanSpan(span) },
+	}
+}
+
+// dropLast removes half of the events, else half of the links, and notes it where the conventions do.
+func dropLast(span ptrace.Span) bool {
+	if n := span.Events().Len(); n > 0 {
+		i := 0
+		span.Events().RemoveIf(func(ptrace.SpanEvent) bool { i++; return i > n/2 })
+		span.SetDroppedEventsCount(span.DroppedEventsCount() + uint32(n-n/2))
+		return true
+	}
+	if n := span.Links().Len(); n > 0 {
+		i := 0
+		span.Links().RemoveIf(func(ptrace.SpanLink) bool { i++; return i > n/2 })
+		span.SetDroppedLinksCount(span.DroppedLinksCount() + uint32(n-n/2))
+		return true
+	}
+	return false
+}
+
+// times makes times possible, and keeps what they were.
+func (m *mender) times(span ptrace.Span, c clock) {
+	start, end := uint64(span.StartTimestamp()), uint64(span.EndTimestamp())
+	newStart, newEnd, why := c.interval(start, end)
+	if newStart != start {
+		keepTime(span.Attributes(), attrStart, start)
+		span.SetStartTimestamp(pcommon.Timestamp(newStart))
+	}
+	if newEnd != end {
+		keepTime(span.Attributes(), attrEnd, end)
+		span.SetEndTimestamp(pcommon.Timestamp(newEnd))
+	}
+	for _, event := range span.Events().All() {
+		if at := uint64(event.Timestamp()); !c.canBe(at) {
+			why = min(why, reasonTime)
+			keepTime(event.Attributes(), attrTime, at)
+			event.SetTimestamp(pcommon.Timestamp(newEnd))
+		}
+	}
+	if why != reasonCount {
+		m.done |= 1 << why
+	}
+}
+
+func eventsFit(span ptrace.Span, c clock) bool {
+	for _, event := range span.Events().All() {
+		if !c.canBe(uint64(event.Timestamp())) {
+			return false
+		}
+	}
+	return true
+}
+
+func (y *tally) record(record plog.LogRecord, limit int, c clock) {
+	s := scanRecord(record)
+	at := uint64(record.Timestamp())
+	if at == 0 {
+		at = uint64(record.ObservedTimestamp())
+	}
+	observed := uint64(record.ObservedTimestamp())
+	if s.faults == 0 && s.size <= limit && s.leaves <= maxLogLeaves && c.canBe(at) && (observed == 0 || c.canBe(observed)) {
+		return
+	}
+	m := mender{labels: true}
+	if s.faults != 0 {
+		m.record(record)
+	}
+	if !c.canBe(at) {
+		m.done |= 1 << reasonTime
+		if at != 0 {
+			keepTime(record.Attributes(), attrTime, at)
+		}
+		record.SetTimestamp(pcommon.Timestamp(c.moment(at)))
+	}
+	if observed != 0 && !c.canBe(observed) {
+		m.done |= 1 << reasonTime
+		record.SetObservedTimestamp(record.Timestamp())
+	}
+	if s = scanRecord(record); s.size > limit || s.leaves > maxLogLeaves {
+		m.fit(wholeRecord(record), limit, maxLogLeaves)
+	}
+	y.add(m.done, m.cut)
+}
+
+func scanRecord(record plog.LogRecord) scan {
+	s := scan{size: spanFixed, labels: true}
+	s.attributes(record.Attributes(), 0)
+	leaves := s.leaves
+	s.value(record.Body(), 0)
+	s.leaves = leaves // the body is the line
+	s.title(record.EventName())
+	s.title(record.SeverityText())
+	return s
+}
+
+func (m *mender) record(record plog.LogRecord) {
+	m.attributes(record.Attributes(), 0)
+	m.value("", record.Body(), 0)
+	record.SetEventName(m.title(record.EventName()))
+	record.SetSeverityText(m.title(record.SeverityText()))
+}
+
+func wholeRecord(record plog.LogRecord) whole {
+	return whole{
+		attributes: record.Attributes(),
+		leaves: func(add func(leaf)) {
+			textsOf(record.Attributes(), add)
+			textsIn(record.Body(), add)
+		},
+		parts: func() int {
+			s := scan{}
+			s.value(record.Body(), 0)
+			return s.size
+		},
+		halve: func() bool { return dropBody(record.Body()) },
+		scan:  func() scan { return scanRecord(record) },
+	}
+}
+
+// dropBody: of a structured body whose texts are short already only its size is left.
+func dropBody(body pcommon.Value) bool {
+	if body.Type() != pcommon.ValueTypeMap && body.Type() != pcommon.ValueTypeSlice {
+		return false
+	}
+	s := scan{}
+	s.value(body, 0)
+	body.SetStr(mark(s.size))
+	return true
+}
