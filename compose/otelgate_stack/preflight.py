@@ -5,7 +5,7 @@ The gateway has the last word (collector/settings, collector/guard): it sees an 
 
 from collections.abc import Iterator
 
-from . import kinds
+from . import credentials, kinds
 from .errors import SettingsError
 from .settings import ROWS, Settings
 
@@ -22,7 +22,8 @@ def _unreadable(settings: Settings) -> Iterator[str]:
     for row in ROWS:
         if not (row.gateway and row.field.endswith("_file")):
             continue
-        if file := getattr(settings, row.field):
+        file = getattr(settings, row.field)
+        if file and file.parent != credentials.folder(settings):  # those there are generated
             try:
                 file.open("rb").close()
             except OSError as error:

@@ -16,6 +16,7 @@ CHOSEN = {
     "disk_queue",
     "folder_lock",
     "admission",
+    "answers",
     "bearertokenauth",
 }
 
@@ -109,7 +110,7 @@ def test_only_the_audit_sink_is_beside_the_stores(fragments: dict[str, dict]) ->
     """Message content goes into pipelines with `redact/audit`, and into no other."""
     pipelines = wired(fragments)
     for signal in ("traces", "logs"):
-        assert pipelines[signal] == [["otlp"], ["memory_limiter", "genai"], ["sequence/stores"]]
+        assert pipelines[signal] == [["otlp"], ["memory_limiter", "intake", "genai"], ["sequence/stores"]]
         assert pipelines[f"{signal}/audit"] == [
             ["sequence/stores"],
             ["filter/audit", "redact/audit"],

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry import trace
 from otlp_receiver import Receiver
 from programs import Programs, Result
-from runs import Runs
+from traced_runs import Runs
 
 
 @pytest.fixture

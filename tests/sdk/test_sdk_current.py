@@ -23,7 +23,7 @@ from langgraph.graph import END, START, StateGraph
 from opentelemetry import trace
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 from otelgate import _current
-from runs import Runs
+from traced_runs import Runs
 
 
 @pytest.fixture(autouse=True)

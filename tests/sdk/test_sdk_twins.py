@@ -15,7 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.tools import tool
 from opentelemetry import trace
 from otelgate import _anthropic, _twins
-from runs import Runs
+from traced_runs import Runs
 
 DUPLICATE = "otelgate.duplicate_of"
 STARTS = [

