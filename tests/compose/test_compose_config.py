@@ -321,10 +321,12 @@ def test_what_reads_a_file_made_at_start_gets_the_native_arguments(render: Rende
 def test_exporters_get_the_native_arguments(render: Render, name: str) -> None:
     native = services.services(settings.load({}), [name])[0]
     given = set(render()["services"][name]["command"])
-    own = {argument.replace("127.0.0.1", "0.0.0.0") for argument in native.arguments if "=/" not in argument}
+    # What the distribution's older program alone needs (watchers.py).
+    same = [argument for argument in native.arguments if not argument.endswith("bgwriter")]
+    own = {argument.replace("127.0.0.1", "0.0.0.0") for argument in same if "=/" not in argument}
     assert own <= given
     # Of this machine it sees what is mounted.
-    assert name == "node-exporter" or len(given) == len(native.arguments)
+    assert name == "node-exporter" or len(given) == len(same)
 
 
 @pytest.mark.parametrize("name", ["loki", "tempo", "jaeger"])

@@ -1,0 +1,32 @@
+"""PostgreSQL's exporter of the distribution is told to leave out what PostgreSQL 18 has no more, by its own flag."""
+
+from pathlib import Path
+
+import pytest
+from otelgate_stack import settings
+from otelgate_stack.engines import services, watchers
+
+
+def exporter(folder: Path, help_text: str) -> Path:
+    program = folder / "prometheus-postgres-exporter"
+    program.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{help_text}\nEND\n")
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("help_text", "flag"),
+    [
+        ("      --collector.bgwriter       Enable the bgwriter collector", ("--no-collector.bgwriter",)),
+        ("      --[no-]collector.stat_bgwriter  Enable", ("--no-collector.stat_bgwriter",)),
+        ("      --web.telemetry-path", ()),  # a flag that it doesn't know would end it
+    ],
+)
+def test_the_collector_that_complains_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, help_text: str, flag: tuple[str, ...]
+) -> None:
+    program = exporter(tmp_path, help_text)
+    monkeypatch.setattr(watchers, "program", lambda name, settings: program)
+    (service,) = services.services(settings.load({}), ["postgres-exporter"])
+    assert tuple(argument for argument in service.arguments if "bgwriter" in argument) == flag
+    assert set(watchers.POSTGRES_EXPORTER) <= set(service.arguments)
