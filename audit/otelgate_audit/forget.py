@@ -3,7 +3,8 @@
 Theirs are the records that name them; in traces whose conversation is theirs, and in their sessions, also the records
 that name nobody. These lose user and session id, all words, and the attributes of product events; what stays is what
 the totals are made of: tokens, cost, durations, tools, models, ratings. Their rows in users and sessions, the hash of
-their questions, the payloads of rejects that name them, and their key are deleted. Records of others stay as they are. Where the gateway stored a pseudonym for the id, that is looked for, too.
+their questions, the payloads of rejects that name them, and their key are deleted. Records of others stay as they
+are. Where the gateway stored a pseudonym for the id, that is looked for, too.
 
 Not reached: other stores (traces and logs have their own retention), backups, and pages of the database that are free
 but not yet written over. What arrives later is a new matter: a span that is delivered again changes nothing, as its

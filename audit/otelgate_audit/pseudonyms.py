@@ -1,7 +1,7 @@
 """Under which ids a person may be stored: their own, and what the gateway made of it.
 
-Where an id is personal data (an e-mail as `user.id`), the gateway stores a pseudonym, `[email:3f9a…]`: a keyed digest of
-the whole id, behind the name of the masking rule that found something in it (collector/redact/pseudonym.go).
+Where an id is personal data (an e-mail as `user.id`), the gateway stores a pseudonym, `[email:3f9a…]`: a keyed digest
+of the whole id, behind the name of the masking rule that found something in it (collector/redact/pseudonym.go).
 """
 
 from __future__ import annotations
