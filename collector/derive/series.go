@@ -98,8 +98,8 @@ func (m *metric) measure(r *record) {
 	}
 }
 
-// maxValue keeps sums finite.
-const maxValue = 1e300
+// maxValue keeps sums exact: beyond it, adding 1 to a sum changes little or nothing. The audit sink has the same bound.
+const maxValue = 1e15
 
 func (m *metric) add(r *record, p *part, value, weight float64) {
 	key := r.key(m, p)
