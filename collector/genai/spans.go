@@ -127,8 +127,10 @@ func (s *scan) readEvents(span ptrace.Span) {
 
 // dropWorkedOut removes what an application wrote under the names of numbers that are worked out here.
 func (s *scan) dropWorkedOut(isCall bool) {
-	s.consumed.add(s.table.rateSlot)
-	if cost := s.table.known.cost; cost >= 0 && !isCall {
+	if s.present.has(s.table.rateSlot) {
+		s.consumed.add(s.table.rateSlot)
+	}
+	if cost := s.table.known.cost; cost >= 0 && !isCall && s.present.has(s.table.targets[cost].slot) {
 		s.consumed.add(s.table.targets[cost].slot)
 	}
 }
