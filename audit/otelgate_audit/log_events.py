@@ -11,7 +11,7 @@ import orjson
 from . import wire
 from .records import Batch, Event, Feedback, Score, Text
 from .spans import Source
-from .values import Attributes, Unfit, as_json, cut, name, number, plain, text, time_us, whole
+from .values import MAX_VALUE, Attributes, Unfit, as_json, cut, name, number, plain, text, time_us, whole
 
 _FEEDBACK: Final = b"otelgate.feedback"
 _EVALUATION: Final = b"gen_ai.evaluation.result"
@@ -77,7 +77,7 @@ def _take_score(common: _Common, attributes: Attributes, batch: Batch) -> None:
     what = name(attributes, "gen_ai.evaluation.name")
     if what is None:
         raise Unfit("gen_ai.evaluation.name: expected a name")
-    value = number(attributes, "gen_ai.evaluation.score.value")
+    value = number(attributes, "gen_ai.evaluation.score.value", -MAX_VALUE, MAX_VALUE)
     label = name(attributes, "gen_ai.evaluation.score.label")
     _take_text(common, _long(attributes, "gen_ai.evaluation.explanation"), batch)
     batch.scores.append(Score(*common, what, value, label))
@@ -87,7 +87,7 @@ def _take_event(common: _Common, attributes: Attributes, raw: bytes, batch: Batc
     what = name(attributes, _EVENT_NAME)
     if what is None:
         raise Unfit("otelgate.event.name: expected a name")
-    value = number(attributes, "otelgate.event.value")
+    value = number(attributes, "otelgate.event.value", -MAX_VALUE, MAX_VALUE)
     unit = name(attributes, "otelgate.event.unit")
     tier = name(attributes, "otelgate.tier")
     short, long = _split(raw)

@@ -23,6 +23,8 @@ MAX_NAME: Final = 512
 """Bytes. Ids and names stand in indexes, whose entries have at most 2,704 bytes, several together."""
 MAX_COUNT: Final = 10**9
 """Tokens of a call. The gateway has the same bounds (collector/genai/mapping.yaml; tests/golden/numbers.json)."""
+MAX_VALUE: Final = 10**15
+"""Of product events and scores, also below 0: the gateway's derived metrics have the same bound."""
 MAX_INT: Final = 2**63 - 1
 MAX_USD: Final = 1_000_000
 MAX_DEPTH: Final = 64
@@ -132,7 +134,7 @@ def number(attributes: Attributes, key: str, low: float = -math.inf, high: float
             value = _number_in(value)
     valid = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not valid or not low <= value <= high:
-        bounds = "a number" if low == -math.inf else f"a number, {low:g} to {high:.15g}"
+        bounds = "a number" if low == -math.inf else f"a number, {low:.16g} to {high:.16g}"
         raise Unfit(f"{key} {cut(plain(found, key))}: expected {bounds}")
     return float(value)
 

@@ -125,6 +125,8 @@ func TestInvalidValuesAreCounted(t *testing.T) {
 	r.spans(negative)
 	words, _ := trace(3, chat(map[string]any{"otelgate.cost.usd": "a lot"}))
 	r.spans(words)
+	huge, _ := trace(4, chat(map[string]any{"otelgate.cost.usd": 1e16}))
+	r.spans(huge)
 	lines := r.flushed(true)
 	if len(only(lines, "otelgate.llm.cost")) != 0 {
 		t.Error(lines)
@@ -135,7 +137,7 @@ func TestInvalidValuesAreCounted(t *testing.T) {
 			counted[m.name] = n
 		}
 	}
-	if len(counted) != 1 || counted["otelgate.llm.cost"] != 2 {
+	if len(counted) != 1 || counted["otelgate.llm.cost"] != 3 {
 		t.Error(counted)
 	}
 }

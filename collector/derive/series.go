@@ -99,8 +99,8 @@ func (m *metric) measure(r *record) {
 	}
 }
 
-// maxValue keeps sums finite.
-const maxValue = 1e300
+// maxValue keeps sums exact: beyond it, adding 1 to a sum changes little or nothing. The audit sink has the same bound.
+const maxValue = 1e15
 
 func (m *metric) add(r *record, part int, value, weight float64) {
 	bucket := 0

@@ -186,3 +186,58 @@ func TestUserAndSessionFromLangChainsMetadata(t *testing.T) {
 	require.Equal(t, "u-2", own["user.id"])
 	require.Equal(t, "s-2", own["gen_ai.conversation.id"])
 }
+
+// step is a span of LangGraph within a node: the node's own where it has the node's name.
+func step(id, parent byte, name, node, place string) span {
+	return span{name: name, id: id, parent: parent, with: map[string]any{"openinference.span.kind": "CHAIN",
+		"metadata": `{"langgraph_node": "` + node + `", "langgraph_checkpoint_ns": "` + place + `"}`}}
+}
+
+func outer(id byte, name string) span {
+	return span{name: name, id: id, with: map[string]any{"openinference.span.kind": "CHAIN", "metadata": `{"plan": "pro"}`}}
+}
+
+func inNode(s span, node, place string) span {
+	s.with["metadata"] = `{"langgraph_node": "` + node + `", "langgraph_checkpoint_ns": "` + place + `"}`
+	return s
+}
+
+func TestAGraphIsToldByItsNodes(t *testing.T) {
+	g := newGate(t)
+	g.send(t, step(3, 2, "model", "model", "model:1"))
+	got := g.send(t, outer(2, "planner"))[0]
+	require.Equal(t, "invoke_agent planner", got.Name())
+	require.Equal(t, operationInvokeAgent, got.Attributes().AsRaw()[operationName])
+	require.Equal(t, "planner", got.Attributes().AsRaw()[agentName])
+	require.Contains(t, got.Attributes().AsRaw(), receivedAt)
+	require.Equal(t, "planner", g.attributes(t, provider(4, 2))[agentName])
+}
+
+func TestAGraphThatAToolCallsIsTheNearestAgent(t *testing.T) {
+	call := provider(6, 5)
+	got := newGate(t).send(t,
+		call,
+		step(5, 4, "look", "look", "tools:1|look:2"), // a node of the inner graph
+		inNode(outer(4, "weather"), "tools", "tools:1"),
+		inNode(toolRun(3, 2), "tools", "tools:1"),
+		step(2, 1, "tools", "tools", "tools:1"),
+		outer(1, "planner"))
+	agents := map[string]any{}
+	for _, one := range got {
+		agents[one.Name()] = one.Attributes().AsRaw()[agentName]
+	}
+	require.Equal(t, map[string]any{"chat gpt-4o": "weather", "look": nil, "invoke_agent weather": "weather",
+		"execute_tool t": "planner", "tools": nil, "invoke_agent planner": "planner"}, agents)
+}
+
+func TestChainsWithinANodeAreNoGraphs(t *testing.T) {
+	got := newGate(t).send(t, step(4, 3, "parse", "model", "model:1"), step(3, 2, "RunnableSequence", "model", "model:1"), step(2, 1, "model", "model", "model:1"))
+	for _, one := range got {
+		require.NotContains(t, one.Attributes().AsRaw(), operationName, one.Name())
+	}
+}
+
+func TestAGraphWithoutANameWithinAnotherIsNoAgent(t *testing.T) {
+	got := newGate(t).send(t, step(3, 2, "look", "look", "tools:1|look:2"), inNode(outer(2, "LangGraph"), "tools", "tools:1"))
+	require.NotContains(t, got[1].Attributes().AsRaw(), operationName)
+}

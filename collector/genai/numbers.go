@@ -58,15 +58,16 @@ func (m *refusedMetric) add(ctx context.Context, counted *refused) {
 
 // bounded checks a number against its target.
 func (s *scan) bounded(target *target, from *source, number float64) refusal {
-	limit := s.duration
-	if own, ok := s.ownDuration(); ok {
-		limit = min(limit, own)
-	}
 	switch {
 	case target.max > 0 && number < 0:
 		return refusedNegative
 	case target.max > 0 && number > target.max:
 		return refusedTooLarge
+	case !target.belowDuration && !from.unlessWholeDuration:
+		return accepted
+	}
+	limit := s.shortestDuration()
+	switch {
 	case from.unlessWholeDuration && (wholeDuration(number, s.duration) || wholeDuration(number, limit)):
 		return notStreamed
 	case target.belowDuration && !(number < limit):
@@ -75,13 +76,14 @@ func (s *scan) bounded(target *target, from *source, number float64) refusal {
 	return accepted
 }
 
-// ownDuration is what the instrumentor itself says that the call took, in seconds.
-func (s *scan) ownDuration() (seconds float64, ok bool) {
-	if !s.present.has(s.table.ownDurationSlot) {
-		return 0, false
+// shortestDuration is the span's, or what the instrumentor itself says that the call took where that is less; seconds.
+func (s *scan) shortestDuration() float64 {
+	if s.present.has(s.table.ownDurationSlot) {
+		if own, _, why := s.values[s.table.ownDurationSlot].asReal(); why == accepted && own > 0 {
+			return min(s.duration, own)
+		}
 	}
-	seconds, _, why := s.values[s.table.ownDurationSlot].asReal()
-	return seconds, why == accepted
+	return s.duration
 }
 
 // refuse notes that a source has a number that can't be. It goes where it stands under the name that is summed, even

@@ -85,6 +85,13 @@ func (p *tracesProcessor) lookUp(b *batch) (t tally) {
 	for i := range b.spans {
 		info := &b.spans[i]
 		x.register(info.key, info.parent, info.role, info.agent, now)
+		x.noteStep(spanKey{info.key.trace, info.parent}, info.graph.step, now)
+	}
+	for i := range b.spans {
+		if info := &b.spans[i]; info.graph.candidate && x.becomesGraph(info.key, info.graph, info.span.Name()) {
+			info.role, info.agent = roleOf(classAgent), info.span.Name()
+			writeGraph(info.span, p.config.KeepOriginals)
+		}
 	}
 	for i := range b.spans {
 		info := &b.spans[i]

@@ -28,6 +28,7 @@ type spanInfo struct {
 	call       int            // in calls, or -1
 	counted    pcommon.SpanID // of a call or a run; empty for others
 	arrived    int64          // of a run, Unix nanoseconds; 0 for others
+	graph      graphSigns
 }
 
 type callInfo struct {
@@ -87,6 +88,7 @@ func (b *batch) span(span ptrace.Span, scope uint64) {
 		info.agent = s.resolvedText(t.known.agent)
 	}
 	info.role = roleIn(s.operation, class, isCall)
+	info.graph = s.graphSigns()
 	info.needsAgent = info.agent == "" && t.ofAnAgent[s.operation]
 	b.spans = append(b.spans, info)
 
@@ -127,8 +129,10 @@ func (s *scan) readEvents(span ptrace.Span) {
 
 // dropWorkedOut removes what an application wrote under the names of numbers that are worked out here.
 func (s *scan) dropWorkedOut(isCall bool) {
-	s.consumed.add(s.table.rateSlot)
-	if cost := s.table.known.cost; cost >= 0 && !isCall {
+	if s.present.has(s.table.rateSlot) {
+		s.consumed.add(s.table.rateSlot)
+	}
+	if cost := s.table.known.cost; cost >= 0 && !isCall && s.present.has(s.table.targets[cost].slot) {
 		s.consumed.add(s.table.targets[cost].slot)
 	}
 }

@@ -34,7 +34,8 @@ type table struct {
 	known         known
 
 	// Slots that are no target's: what an instrumentor says that the call took, and the rate that is worked out here.
-	ownDurationSlot, rateSlot int32
+	ownDurationSlot, rateSlot, agentSlot int32
+	graphs                               graphSlots
 }
 
 type prefix struct {
@@ -127,7 +128,8 @@ func compile(m *mapping) (*table, error) {
 	}
 	t.metadataSlot = t.slot(metadataAttribute)
 	t.operationSlot = t.slot(operationName)
-	t.ownDurationSlot, t.rateSlot = t.slot(ownDuration), t.slot(outputRate)
+	t.ownDurationSlot, t.rateSlot, t.agentSlot = t.slot(ownDuration), t.slot(outputRate), t.slot(agentName)
+	t.graphs = t.graphSlotsOf()
 	positions := map[string]int{}
 	var faults []error
 	for _, rule := range m.attributes {

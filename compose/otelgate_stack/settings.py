@@ -122,7 +122,6 @@ class Settings:
             "{state_dir}/secrets/pseudonym_key",
             kinds.PATH,
             "What makes pseudonyms of ids that are personal data; gateway and sink.",
-            gateway=True,
             sink=True,
         ),
     ]
@@ -252,8 +251,10 @@ class Settings:
 
     def gateway_env(self) -> dict[str, str]:
         """The gateway's environment, `OTELGATE_*` only: it refuses names it doesn't know."""
-        pairs = ((row.env, getattr(self, row.field)) for row in ROWS if row.gateway)
-        return {name: kinds.show(value) for name, value in pairs if value is not None}
+        pairs = {row.env: getattr(self, row.field) for row in ROWS if row.gateway}
+        # The one secret that both have, generated like the sink's.
+        pairs["OTELGATE_PSEUDONYM_KEY_FILE"] = self.pseudonym_key_file
+        return {name: kinds.show(value) for name, value in pairs.items() if value is not None}
 
     @property
     def own_database(self) -> bool:

@@ -29,12 +29,16 @@ def _with_details(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Iterat
     yield from details(args[0] if args else kwargs.get("outputs"))
 
 
-@_guard.never_raises(())
-def details(outputs: Any) -> tuple[tuple[str, Any], ...]:
+Details = tuple[tuple[str, Any], ...]
+_NOTHING: Final[Details] = ()
+
+
+@_guard.never_raises(_NOTHING)
+def details(outputs: Any) -> Details:
     """Attributes of a model call, out of the outputs of its run as LangChain traces them."""
     generation = _first(outputs)
     if generation is None:
-        return ()
+        return _NOTHING
     message = _mapping(_mapping(generation.get("message")).get("kwargs"))
     usage = _mapping(message.get("usage_metadata"))
     read = _mapping(usage.get("input_token_details"))

@@ -130,13 +130,18 @@ UNFIT_LOGS: list[tuple[str, dict[str, Any], str]] = [
     (
         EVALUATION,
         {"attributes": {"gen_ai.evaluation.name": "a", "gen_ai.evaluation.score.value": float("nan")}},
-        "gen_ai.evaluation.score.value nan: expected a number",
+        "gen_ai.evaluation.score.value nan: expected a number, -1000000000000000 to 1000000000000000",
     ),
     ("x", {"attributes": {"otelgate.event.name": ""}}, "otelgate.event.name: expected a name"),
     (
         "x",
         {"attributes": {"otelgate.event.name": "x", "otelgate.event.value": "much"}},
-        "otelgate.event.value 'much': expected a number",
+        "otelgate.event.value 'much': expected a number, -1000000000000000 to 1000000000000000",
+    ),
+    (
+        "",
+        {"attributes": {"otelgate.event.name": "x", "otelgate.event.value": 1e16}},
+        "otelgate.event.value 1e+16: expected a number, -1000000000000000 to 1000000000000000",
     ),
     (FEEDBACK, {"attributes": {"log.record.uid": "x" * 513}}, "log.record.uid of 513 bytes: expected at most 512"),
 ]

@@ -5,6 +5,7 @@ The sink and Prometheus are made up here; the other stores are away.
 
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -164,7 +165,8 @@ def test_what_the_sink_keeps_goes_there_with_its_words(
 ) -> None:
     sink.refuse = 2
     last = span(99, gen_ai__operation__name="chat", gen_ai__input__messages="my mail is bob@example.com, what is new?")
-    with running(gateway_binary, root, tmp_path, OTELGATE_AUDIT_ENDPOINT=f"127.0.0.1:{sink.port}") as gateway:
+    settings = {"OTELGATE_AUDIT_ENDPOINT": f"127.0.0.1:{sink.port}", "OTELGATE_CONTENT_AUDIT": "masked"}
+    with running(gateway_binary, root, tmp_path, **settings) as gateway:
         begin = time.time_ns()
         request = recorded(root, "openinference-team-content")
         gateway.send("traces", request)
@@ -182,7 +184,7 @@ def test_what_the_sink_keeps_goes_there_with_its_words(
     by_name = {one.name: attributes(one) for one in sink.spans()}
     assert by_name["chat"]["gen_ai.input.messages"] == "my mail is [email], what is new?"
     assert {"span 1", "span 3", "retrieval", "model", "route"}.isdisjoint(by_name)
-    assert {"span 2", "LangGraph", "execute_tool ask_clerk"} <= set(by_name)
+    assert {"span 2", "invoke_agent LangGraph", "execute_tool ask_clerk"} <= set(by_name)
     operations = [attributes(one).get("gen_ai.operation.name") for one in sink.spans()]
     assert set(operations) - {None} <= KEPT
     assert {"chat", "execute_tool", "invoke_agent"} <= set(operations)
@@ -205,12 +207,34 @@ def test_three_kinds_of_log_events_go_there(gateway_binary: Path, root: Path, tm
         event("", number="5", event__name="otelgate.feedback"),  # as older SDKs write it
         event("", number="6", otelgate__event__name="signup"),
     ]
-    with running(gateway_binary, root, tmp_path, OTELGATE_AUDIT_ENDPOINT=f"127.0.0.1:{sink.port}") as gateway:
+    settings = {"OTELGATE_AUDIT_ENDPOINT": f"127.0.0.1:{sink.port}", "OTELGATE_CONTENT_AUDIT": "masked"}
+    with running(gateway_binary, root, tmp_path, **settings) as gateway:
         gateway.send("logs", {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]})
         wait(sink.records, "the sink got nothing")
     found = {attributes(record)["number"]: attributes(record) for record in sink.records()}
     assert set(found) == {"3", "4", "5", "6"}
     assert found["3"]["otelgate.feedback.comment"] == "call [phone]"
+
+
+def test_content_is_kept_of_senders_that_opted_in(gateway_binary: Path, root: Path, tmp_path: Path, sink: Sink) -> None:
+    """And a person is the same one everywhere, without their address."""
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef0123456789abcdef")
+    said = {"gen_ai__operation__name": "chat", "gen_ai__input__messages": "hi", "user__id": "ann@example.com"}
+    quiet, open_minded = traces(span(1, **said)), traces(span(2, **said))
+    open_minded["resourceSpans"][0]["resource"]["attributes"].append(
+        {"key": "otelgate.content", "value": {"boolValue": True}}
+    )
+    settings = {"OTELGATE_AUDIT_ENDPOINT": f"127.0.0.1:{sink.port}", "OTELGATE_PSEUDONYM_KEY_FILE": str(key)}
+    with running(gateway_binary, root, tmp_path, **settings) as gateway:
+        gateway.send("traces", quiet)
+        gateway.send("traces", open_minded)
+        wait(lambda: len(sink.spans()) == 2, "the sink didn't get all")
+    found = {one.span_id[-1]: attributes(one) for one in sink.spans()}
+    assert "gen_ai.input.messages" not in found[1]
+    assert found[2]["gen_ai.input.messages"] == "hi"
+    assert found[1]["user.id"] == found[2]["user.id"]
+    assert re.fullmatch(r"\[email:[0-9a-f]{16}\]", found[1]["user.id"])
 
 
 def test_switched_off_it_is_not_there(gateway_binary: Path, root: Path, tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_both_engines_start_postgres_alike(render: Render) -> None:
 
 
 def test_the_gateway_gets_only_settings_that_it_knows(render: Render) -> None:
-    known = {row.env for row in ROWS if row.gateway} | {"OTELGATE_PUBLISHED_HOST"}
+    known = {row.env for row in ROWS if row.gateway} | {"OTELGATE_PUBLISHED_HOST", "OTELGATE_PSEUDONYM_KEY_FILE"}
     environment = render()["services"]["gateway"]["environment"]
     assert set(environment) <= known
     # Their ports inside the network are the defaults; everything else can be set.

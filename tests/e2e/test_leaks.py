@@ -44,6 +44,9 @@ NOT_KEPT = {
 """Fields that a store does not answer with even where it gets them: the queue before it has them, which the test asks
 first. Loki drops the names of attributes that have no value, in which the seeded names are."""
 
+NUMBERS = re.compile(r"attributes\[(gen_ai\.usage\.[a-z_.]+_tokens|gen_ai\.response\.time_to_first_chunk)\]$")
+"""What has to be a number; a text there is removed, whatever is switched on (collector/README.md)."""
+
 
 @dataclass
 class Sent:
@@ -273,7 +276,8 @@ def say(text: str) -> None:
 
 @pytest.mark.shows("F24", "K06")
 def test_no_secret_gets_out(own_world: OwnWorld, tmp_path: Path) -> None:
-    with passed(own_world, tmp_path) as seen:
+    # In the audit store, content of all senders: else only of those that opted in.
+    with passed(own_world, tmp_path, OTELGATE_CONTENT_AUDIT="masked") as seen:
         places = {**seen.queues, **seen.stores}
         found = look(seen.sent.leaks, places)
         # Metrics have no switch that lets content through, so this is how the search is seen to find in Prometheus.
@@ -305,7 +309,8 @@ def test_with_content_switched_on_the_search_finds_them(own_world: OwnWorld, tmp
         queued = look(sent.leaks, seen.queues)
         stored = look(sent.leaks, seen.stores)
     content = {"tempo": sent.of("traces"), "jaeger": sent.of("traces"), "loki": sent.of("logs")}
-    for store, wanted in content.items():
+    for store, seeded in content.items():
+        wanted = [leak for leak in seeded if not NUMBERS.search(leak.path)]
         assert len(wanted) > 1000
         kept = [leak for leak in wanted if not NOT_KEPT[store].search(leak.path)]
         answered = {leak for leak, places in stored.items() if any(place.startswith(store) for place in places)}

@@ -85,6 +85,7 @@ def test_spans_of_langchain_have_the_details(run: Callable[..., Result], receive
     )
     assert (result.status, result.stderr) == (0, "")
     (span,) = receiver.spans("FakeMessagesListChatModel")
+    assert span.resource["otelgate.content"] == "true"
     wanted = {
         "llm.token_count.prompt": 12_100,
         names.LLM_CACHE_READ: 2_000,
@@ -93,3 +94,12 @@ def test_spans_of_langchain_have_the_details(run: Callable[..., Result], receive
         names.OPENAI_SERVICE_TIER: "standard",
     }
     assert {name: span.attributes.get(name) for name in wanted} == wanted
+
+
+def test_without_content_the_sender_does_not_say_that_it_opted_in(
+    run: Callable[..., Result], receiver: Receiver
+) -> None:
+    result = run("import otelgate; otelgate.init()\nwith otelgate.agent('a'): pass", instrument=False)
+    assert (result.status, result.stderr) == (0, "")
+    (span,) = receiver.spans()
+    assert names.OTELGATE_CONTENT not in span.resource
