@@ -15,10 +15,11 @@ from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
 from opentelemetry.sdk.environment_variables import OTEL_CONFIG_FILE
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util._importlib_metadata import EntryPoint
 
-from . import _anthropic, _ends, _langchain, _lifecycle, _scrub, _settings, _twins, _views, _who, names
+from . import _anthropic, _ends, _hints, _langchain, _lifecycle, _scrub, _settings, _twins, _views, _who, names
 from ._arguments import ExporterArgs
 from ._export import Link, Logs, Metrics, Spans
 from ._health import Health, ReasonFilter
@@ -70,7 +71,11 @@ class OtelgateDistro(BaseDistro):  # type: ignore[misc]
         if entry_point.value.startswith(_langchain.ENTRY_POINT):
             _langchain.instrument_later(load, content=_State.content)
             return
-        instrumentor = load()
+        try:
+            instrumentor = load()
+        except Exception as error:
+            _hints.not_loaded(entry_point.name, error)
+            return
         handler = getattr(instrumentor, "_logging_handler", None)
         if isinstance(handler, logging.Handler):
             detach_from_root(handler)
@@ -132,6 +137,10 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
             names.METRIC_DROPPED, [health.drops.observe], "{item}", "What the SDK dropped instead of sending it."
         )
         _lifecycle.start(_lifecycle.Lifecycle(providers, pipeline.links, health))
+        if not _ends.is_worker():  # whose parent has said it
+            _hints.endpoints(os.environ)
+            _hints.service_name(getattr(providers["traces"], "resource", Resource.get_empty()).attributes)
+            _hints.providers()
 
 
 class _Pipeline:

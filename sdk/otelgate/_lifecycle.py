@@ -84,12 +84,12 @@ class Lifecycle:
         delivered = self._run_all(lambda provider: provider.force_flush, time.monotonic() + timeout_s)
         return delivered and self._failures() == failures
 
-    def shutdown(self, timeout_s: float = DEADLINE_S) -> bool:
-        """Flush and end all, once; what is not delivered after `timeout_s` seconds is given up."""
+    def shutdown(self, timeout_s: float | None = None) -> bool:
+        """Flush and end all, once; what is not delivered after `timeout_s` seconds (`DEADLINE_S`) is given up."""
         if self._ended:
             return True
         self._ended = True
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + (DEADLINE_S if timeout_s is None else timeout_s)
         failures = self._failures()
         for link in self._links:
             link.stop()
