@@ -51,13 +51,14 @@ func (b *batch) add(key uint64, s *series, ended bool, now int64) error {
 	}
 	metric, labels := b.place(s, shape.ResourceMetrics().At(0))
 	at := max(now, s.written+lead, s.Began+lead)
-	if !s.begun && !ended && now-s.Began <= int64(backdated)+int64(backdated)/4 {
-		b.point(metric, labels, &s.First, s.Began, s.Began)
+	if !s.begun && !ended && now-s.Began <= int64(again) {
+		b.point(metric, labels, s.First, s.Began, s.Began)
 	}
-	if ended {
-		b.point(metric, labels, nil, s.Began, at)
+	point := b.point(metric, labels, s.Total, s.Began, at)
+	if ended { // with its buckets and sum, since each of them is a series to end
+		point.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 	} else {
-		s.exemplars.MoveAndAppendTo(b.point(metric, labels, &s.Total, s.Began, at).Exemplars())
+		s.exemplars.MoveAndAppendTo(point.Exemplars())
 	}
 	s.exemplars = pmetric.NewExemplarSlice()
 	s.begun, s.written, s.resource = true, at, nil
@@ -132,32 +133,28 @@ type writable interface {
 	SetFlags(pmetric.DataPointFlags)
 }
 
-// point writes a value of the series' kind, or one that says that the series is over.
-func (b *batch) point(metric pmetric.Metric, labels pcommon.Map, v *value, start, at int64) writable {
+// point writes a value of the series' kind.
+func (b *batch) point(metric pmetric.Metric, labels pcommon.Map, v value, start, at int64) writable {
 	b.points++
 	var point writable
 	switch metric.Type() {
 	case pmetric.MetricTypeHistogram:
 		h := metric.Histogram().DataPoints().AppendEmpty()
-		if point = h; v != nil && v.Hist != nil {
+		if point = h; v.Hist != nil {
 			v.Hist.put(h)
 		}
 	case pmetric.MetricTypeExponentialHistogram:
 		e := metric.ExponentialHistogram().DataPoints().AppendEmpty()
-		if point = e; v != nil && v.Exp != nil {
+		if point = e; v.Exp != nil {
 			v.Exp.put(e)
 		}
 	default:
 		n := metric.Sum().DataPoints().AppendEmpty()
-		if point = n; v != nil {
-			v.putNumber(n)
-		}
+		point = n
+		v.putNumber(n)
 	}
 	labels.CopyTo(point.Attributes())
 	point.SetStartTimestamp(pcommon.Timestamp(start))
 	point.SetTimestamp(pcommon.Timestamp(at))
-	if v == nil {
-		point.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
-	}
 	return point
 }

@@ -3,6 +3,8 @@ package accumulate
 import (
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
 const usage = "gen_ai.client.token.usage"
@@ -55,6 +57,30 @@ func TestSpansThatComeMuchLaterEndTheSeries(t *testing.T) {
 	}
 	r.start() // as after a restart, before the first derived series
 	r.flushed().expect(0, 1000)
+}
+
+// A histogram is several series in Prometheus, and each of them has to end.
+func TestEndOfAHistogramNamesItsBuckets(t *testing.T) {
+	r := newRig(t)
+	metrics := r.metrics(point{resource: of("shop"), name: usage, from: 10, value: 1})
+	metric := metrics.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+	p := metric.SetEmptyHistogram().DataPoints().AppendEmpty()
+	metric.Histogram().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+	p.Attributes().PutStr("service.name", "shop")
+	p.SetTimestamp(r.ago(0))
+	p.SetCount(3)
+	p.SetSum(9)
+	p.ExplicitBounds().FromRaw([]float64{1, 5})
+	p.BucketCounts().FromRaw([]uint64{1, 2, 0})
+	r.sent(metrics)
+	r.settled()
+	r.derives("shop")
+	r.sink.Reset()
+	r.flushed()
+	end := r.sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(0)
+	if !end.Flags().NoRecordedValue() || !end.HasSum() || end.ExplicitBounds().Len() != 2 || end.BucketCounts().Len() != 3 {
+		t.Error(end.Flags(), end.HasSum(), end.ExplicitBounds().Len(), end.BucketCounts().Len())
+	}
 }
 
 func TestServiceWhoseSpansStopIsCountedByItsMetricsAgain(t *testing.T) {

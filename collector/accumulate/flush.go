@@ -98,7 +98,10 @@ func (s *series) turn(cfg *Config, now int64) decision {
 	case s.ending && s.Written:
 		s.ending, s.changed, s.Ended, s.unstored = false, false, true, true
 		return end
-	case repeat, s.changed && now >= s.due && s.Began > 0:
+	case repeat, s.changed && now >= s.due:
+		if !s.Written {
+			s.Began = now - lead
+		}
 		s.unstored = s.unstored || !s.Written || s.Ended
 		s.Written, s.Ended, s.changed = true, false, false
 		if s.Held == nil {

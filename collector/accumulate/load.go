@@ -98,7 +98,7 @@ func (a *accumulator) loadEntry(key string, encoded []byte, into *state, shapes 
 // resume goes on where the last process was. Its last samples may have been in memory only.
 func (s *series) resume(cfg *Config, now int64) {
 	s.derivable = cfg.mayDerive(s.Metric)
-	s.begun = s.Written && now-s.Began > int64(backdated)
+	s.begun = s.Written && now-s.Began > int64(again)
 	s.changed = !s.Ended && (!s.Written || now-s.Seen < int64(cfg.QuietFor))
 	s.heldSince = now
 	if !s.Written && (s.derivable || !s.First.empty()) {

@@ -17,8 +17,8 @@ const (
 	// is no spending of now. A series of several processes begins only once, so there the time is short.
 	soonShared = 30 * time.Second
 	soonOwn    = 4 * time.Minute
-	// backdated is how far back a first sample may be: stores refuse old ones (ours after 4 hours), and a retry takes time.
-	backdated = 4 * time.Minute
+	// again is how long a first sample is sent again that may have been lost with a process. Stores refuse old ones.
+	again = 5 * time.Minute
 	// lead is the least time between two samples of a series; stores keep milliseconds.
 	lead = int64(time.Millisecond)
 )
@@ -33,7 +33,8 @@ type series struct {
 
 	Seen  int64 `json:"at"` // Unix nanoseconds, as all times here
 	Total value `json:"total"`
-	// First is what older counters had when the series began: no rise. Its first sample, at Began.
+	// First is what older counters had when the series began: no rise. Its first sample, at Began, just before the
+	// second: a zero that is further away makes increase() extrapolate from a slope that isn't there.
 	First value `json:"first"`
 	Began int64 `json:"began"`
 	// Written says that the series was handed on: what was not spent now can't be added any more.
@@ -161,33 +162,24 @@ func unmark(labels pcommon.Map) string {
 	return mark
 }
 
-// spend adds what was spent within the last `age` nanoseconds.
-func (s *series) spend(v value, now, age int64) {
-	if s.derivable && s.Written {
-		if s.Held == nil {
-			s.Held, s.heldSince = &v, now
-		} else {
-			sum := s.Held.plus(v)
-			s.Held = &sum
-		}
+// spend adds what was spent now.
+func (s *series) spend(v value, now int64) {
+	if !s.derivable || !s.Written {
+		s.Total = s.Total.plus(v)
 		return
 	}
-	s.Total = s.Total.plus(v)
-	s.begin(now - max(lead, min(age, int64(backdated))))
+	if s.Held == nil {
+		s.Held, s.heldSince = &v, now
+		return
+	}
+	sum := s.Held.plus(v)
+	s.Held = &sum
 }
 
 // inherit adds what was counted before the series began. Later it could only be added as a rise, which it is not.
-func (s *series) inherit(v value, now int64) {
-	if s.Written {
-		return
-	}
-	s.Total, s.First = s.Total.plus(v), s.First.plus(v)
-	s.begin(now - lead)
-}
-
-func (s *series) begin(at int64) {
-	if !s.Written && (s.Began == 0 || at < s.Began) {
-		s.Began = at
+func (s *series) inherit(v value) {
+	if !s.Written {
+		s.Total, s.First = s.Total.plus(v), s.First.plus(v)
 	}
 }
 
@@ -197,7 +189,7 @@ func (s *series) release(keep bool) {
 	case keep && s.Held != nil:
 		s.Total = s.Total.plus(*s.Held)
 	case !keep && !s.Written:
-		s.Total, s.First, s.Began, s.due = s.Total.zero(), s.First.zero(), 0, 0
+		s.Total, s.First, s.due = s.Total.zero(), s.First.zero(), 0
 	}
 	s.Held, s.points = nil, 0
 }

@@ -179,11 +179,7 @@ func (st *stage) delta(mark string, s *series, seriesKeyed uint64, r reading) st
 		return resent
 	}
 	from.Seen, s.Delta = st.now, true
-	age := int64(0)
-	if r.start > 0 {
-		age = r.at - r.start
-	}
-	s.spend(r.value, st.now, age)
+	s.spend(r.value, st.now)
 	st.saves[sourceKey(key)], st.saves[seriesKey(seriesKeyed)] = from, s
 	return ""
 }
@@ -209,7 +205,7 @@ func (st *stage) cumulative(mark string, s *series, seriesKeyed uint64, r readin
 	}
 	from.Seen, from.Last = st.now, r.at
 	if !since.empty() {
-		s.spend(since, st.now, 0)
+		s.spend(since, st.now)
 		st.saves[sourceKey(key)], st.saves[seriesKey(seriesKeyed)] = from, s
 	}
 	return ""
@@ -227,7 +223,7 @@ func (st *stage) firstOf(key uint64, mark string, s *series, seriesKeyed uint64,
 	// A sender that doesn't know when it began says so once; then its start is the time of that point.
 	if unknown := st.source(senderKey(mark, "cumulative", 0)); unknown != nil && r.start > 0 && unknown.Last == r.start {
 		if since, ok := unknown.cumulative(r.value, false); ok {
-			s.spend(since, st.now, 0)
+			s.spend(since, st.now)
 		}
 		return ""
 	}
@@ -235,11 +231,10 @@ func (st *stage) firstOf(key uint64, mark string, s *series, seriesKeyed uint64,
 	if s.Own {
 		soon = int64(soonOwn)
 	}
-	switch known := r.start > 0 && st.now-age > st.forgotten; {
-	case known && (s.Written || age <= soon):
-		s.spend(r.value, st.now, age)
-	default:
-		s.inherit(r.value, st.now)
+	if known := r.start > 0 && st.now-age > st.forgotten; known && (s.Written || age <= soon) {
+		s.spend(r.value, st.now)
+	} else {
+		s.inherit(r.value)
 	}
 	return ""
 }
