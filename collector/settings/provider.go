@@ -49,17 +49,17 @@ func (p provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc)
 // derived holds what the config files cannot compute: blocks that are there only when set.
 func (s Settings) derived() map[string]any {
 	out := map[string]any{
-		"tls":              nil,
-		"auth":             nil,
-		"extensions":       []any{"healthcheckv2", "file_storage", "answers"},
-		"trace_exporters":  traceExporters[s["traces_to"].(string)],
-		"samplers":         []any{},
-		"branches":         []any{"forward/stores"},
-		"audit_branch":     []any{},
-		"sample_slow_ms":   s.duration("sample_slow").Milliseconds(),
-		"max_body_size":    s["max_message_mib"].(int64) << 21,
-		"log_max_age":      s.logMaxAge().String(),
-		"own_host":         "127.0.0.1",
+		"tls":             nil,
+		"auth":            nil,
+		"extensions":      []any{"healthcheckv2", "file_storage", "answers"},
+		"trace_exporters": traceExporters[s["traces_to"].(string)],
+		"samplers":        []any{},
+		"branches":        []any{"forward/stores"},
+		"audit_branch":    []any{},
+		"sample_slow_ms":  s.duration("sample_slow").Milliseconds(),
+		"max_body_size":   s["max_message_mib"].(int64) << 21,
+		"log_max_age":     s.logMaxAge().String(),
+		"own_host":        "127.0.0.1",
 		// The extension's config must name a file even where no token is asked for; unused, it is never read.
 		"token_source": os.DevNull,
 	}
