@@ -13,15 +13,12 @@ const (
 )
 
 func (y *tally) resource(resource pcommon.Resource, labels bool) {
-	s := scan{labels: labels}
-	s.attributes(resource.Attributes(), 0)
-	y.bounded(resource.Attributes(), s, labels, maxResourceBytes, maxResourceLeaves)
+	// Of every signal alike, since a service has one name.
+	y.bounded(resource.Attributes(), scan{labels: labels, stream: true}, maxResourceBytes, maxResourceLeaves)
 }
 
 func (y *tally) scope(scope pcommon.InstrumentationScope, labels bool) {
-	s := scan{labels: labels}
-	s.attributes(scope.Attributes(), 0)
-	y.bounded(scope.Attributes(), s, labels, maxScopeBytes, maxScopeLeaves)
+	y.bounded(scope.Attributes(), scan{labels: labels}, maxScopeBytes, maxScopeLeaves)
 	y.title(scope.Name(), scope.SetName)
 	y.title(scope.Version(), scope.SetVersion)
 }
@@ -46,11 +43,13 @@ func (y *tally) title(t string, set func(string)) {
 }
 
 // bounded repairs and fits attributes that stand alone, those of a resource or scope.
-func (y *tally) bounded(attributes pcommon.Map, s scan, labels bool, limit, leaves int) {
+func (y *tally) bounded(attributes pcommon.Map, kind scan, limit, leaves int) {
+	s := kind
+	s.attributes(attributes, 0)
 	if s.faults == 0 && s.size <= limit && s.leaves <= leaves {
 		return
 	}
-	m := mender{labels: labels}
+	m := mender{labels: kind.labels, stream: kind.stream}
 	if s.faults != 0 {
 		m.attributes(attributes, 0)
 	}
@@ -58,7 +57,7 @@ func (y *tally) bounded(attributes pcommon.Map, s scan, labels bool, limit, leav
 		attributes: attributes,
 		leaves:     func(add func(leaf)) { textsOf(attributes, add) },
 		scan: func() scan {
-			s := scan{labels: labels}
+			s := kind
 			s.attributes(attributes, 0)
 			return s
 		},

@@ -297,6 +297,18 @@ func TestResourceAndScopeAreBounded(t *testing.T) {
 	require.Equal(t, "https://\ufffd", td.ResourceSpans().At(0).SchemaUrl())
 }
 
+func TestLabelsOfAStreamHaveNoReplacementCharacter(t *testing.T) {
+	d := newDoor(t, "traces")
+	for _, name := range []string{"shop\xff", "shop\ufffd"} {
+		td := span(func(ptrace.Span) {})
+		td.ResourceSpans().At(0).Resource().Attributes().PutStr("service.name", name)
+		_, err := d.traces(context.Background(), td)
+		require.NoError(t, err)
+		require.Equal(t, "shop?", text(t, td.ResourceSpans().At(0).Resource().Attributes(), "service.name"))
+	}
+	require.Equal(t, map[string]int64{"corrected/text": 2}, d.counted(t))
+}
+
 func TestTimesOfSpansBecomePossible(t *testing.T) {
 	hour := time.Hour
 	micro := func(offset time.Duration) pcommon.Timestamp { return at(offset) / 1000 }

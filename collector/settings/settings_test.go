@@ -107,7 +107,7 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "bearertokenauth" {
 		t.Errorf("authenticator = %v", got)
 	}
-	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 3 {
+	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 4 {
 		t.Errorf("extensions = %v", got)
 	}
 }
