@@ -14,6 +14,7 @@ CHOSEN = {
     "otlp_grpc/jaeger",
     "healthcheckv2",
     "file_storage",
+    "answers",
     "bearertokenauth",
 }
 
@@ -80,6 +81,12 @@ def test_memory_limiter_comes_first(fragments: dict[str, dict]) -> None:
     assert all(processors[0] == "memory_limiter" for processors in entries)
 
 
+def test_intake_stands_before_whatever_else_reads_what_applications_send(fragments: dict[str, dict]) -> None:
+    entries = [processors for receivers, processors, _ in wired(fragments).values() if "otlp" in receivers]
+    assert len(entries) == 3
+    assert all(processors[1] == "intake" for processors in entries)
+
+
 def test_metrics_are_taken_before_sampling(fragments: dict[str, dict]) -> None:
     pipelines = fragments["90-service.yaml"]["service"]["pipelines"]
     assert pipelines["traces/stores"]["exporters"] == ["derive", "forward/sample"]
@@ -91,7 +98,11 @@ def test_only_the_audit_sink_is_beside_the_stores(fragments: dict[str, dict]) ->
     """Message content goes where `forward/audit` leads, and nowhere else."""
     pipelines = wired(fragments)
     for signal in ("traces", "logs"):
-        assert pipelines[signal] == [["otlp"], ["memory_limiter", "genai"], ["forward/stores", "forward/audit"]]
+        assert pipelines[signal] == [
+            ["otlp"],
+            ["memory_limiter", "intake", "genai"],
+            ["forward/stores", "forward/audit"],
+        ]
         assert pipelines[f"{signal}/audit"] == [
             ["forward/audit"],
             ["filter/audit", "redact/audit"],

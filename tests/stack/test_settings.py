@@ -144,7 +144,9 @@ def test_the_gateway_gets_its_own_settings_and_no_others() -> None:
     env = settings.load({"OTELGATE_FSYNC": "true", "OTELGATE_RETENTION_LOGS": "2w"}).gateway_env()
     assert env["OTELGATE_FSYNC"] == "true"
     assert env["OTELGATE_GRPC_PORT"] == "4317"
-    assert not {name for name in env if "RETENTION" in name or name in ("OTELGATE_LOKI_PORT", "OTELGATE_STATE_DIR")}
+    assert env["OTELGATE_RETENTION_LOGS"] == "336h"  # how old a log record may be
+    others = ("OTELGATE_RETENTION_TRACES", "OTELGATE_LOKI_PORT", "OTELGATE_STATE_DIR")
+    assert not {name for name in env if name in others}
     assert "OTELGATE_TLS_CERT_FILE" not in env
 
 
