@@ -29,7 +29,7 @@ func TestConfigIsRead(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	require.EqualError(t, (&Config{}).Validate(), "`max_item_bytes` must be between 16384 and 2500000, got 0\n"+
+	require.EqualError(t, (&Config{}).Validate(), "`max_item_bytes` must be between 16384 and 1250000, got 0\n"+
 		"`max_ahead` must be positive, got 0s\n`max_log_age` must be positive, got 0s\n`max_point_age` must be positive, got 0s")
 }
 

@@ -20,7 +20,7 @@ func TestDocumentation(t *testing.T) {
 // TestBoundsFitTogether holds what may stand together against the smallest limit behind.
 func TestBoundsFitTogether(t *testing.T) {
 	const batch, lokiFields, lokiLine, grown = 3_000_000, 1024, 1 << 20, 30
-	require.Less(t, maxItem+maxResourceBytes+maxScopeBytes, batch)
+	require.Less(t, 2*maxItem+maxResourceBytes+maxScopeBytes, batch)
 	require.Less(t, maxResourceLeaves+maxScopeLeaves+maxLogLeaves+grown, lokiFields)
 	require.Less(t, MaxLineBytes, lokiLine)
 	require.Less(t, MaxLineBytes+maxResourceBytes+maxScopeBytes, 2<<20)

@@ -137,7 +137,7 @@ def _caught(parse: Callable[[str, Path], Any]) -> Callable[[str, Path], Any]:
 PORT = Kind("a port, 1 to 65535", lambda raw, root: _whole(raw, 1, 65535))
 COUNT = Kind("a whole number of at least 1", lambda raw, root: _whole(raw, 1))
 PROXIES = Kind("a whole number from 0 to 10", lambda raw, root: _whole(raw, 0, 10))
-ITEM = Kind("a whole number from 16384 to 2500000", lambda raw, root: _whole(raw, 16_384, 2_500_000))
+ITEM = Kind("a whole number from 16384 to 1250000", lambda raw, root: _whole(raw, 16_384, 1_250_000))
 QUEUE = Kind("a whole number of at least 8192", lambda raw, root: _whole(raw, 8192))
 PERCENT = Kind("a number from 0 to 100", lambda raw, root: _decimal(raw, -1, 100))
 POSITIVE = Kind("a number above 0", lambda raw, root: _decimal(raw, 0))
