@@ -192,6 +192,11 @@ func dropLast(span ptrace.Span) bool {
 func (m *mender) times(span ptrace.Span, c clock) {
 	start, end := uint64(span.StartTimestamp()), uint64(span.EndTimestamp())
 	newStart, newEnd, why := c.interval(start, end)
+	if newEnd == c.now && newEnd != end {
+		trace, id := span.TraceID(), span.SpanID()
+		earlier := c.now - c.first(trace[:], id[:], number(start), number(end))
+		newStart, newEnd = newStart-earlier, newEnd-earlier
+	}
 	if newStart != start {
 		keepTime(span.Attributes(), attrStart, start)
 		span.SetStartTimestamp(pcommon.Timestamp(newStart))
@@ -240,7 +245,7 @@ func (y *tally) record(record plog.LogRecord, limit int, c clock) {
 		if at != 0 {
 			keepTime(record.Attributes(), attrTime, at)
 		}
-		record.SetTimestamp(pcommon.Timestamp(c.moment(at)))
+		record.SetTimestamp(pcommon.Timestamp(c.moment(at, record.Body().AsString())))
 	}
 	if observed != 0 && !c.canBe(observed) {
 		m.done |= 1 << reasonTime
