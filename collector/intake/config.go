@@ -40,7 +40,8 @@ const (
 	// maxDuration: what seems to last longer has a start that is not true.
 	maxDuration = 31 * 24 * time.Hour
 	minItem     = 16 << 10
-	maxItem     = 2_500_000
+	// maxItem: masking, and originals beside what they were mapped to, may double it; a batch has 3,000,000.
+	maxItem = 1_250_000
 )
 
 func createDefaultConfig() *Config {

@@ -13,15 +13,12 @@ const (
 )
 
 func (y *tally) resource(resource pcommon.Resource, labels bool) {
-	s := scan{labels: labels}
-	s.attributes(resource.Attributes(), 0)
-	y.bounded(resource.Attributes(), s, labels, maxResourceBytes, maxResourceLeaves)
+	// Of every signal alike, since a service has one name.
+	y.bounded(resource.Attributes(), scan{labels: labels, stream: true}, maxResourceBytes, maxResourceLeaves)
 }
 
 func (y *tally) scope(scope pcommon.InstrumentationScope, labels bool) {
-	s := scan{labels: labels}
-	s.attributes(scope.Attributes(), 0)
-	y.bounded(scope.Attributes(), s, labels, maxScopeBytes, maxScopeLeaves)
+	y.bounded(scope.Attributes(), scan{labels: labels}, maxScopeBytes, maxScopeLeaves)
 	y.title(scope.Name(), scope.SetName)
 	y.title(scope.Version(), scope.SetVersion)
 }
@@ -46,11 +43,13 @@ func (y *tally) title(t string, set func(string)) {
 }
 
 // bounded repairs and fits attributes that stand alone, those of a resource or scope.
-func (y *tally) bounded(attributes pcommon.Map, s scan, labels bool, limit, leaves int) {
+func (y *tally) bounded(attributes pcommon.Map, kind scan, limit, leaves int) {
+	s := kind
+	s.attributes(attributes, 0)
 	if s.faults == 0 && s.size <= limit && s.leaves <= leaves {
 		return
 	}
-	m := mender{labels: labels}
+	m := mender{labels: kind.labels, stream: kind.stream}
 	if s.faults != 0 {
 		m.attributes(attributes, 0)
 	}
@@ -58,7 +57,7 @@ func (y *tally) bounded(attributes pcommon.Map, s scan, labels bool, limit, leav
 		attributes: attributes,
 		leaves:     func(add func(leaf)) { textsOf(attributes, add) },
 		scan: func() scan {
-			s := scan{labels: labels}
+			s := kind
 			s.attributes(attributes, 0)
 			return s
 		},
@@ -193,6 +192,11 @@ func dropLast(span ptrace.Span) bool {
 func (m *mender) times(span ptrace.Span, c clock) {
 	start, end := uint64(span.StartTimestamp()), uint64(span.EndTimestamp())
 	newStart, newEnd, why := c.interval(start, end)
+	if newEnd == c.now && newEnd != end {
+		trace, id := span.TraceID(), span.SpanID()
+		earlier := c.now - c.first(trace[:], id[:], number(start), number(end))
+		newStart, newEnd = newStart-earlier, newEnd-earlier
+	}
 	if newStart != start {
 		keepTime(span.Attributes(), attrStart, start)
 		span.SetStartTimestamp(pcommon.Timestamp(newStart))
@@ -241,7 +245,7 @@ func (y *tally) record(record plog.LogRecord, limit int, c clock) {
 		if at != 0 {
 			keepTime(record.Attributes(), attrTime, at)
 		}
-		record.SetTimestamp(pcommon.Timestamp(c.moment(at)))
+		record.SetTimestamp(pcommon.Timestamp(c.moment(at, record.Body().AsString())))
 	}
 	if observed != 0 && !c.canBe(observed) {
 		m.done |= 1 << reasonTime

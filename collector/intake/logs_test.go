@@ -12,7 +12,7 @@ import (
 )
 
 func TestLogLineIsCutBelowWhatLokiTakes(t *testing.T) {
-	for _, limit := range []int{200_000, 1_000_000, 2_500_000} {
+	for _, limit := range []int{200_000, 1_000_000, 1_250_000} {
 		d := newDoor(t, "logs", func(c *Config) { c.MaxItemBytes = limit })
 		r := d.record(t, func(r plog.LogRecord) { r.Body().SetStr(words(3_500_000)) })
 		require.InDelta(t, min(limit, MaxLineBytes), len(r.Body().Str()), 1000)
@@ -131,4 +131,21 @@ func TestBadBytesOfALineBecomeText(t *testing.T) {
 	require.Equal(t, "INFO\ufffd", r.SeverityText())
 	require.Len(t, r.EventName(), maxName)
 	require.Equal(t, map[string]int64{"corrected/text": 1, "cut/name": 1}, d.counted(t))
+}
+
+func TestLineThatIsSentAgainGetsTheSameTime(t *testing.T) {
+	d := newDoor(t, "logs")
+	line := func(words string, when pcommon.Timestamp) pcommon.Timestamp {
+		return d.record(t, func(r plog.LogRecord) {
+			r.Body().SetStr(words)
+			r.SetTimestamp(when)
+			r.SetObservedTimestamp(when)
+		}).Timestamp()
+	}
+	line("a", at(time.Hour))
+	line("beat", 0)
+	d.now = func() time.Time { return arrival.Add(time.Minute) }
+	require.Equal(t, at(0), line("a", at(time.Hour)))
+	require.Equal(t, at(time.Minute), line("b", at(time.Hour)))
+	require.Equal(t, at(time.Minute), line("beat", 0)) // another one, for all that is known
 }

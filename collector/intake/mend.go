@@ -40,17 +40,23 @@ func head(t string, n int) string {
 
 // mender repairs one item, by the same rules as scan finds faults, and notes what it did.
 type mender struct {
-	labels bool
-	done   reasons
-	cut    int
+	labels, stream bool // as in scan
+	done           reasons
+	cut            int
 }
 
 func (m *mender) text(t string) string {
-	if isClean(t) {
-		return t
+	cleaned := t
+	if !isClean(t) {
+		cleaned = cleanText(t)
 	}
-	m.done |= 1 << reasonText
-	return cleanText(t)
+	if m.stream {
+		cleaned = strings.ReplaceAll(cleaned, "\ufffd", "?")
+	}
+	if cleaned != t {
+		m.done |= 1 << reasonText
+	}
+	return cleaned
 }
 
 func (m *mender) title(t string) string {

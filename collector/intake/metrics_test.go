@@ -224,3 +224,16 @@ func TestBadLabelsAndExemplarsAreCorrected(t *testing.T) {
 	require.Zero(t, p.Exemplars().At(0).FilteredAttributes().Len())
 	require.Equal(t, "how\ufffd", left.At(0).Description())
 }
+
+func TestPointThatIsSentAgainGetsTheSameTime(t *testing.T) {
+	d := newDoor(t, "metrics")
+	when := func(original pcommon.Timestamp) pcommon.Timestamp {
+		left := d.metric(t, func(m pmetric.Metric) { sum(m, delta, original) })
+		return left.At(0).Sum().DataPoints().At(0).Timestamp()
+	}
+	when(at(time.Hour))
+	d.now = func() time.Time { return arrival.Add(time.Minute) }
+	require.Equal(t, at(0), when(at(time.Hour)))
+	require.Equal(t, at(time.Minute), when(at(time.Hour+time.Minute)))
+	require.Equal(t, at(time.Minute), when(0))
+}

@@ -13,11 +13,13 @@ type points struct {
 	tally
 	clock
 	age   uint64
+	name  string // of the metric that is looked at
 	moved []moved
 }
 
 // moved is a point whose time is set to that of arrival when all are known.
 type moved struct {
+	name     string // its metric's
 	original uint64
 	set      func(pcommon.Timestamp)
 }
@@ -34,6 +36,7 @@ type point interface {
 // metric repairs a metric and its points, and tells whether anything is left of it.
 func (p *points) metric(m pmetric.Metric) bool {
 	p.title(m.Name(), m.SetName)
+	p.name = m.Name()
 	p.text(m.Description(), m.SetDescription)
 	p.title(m.Unit(), m.SetUnit)
 	refused := reasonCount
@@ -232,7 +235,7 @@ func (p *points) time(n point, delta bool, m *mender) bool {
 		return false
 	}
 	m.done |= 1 << reasonTime
-	p.moved = append(p.moved, moved{at, func(t pcommon.Timestamp) {
+	p.moved = append(p.moved, moved{p.name, at, func(t pcommon.Timestamp) {
 		n.SetTimestamp(t)
 		p.start(n, uint64(t))
 	}})
@@ -261,7 +264,11 @@ func (p *points) move() {
 	for _, each := range p.moved {
 		rank, _ := slices.BinarySearch(originals, each.original)
 		later := len(originals) - 1 - rank
-		each.set(pcommon.Timestamp(p.now - uint64(later)*1_000_000))
+		arrived := p.now
+		if each.original > p.latest {
+			arrived = p.first([]byte(each.name), number(each.original))
+		}
+		each.set(pcommon.Timestamp(arrived - uint64(later)*1_000_000))
 	}
 }
 

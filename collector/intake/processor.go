@@ -14,18 +14,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// gate is the processor of one signal. It has no state but its clock.
+// gate is the processor of one signal.
 type gate struct {
 	cfg       *Config
 	signal    string
 	telemetry *telemetry
 	logger    *zap.Logger
 	now       func() time.Time
+	arrivals  *arrivals
 }
 
 func newGate(cfg *Config, set component.TelemetrySettings, signal string) (*gate, error) {
 	t, err := newTelemetry(set, signal)
-	return &gate{cfg: cfg, signal: signal, telemetry: t, logger: set.Logger, now: time.Now}, err
+	return &gate{cfg: cfg, signal: signal, telemetry: t, logger: set.Logger, now: time.Now, arrivals: newArrivals()}, err
 }
 
 func (g *gate) traces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {

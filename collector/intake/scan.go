@@ -29,6 +29,13 @@ type scan struct {
 	size   int
 	leaves int
 	labels bool // keys become labels: Loki's and Prometheus' names need a letter or digit
+	stream bool // values become labels of a stream, where Loki takes U+FFFD for a sign of bad bytes
+}
+
+func (s *scan) check(t string) {
+	if !isClean(t) || s.stream && strings.Contains(t, "\ufffd") {
+		s.faults |= badText
+	}
 }
 
 // isClean tells whether text is UTF-8 without NUL. Eight bytes at a time: telemetry is nearly always ASCII.
@@ -57,9 +64,7 @@ func isCleanSlowly(t string) bool {
 // text is a field of its own.
 func (s *scan) text(t string) {
 	s.size += len(t) + perField
-	if !isClean(t) {
-		s.faults |= badText
-	}
+	s.check(t)
 }
 
 // title is a field that names something.
@@ -79,9 +84,7 @@ func (s *scan) attributes(m pcommon.Map, depth int) {
 	n := 0
 	for key, value := range m.All() {
 		s.size += len(key) + perField
-		if !isClean(key) {
-			s.faults |= badText
-		}
+		s.check(key)
 		if len(key) == 0 || len(key) > maxKey || depth == 0 && s.labels && !becomesLabel(key) {
 			s.faults |= badKey
 		} else {
@@ -95,9 +98,7 @@ func (s *scan) attributes(m pcommon.Map, depth int) {
 			t := value.Str()
 			s.leaves++
 			s.size += len(t)
-			if !isClean(t) {
-				s.faults |= badText
-			}
+			s.check(t)
 			if len(t) > maxName && isTelling(key) {
 				s.faults |= longName
 			}

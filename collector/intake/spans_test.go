@@ -297,6 +297,18 @@ func TestResourceAndScopeAreBounded(t *testing.T) {
 	require.Equal(t, "https://\ufffd", td.ResourceSpans().At(0).SchemaUrl())
 }
 
+func TestLabelsOfAStreamHaveNoReplacementCharacter(t *testing.T) {
+	d := newDoor(t, "traces")
+	for _, name := range []string{"shop\xff", "shop\ufffd"} {
+		td := span(func(ptrace.Span) {})
+		td.ResourceSpans().At(0).Resource().Attributes().PutStr("service.name", name)
+		_, err := d.traces(context.Background(), td)
+		require.NoError(t, err)
+		require.Equal(t, "shop?", text(t, td.ResourceSpans().At(0).Resource().Attributes(), "service.name"))
+	}
+	require.Equal(t, map[string]int64{"corrected/text": 2}, d.counted(t))
+}
+
 func TestTimesOfSpansBecomePossible(t *testing.T) {
 	hour := time.Hour
 	micro := func(offset time.Duration) pcommon.Timestamp { return at(offset) / 1000 }
@@ -358,4 +370,32 @@ func TestTimesOfEventsBecomePossible(t *testing.T) {
 	require.Equal(t, s.EndTimestamp(), s.Events().At(1).Timestamp())
 	require.Equal(t, "17", text(t, s.Events().At(1).Attributes(), attrTime))
 	require.Equal(t, map[string]int64{"corrected/time": 1}, d.counted(t))
+}
+
+func TestSpanThatIsSentAgainGetsTheSameTimes(t *testing.T) {
+	d := newDoor(t, "traces")
+	ahead := func(s ptrace.Span) {
+		s.SetStartTimestamp(at(time.Hour))
+		s.SetEndTimestamp(at(time.Hour + time.Second))
+	}
+	first := d.span(t, ahead)
+	d.now = func() time.Time { return arrival.Add(5 * time.Minute) }
+	again := d.span(t, ahead)
+	require.Equal(t, at(-time.Second), again.StartTimestamp())
+	require.Equal(t, first.EndTimestamp(), again.EndTimestamp())
+	other := d.span(t, func(s ptrace.Span) { ahead(s); s.SetSpanID([8]byte{9}) })
+	require.Equal(t, at(5*time.Minute), other.EndTimestamp())
+	d.now = func() time.Time { return arrival.Add(time.Hour / 2) }
+	d.span(t, func(s ptrace.Span) { ahead(s); s.SetSpanID([8]byte{10}); s.SetStartTimestamp(0); s.SetEndTimestamp(0) })
+	d.now = func() time.Time { return arrival.Add(42 * time.Minute) }
+	forgotten := d.span(t, ahead)
+	require.Equal(t, at(42*time.Minute), forgotten.EndTimestamp())
+}
+
+func TestArrivalsAreBounded(t *testing.T) {
+	a := newArrivals()
+	for i := range 3 * remembered {
+		require.EqualValues(t, arrival.UnixNano(), a.of(arrival, number(uint64(i))))
+	}
+	require.LessOrEqual(t, len(a.young)+len(a.older), 2*remembered)
 }

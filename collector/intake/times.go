@@ -21,11 +21,12 @@ var units = [...]uint64{1_000, 1_000_000, 1_000_000_000}
 // clock tells which times can be, as seen when a request arrives.
 type clock struct {
 	now, latest, oldest uint64
+	arrivals            *arrivals
 }
 
 func (g *gate) clock(oldest uint64) clock {
 	now := uint64(g.now().UnixNano())
-	return clock{now: now, latest: now + uint64(g.cfg.MaxAhead), oldest: oldest}
+	return clock{now: now, latest: now + uint64(g.cfg.MaxAhead), oldest: oldest, arrivals: g.arrivals}
 }
 
 func (c clock) canBe(t uint64) bool { return t >= c.oldest && t <= c.latest }
@@ -81,12 +82,20 @@ func (c clock) duration(start, end uint64) (uint64, uint64, reason) {
 	return start, end, reasonCount
 }
 
-// moment returns a single time as it can be: in nanoseconds, or that of arrival.
-func (c clock) moment(t uint64) uint64 {
+// moment returns a single time as it can be: in nanoseconds, or that of arrival. `rest` tells it from others of that time.
+func (c clock) moment(t uint64, rest string) uint64 {
 	if ns, _ := c.inUnits(t); ns != 0 {
 		return ns
 	}
-	return c.now
+	if t == 0 {
+		return c.now // lines without a time may well be alike
+	}
+	return c.first(number(t), []byte(rest))
+}
+
+// first is the first arrival of what these parts make up.
+func (c clock) first(parts ...[]byte) uint64 {
+	return c.arrivals.of(time.Unix(0, int64(c.now)), parts...)
 }
 
 func keepTime(m pcommon.Map, key string, t uint64) {

@@ -45,7 +45,7 @@ var Table = []Setting{
 	{"queue_bytes", "1000000000", atLeast(8192), "size of each export queue on disk, bytes, or less where the disk has not that much; a full queue refuses (clients retry)"},
 	{"queue_reserve_bytes", "67108864", atLeast(1048576), "what stays free on the queues' disk, bytes, at most a tenth of it: below, data is refused (clients retry), so that the queues can be emptied"},
 	{"max_message_mib", "16", count, "largest OTLP message taken, MiB"},
-	{"max_item_bytes", "1000000", between(16_384, 2_500_000), "largest span or log record; the content of a larger one is cut, with a mark that says so (docs/limits.md)"},
+	{"max_item_bytes", "1000000", between(16_384, 1_250_000), "largest span or log record; the content of a larger one is cut, with a mark that says so (docs/limits.md)"},
 	{"retention_logs", "744h", duration, "how long Loki keeps logs, and so how old a log record may be; an older one is stored at its time of arrival (docs/limits.md)"},
 	{"instance_id", "", text, "name of this gateway in its own and the derived metrics; default: the host name and a short id, kept in OTELGATE_DATA_DIR"},
 	{"log_level", "info", oneOf("debug", "info", "warn", "error"), "the gateway's own log"},
@@ -118,10 +118,6 @@ func (s Settings) check() []error {
 	if wait, slow := s.duration("sample_wait"), s.duration("sample_slow"); s.sampling() && wait <= slow {
 		faults = append(faults, fmt.Errorf("OTELGATE_SAMPLE_WAIT='%s': expected more than OTELGATE_SAMPLE_SLOW, which is %s",
 			s["sample_wait"], s["sample_slow"]))
-	}
-	if keep, most := s["keep_originals"].(bool), int64(1_250_000); keep && s["max_item_bytes"].(int64) > most {
-		faults = append(faults, fmt.Errorf("OTELGATE_MAX_ITEM_BYTES='%d': expected at most %d with OTELGATE_KEEP_ORIGINALS=true, which doubles what is kept",
-			s["max_item_bytes"], most))
 	}
 	return faults
 }

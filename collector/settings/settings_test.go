@@ -124,6 +124,14 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	}
 }
 
+func TestLogsMayBeALittleYoungerThanLokiKeepsThem(t *testing.T) {
+	for kept, want := range map[string]string{"744h": "743h0m0s", "24h": "23h0m0s", "60m": "30m0s"} {
+		if got := retrieve(t, "log_max_age", "OTELGATE_RETENTION_LOGS="+kept); got != want {
+			t.Errorf("kept %s: log_max_age = %v, want %s", kept, got, want)
+		}
+	}
+}
+
 func TestOwnMetricsCanBePublishedFromAContainer(t *testing.T) {
 	if got := retrieve(t, "own_host"); got != "127.0.0.1" {
 		t.Errorf("own_host = %v", got)

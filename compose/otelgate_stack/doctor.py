@@ -70,6 +70,8 @@ def examine(settings: Settings, say: Callable[[Hop], None], deadline_s: float) -
         for visit in visits:
             for hop in visit.result():
                 say(hop)
+    for hop in hops.changed(gateway):
+        say(hop)
 
 
 def _door(where: target.Target, ways: list[Route]) -> Hop:

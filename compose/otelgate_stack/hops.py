@@ -175,6 +175,31 @@ def room(settings: Settings) -> str:
     return next((hop.fix for hop in disk_hops(settings) if not hop.ok), "")
 
 
+def changed(gateway: GatewayMetrics) -> list[Hop]:
+    """What the gateway has cut, corrected or refused since its start, as a hop of each signal that had any.
+
+    It is no fault of the stack, so `ok` is None.
+    """
+    try:
+        samples = gateway.samples()
+    except StoreError:
+        return []
+    found: dict[str, list[str]] = {}
+    for sample in samples:
+        name, labels = sample.labels["__name__"].removesuffix("_total"), sample.labels
+        if name == "otelgate_intake_items" and sample.value:
+            what = f"{sample.value:,.0f} {labels['action']} ({labels['reason']})"
+            found.setdefault(labels["signal"], []).append(what)
+        elif name == "otelgate_intake_requests" and sample.value:
+            what = f"{sample.value:,.0f} requests refused ({labels['reason']}, {labels['transport']})"
+            found.setdefault("gateway", []).append(what)
+    fix = "docs/limits.md explains the reasons; `make logs SERVICE=gateway` names the senders of what was refused"
+    return [
+        Hop(signal, "intake", None, 0.0, f"since the gateway started: {', '.join(sorted(what))}", fix)
+        for signal, what in sorted(found.items())
+    ]
+
+
 def why_not_exported(route: Route, before: Counters, now: Counters) -> tuple[str, str]:
     """What holds a canary at the gateway's exporter, and what to do."""
     if (dropped := route.dropped(now) - route.dropped(before)) > 0:

@@ -80,6 +80,12 @@ def test_memory_limiter_comes_first(fragments: dict[str, dict]) -> None:
     assert all(processors[0] == "memory_limiter" for processors in entries)
 
 
+def test_intake_stands_before_whatever_else_reads_what_applications_send(fragments: dict[str, dict]) -> None:
+    entries = [processors for receivers, processors, _ in wired(fragments).values() if "otlp" in receivers]
+    assert len(entries) == 3
+    assert all(processors[1] == "intake" for processors in entries)
+
+
 def test_metrics_are_derived_of_what_sampling_does_not_see(fragments: dict[str, dict]) -> None:
     pipelines = fragments["90-service.yaml"]["service"]["pipelines"]
     assert pipelines["traces/stores"]["exporters"] == ["sequence/derived"]

@@ -3,6 +3,7 @@
 from typing import Final
 
 from ..uids import GATEWAY
+from . import intake
 from .cases import series
 from .expressions import limit
 from .model import Alert, Case, Expected, Group
@@ -100,6 +101,6 @@ PRICES_BROKEN: Final = Alert(
 GROUPS: Final = (
     Group(
         "otelgate-processing-alerts",
-        (DERIVED_SERIES_NEAR_CAP, DERIVED_SERIES_OVERFLOW, REDACTION_REFUSING, PRICES_BROKEN),
+        (DERIVED_SERIES_NEAR_CAP, DERIVED_SERIES_OVERFLOW, REDACTION_REFUSING, PRICES_BROKEN, *intake.ALERTS),
     ),
 )

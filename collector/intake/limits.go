@@ -1,0 +1,74 @@
+package intake
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Limit is one row of the table in docs/limits.md: what a hop takes, and what becomes of an item or a request that is
+// below it, at it, and above it.
+type Limit struct {
+	Hop     string
+	What    string
+	Most    string // what is still taken
+	Set     string // where
+	Above   string // what happens beyond
+	Because string // the limit behind that it keeps to, or why nothing arrives there
+}
+
+// Limits are in the order in which data meets them.
+var Limits = []Limit{
+	{"SDK → gateway, HTTP", "a request, decompressed", "OTELGATE_MAX_MESSAGE_MIB, 16 MiB", "`OTELGATE_MAX_MESSAGE_MIB`", "413 with the setting's name; the sender splits it. Counted", "a batch in a queue, memory"},
+	{"SDK → gateway, gRPC", "a request, decompressed", "OTELGATE_MAX_MESSAGE_MIB, 16 MiB", "`OTELGATE_MAX_MESSAGE_MIB`", "RESOURCE_EXHAUSTED, `received message larger than max`; the sender splits it. Counted", "the same"},
+	{"SDK → gateway", "what is no OTLP: ids of another length, broken protobuf or JSON", "none of it", "OTLP", "400, or INVALID_ARGUMENT: the whole request, since nothing in it can be trusted", "nothing can be decoded"},
+	{"gateway, `intake`", "a span", "1,000,000 bytes", "`OTELGATE_MAX_ITEM_BYTES`", "cut/size: media first, then the largest texts, then events, links and attributes", "3,000,000 bytes of a batch to a store, with room for what the gateway adds"},
+	{"gateway, `intake`", "a log record", "1,000,000 bytes, or less by `OTELGATE_MAX_ITEM_BYTES`", "`OTELGATE_MAX_ITEM_BYTES`", "cut/size", "Loki's `max_line_size`"},
+	{"gateway, `intake`", "fields of a log record, those in maps included", fmt.Sprint(maxLogLeaves), "fixed", "cut/attributes: the last ones; `otelgate.cut.attributes` says how many", "Loki's `max_structured_metadata_entries_count`"},
+	{"gateway, `intake`", "attributes of a resource", fmt.Sprintf("%d fields, %d KiB", maxResourceLeaves, maxResourceBytes>>10), "fixed", "cut/size, cut/attributes", "the same; they are in each batch"},
+	{"gateway, `intake`", "attributes of a scope", fmt.Sprintf("%d fields, %d KiB", maxScopeLeaves, maxScopeBytes>>10), "fixed", "cut/size, cut/attributes", "the same"},
+	{"gateway, `intake`", "labels of a metric point", fmt.Sprintf("%d KiB", maxPointBytes>>10), "fixed", "refused/size: without some of its labels it would be another series", "3,000,000 bytes of a remote write"},
+	{"gateway, `intake`", "a name, an id, a metric's label", fmt.Sprintf("%d bytes", maxName), "fixed", "cut/name: its beginning and a hash, so that what was different stays different", "the audit sink's names, Loki's label values (2,048 bytes)"},
+	{"gateway, `intake`", "an attribute's name", fmt.Sprintf("1 to %d bytes; of log records and metric points, with a letter or digit of ASCII", maxKey), "fixed", "corrected/key: a name that is possible; of two with one name the last counts", "Loki and Prometheus refuse a request for an empty label"},
+	{"gateway, `intake`", "text", "UTF-8 without NUL", "fixed", "corrected/text: U+FFFD in its place; in resources a question mark, since Loki refuses U+FFFD in a label", "PostgreSQL, Loki and Prometheus refuse it"},
+	{"gateway, `intake`", "a number in an attribute", "finite", "fixed", "corrected/number: the attribute goes", "JSON has no NaN; the audit sink rejects the record"},
+	{"gateway, `intake`", "nesting", fmt.Sprintf("%d levels", maxDepth), "fixed", "cut/depth", "the audit sink's 64"},
+	{"gateway, `intake`", "a trace id, a span id of a span", "not all zeros", "OTLP", "refused/trace_id, refused/span_id", "Tempo refuses the whole batch"},
+	{"gateway, `intake`", "a metric", "a name with a letter or digit, a temporality", "OTLP", "refused/metric_name, refused/metric_type", "Prometheus' translation drops it"},
+	{"gateway, `intake`", "a value of a counter or histogram", "finite; counts that add up; at most 2^53", "OTLP", "refused/value", "Prometheus refuses the whole request for a native histogram that does not add up; NaN stays in a total for ever"},
+	{"gateway, `intake`", "a span's times", "from 2000 to 9 minutes ahead", "fixed", "corrected/time: shifted so that it ends at arrival, with its duration; times in µs, ms or s are converted. `otelgate.time.original.start` and `.end` have what was sent", "the audit sink takes a day ahead, exemplars 10 minutes"},
+	{"gateway, `intake`", "a span's duration", "0 to 31 days", "fixed", "corrected/duration: 0. It is 0, too, where an end is missing", "latency metrics"},
+	{"gateway, `intake`", "a log record's time", "from OTELGATE_RETENTION_LOGS less an hour ago to 9 minutes ahead", "`OTELGATE_RETENTION_LOGS`", "corrected/time: that of arrival; `otelgate.time.original` has what was sent", "Loki's `reject_old_samples_max_age`, `creation_grace_period` (10 minutes)"},
+	{"gateway, `intake`", "a metric point's time", "from 3 h 50 min ago to 9 minutes ahead", "fixed", "ahead, or none: corrected/time, that of arrival. Old: an increment (delta) counts at arrival; of a total or gauge refused/old, since its next point has it", "Prometheus' `out_of_order_time_window` (4 h) and 10 minutes ahead: one such point costs the whole request"},
+	{"gateway → stores", "a batch", "3,000,000 bytes", "`sending_queue.batch.max_size` in 60-export.yaml", "split between items; no item is that large", "what receivers take"},
+	{"gateway → Prometheus", "a remote write", "3,000,000 bytes", "`max_batch_size_bytes`, the default", "split between series", "32 MiB at Prometheus"},
+	{"Tempo, Jaeger", "a request", "16 MiB", "`max_recv_msg_size_mib` in tempo.yaml", "does not happen", "batches are smaller"},
+	{"Tempo", "an attribute", "2,048 bytes", "`max_attribute_bytes`, Tempo's default", "Tempo cuts it, without a mark; the audit store has it whole", "content is not sent to Tempo by default"},
+	{"Tempo", "a trace", "100,000,000 bytes", "`max_bytes_per_trace` in tempo.yaml", "Tempo drops its further spans, and counts them: `tempo_discarded_spans_total`", "the gateway keeps no traces"},
+	{"Loki", "a line", "1 MiB", "`max_line_size`, `max_line_size_truncate` in loki.yaml", "does not happen, unless a structured body grows as JSON; then Loki cuts it", "`intake`"},
+	{"Loki", "fields of a line", "1,024, together 2 MiB", "`max_structured_metadata_*` in loki.yaml", "does not happen", "`intake`: resource, scope and record together stay below"},
+	{"Loki", "a label", "a name of 1,024 bytes, a value of 2,048", "Loki's defaults", "does not happen", "`intake`"},
+	{"audit sink", "a request", "OTELGATE_MAX_MESSAGE_MIB, 16 MiB", "`OTELGATE_MAX_MESSAGE_MIB`", "does not happen", "batches are smaller"},
+	{"audit sink", "an id or name", "512 bytes", "fixed", "does not happen", "`intake`"},
+	{"audit sink", "a time", "from 2000 to a day ahead; not older than OTELGATE_RETENTION_AUDIT", "`OTELGATE_RETENTION_AUDIT`, `OTELGATE_RETENTION_EVENTS`", "a row in `content.rejects`, and in `audit verify`", "what is older than is kept would be deleted"},
+	{"audit sink", "what is kept of a rejected record", "64 KiB", "fixed", "the rest is not kept", "a reject is for diagnosis"},
+}
+
+// Markdown renders the table for docs/limits.md.
+func Markdown() string {
+	var out strings.Builder
+	out.WriteString("| hop | what | below and at | setting | above | because of |\n|---|---|---|---|---|---|\n")
+	for _, l := range Limits {
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", l.Hop, l.What, l.Most, l.Set, l.Above, l.Because)
+	}
+	return out.String()
+}
+
+// MarkdownReasons renders the counter's reasons for docs/limits.md.
+func MarkdownReasons() string {
+	var out strings.Builder
+	out.WriteString("| action | reason | what was the matter |\n|---|---|---|\n")
+	for _, each := range said {
+		fmt.Fprintf(&out, "| %s | %s | %s |\n", each.action, each.reason, each.text)
+	}
+	return out.String()
+}

@@ -1,0 +1,192 @@
+"""Whatever is acknowledged is stored: good, large, malformed and hostile items, over gRPC and HTTP, behind any store.
+
+Each item is looked for in its store, and the gateway's counters have to add up exactly, so it is a gateway of its own.
+"""
+
+import re
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import httpx
+import psycopg
+import pytest
+from hostile import GOOD, Maker, Request, rejected
+from otelgate_stack import stores
+from waiting import until
+from world import OwnGateway, World
+
+REQUESTS = 2000
+SENDERS = 4
+METHODS = {
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+}
+PROTOBUF = {"content-type": "application/x-protobuf"}
+
+
+class Door:
+    """Sends bytes to a gateway, until it takes them, and holds its answer against what has to be refused."""
+
+    def __init__(self, world: World) -> None:
+        self._channel = grpc.insecure_channel(
+            f"127.0.0.1:{world.settings.grpc_port}", [("grpc.max_send_message_length", -1)]
+        )
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{world.settings.http_port}", timeout=60, trust_env=False)
+
+    def send(self, request: Request, protocol: str) -> None:
+        deadline = time.monotonic() + 120
+        while (answer := self._once(request, protocol)) is None:
+            assert time.monotonic() < deadline, "refused for two minutes"
+            time.sleep(0.2)
+        assert rejected(request.signal, answer) == request.refused
+
+    def _once(self, request: Request, protocol: str) -> bytes | None:
+        """The answer, or None where the request has to come again."""
+        if protocol == "http":
+            said = self.post(request.signal, request.body)
+            assert said.status_code in (200, 429, 503), said.text
+            return said.content if said.status_code == 200 else None
+        try:
+            return bytes(self._channel.unary_unary(METHODS[request.signal])(request.body, timeout=60))
+        except grpc.RpcError as error:
+            if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
+                raise
+            return None
+
+    def post(self, signal: str, body: bytes) -> httpx.Response:
+        return self._http.post(f"/v1/{signal}", content=body, headers=PROTOBUF)
+
+    def export(self, signal: str, body: bytes) -> bytes:
+        return bytes(self._channel.unary_unary(METHODS[signal])(body, timeout=60))
+
+
+def intake(world: World) -> Counter[str]:
+    """What the gateway's `intake` has counted so far, as `action/reason`."""
+    found: Counter[str] = Counter()
+    for sample in stores.GatewayMetrics(f"http://127.0.0.1:{world.settings.metrics_port}").samples():
+        if sample.labels["__name__"].removesuffix("_total") == "otelgate_intake_items":
+            found[f"{sample.labels['action']}/{sample.labels['reason']}"] += int(sample.value)
+    return found
+
+
+def numbers(requests: Iterable[Request], signal: str) -> dict[int, str]:
+    return {n: kind for each in requests if each.signal == signal for n, kind in each.numbers.items()}
+
+
+def test_every_item_that_is_acknowledged_is_stored_and_every_other_one_is_counted(own_gateway: OwnGateway) -> None:
+    seed, service = secrets.randbits(32), f"hostile-{secrets.token_hex(4)}"
+    print("seed", seed)
+    maker, door, before = Maker(service, seed), Door(own_gateway), intake(own_gateway)
+    sent = [maker.request(("traces", "logs", "metrics")[n % 3], time.time_ns()) for n in range(REQUESTS)]
+    with ThreadPoolExecutor(SENDERS) as pool:
+        list(pool.map(door.send, sent, ["grpc", "http"] * (REQUESTS // 2)))
+
+    expected = sum((each.counted for each in sent), Counter[str]())
+    assert intake(own_gateway) - before == expected
+    _in_tempo(own_gateway, maker, numbers(sent, "traces"))
+    _in_postgres(own_gateway, maker, numbers(sent, "traces"))
+    _in_loki(own_gateway, service, numbers(sent, "logs"))
+    _in_prometheus(own_gateway, service, numbers(sent, "metrics"))
+    dropped = [
+        sample
+        for sample in stores.GatewayMetrics(f"http://127.0.0.1:{own_gateway.settings.metrics_port}").samples()
+        if "send_failed" in sample.labels["__name__"] and sample.value
+    ]
+    assert dropped == []
+
+
+def _missing(wanted: dict[int, str], found: set[int]) -> Counter[str]:
+    return Counter(kind for number, kind in wanted.items() if number not in found)
+
+
+def _in_tempo(world: World, maker: Maker, wanted: dict[int, str]) -> None:
+    def look() -> dict[int, stores.Span]:
+        return {int(span.span_id, 16): span for each in maker.traces for span in world.tempo.trace(each.hex())}
+
+    found = until(look, lambda found: len(found) >= len(wanted), deadline_s=120, every_s=1)
+    assert _missing(wanted, set(found)) == {}
+    assert set(found) == set(wanted)
+    for number, kind in wanted.items():
+        changed = [key for key in found[number].attributes if key.startswith(("otelgate.cut", "otelgate.time"))]
+        assert bool(changed) == (
+            kind in ("large", "no times", "no end", "microseconds", "36 hours ahead")
+            or kind == "an end before its start"
+        ), (kind, changed)
+
+
+def _in_postgres(world: World, maker: Maker, wanted: dict[int, str]) -> None:
+    traces = [each.hex() for each in maker.traces]
+
+    def look() -> set[int]:
+        with psycopg.connect(world.database_url) as connection:
+            rows = connection.execute("SELECT span_id FROM audit.runs WHERE trace_id = ANY(%s)", [traces]).fetchall()
+        return {int(row[0], 16) for row in rows}
+
+    found = until(look, lambda found: len(found) >= len(wanted), deadline_s=120, every_s=1)
+    assert _missing(wanted, found) == {}
+    with psycopg.connect(world.database_url) as connection:
+        rejects = connection.execute("SELECT reason FROM content.rejects WHERE trace_id = ANY(%s)", [traces]).fetchall()
+    assert rejects == []
+
+
+def _in_loki(world: World, service: str, wanted: dict[int, str]) -> None:
+    """Of each line only its beginning and its end are asked for: some have a megabyte."""
+    loki = stores.Loki(world.loki.url, timeout_s=60)
+    query = f'{{service_name="{service}"}} | line_format `{{{{ trunc 20 __line__ }}}}|{{{{ trunc -30 __line__ }}}}`'
+
+    def look() -> dict[int, str]:
+        lines = loki.query_range(query, limit=5000)
+        return {int(found[1]): line.line for line in lines if (found := re.match(r"line (\d+) ", line.line))}
+
+    found = until(look, lambda found: len(found) >= len(wanted), deadline_s=120, every_s=1)
+    assert _missing(wanted, set(found)) == {}
+    assert all(found[n].endswith(f"line {n} of many") for n, kind in wanted.items() if kind == GOOD)
+    assert all("[cut " in found[n] for n, kind in wanted.items() if kind == "large body")
+
+
+def _in_prometheus(world: World, service: str, wanted: dict[int, str]) -> None:
+    def look() -> set[int]:
+        samples = world.prometheus.query(f'last_over_time(hostile_level{{service_name="{service}"}}[30m])')
+        return {int(sample.value) for sample in samples}
+
+    found = until(look, lambda found: len(found) >= len(wanted), deadline_s=120, every_s=1)
+    assert _missing(wanted, found) == {}
+
+
+@pytest.mark.parametrize(("over", "status"), [(-1, 200), (0, 200), (1, 413)])
+def test_a_request_above_the_limit_is_refused_in_words(world: World, over: int, status: int) -> None:
+    """One of exactly the limit is taken, over HTTP and gRPC."""
+    limit = world.settings.max_message_mib << 20
+    body = _padded(limit + over)
+    assert len(body) == limit + over
+    door = Door(world)
+    said = until(lambda: door.post("traces", body), lambda said: said.status_code not in (429, 503))
+    assert said.status_code == status, said.text
+    if status == 413:
+        assert b"OTELGATE_MAX_MESSAGE_MIB=16 MiB: send it in parts" in said.content
+        with pytest.raises(grpc.RpcError, match="larger than max"):
+            door.export("traces", body)
+
+
+def _padded(size: int) -> bytes:
+    """An OTLP request without spans of so many bytes: an unknown field that every reader skips."""
+    field, left = b"\xfa\x07", size  # number 127, of a length
+    length = left - len(field) - 4
+    return (
+        field
+        + bytes([length & 127 | 128, length >> 7 & 127 | 128, length >> 14 & 127 | 128, length >> 21])
+        + bytes(length)
+    )
+
+
+@pytest.mark.parametrize("body", [b"\xff" * 100, b"\x0a\x05\x0a\x03\x0a\x01\x01"], ids=["noise", "torn"])
+def test_what_is_no_otlp_is_refused(world: World, body: bytes) -> None:
+    door = Door(world)
+    assert door.post("traces", body).status_code == 400
+    with pytest.raises(grpc.RpcError):
+        door.export("traces", body)
