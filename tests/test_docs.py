@@ -93,7 +93,8 @@ def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
         for page in documents(root)
         if re.search(r"`[^`]*\bforget\b( --user[^`]*)?`", page.read_text())
     }
-    assert speaking - {"CHANGELOG.md", "docs/settings.md"} == set(FORGETTING)
+    elsewhere = {"CHANGELOG.md", "docs/settings.md", "collector/redact/README.md"}  # of what it finds a person by
+    assert speaking - elsewhere == set(FORGETTING)
     for page in FORGETTING:
         assert forget.REACHES in " ".join((root / page).read_text().split()), f"{page}: expected {forget.REACHES!r}"
 

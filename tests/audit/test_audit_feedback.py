@@ -110,6 +110,7 @@ def test_a_vote_arrives_as_the_sdks_event(start: Start, gateway: Gateway) -> Non
         "gen_ai.agent.name": "clerk",
         "otelgate.tier": "pro",
         "otelgate.feature": "search",
+        "otelgate.content": "true",  # or its comment would not be kept
         "service.name": "shop",
         "deployment.environment.name": "production",
     }

@@ -76,7 +76,7 @@ def test_settings_that_are_named_exist() -> None:
     for runbook in PAGES:
         text = runbook.read_text()
         for name in re.findall(r"\b(?:OTELGATE|OTEL)_[A-Z_]+\b", text):
-            assert name in page or name.startswith("OTEL_EXPORTER_OTLP"), f"{runbook.stem}: {name}"
+            assert name in page or name.startswith(("OTEL_EXPORTER_OTLP", "OTEL_BSP_")), f"{runbook.stem}: {name}"
         for kind, name in re.findall(r"`(thresholds|limits)\.(\w+)`", text):
             assert name in getattr(load(), kind), f"{runbook.stem}: {kind}.{name}"
 
