@@ -74,6 +74,12 @@ def test_open_host_stops(validate: Validate) -> None:
         assert f"receivers::otlp::protocols::{protocol} listens on 0.0.0.0:{port}{ADVICE}" in done.stderr
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]", "localhost"])
+def test_loopback_needs_no_token(validate: Validate, host: str) -> None:
+    done = validate(OTELGATE_HOST=host)
+    assert done.returncode == 0, done.stderr
+
+
 def test_open_host_is_allowed_in_words(validate: Validate) -> None:
     assert validate(OTELGATE_HOST="0.0.0.0", OTELGATE_INSECURE="true").returncode == 0
 

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,16 @@ def tell(stack: Stack, name: str, *targets: tuple[str, str]) -> None:
     """As a running application does: (what to probe, its kind)."""
     groups = [{"targets": [url], "labels": {"service": name, "kind": kind}} for url, kind in targets]
     (monitoring.probes(stack.settings) / f"{name}.json").write_text(json.dumps(groups))
+
+
+def test_exporters_of_a_healthy_stack_do_not_complain_with_each_scrape(watched: Stack) -> None:
+    """What somebody who tries `make logs` would see first."""
+    scraped = 'min(count_over_time(up{job=~"node|postgres"}[10m]))'
+    assert until(lambda: values(watched, scraped).get((), 0) >= 3, deadline_s=SOON_S)
+    for name in watchers.EXPORTERS:
+        log = (watched.settings.state_dir / "native" / "log" / f"{name}.log").read_text()
+        said = Counter(re.sub(r"\d+", "N", line) for line in log.splitlines())
+        assert [line for line, times in said.items() if times >= 3] == [], name
 
 
 @pytest.mark.shows("F1")

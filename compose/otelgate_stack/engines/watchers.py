@@ -149,8 +149,9 @@ def _without_bgwriter(program: Path) -> tuple[str, ...]:
     return (f"--no-{found[0]}",) if found else ()
 
 
-# Nobody looks at systemd's units; Debian's package would, and without systemd complains with each scrape.
-NODE_EXPORTER = ("--no-collector.systemd", "--log.level=warn")
+# What Debian's package turns on besides: units of systemd, and files in a folder of its own. Without these it complains
+# with each scrape, and nobody looks at them.
+NODE_EXPORTER = ("--no-collector.systemd", "--no-collector.textfile", "--log.level=warn")
 # The settings of a server are some 350 series that nobody looks at.
 POSTGRES_EXPORTER = ("--disable-settings-metrics", "--log.level=error")
 # Nothing of its own server: Prometheus names one with each request.
