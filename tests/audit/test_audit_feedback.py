@@ -112,6 +112,7 @@ def test_a_vote_arrives_as_the_sdks_event(start: Start, gateway: Gateway) -> Non
         "otelgate.feature": "search",
         "service.name": "shop",
         "deployment.environment.name": "production",
+        "otelgate.content": "true",
     }
 
 
