@@ -12,7 +12,7 @@ from uuid import UUID
 
 import wrapt
 
-from . import _guard, names
+from . import _abandoned, _guard, names
 
 if TYPE_CHECKING:
     from langchain_core.callbacks.base import BaseCallbackHandler
@@ -46,6 +46,7 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
                 if not content:
                     skip_content()
                 register_first_token()
+                _abandoned.end_cancelled_calls()
                 done = True
         except Exception:
             done = True
