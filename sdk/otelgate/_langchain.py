@@ -12,7 +12,7 @@ from uuid import UUID
 
 import wrapt
 
-from . import _current, _guard, _usage, _who, names
+from . import _abandoned, _current, _guard, _usage, _who, names
 
 if TYPE_CHECKING:
     from langchain_core.callbacks.base import BaseCallbackHandler
@@ -49,6 +49,7 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
                 if not content:
                     skip_content()
                 register_first_token()
+                _abandoned.end_cancelled_calls()
                 done = True
         except Exception:
             done = True
