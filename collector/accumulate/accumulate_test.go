@@ -28,7 +28,10 @@ func TestDeltasAddUpFromZero(t *testing.T) {
 func TestTwoGatewaysTellTheirPartsOfDeltasApart(t *testing.T) {
 	r := newRig(t)
 	id := []string{"service.instance.id", "pod-1"}
-	r.sent(r.metrics(point{resource: of("shop", id...), delta: true, from: 1, value: 5}, point{resource: of("shop", id...), from: 1, value: 5}))
+	r.sent(r.metrics(
+		point{resource: of("shop", id...), delta: true, from: 1, value: 5},
+		point{resource: of("shop", id...), from: 1, value: 5},
+	))
 	r.flushed()
 	for _, name := range []string{
 		"tokens pod-1 map[otelgate.gateway:gateway-1 service.name:shop]", "tokens pod-1 map[service.name:shop]",
@@ -303,65 +306,6 @@ func TestSenderEndsItsSeries(t *testing.T) {
 		SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 	r.sent(end)
 	r.flushed().expect(0, 5)
-}
-
-func TestSendersAreBoundedAndTotalsStay(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.MaxSenders = 20 })
-	for i := range 30 {
-		r.sent(r.metrics(point{resource: of("shop", "session.id", fmt.Sprint(i)), delta: true, from: 1, value: 1}))
-	}
-	r.flushed().expect(20, 20)
-	if got := r.counted("otelgate.accumulate.dropped"); got[tooMany] != 10 {
-		t.Error(got)
-	}
-	r.pass(11 * time.Minute)
-	for i := range 10 {
-		r.sent(r.metrics(point{resource: of("shop", "session.id", fmt.Sprint("later", i)), delta: true, from: 1, value: 1}))
-	}
-	r.flushed().expect(30, 30)
-	if got := r.counted("otelgate.accumulate.expired"); got["sender"] == 0 || len(r.sources) > 20 {
-		t.Error(got, len(r.sources))
-	}
-	r.start()
-	if len(r.sources) > 20 {
-		t.Errorf("%d are still stored", len(r.sources))
-	}
-}
-
-// A cumulative sender that was forgotten and goes on was counted before.
-func TestForgottenSenderIsNotCountedTwice(t *testing.T) {
-	r := newRig(t)
-	began := r.now
-	age := func() float64 { return r.now.Sub(began).Seconds() + 1 }
-	r.sent(r.metrics(point{resource: of("shop", "session.id", "a"), from: age(), value: 1000}))
-	r.sent(r.metrics(point{resource: of("shop", "session.id", "b"), from: age(), value: 1}))
-	r.flushed()
-	for range 8 {
-		r.pass(24 * time.Hour)
-		r.sent(r.metrics(point{resource: of("shop", "session.id", "b"), from: age(), value: 1}))
-		r.flushed()
-	}
-	if len(r.sources) != 1 {
-		t.Fatalf("%d senders", len(r.sources))
-	}
-	r.sent(r.metrics(point{resource: of("shop", "session.id", "a"), from: age(), value: 1002}))
-	r.pass(time.Second)
-	r.sent(r.metrics(point{resource: of("shop", "session.id", "a"), from: age(), value: 1005}))
-	r.flushed().expect(1004, 1004)
-}
-
-func TestDamagedEntryCostsItsOwnOnly(t *testing.T) {
-	r := newRig(t)
-	r.sent(r.metrics(point{resource: of("shop"), delta: true, from: 1, value: 5}))
-	r.flushed()
-	r.disk.entries["s1234"] = []byte("{")
-	r.disk.entries["x"] = nil
-	r.start()
-	r.sent(r.metrics(point{resource: of("shop"), delta: true, from: 0.5, value: 5}))
-	r.flushed().expect(10, 10)
-	if _, there := r.disk.entries["s1234"]; there {
-		t.Error("it is still there")
-	}
 }
 
 func TestExemplarsGoAlong(t *testing.T) {

@@ -84,14 +84,16 @@ func (b *batch) place(s *series, shape pmetric.ResourceMetrics) (pmetric.Metric,
 		}
 		b.resources[inResource] = resource
 	}
-	inScope := scopeKey{inResource, scope.Scope().Name(), scope.Scope().Version(), pdatautil.MapHash(scope.Scope().Attributes())}
+	from := scope.Scope()
+	inScope := scopeKey{inResource, from.Name(), from.Version(), pdatautil.MapHash(from.Attributes())}
 	into, ok := b.scopes[inScope]
 	if !ok {
 		into = resource.ScopeMetrics().AppendEmpty()
-		scope.Scope().CopyTo(into.Scope())
+		from.CopyTo(into.Scope())
 		b.scopes[inScope] = into
 	}
-	inMetric := metricKey{inScope, like.Name(), like.Unit(), like.Type(), like.Type() == pmetric.MetricTypeSum && like.Sum().IsMonotonic()}
+	monotonic := like.Type() == pmetric.MetricTypeSum && like.Sum().IsMonotonic()
+	inMetric := metricKey{inScope, like.Name(), like.Unit(), like.Type(), monotonic}
 	metric, ok := b.metricsOf[inMetric]
 	if !ok {
 		metric = into.Metrics().AppendEmpty()

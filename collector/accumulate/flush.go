@@ -46,17 +46,7 @@ func (a *accumulator) collect(ctx context.Context) []*batch {
 	st := a.stage()
 	batches := []*batch{newBatch()}
 	for key, s := range a.series {
-		what := wait
-		if s.derivable && a.registry.Derives(s.Metric, s.Service, s.Env, time.Unix(0, now)) {
-			st.counts[isDerived] += s.points
-			what = s.yield()
-		} else {
-			what = s.turn(a.config, now)
-		}
-		if s.unstored {
-			s.unstored = false
-			st.saves[seriesKey(key)] = s
-		}
+		what := st.decide(key, s)
 		if what == wait {
 			continue
 		}
@@ -67,15 +57,25 @@ func (a *accumulator) collect(ctx context.Context) []*batch {
 			a.logger.Error("a series can't be written", zap.String("metric", s.Metric), zap.Error(err))
 		}
 	}
-	// A process that ends before this is stored decides the same again.
-	if err := st.commit(ctx); err != nil {
-		a.logger.Warn("what was written could not be noted", zap.Error(err))
-	}
-	a.tell(ctx, st.counts)
+	a.note(ctx, st)
 	if batches[0].points == 0 {
 		return nil
 	}
 	return batches
+}
+
+// note stores what the flush decided. A process that ends before decides the same again.
+func (a *accumulator) note(ctx context.Context, st *stage) {
+	err := st.commit(ctx)
+	if err != nil {
+		a.logger.Warn("what was written could not be noted; the next flush tries again", zap.Error(err))
+	}
+	for _, saved := range st.saves {
+		if s, ok := saved.(*series); ok {
+			s.unstored = err != nil
+		}
+	}
+	a.tell(ctx, st.counts)
 }
 
 type decision uint8
@@ -86,9 +86,26 @@ const (
 	end // write that the series is over
 )
 
-// turn decides what a flush does with a series.
+func (st *stage) decide(key uint64, s *series) decision {
+	var what decision
+	if s.derivable && st.registry.Derives(s.Metric, s.Service, s.Env, time.Unix(0, st.now)) {
+		st.counts[isDerived] += s.points
+		what = s.yield()
+	} else {
+		what = s.turn(st.config, st.now)
+	}
+	if s.unstored {
+		st.saves[seriesKey(key)] = s
+	}
+	return what
+}
+
+// turn decides what a flush does with a series. One that gave way to a derived one comes back only with what has come
+// since and was not derived.
 func (s *series) turn(cfg *Config, now int64) decision {
+	gone := s.derivable && s.Ended
 	if s.Held != nil && now-s.heldSince >= int64(cfg.Settle) {
+		gone = false
 		s.release(true)
 		s.changed, s.unstored = true, true
 	}
@@ -98,7 +115,7 @@ func (s *series) turn(cfg *Config, now int64) decision {
 	case s.ending && s.Written:
 		s.ending, s.changed, s.Ended, s.unstored = false, false, true, true
 		return end
-	case repeat, s.changed && now >= s.due:
+	case repeat, s.changed && now >= s.due && !gone:
 		if !s.Written {
 			s.Began = now - lead
 		}

@@ -106,9 +106,16 @@ func (s *series) resume(cfg *Config, now int64) {
 	}
 }
 
-// makeRoom forgets the tenth of each kind that was not heard for longest; false if all are in use.
-func (a *accumulator) makeRoom(now int64) bool {
-	return a.forget(now-int64(10*time.Minute), a.config.MaxSenders/10+1, a.config.MaxSeries/10+1)
+// inUse is how lately what was heard is not forgotten to make room.
+const inUse = 10 * time.Minute
+
+// roomForSender and roomForSeries forget a tenth, of what was not heard for longest; false if all are in use.
+func (a *accumulator) roomForSender(now int64) bool {
+	return a.forget(now-int64(inUse), a.config.MaxSenders/10+1, 0)
+}
+
+func (a *accumulator) roomForSeries(now int64) bool {
+	return a.forget(now-int64(inUse), 0, a.config.MaxSeries/10+1)
 }
 
 // expire forgets what was not heard of for long.

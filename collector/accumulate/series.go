@@ -113,7 +113,8 @@ func (p place) key(labels pcommon.Map) uint64 {
 	return pdatautil.Hash64(pdatautil.WithString(kind),
 		pdatautil.WithString(derived.Label(p.identity, "service.namespace")),
 		pdatautil.WithString(derived.Label(p.identity, "service.name")), pdatautil.WithString(instance),
-		pdatautil.WithString(p.scope.Name()), pdatautil.WithString(p.scope.Version()), pdatautil.WithMap(p.scope.Attributes()),
+		pdatautil.WithString(p.scope.Name()), pdatautil.WithString(p.scope.Version()),
+		pdatautil.WithMap(p.scope.Attributes()),
 		pdatautil.WithString(p.metric.Name()), pdatautil.WithString(p.metric.Unit()), pdatautil.WithMap(labels))
 }
 

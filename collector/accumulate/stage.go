@@ -82,7 +82,7 @@ func (st *stage) source(key uint64) *source {
 
 // newSource is nil where there are too many.
 func (st *stage) newSource(key uint64) *source {
-	if len(st.accumulator.sources)+len(st.sources) >= st.config.MaxSenders && !st.makeRoom(st.now) {
+	if len(st.accumulator.sources)+len(st.sources) >= st.config.MaxSenders && !st.roomForSender(st.now) {
 		return nil
 	}
 	s := &source{}
@@ -101,7 +101,7 @@ func (st *stage) seriesOf(p place, r reading) (uint64, *series, error) {
 		st.series[key] = s
 		return key, s, nil
 	}
-	if len(st.accumulator.series)+len(st.series) >= st.config.MaxSeries && !st.makeRoom(st.now) {
+	if len(st.accumulator.series)+len(st.series) >= st.config.MaxSeries && !st.roomForSeries(st.now) {
 		return key, nil, nil
 	}
 	s, err := p.newSeries(r.attributes, r.value, st.config.InstanceID)
@@ -167,7 +167,7 @@ func (st *stage) touch(p place, s *series, r reading) {
 	}
 }
 
-func (st *stage) delta(mark string, s *series, seriesKeyed uint64, r reading) string {
+func (st *stage) delta(mark string, s *series, out uint64, r reading) string {
 	key := senderKey(mark, "delta", 0)
 	from := st.source(key)
 	if from == nil {
@@ -180,18 +180,18 @@ func (st *stage) delta(mark string, s *series, seriesKeyed uint64, r reading) st
 	}
 	from.Seen, s.Delta = st.now, true
 	s.spend(r.value, st.now)
-	st.saves[sourceKey(key)], st.saves[seriesKey(seriesKeyed)] = from, s
+	st.saves[sourceKey(key)], st.saves[seriesKey(out)] = from, s
 	return ""
 }
 
-func (st *stage) cumulative(mark string, s *series, seriesKeyed uint64, r reading) string {
+func (st *stage) cumulative(mark string, s *series, out uint64, r reading) string {
 	if r.start >= r.at {
 		r.start = 0 // the conventions' way to say that it isn't known
 	}
 	key := senderKey(mark, "cumulative", r.start)
 	from := st.source(key)
 	if from == nil {
-		return st.firstOf(key, mark, s, seriesKeyed, r)
+		return st.firstOf(key, mark, s, out, r)
 	}
 	switch {
 	case r.at == from.Last:
@@ -206,20 +206,20 @@ func (st *stage) cumulative(mark string, s *series, seriesKeyed uint64, r readin
 	from.Seen, from.Last = st.now, r.at
 	if !since.empty() {
 		s.spend(since, st.now)
-		st.saves[sourceKey(key)], st.saves[seriesKey(seriesKeyed)] = from, s
+		st.saves[sourceKey(key)], st.saves[seriesKey(out)] = from, s
 	}
 	return ""
 }
 
 // firstOf counts the first point of a cumulative sender. What it has counted so far is a rise only if it can't have
 // been counted before: the sender began after this gateway had begun to remember.
-func (st *stage) firstOf(key uint64, mark string, s *series, seriesKeyed uint64, r reading) string {
+func (st *stage) firstOf(key uint64, mark string, s *series, out uint64, r reading) string {
 	from := st.newSource(key)
 	if from == nil {
 		return tooMany
 	}
 	from.Seen, from.Last, from.Values = st.now, r.at, []value{r.value}
-	st.saves[sourceKey(key)], st.saves[seriesKey(seriesKeyed)] = from, s
+	st.saves[sourceKey(key)], st.saves[seriesKey(out)] = from, s
 	// A sender that doesn't know when it began says so once; then its start is the time of that point.
 	if unknown := st.source(senderKey(mark, "cumulative", 0)); unknown != nil && r.start > 0 && unknown.Last == r.start {
 		if since, ok := unknown.cumulative(r.value, false); ok {

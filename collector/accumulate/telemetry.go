@@ -23,13 +23,15 @@ func (a *accumulator) observe(provider otelmetric.MeterProvider) (*telemetry, er
 			*into, err = meter.Int64Counter(name, otelmetric.WithUnit(unit), otelmetric.WithDescription(description))
 		}
 	}
-	counter(&t.points, "otelgate.accumulate.points", "{point}", "Points of counters and histograms that applications sent and that were taken.")
+	counter(&t.points, "otelgate.accumulate.points", "{point}",
+		"Points of counters and histograms that applications sent and that were taken.")
 	counter(&t.dropped, "otelgate.accumulate.dropped", "{point}",
 		"Points that were not counted, by reason: resent, late, derived, limit, no_temporality, not_a_number, malformed.")
 	counter(&t.refused, "otelgate.accumulate.refused", "{request}", "Requests that could not be stored; their senders try again.")
 	counter(&t.flushErrors, "otelgate.accumulate.flush.errors", "{request}",
 		"Requests with totals that the next component refused; they are sent again.")
-	counter(&t.expired, "otelgate.accumulate.expired", "{series}", "What was forgotten since nothing was heard of it, by kind: sender, series.")
+	counter(&t.expired, "otelgate.accumulate.expired", "{series}",
+		"What was forgotten since nothing was heard of it, by kind: sender, series.")
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +73,12 @@ func (a *accumulator) tell(ctx context.Context, counts map[string]int64) {
 			a.telemetry.points.Add(ctx, count)
 			continue
 		}
-		a.telemetry.dropped.Add(ctx, count, otelmetric.WithAttributes(attribute.String("otelgate.accumulate.reason", reason)))
+		why := attribute.String("otelgate.accumulate.reason", reason)
+		a.telemetry.dropped.Add(ctx, count, otelmetric.WithAttributes(why))
 		if !ordinary[reason] && !a.warned[reason] {
 			a.warned[reason] = true
-			a.logger.Warn("points of applications' metrics are dropped; this is said once, otelgate.accumulate.dropped counts them",
-				zap.String("reason", reason))
+			a.logger.Warn("points of applications' metrics are dropped; this is said once for each reason, "+
+				"otelgate.accumulate.dropped counts them", zap.String("reason", reason))
 		}
 	}
 }

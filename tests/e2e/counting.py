@@ -1,4 +1,4 @@
-"""A process that counts with OpenTelemetry's own SDK until it is told to end, and then prints what it has counted.
+"""A process that counts with OpenTelemetry's own SDK until it is told to end; says that it begins, and how much it was.
 
 python counting.py ENDPOINT SERVICE delta|cumulative [INSTANCE_ID]
 """
@@ -33,6 +33,7 @@ def main(endpoint: str, service: str, temporality: str, instance_id: str = "") -
     provider = MeterProvider([reader], Resource(resource))
     meter = provider.get_meter("counting")
     counter, histogram = meter.create_counter("counting.steps"), meter.create_histogram("counting.size")
+    print("counting", flush=True)
     counted = 0
     while not ended.wait(random.uniform(0.01, 0.05)):
         more = random.randrange(1, 10)

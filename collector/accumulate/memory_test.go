@@ -1,0 +1,82 @@
+package accumulate
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestSendersAreBoundedAndTotalsStay(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxSenders = 21 })
+	r.sent(r.metrics(point{resource: of("long-quiet"), delta: true, from: 1, value: 7}))
+	for i := range 30 {
+		r.sent(r.metrics(point{resource: of("shop", "session.id", fmt.Sprint(i)), delta: true, from: 1, value: 1}))
+	}
+	r.flushed().expect(27, 27)
+	if got := r.counted("otelgate.accumulate.dropped"); got[tooMany] != 10 {
+		t.Error(got)
+	}
+	r.pass(11 * time.Minute)
+	for i := range 10 {
+		r.sent(r.metrics(point{resource: of("shop", "session.id", fmt.Sprint("later", i)), delta: true, from: 1, value: 1}))
+	}
+	r.flushed().expect(37, 37)
+	if got := r.counted("otelgate.accumulate.expired"); got["sender"] == 0 || got["series"] != 0 || len(r.sources) > 21 {
+		t.Error(got, len(r.sources))
+	}
+	r.start()
+	if len(r.sources) > 21 {
+		t.Errorf("%d are still stored", len(r.sources))
+	}
+}
+
+// A cumulative sender that was forgotten and goes on was counted before.
+func TestForgottenSenderIsNotCountedTwice(t *testing.T) {
+	r := newRig(t)
+	began := r.now
+	age := func() float64 { return r.now.Sub(began).Seconds() + 1 }
+	r.sent(r.metrics(point{resource: of("shop", "session.id", "a"), from: age(), value: 1000}))
+	r.sent(r.metrics(point{resource: of("shop", "session.id", "b"), from: age(), value: 1}))
+	r.flushed()
+	for range 8 {
+		r.pass(24 * time.Hour)
+		r.sent(r.metrics(point{resource: of("shop", "session.id", "b"), from: age(), value: 1}))
+		r.flushed()
+	}
+	if len(r.sources) != 1 {
+		t.Fatalf("%d senders", len(r.sources))
+	}
+	r.sent(r.metrics(point{resource: of("shop", "session.id", "a"), from: age(), value: 1002}))
+	r.pass(time.Second)
+	r.sent(r.metrics(point{resource: of("shop", "session.id", "a"), from: age(), value: 1005}))
+	r.flushed().expect(1004, 1004)
+}
+
+func TestDamagedEntryCostsItsOwnOnly(t *testing.T) {
+	r := newRig(t)
+	r.sent(r.metrics(point{resource: of("shop"), delta: true, from: 1, value: 5}))
+	r.flushed()
+	r.disk.entries["s1234"] = []byte("{")
+	r.disk.entries["x"] = nil
+	r.start()
+	r.sent(r.metrics(point{resource: of("shop"), delta: true, from: 0.5, value: 5}))
+	r.flushed().expect(10, 10)
+	if _, there := r.disk.entries["s1234"]; there {
+		t.Error("it is still there")
+	}
+}
+
+func TestFullDiskDoesNotStopTheFlush(t *testing.T) {
+	r := newRig(t)
+	r.sent(r.metrics(point{resource: of("d"), delta: true, from: 5, value: 3}))
+	r.disk.full = true
+	r.flushed().expect(3, 3)
+	r.disk.full = false
+	r.flushed()
+	r.start()
+	for _, s := range r.series {
+		if !s.Written {
+			t.Error("that it was written was not noted")
+		}
+	}
+}
