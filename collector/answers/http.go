@@ -1,9 +1,11 @@
 package answers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
@@ -20,12 +22,36 @@ func (m *middleware) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHT
 			answer := &answer{ResponseWriter: w, body: body, refusals: refusals, path: r.URL.Path}
 			request := r.WithContext(ctx)
 			request.Body = body
+			if isJSON(r.Header.Get("Content-Type")) {
+				read, err := io.ReadAll(body)
+				request.Body = again{io.MultiReader(bytes.NewReader(withoutNulls(read)), failing{err}), body}
+			}
 			next.ServeHTTP(answer, request)
 			if body.exceeded {
 				m.tooLarge(ctx, overHTTP)
 			}
 		}), nil
 	}, nil
+}
+
+func isJSON(contentType string) bool {
+	kind, _, _ := mime.ParseMediaType(contentType)
+	return kind == "application/json"
+}
+
+// again is a body that has been read, up to the error that ended it.
+type again struct {
+	io.Reader
+	io.Closer
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) {
+	if f.err == nil {
+		return 0, io.EOF
+	}
+	return 0, f.err
 }
 
 // bounded is a request's body up to its limit. What is beyond is read too, and thrown away: a sender reads its answer
@@ -73,7 +99,7 @@ func (a *answer) WriteHeader(status int) {
 // Write replaces an answer of full success. The receiver writes it in one piece.
 func (a *answer) Write(p []byte) (int, error) {
 	if n, why := a.refusals.Items(); n > 0 && a.status == http.StatusOK {
-		if said := partial(a.path, n, why, a.Header().Get("Content-Type") == "application/json"); said != nil {
+		if said := partial(a.path, n, why, isJSON(a.Header().Get("Content-Type"))); said != nil {
 			_, err := a.ResponseWriter.Write(said)
 			return len(p), err
 		}

@@ -12,7 +12,7 @@ const room = 32
 
 func mark(n int) string { return fmt.Sprintf("… [cut %d bytes]", n) }
 
-// cutText shortens a text to about `want` bytes: one that is JSON stays JSON. It says how many went.
+// cutText shortens a text to about `want` bytes, and says in it how many went. One that is JSON stays JSON.
 func cutText(t string, want int) string {
 	if len(t) <= want {
 		return t
@@ -68,11 +68,11 @@ func cutJSON(t string, want int) string {
 		}
 	}
 	out.WriteString(t[done:])
-	if shorter := out.String(); len(shorter) <= want+want/8 {
+	shorter := out.String()
+	if len(shorter) <= want+want/8 {
 		return shorter
-	} else {
-		return dropMembers(shorter, want, len(t)-len(shorter))
 	}
+	return dropMembers(shorter, want, len(t)-len(shorter))
 }
 
 // stringsIn returns the insides of all strings of valid JSON that are no keys.

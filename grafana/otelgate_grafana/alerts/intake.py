@@ -27,8 +27,8 @@ INTAKE_REFUSING: Final = Alert(
     for_="0s",
     severity="warning",
     team="platform",
-    summary="{{ $labels.instance }} refused {{ $value | humanize }} "
-    "{{ with $labels.signal }}items of {{ . }}{{ else }}requests{{ end }} for their {{ $labels.reason }}",
+    summary="{{ $labels.instance }} refused {{ $value | humanize }} items or requests "
+    "({{ $labels.signal }}{{ $labels.transport }}: {{ $labels.reason }})",
     description="In 15 minutes. They are in no store, and would be in none: their sender was told.",
     dashboard=GATEWAY,
     # Born with its first value, which increase() does not see.
@@ -52,7 +52,7 @@ INTAKE_CUTTING: Final = Alert(
     fires=Case(
         _items("cut", "size", "0x10 0+10x120"),
         "45m",
-        (Expected({**_TRACES, "action": "cut", "reason": "size"}, "600"),),
+        (Expected({**_TRACES, "action": "cut", "reason": "size"}, "300"),),
     ),
     quiet=(
         Case(_items("cut", "size", "0x10 40x120"), "14m", why="once, 10 minutes ago"),

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
@@ -11,59 +10,6 @@ const (
 	partFixed = 64  // the same of an event or a link
 	maxState  = 4096
 )
-
-func (y *tally) resource(resource pcommon.Resource, labels bool) {
-	// Of every signal alike, since a service has one name.
-	y.bounded(resource.Attributes(), scan{labels: labels, stream: true}, maxResourceBytes, maxResourceLeaves)
-}
-
-func (y *tally) scope(scope pcommon.InstrumentationScope, labels bool) {
-	y.bounded(scope.Attributes(), scan{labels: labels}, maxScopeBytes, maxScopeLeaves)
-	y.title(scope.Name(), scope.SetName)
-	y.title(scope.Version(), scope.SetVersion)
-}
-
-// schema cleans a schema's URL.
-func (y *tally) schema(of interface {
-	SchemaUrl() string
-	SetSchemaUrl(string)
-},
-) {
-	y.title(of.SchemaUrl(), of.SetSchemaUrl)
-}
-
-// title repairs a text that stands alone.
-func (y *tally) title(t string, set func(string)) {
-	if len(t) <= maxName && isClean(t) {
-		return
-	}
-	m := mender{}
-	set(m.title(t))
-	y.add(m.done, 0)
-}
-
-// bounded repairs and fits attributes that stand alone, those of a resource or scope.
-func (y *tally) bounded(attributes pcommon.Map, kind scan, limit, leaves int) {
-	s := kind
-	s.attributes(attributes, 0)
-	if s.faults == 0 && s.size <= limit && s.leaves <= leaves {
-		return
-	}
-	m := mender{labels: kind.labels, stream: kind.stream}
-	if s.faults != 0 {
-		m.attributes(attributes, 0)
-	}
-	m.fit(whole{
-		attributes: attributes,
-		leaves:     func(add func(leaf)) { textsOf(attributes, add) },
-		scan: func() scan {
-			s := kind
-			s.attributes(attributes, 0)
-			return s
-		},
-	}, limit, leaves)
-	y.add(m.done, m.cut)
-}
 
 // span repairs a span and tells whether it is lost: without its ids no store takes it.
 func (y *tally) span(span ptrace.Span, limit int, c clock) bool {
@@ -223,82 +169,5 @@ func eventsFit(span ptrace.Span, c clock) bool {
 			return false
 		}
 	}
-	return true
-}
-
-func (y *tally) record(record plog.LogRecord, limit int, c clock) {
-	s := scanRecord(record)
-	at := uint64(record.Timestamp())
-	if at == 0 {
-		at = uint64(record.ObservedTimestamp())
-	}
-	observed := uint64(record.ObservedTimestamp())
-	if s.faults == 0 && s.size <= limit && s.leaves <= maxLogLeaves && c.canBe(at) && (observed == 0 || c.canBe(observed)) {
-		return
-	}
-	m := mender{labels: true}
-	if s.faults != 0 {
-		m.record(record)
-	}
-	if !c.canBe(at) {
-		m.done |= 1 << reasonTime
-		if at != 0 {
-			keepTime(record.Attributes(), attrTime, at)
-		}
-		record.SetTimestamp(pcommon.Timestamp(c.moment(at, record.Body().AsString())))
-	}
-	if observed != 0 && !c.canBe(observed) {
-		m.done |= 1 << reasonTime
-		record.SetObservedTimestamp(record.Timestamp())
-	}
-	if s = scanRecord(record); s.size > limit || s.leaves > maxLogLeaves {
-		m.fit(wholeRecord(record), limit, maxLogLeaves)
-	}
-	y.add(m.done, m.cut)
-}
-
-func scanRecord(record plog.LogRecord) scan {
-	s := scan{size: spanFixed, labels: true}
-	s.attributes(record.Attributes(), 0)
-	leaves := s.leaves
-	s.value(record.Body(), 0)
-	s.leaves = leaves // the body is the line
-	s.title(record.EventName())
-	s.title(record.SeverityText())
-	return s
-}
-
-func (m *mender) record(record plog.LogRecord) {
-	m.attributes(record.Attributes(), 0)
-	m.value("", record.Body(), 0)
-	record.SetEventName(m.title(record.EventName()))
-	record.SetSeverityText(m.title(record.SeverityText()))
-}
-
-func wholeRecord(record plog.LogRecord) whole {
-	return whole{
-		attributes: record.Attributes(),
-		leaves: func(add func(leaf)) {
-			textsOf(record.Attributes(), add)
-			textsIn(record.Body(), add)
-		},
-		parts: func() int {
-			s := scan{}
-			s.value(record.Body(), 0)
-			return s.size
-		},
-		halve: func() bool { return dropBody(record.Body()) },
-		scan:  func() scan { return scanRecord(record) },
-	}
-}
-
-// dropBody: of a structured body whose texts are short already only its size is left.
-func dropBody(body pcommon.Value) bool {
-	if body.Type() != pcommon.ValueTypeMap && body.Type() != pcommon.ValueTypeSlice {
-		return false
-	}
-	s := scan{}
-	s.value(body, 0)
-	body.SetStr(mark(s.size))
 	return true
 }
