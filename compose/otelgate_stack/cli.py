@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import alerting, builds, credentials, state
+from . import alerting, builds, credentials, queue_disk, state
 from . import settings as settings_module
 from .engines import Engine, ServiceStatus, choose
 from .errors import SettingsError, StackError
@@ -66,6 +66,8 @@ def _status(options: argparse.Namespace, report: Report) -> int:
         report.line(json.dumps([dataclasses.asdict(status) for status in statuses], indent=2))
     else:
         report.table([_status_row(status) for status in statuses], ("service", "state", "up for", "pid", "address"))
+        for detail, fix in queue_disk.problems(settings):
+            report.line(f"{detail}\n    → {fix}", "red")
     return 0 if all(status.ready for status in statuses) else NOT_READY
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from . import agents, audit, availability, capacity, cost, gateway, http, processing, product, slo_alerts
+from . import agents, audit, availability, bounds, capacity, cost, gateway, http, processing, product, slo_alerts
 from .model import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
@@ -14,6 +14,7 @@ GROUPS: Final[tuple[Group, ...]] = (
     *product.GROUPS,
     *slo_alerts.GROUPS,
     *gateway.GROUPS,
+    *bounds.GROUPS,
     *processing.GROUPS,
     *audit.GROUPS,
 )
