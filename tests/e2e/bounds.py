@@ -93,6 +93,7 @@ class Bench:
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.refusal = ""
         self.channel = grpc.insecure_channel(f"127.0.0.1:{self.env['OTELGATE_GRPC_PORT']}")
 
     def start(self, **settings: str) -> None:
@@ -145,8 +146,8 @@ class Bench:
         try:
             call(request, timeout=timeout_s)
         except grpc.RpcError as error:
-            self.refusal = error.details()
-            return error.code()
+            self.refusal = str(error.details())
+            return error.code()  # type: ignore[no-any-return]
         return grpc.StatusCode.OK
 
     def post(self, request: bytes) -> httpx.Response:
@@ -192,7 +193,10 @@ def runs(name: str, count: int, size: int) -> tuple[bytes, set[bytes]]:
         for key, value in (
             ("gen_ai.operation.name", "invoke_agent"),
             ("gen_ai.agent.name", f"run-{name}-{number}"),
-            ("gen_ai.input.messages", '[{"role":"user","parts":[{"type":"text","content":"' + "word " * (size // 5) + '"}]}]'),
+            (
+                "gen_ai.input.messages",
+                '[{"role":"user","parts":[{"type":"text","content":"' + "word " * (size // 5) + '"}]}]',
+            ),
         ):
             span.attributes.add(key=key).value.string_value = value
     return request.SerializeToString(), {f"run-{name}-{number}".encode() for number in range(count)}
