@@ -59,7 +59,7 @@ _SERVICES: dict[str, tuple[str, type[Response]]] = {
 
 
 class RefusedError(Exception):
-    """The gateway didn't take a canary. `kind`: closed, tls, token, full, disk, memory or other; the text is the answer."""
+    """A canary was not taken. `kind`: closed, tls, token, full, disk, memory or other; the text is its answer."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)

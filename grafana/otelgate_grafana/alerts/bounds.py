@@ -64,10 +64,10 @@ GATEWAY_OVERLOADED: Final = Alert(
     ),
     quiet=(
         Case({series(_REFUSED, **_GW, otelgate_reason="memory"): "0x10 50x60"}, "9m", why="once, in a burst"),
-        Case({series(_REFUSED, **_GW, otelgate_reason="disk"): "0x10 0+10x60"}, "16m", why="the disk has its own alert"),
+        Case(
+            {series(_REFUSED, **_GW, otelgate_reason="disk"): "0x10 0+10x60"}, "16m", why="the disk has its own alert"
+        ),
     ),
 )
 
-GROUPS: Final = (
-    Group("otelgate-bounds-alerts", (GATEWAY_DISK_FULL, GATEWAY_QUEUE_DAMAGED, GATEWAY_OVERLOADED)),
-)
+GROUPS: Final = (Group("otelgate-bounds-alerts", (GATEWAY_DISK_FULL, GATEWAY_QUEUE_DAMAGED, GATEWAY_OVERLOADED)),)
