@@ -135,8 +135,9 @@ func TestRequestsBeyondTheMemoryAreRefusedAndLaterTaken(t *testing.T) {
 
 func TestRequestWaitsForItsTurn(t *testing.T) {
 	cfg := small
-	cfg.Wait, cfg.ReceiveBytes = time.Minute, 64<<20
+	cfg.Wait = time.Minute
 	s := newServer(t, cfg)
+	s.middleware.gate.expected.bytes = 0
 	answers := make(chan error)
 	for range 5 {
 		go func() { answers <- s.send(9_000) }()
@@ -163,8 +164,8 @@ func TestRequestLargerThanTheMemoryGoesAlone(t *testing.T) {
 
 func TestMoreThanCanBeReceivedIsRefusedUnread(t *testing.T) {
 	s := newServer(t, Config{ReceiveBytes: 2 << 20, ProcessBytes: 1 << 30, Wait: time.Minute})
-	for range 2 {
-		held, err := s.middleware.gate.receive(context.Background(), -1) // a megabyte each, at first
+	for range firstShare {
+		held, err := s.middleware.gate.receive(context.Background(), -1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,21 +205,21 @@ func TestBodyThatCannotBeReadIsTheReceiversToAnswer(t *testing.T) {
 	}
 }
 
-func TestEstimateIsTheLargestOfLate(t *testing.T) {
-	now := time.Now()
-	e := estimate{now: func() time.Time { return now }}
-	if got := e.size(); got != firstEstimate {
-		t.Errorf("at first %d", got)
-	}
+func TestEstimateRisesAtOnceAndFallsSlowly(t *testing.T) {
+	e := estimate{bytes: 1 << 20}
 	e.saw(8 << 20)
-	e.saw(10)
-	now = now.Add(halfLife)
-	if got := e.size(); got != 4<<20 {
-		t.Errorf("half of 8 MiB after %s: %d", halfLife, got)
+	if got := e.size(); got != 8<<20 {
+		t.Errorf("after one of 8 MiB: %d", got)
 	}
-	now = now.Add(time.Hour)
+	e.saw(0)
+	if got := e.size(); got < 7<<20 || got >= 8<<20 {
+		t.Errorf("after a small one: %d", got)
+	}
+	for range 100 {
+		e.saw(0)
+	}
 	if got := e.size(); got != leastEstimate {
-		t.Errorf("after an hour %d", got)
+		t.Errorf("after a hundred small ones: %d", got)
 	}
 }
 

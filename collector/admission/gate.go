@@ -3,10 +3,8 @@ package admission
 import (
 	"context"
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -27,12 +25,15 @@ type gate struct {
 	refused metric.Int64Counter
 }
 
+// firstShare of the bytes to receive is what a request is expected to take before one was seen: few go in at first.
+const firstShare = 4
+
 func newGate(cfg *Config) *gate {
 	return &gate{
 		cfg:       cfg,
 		receiving: semaphore.NewWeighted(cfg.ReceiveBytes),
 		process:   semaphore.NewWeighted(cfg.ProcessBytes),
-		expected:  estimate{now: time.Now},
+		expected:  estimate{bytes: float64(cfg.ReceiveBytes) / firstShare},
 	}
 }
 
@@ -112,39 +113,26 @@ func (g *gate) full(ctx context.Context) error {
 		g.inFlight.Load()))
 }
 
-// estimate is the size to expect of a request that does not say it: the largest of late, halved each halfLife. It
-// begins with a megabyte, rather too much than too little.
+// estimate is the size to expect of a request that does not say it: it rises at once to the largest, and falls slowly
+// to what is usual, so that one large sender does not stand for all.
 type estimate struct {
-	now func() time.Time
-
-	mu      sync.Mutex
-	largest float64
-	at      time.Time
+	mu    sync.Mutex
+	bytes float64
 }
 
 const (
-	halfLife      = 30 * time.Second
-	firstEstimate = 1 << 20
+	fall          = 0.1
 	leastEstimate = 16 << 10
 )
 
 func (e *estimate) size() int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return max(leastEstimate, int64(e.faded()))
+	return max(leastEstimate, int64(e.bytes))
 }
 
 func (e *estimate) saw(size int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.largest = max(e.faded(), float64(size))
-	e.at = e.now()
-}
-
-func (e *estimate) faded() float64 {
-	if e.at.IsZero() {
-		e.largest, e.at = firstEstimate, e.now()
-	}
-	halves := float64(e.now().Sub(e.at)) / float64(halfLife)
-	return e.largest / math.Exp2(halves)
+	e.bytes = max(float64(size), (1-fall)*e.bytes+fall*float64(size))
 }

@@ -28,10 +28,12 @@ type Queues struct {
 	mu       sync.Mutex
 	clients  []*client
 	registry metric.Registration
+	stop     chan struct{}
+	end      sync.Once
 }
 
 func newQueues(cfg *Config, set component.TelemetrySettings, next storage.Extension) (*Queues, error) {
-	q := &Queues{cfg: cfg, next: next, logger: set.Logger, check: checkApart, space: disk.Of}
+	q := &Queues{cfg: cfg, next: next, logger: set.Logger, check: checkApart, space: disk.Of, stop: make(chan struct{})}
 	var err error
 	q.registry, err = q.observe(set.MeterProvider)
 	return q, err
@@ -45,6 +47,7 @@ func (q *Queues) Start(ctx context.Context, host component.Host) error {
 			return err
 		}
 	}
+	go q.giveBack(q.stop)
 	return q.next.Start(ctx, host)
 }
 
@@ -136,6 +139,7 @@ func (q *Queues) wanted(pending int64) int64 {
 
 // Shutdown ends the extension; the queues have closed their storage before.
 func (q *Queues) Shutdown(ctx context.Context) error {
+	q.end.Do(func() { close(q.stop) })
 	return errors.Join(q.registry.Unregister(), q.next.Shutdown(ctx))
 }
 

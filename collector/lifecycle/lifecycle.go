@@ -3,11 +3,14 @@
 package lifecycle
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/otelcol"
@@ -29,15 +32,29 @@ func Run(params otelcol.CollectorSettings, interactive func(otelcol.CollectorSet
 		debug.SetMemoryLimit(loaded.GoMemoryLimit())
 	}
 	params.Factories = quietly(params.Factories)
-	ended := make(chan os.Signal, 1)
-	signal.Notify(ended, syscall.SIGTERM, os.Interrupt)
+	var ended atomic.Bool
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	go endInTime(signals, &ended)
 	kept := keep(params, locations(args))
 	for {
 		err := interactive(kept.settings())
-		if err == nil || len(ended) > 0 || !kept.goBack(err) {
+		if err == nil || ended.Load() || !kept.goBack(err) {
 			return err
 		}
 	}
+}
+
+// grace is for what is under way when the gateway is told to stop; compose and supervisor kill it two seconds later.
+const grace = 8 * time.Second
+
+// endInTime ends the process where a store that is away holds it up: what waits is on disk, and is sent after the start.
+func endInTime(signals <-chan os.Signal, ended *atomic.Bool) {
+	<-signals
+	ended.Store(true)
+	time.Sleep(grace)
+	fmt.Fprintf(os.Stderr, "stopped after %s, without waiting longer for stores that do not answer; what is in the queues is sent after the next start\n", grace)
+	os.Exit(0)
 }
 
 // locations are the configurations that the arguments name, as the Collector reads --config and --set.

@@ -10,15 +10,15 @@ const (
 	// left is for batches on their way to the stores, and for garbage.
 	receiveShare = 0.1
 	processShare = 0.4
-	// goShare of the limit is what the Go runtime is told. Pages of the program and of the queues' files are no part of it.
-	goShare = 0.8
+	// filesMiB are pages of the program and of the queues' files, which the Go runtime's limit does not count.
+	filesMiB = 48
 	// batchMiB of the limit allow one more batch for each exporter at the same time.
 	batchMiB = 64
 )
 
 // GoMemoryLimit is the runtime's soft limit, bytes.
 func (s Settings) GoMemoryLimit() int64 {
-	return int64(goShare * float64(s["memory_limit_mib"].(int64)<<20))
+	return (s["memory_limit_mib"].(int64) - filesMiB) << 20
 }
 
 // bounds are what follows from the limits of memory and disk.

@@ -59,7 +59,7 @@ _SERVICES: dict[str, tuple[str, type[Response]]] = {
 
 
 class RefusedError(Exception):
-    """The gateway didn't take a canary. `kind`: closed, tls, token, full, memory or other; the text is its answer."""
+    """A canary was not taken. `kind`: closed, tls, token, full, disk, memory or other; the text is its answer."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -191,7 +191,9 @@ def _kind(code: str, text: str, tls: bool) -> str:
     words = text.lower()
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "401", "403"):
         return "token"
-    if "memory usage" in words or "memory limit" in words:
+    if "otelgate_queue_reserve_bytes" in words:
+        return "disk"
+    if any(said in words for said in ("memory usage", "memory limit", "otelgate_memory_limit_mib")):
         return "memory"
     if "queue is full" in words:
         return "full"

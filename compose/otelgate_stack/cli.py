@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import addresses, alerting, builds, credentials, kinds, state, target
+from . import addresses, alerting, builds, credentials, kinds, queue_disk, state, target
 from . import settings as settings_module
 from .engines import Engine, ServiceStatus, choose, data_folders
 from .errors import SettingsError, StackError
@@ -71,6 +71,8 @@ def _status(options: argparse.Namespace, report: Report) -> int:
         if disk.low or not options.json:
             line = f"disk of {' and '.join(disk.holds)}: {disk}"
             (quiet if options.json else report).line(line, *(["red"] if disk.low else []))
+        for detail, fix in queue_disk.problems(settings):
+            report.line(f"{detail}\n    → {fix}", "red")
     return 0 if all(status.ready for status in statuses) else NOT_READY
 
 

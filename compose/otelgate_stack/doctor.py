@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
-from . import hops, target
+from . import hops, queue_disk, target
 from .canary import PROTOCOLS, SIGNALS, Canary, RefusedError, send
 from .hops import Hop, Route
 from .report import Report
@@ -57,6 +57,8 @@ def examine(settings: Settings, say: Callable[[Hop], None], deadline_s: float) -
     where = target.find(settings)
     ways = hops.routes(settings)
     door = _door(where, ways)
+    for detail, fix in queue_disk.problems(settings):
+        say(Hop("gateway", "queues' disk", False, 0, detail, fix))
     say(door)
     if not door.ok:
         return

@@ -284,6 +284,8 @@ def why_refused(kind: str, settings: Settings, environ: Mapping[str, str]) -> st
             )
         case "full":
             return "a store is away for too long: start it with `make up`, or raise OTELGATE_QUEUE_BYTES"
+        case "disk":
+            return "make room on the disk of OTELGATE_DATA_DIR, or set it to a folder on another; what waits is kept"
         case "memory":
             return f"raise OTELGATE_MEMORY_LIMIT_MIB (now {settings.memory_limit_mib}); clients try again meanwhile"
         case _:

@@ -124,7 +124,7 @@ def environment(settings: Settings) -> dict[str, str]:
         env["OTELGATE_DATABASE_PASSWORD_FILE"] = "/dev/null"
     env["GATEWAY_INSIDE"] = f"{'https' if settings.tls_cert_file else 'http'}://gateway:4317"
     env["GATEWAY_HEADERS"] = services.gateway_variables(settings).get("OTEL_EXPORTER_OTLP_HEADERS", "")
-    # It keeps to a fifth more than its limit at most (tests/e2e/test_overload.py); the kernel counts more than that.
+    # It keeps to a fifth more than its limit (tests/e2e/test_overload.py); the rest is for what the kernel counts.
     env["GATEWAY_MEMORY"] = f"{settings.memory_limit_mib * 3 // 2}m"
     env["CONFIG_STAMP"] = _stamp(settings)
     return env

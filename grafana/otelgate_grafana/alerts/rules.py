@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from . import agents, audit, availability, capacity, cost, gateway, http, processing, product, slo_alerts
+from . import agents, audit, availability, bounds, capacity, cost, gateway, http, processing, product, slo_alerts
 from .model import Alert, Group
 
 STACK_GROUPS: Final[tuple[Group, ...]] = (
@@ -13,6 +13,7 @@ STACK_GROUPS: Final[tuple[Group, ...]] = (
     *capacity.GROUPS,
     *slo_alerts.GROUPS,
     *gateway.GROUPS,
+    *bounds.GROUPS,
     *processing.GROUPS,
     *audit.GROUPS,
 )

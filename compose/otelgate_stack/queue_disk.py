@@ -1,0 +1,55 @@
+"""The disk of the gateway's queues: whether it has room, and whether each queue's file was sound."""
+
+import shutil
+from pathlib import Path
+
+from .settings import Settings
+from .stores import GatewayMetrics, StoreError
+
+LARGEST_SHARE = 10  # of a small disk the reserve takes a tenth at most: collector/disk
+
+
+def problems(settings: Settings) -> list[tuple[str, str]]:
+    """What is wrong, each with what to do. The gateway is asked; where it doesn't answer, the folder is looked at."""
+    found = []
+    told = _told(settings)
+    free, reserve = _space(settings, told)
+    if free < reserve:
+        detail = (
+            f"OTELGATE_DATA_DIR='{settings.data_dir}': {free:,} bytes are free on its disk, less than the reserve of"
+            f" {reserve:,} bytes (OTELGATE_QUEUE_RESERVE_BYTES): the gateway refuses all data"
+        )
+        fix = "make room on that disk, or set OTELGATE_DATA_DIR to a folder on another; what waits is kept"
+        found.append((detail, fix))
+    if damaged := told.get("otelgate_queue_damaged", 0):
+        detail = f"{damaged:g} damaged files of queues were set aside; what waited in them was not delivered"
+        found.append((detail, "see grafana/runbooks/GatewayQueueDamaged.md"))
+    return found
+
+
+def orphaned(settings: Settings) -> int:
+    """Items that the queues had lost sight of, found when the gateway started, and sent since."""
+    return int(_told(settings).get("otelgate_queue_orphaned", 0))
+
+
+def _told(settings: Settings) -> dict[str, float]:
+    try:
+        samples = GatewayMetrics(f"http://127.0.0.1:{settings.metrics_port}").samples()
+    except StoreError:
+        return {}
+    told: dict[str, float] = {}
+    for sample in samples:
+        name = sample.labels["__name__"].removesuffix("_bytes")
+        told[name] = told.get(name, 0) + sample.value
+    return told
+
+
+def _space(settings: Settings, told: dict[str, float]) -> tuple[int, int]:
+    """Free and reserve, bytes."""
+    if "otelgate_queue_disk_free" in told:
+        return int(told["otelgate_queue_disk_free"]), int(told["otelgate_queue_disk_reserve"])
+    folder = Path(settings.data_dir)
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    return usage.free, min(settings.queue_reserve_bytes, usage.total // LARGEST_SHARE)

@@ -1,0 +1,202 @@
+"""A gateway as a process, before stores of our own that count what reaches them, for what would break a shared one.
+
+The stores take everything, or nothing while they are `away`. What was sent is named span by span, so that what is
+missing can be named, too.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import psutil
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from otelgate_stack import ports
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPORT = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
+NAME = re.compile(rb"run-[0-9a-f]+-\d+")
+PLAIN = "yaml:exporters::otlp_grpc/tempo::compression: none"  # Python's gRPC reads no snappy
+
+
+class Sink(grpc.GenericRpcHandler):
+    """An OTLP gRPC store that keeps the names of the spans that it took."""
+
+    def __init__(self) -> None:
+        self.names: set[bytes] = set()
+        self.away = False
+        self.server = grpc.server(
+            ThreadPoolExecutor(4), handlers=(self,), options=[("grpc.max_receive_message_length", 32 << 20)]
+        )
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+
+    def service(self, details: Any) -> grpc.RpcMethodHandler:
+        return grpc.unary_unary_rpc_method_handler(self._export)  # bytes, as they are
+
+    def _export(self, body: bytes, context: grpc.ServicerContext) -> bytes:
+        if self.away:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+        self.names.update(NAME.findall(body))
+        return b""
+
+
+class Taker(BaseHTTPRequestHandler):
+    """Loki and Prometheus, which take all."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+class Bench:
+    """The stores, and a gateway that can be started again on the same folder."""
+
+    def __init__(self, binary: Path, folder: Path, data: Path | None = None, **settings: str) -> None:
+        self.tempo, self.audit = Sink(), Sink()
+        self._taker = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+        threading.Thread(target=self._taker.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{self._taker.server_port}"
+        self.log = folder / "gateway.log"
+        self.data = data or folder / "data"
+        # Copies, so that a test may spoil them.
+        self.config = folder / "config"
+        self.config.mkdir()
+        for file in (ROOT / "collector/config").glob("*.yaml"):
+            (self.config / file.name).write_text(file.read_text())
+        self._binary = binary
+        self.env = {
+            "PATH": os.environ["PATH"],
+            **{name: value for name, value in ports.free_env().items() if name in GATEWAY_PORTS},
+            "OTELGATE_DATA_DIR": str(self.data),
+            "OTELGATE_TEMPO_ENDPOINT": f"127.0.0.1:{self.tempo.port}",
+            "OTELGATE_AUDIT_ENDPOINT": f"127.0.0.1:{self.audit.port}",
+            "OTELGATE_LOKI_ENDPOINT": f"{url}/otlp",
+            "OTELGATE_PROMETHEUS_ENDPOINT": f"{url}/api/v1/write",
+            **settings,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.refusal = ""
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.env['OTELGATE_GRPC_PORT']}")
+
+    def start(self, **settings: str) -> None:
+        files = [f"--config={file}" for file in sorted(self.config.glob("*.yaml"))]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(self._binary), *files, f"--config={PLAIN}"], env={**self.env, **settings}, stdout=log, stderr=log
+            )
+        self.wait_until_healthy()
+
+    def wait_until_healthy(self, deadline_s: float = 120) -> None:
+        url = f"http://127.0.0.1:{self.env['OTELGATE_HEALTH_PORT']}/"
+        deadline = time.monotonic() + deadline_s
+        while self.process is not None and self.process.poll() is None and time.monotonic() < deadline:
+            with suppress(httpx.HTTPError):
+                if httpx.get(url, trust_env=False).is_success:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(f"the gateway did not become healthy; its log ends with:\n{self.said()[-3000:]}")
+
+    def end(self, by: signal.Signals = signal.SIGTERM) -> int:
+        """The exit status."""
+        assert self.process is not None
+        self.process.send_signal(by)
+        status = self.process.wait(120)
+        self.process = None
+        return status
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.end(signal.SIGKILL)
+        self.channel.close()
+        self._taker.shutdown()
+        for sink in (self.tempo, self.audit):
+            sink.server.stop(0)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric of the gateway's own."""
+        text = httpx.get(f"http://127.0.0.1:{self.env['OTELGATE_METRICS_PORT']}/metrics", trust_env=False).text
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        lines = [line for line in text.splitlines() if re.match(rf"{name}(_total)?[{{ ]", line)]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(each in line for each in wanted))
+
+    def send(self, request: bytes, timeout_s: float = 30) -> grpc.StatusCode:
+        """What the gateway answered."""
+        call = self.channel.unary_unary(EXPORT.format("trace", "Trace"))
+        try:
+            call(request, timeout=timeout_s)
+        except grpc.RpcError as error:
+            self.refusal = str(error.details())
+            return error.code()  # type: ignore[no-any-return]
+        return grpc.StatusCode.OK
+
+    def post(self, request: bytes) -> httpx.Response:
+        url = f"http://127.0.0.1:{self.env['OTELGATE_HTTP_PORT']}/v1/traces"
+        return httpx.post(url, content=request, headers={"Content-Type": "application/x-protobuf"}, trust_env=False)
+
+    def rss_mib(self, peak: bool = False) -> float:
+        """Resident memory, the largest since the start with `peak`."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(rf"{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) / 1024
+
+    def cpu_s(self) -> float:
+        assert self.process is not None
+        used = psutil.Process(self.process.pid).cpu_times()
+        return float(used.user + used.system)
+
+
+GATEWAY_PORTS = [f"OTELGATE_{name}_PORT" for name in ("GRPC", "HTTP", "HEALTH", "METRICS", "SELF")]
+
+
+@contextmanager
+def bench(binary: Path, folder: Path, data: Path | None = None, **settings: str) -> Iterator[Bench]:
+    made = Bench(binary, folder, data, **settings)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def runs(name: str, count: int, size: int) -> tuple[bytes, set[bytes]]:
+    """A request of agents' runs with `size` bytes of words each, and the names of its spans."""
+    request = ExportTraceServiceRequest()
+    resource = request.resource_spans.add()
+    resource.resource.attributes.add(key="service.name").value.string_value = "bounds"
+    spans = resource.scope_spans.add().spans
+    now = time.time_ns()
+    for number in range(count):
+        span = spans.add(trace_id=os.urandom(16), span_id=os.urandom(8), name=f"run-{name}-{number}")
+        span.start_time_unix_nano, span.end_time_unix_nano = now - 1_000_000, now
+        for key, value in (
+            ("gen_ai.operation.name", "invoke_agent"),
+            ("gen_ai.agent.name", f"run-{name}-{number}"),
+            (
+                "gen_ai.input.messages",
+                '[{"role":"user","parts":[{"type":"text","content":"' + "word " * (size // 5) + '"}]}]',
+            ),
+        ):
+            span.attributes.add(key=key).value.string_value = value
+    return request.SerializeToString(), {f"run-{name}-{number}".encode() for number in range(count)}
