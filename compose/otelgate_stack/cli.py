@@ -71,8 +71,8 @@ def _status(options: argparse.Namespace, report: Report) -> int:
         if disk.low or not options.json:
             line = f"disk of {' and '.join(disk.holds)}: {disk}"
             (quiet if options.json else report).line(line, *(["red"] if disk.low else []))
-        for detail, fix in queue_disk.problems(settings):
-            report.line(f"{detail}\n    → {fix}", "red")
+    for detail, fix in queue_disk.problems(settings):
+        (quiet if options.json else report).line(f"{detail}\n    → {fix}", "red")
     return 0 if all(status.ready for status in statuses) else NOT_READY
 
 
