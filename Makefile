@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-report coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
+.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-versions test-report coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -79,6 +79,9 @@ test: check test-quick build ## all tests but the slow ones; sets up what it nee
 
 test-quick: .venv/ready ## those that start nothing, within a minute
 	$(PYTEST) -m "not starts and not slow" -n 2 $(ARGS)
+
+test-versions: .venv/ready ## the SDK's tests with the lowest and the newest dependencies that it allows (ARGS="-k fork")
+	$(BIN)/python tests/sdk/versions.py $(ARGS)
 
 test-slow: build ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
 	$(PYTEST) -m "slow and not alone" -n 6 -rAP $(ARGS)

@@ -113,7 +113,6 @@ def test_a_vote_arrives_as_the_sdks_event(start: Start, gateway: Gateway) -> Non
         "otelgate.content": "true",  # or its comment would not be kept
         "service.name": "shop",
         "deployment.environment.name": "production",
-        "otelgate.content": "true",
     }
 
 

@@ -170,6 +170,127 @@ def test_a_long_history_keeps_the_session(run: Run, receiver: Receiver) -> None:
     assert span.raw.dropped_attributes_count == 0
 
 
+INSTRUMENTORS = {
+    "opentelemetry.instrumentation.langchain": {
+        "traceloop.span.kind": "task",
+        "traceloop.entity.name": "model",
+        "gen_ai.task.name": "model",
+        "traceloop.association.properties.user_id": "user-7",
+        "gen_ai.usage.input_tokens": 12,
+        "gen_ai.task.input": "CANARY",
+        "gen_ai.task.output": "CANARY",
+        "gen_ai.workflow.nodes": "CANARY",
+        "traceloop.association.properties.langgraph_path": "CANARY",
+    },
+    "openlit.otel.tracing": {
+        "gen_ai.operation.name": "invoke_workflow",
+        "gen_ai.workflow.name": "shop",
+        "gen_ai.request.is_stream": True,
+        "gen_ai.workflow.input": "CANARY",
+        "gen_ai.workflow.output": "CANARY",
+        "gen_ai.agent.instructions": "CANARY",
+        "gen_ai.tool.args": "CANARY",
+    },
+    "mlflow.tracing.fluent": {
+        "mlflow.spanType": '"LLM"',
+        "mlflow.traceRequestId": '"tr-1"',
+        "mlflow.chat.tokenUsage": '{"input_tokens": 12}',
+        "mlflow.spanInputs": "CANARY",
+        "mlflow.spanOutputs": "CANARY",
+        "mlflow.chat.tools": "CANARY",
+    },
+    "langfuse-sdk": {
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.model.name": "gpt-4o-mini",
+        "langfuse.observation.usage_details": '{"input": 12}',
+        "session.id": "s-1",
+        "langfuse.observation.input": "CANARY",
+        "langfuse.observation.status_message": "CANARY",
+        "langfuse.trace.tags": ("CANARY",),
+        "langfuse.observation.metadata.note": "CANARY",
+    },
+    "langsmith": {
+        "langsmith.span.kind": "llm",
+        "langsmith.metadata.ls_provider": "openai",
+        "langsmith.metadata.usage_metadata": '{"input_tokens": 12}',
+        "gen_ai.prompt": "CANARY",
+        "langsmith.metadata.note": "CANARY",
+    },
+    "pydantic-ai": {
+        "model_name": "gpt-4o-mini",
+        "logfire.span_type": "span",
+        "logfire.msg": "CANARY",
+        "all_messages_events": "CANARY",
+        "final_result": "CANARY",
+    },
+    "gcp.vertex.agent": {
+        "gen_ai.system": "gcp.vertex.agent",
+        "gcp.vertex.agent.invocation_id": "e-1",
+        "gcp.vertex.agent.llm_request": "CANARY",
+        "gcp.vertex.agent.tool_response": "CANARY",
+    },
+    "my.own.tracer": {
+        "gen_ai.request.model": "gpt-4o-mini",
+        "server.address": "api.example.com",
+        "gen_ai.usage.cost": 0.5,
+        "something.nobody.has.heard.of": "CANARY",
+    },
+    "opentelemetry.instrumentation.httpx": {
+        "http.request.method": "POST",
+        "url.full": "https://shop.example.com/orders/7",
+        "gen_ai.agent.name": "clerk",
+        "session.id": "s-1",
+        "app.order": "order-7",
+    },
+    "otelgate": {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "clerk", "app.order": "order-7"},
+}
+"""What each of them puts on a span, by its scope; CANARY where it is content."""
+
+
+@pytest.mark.parametrize("scope", INSTRUMENTORS)
+def test_the_content_of_every_instrumentor_stays_in_the_process(scope: str) -> None:
+    from opentelemetry.sdk.trace import TracerProvider
+    from otelgate import _scrub
+
+    given = INSTRUMENTORS[scope]
+    span = TracerProvider().get_tracer(scope).start_span("call", attributes=given)
+    span.add_event("happened", given)
+    span.end()
+    (sent,) = _scrub.spans([span], content=False)  # type: ignore[list-item]
+    kept = {key: value for key, value in given.items() if "CANARY" not in str(value)}
+    assert dict(sent.attributes or {}) == dict(sent.events[0].attributes or {}) == kept
+
+
+@pytest.mark.parametrize(
+    ("logger", "severity", "text_stays"),
+    [
+        ("autogen_core.events", "INFO", False),
+        ("crewai.agent", "WARN", False),
+        ("llama_index.core.chat_engine", "INFO", False),
+        ("openinference.instrumentation.openai", "ERROR", False),
+        ("httpx", "DEBUG", False),
+        ("httpx", "INFO", True),
+        ("litellm", "WARN", True),
+        ("app", "INFO", True),
+    ],
+)
+def test_the_text_of_a_logger_that_prints_prompts_stays_in_the_process(
+    logger: str, severity: str, text_stays: bool
+) -> None:
+    from opentelemetry._logs import LogRecord, SeverityNumber
+    from opentelemetry.sdk._logs import ReadableLogRecord
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from otelgate import _scrub
+
+    record = LogRecord(body="words", severity_number=SeverityNumber[severity], attributes={"code.line.number": 7})
+    (sent,) = _scrub.logs([ReadableLogRecord(record, Resource({}), InstrumentationScope(logger))])
+    assert (sent.log_record.body, sent.log_record.attributes) == (
+        "words" if text_stays else None,
+        {"code.line.number": 7},
+    )
+
+
 def test_metadata() -> None:
     assert _content.metadata('{"langgraph_node": "a", "langgraph_step": 2, "user_note": "x"}') == (
         '{"langgraph_node": "a", "langgraph_step": 2}'

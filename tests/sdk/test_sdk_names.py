@@ -82,6 +82,30 @@ def test_a_resent_event_is_known_by_its_uid() -> None:
     assert f'Get("{names.LOG_RECORD_UID}")' in (COLLECTOR / "derive" / "record.go").read_text()
 
 
+def sources(entry: dict[str, Any]) -> Iterator[str]:
+    """The attributes that the gateway reads a canonical one from."""
+    for source in entry["from"]:
+        name = source if isinstance(source, str) else source.get("attribute", "")
+        if name and not name.startswith("metadata."):
+            yield name
+
+
+def test_what_the_gateway_maps_leaves_the_process() -> None:
+    """But for what it takes for content itself. Numbers leave whatever they are called."""
+    content = set(parsed(POLICY)["attributes"]["content"])
+    texts = {k: v for k, v in parsed(MAPPING)["attributes"].items() if v["type"] in ("string", "strings")}
+    wanted = {name for canonical, entry in texts.items() for name in (canonical, *sources(entry))} - content
+    assert sorted(name for name in wanted if not _content.allowed(name)) == []
+
+
+def test_what_the_gateway_takes_for_content_does_not() -> None:
+    patterns = parsed(POLICY)["attributes"]["content"]
+    exact = [name for name in patterns if "*" not in name]
+    assert [name for name in exact if _content.allowed(name)] == []
+    prefixes = [name.removesuffix("*").rstrip(".") for name in patterns if name.endswith("*")]
+    assert [name for name in prefixes if _content.allowed(name) or _content.allowed(f"{name}.0.text")] == []
+
+
 @pytest.mark.parametrize("name", CONTENT)
 def test_content_is_content_on_both_sides(name: str) -> None:
     assert name in parsed(POLICY)["attributes"]["content"]

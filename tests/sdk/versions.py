@@ -1,0 +1,65 @@
+"""Runs the SDK's tests with the lowest and the newest dependencies that it allows: `make test-versions`.
+
+Each end gets an environment of its own, in a temporary folder. What the tests need is as pinned in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ENDS = {"lowest": "lowest-direct", "newest": "highest"}
+TOOLS = frozenset(
+    """
+    gunicorn hypothesis langchain langgraph pyjwt pytest pytest-asyncio pytest-timeout pytest-xdist pyyaml trustme
+    uvicorn
+    """.split()  # noqa: SIM905
+)
+
+
+def tools() -> list[str]:
+    """The requirements of tests, from the extras."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    return sorted({entry for group in extras.values() for entry in group if entry.partition("==")[0] in TOOLS})
+
+
+def install(folder: Path, resolution: str) -> Path:
+    """Make an environment, and return its interpreter."""
+    uv, python = str(Path(sys.executable).parent / "uv"), folder / "bin/python"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    base = [uv, "pip", "install", "--quiet", "--python", str(python)]
+    subprocess.run([*base, "--resolution", resolution, "--requirements", "pyproject.toml"], cwd=ROOT, check=True)
+    subprocess.run([*base, *tools()], cwd=ROOT, check=True)
+    subprocess.run([*base, "--no-deps", str(ROOT)], check=True)
+    return python
+
+
+def main(arguments: list[str]) -> int:
+    """Run pytest with `arguments`, or all of the SDK's tests, at both ends. Returns the worst status."""
+    statuses = []
+    for end, resolution in ENDS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            python = install(Path(folder), resolution)
+            listed = subprocess.run(
+                [str(Path(sys.executable).parent / "uv"), "pip", "freeze", "--python", str(python)],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            print(
+                f"== {end}:", *(line for line in listed.stdout.splitlines() if "opentelemetry-sdk" in line), flush=True
+            )
+            command = [str(python), "-m", "pytest", "-q", "-n", "0", "--confcutdir", "tests/sdk"]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT / "sdk")}
+            done = subprocess.run([*command, *(arguments or ["tests/sdk"])], cwd=ROOT, env=environment)
+            statuses.append(done.returncode)
+    return max(statuses)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
