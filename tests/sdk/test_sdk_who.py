@@ -15,6 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
 from opentelemetry import baggage
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
@@ -206,3 +207,58 @@ def test_a_session_set_by_an_instrumentation_stays(runs: Runs) -> None:
         runs.tracer().start_span("inner", attributes={"session.id": "s-2"}).end()
         runs.touch()
     assert runs.values("session.id") == {"outer": "s-1", "inner": "s-2", "http": "s-1"}
+
+
+async def test_agents_that_run_side_by_side_keep_their_own_calls_and_spans(runs: Runs) -> None:
+    """A node for each item, in each an agent, in each two tools at once, in each a span of the application's."""
+
+    async def look(name: str, item: str) -> str:
+        await asyncio.sleep(0.01)
+        runs.touch(f"lookup {item} {name}")
+        return ""
+
+    @tool
+    async def stock(item: str) -> str:
+        """In stock?"""
+        return await look("stock", item)
+
+    @tool
+    async def price(item: str) -> str:
+        """How much?"""
+        return await look("price", item)
+
+    class Both(Model):
+        def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+            item, asks = messages[0].content, messages[-1].type != "tool"
+            calls = [{"name": name, "args": {"item": item}, "id": f"{name}{item}"} for name in ("stock", "price")]
+            message = AIMessage("", tool_calls=calls if asks else [])
+            return ChatResult(generations=[ChatGeneration(message=message)])
+
+    worker = create_agent(Both(), [stock, price], name="worker")
+
+    async def work(state: State) -> dict[str, str]:
+        await worker.ainvoke({"messages": [("user", state["text"])]})
+        return {}
+
+    builder = StateGraph(State)
+    builder.add_node("plan", lambda state: {})
+    builder.add_node("work", work)
+    builder.add_edge(START, "plan")
+    builder.add_conditional_edges("plan", lambda state: [Send("work", {"text": item}) for item in "abc"], ["work"])
+    with otelgate.session("s-1", user_id="u-1"), otelgate.agent("boss"):
+        await builder.compile(name="boss_graph").ainvoke({"text": ""})
+    assert len({span.context.trace_id for span in runs.all() if span.context}) == 1
+    assert set(runs.values("session.id").values()) == {"s-1"}
+    assert set(runs.values("user.id").values()) == {"u-1"}
+    for item in "abc":
+        assert (runs.parents(f"lookup {item} stock"), runs.parents(f"lookup {item} price")) == (["stock"], ["price"])
+    assert (len(runs.named("worker")), len(runs.named("Both")), len(runs.named("stock"))) == (3, 6, 3)
+    agents = runs.values(AGENT)
+    assert {agents[name] for name in ("worker", "Both", "stock", "price", "lookup a stock")} == {"worker"}
+    assert {agents[name] for name in ("boss_graph", "plan", "work", "invoke_agent boss")} == {"boss"}
+    by_id = {span.context.span_id: span for span in runs.all() if span.context}
+    for span in (*runs.named("stock"), *runs.named("price")):
+        above = span
+        while above.parent:
+            above = by_id[above.parent.span_id]
+            assert above.name not in ("stock", "price"), "no tool under another one"
