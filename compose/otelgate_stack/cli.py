@@ -104,7 +104,7 @@ def _demo(options: argparse.Namespace, report: Report) -> int:
     engine = _engine(settings, progress)
     if not all(status.ready for status in engine.status()):
         _bring_up(settings, engine)
-    return demo.run(settings, report, as_json=options.json, runs=options.runs)
+    return demo.run(settings, report, as_json=options.json, runs=options.runs, wait_s=options.wait)
 
 
 def _doctor(options: argparse.Namespace, report: Report) -> int:
@@ -252,6 +252,9 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("--markdown", action="store_true", help="print the table of docs/settings.md")
     demo = add("demo", _demo, "run an example agent and read back what arrived; brings the stack up if it isn't")
     demo.add_argument("--runs", type=int, default=5, help="how many times the agent runs (default: %(default)s)")
+    demo.add_argument(
+        "--wait", type=float, default=30.0, metavar="S", help="seconds that the stores have for a run (default: 30)"
+    )
     audit = add("audit", _audit, "run otelgate-audit on this stack's store: verify, export, forget, ...")
     audit.add_argument("arguments", nargs=argparse.REMAINDER, help="as `otelgate-audit` takes them")
     tool = add("tool", _tool, "run amtool or promtool, which are built if need be")

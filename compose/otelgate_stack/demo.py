@@ -26,6 +26,7 @@ CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 """The agent sends questions and answers along: the gateway gives them to the audit store alone."""
 
 DEADLINE_S = 30.0
+"""How long a store may take for one run, unless `--wait` says otherwise."""
 ANSWERED = ("answered with", "apologised with")
 """How the agent's last log line of a run begins."""
 
@@ -133,13 +134,15 @@ def _look_row(audit: AuditStore, trace_id: str) -> Look:
     return Look(0, False)
 
 
-def run(settings: Settings, report: Report, *, as_json: bool = False, runs: int = 5) -> int:
-    """Run the agent `runs` times against a stack that is up, and print what arrived.
+def run(settings: Settings, report: Report, *, as_json: bool = False, runs: int = 5, wait_s: float = DEADLINE_S) -> int:
+    """Run the agent `runs` times against a stack that is up, and print what arrived within `wait_s` seconds of each.
 
     Returns the exit status: 0 when every store has every run, else 1. Raises StackError when the agent itself fails.
     """
     if runs < 1:
         raise StackError(f"--runs={runs}: expected at least 1")
+    if not wait_s > 0:
+        raise StackError(f"--wait={wait_s:g}: expected more than 0 seconds")
     progress = Report(sys.stderr) if as_json else report
     where = target.find(settings)
     stores = Stores.of(settings)
@@ -147,7 +150,7 @@ def run(settings: Settings, report: Report, *, as_json: bool = False, runs: int 
     prefix = f"demo-{uuid.uuid4().hex[:8]}"
     done = []
     for seed in range(runs):
-        done.append(_run_agent(f"{prefix}-{seed + 1}", seed, where, stores))
+        done.append(_run_agent(f"{prefix}-{seed + 1}", seed, where, stores, wait_s))
         demo_view.progress(done[-1], progress)
     shown = demo_view.Found.read(stores, done, prefix)
     if as_json:
@@ -157,7 +160,7 @@ def run(settings: Settings, report: Report, *, as_json: bool = False, runs: int 
     return 1 if any(run.missing for run in done) else 0
 
 
-def _run_agent(instance: str, seed: int, where: target.Target, stores: Stores) -> Run:
+def _run_agent(instance: str, seed: int, where: target.Target, stores: Stores, wait_s: float) -> Run:
     """One agent process; the stores are watched from the moment its run ended, while it still flushes and exits."""
     script = Path(__file__).resolve().parents[2] / "examples" / "demo" / "agent.py"
     command = [_instrument(), sys.executable, str(script), "--runs", "1", "--seed", str(seed), "--json"]
@@ -169,7 +172,7 @@ def _run_agent(instance: str, seed: int, where: target.Target, stores: Stores) -
         assert process.stdout is not None
         said = json.loads(process.stdout.readline() or "{}")
         if said.get("trace_id"):
-            arrivals = watch(stores.looks(instance, said["trace_id"]), said["ended_unix_nano"], DEADLINE_S)
+            arrivals = watch(stores.looks(instance, said["trace_id"]), said["ended_unix_nano"], wait_s)
         status = process.wait()
         errors.seek(0)
         log = errors.read()[-3000:]

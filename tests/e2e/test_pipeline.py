@@ -126,4 +126,5 @@ def test_the_agent_does_not_need_the_gateway(world: World) -> None:
     off = world.run(command, world.application_env("shop-same", OTEL_SDK_DISABLED="true"))
     assert up.stdout.count("A: ") == 3
     assert (up.returncode, up.stdout) == (down.returncode, down.stdout) == (off.returncode, off.stdout)
-    assert sum("otelgate" in line for line in down.stderr.splitlines()) == 1, down.stderr
+    # Without the logger's name, where the first export failed before the agent set up its logging.
+    assert down.stderr.count("can't send telemetry") == 1, down.stderr

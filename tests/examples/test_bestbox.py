@@ -253,15 +253,17 @@ def test_a_stream_whose_first_token_takes_300_ms(stack: ExampleStack, tmp_path: 
     assert done.returncode == 0, done.stderr
     query = "SELECT time_to_first_chunk_us, duration_us FROM audit.model_calls WHERE service = 'bestbox-stream'"
     ((first, whole),) = until(lambda: stack.sql(query))
-    assert 300_000 <= first < 450_000
-    assert whole - first >= 190_000  # the rest of the stream takes 0.2 s
+    seen = 1e6 * float(done.stdout)  # by the caller, who had to wait longer on a busy machine
+    assert 300_000 <= first <= seen
+    assert whole >= 490_000  # the rest of the stream takes 0.2 s
     buckets = "gen_ai_client_operation_time_to_first_chunk_seconds_bucket{service_name='bestbox-stream'}"
     found = until(lambda: stack.by_label(buckets, "le"))
-    assert (found["0.2"], found["0.5"], found["+Inf"]) == (0, 1, 1)
+    assert (found["0.2"], found["+Inf"]) == (0, 1)
+    assert all(count == (first / 1e6 <= float(le)) for le, count in found.items())
 
 
 _STREAM = """
-import asyncio, otelgate
+import asyncio, time, otelgate
 from examples.bestbox.model import ASSISTANT, LocalModel
 from examples.bestbox.servers import ModelServer
 
@@ -272,9 +274,11 @@ class Steady(LocalModel):
 
 async def main():
     model = Steady(script=lambda messages: "word " * 400, profile=ASSISTANT, server=ModelServer())
+    began, seen = time.perf_counter(), None
     async with otelgate.agent("streamer"):
         async for _ in model.astream("Say something long."):
-            pass
+            seen = seen or time.perf_counter() - began
+    print(seen)
 
 asyncio.run(main())
 """

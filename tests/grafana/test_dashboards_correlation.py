@@ -45,7 +45,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     engine.up()
     try:
         _call_between_services(loaded)
-        assert demo.run(loaded, Report(io.StringIO()), runs=2) == 0
+        assert demo.run(loaded, Report(io.StringIO()), runs=2, wait_s=180) == 0
         labels = _exemplar(loaded)
         yield Running(loaded, labels[_source(uids.PROMETHEUS)["exemplarTraceIdDestinations"][0]["name"]], labels)
     finally:

@@ -94,7 +94,7 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackedUp]:
     stack = Operated(clean_env(tmp_path_factory.mktemp("o"), OTELGATE_TRACES_TO="both"))
     stack.good("up")
     try:
-        demo = json.loads(stack.good("demo", "--runs=2", "--json"))
+        demo = json.loads(stack.good("demo", "--runs=2", "--wait=180", "--json"))
         # Once the gateway has ended, nothing of the demo is under way any more.
         stack.engine.stop("gateway")
         trace_id = demo["trace"]["trace_id"]

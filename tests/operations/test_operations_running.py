@@ -87,7 +87,7 @@ def test_sizes_of_what_runs(running: Operated, tmp_path: Path) -> None:
     assert all(one["memory"] > 1 << 20 and one["processes"] >= 1 for one in measured.values())
     assert measured["postgres"]["processes"] > 3
     assert measured["postgres"]["disk"] > measured["gateway"]["disk"]
-    demo = json.loads(running.good("demo", "--runs=2", "--json"))
+    demo = json.loads(running.good("demo", "--runs=2", "--wait=180", "--json"))
     text = until(lambda: _shown(running, first, str(len(demo["runs"]))))
     assert re.search(r"^  postgres +2 conversations +[\d.]+ MiB$", text, re.M), text
     assert re.search(r"^  tempo +\d+ spans ", text, re.M)

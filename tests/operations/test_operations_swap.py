@@ -12,7 +12,7 @@ def test_jaeger_takes_tempos_place(new_stack: object) -> None:
     assert callable(new_stack)
     stack: Operated = new_stack(OTELGATE_EXPORTERS="false")
     stack.good("up")
-    before = json.loads(stack.good("demo", "--runs=1", "--json"))["trace"]["trace_id"]
+    before = json.loads(stack.good("demo", "--runs=1", "--wait=180", "--json"))["trace"]["trace_id"]
     assert stack.tempo.trace(before)
     stack.good("down")
     swapped = Operated({**stack.env, "OTELGATE_TRACES_TO": "jaeger"})
@@ -20,6 +20,6 @@ def test_jaeger_takes_tempos_place(new_stack: object) -> None:
     names = [service.name for service in swapped.engine.status()]
     assert "jaeger" in names
     assert "tempo" not in names
-    after = json.loads(swapped.good("demo", "--runs=1", "--json"))["trace"]["trace_id"]
+    after = json.loads(swapped.good("demo", "--runs=1", "--wait=180", "--json"))["trace"]["trace_id"]
     assert len(Jaeger(f"{URL}{swapped.settings.jaeger_port}").trace(after)) == 18
     assert swapped.run("doctor").returncode == 0
