@@ -70,4 +70,7 @@ GATEWAY_OVERLOADED: Final = Alert(
     ),
 )
 
-GROUPS: Final = (Group("otelgate-bounds-alerts", (GATEWAY_DISK_FULL, GATEWAY_QUEUE_DAMAGED, GATEWAY_OVERLOADED)),)
+GROUPS: Final = (
+    Group("otelgate-bounds-critical", (GATEWAY_DISK_FULL, GATEWAY_QUEUE_DAMAGED), interval="15s"),
+    Group("otelgate-bounds-alerts", (GATEWAY_OVERLOADED,)),
+)
