@@ -31,8 +31,8 @@ class Sender(Protocol):
 
 
 def is_worker() -> bool:
-    """Whether this is a child of multiprocessing that was not forked from a process with telemetry."""
-    if "--multiprocessing-fork" in sys.orig_argv:
+    """Whether multiprocessing started this process, which was not forked from one with telemetry."""
+    if any(word == "--multiprocessing-fork" or word.startswith("from multiprocessing.") for word in sys.orig_argv):
         return True
     process = sys.modules.get("multiprocessing.process")
     if process is None:
