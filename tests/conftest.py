@@ -22,6 +22,7 @@ _BEGIN_FIRST = (
     "tests/e2e/test_increase.py",
     "tests/e2e/test_alert_delivery_apps.py",
     "tests/e2e/test_alert_delivery_stack.py",
+    "tests/e2e/test_senders_restart.py",
     "tests/compose/test_compose_stack.py",
     "tests/operations/test_operations_backup.py",
     "tests/examples/test_alert_conditions.py",

@@ -112,6 +112,9 @@ func explicit(point pmetric.HistogramDataPoint) (value, string) {
 		}
 		h.Sum = &sum
 	}
+	if h.Count > maxCount {
+		return value{}, malformed
+	}
 	if len(h.Counts) == 0 {
 		h.Bounds = nil
 		return value{Hist: h}, ""
@@ -137,9 +140,13 @@ func ascending(bounds []float64) bool {
 	return true
 }
 
+// maxCount is what stores can hold exactly.
+const maxCount = 1 << 53
+
+// total is more than maxCount where a count is, instead of beginning at zero again.
 func total(counts []uint64) (sum uint64) {
 	for _, count := range counts {
-		sum += count
+		sum = min(sum+min(count, maxCount+1), maxCount+1)
 	}
 	return sum
 }
@@ -157,7 +164,8 @@ func exponentials(point pmetric.ExponentialHistogramDataPoint) (value, string) {
 		}
 		e.Sum = &sum
 	}
-	if total(e.Positive.Counts)+total(e.Negative.Counts)+e.Zero != e.Count || !e.Positive.possible(e.Scale) ||
+	counts := total([]uint64{total(e.Positive.Counts), total(e.Negative.Counts), e.Zero})
+	if e.Count > maxCount || counts != e.Count || !e.Positive.possible(e.Scale) ||
 		!e.Negative.possible(e.Scale) || !(e.Threshold >= 0 && e.Threshold <= maxValue) {
 		return value{}, malformed
 	}
