@@ -41,12 +41,18 @@ func Of(folder string) (Space, error) {
 func Used(folder string) int64 {
 	var total int64
 	for _, path := range Files(folder) {
-		var found syscall.Stat_t
-		if syscall.Stat(path, &found) == nil {
-			total += found.Blocks * 512
-		}
+		total += Allocated(path)
 	}
 	return total
+}
+
+// Allocated is what a file takes of the disk, bytes: less than its size where it was never written.
+func Allocated(path string) int64 {
+	var found syscall.Stat_t
+	if syscall.Stat(path, &found) != nil {
+		return 0
+	}
+	return found.Blocks * 512
 }
 
 // Damaged comes between a file's name and the time at which it was set aside.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -106,7 +105,11 @@ func (q *Queues) GetClient(ctx context.Context, kind component.Kind, id componen
 
 // Refusal says why a request must be refused, or nil: pending bytes were admitted and may still come to each queue.
 func (q *Queues) Refusal(pending int64) error {
-	return q.below(1, q.wanted(pending))
+	wanted := q.wanted(pending)
+	if wanted == 0 {
+		return q.roomFor(0) // the files have room: they shrink a while after they were emptied
+	}
+	return q.below(1, wanted)
 }
 
 // roomFor is the last look before an item is written: what was admitted may take half of the reserve, since others
@@ -148,9 +151,5 @@ const fragmented = 1.5
 
 // reusable bytes of the file: it does not shrink when items are deleted. An estimate, and a low one.
 func (c *client) reusable() int64 {
-	info, err := os.Stat(c.file)
-	if err != nil {
-		return 0
-	}
-	return max(0, info.Size()-int64(fragmented*float64(c.bytes.Load()))-1<<20)
+	return max(0, disk.Allocated(c.file)-int64(fragmented*float64(c.bytes.Load()))-1<<20)
 }
