@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/extension"
 )
 
-// factor was measured: see the slow test of overload.
+// factor is an estimate, which tests/e2e/test_overload.py holds against what the process takes.
 const factor = 8
 
 // NewFactory makes the extension `admission`.

@@ -2,7 +2,7 @@ package settings
 
 import "otelgate/collector/disk"
 
-// What the memory limit is shared among. Measured by the slow test of overload.
+// What the memory limit is shared among: estimates, which tests/e2e/test_overload.py holds against what the process takes.
 const (
 	// idleMiB is what the gateway takes when nothing comes in, its program's own pages included.
 	idleMiB = 64

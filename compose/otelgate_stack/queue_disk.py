@@ -27,11 +27,6 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def orphaned(settings: Settings) -> int:
-    """Items that the queues had lost sight of, found when the gateway started, and sent since."""
-    return int(_told(settings).get("otelgate_queue_orphaned", 0))
-
-
 def _told(settings: Settings) -> dict[str, float]:
     try:
         samples = GatewayMetrics(f"http://127.0.0.1:{settings.metrics_port}").samples()
