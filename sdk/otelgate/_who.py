@@ -43,6 +43,18 @@ def _of_span(span: object) -> dict[str, Any]:
     return {key: attributes[key] for key in _INHERITED if key in attributes}
 
 
+def _agent_within(parent: Any) -> Any:
+    """The span of an `otelgate.agent` that is the innermost one here, and was opened within `parent`, else None.
+
+    OpenInference hangs a run under its parent run, whatever the application has opened in between.
+    """
+    span: Any = trace.get_current_span()
+    scope = getattr(span, "instrumentation_scope", None)
+    if scope is None or scope.name != names.SCOPE:
+        return None
+    return span if span.start_time >= (getattr(parent, "start_time", None) or 0) else None
+
+
 class SpanWho(SpanProcessor):
     """Puts session, user and agent on each span as it starts."""
 
@@ -50,7 +62,8 @@ class SpanWho(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         found = _of_baggage(parent_context)
         own = span.attributes or {}
-        for key, value in _of_span(trace.get_current_span(parent_context)).items():
+        parent = trace.get_current_span(parent_context)
+        for key, value in _of_span(_agent_within(parent) or parent).items():
             # The application's own session is the session, but the nearest agent is the agent, and each has a span.
             if key not in own and (key == names.GEN_AI_AGENT_NAME or key not in found):
                 found[key] = value
@@ -106,12 +119,12 @@ def _introduce(tracer: Any, run: Any) -> None:
             span.set_attribute(attribute, str(value))
     if run.run_type in _MODEL_RUNS:
         _twins.mark(span)  # a model of LangChain's that asks another one
-    if (name := _agent(run, metadata, span)) is not None:
+    if (name := _agent(tracer, run, metadata, span)) is not None:
         span.set_attribute(names.GEN_AI_OPERATION_NAME, names.OPERATION_INVOKE_AGENT)
         span.set_attribute(names.GEN_AI_AGENT_NAME, name)
 
 
-def _agent(run: Any, metadata: Mapping[str, Any], span: Any) -> str | None:
+def _agent(tracer: Any, run: Any, metadata: Mapping[str, Any], span: Any) -> str | None:
     """The name of the agent whose run this is: a graph that is invoked as a whole, by its name.
 
     Not a graph that has no name of its own, within an agent; nor one that `otelgate.agent` is directly around: that is
@@ -123,15 +136,9 @@ def _agent(run: Any, metadata: Mapping[str, Any], span: Any) -> str | None:
     surrounding = (span.attributes or {}).get(names.GEN_AI_AGENT_NAME)
     if surrounding is None:
         return graph
-    if graph == _DEFAULT_GRAPH or (run.parent_run_id is None and _is_ours(trace.get_current_span())):
+    if graph == _DEFAULT_GRAPH or _agent_within(tracer.get_span(run.parent_run_id)) is not None:
         return None
     return graph
-
-
-def _is_ours(span: Any) -> bool:
-    """Whether it is the span of an `otelgate.agent`."""
-    scope = getattr(span, "instrumentation_scope", None)
-    return scope is not None and scope.name == names.SCOPE
 
 
 def _update_span(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:

@@ -53,6 +53,7 @@ class Receiver:
         self.metadata: list[dict[str, str]] = []
         self.status: grpc.StatusCode | None = None
         self.refused = 0
+        self.refused_spans = 0
         self._changed = threading.Condition()
         self._server: grpc.Server | None = None
         self.port = 0
@@ -95,6 +96,10 @@ class Receiver:
             def Export(self, request: Message, context: grpc.ServicerContext) -> Message:
                 if receiver.status is not None:
                     receiver.refused += 1
+                    with receiver._changed:
+                        spans = getattr(request, "resource_spans", ())
+                        receiver.refused_spans += sum(len(scope.spans) for each in spans for scope in each.scope_spans)
+                        receiver._changed.notify_all()
                     context.abort(receiver.status, "as the test wants it")
                 receiver._keep(request, dict(context.invocation_metadata()))
                 return response()

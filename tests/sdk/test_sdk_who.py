@@ -112,6 +112,23 @@ def test_the_agent_that_the_application_names_is_the_graph_that_it_runs(runs: Ru
     assert runs.values(AGENT)["http"] == {"clerk", "worker"}
 
 
+def test_a_graph_in_an_agent_within_a_node_is_that_agent(runs: Runs) -> None:
+    inner = asking(runs, "clerk_graph")
+
+    def node(state: State) -> Any:
+        with otelgate.agent("clerk"):
+            return inner.invoke(state)
+
+    with otelgate.agent("boss"):
+        graph("office", node).invoke({"text": "a"})
+    agents = runs.values(AGENT)
+    assert {name: agents[name] for name in ("clerk_graph", "Model", "http", "invoke_agent clerk")} == {
+        "clerk_graph": "clerk", "Model": "clerk", "http": "clerk", "invoke_agent clerk": "clerk",
+    }  # fmt: skip
+    assert runs.values("gen_ai.operation.name")["clerk_graph"] is None
+    assert agents["office"] == "boss"
+
+
 def test_an_agent_within_a_node_is_nearer_than_the_graph(runs: Runs) -> None:
     def node(state: State) -> State:
         with otelgate.agent("inner"):

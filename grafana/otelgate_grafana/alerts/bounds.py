@@ -60,7 +60,7 @@ GATEWAY_OVERLOADED: Final = Alert(
     fires=Case(
         {series(_REFUSED, **_GW, otelgate_reason="memory"): "0x10 0+10x60"},
         "16m",
-        (Expected({"instance": "gw-1"}, "200"),),
+        (Expected({"instance": "gw-1"}, "100"),),
     ),
     quiet=(
         Case({series(_REFUSED, **_GW, otelgate_reason="memory"): "0x10 50x60"}, "9m", why="once, in a burst"),
