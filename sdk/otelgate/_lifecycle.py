@@ -192,6 +192,8 @@ def _reset_metrics(provider: Any) -> None:
 
 
 _current: Lifecycle | None = None
+_ready: int | None = None
+"""The process in which it can send: a fork's child only once it is renewed."""
 
 
 def current() -> Lifecycle | None:
@@ -201,8 +203,8 @@ def current() -> Lifecycle | None:
 
 def start(lifecycle: Lifecycle) -> None:
     """Take over the end of the process from the SDK's providers."""
-    global _current
-    _current = lifecycle
+    global _current, _ready
+    _current, _ready = lifecycle, os.getpid()
     for provider in lifecycle._providers.values():
         atexit.unregister(provider.shutdown)
     atexit.register(_at_exit)
@@ -214,8 +216,13 @@ def start(lifecycle: Lifecycle) -> None:
 
 @_guard.never_raises(None)
 def _at_exit() -> None:
-    if _current is not None:
-        _current.shutdown()
+    if _current is not None and _is_ready():
+        _current.end_of_process(final=True)
+
+
+def _is_ready() -> bool:
+    """Not in a child whose fork has not returned: nothing was recorded there, and what would send it is not renewed."""
+    return os.getpid() == _ready
 
 
 @_guard.never_raises(None)
@@ -232,8 +239,10 @@ def _after_fork_in_parent() -> None:
 
 @_guard.never_raises(None)
 def _after_fork() -> None:
+    global _ready
     if _current is not None:
         _current.renew()
+    _ready = os.getpid()
 
 
 _Handler = Callable[[int, FrameType | None], object]
@@ -273,7 +282,7 @@ def _die(signum: int, frame: FrameType | None) -> None:
 def _chain(previous: _Handler) -> _Handler:
     @_guard.never_raises(False)
     def flush() -> bool:
-        return _current is not None and _current.flush(DEADLINE_S)
+        return _current is not None and _is_ready() and _current.flush(DEADLINE_S)
 
     def handler(signum: int, frame: FrameType | None) -> None:
         flush()
