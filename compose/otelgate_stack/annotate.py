@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import otelgate
+from otelgate import names
 from otelgate_grafana.annotations import KINDS, SENTENCE, as_word
 
 from . import target
@@ -69,6 +70,7 @@ def run(settings: Settings, annotation: Annotation, report: Report) -> None:
     os.environ |= target.find(settings).environment() | {"OTEL_SERVICE_NAME": service}
     # Nothing but the event: no metrics of this process, which ends at once.
     os.environ |= {"OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none"}
+    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = f"{names.OTELGATE_CONTENT}=true"  # or its text would not be kept
     otelgate.init()
     began = datetime.now(UTC)
     otelgate.event(annotation.event, **annotation.attributes)

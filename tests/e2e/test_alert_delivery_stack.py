@@ -3,8 +3,11 @@
 Those that look back for minutes look back, and wait, a third as long here.
 """
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +32,8 @@ def attribute(name: str, text: str) -> dict[str, Any]:
 RESOURCE = {"attributes": [attribute("service.name", "odd")]}
 
 
-def send_line(watch: Watch, text: str, days_ago: int = 0) -> int:
-    record = {"timeUnixNano": str(time.time_ns() - days_ago * DAY_NS), "body": {"stringValue": text}}
+def send_line(watch: Watch, text: str) -> int:
+    record = {"timeUnixNano": str(time.time_ns()), "body": {"stringValue": text}}
     return watch.post("logs", {"resourceLogs": [{"resource": RESOURCE, "scopeLogs": [{"logRecords": [record]}]}]})
 
 
@@ -46,6 +49,31 @@ def send_turn(watch: Watch, days_ago: int) -> int:
         "attributes": [attribute("gen_ai.operation.name", "invoke_agent"), attribute("gen_ai.agent.name", "odd")],
     }
     return watch.post("traces", {"resourceSpans": [{"resource": RESOURCE, "scopeSpans": [{"spans": [span]}]}]})
+
+
+class _Refusal(BaseHTTPRequestHandler):
+    """A store that refuses for good."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_error(400)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def refusing_in_place_of(watch: Watch, store: str, port: int) -> Iterator[None]:
+    """The gateway corrects what the stores are known to refuse, so a store that refuses has to be made."""
+    watch.engine.stop(store)
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Refusal)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        watch.engine.start(store)
 
 
 def fill_the_queue(watch: Watch) -> float:
@@ -66,10 +94,13 @@ def test_the_stack_tells_of_itself(tmp_path: Path, record_property: Callable[[st
         def told(alert: str, thrown: float, service: str = "") -> None:
             rows.append(watch.measure(alert, service, thrown, LONG_S))
 
-        # What the stores refuse for good: older than they keep.
+        with refusing_in_place_of(watch, "loki", watch.settings.loki_port):
+            began = time.time()
+            assert send_line(watch, "refused for good") == 200
+            told("GatewayDropping", began)
+        # Older than the audit store keeps.
         began = time.time()
-        assert (send_line(watch, "long ago", days_ago=60), send_turn(watch, days_ago=200)) == (200, 200)
-        told("GatewayDropping", began)
+        assert send_turn(watch, days_ago=200) == 200
         told("AuditRejecting", began)
         # A store, the audit sink and the database stop.
         began = time.time()

@@ -40,11 +40,19 @@ def _fill(gateway: Bench) -> set[bytes]:
     raise AssertionError(f"never refused for the disk, {gateway.refusal}")
 
 
+def _take(path: Path, leave: int) -> None:
+    """As another program does, until so many bytes are free."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while os.statvfs(path.parent).f_bavail * os.statvfs(path.parent).f_frsize > leave:
+            file.write(bytes(1 << 16))
+
+
 @pytest.mark.slow
 def test_full_disk_and_kill_lose_nothing(gateway_binary: Path, tmp_path: Path, small_disk: Path) -> None:
     with bench(gateway_binary, tmp_path, small_disk, OTELGATE_QUEUE_BYTES=str(DISK)) as gateway:
         gateway.audit.away = True
         gateway.start()
+        _take(small_disk / "before", leave=16 << 20)  # less than the queue may take
         acknowledged = _fill(gateway)
         assert len(acknowledged) > 100
         assert f"OTELGATE_DATA_DIR='{small_disk}'" in gateway.refusal
@@ -54,17 +62,13 @@ def test_full_disk_and_kill_lose_nothing(gateway_binary: Path, tmp_path: Path, s
         assert b"OTELGATE_QUEUE_RESERVE_BYTES" in answer.content
         assert os.statvfs(small_disk).f_bavail > 0, "the last byte was taken"
 
-        # Another program takes the rest.
-        with suppress(OSError), (small_disk / "other").open("wb") as other:
-            while True:
-                other.write(bytes(1 << 16))
-                other.flush()
+        _take(small_disk / "other", leave=0)
         gateway.end(signal.SIGKILL)
         gateway.start()
         gateway.audit.away = False
         assert until(lambda: acknowledged <= gateway.audit.names, deadline_s=300), "lost behind a full disk"
         assert acknowledged <= gateway.tempo.names
-        (small_disk / "other").unlink()
+        (small_disk / "before").unlink()
         assert until(lambda: gateway.send(request) == grpc.StatusCode.OK, deadline_s=120), gateway.refusal
         assert until(lambda: new <= gateway.audit.names and new <= gateway.tempo.names)
 
