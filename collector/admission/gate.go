@@ -75,14 +75,11 @@ func (t *ticket) release() {
 
 // receive lets a request be read; size is what it says of itself, or negative.
 func (g *gate) receive(ctx context.Context, size int64) (*ticket, error) {
+	if err := g.diskFull(ctx, max(0, size)); err != nil {
+		return nil, err
+	}
 	if size < 0 {
 		size = g.expected.size()
-	}
-	if g.disk != nil {
-		if err := g.disk.Refusal(g.inFlight.Load() + size); err != nil {
-			g.refused.Add(ctx, 1, byDisk)
-			return nil, status.Error(codes.Unavailable, err.Error())
-		}
 	}
 	weight := min(size, g.cfg.ReceiveBytes)
 	if !g.receiving.TryAcquire(weight) {
@@ -94,6 +91,9 @@ func (g *gate) receive(ctx context.Context, size int64) (*ticket, error) {
 // admit lets a request of this many bytes be decoded and processed, when its turn comes.
 func (g *gate) admit(ctx context.Context, size int64) (*ticket, error) {
 	g.expected.saw(size)
+	if err := g.diskFull(ctx, size); err != nil {
+		return nil, err
+	}
 	weight := min(int64(float64(size)*g.cfg.Factor), g.cfg.ProcessBytes) // one that is larger goes alone
 	waiting, cancel := context.WithTimeout(ctx, g.cfg.Wait)
 	defer cancel()
@@ -105,6 +105,19 @@ func (g *gate) admit(ctx context.Context, size int64) (*ticket, error) {
 		g.inFlight.Add(-size)
 		g.process.Release(weight)
 	}), nil
+}
+
+// diskFull is the refusal of a request of this many bytes that the queues' disk has no room for.
+func (g *gate) diskFull(ctx context.Context, size int64) error {
+	if g.disk == nil {
+		return nil
+	}
+	err := g.disk.Refusal(g.inFlight.Load() + size)
+	if err == nil {
+		return nil
+	}
+	g.refused.Add(ctx, 1, byDisk)
+	return status.Error(codes.Unavailable, err.Error())
 }
 
 func (g *gate) full(ctx context.Context) error {

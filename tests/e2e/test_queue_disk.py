@@ -54,9 +54,9 @@ def test_full_disk_and_kill_lose_nothing(gateway_binary: Path, tmp_path: Path, s
         gateway.start()
         _take(small_disk / "before", leave=16 << 20)  # less than the queue may take
         acknowledged = _fill(gateway)
-        assert len(acknowledged) > 100
+        assert len(acknowledged) > 100, gateway.refusal
         assert f"OTELGATE_DATA_DIR='{small_disk}'" in gateway.refusal
-        request, new = runs("a11", 10, 1000)
+        request, new = runs("a11", 10, 50_000)  # larger than what may still fit
         answer = gateway.post(request)
         assert answer.status_code == 503
         assert b"OTELGATE_QUEUE_RESERVE_BYTES" in answer.content
