@@ -210,7 +210,7 @@ def _common(span: Any, attributes: Attributes, source: Source, now_us: int) -> _
 
 
 def _status(failed: bool, attributes: Attributes) -> str:
-    """What nobody wanted to the end is no error: the gateway and the SDK mark it."""
+    """Cancelled work is no error: the gateway and the SDK mark it."""
     if failed:
         return "error"
     mark = attributes.get("otelgate.cancelled")

@@ -67,7 +67,7 @@ func (b *batch) add(key uint64, s *series, ended bool, now int64) error {
 }
 
 // place finds or makes the metric that the point belongs into. What the sender says of itself goes along only when it
-// has said it anew: stores make of it that an application is up.
+// has said it again: stores make of it that an application is up.
 func (b *batch) place(s *series, shape pmetric.ResourceMetrics) (pmetric.Metric, pcommon.Map) {
 	scope := shape.ScopeMetrics().At(0)
 	like := scope.Metrics().At(0)

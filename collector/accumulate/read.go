@@ -11,7 +11,7 @@ import (
 
 // Why a point is dropped.
 const (
-	noTemporality = "no_temporality" // neither delta nor cumulative, so that nobody can tell what it counts
+	noTemporality = "no_temporality" // neither delta nor cumulative, so it is unknown what it counts
 	notANumber    = "not_a_number"   // NaN, infinite, beyond 1e300, or a counter below zero
 	malformed     = "malformed"      // buckets that don't fit their bounds or their count
 	resent        = "resent"         // was counted before

@@ -107,7 +107,7 @@ func (p place) key(labels pcommon.Map) uint64 {
 		kind += " delta"
 	}
 	instance := ""
-	if p.own { // else the same series whatever this gateway is called now
+	if p.own { // else the same series although this gateway's name has changed
 		instance = derived.Label(p.identity, "service.instance.id")
 	}
 	return pdatautil.Hash64(pdatautil.WithString(kind),

@@ -33,7 +33,7 @@ func newMiddleware(t *testing.T, cfg Config) *middleware {
 	return made.(*middleware)
 }
 
-// server is a gRPC and an HTTP server behind the middleware, which hold each request until they are told.
+// server is a gRPC and an HTTP server behind the middleware, which hold each request until the test releases it.
 type server struct {
 	ptraceotlp.UnimplementedGRPCServer
 	middleware *middleware

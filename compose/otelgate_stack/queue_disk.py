@@ -1,8 +1,8 @@
 """The disk of the gateway's queues: whether it has room, and whether each queue's file was sound."""
 
-import shutil
 from pathlib import Path
 
+from . import state
 from .settings import Settings
 from .stores import GatewayMetrics, StoreError
 
@@ -43,8 +43,5 @@ def _space(settings: Settings, told: dict[str, float]) -> tuple[int, int]:
     """Free and reserve, bytes."""
     if "otelgate_queue_disk_free" in told:
         return int(told["otelgate_queue_disk_free"]), int(told["otelgate_queue_disk_reserve"])
-    folder = Path(settings.data_dir)
-    while not folder.exists():
-        folder = folder.parent
-    usage = shutil.disk_usage(folder)
-    return usage.free, min(settings.queue_reserve_bytes, usage.total // LARGEST_SHARE)
+    (disk,) = state.disks({"queues": Path(settings.data_dir)})
+    return disk.free, min(settings.queue_reserve_bytes, disk.total // LARGEST_SHARE)

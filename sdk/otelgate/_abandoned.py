@@ -11,22 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import wrapt
-
-from . import _cancelled, _guard, names
+from . import _cancelled, _current, _guard, names
 
 _MODELS = "langchain_core.language_models.chat_models"
 
 
 def end_cancelled_calls() -> None:
     """Watch chat models from now on."""
-
-    @_guard.never_raises(None)
-    def on_import(module: Any) -> None:
-        if hasattr(module.BaseChatModel, "_agenerate_with_cache"):
-            wrapt.wrap_function_wrapper(module, "BaseChatModel._agenerate_with_cache", _watch)
-
-    wrapt.register_post_import_hook(on_import, _MODELS)
+    _current.on_import(_MODELS, "BaseChatModel._agenerate_with_cache", _watch)
 
 
 def _watch(wrapped: Any, instance: object, args: Any, kwargs: Any) -> Coroutine[Any, Any, Any]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import wrapt
 from opentelemetry import context, trace
 
-from . import _guard
+from . import _current
 from ._context import Run, in_coroutine, in_function
 
 _MANAGERS: Final = (
@@ -25,21 +24,9 @@ _SPAN: Final = "_otelgate_span"
 def install() -> None:
     """Wrap the helpers when the application imports Anthropic's package."""
     for module, manager, async_manager in _MANAGERS:
-        _on_import(module, manager, "__enter__", _enter)
-        _on_import(module, async_manager, "__aenter__", _enter_async)
-
-
-def _on_import(module: str, manager: str, method: str, enter: Any) -> None:
-    def wrap(imported: Any) -> None:
-        try:
-            wrapt.wrap_function_wrapper(imported, f"{manager}.{method}", enter)
-            wrapt.wrap_function_wrapper(imported, f"{manager}.__init__", _remember)
-        except AttributeError:
-            pass  # not in this version
-        except Exception:
-            _guard.report(f"wrapping {module}.{manager}")
-
-    wrapt.register_post_import_hook(wrap, module)
+        for name, method, enter in ((manager, "__enter__", _enter), (async_manager, "__aenter__", _enter_async)):
+            _current.on_import(module, f"{name}.{method}", enter)
+            _current.on_import(module, f"{name}.__init__", _remember)
 
 
 def _remember(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> None:

@@ -55,10 +55,12 @@ def graph() -> str | None:
 def install() -> None:
     """Wrap LangChain's and LangGraph's functions when the application imports them."""
     for module, function, wrapper in _WRAPPERS:
-        _on_import(module, function, wrapper)
+        on_import(module, function, wrapper)
 
 
-def _on_import(module: str, function: str, wrapper: Any) -> None:
+def on_import(module: str, function: str, wrapper: Any) -> None:
+    """Wrap a function, `Class.method` or plain, once its module is imported; versions without it are left alone."""
+
     def wrap(imported: Any) -> None:
         try:
             wrapt.wrap_function_wrapper(imported, function, wrapper)

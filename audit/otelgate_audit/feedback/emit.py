@@ -70,7 +70,7 @@ def record(claims: Claims, vote: Vote) -> ReadableLogRecord:
         names.OTELGATE_FEATURE: claims.feature,
         names.LOG_RECORD_UID: vote.uid,
     }
-    # A comment is written for whoever reads votes: it is kept, masked, as from a sender that opted in.
+    # A comment is written for the readers of votes: it is kept, masked, as from a sender that opted in.
     resource = {SERVICE_NAME: claims.svc, _ENVIRONMENT: claims.env, names.OTELGATE_CONTENT: "true"}
     span = SpanContext(int(claims.trace_id, 16), trace.INVALID_SPAN_ID, is_remote=True)
     log = LogRecord(
