@@ -35,9 +35,10 @@ def flush(timeout_s: float = 2.0) -> bool:
 
 @_guard.never_raises(None)
 def shutdown() -> None:
-    """Send everything recorded so far, for 2 seconds at most, and end telemetry in this process for good.
+    """Send everything recorded so far, and end telemetry in this process for good.
 
-    Not needed at the end of a program, where the same happens by itself. Never raises.
+    Waits as long as the end of a process does, `OTELGATE_EXIT_TIMEOUT` for a gateway that does not answer. Not needed
+    at the end of a program, where the same happens by itself. Never raises.
     """
     from . import _lifecycle
 

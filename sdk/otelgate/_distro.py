@@ -136,7 +136,7 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
         metrics.get_meter(names.SCOPE).create_observable_counter(
             names.METRIC_DROPPED, [health.drops.observe], "{item}", "What the SDK dropped instead of sending it."
         )
-        _lifecycle.start(_lifecycle.Lifecycle(providers, pipeline.links, health))
+        _lifecycle.start(_lifecycle.Lifecycle(providers, pipeline.links, health, _settings.exit_timeout_s()))
         if not _ends.is_worker():  # whose parent has said it
             _hints.endpoints(os.environ)
             _hints.service_name(getattr(providers["traces"], "resource", Resource.get_empty()).attributes)

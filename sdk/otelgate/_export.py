@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlparse
@@ -26,6 +27,7 @@ _RETRY_S = (1.0, 2.0, 5.0)
 _MAX_RESETS = 5
 """As often a connection is cut until a single item counts as too large."""
 _BEFORE_FORK_S = 0.1
+_BETWEEN_BATCHES_MS = 100
 _ENDED = "the process ended before they could be delivered"
 _OTLP = "opentelemetry.exporter.otlp."
 _GRPC = "opentelemetry.exporter.otlp.proto.grpc."
@@ -86,6 +88,7 @@ class Link:
         self._sending = threading.Lock()
         self._held = False
         self._in_flight = 0
+        self._counting = threading.RLock()
         self.waiting: Callable[[], int] = lambda: 0
         """How many items the queue before this link holds."""
 
@@ -112,25 +115,33 @@ class Link:
         self._sending = threading.Lock()
         self._gave_up = self._held = False
         self._in_flight = 0
+        self._counting = threading.RLock()
         if self._exporter is not None and is_otlp(type(self._exporter)):
             # Kept, because even its destructor would touch the parent's connection.
             self._abandoned.append(self._exporter)
             self._exporter = None
 
     def stop(self) -> None:
-        """Wait for nothing any more: what fails once from here on is given up."""
+        """Wait for nothing any more: what can't be sent from here on is given up, unless the gateway is only late."""
         self._stopping.set()
 
     def close(self, *, in_time: bool = True) -> None:
         """Send nothing any more, and end what is under way, which is reported when it was not `in_time`."""
         self.stop()
+        if self._closed:
+            return
         if not in_time:
             self._failed(Failure("no answer within the time that a process has to end", False, False))
-            self._drop(self._in_flight + self.waiting(), drops.ENDED)
-        if not self._closed:
+            for _ in range(_BETWEEN_BATCHES_MS):  # a batch that has left the queue is in flight in a moment
+                if self._in_flight:
+                    break
+                time.sleep(0.001)
+        with self._counting:
+            if not in_time:
+                self._drop(self._in_flight + self.waiting(), drops.ENDED)
             self._closed = True
-            if self._exporter is not None:
-                self._exporter.shutdown()
+        if self._exporter is not None:
+            self._exporter.shutdown()
 
     @property
     def idle(self) -> bool:
@@ -154,6 +165,7 @@ class Link:
                 exporter = self._exporter = self._exporter or _patient(self._make())
                 delivered = self._try(exporter, batch)
             if delivered:
+                self._in_flight -= _size(batch)
                 return True
             failure = self._reasons.take()
             if exporter is not self._exporter:  # interrupted by a fork
@@ -170,7 +182,7 @@ class Link:
             if failure.final:
                 return self._give_up(batch, drops.REFUSED, f"refused by {self.address} ({failure.reason})")
             if last:
-                self._gave_up = True
+                self._gave_up = not failure.is_late  # until the link is closed
             elif not self._hold:
                 self.failures += 1
                 return False
@@ -181,7 +193,9 @@ class Link:
 
     def _give_up(self, batch: Any, reason: str, detail: str = _ENDED) -> bool:
         self.failures += 1
-        self._drop(_size(batch), reason, detail)
+        with self._counting:
+            self._drop(_size(batch), reason, detail)
+            self._in_flight -= _size(batch)
         return False
 
     def _drop(self, count: int, reason: str, detail: str = _ENDED) -> None:
@@ -219,7 +233,7 @@ class Spans(SpanExporter):
         return SpanExportResult.SUCCESS if self._link.send(self._scrub(spans)) else SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
-        self._link.close()
+        self._link.close(in_time=self._link.idle)  # upstream ends it after 30 s, ready or not
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return True
@@ -239,7 +253,7 @@ class Logs(LogRecordExporter):
         return LogRecordExportResult.SUCCESS if self._link.send(records) else LogRecordExportResult.FAILURE
 
     def shutdown(self) -> None:
-        self._link.close()
+        self._link.close(in_time=self._link.idle)  # upstream ends it after 30 s, ready or not
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import threading
 import time
@@ -33,6 +34,8 @@ class Health:
 
     def __init__(self) -> None:
         self.drops = Drops()
+        self.answered_at = -math.inf
+        """When a gateway last took something, on the monotonic clock, in seconds."""
         self._lock = threading.RLock()  # re-entered by a signal handler that flushes
         self._failing: dict[str, set[str]] = {}
         self._announced: set[str] = set()
@@ -64,6 +67,7 @@ class Health:
         )
 
     def succeeded(self, address: str, signal: str) -> None:
+        self.answered_at = time.monotonic()
         failing = self._failing.get(address)
         if not failing:
             return
@@ -82,6 +86,11 @@ class Failure(NamedTuple):
     final: bool  # trying again is pointless
     too_large: bool  # the receiver takes no request of that size
     reset: bool = False  # the connection was cut, which some servers do to what is too large
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the answer did not come in time, so that the gateway may be there, and busy."""
+        return self.reason.startswith("DEADLINE_EXCEEDED") or "Timeout" in self.reason
 
 
 class ReasonFilter(logging.Filter):

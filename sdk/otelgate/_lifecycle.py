@@ -16,8 +16,8 @@ from . import _ends, _guard
 from ._export import Link
 from ._health import Health
 
-DEADLINE_S = 2.0
-"""All the time that telemetry takes from a process that ends, for the three signals together, in seconds."""
+_WHILE_IT_ANSWERS = 5
+"""Exit time-outs that the end of a process takes at most, where each follows an answer of the gateway."""
 
 METRIC_INTERVAL_MS = 15_000
 WORKER_METRIC_INTERVAL_MS = 5_000
@@ -65,31 +65,41 @@ class Runner:
 
 
 class Lifecycle:
-    """The three providers, as one thing that can be flushed and ended within one deadline."""
+    """The three providers, as one thing that can be flushed and ended within one deadline.
 
-    def __init__(self, providers: dict[str, Provider], links: list[Link], health: Health) -> None:
+    Args:
+        providers: by signal.
+        links: of all signals, to every exporter.
+        health: what is known about the gateway.
+        exit_timeout_s: how long the end of a process waits for an answer of the gateway, in seconds.
+    """
+
+    def __init__(
+        self, providers: dict[str, Provider], links: list[Link], health: Health, exit_timeout_s: float
+    ) -> None:
         self._providers = providers
         self._links = links
         self._health = health
+        self._exit_timeout_s = exit_timeout_s
         self._runners = {name: Runner(f"otelgate-{name}") for name in providers}
         self._pending: dict[str, threading.Event] = {}
         self._ended = False
         self._forked = False
 
-    def flush(self, timeout_s: float) -> bool:
-        """Send what is queued. Returns whether all of it was delivered within `timeout_s` seconds."""
+    def flush(self, timeout_s: float | None = None) -> bool:
+        """Send what is queued. Returns whether all was delivered within `timeout_s` seconds; by default an end's."""
         if self._ended:
             return False
         failures = self._failures()
-        delivered = self._run_all(lambda provider: provider.force_flush, time.monotonic() + timeout_s)
+        delivered = self._run_all(lambda provider: provider.force_flush, self._deadline(timeout_s))
         return delivered and self._failures() == failures
 
     def shutdown(self, timeout_s: float | None = None) -> bool:
-        """Flush and end all, once; what is not delivered after `timeout_s` seconds (`DEADLINE_S`) is given up."""
+        """Flush and end all, once; what is not sent within `timeout_s` seconds, by default an end's, is given up."""
         if self._ended:
             return True
         self._ended = True
-        deadline = time.monotonic() + (DEADLINE_S if timeout_s is None else timeout_s)
+        deadline = self._deadline(timeout_s)
         failures = self._failures()
         for link in self._links:
             link.stop()
@@ -104,7 +114,7 @@ class Lifecycle:
     def end_of_task(self, *, wait: bool) -> None:
         """Send what a task of a worker left; `wait` until it is sent, unless the gateway is away."""
         if not self._is_idle():
-            self.flush(DEADLINE_S if wait and not self._health.any_down else 0.0)
+            self.flush(self._exit_timeout_s if wait and not self._health.any_down else 0.0)
 
     def end_of_process(self, *, final: bool) -> None:
         """Send what is left; when `final`, for the last time. A child that recorded nothing has nothing to send."""
@@ -113,7 +123,7 @@ class Lifecycle:
         if final:
             self.shutdown()
         else:
-            self.flush(DEADLINE_S)
+            self.flush()
 
     def _is_idle(self) -> bool:
         return all(link.idle for link in self._links) and not _has_metrics(self._providers.get("metrics"))
@@ -121,13 +131,21 @@ class Lifecycle:
     def _failures(self) -> int:
         return sum(link.failures for link in self._links)
 
-    def _run_all(self, job: Callable[[Provider], Callable[[], object]], deadline: float) -> bool:
+    def _deadline(self, timeout_s: float | None) -> Callable[[], float]:
+        """Until when to wait; where no time is given, each answer of the gateway puts it off."""
+        began = time.monotonic()
+        if timeout_s is not None:
+            return lambda: began + timeout_s
+        exit_s = self._exit_timeout_s
+        return lambda: min(max(began, self._health.answered_at) + exit_s, began + _WHILE_IT_ANSWERS * exit_s)
+
+    def _run_all(self, job: Callable[[Provider], Callable[[], object]], deadline: Callable[[], float]) -> bool:
         """Run a job for each provider, in parallel. While one hangs, no other is queued behind it."""
         for name, provider in self._providers.items():
             waiting = self._pending.get(name)
             if waiting is None or waiting.is_set():
                 self._pending[name] = self._runners[name].submit(job(provider))
-        return all(done.wait(max(0.0, deadline - time.monotonic())) for done in list(self._pending.values()))
+        return all(_wait(done, deadline) for done in list(self._pending.values()))
 
     def before_fork(self) -> None:
         """Let nothing be under way that a child could not finish."""
@@ -152,6 +170,14 @@ class Lifecycle:
         for runner in self._runners.values():
             runner.renew()
         _ends.in_multiprocessing_child(self, _give_sigterm_back)
+
+
+def _wait(done: threading.Event, deadline: Callable[[], float]) -> bool:
+    """Whether it is done before a deadline that may move meanwhile."""
+    while (left := deadline() - time.monotonic()) > 0:
+        if done.wait(left):
+            return True
+    return done.is_set()
 
 
 def _set_interval(provider: Any, old: int, new: int) -> None:
@@ -282,7 +308,7 @@ def _die(signum: int, frame: FrameType | None) -> None:
 def _chain(previous: _Handler) -> _Handler:
     @_guard.never_raises(False)
     def flush() -> bool:
-        return _current is not None and _is_ready() and _current.flush(DEADLINE_S)
+        return _current is not None and _is_ready() and _current.flush()
 
     def handler(signum: int, frame: FrameType | None) -> None:
         flush()

@@ -83,6 +83,12 @@ DEFAULTS = (
     Default("OTEL_BLRP_MAX_QUEUE_SIZE", "2048", "log records", "Log records kept while the gateway is away."),
     Default("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "128", "spans", "Spans in one request; encoding one holds the GIL."),
     Default("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "128", "log records", "Log records in one request."),
+    Default(
+        names.ENV_EXIT_TIMEOUT,
+        "2000",
+        "milliseconds",
+        "So long the end of a process waits for the gateway; five times as long while the gateway answers.",
+    ),
 )
 
 QUEUE_OF_BATCH = {
@@ -183,6 +189,11 @@ def _apply_content(environ: Environ, content: bool, warn: Warn) -> None:
     # Messages become attributes, several each: at the SDK's limit of 128 a long history would push out session.id.
     if not _get(environ, "OTEL_ATTRIBUTE_COUNT_LIMIT") and not _get(environ, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"):
         environ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"] = "10000"
+
+
+def exit_timeout_s(environ: Environ = os.environ) -> float:
+    """How long the end of a process waits for a gateway that does not answer, in seconds, once `apply` has run."""
+    return int(environ[names.ENV_EXIT_TIMEOUT]) / 1000
 
 
 def feedback_secret(environ: Environ = os.environ) -> bytes:

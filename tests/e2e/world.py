@@ -40,7 +40,8 @@ class World:
         """What a user sets for an application, and nothing else of OpenTelemetry."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
         endpoint = f"http://127.0.0.1:{self.settings.grpc_port}"
-        return {**clean, "OTEL_SERVICE_NAME": service, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **env}
+        patient = {"OTELGATE_EXIT_TIMEOUT": "60000"}  # for a busy machine
+        return {**clean, **patient, "OTEL_SERVICE_NAME": service, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **env}
 
     @property
     def database_url(self) -> str:

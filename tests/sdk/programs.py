@@ -39,6 +39,7 @@ class Programs:
         # Programs that end by os._exit throw away what a buffer holds, and a signal handler may not write into one.
         own = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "OTEL_SERVICE_NAME": "test"}
         own["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = "fastapi,httpx,redis,sqlalchemy"
+        own["OTELGATE_EXIT_TIMEOUT"] = "60000"  # for a busy machine
         return {**kept, **own, **variables}
 
     def write(self, source: str) -> Path:

@@ -27,7 +27,6 @@ WORK = """
     import os, signal, sys
     import otelgate
     otelgate.init()
-    otelgate._lifecycle.DEADLINE_S = 60  # for a busy machine
     from opentelemetry import metrics, trace
     tracer = trace.get_tracer("app")
     counter = metrics.get_meter("app").create_counter("app.tasks")
@@ -178,7 +177,7 @@ def test_a_child_without_telemetry_ends_at_once() -> None:
             self.ended += 1
 
     provider = Provider()
-    lifecycle = _lifecycle.Lifecycle({"traces": provider}, [], Health())
+    lifecycle = _lifecycle.Lifecycle({"traces": provider}, [], Health(), WAIT_S)
     lifecycle.renew()
     lifecycle.end_of_task(wait=True)
     lifecycle.end_of_process(final=True)
@@ -189,7 +188,6 @@ SERVER = """
     import os, time
     import otelgate
     otelgate.init()
-    otelgate._lifecycle.DEADLINE_S = 60  # for a busy machine
     from opentelemetry import metrics, trace
     tracer = trace.get_tracer("app")
     counter = metrics.get_meter("app").create_counter("app.tasks")

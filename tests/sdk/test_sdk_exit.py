@@ -46,7 +46,10 @@ def test_exit_without_gateway(programs: Programs, request: pytest.FixtureRequest
     bare = programs.run(APP, instrument=False)
     port = request.getfixturevalue(gateway)
     result = programs.run(
-        APP, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_PROTOCOL=protocol
+        APP,
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        OTELGATE_EXIT_TIMEOUT="",  # the default
     )
     print(f"{gateway} {protocol}: whole run {result.seconds:.2f} s, without telemetry {bare.seconds:.2f} s")
     assert (result.status, result.stdout) == (bare.status, bare.stdout) == (7, "done\n")
@@ -93,10 +96,25 @@ def test_one_deadline_for_all_signals() -> None:
         def shutdown(self) -> None:
             self.force_flush()
 
-    lifecycle = _lifecycle.Lifecycle({name: Provider() for name in ("traces", "metrics", "logs")}, [], Health())
+    lifecycle = _lifecycle.Lifecycle({name: Provider() for name in ("traces", "metrics", "logs")}, [], Health(), WAIT_S)
     assert lifecycle.flush(WAIT_S)
     assert lifecycle.shutdown(WAIT_S)
     assert not lifecycle.flush(WAIT_S), "nothing is delivered after the end"
+
+
+def test_each_answer_puts_the_deadline_off() -> None:
+    from otelgate import _lifecycle
+    from otelgate._health import Health
+
+    health = Health()
+    lifecycle = _lifecycle.Lifecycle({}, [], health, 2.0)
+    deadline, limit = lifecycle._deadline(None), lifecycle._deadline(30.0)
+    first, fixed = deadline(), limit()
+    health.succeeded("gateway:4317", "traces")
+    assert first < deadline() == health.answered_at + 2.0
+    assert limit() == fixed
+    health.answered_at += 3600.0
+    assert deadline() == pytest.approx(first + 8.0), "five time-outs at most"
 
 
 def test_a_flush_that_hangs_is_given_up() -> None:
@@ -118,7 +136,7 @@ def test_a_flush_that_hangs_is_given_up() -> None:
             never.wait()
 
     provider = Hanging()
-    lifecycle = _lifecycle.Lifecycle({"traces": provider}, [], Health())
+    lifecycle = _lifecycle.Lifecycle({"traces": provider}, [], Health(), WAIT_S)
     assert not lifecycle.flush(0.01)
     assert not lifecycle.flush(0.01)
     assert not lifecycle.shutdown(0.01)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
+from opentelemetry.sdk.trace.export import SpanExportResult
 from otelgate import _export, _health
 from otlp_receiver import WAIT_S, Receiver
 from programs import INSTRUMENT, Programs
@@ -103,8 +104,6 @@ class Scripted:
         self.logger = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
 
     def export(self, batch: list[int]) -> object:
-        from opentelemetry.sdk.trace.export import SpanExportResult
-
         if len(batch) > self.largest:
             self.logger.error("Failed to export, error code: StatusCode.RESOURCE_EXHAUSTED, error details: too large")
             return SpanExportResult.FAILURE
@@ -136,6 +135,31 @@ def test_one_item_that_is_too_large_is_given_up(reasons: _health.ReasonFilter) -
     link = _export.Link("traces", Scripted(largest=0), Scripted, _health.Health(), reasons, hold=True)
     assert not link.send([1])
     assert link.failures == 1
+
+
+class Late(Scripted):
+    """An exporter whose first answers come too late."""
+
+    def __init__(self, late: int) -> None:
+        super().__init__()
+        self.late = late
+
+    def export(self, batch: list[int]) -> object:
+        if self.late == 0:
+            return super().export(batch)
+        self.late -= 1
+        self.logger.error(
+            "Failed to export, error code: StatusCode.DEADLINE_EXCEEDED, error details: Deadline Exceeded"
+        )
+        return SpanExportResult.FAILURE
+
+
+def test_a_late_answer_at_the_end_is_waited_for(reasons: _health.ReasonFilter) -> None:
+    exporter = Late(3)
+    link = _export.Link("traces", exporter, Scripted, _health.Health(), reasons, hold=True)
+    link.stop()
+    assert link.send([1, 2])
+    assert exporter.batches == [[1, 2]]
 
 
 def test_health_reports_once_and_by_address(caplog: pytest.LogCaptureFixture) -> None:

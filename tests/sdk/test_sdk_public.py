@@ -66,6 +66,7 @@ def test_defaults(warnings: list[str]) -> None:
     assert not _settings.apply(environ, warnings.append)
     assert warnings == []
     assert {k: v for k, v in environ.items() if k.startswith("OTEL")} == {
+        "OTELGATE_EXIT_TIMEOUT": "2000",
         "OTEL_TRACES_EXPORTER": "otlp",
         "OTEL_METRICS_EXPORTER": "otlp",
         "OTEL_LOGS_EXPORTER": "otlp",
