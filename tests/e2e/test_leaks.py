@@ -204,13 +204,22 @@ def answers(world: OwnWorld, sent: Sent) -> dict[str, bytes]:
     return found
 
 
+def files_in(folder: Path) -> Iterator[Path]:
+    """All files below a folder that stores write to: what they remove meanwhile is left out."""
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in names)
+
+
 def flush(world: OwnWorld) -> None:
     """Have Tempo and Loki write to disk what they hold, as they would in time."""
-    blocks = world.settings.state_dir / "tempo"
-    before = set(blocks.rglob("meta.json"))
+
+    def blocks() -> set[Path]:
+        return {path for path in files_in(world.settings.state_dir / "tempo") if path.name == "meta.json"}
+
+    before = blocks()
     for store in (world.tempo, world.loki):
         assert httpx.post(f"{store.url}/flush", timeout=60, trust_env=False).is_success
-    assert until(lambda: set(blocks.rglob("meta.json")) - before), "Tempo wrote no block"
+    assert until(lambda: blocks() - before), "Tempo wrote no block"
 
 
 def written(path: Path) -> bytes:
@@ -231,7 +240,7 @@ def written(path: Path) -> bytes:
 def files_under(folder: Path) -> dict[str, bytes]:
     """What all stores and programs wrote, their logs too, but for the database, where conversations are kept."""
     found = {}
-    for path in folder.rglob("*"):
+    for path in files_in(folder):
         if path.relative_to(folder).parts[0] == "postgres":
             continue
         if path.is_file() and not path.is_symlink():

@@ -21,6 +21,7 @@ def run_agent(world: World, service: str, *options: str, **env: str) -> list[dic
     """The agent's own JSON lines, one for each run."""
     done = world.run([*AGENT, "--json", "--delay", "0.05", *options], world.application_env(service, **env))
     assert done.returncode == 0, done.stderr
+    assert "dropped" not in done.stderr, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
