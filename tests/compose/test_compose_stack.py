@@ -216,6 +216,7 @@ def test_logs_come_with_the_services_name(stack: DockerEngine, capfd: pytest.Cap
     assert all(line.startswith("gateway") for line in lines)
 
 
+@pytest.mark.slow
 def test_down_keeps_the_data_and_clean_removes_them(engine: Make, docker: Any) -> None:
     made = engine()
     made.up()
@@ -235,6 +236,7 @@ def test_down_keeps_the_data_and_clean_removes_them(engine: Make, docker: Any) -
     assert said.getvalue() == "nothing is up\n"
 
 
+@pytest.mark.slow
 def test_a_trace_store_that_is_no_longer_wanted_is_stopped(engine: Make, docker: Any) -> None:
     made = engine()
     made.up()

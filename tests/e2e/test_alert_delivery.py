@@ -15,6 +15,8 @@ from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from waiting import until
 
+pytestmark = pytest.mark.slow
+
 FOR_S = 10
 SEATS = 12
 """More sessions than this at once are an overload of bestbox."""

@@ -312,6 +312,7 @@ def test_without_log_lines_not_even_a_sentence_gets_out(own_world: OwnWorld, tmp
     assert {leak.path: where for leak, where in found.items()} == {}
 
 
+@pytest.mark.slow
 def test_with_content_switched_on_the_search_finds_them(own_world: OwnWorld, tmp_path: Path) -> None:
     with passed(own_world, tmp_path, OTELGATE_CONTENT_TRACES="full", OTELGATE_CONTENT_LOGS="full") as seen:
         sent = seen.sent

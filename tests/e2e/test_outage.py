@@ -15,6 +15,7 @@ from waiting import until
 from world import OwnWorld, World
 
 STORES = ("prometheus", "loki", "tempo")
+OUTAGE_S = 420
 TRAFFIC = Path(__file__).with_name("traffic.py")
 
 
@@ -80,23 +81,20 @@ def missing_logs(world: World, traffic: Traffic, start_ns: int) -> set[str]:
     return traffic.logs - found
 
 
-@pytest.mark.parametrize(
-    "outage_s",
-    [pytest.param(30, id="30-seconds"), pytest.param(420, id="7-minutes", marks=pytest.mark.slow)],
-)
-def test_nothing_acknowledged_is_lost(own_world: OwnWorld, tmp_path: Path, outage_s: float) -> None:
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost(own_world: OwnWorld, tmp_path: Path) -> None:
     world = own_world
-    service, start_ns, never = f"traffic-{outage_s}", time.time_ns(), threading.Event()
+    service, start_ns, never = "traffic", time.time_ns(), threading.Event()
     with steady_traffic(world, service, tmp_path / "record") as traffic:
         assert until(lambda: traffic.acknowledged() > 100)
         for store in STORES:
             world.backends.stop(store)
-        wait_for(never, outage_s / 2)
+        wait_for(never, OUTAGE_S / 2)
         during = traffic.acknowledged()
         world.gateway.kill()
         world.gateway.start()
         assert until(lambda: traffic.acknowledged() > during + 100), "no traffic after the gateway came back"
-        wait_for(never, outage_s / 2)
+        wait_for(never, OUTAGE_S / 2)
         for store in STORES:
             world.backends.start(store)
         after = traffic.acknowledged()
@@ -109,6 +107,6 @@ def test_nothing_acknowledged_is_lost(own_world: OwnWorld, tmp_path: Path, outag
     )
     assert until(lambda: not missing_spans(world, traffic), deadline_s=180), missing_spans(world, traffic)
     print(
-        f"\noutage of {outage_s} s: {len(traffic.spans)} spans and {len(traffic.logs)} log records acknowledged, "
+        f"\noutage of {OUTAGE_S} s: {len(traffic.spans)} spans and {len(traffic.logs)} log records acknowledged, "
         f"none missing; the counter says {traffic.steps}, as the application does"
     )

@@ -30,6 +30,8 @@ from otelgate_stack import monitoring
 from recorded import Rules, committed
 from waiting import until
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {"OTELGATE_QUERY_LIMIT": "250"}
 """Questions an hour that are too many: more than one user asks in the calm part, however long that lasts."""
 

@@ -159,6 +159,7 @@ def test_a_stack_with_data_is_left_alone(backed_up: BackedUp) -> None:
     assert canaries(backed_up.stack) == before
 
 
+@pytest.mark.slow
 @pytest.mark.shows("F4")
 def test_force_goes_back_in_time(backed_up: BackedUp, new_stack: MakeStack) -> None:
     stack = new_stack()
