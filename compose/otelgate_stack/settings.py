@@ -22,8 +22,9 @@ __all__ = ["PREFIX", "ROWS", "Row", "Settings", "SettingsError", "load", "markdo
 PREFIX = "OTELGATE_"
 ROOT = Path(__file__).resolve().parents[2]
 
-# Names that start like ours and are none of the stack's settings: the release, which versions.env sets.
-_NOT_SETTINGS = {"OTELGATE_VERSION"}
+# Names that start like ours and are none of the stack's settings: the release, which versions.env sets, and the SDK's
+# own, since an application may be set up in the same shell.
+_NOT_SETTINGS = {"OTELGATE_VERSION", "OTELGATE_EXIT_TIMEOUT", "OTELGATE_FEEDBACK_SECRET"}
 
 
 @dataclass(frozen=True)

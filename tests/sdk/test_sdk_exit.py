@@ -193,7 +193,9 @@ def test_sigterm_flushes_and_kills_as_ever(start: Start, receiver: Receiver) -> 
 
 def test_sigterm_during_a_black_hole(programs: Programs, black_hole: int) -> None:
     status, stdout, _ = terminate(
-        programs.start(sigterm_app(), OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{black_hole}")
+        programs.start(
+            sigterm_app(), OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{black_hole}", OTELGATE_EXIT_TIMEOUT=""
+        )
     )
     assert (status, stdout) == (-signal.SIGTERM, "")
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from otelgate import names
 from otelgate_audit import settings as sink_settings
 from otelgate_stack import kinds, settings, target
 from otelgate_stack.settings import SettingsError
@@ -70,6 +71,14 @@ def test_the_address_that_only_compose_may_vouch_for_is_no_setting() -> None:
     # Natively it would talk the gateway out of its closed-by-default check.
     with pytest.raises(SettingsError, match=r"^OTELGATE_PUBLISHED_HOST: unknown setting"):
         settings.load({"OTELGATE_PUBLISHED_HOST": "127.0.0.1"})
+
+
+def test_variables_of_the_sdk_are_left_to_applications() -> None:
+    own = {
+        value: "x" for name, value in vars(names).items() if name.startswith("ENV_") and value.startswith("OTELGATE_")
+    }
+    assert own
+    settings.load(own)
 
 
 def test_all_problems_are_told_at_once() -> None:
