@@ -175,8 +175,12 @@ def room(settings: Settings) -> str:
     return next((hop.fix for hop in disk_hops(settings) if not hop.ok), "")
 
 
+_COUNTED_ANYWAY = {"resent", "late", "derived"}
+"""Why a point of an application's metric is dropped whose value is in the totals all the same."""
+
+
 def changed(gateway: GatewayMetrics) -> list[Hop]:
-    """What the gateway has cut, corrected or refused since its start, as a hop of each signal that had any.
+    """What the gateway has cut, corrected, refused or dropped since its start, as a hop of each signal that had any.
 
     It is no fault of the stack, so `ok` is None.
     """
@@ -193,6 +197,13 @@ def changed(gateway: GatewayMetrics) -> list[Hop]:
         elif name == "otelgate_intake_requests" and sample.value:
             what = f"{sample.value:,.0f} requests refused ({labels['reason']}, {labels['transport']})"
             found.setdefault("gateway", []).append(what)
+        elif name == "otelgate_accumulate_dropped" and sample.value:
+            reason = labels["otelgate_accumulate_reason"]
+            if reason not in _COUNTED_ANYWAY:
+                found.setdefault("metrics", []).append(f"{sample.value:,.0f} points dropped ({reason})")
+        elif name == "otelgate_derive_journal_damaged" and sample.value:
+            what = f"{sample.value:,.0f} damaged files with derived totals set aside"
+            found.setdefault(labels["otelgate_derive_signal"], []).append(what)
     fix = "docs/limits.md explains the reasons; `make logs SERVICE=gateway` names the senders of what was refused"
     return [
         Hop(signal, "intake", None, 0.0, f"since the gateway started: {', '.join(sorted(what))}", fix)

@@ -22,11 +22,24 @@ otelgate_intake_items{action="corrected",reason="time",signal="logs"} 1
 otelgate_intake_items{action="corrected",reason="text",signal="metrics"} 0
 otelgate_intake_requests{action="refused",reason="size",transport="http"} 2
 otelgate_intake_cut{signal="traces"} 5000
+otelgate_accumulate_dropped_total{otelgate_accumulate_reason="limit"} 7
+otelgate_accumulate_dropped_total{otelgate_accumulate_reason="resent"} 70
+otelgate_derive_journal_damaged_total{otelgate_derive_signal="traces"} 1
+otelgate_derive_journal_damaged_total{otelgate_derive_signal="logs"} 0
 """
     assert hops.changed(gateway(text)) == [
         Hop("gateway", "intake", None, 0.0, "since the gateway started: 2 requests refused (size, http)", FIX),
         Hop("logs", "intake", None, 0.0, "since the gateway started: 1 corrected (time)", FIX),
-        Hop("traces", "intake", None, 0.0, "since the gateway started: 1,200 cut (size), 3 refused (trace_id)", FIX),
+        Hop("metrics", "intake", None, 0.0, "since the gateway started: 7 points dropped (limit)", FIX),
+        Hop(
+            "traces",
+            "intake",
+            None,
+            0.0,
+            "since the gateway started: 1 damaged files with derived totals set aside, 1,200 cut (size), "
+            "3 refused (trace_id)",
+            FIX,
+        ),
     ]
 
 

@@ -48,6 +48,25 @@ GATEWAY_QUEUE_DAMAGED: Final = Alert(
     quiet=(Case({series("otelgate_queue_damaged", **_GW): "0x20"}, "3m", why="no file was damaged"),),
 )
 
+_JOURNAL: Final = "otelgate_derive_journal_damaged_total"
+
+GATEWAY_TOTALS_DAMAGED: Final = Alert(
+    name="GatewayTotalsDamaged",
+    expr=f"sum by (instance) ({_JOURNAL}) > 0",
+    for_="0s",
+    severity="critical",
+    team="platform",
+    summary="{{ $labels.instance }} set {{ $value }} damaged files with derived totals aside",
+    description="Costs, tokens and runs that only those files held are not counted. The audit store has them all.",
+    dashboard=GATEWAY,
+    fires=Case(
+        {series(_JOURNAL, **_GW, otelgate_derive_signal="traces"): "_x4 1x20"},
+        "3m",
+        (Expected({"instance": "gw-1"}, "1"),),
+    ),
+    quiet=(Case({series(_JOURNAL, **_GW, otelgate_derive_signal="traces"): "0x20"}, "3m", why="no file was damaged"),),
+)
+
 GATEWAY_OVERLOADED: Final = Alert(
     name="GatewayOverloaded",
     expr=f'sum by (instance) (increase({_REFUSED}{{otelgate_reason="memory"}}[5m])) > 0',
@@ -71,6 +90,8 @@ GATEWAY_OVERLOADED: Final = Alert(
 )
 
 GROUPS: Final = (
-    Group("otelgate-bounds-critical", (GATEWAY_DISK_FULL, GATEWAY_QUEUE_DAMAGED), interval="15s"),
+    Group(
+        "otelgate-bounds-critical", (GATEWAY_DISK_FULL, GATEWAY_QUEUE_DAMAGED, GATEWAY_TOTALS_DAMAGED), interval="15s"
+    ),
     Group("otelgate-bounds-alerts", (GATEWAY_OVERLOADED,)),
 )

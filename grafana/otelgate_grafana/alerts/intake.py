@@ -60,4 +60,30 @@ INTAKE_CUTTING: Final = Alert(
     ),
 )
 
-ALERTS: Final = (INTAKE_REFUSING, INTAKE_CUTTING)
+_POINTS: Final = "otelgate_accumulate_dropped_total"
+_UNCOUNTED: Final = f'{_POINTS}{{otelgate_accumulate_reason=~"limit|malformed|no_temporality|not_a_number"}}'
+
+
+def _points(reason: str, values: str) -> dict[str, str]:
+    return {series(_POINTS, **_GW, otelgate_accumulate_reason=reason): values}
+
+
+POINTS_DROPPED: Final = Alert(
+    name="PointsDropped",
+    expr=f"{grown(_UNCOUNTED, '15m', by='instance, otelgate_accumulate_reason')} > 0",
+    for_="0s",
+    severity="warning",
+    team="platform",
+    summary="{{ $labels.instance }} dropped {{ $value | humanize }} points of applications' counters and histograms "
+    "({{ $labels.otelgate_accumulate_reason }})",
+    description="In 15 minutes. The totals of those series are too low.",
+    dashboard=GATEWAY,
+    fires=Case(
+        _points("limit", "_x6 12x30"),
+        "5m",
+        (Expected({"instance": "gw-1", "otelgate_accumulate_reason": "limit"}, "12"),),
+    ),
+    quiet=(Case(_points("resent", "0+10x60"), "10m", why="sent again, and counted before"),),
+)
+
+ALERTS: Final = (INTAKE_REFUSING, INTAKE_CUTTING, POINTS_DROPPED)
