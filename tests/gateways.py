@@ -4,6 +4,7 @@ Both share the host's network, so settings and addresses are the same.
 """
 
 import os
+import signal
 import subprocess
 import time
 import uuid
@@ -27,6 +28,7 @@ class Gateway(Protocol):
     def start(self, **settings: str) -> None: ...
     def stop(self) -> None: ...
     def kill(self) -> None: ...
+    def reload(self) -> None: ...
     def remove(self) -> None: ...
     def running(self) -> bool: ...
     def logs(self) -> str: ...
@@ -72,6 +74,11 @@ class GatewayContainer:
 
     def kill(self) -> None:
         self._end("SIGKILL")
+
+    def reload(self) -> None:
+        """SIGHUP, which has it read its configuration again."""
+        assert self._container is not None
+        self._container.get_wrapped_container().kill("SIGHUP")
 
     def _end(self, signal: str) -> None:
         if self._container is None:
@@ -142,6 +149,11 @@ class GatewayProcess:
             self._process.kill()
             self._process.wait(60)
             self._process = None
+
+    def reload(self) -> None:
+        """SIGHUP, which has it read its configuration again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def remove(self) -> None:
         self.stop()

@@ -1,0 +1,224 @@
+"""Whatever falls over while runs and events are sent: each that was acknowledged is in every store and counted, once.
+
+`make test-report` shows the table: a row for each fault.
+"""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import psutil
+import psycopg
+import pytest
+from acknowledged import CALL_USD, Sender, total, trace_id
+from waiting import until
+from world import OwnWorld
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+More = Callable[[], None]
+"""Waits until a hundred more runs and events were acknowledged."""
+
+PORTS = {
+    "prometheus": "prometheus_port",
+    "loki": "loki_port",
+    "tempo": "tempo_port",
+    "audit": "audit_port",
+}
+
+
+Act = Callable[[OwnWorld, More], None]
+
+
+def no_fault(world: OwnWorld, more: More) -> None:
+    more()
+
+
+def kill_gateway(times: int) -> Act:
+    def act(world: OwnWorld, more: More) -> None:
+        for _ in range(times):
+            world.gateway.kill()
+            world.gateway.start()
+            more()
+
+    return act
+
+
+def stop_gateway(times: int) -> Act:
+    def act(world: OwnWorld, more: More) -> None:
+        for _ in range(times):
+            world.gateway.stop()
+            world.gateway.start()
+            more()
+
+    return act
+
+
+def reload_gateway(world: OwnWorld, more: More) -> None:
+    for _ in range(2):
+        world.gateway.reload()
+        more()
+
+
+@contextmanager
+def away(world: OwnWorld, *stores: str) -> Iterator[None]:
+    for store in stores:
+        world.backends.stop(store)
+    try:
+        yield
+    finally:
+        for store in stores:
+            world.backends.start(store)
+
+
+def without(*stores: str, then: Act = no_fault) -> Act:
+    """Something else happens while stores are away."""
+
+    def act(world: OwnWorld, more: More) -> None:
+        with away(world, *stores):
+            more()
+            then(world, more)
+
+    return act
+
+
+def kill(*stores: str) -> Act:
+    """One after the other."""
+
+    def act(world: OwnWorld, more: More) -> None:
+        for store in stores:
+            world.backends.kill(store)
+            more()
+
+    return act
+
+
+def freeze(*stores: str) -> Act:
+    """They take connections and answer nothing."""
+
+    def act(world: OwnWorld, more: More) -> None:
+        wanted = {getattr(world.settings, PORTS[store]) for store in stores}
+        found = {
+            each.laddr.port: psutil.Process(each.pid)
+            for each in psutil.net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN and each.laddr.port in wanted and each.pid
+        }
+        assert set(found) == wanted
+        frozen = [process for each in found.values() for process in (each, *each.children(recursive=True))]
+        try:
+            for process in frozen:
+                process.send_signal(signal.SIGSTOP)
+            more()
+            more()
+        finally:
+            for process in frozen:
+                with suppress(psutil.NoSuchProcess):  # its supervisor may have given it up
+                    process.send_signal(signal.SIGCONT)
+
+    return act
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`in_tempo`: Tempo acknowledges from memory, so what it had not written when it was killed is gone there."""
+
+    name: str
+    act: Act = no_fault
+    ahead_s: int = 0
+    times: int = 1
+    in_tempo: bool = True
+
+
+HOUR_S = 3600
+FAULTS = (
+    Fault("none"),
+    Fault("gateway killed 5 times", kill_gateway(5)),
+    Fault("gateway stopped 3 times", stop_gateway(3)),
+    Fault("gateway reloaded 2 times", reload_gateway),
+    Fault("sink and Tempo away, gateway killed 3 times", without("audit", "tempo", then=kill_gateway(3))),
+    Fault("Prometheus away, gateway stopped", without("prometheus", then=stop_gateway(1))),
+    Fault("Prometheus away, gateway killed", without("prometheus", then=kill_gateway(1))),
+    Fault("sink killed 3 times", kill("audit", "audit", "audit")),
+    Fault("PostgreSQL away", without("postgres")),
+    Fault("PostgreSQL killed 3 times", kill("postgres", "postgres", "postgres")),
+    Fault("Tempo frozen", freeze("tempo")),
+    Fault("Loki frozen", freeze("loki")),
+    Fault("Prometheus frozen", freeze("prometheus")),
+    Fault("all frozen", freeze("tempo", "loki", "prometheus", "audit")),
+    Fault("Loki and Prometheus killed", kill("loki", "loki", "prometheus")),
+    Fault("Tempo killed 2 times", kill("tempo", "tempo"), in_tempo=False),
+    Fault("each sent three times", times=3),
+    Fault("an hour late", ahead_s=-HOUR_S),
+    Fault("ten days late", ahead_s=-240 * HOUR_S),
+    Fault("an hour ahead", ahead_s=HOUR_S),
+    Fault("a day and a half ahead", ahead_s=36 * HOUR_S),
+)
+
+
+def on_record(world: OwnWorld, service: str) -> list[str]:
+    """The trace ids of the runs in PostgreSQL; none while it starts."""
+    with suppress(psycopg.OperationalError), psycopg.connect(world.database_url, autocommit=True) as database:
+        rows = database.execute("SELECT trace_id FROM audit.runs WHERE service = %s", [service]).fetchall()
+        return [row[0] for row in rows]
+    return []
+
+
+def in_loki(world: OwnWorld, service: str) -> list[str]:
+    """The ids of the events."""
+    earliest_ns = time.time_ns() - 264 * HOUR_S * 10**9
+    lines = world.loki.query_range(f'{{service_name="{service}"}}', start_ns=earliest_ns, limit=5000)
+    return [line.metadata["log_record_uid"] for line in lines]
+
+
+def absent_in_tempo(world: OwnWorld, traces: Sequence[str]) -> list[str]:
+    return [each for each in traces if len({span.span_id for span in world.tempo.trace(each)}) != 2]
+
+
+@pytest.mark.parametrize("number", range(len(FAULTS)), ids=[fault.name for fault in FAULTS])
+def test_what_is_acknowledged_is_kept_and_counted_once(
+    own_world: OwnWorld, number: int, record_property: Callable[[str, object], None]
+) -> None:
+    world, fault, service = own_world, FAULTS[number], f"fault-{number}"
+    first = 1 + number * 1_000_000
+    sender = Sender(world, service, first, fault.ahead_s, fault.times)
+
+    def more() -> None:
+        wanted = sender.acknowledged + 100
+        assert until(lambda: sender.acknowledged >= wanted, deadline_s=300), "nothing more is acknowledged"
+
+    try:
+        more()
+        fault.act(world, more)
+        more()
+    finally:
+        acknowledged = sender.stop()
+    wanted = [trace_id(first + each) for each in range(acknowledged)]
+    events = [f"{service}-{first + each}" for each in range(acknowledged)]
+
+    counted = until(
+        lambda: total(world, "otelgate_run_count_total", service), lambda value: value >= acknowledged, deadline_s=180
+    )
+    stored = until(lambda: on_record(world, service), lambda rows: len(rows) >= acknowledged, deadline_s=180)
+    lines = until(lambda: in_loki(world, service), lambda rows: len(rows) >= acknowledged, deadline_s=180)
+    absent = until(
+        lambda: absent_in_tempo(world, wanted),
+        lambda traces: not traces or not fault.in_tempo,
+        deadline_s=180,
+        every_s=1,
+    )
+    record_property(
+        "measured",
+        f"{acknowledged} acknowledged; lost in Tempo {len(absent)}, PostgreSQL {acknowledged - len(set(stored))}, "
+        f"Loki {acknowledged - len(set(lines))}; twice in PostgreSQL {len(stored) - len(set(stored))}, "
+        f"Loki {len(lines) - len(set(lines))}; {counted:.0f} counted",
+    )
+    assert counted == acknowledged
+    assert total(world, "otelgate_event_count_total", service) == acknowledged
+    assert total(world, "otelgate_llm_cost_total", service) == pytest.approx(acknowledged * CALL_USD, rel=1e-9)
+    assert Counter(stored) == Counter(wanted)
+    assert Counter(lines) == Counter(events)
+    if fault.in_tempo:
+        assert absent == []
