@@ -3,6 +3,7 @@
 `make test-report` shows the table: a row for each fault.
 """
 
+import os
 import signal
 import time
 from collections import Counter
@@ -10,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import psutil
 import psycopg
 import pytest
 from acknowledged import CALL_USD, Sender, total, trace_id
+from otelgate_stack.engines import ServiceStatus
 from waiting import until
 from world import OwnWorld
 
@@ -21,14 +22,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 More = Callable[[], None]
 """Waits until a hundred more runs and events were acknowledged."""
-
-PORTS = {
-    "prometheus": "prometheus_port",
-    "loki": "loki_port",
-    "tempo": "tempo_port",
-    "audit": "audit_port",
-}
-
 
 Act = Callable[[OwnWorld, More], None]
 
@@ -85,6 +78,10 @@ def without(*stores: str, then: Act = no_fault) -> Act:
     return act
 
 
+def status(world: OwnWorld, store: str) -> ServiceStatus:
+    return next(each for each in world.backends.status() if each.name == store)
+
+
 def kill(*stores: str) -> Act:
     """One after the other."""
 
@@ -92,6 +89,7 @@ def kill(*stores: str) -> Act:
         for store in stores:
             world.backends.kill(store)
             more()
+            assert until(lambda store=store: status(world, store).ready, deadline_s=180), "it did not come back"
 
     return act
 
@@ -100,23 +98,15 @@ def freeze(*stores: str) -> Act:
     """They take connections and answer nothing."""
 
     def act(world: OwnWorld, more: More) -> None:
-        wanted = {getattr(world.settings, PORTS[store]) for store in stores}
-        found = {
-            each.laddr.port: psutil.Process(each.pid)
-            for each in psutil.net_connections("tcp")
-            if each.status == psutil.CONN_LISTEN and each.laddr.port in wanted and each.pid
-        }
-        assert set(found) == wanted
-        frozen = [process for each in found.values() for process in (each, *each.children(recursive=True))]
+        frozen = [int(status(world, store).pid_or_container) for store in stores]
         try:
             for process in frozen:
-                process.send_signal(signal.SIGSTOP)
+                os.kill(process, signal.SIGSTOP)
             more()
             more()
         finally:
             for process in frozen:
-                with suppress(psutil.NoSuchProcess):  # its supervisor may have given it up
-                    process.send_signal(signal.SIGCONT)
+                os.kill(process, signal.SIGCONT)
 
     return act
 
