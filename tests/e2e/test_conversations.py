@@ -130,4 +130,6 @@ def test_the_trail_verifies(world: World, command: list[str]) -> None:
             [sys.executable, "-m", "otelgate_audit", *command], env=world.audit_env(), capture_output=True, text=True
         )
 
-    assert until(lambda: verify().returncode == 0), verify().stdout[-5000:]
+    done = until(verify, lambda each: each.returncode == 0, deadline_s=300, every_s=1)
+    waiting = world.prometheus.query('otelcol_exporter_queue_size{exporter=~".*audit.*"}')
+    assert done.returncode == 0, f"{done.stdout[-5000:]}; in the gateway's queues: {waiting}"
