@@ -15,6 +15,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from world import World
 
 CALL_USD = 0.00015  # 1,000 tokens in, of gpt-4o-mini
+MOST_A_SECOND = 50
+"""Runs; and as many events."""
 
 
 def attributes(**values: str | int) -> list[KeyValue]:
@@ -108,6 +110,7 @@ class Sender:
                     self._until_taken(traces, run)
                     self._until_taken(logs, event)
                 self.acknowledged += 1
+                self._over.wait(1 / MOST_A_SECOND)
 
     def _until_taken(self, stub: Any, request: Any) -> None:
         deadline = time.monotonic() + 120

@@ -66,14 +66,11 @@ def test_totals_are_what_was_acknowledged_after_two_kills(own_prometheus: OwnWor
     world.gateway.kill()
     world.gateway.start()
     more()
-    world.backends.stop("prometheus")
-    try:
+    with world.without("prometheus"):
         more()
         world.gateway.kill()
         world.gateway.start()
         more()
-    finally:
-        world.backends.start("prometheus")
     acknowledged = sum(sender.stop() for sender in senders)
 
     counted = until(

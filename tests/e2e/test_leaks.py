@@ -126,17 +126,6 @@ def converse(traces: Any, logs: Any) -> None:
             vote.event_name = "gen_ai.evaluation.result" if "gen_ai" in line.event_name else "otelgate.feedback"
 
 
-@contextmanager
-def away(world: OwnWorld, stores: Iterable[str]) -> Iterator[None]:
-    for store in stores:
-        world.backends.stop(store)
-    try:
-        yield
-    finally:
-        for store in stores:
-            world.backends.start(store)
-
-
 def queue_files(world: OwnWorld, folder: Path) -> dict[str, bytes]:
     """The files of the gateway's data folder; a container's are had from its engine."""
     gateway = world.gateway
@@ -259,7 +248,7 @@ def passed(world: OwnWorld, folder: Path, **policy: str) -> Iterator[Seen]:
     world.gateway.stop()
     world.gateway.start(OTELGATE_TRACES_TO="both", **data_dir, **policy)
     try:
-        with away(world, (*QUEUED, "audit")):
+        with world.without(*QUEUED, "audit"):
             sent = send(world)
             queues, audit = held(world, sent, folder)
         assert until(lambda: delivered(world, sent), deadline_s=120), "the stores don't have what was sent"

@@ -87,16 +87,13 @@ def test_nothing_acknowledged_is_lost(own_world: OwnWorld, tmp_path: Path) -> No
     service, start_ns, never = "traffic", time.time_ns(), threading.Event()
     with steady_traffic(world, service, tmp_path / "record") as traffic:
         assert until(lambda: traffic.acknowledged() > 100)
-        for store in STORES:
-            world.backends.stop(store)
-        wait_for(never, OUTAGE_S / 2)
-        during = traffic.acknowledged()
-        world.gateway.kill()
-        world.gateway.start()
-        assert until(lambda: traffic.acknowledged() > during + 100), "no traffic after the gateway came back"
-        wait_for(never, OUTAGE_S / 2)
-        for store in STORES:
-            world.backends.start(store)
+        with world.without(*STORES):
+            wait_for(never, OUTAGE_S / 2)
+            during = traffic.acknowledged()
+            world.gateway.kill()
+            world.gateway.start()
+            assert until(lambda: traffic.acknowledged() > during + 100), "no traffic after the gateway came back"
+            wait_for(never, OUTAGE_S / 2)
         after = traffic.acknowledged()
         assert until(lambda: traffic.acknowledged() > after + 100)
 

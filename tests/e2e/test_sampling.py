@@ -195,14 +195,11 @@ def test_what_a_crash_loses_while_it_waits(own_world: OwnWorld) -> None:
 def test_a_full_queue_refuses_when_sampling_is_off(own_world: OwnWorld) -> None:
     """The joint between the pipelines passes the refusal on: nothing acknowledged is lost."""
     restart(own_world, OTELGATE_QUEUE_BYTES="8192")
-    own_world.backends.stop("tempo")
     application = Application(own_world, "sampling-full")
-    try:
-        taken: list[SpanContext] = []
+    taken: list[SpanContext] = []
+    with own_world.without("tempo"):
         while not application.refused and len(taken) < 1000:
             taken.append(application.span({"filling": "x" * 500}))
-    finally:
-        own_world.backends.start("tempo")
     assert application.refused == 1
     assert until(lambda: all(spans_of(own_world, context) for context in taken[:-1]))
     print(f"\na queue of 8192 bytes took {len(taken) - 1} spans, then refused; all that it took are stored")
@@ -212,13 +209,10 @@ def test_a_full_queue_refuses_when_sampling_is_off(own_world: OwnWorld) -> None:
 def test_a_full_queue_drops_and_counts_when_sampling_is_on(own_world: OwnWorld) -> None:
     """What was acknowledged before it was judged can't be refused any more."""
     restart(own_world, OTELGATE_QUEUE_BYTES="8192", OTELGATE_SAMPLE_PERCENT="0")
-    own_world.backends.stop("tempo")
     application, sent = Application(own_world, "sampling-dropped"), 200
-    try:
+    with own_world.without("tempo"):
         contexts = [application.span({"filling": "x" * 500}, error=ERROR) for _ in range(sent)]
         assert until(lambda: decided(own_world, "true") == sent)
-    finally:
-        own_world.backends.start("tempo")
     lost = own(own_world, "otelcol_exporter_enqueue_failed_spans", exporter="otlp_grpc/tempo")
     until(lambda: sum(spans_of(own_world, context) for context in contexts) == sent - lost)
     stored = sum(spans_of(own_world, context) for context in contexts)

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -75,6 +76,17 @@ class OwnWorld(OwnGateway):
     """Stores that a test may stop, too."""
 
     backends: NativeEngine
+
+    @contextmanager
+    def without(self, *stores: str) -> Iterator[None]:
+        """These are stopped before, and started after."""
+        for store in stores:
+            self.backends.stop(store)
+        try:
+            yield
+        finally:
+            for store in stores:
+                self.backends.start(store)
 
 
 def whole_trace(store: stores.Tempo | stores.Jaeger, trace_id: str, spans: int) -> list[stores.Span]:
