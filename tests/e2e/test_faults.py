@@ -1,4 +1,4 @@
-"""Whatever falls over while runs and events are sent: each that was acknowledged is in every store and counted, once.
+"""Runs and events are sent while something fails: each that was acknowledged is in every store and counted, once.
 
 `make test-report` shows the table: a row for each fault.
 """
