@@ -188,6 +188,8 @@ func TestShippedList(t *testing.T) {
 		"gen_ai.client.token.usage histogram {token} tokens",
 		"otelgate.llm.output.rate histogram {token}/s token_rate",
 		"otelgate.llm.cost counter {USD} ",
+		"otelgate.call.count counter {call} ",
+		"otelgate.call.cost counter {USD} ",
 		"gen_ai.invoke_agent.duration histogram s long_duration",
 		"otelgate.run.count counter {run} ",
 		"gen_ai.workflow.duration histogram s long_duration",

@@ -40,6 +40,8 @@ func TestSpans(t *testing.T) {
 		"gen_ai.execute_tool.duration{error.type=_OTHER,gen_ai.tool.name=search,service.name=shop} +2ms count 1 sum 1.5",
 		"gen_ai.invoke_agent.duration{gen_ai.agent.name=router,otelgate.feature=search,otelgate.tier=pro,service.name=shop} +2ms count 1 sum 1.5",
 		"gen_ai.workflow.duration{gen_ai.workflow.name=desk,service.name=shop} +2ms count 1 sum 1.5",
+		"otelgate.call.cost{deployment.environment.name=prod,service.name=shop} +2ms 0.000608",
+		"otelgate.call.count{deployment.environment.name=prod,service.name=shop} +2ms 1",
 		"otelgate.llm.cost{"+call1+"otelgate.cost.status=priced,service.name=shop} +2ms 0.000608",
 		"otelgate.llm.output.rate{"+call1+"service.name=shop} +2ms count 1 sum 66.5",
 		"otelgate.run.count{gen_ai.agent.name=router,otelgate.feature=search,otelgate.tier=pro,service.name=shop} +2ms 1",
@@ -114,8 +116,26 @@ func TestExclude(t *testing.T) {
 	r.spans(call)
 	r.flushed(false)
 	lines := r.flushed(true)
-	if len(lines) != 2 || len(only(lines, "otelgate.llm.cost")) != 1 || len(only(lines, "otelgate.llm.output.rate")) != 1 {
+	if len(lines) != 4 || len(only(lines, "otelgate.llm.cost")) != 1 || len(only(lines, "otelgate.llm.output.rate")) != 1 ||
+		len(only(lines, "otelgate.call.count")) != 1 || len(only(lines, "otelgate.call.cost")) != 1 {
 		t.Error(lines)
+	}
+}
+
+// TestSampledCallsAreComparedAsTheyCame: the audit store has one row of a call that stands for two.
+func TestSampledCallsAreComparedAsTheyCame(t *testing.T) {
+	r := newRig(t, ofSpan, nil)
+	call, span := trace(1, chat(nil))
+	span.TraceState().FromRaw("ot=th:8")
+	r.spans(call)
+	repeated, _ := trace(2, chat(map[string]any{"otelgate.duplicate_of": "0102030405060708"}))
+	r.spans(repeated)
+	r.flushed(false)
+	lines := r.flushed(true)
+	same(t, only(lines, "otelgate.call.cost"), "otelgate.call.cost{service.name=shop} +2ms 0.000608")
+	same(t, only(lines, "otelgate.call.count"), "otelgate.call.count{service.name=shop} +2ms 1")
+	if weighted := only(lines, "otelgate.llm.cost"); len(weighted) != 1 || !strings.HasSuffix(weighted[0], " 0.001216") {
+		t.Error(weighted)
 	}
 }
 
@@ -137,7 +157,7 @@ func TestInvalidValuesAreCounted(t *testing.T) {
 			counted[m.name] = n
 		}
 	}
-	if len(counted) != 1 || counted["otelgate.llm.cost"] != 3 {
+	if len(counted) != 2 || counted["otelgate.llm.cost"] != 3 || counted["otelgate.call.cost"] != 3 {
 		t.Error(counted)
 	}
 }

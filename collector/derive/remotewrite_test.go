@@ -120,6 +120,8 @@ func TestPrometheusNames(t *testing.T) {
 		"gen_ai_execute_tool_duration_seconds",
 		"gen_ai_invoke_agent_duration_seconds",
 		"gen_ai_workflow_duration_seconds",
+		"otelgate_call_cost_total",
+		"otelgate_call_count_total",
 		"otelgate_evaluation_score",
 		"otelgate_event_count_total",
 		"otelgate_event_value_total",

@@ -58,9 +58,9 @@ func TestTheConnectorTellsOfItself(t *testing.T) {
 	refunded, _ := trace(9, chat(map[string]any{"otelgate.cost.usd": -1.0}))
 	r.spans(refunded)
 	for name, want := range map[string]string{
-		"otelgate.derive.series":   "gen_ai.invoke_agent.duration=1 otelgate.run.count=1",
+		"otelgate.derive.series":   "gen_ai.invoke_agent.duration=1 otelgate.call.count=1 otelgate.run.count=1",
 		"otelgate.derive.overflow": "gen_ai.invoke_agent.duration=2 otelgate.run.count=2",
-		"otelgate.derive.invalid":  "otelgate.llm.cost=1",
+		"otelgate.derive.invalid":  "otelgate.call.cost=1 otelgate.llm.cost=1",
 		"otelgate.derive.resent":   "span=3",
 	} {
 		if got := own(t, telemetry, name); got != want {

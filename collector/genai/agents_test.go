@@ -166,7 +166,7 @@ func TestACompiledGraphIsAnAgentByItsName(t *testing.T) {
 			}
 			require.Equal(t, operationInvokeAgent, got[operationName])
 			require.Equal(t, one.want, got[agentName])
-			require.Contains(t, got, receivedAt, "it is a run")
+			require.Contains(t, got, runReceivedAt, "it is a run")
 		})
 	}
 }
@@ -209,7 +209,7 @@ func TestAGraphIsToldByItsNodes(t *testing.T) {
 	require.Equal(t, "invoke_agent planner", got.Name())
 	require.Equal(t, operationInvokeAgent, got.Attributes().AsRaw()[operationName])
 	require.Equal(t, "planner", got.Attributes().AsRaw()[agentName])
-	require.Contains(t, got.Attributes().AsRaw(), receivedAt)
+	require.Contains(t, got.Attributes().AsRaw(), runReceivedAt)
 	require.Equal(t, "planner", g.attributes(t, provider(4, 2))[agentName])
 }
 

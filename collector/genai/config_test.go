@@ -107,6 +107,7 @@ func TestOwnMapping(t *testing.T) {
 		"gen_ai.operation.name": "chat", "gen_ai.request.model": "acme-1", "gen_ai.provider.name": "acme.ai",
 		"gen_ai.response.time_to_first_chunk": 0.25, "acme.team": "red", "acme.group": "g",
 		"otelgate.cost.status": "unpriced", "otelgate.cost.price_version": "test",
+		callReceivedAt: g.clock.UnixNano(),
 	}, got.Attributes().AsRaw())
 	require.Equal(t, "chat", got.Name(), "its own file names chat by the response's model")
 

@@ -74,7 +74,7 @@ func saidDuplicate(span ptrace.Span) (said pcommon.SpanID) {
 	return said
 }
 
-// arrival is when a registered run first came: one that is sent again was counted then.
+// arrival is when a registered run or call first came: one that is sent again was counted then.
 func (x *index) arrival(key spanKey, now int64) int64 {
 	n := x.find(key)
 	if n == nil {

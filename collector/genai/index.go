@@ -40,7 +40,7 @@ type node struct {
 	key     spanKey
 	parent  pcommon.SpanID
 	touched int64  // when it was made, Unix nanoseconds
-	arrived int64  // when a run of an agent first came, Unix nanoseconds; 0 for others
+	arrived int64  // when a run or a model call first came, Unix nanoseconds; 0 for others
 	agent   int32  // in agents; 0 is none
 	step    uint64 // a node's place in the graph that this span is, or 0; see graphs.go
 	role    role

@@ -123,7 +123,7 @@ func TestCanonicalNamesPassUnchanged(t *testing.T) {
 	for name, value := range with {
 		require.Equal(t, value, got[name], name)
 	}
-	require.Len(t, got, len(with)+3, "cost, status, version: %v", got)
+	require.Len(t, got, len(with)+4, "cost, status, version, time of receipt: %v", got)
 }
 
 func TestKeepOriginals(t *testing.T) {

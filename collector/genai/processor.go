@@ -101,6 +101,7 @@ func (p *tracesProcessor) lookUp(b *batch) (t tally) {
 		switch {
 		case info.call >= 0:
 			info.counted = x.countedAs(info.key, &b.calls[info.call].call, p.config.Duplicates.ByTime, now)
+			info.arrived = x.arrival(info.key, now)
 		case info.role == roleOf(classAgent):
 			info.counted = x.countedRunAs(info.key, now)
 			info.arrived = x.arrival(info.key, now)
@@ -124,9 +125,12 @@ func (p *tracesProcessor) writeBack(b *batch, t *tally) {
 		case info.agent != "":
 			t.ownAgent++
 		}
-		if info.arrived != 0 {
-			// Whatever the application wrote there: the audit sink's rows are held against the counts by it.
-			info.span.Attributes().PutInt(receivedAt, info.arrived)
+		// Whatever the application wrote there: the audit sink's rows are held against the counts by it.
+		switch {
+		case info.call >= 0:
+			info.span.Attributes().PutInt(callReceivedAt, info.arrived)
+		case info.arrived != 0:
+			info.span.Attributes().PutInt(runReceivedAt, info.arrived)
 		}
 		switch {
 		case !info.counted.IsEmpty() && info.counted != info.key.span:

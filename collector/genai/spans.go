@@ -27,7 +27,7 @@ type spanInfo struct {
 	inherited  string         // what the index says
 	call       int            // in calls, or -1
 	counted    pcommon.SpanID // of a call or a run; empty for others
-	arrived    int64          // of a run, Unix nanoseconds; 0 for others
+	arrived    int64          // of a call or a run, Unix nanoseconds; 0 for others
 	graph      graphSigns
 }
 
