@@ -130,7 +130,7 @@ class Load:
             numbers = {trace: self._traces + number for number, trace in enumerate(starts)}
             for span in spans:
                 for attribute in span.attributes:
-                    if attribute.key == "otelgate.run.received_at":
+                    if attribute.key.endswith(".received_at"):
                         attribute.value.int_value = time.time_ns()  # once for all requests: it has no fixed length
                 number, start, outer = numbers[span.trace_id], starts[span.trace_id], not span.parent_span_id
                 for name in ("start_time_unix_nano", "end_time_unix_nano"):

@@ -118,7 +118,8 @@ def _run(run: Run) -> tuple[Any, ...]:
 
 def _model_call(call: ModelCall) -> tuple[Any, ...]:
     cost = None if call.cost_pico is None else usd(call.cost_pico)
-    return (call[0] - PG_EPOCH_US, *call[1:_COST], cost, *call[_COST + 1 :])
+    received = None if call.received_at is None else call.received_at - PG_EPOCH_US
+    return (call[0] - PG_EPOCH_US, *call[1:_COST], cost, *call[_COST + 1 : -1], received)
 
 
 def _feedback(vote: Feedback) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The runs that the gateway counted: raw samples of `otelgate.run.count` from Prometheus' HTTP API.
+"""What the gateway counted: raw samples of a quantity's counter from Prometheus' HTTP API, in its units.
 
 `increase()` won't do: it extrapolates. So the samples themselves are read, and added up with resets (a gateway that
 started anew) as Prometheus' own functions see them: what is less than before began at zero.
@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-METRIC: Final = "otelgate_run_count_total"
+from .quantities import Quantity
+
 UNKNOWN_SERVICE: Final = "unknown_service"
 LIVE_MS: Final = 60_000
 """Longer than this between two samples, and samples are missing: the gateway writes every live series each 15 s."""
@@ -49,7 +50,7 @@ class Counts:
     series: list[Series] = field(default_factory=list)
 
     def at(self, time_ms: int) -> int:
-        """Runs known to be counted by then, since the beginning of what was read."""
+        """What is known to be counted by then, since the beginning of what was read."""
         return sum(each.at(time_ms) for each in self.series)
 
     def times(self, after_ms: int, until_ms: int) -> set[int]:
@@ -65,18 +66,18 @@ class Counts:
         return any(start <= time_ms < end for each in self.series for start, end in each.gaps)
 
 
-def read(url: str, start_ms: int, end_ms: int) -> dict[str, Counts]:
+def read(url: str, quantity: Quantity, start_ms: int, end_ms: int) -> dict[str, Counts]:
     """The counts of each service, start_ms < time <= end_ms. Raises PrometheusError."""
     found: dict[str, Counts] = {}
     earlier: dict[str, int] | None = None
-    for labels, samples in _query(url, f"{METRIC}[{end_ms - start_ms}ms]", end_ms):
+    for labels, samples in _query(url, f"{quantity.metric}[{end_ms - start_ms}ms]", end_ms, quantity.scale):
         if "otel_metric_overflow" in labels:
-            continue  # more series than the gateway keeps apart: nobody knows whose these runs are
+            continue  # more series than the gateway keeps apart: nobody knows whose these are
         before = None
         if samples[0][1] and samples[0][0] > start_ms + LIVE_MS:
             # It begins late and not with the zero that the gateway writes first: samples before it are missing.
             if earlier is None:
-                earlier = _last(url, start_ms)
+                earlier = _last(url, quantity, start_ms)
             before = earlier.get(_key(labels), 0)
         counts = found.setdefault(labels.get("service_name", UNKNOWN_SERVICE), Counts())
         counts.series.append(_series(samples, before, start_ms))
@@ -97,9 +98,9 @@ def _series(samples: list[tuple[int, int]], before: int | None, start_ms: int) -
     return series
 
 
-def _last(url: str, time_ms: int) -> dict[str, int]:
+def _last(url: str, quantity: Quantity, time_ms: int) -> dict[str, int]:
     """The last value of each series within the day before."""
-    rows = _query(url, f"last_over_time({METRIC}[{_LOOK_BACK}])", time_ms)
+    rows = _query(url, f"last_over_time({quantity.metric}[{_LOOK_BACK}])", time_ms, quantity.scale)
     return {_key(labels): samples[0][1] for labels, samples in rows}
 
 
@@ -107,14 +108,14 @@ def _key(labels: dict[str, str]) -> str:
     return json.dumps({name: value for name, value in labels.items() if name != "__name__"}, sort_keys=True)
 
 
-def _query(url: str, query: str, time_ms: int) -> Iterable[tuple[dict[str, str], list[tuple[int, int]]]]:
-    """Labels and samples (ms, value) of each series."""
+def _query(url: str, query: str, time_ms: int, scale: int) -> Iterable[tuple[dict[str, str], list[tuple[int, int]]]]:
+    """Labels and samples (ms, units) of each series."""
     parameters = urllib.parse.urlencode({"query": query, "time": f"{time_ms / 1000:.3f}"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/api/v1/query?{parameters}", timeout=_TIMEOUT_S) as answer:
             result = json.load(answer)["data"]["result"]
-            return [(each["metric"], _samples(each)) for each in result]
+            return [(each["metric"], _samples(each, scale)) for each in result]
     except urllib.error.HTTPError as error:
         reason = f"HTTP {error.code} {error.read(200).decode(errors='replace')}".strip()
     except urllib.error.URLError as error:
@@ -128,6 +129,6 @@ def _query(url: str, query: str, time_ms: int) -> Iterable[tuple[dict[str, str],
     )
 
 
-def _samples(series: dict[str, Any]) -> list[tuple[int, int]]:
+def _samples(series: dict[str, Any], scale: int) -> list[tuple[int, int]]:
     pairs = series["values"] if "values" in series else [series["value"]]
-    return [(round(float(time) * 1000), round(float(value))) for time, value in pairs]
+    return [(round(float(time) * 1000), round(float(value) * scale)) for time, value in pairs]

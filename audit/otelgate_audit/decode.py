@@ -10,7 +10,7 @@ import functools
 from typing import Final, Protocol
 
 from . import log_events, spans, wire
-from .records import Batch, Reject
+from .records import Batch, Identity, Reject
 from .spans import Source
 from .values import Unfit, name
 from .wire import Malformed
@@ -41,7 +41,7 @@ class _Signal(Protocol):
     """The modules `spans` and `log_events`."""
 
     def take(self, raw: bytes, source: Source, now_us: int, batch: Batch) -> bool: ...
-    def identity(self, raw: bytes) -> tuple[str | None, str | None, bool]: ...
+    def identity(self, raw: bytes, now_us: int) -> Identity: ...
 
 
 def _decode(request: bytes, now_us: int, signal: str, module: _Signal) -> Batch:
@@ -50,7 +50,7 @@ def _decode(request: bytes, now_us: int, signal: str, module: _Signal) -> Batch:
         if group.broken:
             for raw in group.records:
                 reason = f"{group.broken}: not readable as OTLP"
-                batch.rejects.append(_reject(signal, raw, None, (None, None, False), reason))
+                batch.rejects.append(_reject(signal, raw, None, Identity(), reason))
             continue
         source = _source(group.resource)
         if isinstance(source, str):
@@ -62,7 +62,8 @@ def _decode(request: bytes, now_us: int, signal: str, module: _Signal) -> Batch:
                     batch.ignored += 1
             except (Unfit, wire.DecodeError) as problem:
                 reason = str(problem) if isinstance(problem, Unfit) else "not readable as OTLP"
-                batch.rejects.append(_reject(signal, raw, source.service, module.identity(raw), reason))
+                identity = module.identity(raw, now_us)
+                batch.rejects.append(_reject(signal, raw, source.service, identity, reason))
     return batch
 
 
@@ -74,7 +75,7 @@ def _refuse_all(records: list[bytes], reason: str, now_us: int, signal: str, mod
         except (Unfit, wire.DecodeError):
             wanted = True
         if wanted:
-            batch.rejects.append(_reject(signal, raw, None, module.identity(raw), reason))
+            batch.rejects.append(_reject(signal, raw, None, module.identity(raw, now_us), reason))
         else:
             batch.ignored += 1
 
@@ -93,8 +94,17 @@ def _source(raw: bytes) -> Source | str:
     return Source(service, environment)
 
 
-def _reject(
-    signal: str, raw: bytes, service: str | None, identity: tuple[str | None, str | None, bool], reason: str
-) -> Reject:
-    trace_id, record, run = identity
-    return Reject(signal, service, trace_id, record, run, reason, len(raw), raw[:MAX_PAYLOAD])
+def _reject(signal: str, raw: bytes, service: str | None, identity: Identity, reason: str) -> Reject:
+    return Reject(
+        signal,
+        service,
+        identity.trace_id,
+        identity.record,
+        identity.run,
+        reason,
+        len(raw),
+        raw[:MAX_PAYLOAD],
+        identity.call,
+        identity.cost_pico,
+        identity.received_at,
+    )

@@ -20,6 +20,7 @@ from .telemetry import Meters
 
 SERVICE: Final = "service.name"
 WINDOW: Final = "otelgate.window"
+QUANTITY: Final = "otelgate.audit.quantity"
 WINDOWS: Final = {
     "5m": timedelta(minutes=5),
     "1d": timedelta(days=1),
@@ -47,8 +48,8 @@ FROM (
 ) users
 GROUP BY service"""
 RECONCILIATION: Final = """
-SELECT service, sum(missing), sum(surplus), sum(rejected) FROM audit.reconciliation
-WHERE to_time > %(since)s GROUP BY service"""
+SELECT service, quantity, sum(missing), sum(surplus), sum(rejected) FROM audit.reconciliation
+WHERE to_time > %(since)s GROUP BY service, quantity"""
 
 # One probe of the index for each service, where DISTINCT would read every row.
 _SERVICES: Final = """
@@ -110,8 +111,10 @@ def services_of(table: str) -> sql.Composed:
 def _reconciliation(connection: psycopg.Connection[Any], since: datetime) -> dict[str, list[Level]]:
     rows = connection.execute(RECONCILIATION, {"since": since}).fetchall()
     return {
-        f"otelgate.audit.reconciliation.{part}": [({SERVICE: row[0]}, float(row[column])) for row in rows]
-        for column, part in enumerate(("missing", "surplus", "rejected"), start=1)
+        f"otelgate.audit.reconciliation.{part}": [
+            ({SERVICE: service, QUANTITY: quantity}, float(sums[column])) for service, quantity, *sums in rows
+        ]
+        for column, part in enumerate(("missing", "surplus", "rejected"))
     }
 
 

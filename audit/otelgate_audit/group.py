@@ -87,6 +87,9 @@ def _reject(item: Item, reason: str) -> Reject:
         reason=plain(reason)[:_REASON],
         size=len(payload),
         payload=payload[:_PAYLOAD],
+        call=isinstance(record, ModelCall) and record.duplicate_of is None,
+        cost_pico=record.cost_pico if isinstance(record, ModelCall) else None,
+        received_at=record.received_at if isinstance(record, Run | ModelCall) else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from . import wire
-from .records import Batch, Event, Feedback, Score, Text
+from .records import Batch, Event, Feedback, Identity, Score, Text
 from .spans import Source
 from .values import MAX_VALUE, Attributes, Unfit, as_json, cut, name, number, plain, text, time_us, whole
 
@@ -49,17 +49,17 @@ def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
     return True
 
 
-def identity(raw: bytes) -> tuple[str | None, str | None, bool]:
-    """Trace id and uid, as far as they can be read; an event is never a run."""
+def identity(raw: bytes, now_us: int) -> Identity:
+    """Trace id and uid, as far as they can be read."""
     try:
         log = wire.LogRecord.FromString(raw)
     except wire.DecodeError:
-        return None, None, False
+        return Identity()
     try:
         uid = _uid(raw, log.attributes)
     except Unfit:
         uid = None
-    return log.trace_id[:16].hex() or None, uid, False
+    return Identity(log.trace_id[:16].hex() or None, uid)
 
 
 def _take_feedback(common: _Common, attributes: Attributes, batch: Batch) -> None:

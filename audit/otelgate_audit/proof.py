@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from .records import Event, Score, Text
+from .records import Event, ModelCall, Score, Text
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -22,6 +22,7 @@ _GENESIS: Final = bytes(32)
 _NO_WORDS: Final = (None, None, None)
 _VALUE: Final = {"events": Event._fields.index("value") + 1, "scores": Score._fields.index("value") + 1}
 _ATTRIBUTES: Final = Event._fields.index("attributes") + 1
+_RECEIVED: Final = ModelCall._fields.index("received_at") + 1
 
 
 def encode(kind: str, record: Sequence[Any], words: Sequence[str | None] = _NO_WORDS) -> bytes:
@@ -32,6 +33,8 @@ def encode(kind: str, record: Sequence[Any], words: Sequence[str | None] = _NO_W
     fields = [kind, *record, *words]
     if kind in _VALUE:
         _settle(kind, fields)
+    elif kind == "model_calls" and fields[_RECEIVED] is None:
+        del fields[_RECEIVED]  # as it was before there was such a field
     return orjson.dumps(fields)
 
 

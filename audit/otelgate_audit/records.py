@@ -67,6 +67,8 @@ class ModelCall(NamedTuple):
     cost_status: str | None
     price_version: str | None
     finish_reason: str | None
+    received_at: int | None
+    """None: the gateway did not say."""
 
 
 class ToolCall(NamedTuple):
@@ -148,6 +150,19 @@ class Text(NamedTuple):
     error_message: str | None
 
 
+class Identity(NamedTuple):
+    """What a record that can't be stored says of itself, as far as it can be read."""
+
+    trace_id: str | None = None
+    record: str | None = None
+    run: bool = False
+    """The gateway counts it as an agent's run."""
+    call: bool = False
+    """The gateway counts it as a model call."""
+    cost_pico: int | None = None
+    received_at: int | None = None
+
+
 class Reject(NamedTuple):
     """A row of content.rejects, but for the time of arrival."""
 
@@ -159,6 +174,9 @@ class Reject(NamedTuple):
     reason: str
     size: int
     payload: bytes
+    call: bool = False
+    cost_pico: int | None = None
+    received_at: int | None = None
 
 
 Record = Run | ModelCall | ToolCall | Feedback | Score | Event

@@ -38,7 +38,7 @@ _ROWS: Final = {
     # All its records are as old: none of them is left.
     "audit.conversations": (("trace_id",), "started_at < %(before)s AND ended_at < %(before)s"),
     "content.rejects": (("id",), "arrived_at < %(before)s"),
-    "audit.reconciliation": (("service", "from_time"), "to_time < %(before)s"),
+    "audit.reconciliation": (("quantity", "service", "from_time"), "to_time < %(before)s"),
     "audit.sessions": (("service", "session_id"), "last_seen < %(before)s"),
     "audit.users": (("service", "user_id"), "last_seen < %(before)s"),
     "audit.user_days": (("service", "user_id", "day", "environment", "tier"), "day < %(before)s::date"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from . import content, wire
-from .records import PICO_PER_USD, Batch, ModelCall, Run, Text, ToolCall
+from .records import PICO_PER_USD, Batch, Identity, ModelCall, Run, Text, ToolCall
 from .values import (
     MAX_INT,
     MAX_NAME,
@@ -36,6 +37,8 @@ TOOL_CALL: Final = b"execute_tool"
 
 _OPERATION: Final = "gen_ai.operation.name"
 _KIND: Final = "openinference.span.kind"
+_RUN_RECEIVED: Final = "otelgate.run.received_at"
+_CALL_RECEIVED: Final = "otelgate.call.received_at"
 _ERROR: Final = 2
 _TRACEBACK: Final = "Traceback (most recent call last)"
 _MAX_FIRST_CHUNK_S: Final = 31 * 86_400
@@ -78,7 +81,8 @@ def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
     attributes = span.attributes
     operation = _operation(attributes)
     if operation in MODEL_CALLS:
-        _take_model_call(_common(span, attributes, source, now_us), MODEL_CALLS[operation], span, attributes, batch)
+        common = _common(span, attributes, source, now_us)
+        _take_model_call(common, MODEL_CALLS[operation], span, attributes, now_us, batch)
     elif operation in RUNS:
         _take_run(_common(span, attributes, source, now_us), RUNS[operation], span, attributes, now_us, batch)
     elif operation == TOOL_CALL:
@@ -88,14 +92,30 @@ def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
     return True
 
 
-def identity(raw: bytes) -> tuple[str | None, str | None, bool]:
-    """Trace id, span id, and whether it is an agent's run that the gateway counts, as far as they can be read."""
+def identity(raw: bytes, now_us: int) -> Identity:
+    """Which span it is, and what the gateway counts of it, as far as it can be read."""
     try:
         span = wire.Span.FromString(raw)
     except wire.DecodeError:
-        return None, None, False
-    run = _operation(span.attributes) == b"invoke_agent" and "otelgate.duplicate_of" not in span.attributes
-    return span.trace_id[:16].hex() or None, span.span_id[:8].hex() or None, run
+        return Identity()
+    attributes = span.attributes
+    operation, counted = _operation(attributes), "otelgate.duplicate_of" not in attributes
+    run, call = counted and operation == b"invoke_agent", counted and operation in MODEL_CALLS
+    return Identity(
+        span.trace_id[:16].hex() or None,
+        span.span_id[:8].hex() or None,
+        run,
+        call,
+        _readable(_cost, attributes) if call else None,
+        _readable(_received, attributes, _CALL_RECEIVED if call else _RUN_RECEIVED, now_us) if call or run else None,
+    )
+
+
+def _readable(read: Callable[..., int | None], *given: Any) -> int | None:
+    try:
+        return read(*given)
+    except Unfit:
+        return None
 
 
 def _operation(attributes: Attributes) -> bytes:
@@ -123,16 +143,28 @@ def _is_step(attributes: Attributes) -> bool:
 
 
 def _take_run(common: _Common, operation: str, span: Any, attributes: Attributes, now_us: int, batch: Batch) -> None:
-    received_ns = whole(attributes, "otelgate.run.received_at", high=MAX_INT)
-    # Only the gateway stamps it, and only agents' runs; whatever came otherwise was received here.
-    received_at = now_us if received_ns is None else time_us(received_ns, now_us, "otelgate.run.received_at")
+    received_at = _received(attributes, _RUN_RECEIVED, now_us)
     _take_text(common, span, *_words(span, attributes), batch)
-    batch.runs.append(Run(*common, operation, received_at))
+    # Only the gateway stamps it, and only agents' runs; whatever came otherwise was received here.
+    batch.runs.append(Run(*common, operation, now_us if received_at is None else received_at))
 
 
-def _take_model_call(common: _Common, operation: str, span: Any, attributes: Attributes, batch: Batch) -> None:
-    first_chunk_us = _first_chunk(attributes, common[_DURATION])
+def _received(attributes: Attributes, key: str, now_us: int) -> int | None:
+    """The gateway's stamp, in microseconds since 1970."""
+    received_ns = whole(attributes, key, high=MAX_INT)
+    return None if received_ns is None else time_us(received_ns, now_us, key)
+
+
+def _cost(attributes: Attributes) -> int | None:
+    """In pico-dollars."""
     cost_usd = number(attributes, "otelgate.cost.usd", 0, MAX_USD)
+    return None if cost_usd is None else round(cost_usd * PICO_PER_USD)
+
+
+def _take_model_call(
+    common: _Common, operation: str, span: Any, attributes: Attributes, now_us: int, batch: Batch
+) -> None:
+    first_chunk_us = _first_chunk(attributes, common[_DURATION])
     call = ModelCall(
         *common,
         operation,
@@ -145,10 +177,11 @@ def _take_model_call(common: _Common, operation: str, span: Any, attributes: Att
         whole(attributes, "gen_ai.usage.cache_creation.input_tokens"),
         whole(attributes, "gen_ai.usage.reasoning.output_tokens"),
         first_chunk_us,
-        None if cost_usd is None else round(cost_usd * PICO_PER_USD),
+        _cost(attributes),
         label(attributes, "otelgate.cost.status"),
         label(attributes, "otelgate.cost.price_version"),
         _finish_reason(attributes),
+        _received(attributes, _CALL_RECEIVED, now_us),
     )
     # What is embedded was asked by nobody.
     asked, answered = (None, None) if operation == "embeddings" else _words(span, attributes)

@@ -271,7 +271,7 @@ class _Talk:
             head = self._head(start, _span_id(draw), self._root, self._agents[-1])
             outcome = (max(self._latency // 2 - 450_000, 1000), "ok", None, None)
             usage = ("chat", model.provider, model.name, model.name, tokens, output, None, None, None)
-            price = (self._latency // 5, cost, "priced", PRICE_VERSION, "stop")
+            price = (self._latency // 5, cost, "priced", PRICE_VERSION, "stop", start)
             yield ModelCall._make((*head, *outcome, *usage, *price)), None
 
     def _tool_calls(self, words: str) -> Iterator[Item]:

@@ -34,15 +34,19 @@ INTERVAL_S: Final = 15
 _LAST_S: Final = 1.5
 _PACKAGE: Final = "otelgate_audit"
 _WRITE_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_UNIT: Final = "{unit}"  # of the quantity that the label names
 # name -> unit, description; what the database knows (gauges.py)
 _GAUGES: Final = {
     "otelgate.session.active": ("{session}", "Sessions with a record in the last 5 minutes."),
     "otelgate.user.active": ("{user}", "Users with a record in the window."),
     "otelgate.user.over_limit": ("{user}", "Users with more conversations in the last hour than the limit."),
     "otelgate.user.cost.max": ("{USD}", "Highest spend of one user since 00:00 UTC."),
-    "otelgate.audit.reconciliation.missing": ("{run}", "Runs counted by the gateway and not stored."),
-    "otelgate.audit.reconciliation.surplus": ("{run}", "Runs stored and not counted by the gateway."),
-    "otelgate.audit.reconciliation.rejected": ("{run}", "Runs that could not be stored."),
+    "otelgate.audit.reconciliation.missing": (
+        _UNIT,
+        "Counted by the gateway and not stored: runs, calls, or cost in USD.",
+    ),
+    "otelgate.audit.reconciliation.surplus": (_UNIT, "Stored and not counted by the gateway, likewise."),
+    "otelgate.audit.reconciliation.rejected": (_UNIT, "Could not be stored, likewise."),
 }
 
 

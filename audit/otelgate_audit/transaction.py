@@ -17,7 +17,7 @@ from typing import Any, Final
 import psycopg
 
 from . import ledger, partitions
-from .copying import moment
+from .copying import moment, usd
 from .group import Group, Item, counts, plain
 from .ledger import Chain, Head
 from .records import TABLES, Event, Text
@@ -174,10 +174,14 @@ def _write_rejects(cursor: psycopg.Cursor[Any], group: Group, now_us: int) -> No
     if not group.rejects:
         return
     cursor.executemany(
-        "INSERT INTO content.rejects (arrived_at, signal, service, trace_id, record, run, reason, size, payload)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO content.rejects (arrived_at, signal, service, trace_id, record, run, reason, size, payload, call,"
+        " cost_usd, received_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
-            (moment(now_us), *(plain(each) if isinstance(each, str) else each for each in reject))
+            (
+                *(moment(now_us), *(plain(each) if isinstance(each, str) else each for each in reject[:-2])),
+                None if reject.cost_pico is None else usd(reject.cost_pico),
+                None if reject.received_at is None else moment(reject.received_at),
+            )
             for _, reject in group.rejects
         ],
     )

@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from . import database, reconcile
 from .checks import chain, conversations, heads, records
 from .checks.findings import Report
 from .partitions import DAY_US, micros
+from .quantities import QUANTITIES, written
 from .settings import Settings
 
 _SHOWN: Final = 20
@@ -30,7 +30,6 @@ _SESSION: Final = {
     "cursor_tuple_fraction": "1",
     "max_parallel_workers_per_gather": "0",
 }
-_RECONCILED: Final = ("counted", "stored", "rejected", "missing", "surplus")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,17 +55,18 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
                 options.service,
                 loki_url=None if options.no_loki else settings.loki_url,
             )
-        reconciled = _reconciliation(settings, options.from_us, options.to_us)
+        reconciled = _reconciliation(settings, options.from_us, options.to_us, report)
     except (psycopg.OperationalError, database.SchemaError) as error:
         print(f"can't check: {str(error).strip().partition(chr(10))[0]}", file=sys.stderr)
         return 2
-    missing = sum(each["missing"] for each in reconciled) if isinstance(reconciled, list) else 0
+    faults = _faults(report, reconciled if isinstance(reconciled, list) else [])
     if options.json:
-        print(json.dumps({**report.as_json(), "ok": not (report.total or missing), "reconciliation": reconciled}))
+        whole = {**report.as_json(), "ok": not faults, "reconciliation": reconciled}
+        print(json.dumps(whole, default=float))
     else:
         _print_reconciled(reconciled)
-        _print(report, missing)
-    return 1 if report.total or missing else 0
+        _print(report, faults)
+    return 1 if faults else 0
 
 
 def verify(
@@ -144,22 +144,34 @@ def _bar(
         yield bar.update
 
 
-def _reconciliation(settings: Settings, from_us: int | None, to_us: int | None) -> list[dict[str, Any]] | str:
-    """Per service, what the gateway counted beside what is stored, for the last day without a range; or why not."""
+def _reconciliation(
+    settings: Settings, from_us: int | None, to_us: int | None, report: Report
+) -> list[dict[str, Any]] | str:
+    """What the gateway counted beside what is stored (reconcile.by_service), for the last day without a range; or why
+    not. What could not be compared becomes a note of the report."""
     # What came within the last minute may still be on its way.
     end = to_us if to_us is not None else micros(datetime.now(UTC)) - 60_000_000
     start = from_us if from_us is not None else end - DAY_US
-    totals: dict[str, Counter[str]] = defaultdict(Counter)
     try:
         with database.connect(settings.database_url, name="verify", password=settings.database_password) as connection:
-            for window in reconcile.report(connection, settings, start, end):
-                totals[window.service].update({name: getattr(window, name) for name in _RECONCILED})
+            compared = reconcile.by_service(reconcile.report(connection, settings, start, end))
+            report.notes += reconcile.notes(connection, start, end)
     except reconcile.PrometheusError as error:
         return f"reconciliation left out: {error}"
-    return [{"service": service, **{name: each[name] for name in _RECONCILED}} for service, each in totals.items()]
+    return compared
 
 
-def _print(report: Report, missing: int) -> None:
+def _faults(report: Report, reconciled: list[dict[str, Any]]) -> list[str]:
+    """What makes the exit status 1, in words."""
+    faults = [f"{report.total} findings"] if report.total else []
+    for quantity in QUANTITIES:
+        missing = sum(each["missing"] for each in reconciled if each["quantity"] == quantity.name)
+        if missing:
+            faults.append(f"{written(missing)} {quantity.title} missing")
+    return faults
+
+
+def _print(report: Report, faults: list[str]) -> None:
     """The last line begins with `ok` only where the exit status is 0."""
     for finding in report.findings[:_SHOWN]:
         print(finding)
@@ -170,10 +182,8 @@ def _print(report: Report, missing: int) -> None:
     for note in report.notes:
         print(f"note: {note}")
     rate = report.records / report.seconds if report.seconds else 0
-    faults = {"findings": report.total, "runs missing": missing}
-    verdict = ", ".join(f"{number} {what}" for what, number in faults.items() if number) or "ok"
     print(
-        f"{verdict}: {report.entries} entries,"
+        f"{', '.join(faults) or 'ok'}: {report.entries} entries,"
         f" {report.records} records ({report.gone} deleted by retention), {report.conversations} conversations,"
         f" {report.heads} announced heads in {report.seconds:.1f} s ({rate:.0f} records/s)"
     )
@@ -184,5 +194,4 @@ def _print_reconciled(reconciled: list[dict[str, Any]] | str) -> None:
         print(f"note: {reconciled}")
         return
     for each in reconciled:
-        numbers = ", ".join(f"{name} {each[name]}" for name in _RECONCILED)
-        print(f"runs of {each['service']}: {numbers}")
+        print(reconcile.words(each))

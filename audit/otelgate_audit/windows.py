@@ -13,10 +13,12 @@ from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from . import counted
 from .counted import Counts
 from .partitions import EPOCH
+from .quantities import Quantity
 
 WINDOW_US: Final = 300_000_000
 
@@ -27,13 +29,15 @@ _LEAD_MS: Final = _BEFORE_MS + counted.LIVE_MS
 _TAIL_MS: Final = 600_000
 _LABEL_BYTES: Final = 200
 """What the gateway keeps of a label."""
-_STAMP: Final = b"otelgate.run.received_at"
+
+NUMBERS: Final = ("counted", "stored", "rejected", "missing", "surplus")
 
 
 @dataclass(frozen=True)
 class Window:
-    """One service between two moments, microseconds since 1970."""
+    """A quantity of one service between two moments, microseconds since 1970; its numbers are the quantity's units."""
 
+    quantity: Quantity
     service: str
     from_us: int
     to_us: int
@@ -43,15 +47,23 @@ class Window:
 
     @property
     def missing(self) -> int:
-        return max(0, self.counted - self.stored - self.rejected)
+        return self._beyond(self.counted, self.stored + self.rejected)
 
     @property
     def surplus(self) -> int:
-        return max(0, self.stored - self.counted)
+        return self._beyond(self.stored, self.counted)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """By `NUMBERS`."""
+        return {name: getattr(self, name) for name in NUMBERS}
+
+    def _beyond(self, one: int, other: int) -> int:
+        return 0 if self.quantity.equal(one, other) else max(0, one - other)
 
 
 class Tally(NamedTuple):
-    """Runs up to a moment."""
+    """Units up to a moment."""
 
     counted: int = 0
     stored: int = 0
@@ -64,7 +76,7 @@ class Tally(NamedTuple):
         return Tally(*(a - b for a, b in zip(self, other, strict=True)))
 
     def under_way(self) -> int:
-        """Runs that came and were not counted yet, but for a constant; see reconcile.py."""
+        """What came and was not counted yet, but for a constant; see reconcile.py."""
         return self.stored + self.rejected - self.counted
 
 
@@ -75,19 +87,25 @@ def edges(from_us: int, to_us: int) -> list[int]:
 
 
 def compare(
-    connection: psycopg.Connection[Any], url: str, edges: Sequence[int], now_us: int, *, final: bool = False
+    connection: psycopg.Connection[Any],
+    url: str,
+    quantity: Quantity,
+    edges: Sequence[int],
+    now_us: int,
+    *,
+    final: bool = False,
 ) -> tuple[list[Window], int]:
-    """The windows between edges (microseconds since 1970), and the edge up to which they are known for every service.
+    """A quantity's windows between edges (microseconds since 1970), and the edge up to which every service's are known.
 
     `final`: up to the last edge, known or not. Raises PrometheusError.
     """
     if not edges:
         return [], 0
     windows: list[Window] = []
-    rejects = _rejects(connection, edges[0])
+    rejects = _rejects(connection, quantity, edges[0])
     began: dict[str, tuple[int, Tally]] = {}  # of each service, where its window begins and its tally there
     for first in range(0, len(edges) - 1, _HOUR):
-        part = _Part(connection, url, edges[first : first + _HOUR + 1], rejects, now_us)
+        part = _Part(connection, url, quantity, edges[first : first + _HOUR + 1], rejects, now_us)
         start, end = part.edges[0], part.edges[-1]
         # Each part counts from its own beginning, so what is carried over is told from the edge that both have.
         began = {service: (edge, tally.plus(part.tally(service, start))) for service, (edge, tally) in began.items()}
@@ -101,10 +119,16 @@ def compare(
                 after = part.best(service, edge)
                 difference = after.minus(before)
                 if any(difference) or part.lives(service, since, edge):
-                    windows.append(Window(service, since, edge, *difference))
+                    windows.append(Window(quantity, service, since, edge, *difference))
                 began[service] = (edge, after)
         began = {service: (edge, tally.minus(part.tally(service, end))) for service, (edge, tally) in began.items()}
     return windows, min((edge for edge, _ in began.values()), default=edges[-1])
+
+
+class _Rejected(NamedTuple):
+    service: str
+    received_us: int
+    units: int
 
 
 class _Part:
@@ -114,18 +138,19 @@ class _Part:
         self,
         connection: psycopg.Connection[Any],
         url: str,
+        quantity: Quantity,
         edges: Sequence[int],
-        rejects: Sequence[tuple[str, int]],
+        rejects: Sequence[_Rejected],
         now_us: int,
     ) -> None:
         self.edges = edges
         begin, end = edges[0] // 1000 - _LEAD_MS, min(edges[-1] // 1000 + _TAIL_MS, now_us // 1000)
-        self._counts = counted.read(url, begin, max(end, edges[-1] // 1000))
+        self._counts = counted.read(url, quantity, begin, max(end, edges[-1] // 1000))
         self._latest = max((each.times[-1] for c in self._counts.values() for each in c.series), default=0)
         self._more = end < now_us // 1000  # Prometheus could be asked for later samples
         self._moments = sorted({time for c in self._counts.values() for edge in edges for time in _choice(c, edge)})
         self._moments = sorted({*self._moments, *(edge // 1000 for edge in edges)})
-        self._stored = _stored(connection, self._moments)
+        self._stored = _stored(connection, quantity, self._moments)
         self._rejected = _rejected(rejects, self._moments)
         self.services = {*self._counts, *self._stored, *self._rejected}
 
@@ -161,70 +186,66 @@ def _choice(counts: Counts, edge: int) -> set[int]:
     return {edge // 1000, *counts.times(edge // 1000 - _BEFORE_MS, edge // 1000)}
 
 
-def _stored(connection: psycopg.Connection[Any], moments: Sequence[int]) -> dict[str, list[int]]:
-    """Rows of each service, received up to each moment and after the time that an edge may move over."""
+def _stored(connection: psycopg.Connection[Any], quantity: Quantity, moments: Sequence[int]) -> dict[str, list[int]]:
+    """What rows of each service hold, received up to each moment and after the time that an edge may move over."""
     # A sample's time is cut to whole milliseconds, so that all of its millisecond is counted in it.
     ends = [_time(moment * 1000 + 1000) for moment in moments]
+    statement = sql.SQL(
+        "SELECT service, width_bucket(received_at, %(ends)s::timestamptz[]) AS place, sum({amount}) FROM {table}"
+        " WHERE {counts} AND received_at >= %(from)s AND received_at < %(to)s GROUP BY 1, 2"
+    ).format(amount=sql.SQL(quantity.stored), table=sql.SQL(quantity.table), counts=sql.SQL(quantity.counts))
     rows = connection.execute(
-        "SELECT service, width_bucket(received_at, %(ends)s::timestamptz[]) AS place, count(*) FROM audit.runs"
-        " WHERE operation = 'invoke_agent' AND duplicate_of IS NULL"
-        " AND received_at >= %(from)s AND received_at < %(to)s GROUP BY 1, 2",
-        {"ends": ends, "from": ends[0] - timedelta(milliseconds=_LEAD_MS), "to": ends[-1]},
+        statement, {"ends": ends, "from": ends[0] - timedelta(milliseconds=_LEAD_MS), "to": ends[-1]}
     ).fetchall()
-    return _totals([(_label(service), place, count) for service, place, count in rows], len(moments))
+    found = [(_label(service), place, round(amount * quantity.scale)) for service, place, amount in rows]
+    return _totals(found, len(moments))
 
 
-def _rejected(rejects: Sequence[tuple[str, int]], moments: Sequence[int]) -> dict[str, list[int]]:
+def _rejected(rejects: Sequence[_Rejected], moments: Sequence[int]) -> dict[str, list[int]]:
     begin, end = moments[0] - _LEAD_MS, moments[-1]
     ends = [moment + 1 for moment in moments]
     return _totals(
         [
-            (service, bisect_right(ends, received // 1000), 1)
-            for service, received in rejects
-            if begin <= received // 1000 <= end
+            (each.service, bisect_right(ends, each.received_us // 1000), each.units)
+            for each in rejects
+            if begin <= each.received_us // 1000 <= end
         ],
         len(moments),
     )
 
 
 def _totals(found: Sequence[tuple[str, int, int]], places: int) -> dict[str, list[int]]:
-    """(service, place, count) to running totals."""
+    """(service, place, units) to running totals."""
     totals: dict[str, list[int]] = {}
     for service, place, count in found:
         totals.setdefault(service, [0] * places)[place] += count
     return {service: list(accumulate(counts)) for service, counts in totals.items()}
 
 
-def _rejects(connection: psycopg.Connection[Any], from_us: int) -> list[tuple[str, int]]:
-    """Service and time of receipt of each rejected run that may belong to the time since then; of one that came several
-    times, one."""
-    rows = connection.execute(
-        "SELECT DISTINCT ON (trace_id, record, CASE WHEN record IS NULL THEN id END) service, arrived_at,"
-        " substring(payload FROM position(%(stamp)s::bytea IN payload) FOR 64)"
-        " FROM content.rejects WHERE run AND arrived_at >= %(from)s"
-        " ORDER BY trace_id, record, CASE WHEN record IS NULL THEN id END, arrived_at",
-        {"stamp": _STAMP, "from": _time(from_us - 1000 * _LEAD_MS)},
-    ).fetchall()
+def _rejects(connection: psycopg.Connection[Any], quantity: Quantity, from_us: int) -> list[_Rejected]:
+    """What was rejected and may belong to the time since then; of a record that came several times, one."""
+    statement = sql.SQL(
+        "SELECT DISTINCT ON (trace_id, record, CASE WHEN record IS NULL THEN id END)"
+        " service, coalesce(received_at, arrived_at), {amount}"
+        " FROM content.rejects WHERE {rejects} AND arrived_at >= %(from)s"
+        " ORDER BY trace_id, record, CASE WHEN record IS NULL THEN id END, arrived_at"
+    ).format(amount=sql.SQL(quantity.rejected), rejects=sql.SQL(quantity.rejects))
+    rows = connection.execute(statement, {"from": _time(from_us - 1000 * _LEAD_MS)}).fetchall()
     return [
-        (_label(service or counted.UNKNOWN_SERVICE), stamped(bytes(found)) or microseconds(arrived))
-        for service, arrived, found in rows
+        _Rejected(_label(service or counted.UNKNOWN_SERVICE), microseconds(received), round(amount * quantity.scale))
+        for service, received, amount in rows
     ]
 
 
-def stamped(payload: bytes) -> int | None:
-    """The gateway's stamp (microseconds) out of a span in OTLP that may be cut or broken elsewhere.
-
-    An attribute is its name, tag and length of its value (0x12, n), and in that the tag of an integer and its varint.
-    """
-    _, name, rest = payload.partition(_STAMP)
-    if not name or len(rest) < 4 or rest[0] != 0x12 or rest[2] != 0x18:
-        return None
-    value = 0
-    for place, byte in enumerate(rest[3 : 3 + min(rest[1] - 1, 10)]):
-        value |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return value // 1000
-    return None
+def unstamped(connection: psycopg.Connection[Any], from_us: int, to_us: int) -> dict[str, int]:
+    """Model calls of each service that began in the range and are compared with nothing, as the gateway that sent them
+    did not say when it got them."""
+    rows = connection.execute(
+        "SELECT service, count(*) FROM audit.model_calls WHERE received_at IS NULL AND duplicate_of IS NULL"
+        " AND start_time >= %s AND start_time < %s GROUP BY service ORDER BY service",
+        [_time(from_us), _time(to_us)],
+    ).fetchall()
+    return dict(rows)
 
 
 def microseconds(moment: datetime) -> int:

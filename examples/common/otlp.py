@@ -35,6 +35,7 @@ def finish(story: Story) -> None:
         match own.get("gen_ai.operation.name"):
             case "chat" | "embeddings":
                 cost = price(own["gen_ai.provider.name"], own["gen_ai.request.model"], own)
+                own["otelgate.call.received_at"] = _nanos(span.end)
                 own["otelgate.cost.status"], own["otelgate.cost.price_version"] = cost.status, cost.version
                 if cost.usd is not None:
                     own["otelgate.cost.usd"] = cost.usd

@@ -63,7 +63,9 @@ def talk(
         tokens = ("chat", "p", model, model, 100, 10, None, None, None, None)
         items.append(
             (
-                ModelCall._make((*head, 1000, "ok", None, None, *tokens, round(cost * 1e12), "priced", "v1", "stop")),
+                ModelCall._make(
+                    (*head, 1000, "ok", None, None, *tokens, round(cost * 1e12), "priced", "v1", "stop", None)
+                ),
                 None,
             )
         )

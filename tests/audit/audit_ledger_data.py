@@ -57,7 +57,10 @@ def conversation(number: int, user: str | None, start_us: int = NOW - DAY, servi
     call = ("chat", "openai", "gpt-4.1", "gpt-4.1-2025", 100, 20, 7, 0, 3, 250_000, 1_234_567 + number, "priced", "v1")
     batch = Batch(
         runs=[Run(*shared(0, True), "invoke_agent", start_us + 6_000_000)],
-        model_calls=[ModelCall(*shared(1, True), *call, "stop"), ModelCall(*shared(3, False), *call, None)],
+        model_calls=[
+            ModelCall(*shared(1, True), *call, "stop", start_us + 6_000_000),
+            ModelCall(*shared(3, False), *call, None, None),
+        ],
         tool_calls=[ToolCall(*shared(2, False), "find_order", f"call-{number}")],
         feedback=[
             Feedback(start_us + 9_000_000, f"vote-{number}", trace, service, "test", session, user, "positive", 5)

@@ -46,6 +46,7 @@ def model_call(span_id: str, start: int = NOW, **given: Any) -> ModelCall:
         "cost_status": "priced",
         "price_version": "2026-11-01",
         "finish_reason": "stop",
+        "received_at": NOW,
     }
     return ModelCall(
         **{**SPAN, "parent_span_id": "00f067aa0ba902b7", **call} | given, span_id=span_id, start_time=start

@@ -75,6 +75,7 @@ def test_a_model_call() -> None:
             "gen_ai.usage.reasoning.output_tokens": 8,
             "gen_ai.response.time_to_first_chunk": 0.4,
             "gen_ai.response.finish_reasons": ["length", "stop"],
+            "otelgate.call.received_at": START_NS + 2_000_000_000,
             "otelgate.cost.usd": 0.0001824,
             "otelgate.cost.status": "priced",
             "otelgate.cost.price_version": "2026-01",
@@ -113,6 +114,7 @@ def test_a_model_call() -> None:
             cost_status="priced",
             price_version="2026-01",
             finish_reason="length",
+            received_at=START_US + 2_000_000,
         )
     ]
     assert batch.texts == {(START_US, TRACE, SPAN): Text(START_US, TRACE, SPAN, None, None, "RateLimited('slow down')")}
@@ -167,9 +169,10 @@ def test_a_tool_without_a_name_is_called_as_its_span(name: str, tool: str) -> No
 def test_which_spans_are_runs(case: str, operations: list[str], ignored: int) -> None:
     batch = decode_traces(golden(case), NOW_US)
     assert (sorted(run.operation for run in batch.runs), batch.ignored) == (operations, ignored)
-    # The gateway stamps agents' runs only.
+    # Of runs, the gateway stamps agents' only.
     for run in batch.runs:
         assert run.received_at == (1_800_000_000_000_000 if run.operation == "invoke_agent" else NOW_US)
+    assert {call.received_at for call in batch.model_calls} == {1_800_000_000_000_000}
 
 
 @pytest.mark.parametrize(
@@ -310,8 +313,32 @@ def test_a_rejected_run_says_so() -> None:
         span("invoke_agent", attributes={**tokens, "otelgate.duplicate_of": "a"}),
     )
     batch = decode_traces(traces(once, twice), NOW_US)
-    assert [reject.run for reject in batch.rejects] == [True, False]
+    assert [(reject.run, reject.call, reject.received_at) for reject in batch.rejects] == [
+        (True, False, None),
+        (False, False, None),
+    ]
     assert batch.rejects[0].reason == f"otelgate.run.received_at 1970-01-01T00:00:00Z: {TIME}"
+
+
+def test_a_rejected_call_says_when_it_came_and_what_it_cost() -> None:
+    told = {"otelgate.call.received_at": START_NS, "otelgate.cost.usd": 0.25, "gen_ai.usage.input_tokens": -1}
+    once, twice, unreadable = (
+        span(attributes=told),
+        span(attributes={**told, "otelgate.duplicate_of": "a"}),
+        span(attributes={**told, "otelgate.call.received_at": 7, "otelgate.cost.usd": "much"}),
+    )
+    batch = decode_traces(traces(once, twice, unreadable), NOW_US)
+    assert [(reject.call, reject.cost_pico, reject.received_at) for reject in batch.rejects] == [
+        (True, 250_000_000_000, START_US),
+        (False, None, None),
+        (True, None, None),
+    ]
+    assert not any(reject.run for reject in batch.rejects)
+
+
+def test_a_call_without_the_gateways_time_has_none() -> None:
+    (call,) = decode_traces(traces(span()), NOW_US).model_calls
+    assert call.received_at is None
 
 
 def test_the_payload_of_a_reject_is_cut() -> None:

@@ -25,7 +25,8 @@ fuzz = settings(
 SPAN_KEYS = (
     *("gen_ai.operation.name", "openinference.span.kind", "metadata", "gen_ai.agent.name", "session.id", "user.id"),
     *("gen_ai.conversation.id", "otelgate.tier", "otelgate.feature", "error.type", "otelgate.duplicate_of"),
-    *("otelgate.run.received_at", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model"),
+    *("otelgate.run.received_at", "otelgate.call.received_at"),
+    *("gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model"),
     *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.reasoning.output_tokens"),
     *("gen_ai.response.time_to_first_chunk", "otelgate.cost.usd", "otelgate.cost.status"),
     *("gen_ai.response.finish_reasons", "gen_ai.tool.name", "gen_ai.tool.call.id"),

@@ -126,12 +126,14 @@ def test_reconciliation_is_the_sum_over_the_last_hour(connection: psycopg.Connec
     for minutes, missing in ((0, 1), (59, 2), (60, 100)):
         start = NOW - timedelta(minutes=minutes + 5)
         connection.execute(
-            "INSERT INTO audit.reconciliation VALUES ('shop', %s, %s, 9, 7, 1, %s, 4, %s)",
-            [start, start + timedelta(minutes=5), missing, NOW],
+            "INSERT INTO audit.reconciliation"
+            " VALUES ('shop', %(from)s, %(to)s, 9, 7, 1, %(missing)s, 4, %(now)s, 'runs'),"
+            " ('shop', %(from)s, %(to)s, 9, 7, 0.5, %(missing)s * 0.25, 0, %(now)s, 'cost')",
+            {"from": start, "to": start + timedelta(minutes=5), "missing": missing, "now": NOW},
         )
-    assert levels(connection, "otelgate.audit.reconciliation.missing") == {("shop",): 3}
-    assert levels(connection, "otelgate.audit.reconciliation.surplus") == {("shop",): 8}
-    assert levels(connection, "otelgate.audit.reconciliation.rejected") == {("shop",): 2}
+    for part, runs, cost in (("missing", 3, 0.75), ("surplus", 8, 0), ("rejected", 2, 1)):
+        found = levels(connection, f"otelgate.audit.reconciliation.{part}")
+        assert found == {("shop", "runs"): runs, ("shop", "cost"): cost}
 
 
 def test_they_leave_as_metrics(connection: psycopg.Connection) -> None:

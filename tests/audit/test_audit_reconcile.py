@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 from otelgate_audit import partitions, reconcile, settings
-from otelgate_audit.windows import stamped
+from otelgate_audit.quantities import CALLS, COST, QUANTITIES, RUNS, Quantity
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 """A full five minutes; every test's clock begins here."""
@@ -28,19 +29,35 @@ def us(seconds: float) -> int:
 
 @dataclass
 class Prometheus:
-    """Answers the two queries of counted.py from samples (seconds after START, value)."""
+    """Answers the two queries of counted.py from samples (seconds after START, value) of each quantity's counter."""
 
-    samples: dict[tuple[tuple[str, str], ...], list[tuple[float, int]]] = field(default_factory=dict)
+    of: dict[str, dict[tuple[tuple[str, str], ...], list[tuple[float, float]]]] = field(
+        default_factory=lambda: {quantity.metric: {} for quantity in QUANTITIES}
+    )
     url: str = ""
     asked: list[str] = field(default_factory=list)
 
-    def counts(self, runs: Iterable[float], until_s: float, *, labels: object = SHOP, delay_s: float = 0.0) -> None:
+    @property
+    def samples(self) -> dict[tuple[tuple[str, str], ...], list[tuple[float, float]]]:
+        """Those of runs."""
+        return self.of[RUNS.metric]
+
+    def counts(
+        self,
+        runs: Iterable[float],
+        until_s: float,
+        *,
+        labels: object = SHOP,
+        delay_s: float = 0.0,
+        quantity: Quantity = RUNS,
+        each: float = 1,
+    ) -> None:
         """What a gateway writes from the first run on: a zero, each second what changed, all each 15 s."""
         counted = sorted(run + delay_s for run in runs)
-        written = self.samples.setdefault(labels, [])  # type: ignore[arg-type]
-        value = 0
+        written = self.of[quantity.metric].setdefault(labels, [])  # type: ignore[arg-type]
+        value = 0.0
         for tick in range(int(counted[0]) + 1, int(until_s)):
-            total = sum(run <= tick for run in counted)
+            total = sum(each for run in counted if run <= tick)
             if not value and total:
                 written.append((tick - 0.001, 0))
             if total > value or (total and tick % 15 == 0):
@@ -50,15 +67,17 @@ class Prometheus:
     def answer(self, query: str, time_s: float) -> list[dict[str, object]]:
         self.asked.append(query)
         at = time_s - START.timestamp()
-        selected = re.fullmatch(r"otelgate_run_count_total\[(\d+)ms\]", query)
-        width = int(selected[1]) / 1000 if selected else 86_400
+        selected = re.fullmatch(r"(\w+)\[(\d+)ms\]", query)
+        earlier = re.fullmatch(r"last_over_time\((\w+)\[1d\]\)", query)
+        asked = selected or earlier
+        assert asked
+        width = int(selected[2]) / 1000 if selected else 86_400
         found = []
-        for labels, samples in self.samples.items():
+        for labels, samples in self.of[asked[1]].items():
             inside = [[START.timestamp() + t, str(v)] for t, v in samples if at - width < round(t, 3) <= round(at, 3)]
             if inside:
-                metric = {"__name__": "otelgate_run_count_total", **dict(labels)}
+                metric = {"__name__": asked[1], **dict(labels)}
                 found.append({"metric": metric, **({"values": inside} if selected else {"value": inside[-1]})})
-        assert selected or query == "last_over_time(otelgate_run_count_total[1d])"
         return found
 
 
@@ -106,24 +125,49 @@ class Store:
             )
         self.connection.commit()
 
-    def reject(self, arrived: float, payload: bytes = b"", service: str | None = "shop", record: str = "r") -> None:
+    def calls(
+        self, received: Iterable[float | None], cost: str | None = "0.000608", service: str = "shop", **columns: str
+    ) -> None:
+        for seconds in received:
+            self.stored += 1
+            at = None if seconds is None else moment(seconds)
+            self.connection.execute(
+                "INSERT INTO audit.model_calls (start_time, trace_id, span_id, service, duration_us, status, operation,"
+                " duplicate_of, cost_usd, received_at) VALUES (%s, %s, 's', %s, 1, 'ok', 'chat', %s, %s, %s)",
+                [START, f"{self.stored:032x}", service, columns.get("duplicate_of"), cost, at],
+            )
+        self.connection.commit()
+
+    def reject(
+        self,
+        arrived: float,
+        received: float | None = None,
+        service: str | None = "shop",
+        record: str = "r",
+        cost: str | None = None,
+    ) -> None:
+        """A run; with a cost, a call."""
         self.connection.execute(
-            "INSERT INTO content.rejects (arrived_at, signal, service, trace_id, record, run, reason, size, payload)"
-            " VALUES (%s, 'traces', %s, 't', %s, true, 'test', 1, %s)",
-            [moment(arrived), service, record, payload],
+            "INSERT INTO content.rejects (arrived_at, signal, service, trace_id, record, run, call, cost_usd, reason,"
+            " size, payload, received_at) VALUES (%s, 'traces', %s, 't', %s, %s, %s, %s, 'test', 1, '', %s)",
+            [
+                *(moment(arrived), service, record, cost is None, cost is not None, cost),
+                None if received is None else moment(received),
+            ],
         )
         self.connection.commit()
 
-    def check(self, seconds: float) -> list[tuple[object, ...]]:
+    def check(self, seconds: float, quantity: Quantity = RUNS) -> list[tuple[object, ...]]:
         """One run of the job, in short: minutes of the window, then its numbers."""
         windows = reconcile.check(self.connection, self.settings, us(seconds))
         self.connection.commit()
-        return [short(window) for window in windows]
+        return [short(window) for window in windows if window.quantity is quantity]
 
-    def written(self) -> list[tuple[object, ...]]:
+    def written(self, quantity: Quantity = RUNS) -> list[tuple[object, ...]]:
         rows = self.connection.execute(
             "SELECT service, from_time, to_time, counted, stored, rejected, missing, surplus FROM audit.reconciliation"
-            " ORDER BY service, from_time"
+            " WHERE quantity = %s ORDER BY service, from_time",
+            [quantity.name],
         ).fetchall()
         return [(s, (f - START) / MINUTE, (t - START) / MINUTE, *numbers) for s, f, t, *numbers in rows]
 
@@ -133,8 +177,7 @@ MINUTE = timedelta(minutes=1)
 
 def short(window: reconcile.Window) -> tuple[object, ...]:
     minutes = [(edge - us(0)) / 60_000_000 for edge in (window.from_us, window.to_us)]
-    numbers = (window.counted, window.stored, window.rejected, window.missing, window.surplus)
-    return (window.service, *minutes, *numbers)
+    return (window.service, *minutes, *map(window.quantity.number, window.numbers.values()))
 
 
 def moment(seconds: float) -> datetime:
@@ -149,7 +192,8 @@ def connection(server: Any, template: str) -> Iterator[psycopg.Connection]:
         admin.execute(f"CREATE DATABASE {name} OWNER otelgate TEMPLATE {template} STRATEGY file_copy")
     url = server.get_uri(database=name).replace("postgres:@", "otelgate@", 1)
     with psycopg.connect(url, options="-c timezone=UTC") as connection:
-        partitions.create(connection, [partitions.covering("audit.runs", us(0))])
+        tables = ("audit.runs", "audit.model_calls")
+        partitions.create(connection, [partitions.covering(table, us(0)) for table in tables])
         connection.commit()
         yield connection
     with psycopg.connect(server.get_uri(), autocommit=True) as admin:
@@ -159,7 +203,7 @@ def connection(server: Any, template: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def store(server: Any, connection: psycopg.Connection, prometheus: Prometheus) -> Store:
     connection.rollback()
-    connection.execute("TRUNCATE audit.runs, content.rejects, audit.reconciliation")
+    connection.execute("TRUNCATE audit.runs, audit.model_calls, content.rejects, audit.reconciliation")
     connection.execute("UPDATE ledger.head SET committed_at = %s", [NOTHING_BEFORE])
     connection.commit()
     url = server.get_uri(database=connection.info.dbname).replace("postgres:@", "otelgate@", 1)
@@ -271,24 +315,13 @@ def test_long_service_names_are_cut_as_the_gateway_cuts_labels(store: Store, pro
     assert store.check(361) == [("x" * 199, 0, 5, 1, 1, 0, 0, 0)]
 
 
-def attribute(name: bytes, value: int) -> bytes:
-    varint = b""
-    while value > 127:
-        varint += bytes([value & 127 | 128])
-        value >>= 7
-    integer = b"\x18" + varint + bytes([value])
-    body = b"\x0a" + bytes([len(name)]) + name + b"\x12" + bytes([len(integer)]) + integer
-    return b"\x4a" + bytes([len(body)]) + body
-
-
 def test_rejected_is_not_missing(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts([10, 20, 310], 700)
     store.runs([20])
-    span = b"\xff broken \x00" + attribute(b"otelgate.run.received_at", us(10) * 1000 + 7) + b"\x4a\x7f"
-    store.reject(330, span)  # it arrived in the next window, and says that it belongs to the first
-    store.reject(340, span)  # the same one, sent again
+    store.reject(330, received=10)  # it arrived in the next window, and says that it belongs to the first
+    store.reject(340, received=10)  # the same one, sent again
     store.reject(341, record="other")  # says nothing: where it arrived
-    store.connection.execute("UPDATE content.rejects SET run = (record <> 'tool')")
+    store.reject(342, record="call", cost="1")
     first, second = store.check(661)
     assert first == ("shop", 0, 5, 2, 1, 1, 0, 0)
     assert second == ("shop", 5, 10, 1, 0, 1, 0, 0)
@@ -299,16 +332,6 @@ def test_a_reject_of_an_unreadable_resource_is_no_surplus(store: Store, promethe
     store.runs([10])
     store.reject(12, service=None)
     assert store.check(361) == [("shop", 0, 5, 1, 1, 0, 0, 0), ("unknown_service", 0, 5, 0, 0, 1, 0, 0)]
-
-
-def test_stamps_in_broken_spans() -> None:
-    whole = attribute(b"otelgate.run.received_at", 1_800_000_000_123_456_789)
-    assert stamped(b"\x00\x01" + whole + b"\xff") == 1_800_000_000_123_456
-    for cut in range(len(whole)):
-        assert stamped(whole[:cut]) is None, cut
-    assert stamped(attribute(b"otelgate.run.received_at", 0)) == 0
-    assert stamped(b"otelgate.run.received_at\x12\x0b\x18" + b"\xff" * 40) is None
-    assert stamped(b"otelgate.run.received_at\x12\x03\x0a\x01x") is None, "a string"
 
 
 def test_while_prometheus_was_away_windows_are_one(store: Store, prometheus: Prometheus) -> None:
@@ -401,30 +424,121 @@ def test_report_of_any_range(store: Store, prometheus: Prometheus) -> None:
     assert reconcile.report(store.connection, store.settings, us(5), us(5)) == []
 
 
-def test_command(store: Store, prometheus: Prometheus, capsys: pytest.CaptureFixture[str]) -> None:
-    prometheus.counts([10, 20], 400)
-    store.runs([10])
+def test_calls_and_cost_are_compared_as_runs_are(store: Store, prometheus: Prometheus) -> None:
+    """Of a trace whose root never came, the calls are the service's all the same."""
+    prometheus.counts(STEADY, 660, quantity=CALLS)
+    prometheus.counts(STEADY, 660, quantity=COST, each=0.000608)
+    store.calls(call for call in STEADY if call != STEADY[100])
+    store.calls([10, 20], duplicate_of="s2")
+    assert store.check(661) == []
+    first, second = store.written(CALLS)
+    assert first[5:] == (0, 1, 0)
+    assert second[5:] == (0, 0, 0)
+    first, second = store.written(COST)
+    assert first[5:] == (0, Decimal("0.000608"), 0)
+    assert second[5:] == (0, 0, 0)
+    assert store.check(700, CALLS)[0][6:] == (1, 0), "looked at again"
+    store.calls([STEADY[100]])
+    assert store.check(701, COST)[0][5:] == (0, 0, 0)
+    assert store.written(COST)[0][5:] == (0, 0, 0)
+
+
+def test_a_call_without_a_price_costs_nothing(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10, 20], 400, quantity=CALLS)
+    prometheus.counts([20], 400, quantity=COST, each=0.25)
+    store.calls([10], cost=None)
+    store.calls([20], cost="0.25")
+    assert store.check(361, CALLS) == [("shop", 0, 5, 2, 2, 0, 0, 0)]
+    assert store.written(COST) == [("shop", 0, 5, Decimal("0.25"), Decimal("0.25"), 0, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("counted", "stored", "missing", "surplus"),
+    [
+        (0.1 + 0.2, "0.3", "0", "0"),
+        (0.000003, "0.000002", "0", "0"),
+        (0.000003001, "0.000002", "0.000001001", "0"),
+        (0.000002, "0.000003001", "0", "0.000001001"),
+        (30_000.00003, "30000", "0", "0"),
+        (30_000.00004, "30000", "0.00004", "0"),
+    ],
+)
+def test_costs_are_equal_but_for_rounding(
+    store: Store, prometheus: Prometheus, counted: float, stored: str, missing: str, surplus: str
+) -> None:
+    prometheus.counts([10], 400, quantity=COST, each=counted)
+    store.calls([10], cost=stored)
+    (window,) = store.check(361, COST)
+    assert window[6:] == (Decimal(missing), Decimal(surplus))
+
+
+def test_a_rejected_call_is_neither_missing_nor_is_its_cost(store: Store, prometheus: Prometheus) -> None:
+    prometheus.counts([10, 20], 400, quantity=CALLS)
+    prometheus.counts([10, 20], 400, quantity=COST, each=0.25)
+    store.calls([10], cost="0.25")
+    store.reject(330, received=20, cost="0.25")
+    assert store.check(361, CALLS) == [("shop", 0, 5, 2, 1, 1, 0, 0)]
+    quarter = Decimal("0.25")
+    assert store.written(COST) == [("shop", 0, 5, 2 * quarter, quarter, quarter, 0, 0)]
+
+
+def test_calls_of_before_are_left_out_and_named(
+    store: Store, prometheus: Prometheus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prometheus.counts([10], 400, quantity=CALLS)
+    prometheus.counts([10], 400, quantity=COST, each=0.000608)
+    store.calls([10, None, None])
+    store.calls([None], duplicate_of="s2")
+    assert run(store) == 0
+    told = capsys.readouterr()
+    assert told.out == (
+        "model calls of shop: counted 1, stored 1, rejected 0, missing 0, surplus 0\n"
+        "USD of shop: counted 0.000608, stored 0.000608, rejected 0, missing 0, surplus 0\n"
+    )
+    assert told.err == (
+        "note: 2 model calls of shop have no time of receipt at the gateway (stored before it gave one):"
+        " they and their cost were not compared\n"
+    )
+
+
+def run(store: Store, *more: str) -> int:
+    """The command over the first five minutes."""
     parser = ArgumentParser()
     reconcile.add_arguments(parser)
     span = ["--from", "2026-03-02T10:00", "--to", "2026-03-02T11:05+01:00"]
-    assert reconcile.run(store.settings, parser.parse_args(span)) == 1
+    return reconcile.run(store.settings, parser.parse_args([*span, *more]))
+
+
+def test_command(store: Store, prometheus: Prometheus, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(store) == 0
+    assert capsys.readouterr().out == "nothing was counted or stored\n"
+    prometheus.counts([10, 20], 400)
+    prometheus.counts([10, 20], 400, quantity=COST, each=0.1)
+    store.runs([10])
+    store.calls([10], cost="0.1")
+    prometheus.counts([10], 400, quantity=CALLS)
+    assert run(store) == 1
     assert capsys.readouterr().out == (
-        "2026-03-02T10:00:00Z 2026-03-02T10:05:00Z shop: 2 counted, 1 stored, 1 missing, 0 surplus, 0 rejected\n"
-        "shop: 2 counted, 1 stored, 1 missing, 0 surplus, 0 rejected\n"
+        "2026-03-02T10:00:00Z 2026-03-02T10:05:00Z"
+        " runs of shop: counted 2, stored 1, rejected 0, missing 1, surplus 0\n"
+        "2026-03-02T10:00:00Z 2026-03-02T10:05:00Z"
+        " USD of shop: counted 0.2, stored 0.1, rejected 0, missing 0.1, surplus 0\n"
+        "runs of shop: counted 2, stored 1, rejected 0, missing 1, surplus 0\n"
+        "model calls of shop: counted 1, stored 1, rejected 0, missing 0, surplus 0\n"
+        "USD of shop: counted 0.2, stored 0.1, rejected 0, missing 0.1, surplus 0\n"
     )
     store.runs([20])
-    assert reconcile.run(store.settings, parser.parse_args([*span, "--json"])) == 0
-    assert json.loads(capsys.readouterr().out) == {
-        "service": "shop",
-        "from": "2026-03-02T10:00:00Z",
-        "to": "2026-03-02T10:05:00Z",
-        "counted": 2,
-        "stored": 2,
-        "rejected": 0,
-        "missing": 0,
-        "surplus": 0,
-    }
-    assert reconcile.run(store.settings, parser.parse_args([*span[:3], "2026-03-02T09:00"])) == 2
+    store.connection.execute("UPDATE audit.model_calls SET cost_usd = 0.2")
+    store.connection.commit()
+    assert run(store, "--json") == 0
+    window = {"service": "shop", "from": "2026-03-02T10:00:00Z", "to": "2026-03-02T10:05:00Z"}
+    nothing = {"rejected": 0, "missing": 0, "surplus": 0}
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {**window, "quantity": "runs", "counted": 2, "stored": 2, **nothing},
+        {**window, "quantity": "calls", "counted": 1, "stored": 1, **nothing},
+        {**window, "quantity": "cost", "counted": 0.2, "stored": 0.2, **nothing},
+    ]
+    assert run(store, "--to", "2026-03-02T09:00") == 2
     assert capsys.readouterr().err == (
         "--from 2026-03-02T10:00:00Z --to 2026-03-02T09:00:00Z: expected a begin before the end\n"
     )

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -466,7 +467,7 @@ def test_many_findings_are_counted_and_some_shown(
         report = Report()
         verify.examine(store, KEY, report)
     assert (report.total, len(report.findings)) == (25, 5)
-    verify._print(report, missing=0)
+    verify._print(report, verify._faults(report, []))
     lines = capsys.readouterr().out.splitlines()
     assert lines[3:6] == ["... and 22 more:", "  ledger.head: 1 head", "  ledger.entries: 24 link"]
     assert lines[6].startswith("25 findings: 24 entries, 24 records (0 deleted by retention), 3 conversations, ")
@@ -498,17 +499,22 @@ def test_the_command_tells_by_its_exit_code(
     assert "can't check: " in capsys.readouterr().err
 
 
-def test_missing_runs_are_the_verdict_of_the_last_line(
+def test_what_is_missing_is_the_verdict_of_the_last_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The ledger is sound, but the gateway counted more than is stored: exit status 1, and no `ok`."""
-    counted = {"service": "shop", "counted": 9, "stored": 6, "rejected": 0, "missing": 3, "surplus": 0}
+    runs = {"service": "shop", "quantity": "runs", "counted": 9, "stored": 6, "rejected": 0, "missing": 3, "surplus": 0}
+    cost = {**runs, "quantity": "cost", "missing": Decimal("0.00015")}
     monkeypatch.setattr(verify.database, "connect", lambda *rest, **more: nullcontext(MagicMock()))
     monkeypatch.setattr(verify.database, "require_schema", lambda connection: None)
     monkeypatch.setattr(verify, "verify", lambda *rest, **more: findings.Report())
-    monkeypatch.setattr(verify, "_reconciliation", lambda *rest: [counted])
+    monkeypatch.setattr(verify, "_reconciliation", lambda *rest: [runs, {**runs, "quantity": "calls"}, cost])
     assert run("postgresql://nobody@127.0.0.1:1/none", tmp_path) == 1
-    assert capsys.readouterr().out.splitlines()[-1].startswith("3 runs missing: 0 entries, ")
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .startswith("3 runs missing, 3 model calls missing, 0.00015 USD missing: 0 entries, ")
+    )
     assert run("postgresql://nobody@127.0.0.1:1/none", tmp_path, "--json") == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False
 

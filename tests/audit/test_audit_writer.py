@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -167,6 +168,7 @@ def test_retention(make_writer: Callable[..., Writer], connection: psycopg.Conne
         (feedback("f1", old), None),
         words(event("e1", old), "its words are too old"),
         (event("e2", NOW - 400 * DAY - 1), None),
+        (model_call("03", old, received_at=NOW - 5), None),
     ]
     counts = Counts()
     make_writer(counts).commit(batch(*items), 30)
@@ -175,15 +177,19 @@ def test_retention(make_writer: Callable[..., Writer], connection: psycopg.Conne
     ).fetchall()
     assert [row[:6] for row in rejects] == [
         ("traces", "travel", TRACE, "01", True, "runs of 2026-08-22T18:39:59Z: older than the 90 days kept"),
+        ("traces", "travel", TRACE, "03", False, "model_calls of 2026-08-22T18:39:59Z: older than the 90 days kept"),
         ("logs", "travel", TRACE, "e2", False, "events of 2025-10-16T18:39:59Z: older than the 400 days kept"),
         ("logs", "travel", TRACE, "f1", False, "feedback of 2026-08-22T18:39:59Z: older than the 90 days kept"),
     ]
     assert not [row for row in rejects if b"too old" in row[6]]
+    calls = connection.execute("SELECT record, cost_usd, received_at FROM content.rejects WHERE call").fetchall()
+    assert calls == [("03", Decimal("0.000072"), copying.moment(NOW - 5))]
     check(connection, [items[1], (items[3][0], None)])
     assert counts.sums == {
         ("committed", "runs"): 1,
         ("committed", "events"): 1,
         ("rejected", "runs"): 1,
+        ("rejected", "model_calls"): 1,
         ("rejected", "feedback"): 1,
         ("rejected", "events"): 1,
         ("write", ""): 1,
@@ -192,14 +198,19 @@ def test_retention(make_writer: Callable[..., Writer], connection: psycopg.Conne
 
 def test_rejects_of_the_decoder(make_writer: Callable[..., Writer], connection: psycopg.Connection) -> None:
     counts = Counts()
-    reject = Reject("traces", "tra\0vel", TRACE, "01", True, "gen_ai.usage.input_tokens -1: expected ...", 5, b"\0\xff")
+    reason = "gen_ai.usage.input_tokens -1: expected ..."
+    reject = Reject("traces", "tra\0vel", TRACE, "01", False, reason, 5, b"\0\xff", True, 250_000_000_000, NOW - 1)
     given = batch()
     given.rejects.append(reject)
     make_writer(counts).commit(given, 30)
     row = connection.execute(
-        "SELECT arrived_at, signal, service, trace_id, record, run, reason, size, payload FROM content.rejects"
+        "SELECT arrived_at, signal, service, trace_id, record, run, reason, size, payload, call, cost_usd,"
+        " received_at FROM content.rejects"
     ).fetchone()
-    assert row == (copying.moment(NOW), *reject._replace(service="tra\ufffdvel"))
+    assert row == (
+        *(copying.moment(NOW), *reject._replace(service="tra\ufffdvel")[:-2]),
+        *(Decimal("0.25"), copying.moment(NOW - 1)),
+    )
     assert counts.sums == {("rejected", "traces"): 1, ("write", ""): 1}
 
 

