@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "forget": ("forget", "erase what the store holds about a person"),
     "export": ("export", "write conversations to a file"),
     "retention": ("retention", "delete what is older than the settings say"),
-    "reconcile": ("reconcile", "compare the runs that the gateway counted with those stored"),
+    "reconcile": ("reconcile", "compare the runs, calls and cost that the gateway counted with those stored"),
     "generate": ("generate", "fill a database with made-up conversations"),
     "tier": ("tier", "list or set the monthly prices of tiers"),
 }

@@ -123,7 +123,7 @@ func TestTheAuditSinksOwnMetricsPass(t *testing.T) {
 	for name, labels := range map[string]map[string]any{
 		"otelgate.audit.accepted":               {"otelgate.audit.kind": "model_calls"},
 		"otelgate.audit.queue.age":              {},
-		"otelgate.audit.reconciliation.missing": {"service.name": "bike-shop"},
+		"otelgate.audit.reconciliation.missing": {"service.name": "bike-shop", "otelgate.audit.quantity": "cost"},
 		"otelgate.session.active":               {"service.name": "bike-shop"},
 		"otelgate.user.active":                  {"service.name": "bike-shop", "otelgate.window": "30d"},
 		"otelgate.user.over_limit":              {"service.name": "bike-shop"},

@@ -88,7 +88,9 @@ def _healthy() -> dict[str, str]:
         rows |= {name.replace("production", "staging"): values for name, values in _application(service).items()}
         rows[series("otelgate_session_active", service_name=service)] = "6x40"
         rows[series("otelgate_user_over_limit", service_name=service)] = "0x40"
-        rows[series("otelgate_audit_reconciliation_missing", service_name=service)] = "0x40"
+        for quantity in ("runs", "calls", "cost"):
+            named = {"service_name": service, "otelgate_audit_quantity": quantity}
+            rows[series("otelgate_audit_reconciliation_missing", **named)] = "0x40"
         for kind in ("api", "llm"):
             probe = {"job": "probe", "instance": f"http://{service}/{kind}", "service": service, "kind": kind}
             rows[series("probe_success", **probe)] = "1x40"

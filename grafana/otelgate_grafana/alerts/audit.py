@@ -10,22 +10,24 @@ from .model import Alert, Case, Expected, Group
 _SINK: Final = {"job": "otelgate-audit", "instance": "sink:4320", "service_name": "otelgate-audit"}
 _MISSING: Final = "otelgate_audit_reconciliation_missing"
 
+_CALLS: Final = {"service_name": "osool", "otelgate_audit_quantity": "calls"}
+
 AUDIT_ROWS_MISSING: Final = Alert(
     name="AuditRowsMissing",
-    expr=f"max by (service_name) ({_MISSING}) > 0",
+    expr=f"max by (service_name, otelgate_audit_quantity) ({_MISSING}) > 0",
     # A window with a difference is compared again a minute later: rows that were on their way are there by then.
     for_="10m",
     severity="critical",
     team="platform",
-    summary="{{ $value | humanize }} runs of {{ $labels.service_name }} are not in the audit trail",
-    description="The gateway counted them in the last hour, and the audit database has no row of them.",
+    summary="The audit trail lacks {{ $labels.otelgate_audit_quantity }} of {{ $labels.service_name }}: "
+    "{{ $value | humanize }}",
+    description="Runs, model calls or their cost in USD that the gateway counted in the last hour, and of which the "
+    "audit database has no rows.",
     dashboard=CONVERSATION_AUDIT,
-    fires=Case(
-        {series(_MISSING, service_name="osool"): "0x4 3x40"}, "13m", (Expected({"service_name": "osool"}, "3"),)
-    ),
+    fires=Case({series(_MISSING, **_CALLS): "0x4 3x40"}, "13m", (Expected(_CALLS, "3"),)),
     quiet=(
-        Case({series(_MISSING, service_name="osool"): "0x60"}, "13m", why="all there"),
-        Case({series(_MISSING, service_name="osool"): "0x4 3x10 0x60"}, "13m", why="they came within 10 minutes"),
+        Case({series(_MISSING, **_CALLS): "0x60"}, "13m", why="all there"),
+        Case({series(_MISSING, **_CALLS): "0x4 3x10 0x60"}, "13m", why="they came within 10 minutes"),
         Case({}, "13m", why="nothing was ever compared"),
     ),
 )

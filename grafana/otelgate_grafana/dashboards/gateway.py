@@ -79,10 +79,11 @@ _NOW = Row(
     ),
     stat(
         "Audit rows missing",
-        [prom(or_zero("sum (otelgate_audit_reconciliation_missing)"), instant=True)],
+        [prom(or_zero('sum (otelgate_audit_reconciliation_missing{otelgate_audit_quantity!="cost"})'), instant=True)],
         unit="short",
         decimals=0,
-        description="Runs of the last hour that the gateway counted and the audit database does not have. Must be 0.",
+        description="Runs and model calls of the last hour that the gateway counted and the audit database does not "
+        "have. Must be 0.",
         thresholds=rising(1, 1),
         alerts=("AuditRowsMissing",),
         links=[_AUDIT],
@@ -177,13 +178,17 @@ _AUDIT_ROW = Row(
     timeseries(
         "Reconciliation",
         [
-            prom(or_zero(f"sum (otelgate_audit_reconciliation_{part})"), part)
+            prom(
+                or_zero(f'sum (otelgate_audit_reconciliation_{part}{{otelgate_audit_quantity="{quantity}"}})'),
+                f"{quantity} {part}",
+            )
             for part in ("missing", "surplus", "rejected")
+            for quantity in ("runs", "calls", "cost")
         ],
         unit="short",
         width=8,
-        description="Runs that the gateway counted against those stored, over the last hour. Missing: counted, not "
-        "stored. Surplus: stored, not counted (a gateway crashed before it told). Rejected: could not be stored.",
+        description="Runs, model calls and their cost (USD) that the gateway counted against those stored, over the "
+        "last hour. Missing: counted, not stored. Surplus: stored, not counted. Rejected: could not be stored.",
         alerts=("AuditRowsMissing",),
         links=[_AUDIT],
     ),
