@@ -106,7 +106,8 @@ func TestModelFallsBackToTheResponses(t *testing.T) {
 	r.spans(call)
 	r.flushed(false)
 	same(t, r.flushed(true), "gen_ai.client.operation.duration{gen_ai.operation.name=chat,"+
-		"gen_ai.request.model=gpt-4.1-mini-2025-04-14,gen_ai.response.model=gpt-4.1-mini-2025-04-14,service.name=shop} +2ms count 1 sum 1.5")
+		"gen_ai.request.model=gpt-4.1-mini-2025-04-14,gen_ai.response.model=gpt-4.1-mini-2025-04-14,service.name=shop} +2ms count 1 sum 1.5",
+		"otelgate.call.count{service.name=shop} +2ms 1")
 }
 
 // TestExclude leaves metrics that applications emit themselves to them.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,8 +30,8 @@ func TestTotalsAreWhatWasAcknowledged(t *testing.T) {
 type storm struct {
 	random *rand.Rand
 	*rig
-	left *int
-	dead *bool
+	left *atomic.Int64
+	dead *atomic.Bool
 
 	store samples
 	away  bool
@@ -110,7 +111,8 @@ func (s *storm) acknowledge(traces ptrace.Traces) {
 // dieWriting ends the process within the write of a request: nobody answers, and the client sends it again.
 func (s *storm) dieWriting() {
 	traces := s.request()
-	*s.left, *s.dead = s.random.IntN(400), true
+	s.left.Store(int64(s.random.IntN(400)))
+	s.dead.Store(true)
 	_ = s.ConsumeTraces(context.Background(), traces)
 	s.open(s.killed(time.Second, s.change))
 	s.spans(traces)
@@ -119,11 +121,11 @@ func (s *storm) dieWriting() {
 
 // refuse has no room on disk for a request, which is never sent again.
 func (s *storm) refuse() {
-	*s.left = s.random.IntN(20)
+	s.left.Store(int64(s.random.IntN(20)))
 	if err := s.ConsumeTraces(context.Background(), s.request()); err == nil {
 		s.t.Error("taken on a full disk")
 	}
-	*s.left = math.MaxInt
+	s.left.Store(math.MaxInt64)
 }
 
 // samples is the samples that a store has, by series and time.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -36,34 +37,33 @@ func TestTheJournalIsCompacted(t *testing.T) {
 // disk is full after so many bytes more; `dead` is the process that a write was the last of.
 type disk struct {
 	journalFile
-	left *int
-	dead *bool
+	left *atomic.Int64
+	dead *atomic.Bool
 }
 
 func (d disk) WriteAt(data []byte, offset int64) (int, error) {
-	if len(data) <= *d.left {
-		*d.left -= len(data)
+	size := int64(len(data))
+	if d.left.Add(-size) >= 0 {
 		return d.journalFile.WriteAt(data, offset)
 	}
-	n, _ := d.journalFile.WriteAt(data[:max(*d.left, 0)], offset)
-	*d.left = 0
+	n, _ := d.journalFile.WriteAt(data[:max(d.left.Swap(0)+size, 0)], offset)
 	return n, &os.PathError{Op: "write", Path: "/somewhere", Err: syscall.ENOSPC}
 }
 
 func (d disk) Truncate(size int64) error {
-	if *d.dead {
+	if d.dead.Load() {
 		return nil
 	}
 	return d.journalFile.Truncate(size)
 }
 
 // onDisk puts the connector's files on a disk that a test fills.
-func (r *rig) onDisk() (left *int, dead *bool) {
-	left, dead = new(int), new(bool)
-	*left = math.MaxInt
+func (r *rig) onDisk() (left *atomic.Int64, dead *atomic.Bool) {
+	left, dead = new(atomic.Int64), new(atomic.Bool)
+	left.Store(math.MaxInt64)
 	create := r.journal.create
 	r.journal.create = func(path string) (journalFile, error) {
-		if *left == 0 {
+		if left.Load() <= 0 {
 			return nil, &os.PathError{Op: "open", Path: path, Err: syscall.ENOSPC}
 		}
 		made, err := create(path)
@@ -78,7 +78,7 @@ func TestAFullDiskRefusesAndCountsNothing(t *testing.T) {
 	left, _ := r.onDisk()
 	r.send(1, "a", 0.5)
 	before := r.flushed(true)
-	*left = 20
+	left.Store(20)
 	refused, _ := trace(2, map[string]any{"kind": "b", "n": 0.5})
 	for range 3 {
 		err := r.ConsumeTraces(context.Background(), refused)
@@ -97,7 +97,7 @@ func TestAFullDiskRefusesAndCountsNothing(t *testing.T) {
 	if len(before) == 0 || r.plan.metrics[0].series.live.Load() != 1 {
 		t.Error("a refused request keeps no place for a series")
 	}
-	*left = math.MaxInt
+	left.Store(math.MaxInt64)
 	r.spans(refused) // it comes again, and then counts
 	r.spans(refused)
 	r = r.killed(zeroRetry+time.Second, nil)
