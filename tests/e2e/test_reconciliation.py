@@ -1,6 +1,7 @@
 """The gateway's counts beside the sink's rows: the same runs, calls and cost at any moment; and a row less is seen."""
 
 import time
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from world import World
 
 RUNS = 300
 SERVICE = "audit-counted"
+ROUNDING = Decimal("1e-9")
 TOTALS = {
     # Runs of agents in them; a graph that is no agent has none.
     "runs": sum(len(shape(kind_of(number)).runs) for number in range(RUNS)),
@@ -32,7 +34,7 @@ def compared(world: World, database: psycopg.Connection, from_us: int, to_us: in
 def all_of_it(database: psycopg.Connection) -> Compared:
     """As it must come out when everything is counted and stored."""
     row = database.execute("SELECT sum(cost_usd) FROM audit.model_calls WHERE service = %s", [SERVICE]).fetchone()
-    cost = row and row[0] and pytest.approx(row[0], rel=1e-9)
+    cost = row and row[0] and pytest.approx(row[0], rel=ROUNDING)
     whole = {quantity: [2 * total, 2 * total, 0, 0] for quantity, total in TOTALS.items()}
     return {**whole, "cost": [cost, cost, 0, 0]}
 
@@ -67,7 +69,7 @@ def test_counts_and_rows_agree_at_an_edge_in_the_midst_of_traffic(world: World) 
         after = compared(world, database, edge, time.time_ns() // 1000)
         for quantity, numbers in complete.items():
             assert before[quantity][2:] == after[quantity][2:] == [0, 0]
-            assert before[quantity][0] + after[quantity][0] == pytest.approx(numbers[0], rel=1e-9)
+            assert before[quantity][0] + after[quantity][0] == pytest.approx(numbers[0], rel=ROUNDING)
         assert all(before[quantity][0] >= total for quantity, total in TOTALS.items())
         with database.transaction(force_rollback=True):
             one = "SELECT span_id FROM audit.runs WHERE service = %s AND operation = 'invoke_agent' LIMIT 1"
