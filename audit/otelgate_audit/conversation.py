@@ -47,6 +47,7 @@ class Conversation:
     tier: str | None = None
     feature: str | None = None
     status: str | None = None
+    cancelled: bool = False
     error_type: str | None = None
     latency_us: int | None = None
     ttft_us: int | None = None
@@ -111,7 +112,8 @@ class Conversation:
         else:
             rank += _DUPLICATE
         if self._add_span(run, rank, 0):
-            self.status, self.error_type, self.latency_us = run.status, run.error_type, run.duration_us
+            self.status, self.cancelled = run.status, run.cancelled
+            self.error_type, self.latency_us = run.error_type, run.duration_us
         if text is not None:
             self._add_words(run, rank, text)
 
@@ -133,6 +135,7 @@ class Conversation:
         if self._add_span(call, rank, 0):
             whole = call.parent_span_id is None
             self.status = call.status if whole else None
+            self.cancelled = whole and call.cancelled
             self.error_type = call.error_type if whole else None
             self.latency_us = call.duration_us if whole else None
         marks, start = self.marks, call.start_time
@@ -161,6 +164,7 @@ class Conversation:
             rank += _DUPLICATE
         if self._add_span(call, rank, 1):
             self.status = self.error_type = self.latency_us = None
+            self.cancelled = False
 
     def _add_span(self, span: Run | ModelCall | ToolCall, rank: int, tool: int) -> bool:
         """What all spans tell. Whether this one leads now."""

@@ -31,7 +31,7 @@ PG_EPOCH_US: Final = int((datetime(2000, 1, 1, tzinfo=UTC) - EPOCH) / timedelta(
 """PostgreSQL counts from 2000-01-01."""
 
 _EXACT: Final = Context(prec=400)
-_TYPES: Final = {"int": "int8", "str": "text", "float": "float8", "bytes": "bytea"}
+_TYPES: Final = {"int": "int8", "str": "text", "float": "float8", "bytes": "bytea", "bool": "bool"}
 _JSONB_VERSION: Final = b"\x01"
 _TEXT_OID: Final = 25
 
@@ -141,8 +141,9 @@ def _conversation(c: Conversation) -> tuple[Any, ...]:
     return (
         *(c.trace_id, c.started_at - PG_EPOCH_US, c.ended_at - PG_EPOCH_US),
         *(c.arrived_at - PG_EPOCH_US, c.updated_at - PG_EPOCH_US, c.service, c.environment, c.agent),
-        *(text_array(tuple(c.route)), c.session_id, c.user_id, c.tier, c.feature, c.status, c.error_type),
-        *(c.latency_us, c.ttft_us, c.runs, c.model_calls, c.tool_calls, c.tool_errors),
+        *(text_array(tuple(c.route)), c.session_id, c.user_id, c.tier, c.feature),
+        *(c.status, c.cancelled, c.error_type, c.latency_us, c.ttft_us),
+        *(c.runs, c.model_calls, c.tool_calls, c.tool_errors),
         *(c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_creation_tokens, c.reasoning_tokens),
         *(usd(c.cost_pico), c.unpriced_calls, c.price_version, text_array(tuple(c.models))),
         *(c.confidence, c.relevance, c.rating, c.rating_score, c.question_hash),
@@ -186,6 +187,7 @@ _CONVERSATION_TYPES: Final = {
     **dict.fromkeys(("runs", "model_calls", "tool_calls", "tool_errors", "unpriced_calls"), "int4"),
     **dict.fromkeys(("confidence", "relevance"), "float8"),
     **dict.fromkeys(("latency_us", "ttft_us"), "int8"),
+    "cancelled": "bool",
     "cost_usd": "numeric",
     "rating_score": "int2",
 }

@@ -161,5 +161,6 @@ _TYPES: Final = {
         pa.int64(),
     ),
     **dict.fromkeys(("confidence", "relevance"), pa.float64()),
+    "cancelled": pa.bool_(),
     "cost_usd": pa.decimal128(38, 12),
 }

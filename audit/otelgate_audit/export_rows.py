@@ -19,14 +19,14 @@ LONG: Final = 16 * 1024 * 1024
 
 CONVERSATION: Final = (
     *("trace_id", "started_at", "ended_at", "service", "environment", "agent", "route", "session_id", "user_id"),
-    *("tier", "feature", "status", "error_type", "latency_us", "ttft_us", "runs", "model_calls", "tool_calls"),
-    *("tool_errors", "input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens"),
+    *("tier", "feature", "status", "cancelled", "error_type", "latency_us", "ttft_us", "runs", "model_calls"),
+    *("tool_calls", "tool_errors", "input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens"),
     *("reasoning_tokens", "cost_usd", "unpriced_calls", "price_version", "models", "confidence", "relevance"),
     *("rating", "rating_score"),
 )
 """Columns of audit.conversations that are exported, in this order."""
 WORDS: Final = ("user_message", "reply")
-TOOL: Final = ("start_time", "span_id", "tool", "call_id", "agent", "duration_us", "status", "error_type")
+TOOL: Final = ("start_time", "span_id", "tool", "call_id", "agent", "duration_us", "status", "cancelled", "error_type")
 TOOL_WORDS: Final = ("arguments", "result", "error_message")
 VOTE: Final = ("start_time", "uid", "user_id", "rating", "score")
 VOTE_WORDS: Final = ("comment",)

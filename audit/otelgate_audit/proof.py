@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from .records import Event, ModelCall, Score, Text
+from .columns import SPANS
+from .records import Event, ModelCall, Run, Score, Text
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -23,6 +24,8 @@ _NO_WORDS: Final = (None, None, None)
 _VALUE: Final = {"events": Event._fields.index("value") + 1, "scores": Score._fields.index("value") + 1}
 _ATTRIBUTES: Final = Event._fields.index("attributes") + 1
 _RECEIVED: Final = ModelCall._fields.index("received_at") + 1
+_STATUS: Final = Run._fields.index("status") + 1
+"""Of model calls and tool calls, too; `cancelled` comes next."""
 
 
 def encode(kind: str, record: Sequence[Any], words: Sequence[str | None] = _NO_WORDS) -> bytes:
@@ -33,8 +36,8 @@ def encode(kind: str, record: Sequence[Any], words: Sequence[str | None] = _NO_W
     fields = [kind, *record, *words]
     if kind in _VALUE:
         _settle(kind, fields)
-    elif kind == "model_calls" and fields[_RECEIVED] is None:
-        del fields[_RECEIVED]  # as it was before there was such a field
+    elif kind in SPANS:
+        _as_before(kind, fields)
     return orjson.dumps(fields)
 
 
@@ -68,6 +71,21 @@ def _pads(key: bytes) -> tuple[_Hash, _Hash]:
         key = sha256(key).digest()
     block = key.ljust(64, b"\0")
     return sha256(bytes(each ^ 0x36 for each in block)), sha256(bytes(each ^ 0x5C for each in block))
+
+
+def _as_before(kind: str, fields: list[Any]) -> None:
+    """Encode what revision 0002 of the schema added so that the MACs of earlier rows hold.
+
+    A time of receipt that is missing is left out, as there was no such field. What is cancelled has the status
+    `cancelled`, as it had then. A combination that the sink doesn't write keeps both fields, so that no two are alike.
+    """
+    if kind == "model_calls" and fields[_RECEIVED] is None:
+        del fields[_RECEIVED]
+    match fields[_STATUS : _STATUS + 2]:
+        case ["ok" | "error", False]:
+            del fields[_STATUS + 1]
+        case ["ok", True]:
+            fields[_STATUS : _STATUS + 2] = ["cancelled"]
 
 
 def _settle(kind: str, fields: list[Any]) -> None:

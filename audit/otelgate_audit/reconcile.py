@@ -27,7 +27,7 @@ none or in two windows: what is lost stays in the sum of all windows, whatever t
 - Several gateways write at different moments, so at each some runs of the others are under way: with hundreds of runs
   a second, a few seem missing in one window and surplus in the next. Over a longer range that is gone.
 - What is in a counter's overflow series (over 2,000 series) belongs to no service: surplus.
-- Calls that a gateway or a sink of before 0002_calls_and_cost.sql let through have no time, and are left out
+- Calls that a gateway or a sink of before revision 0002 let through have no time, and are left out
   (`unstamped`): such a gateway didn't count them either. Upgrade the sink first.
 
 Below, what is said of runs holds for each quantity.

@@ -14,7 +14,10 @@ PICO_PER_USD: Final = 10**12
 
 
 class Run(NamedTuple):
-    """A row of audit.runs: an agent's turn, a workflow, or a framework's outer chain."""
+    """A row of audit.runs: an agent's turn, a workflow, or a framework's outer chain.
+
+    `status` is ok or error. What is `cancelled` is ok: its caller wanted no more of it. Model and tool calls likewise.
+    """
 
     start_time: int
     trace_id: str
@@ -29,6 +32,7 @@ class Run(NamedTuple):
     feature: str | None
     duration_us: int
     status: str
+    cancelled: bool
     error_type: str | None
     duplicate_of: str | None
     operation: str
@@ -51,6 +55,7 @@ class ModelCall(NamedTuple):
     feature: str | None
     duration_us: int
     status: str
+    cancelled: bool
     error_type: str | None
     duplicate_of: str | None
     operation: str
@@ -87,6 +92,7 @@ class ToolCall(NamedTuple):
     feature: str | None
     duration_us: int
     status: str
+    cancelled: bool
     error_type: str | None
     duplicate_of: str | None
     tool: str

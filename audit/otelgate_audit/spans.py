@@ -57,6 +57,7 @@ _Common = tuple[
     str | None,
     int,
     str,
+    bool,
     str | None,
     str | None,
 ]
@@ -236,18 +237,17 @@ def _common(span: Any, attributes: Attributes, source: Source, now_us: int) -> _
         label(attributes, "otelgate.tier"),
         label(attributes, "otelgate.feature"),
         duration_us,
-        _status(failed, attributes),
+        "error" if failed else "ok",
+        not failed and _is_cancelled(attributes),
         _error_type(span, attributes),
         name(attributes, "otelgate.duplicate_of"),
     )
 
 
-def _status(failed: bool, attributes: Attributes) -> str:
+def _is_cancelled(attributes: Attributes) -> bool:
     """Cancelled work is no error: the gateway and the SDK mark it."""
-    if failed:
-        return "error"
     mark = attributes.get("otelgate.cancelled")
-    return "cancelled" if mark is not None and mark.bool_value else "ok"
+    return mark is not None and mark.bool_value
 
 
 def _id(raw: bytes, size: int, what: str) -> str:

@@ -250,7 +250,7 @@ class _Talk:
         return [*self._runs(question, reply), *self._model_calls(), *self._tool_calls(reply), *self._votes(reply)]
 
     def _runs(self, question: str, reply: str) -> Iterator[Item]:
-        outcome = ("error", "TimeoutError") if self._failed else ("ok", None)
+        outcome = ("error", False, "TimeoutError") if self._failed else ("ok", False, None)
         for depth, agent in enumerate(self._agents):
             start = self._start + depth * 300_000
             span, parent = (_span_id(self._random), self._root) if depth else (self._root, None)
@@ -269,7 +269,7 @@ class _Talk:
             tokens, output = 300 + int(draw.expovariate(1 / 900)), 30 + int(draw.expovariate(1 / 180))
             cost = tokens * model.input_pico + output * model.output_pico
             head = self._head(start, _span_id(draw), self._root, self._agents[-1])
-            outcome = (max(self._latency // 2 - 450_000, 1000), "ok", None, None)
+            outcome = (max(self._latency // 2 - 450_000, 1000), "ok", False, None, None)
             usage = ("chat", model.provider, model.name, model.name, tokens, output, None, None, None)
             price = (self._latency // 5, cost, "priced", PRICE_VERSION, "stop", start)
             yield ModelCall._make((*head, *outcome, *usage, *price)), None
@@ -281,11 +281,11 @@ class _Talk:
             failed = draw.random() < tool.failing
             start, span = self._start + 500_000 + number * self._latency // 4, _span_id(draw)
             duration = int(draw.lognormvariate(0, 0.5) * tool.seconds * SECOND)
-            outcome = (duration, "error", "UpstreamError", None) if failed else (duration, "ok", None, None)
+            outcome = ("error", False, "UpstreamError", None) if failed else ("ok", False, None, None)
             head = self._head(start, span, self._root, self._agents[-1])
             result, error = (None, "upstream answered 503") if failed else (words, None)
             text = Text(start, self._trace, span, '{"query": "marina"}', result, error)
-            yield ToolCall._make((*head, *outcome, tool.name, f"call-{span}")), text
+            yield ToolCall._make((*head, duration, *outcome, tool.name, f"call-{span}")), text
 
     def _votes(self, words: str) -> Iterator[Item]:
         draw, end = self._random, self._start + self._latency

@@ -22,7 +22,18 @@ def lines(row: Row, tools: Sequence[Row], style: Style) -> Iterator[str]:
 
 def as_json(row: Row, tools: Sequence[Row]) -> dict[str, Any]:
     """The same for scripts; times in seconds."""
-    wanted = ("trace_id", "service", "agent", "session_id", "user_id", "tier", "status", "rating", "models")
+    wanted = (
+        "trace_id",
+        "service",
+        "agent",
+        "session_id",
+        "user_id",
+        "tier",
+        "status",
+        "cancelled",
+        "rating",
+        "models",
+    )
     counts = ("runs", "model_calls", "tool_calls", "tool_errors", "input_tokens", "output_tokens")
     return {
         **{name: row[name] for name in (*wanted, *counts)},
@@ -57,7 +68,8 @@ def _details(row: Row, tools: Sequence[Row]) -> Iterator[str]:
     if row["ttft_us"] is not None:
         yield f"first token after {milliseconds(row['ttft_us'] / 1e6)}"
     if row["latency_us"] is not None:
-        yield f"{row['status']} after {milliseconds(row['latency_us'] / 1e6)}"
+        ended = "cancelled" if row["cancelled"] else row["status"]
+        yield f"{ended} after {milliseconds(row['latency_us'] / 1e6)}"
     if row["rating"]:
         yield f"rated {row['rating']}"
 

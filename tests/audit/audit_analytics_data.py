@@ -51,7 +51,7 @@ def talk(
     trace = trace or f"{next(_numbers):032x}"
     of, whose = (service, "prod"), (session, user, tier, feature)
     duration = int(seconds * S)
-    outcome = (duration, "error" if error else "ok", error, None)
+    outcome = (duration, "error" if error else "ok", False, error, None)
     items: list[Item] = []
     for depth, agent in enumerate(agents):
         span = f"{depth + 1:016x}"
@@ -64,7 +64,7 @@ def talk(
         items.append(
             (
                 ModelCall._make(
-                    (*head, 1000, "ok", None, None, *tokens, round(cost * 1e12), "priced", "v1", "stop", None)
+                    (*head, 1000, "ok", False, None, None, *tokens, round(cost * 1e12), "priced", "v1", "stop", None)
                 ),
                 None,
             )
@@ -72,7 +72,7 @@ def talk(
     for number, (tool, milliseconds, *failed) in enumerate(tools):
         span = f"{100 + number:016x}"
         head = (start + 20 + number, trace, span, f"{1:016x}", *of, agents[-1], *whose)
-        done = (int(milliseconds * 1000), "error" if failed else "ok", *(failed or [None]), None, tool, None)
+        done = (int(milliseconds * 1000), "error" if failed else "ok", False, *(failed or [None]), None, tool, None)
         items.append((ToolCall._make((*head, *done)), Text(start + 20 + number, trace, span, "{}", "done", None)))
     for number, rating in enumerate(votes):
         voted, uid = start + duration + (number + 1) * MINUTE, f"{next(_numbers):032x}"

@@ -51,7 +51,7 @@ def conversation(number: int, user: str | None, start_us: int = NOW - DAY, servi
     def shared(at: int, named: bool) -> tuple[Any, ...]:
         parent = span[0] if at else None
         who = (session, user) if named else (None, None)
-        spent = (5_000_000 - at * 1000, "ok", None, None)
+        spent = (5_000_000 - at * 1000, "ok", False, None, None)
         return (start_us + at * 1000, trace, span[at], parent, service, "test", "helper", *who, "pro", "search", *spent)
 
     call = ("chat", "openai", "gpt-4.1", "gpt-4.1-2025", 100, 20, 7, 0, 3, 250_000, 1_234_567 + number, "priced", "v1")

@@ -20,6 +20,7 @@ SPAN = {
     "feature": None,
     "duration_us": 1000,
     "status": "ok",
+    "cancelled": False,
     "error_type": None,
     "duplicate_of": None,
 }

@@ -25,6 +25,7 @@ _spans = {
     "feature": _names,
     "duration_us": st.integers(0, 5),
     "status": st.sampled_from(["ok", "error"]),
+    "cancelled": st.booleans(),
     "error_type": _names,
     "duplicate_of": st.none() | st.none() | st.just("00f067aa0ba902b7"),
 }
@@ -161,6 +162,7 @@ def test_all_orders_of_a_run():
         "route": ["router"],
         "user_id": "u1",
         "status": "ok",
+        "cancelled": False,
         "latency_us": 1000,
         "ttft_us": 17,
         "runs": 2,
@@ -216,6 +218,15 @@ def test_status_and_latency_wait_for_the_span_that_leads():
     alone = rebuild([(inner._replace(parent_span_id=None), None)], NOW)
     assert (alone.status, alone.error_type, alone.latency_us) == ("error", "timeout", 1000)
     assert rebuild([(tool_call("03"), None)], NOW).status is None
+
+
+def test_a_conversation_is_cancelled_as_the_span_is_that_leads():
+    inner, outer = model_call("02", NOW + 5, cancelled=True), run("01", NOW)
+    assert not rebuild([(inner, None), (tool_call("03", cancelled=True), None)], NOW).cancelled
+    assert rebuild([(inner._replace(parent_span_id=None), None)], NOW).cancelled
+    assert not rebuild([(inner, None), (outer, None)], NOW).cancelled
+    row = rebuild([(inner, None), (outer._replace(cancelled=True), None)], NOW)
+    assert (row.status, row.cancelled) == ("ok", True)
 
 
 def test_a_call_seen_twice_counts_once():

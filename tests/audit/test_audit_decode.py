@@ -48,6 +48,7 @@ def test_a_run() -> None:
             feature="search",
             duration_us=1_500_000,
             status="ok",
+            cancelled=False,
             error_type=None,
             duplicate_of=None,
             operation="invoke_agent",
@@ -98,6 +99,7 @@ def test_a_model_call() -> None:
             feature=None,
             duration_us=1_500_000,
             status="error",
+            cancelled=False,
             error_type="RateLimited",
             duplicate_of="00000000000000aa",
             operation="chat",
@@ -141,6 +143,7 @@ def test_a_tool_call() -> None:
             feature=None,
             duration_us=1_500_000,
             status="error",
+            cancelled=False,
             error_type="E",
             duplicate_of=None,
             tool="pay",
@@ -245,10 +248,13 @@ def test_numbers_that_cannot_be_are_none(row: dict[str, Any]) -> None:
     assert len(batch.model_calls) + len(batch.rejects) == 1
 
 
-@pytest.mark.parametrize(("mark", "status"), [(True, "cancelled"), (False, "ok"), ("true", "ok")])
-def test_what_was_cancelled_is_no_error(mark: object, status: str) -> None:
+@pytest.mark.parametrize(("mark", "cancelled"), [(True, True), (False, False), ("true", False)])
+def test_what_was_cancelled_is_no_error(mark: object, cancelled: bool) -> None:
     (call,) = decode_traces(traces(span(attributes={"otelgate.cancelled": mark})), NOW_US).model_calls
-    assert call.status == status
+    assert (call.status, call.cancelled) == ("ok", cancelled)
+    failed = span(attributes={"otelgate.cancelled": mark}, status=Status(code=2))
+    (call,) = decode_traces(traces(failed), NOW_US).model_calls
+    assert (call.status, call.cancelled) == ("error", False)
 
 
 TIME = "expected a time between 2000 and one day from now"

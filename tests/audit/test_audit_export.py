@@ -109,6 +109,7 @@ def test_json_lines(run_export: Export) -> None:
         "tier": "pro",
         "feature": None,
         "status": "ok",
+        "cancelled": False,
         "error_type": None,
         "latency_us": 2_000_000,
         "ttft_us": None,
@@ -134,13 +135,13 @@ def test_json_lines(run_export: Export) -> None:
         "tools": [
             {
                 "start_time": "2026-11-20T18:40:00.000020Z", "span_id": "c" * 16, "tool": "find", "call_id": None,
-                "agent": "clerk", "duration_us": 1000, "status": "ok", "error_type": None, "arguments": '{"id": 7}',
-                "result": "found", "error_message": None,
+                "agent": "clerk", "duration_us": 1000, "status": "ok", "cancelled": False, "error_type": None,
+                "arguments": '{"id": 7}', "result": "found", "error_message": None,
             },
             {
                 "start_time": "2026-11-20T18:40:00.000030Z", "span_id": "d" * 16, "tool": "track", "call_id": None,
-                "agent": "clerk", "duration_us": 1000, "status": "error", "error_type": "Timeout", "arguments": "{}",
-                "result": None, "error_message": "late",
+                "agent": "clerk", "duration_us": 1000, "status": "error", "cancelled": False, "error_type": "Timeout",
+                "arguments": "{}", "result": None, "error_message": "late",
             },
         ],
         "feedback": [

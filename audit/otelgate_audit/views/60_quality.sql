@@ -30,12 +30,12 @@ CREATE FUNCTION analytics.negatives(
     tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
     voted_at timestamptz, trace_id text, started_at timestamptz, service text, environment text, agent text, tier text,
-    user_id text, session_id text, rating_score smallint, status text, error_type text,
+    user_id text, session_id text, rating_score smallint, status text, cancelled boolean, error_type text,
     latency_seconds double precision, confidence double precision
 )
 LANGUAGE sql STABLE AS $$
 SELECT v.voted_at, c.trace_id, c.started_at, c.service, c.environment, c.agent, c.tier, c.user_id, c.session_id,
-    c.rating_score, c.status, c.error_type, c.latency_us / 1e6, c.confidence
+    c.rating_score, c.status, c.cancelled, c.error_type, c.latency_us / 1e6, c.confidence
 FROM (
     SELECT f.trace_id, max(f.start_time) AS voted_at
     FROM audit.feedback f

@@ -7,14 +7,14 @@ CREATE FUNCTION analytics.recent_conversations(
     tiers text[] DEFAULT NULL, users text[] DEFAULT NULL, ratings text[] DEFAULT NULL, top integer DEFAULT 50
 ) RETURNS TABLE (
     started_at timestamptz, trace_id text, service text, environment text, agent text, route text[], tier text,
-    user_id text, session_id text, status text, error_type text, latency_seconds double precision, cost_usd numeric,
-    tool_calls integer, confidence double precision, rating text, asked_start timestamptz, asked_record text,
-    replied_start timestamptz, replied_record text
+    user_id text, session_id text, status text, cancelled boolean, error_type text, latency_seconds double precision,
+    cost_usd numeric, tool_calls integer, confidence double precision, rating text, asked_start timestamptz,
+    asked_record text, replied_start timestamptz, replied_record text
 )
 LANGUAGE sql STABLE AS $$
 SELECT c.started_at, c.trace_id, c.service, c.environment, c.agent, c.route, c.tier, c.user_id, c.session_id, c.status,
-    c.error_type, c.latency_us / 1e6, c.cost_usd, c.tool_calls, c.confidence, c.rating, c.asked_start, c.asked_record,
-    c.replied_start, c.replied_record
+    c.cancelled, c.error_type, c.latency_us / 1e6, c.cost_usd, c.tool_calls, c.confidence, c.rating, c.asked_start,
+    c.asked_record, c.replied_start, c.replied_record
 FROM audit.conversations c
 WHERE c.started_at >= from_time AND c.started_at < to_time
     AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
@@ -34,12 +34,13 @@ CREATE FUNCTION content.recent_conversations(
     characters integer DEFAULT 100
 ) RETURNS TABLE (
     started_at timestamptz, trace_id text, service text, environment text, agent text, tier text, user_id text,
-    session_id text, question text, reply text, status text, latency_seconds double precision,
+    session_id text, question text, reply text, status text, cancelled boolean, latency_seconds double precision,
     confidence double precision, rating text
 )
 LANGUAGE sql STABLE AS $$
 SELECT c.started_at, c.trace_id, c.service, c.environment, c.agent, c.tier, c.user_id, c.session_id,
-    left(asked.input, characters), left(replied.output, characters), c.status, c.latency_seconds, c.confidence, c.rating
+    left(asked.input, characters), left(replied.output, characters), c.status, c.cancelled, c.latency_seconds,
+    c.confidence, c.rating
 FROM analytics.recent_conversations(
     from_time, to_time, services, environments, agents, tiers, users, ratings, recent_conversations.top
 ) c
@@ -79,9 +80,9 @@ COMMENT ON FUNCTION content.negatives IS 'Conversations voted down, newest first
 DROP FUNCTION IF EXISTS content.conversation;
 CREATE FUNCTION content.conversation(wanted text) RETURNS TABLE (
     trace_id text, started_at timestamptz, service text, environment text, agent text, route text[], session_id text,
-    user_id text, tier text, feature text, status text, error_type text, latency_seconds double precision,
-    ttft_seconds double precision, input_tokens bigint, output_tokens bigint, cost_usd numeric,
-    confidence double precision, rating text, question text, reply text, tool_calls jsonb, votes jsonb
+    user_id text, tier text, feature text, status text, cancelled boolean, error_type text,
+    latency_seconds double precision, ttft_seconds double precision, input_tokens bigint, output_tokens bigint,
+    cost_usd numeric, confidence double precision, rating text, question text, reply text, tool_calls jsonb, votes jsonb
 )
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
 -- The times are fetched first, so that the planner sees only those partitions that can hold the conversation's records.
@@ -100,8 +101,8 @@ BEGIN
     till := c.ended_at + interval '1 day';
     SELECT min(f.start_time), max(f.start_time) INTO first_vote, last_vote FROM audit.feedback f WHERE f.trace_id = wanted;
     RETURN QUERY SELECT c.trace_id, c.started_at, c.service, c.environment, c.agent, c.route, c.session_id, c.user_id,
-        c.tier, c.feature, c.status, c.error_type, c.latency_us / 1e6::float8, c.ttft_us / 1e6::float8, c.input_tokens,
-        c.output_tokens, c.cost_usd, c.confidence, c.rating,
+        c.tier, c.feature, c.status, c.cancelled, c.error_type, c.latency_us / 1e6::float8, c.ttft_us / 1e6::float8,
+        c.input_tokens, c.output_tokens, c.cost_usd, c.confidence, c.rating,
         (
             SELECT x.input FROM content.texts x
             WHERE x.start_time = c.asked_start AND x.trace_id = c.trace_id AND x.record = c.asked_record
@@ -112,9 +113,9 @@ BEGIN
         ),
         (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
-                'time', t.start_time, 'tool', t.tool, 'agent', t.agent, 'status', t.status, 'error_type', t.error_type,
-                'duration_ms', t.duration_us / 1e3, 'arguments', x.input, 'result', x.output,
-                'error_message', x.error_message) ORDER BY t.start_time, t.span_id), '[]')
+                'time', t.start_time, 'tool', t.tool, 'agent', t.agent, 'status', t.status,
+                'cancelled', t.cancelled, 'error_type', t.error_type, 'duration_ms', t.duration_us / 1e3,
+                'arguments', x.input, 'result', x.output, 'error_message', x.error_message) ORDER BY t.start_time, t.span_id), '[]')
             FROM audit.tool_calls t
             LEFT JOIN content.texts x ON x.start_time = t.start_time AND x.trace_id = t.trace_id AND x.record = t.span_id
                 AND x.start_time BETWEEN since AND till

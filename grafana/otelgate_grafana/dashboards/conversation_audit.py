@@ -17,7 +17,16 @@ _RATING = Column(
     title="Feedback",
     values=(("positive", "positive", GREEN), ("negative", "negative", RED), ("none", "", GREEN)),
 )
-_STATUS = Column(title="Status", values=(("ok", "ok", GREEN), ("error", "error", RED), ("running", "running", AMBER)))
+_STATUS = Column(
+    title="Status",
+    values=(
+        ("ok", "ok", GREEN),
+        ("cancelled", "cancelled", GREEN),
+        ("error", "error", RED),
+        ("running", "running", AMBER),
+    ),
+)
+_ENDED = "CASE WHEN cancelled THEN 'cancelled' ELSE coalesce(status, 'running') END"
 _COMMON = {
     "started_at": Column(title="Time", unit="dateTimeAsIso", width=180),
     "trace_id": Column(title="Trace", links=links.everywhere(), width=260),
@@ -62,11 +71,10 @@ _LAST = Row(
             sql(
                 f"""
                 SELECT started_at, trace_id, user_id, agent, array_to_string(route, ' > ') AS route, service,
-                    environment, tier, session_id, coalesce(status, 'running') AS status, error_type, latency_seconds,
-                    cost_usd,
+                    environment, tier, session_id, {_ENDED} AS status, error_type, latency_seconds, cost_usd,
                     tool_calls, confidence, coalesce(rating, 'none') AS rating
                 FROM {analytics("recent_conversations", "agent", "tier", arguments=f"{_FILTERED}, top => 5000")}
-                WHERE ({typed("status")} = 'all' OR coalesce(status, 'running') = {typed("status")})
+                WHERE ({typed("status")} = 'all' OR {_ENDED} = {typed("status")})
                     AND ({typed("session")} = '' OR session_id = {typed("session")})
                 ORDER BY started_at DESC
                 LIMIT 50
@@ -140,8 +148,8 @@ _USERS_ROW = Row(
         [
             sql(
                 f"""
-                SELECT voted_at, trace_id, user_id, agent, service, tier, status, error_type, latency_seconds,
-                    confidence
+                SELECT voted_at, trace_id, user_id, agent, service, tier, {_ENDED} AS status, error_type,
+                    latency_seconds, confidence
                 FROM {analytics("negatives", "agent", "tier")}
                 WHERE cardinality({chosen("user")}) = 0 OR user_id = ANY ({chosen("user")})
                 LIMIT 50
@@ -161,15 +169,15 @@ _USERS_ROW = Row(
 _STEPS = f"""
     SELECT time, kind, name, agent, status, error_type, duration_ms, tokens, cost_usd
     FROM (
-        SELECT start_time AS time, 'agent' AS kind, agent AS name, agent, status, error_type,
+        SELECT start_time AS time, 'agent' AS kind, agent AS name, agent, {_ENDED} AS status, error_type,
             duration_us / 1e3 AS duration_ms, NULL::bigint AS tokens, NULL::numeric AS cost_usd
         FROM audit.runs WHERE trace_id = {typed("trace")} AND duplicate_of IS NULL
         UNION ALL
-        SELECT start_time, operation, coalesce(response_model, request_model), agent, status, error_type,
+        SELECT start_time, operation, coalesce(response_model, request_model), agent, {_ENDED}, error_type,
             duration_us / 1e3, input_tokens + output_tokens, cost_usd
         FROM audit.model_calls WHERE trace_id = {typed("trace")} AND duplicate_of IS NULL
         UNION ALL
-        SELECT start_time, 'tool', tool, agent, status, error_type, duration_us / 1e3, NULL, NULL
+        SELECT start_time, 'tool', tool, agent, {_ENDED}, error_type, duration_us / 1e3, NULL, NULL
         FROM audit.tool_calls WHERE trace_id = {typed("trace")} AND duplicate_of IS NULL
         UNION ALL
         SELECT start_time, 'vote', rating, NULL, NULL, NULL, NULL, NULL, NULL
@@ -196,7 +204,7 @@ _ONE = Row(
             sql(
                 f"""
                 SELECT started_at, trace_id, user_id, session_id, service, environment, agent,
-                    array_to_string(route, ' > ') AS route, tier, feature, coalesce(status, 'running') AS status,
+                    array_to_string(route, ' > ') AS route, tier, feature, {_ENDED} AS status,
                     error_type, latency_us / 1e6 AS latency_seconds, ttft_us / 1e6 AS ttft_seconds, model_calls,
                     tool_calls, input_tokens, output_tokens, cost_usd, array_to_string(models, ', ') AS models,
                     confidence,
@@ -262,7 +270,9 @@ DASHBOARD = Dashboard(
         variables.tier(),
         variables.user(),
         variables.choice("feedback", "Feedback", ("positive", "negative", "none"), "Votes; none: nobody voted."),
-        variables.one_of("status", "Status", ("all", "ok", "error", "running"), "How the conversation ended."),
+        variables.one_of(
+            "status", "Status", ("all", "ok", "cancelled", "error", "running"), "How the conversation ended."
+        ),
         variables.text("session", "Session", "Only this session; empty: all."),
         variables.text("trace", "Trace", "A trace id: shows that one conversation below."),
     ),

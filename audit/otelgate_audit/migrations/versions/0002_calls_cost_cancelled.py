@@ -1,4 +1,4 @@
-"""Calls and cost are reconciled, as 0002_calls_and_cost.sql says."""
+"""Calls and cost are reconciled, and cancelled is no status, as 0002_calls_cost_cancelled.sql says."""
 
 from pathlib import Path
 
