@@ -95,6 +95,7 @@ def test_each_column_of_a_record_is_proven(database: str, record: type) -> None:
 OTHER = {
     "text": "other",
     "bigint": 7777,
+    "boolean": True,
     "smallint": 2,
     "numeric": "0.0000012345671",
     "double precision": "NaN",
