@@ -73,6 +73,17 @@ def test_filters_of_the_audit_filter(filled: Filled) -> None:
     assert 0 < rows(status="error") < 50
     assert rows(feedback="'positive', 'negative', 'none'") == 50
     assert rows(feedback="'positive'") > 0
+    assert rows(status="cancelled") == 0
+    change = "UPDATE audit.conversations SET cancelled = %s WHERE trace_id = %s AND status = 'ok'"
+    with psycopg.connect(filled.owner, autocommit=True) as connection:
+        (trace_id,) = connection.execute(
+            "SELECT trace_id FROM audit.conversations WHERE status = 'ok' ORDER BY started_at DESC LIMIT 1"
+        ).fetchall()[0]
+        connection.execute(change, [True, trace_id])
+        try:
+            assert rows(status="cancelled") == 1
+        finally:
+            connection.execute(change, [False, trace_id])
 
 
 @pytest.mark.shows("F21", "K47")
