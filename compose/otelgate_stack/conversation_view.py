@@ -22,21 +22,10 @@ def lines(row: Row, tools: Sequence[Row], style: Style) -> Iterator[str]:
 
 def as_json(row: Row, tools: Sequence[Row]) -> dict[str, Any]:
     """The same for scripts; times in seconds."""
-    wanted = (
-        "trace_id",
-        "service",
-        "agent",
-        "session_id",
-        "user_id",
-        "tier",
-        "status",
-        "cancelled",
-        "rating",
-        "models",
-    )
+    wanted = ("trace_id", "service", "agent", "session_id", "user_id", "tier", "status", "cancelled")
     counts = ("runs", "model_calls", "tool_calls", "tool_errors", "input_tokens", "output_tokens")
     return {
-        **{name: row[name] for name in (*wanted, *counts)},
+        **{name: row[name] for name in (*wanted, "rating", "models", *counts)},
         "question": row["user_message"],
         "reply": row["reply"],
         "cost_usd": float(row["cost_usd"]),

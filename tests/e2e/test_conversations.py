@@ -81,6 +81,35 @@ def test_the_stores_have_none_of_the_words(world: World) -> None:
     assert not [span.name for span in spans if "order 1042" in str(span)]
 
 
+CANCELLED = """
+import asyncio, otelgate
+otelgate.init()
+
+@otelgate.agent("page")
+async def answer():
+    print(otelgate.current_trace_id())
+    await asyncio.sleep(600)
+
+async def main():
+    task = asyncio.create_task(answer())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+asyncio.run(main())
+"""
+
+
+def test_a_run_that_its_caller_gave_up_is_ok_and_cancelled(world: World) -> None:
+    done = world.run([sys.executable, "-c", CANCELLED], world.application_env("shop-closed-page"))
+    assert done.returncode == 0, done.stderr
+    trace_id = done.stdout.strip()
+    for table in ("audit.runs", "content.conversations"):
+        query = f"SELECT agent, status, cancelled, error_type FROM {table} WHERE trace_id = %s"
+        (row,) = until(lambda query=query: rows(world, query, trace_id), deadline_s=30)
+        assert row == {"agent": "page", "status": "ok", "cancelled": True, "error_type": None}
+
+
 FEEDBACK = """
 import os, sys, otelgate
 otelgate.init()
