@@ -14,7 +14,7 @@ type batch struct {
 	resources map[resourceKey]pmetric.ResourceMetrics
 	scopes    map[scopeKey]pmetric.ScopeMetrics
 	metricsOf map[metricKey]pmetric.Metric
-	points    int
+	samples   int
 	keys      []uint64
 }
 
@@ -137,12 +137,13 @@ type writable interface {
 
 // point writes a value of the series' kind.
 func (b *batch) point(metric pmetric.Metric, labels pcommon.Map, v value, start, at int64) writable {
-	b.points++
+	b.samples++
 	var point writable
 	switch metric.Type() {
 	case pmetric.MetricTypeHistogram:
 		h := metric.Histogram().DataPoints().AppendEmpty()
 		if point = h; v.Hist != nil {
+			b.samples += len(v.Hist.Counts) + 1
 			v.Hist.put(h)
 		}
 	case pmetric.MetricTypeExponentialHistogram:

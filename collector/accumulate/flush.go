@@ -7,8 +7,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// maxPoints of one request.
-const maxPoints = 5000
+// maxSamples of one request: a histogram's point is one for each bucket, its count and its sum, which remote write makes
+// series of, each with all labels.
+const maxSamples = 5000
 
 // flush writes the series that are due.
 func (a *accumulator) flush(ctx context.Context) {
@@ -50,7 +51,7 @@ func (a *accumulator) collect(ctx context.Context) []*batch {
 		if what == wait {
 			continue
 		}
-		if batches[len(batches)-1].points >= maxPoints {
+		if batches[len(batches)-1].samples >= maxSamples {
 			batches = append(batches, newBatch())
 		}
 		if err := batches[len(batches)-1].add(key, s, what == end, now); err != nil {
@@ -58,7 +59,7 @@ func (a *accumulator) collect(ctx context.Context) []*batch {
 		}
 	}
 	a.note(ctx, st)
-	if batches[0].points == 0 {
+	if batches[0].samples == 0 {
 		return nil
 	}
 	return batches

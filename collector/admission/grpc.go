@@ -60,6 +60,10 @@ func (c *calls) tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	return context.WithValue(ctx, callKey{}, &call{received: received}), nil
 }
 
+// pooled is the largest message, bytes, that is decoded from a buffer of the Collector's pool: larger ones there have 4 or
+// 16 MiB, whatever of it the message needs, and stay in the pool.
+const pooled = 1 << 20
+
 // codec decodes a message when it has been admitted.
 type codec struct {
 	encoding.CodecV2
@@ -70,6 +74,9 @@ type codec struct {
 func (c *codec) Unmarshal(data mem.BufferSlice, message any) error {
 	admitted, refusal := c.calls.gate.admit(context.Background(), int64(data.Len()))
 	if refusal == nil {
+		if data.Len() > pooled {
+			data = mem.BufferSlice{mem.SliceBuffer(data.Materialize())}
+		}
 		if err := c.CodecV2.Unmarshal(data, message); err != nil {
 			admitted.release()
 			return err

@@ -12,8 +12,9 @@ import (
 
 const (
 	scopeName = "otelgate/derive"
-	// maxPoints of one request; zeros included.
-	maxPoints = 5000
+	// maxSamples of one request, zeros included: a histogram's point is one for each bucket, its count and its sum, which
+	// remote write makes series of, each with all labels.
+	maxSamples = 5000
 	// zeroLead is how long before its first value a series is zero: stores keep milliseconds.
 	zeroLead = time.Millisecond
 	// zeroRetry is how long a zero that was refused is tried again. Stores refuse a whole request for
@@ -25,7 +26,7 @@ const (
 type batch struct {
 	metrics pmetric.Metrics
 	scope   pmetric.ScopeMetrics
-	points  int
+	samples int
 	written []written
 }
 
@@ -68,8 +69,8 @@ func (c *connector) collect(batches []*batch, ended []uint64, m *metric, least p
 		now := max(pcommon.NewTimestampFromTime(c.clock()), least)
 		c.flushed.raise(now)
 		write := func(s *series) {
-			if into == nil || into.points >= maxPoints {
-				if len(batches) == 0 || batches[len(batches)-1].points >= maxPoints {
+			if into == nil || into.samples >= maxSamples {
+				if len(batches) == 0 || batches[len(batches)-1].samples >= maxSamples {
 					batches = append(batches, c.newBatch())
 				}
 				into = batches[len(batches)-1]
@@ -147,8 +148,8 @@ func (b *batch) write(m *metric, metric pmetric.Metric, shard *storeShard, s *se
 }
 
 func (b *batch) point(m *metric, metric pmetric.Metric, s *series, at pcommon.Timestamp, zero bool) {
-	b.points++
 	if !m.histogram {
+		b.samples++
 		point := metric.Sum().DataPoints().AppendEmpty()
 		point.SetStartTimestamp(s.start)
 		point.SetTimestamp(at)
@@ -159,6 +160,7 @@ func (b *batch) point(m *metric, metric pmetric.Metric, s *series, at pcommon.Ti
 		}
 		return
 	}
+	b.samples += len(s.buckets) + 2
 	point := metric.Histogram().DataPoints().AppendEmpty()
 	point.SetStartTimestamp(s.start)
 	point.SetTimestamp(at)

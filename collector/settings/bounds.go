@@ -24,7 +24,7 @@ func (s Settings) GoMemoryLimit() int64 {
 // bounds are what follows from the limits of memory and disk.
 func (s Settings) bounds() map[string]any {
 	free := float64(s["memory_limit_mib"].(int64)-idleMiB) * (1 << 20)
-	queues, consumers := s.queues(), min(10, max(1, s["memory_limit_mib"].(int64)/batchMiB))
+	queues, consumers := s.queues(), min(10, max(1, (s["memory_limit_mib"].(int64)-idleMiB)/batchMiB))
 	out := map[string]any{
 		"receive_bytes":   int64(receiveShare * free),
 		"process_bytes":   int64(processShare * free),
