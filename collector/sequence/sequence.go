@@ -21,14 +21,21 @@ import (
 type Config struct {
 	// Last names the pipelines, of each signal, that get a request after all others have accepted it.
 	Last []pipeline.ID `mapstructure:"last"`
+	// PieceBytes are the most that is forwarded at once: a larger request goes in pieces, each through all pipelines
+	// before the next. What is copied, masked and queued is then never as large as the request. 0 forwards all at once.
+	PieceBytes int `mapstructure:"piece_bytes"`
 }
 
 // Validate checks what can be checked without knowing the pipelines.
 func (c *Config) Validate() error {
+	var faults []error
 	if len(c.Last) == 0 {
-		return errors.New("last=[]: expected at least one pipeline")
+		faults = append(faults, errors.New("last=[]: expected at least one pipeline"))
 	}
-	return nil
+	if c.PieceBytes < 0 {
+		faults = append(faults, fmt.Errorf("piece_bytes=%d: expected 0 or more", c.PieceBytes))
+	}
+	return errors.Join(faults...)
 }
 
 // NewFactory makes the connector `sequence`: traces to traces and logs to logs.
@@ -41,14 +48,17 @@ func NewFactory() connector.Factory {
 	)
 }
 
-// joint has no state of its own, and forwards the very data that it gets.
+// joint has no state of its own, and forwards the very data that it gets, or pieces of it.
 type joint struct {
 	component.StartFunc
 	component.ShutdownFunc
+	pieceBytes int
 }
 
-// Capabilities: the Collector adds those of the pipelines behind.
-func (joint) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+// Capabilities: pieces are taken out of the request. The Collector adds those of the pipelines behind.
+func (j joint) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: j.pieceBytes > 0}
+}
 
 type traces struct {
 	joint
@@ -61,7 +71,7 @@ func newTraces(_ context.Context, _ connector.Settings, cfg component.Config, ne
 	if err != nil {
 		return nil, err
 	}
-	t := &traces{}
+	t := &traces{joint: joint{pieceBytes: cfg.(*Config).PieceBytes}}
 	if len(first) > 0 {
 		if t.first, err = router.Consumer(first...); err != nil {
 			return nil, err
@@ -71,8 +81,16 @@ func newTraces(_ context.Context, _ connector.Settings, cfg component.Config, ne
 	return t, err
 }
 
-// ConsumeTraces shares the data as the Collector's own fan-out does: a copy only where one side changes it.
+// ConsumeTraces forwards the request. After an error, pieces of it may have been accepted by all.
 func (t *traces) ConsumeTraces(ctx context.Context, data ptrace.Traces) error {
+	if t.pieceBytes == 0 {
+		return t.forward(ctx, data)
+	}
+	return tracesInPieces(data, t.pieceBytes, func(piece ptrace.Traces) error { return t.forward(ctx, piece) })
+}
+
+// forward shares the data as the Collector's own fan-out does: a copy only where one side changes it.
+func (t *traces) forward(ctx context.Context, data ptrace.Traces) error {
 	if t.first != nil {
 		shared := data
 		if t.last.Capabilities().MutatesData {
@@ -99,7 +117,7 @@ func newLogs(_ context.Context, _ connector.Settings, cfg component.Config, next
 	if err != nil {
 		return nil, err
 	}
-	l := &logs{}
+	l := &logs{joint: joint{pieceBytes: cfg.(*Config).PieceBytes}}
 	if len(first) > 0 {
 		if l.first, err = router.Consumer(first...); err != nil {
 			return nil, err
@@ -111,6 +129,13 @@ func newLogs(_ context.Context, _ connector.Settings, cfg component.Config, next
 
 // ConsumeLogs does the same for logs.
 func (l *logs) ConsumeLogs(ctx context.Context, data plog.Logs) error {
+	if l.pieceBytes == 0 {
+		return l.forward(ctx, data)
+	}
+	return logsInPieces(data, l.pieceBytes, func(piece plog.Logs) error { return l.forward(ctx, piece) })
+}
+
+func (l *logs) forward(ctx context.Context, data plog.Logs) error {
 	if l.first != nil {
 		shared := data
 		if l.last.Capabilities().MutatesData {
