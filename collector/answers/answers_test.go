@@ -95,6 +95,18 @@ func TestHTTPRequestBelowAtAndAboveTheLimit(t *testing.T) {
 	require.EqualValues(t, 2, refused(t, telemetry))
 }
 
+func TestATooLargeRequestNamesTheMemoryLimitWhereThatIsTheCause(t *testing.T) {
+	m, _ := made(t)
+	m.cfg.MemoryLimitMiB = 80
+	url := served(t, m, func(context.Context) {})
+	answer, err := http.Post(url+"/v1/traces", "application/json", bytes.NewReader(make([]byte, 1<<20+1)))
+	require.NoError(t, err)
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Equal(t, 413, answer.StatusCode)
+	require.Equal(t, "larger than 1 MiB, for more of which OTELGATE_MEMORY_LIMIT_MIB=80 has no room: send it in parts", string(text))
+}
+
 func refused(t *testing.T, telemetry *componenttest.Telemetry) (n int64) {
 	got, err := telemetry.GetMetric("otelgate.intake.requests")
 	require.NoError(t, err)

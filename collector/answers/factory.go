@@ -22,12 +22,12 @@ func NewFactory() extension.Factory {
 
 func create(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
 	refused, err := set.MeterProvider.Meter("otelgate/collector/answers").Int64Counter("otelgate.intake.requests", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that were refused because they are larger than OTELGATE_MAX_MESSAGE_MIB. Senders split them, or drop them."))
-	return &middleware{max: cfg.(*Config).MaxMessageMiB, refused: refused, logger: set.Logger}, err
+		metric.WithDescription("Requests that were refused because they are larger than OTELGATE_MAX_MESSAGE_MIB, or than OTELGATE_MEMORY_LIMIT_MIB has room for. Senders split them, or drop them."))
+	return &middleware{cfg: cfg.(*Config), refused: refused, logger: set.Logger}, err
 }
 
 type middleware struct {
-	max     int64
+	cfg     *Config
 	refused metric.Int64Counter
 	logger  *zap.Logger
 }
@@ -45,5 +45,5 @@ func by(transport string) metric.MeasurementOption {
 
 func (m *middleware) tooLarge(ctx context.Context, transport metric.MeasurementOption) {
 	m.refused.Add(ctx, 1, transport)
-	m.logger.Warn("refused a request that is too large", zap.Int64("OTELGATE_MAX_MESSAGE_MIB", m.max))
+	m.logger.Warn("refused a request that is too large", zap.String("largest", m.cfg.largest()))
 }

@@ -18,7 +18,7 @@ func (m *middleware) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHT
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, refusals := intake.WithRefusals(r.Context())
-			body := &bounded{ReadCloser: r.Body, left: m.max << 20, max: m.max}
+			body := &bounded{ReadCloser: r.Body, left: m.cfg.MaxMessageMiB << 20, largest: m.cfg.largest()}
 			answer := &answer{ResponseWriter: w, body: body, refusals: refusals, path: r.URL.Path}
 			request := r.WithContext(ctx)
 			request.Body = body
@@ -58,8 +58,9 @@ func (f failing) Read([]byte) (int, error) {
 // only when all has been taken. The server's own limit ends that.
 type bounded struct {
 	io.ReadCloser
-	left, max int64
-	exceeded  bool
+	left     int64
+	largest  string
+	exceeded bool
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -76,7 +77,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 func (b *bounded) error() error {
-	return fmt.Errorf("larger than OTELGATE_MAX_MESSAGE_MIB=%d MiB: send it in parts", b.max)
+	return fmt.Errorf("larger than %s: send it in parts", b.largest)
 }
 
 // answer changes what the receiver answers, where there is more to say.

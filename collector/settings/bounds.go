@@ -14,7 +14,19 @@ const (
 	filesMiB = 48
 	// batchMiB of the limit allow one more batch for each exporter at the same time.
 	batchMiB = 64
+	// messageShare of the limit is for the largest message: many small spans take so many times their bytes, decoded.
+	messageShare = 1.0 / 16
 )
+
+// largestMessage is what may be sent at once, MiB, and the limit that says so where it is not OTELGATE_MAX_MESSAGE_MIB, or 0.
+func (s Settings) largestMessage() (mib, memoryLimitMiB int64) {
+	limit := s["memory_limit_mib"].(int64)
+	fits := int64(messageShare * float64(limit-idleMiB))
+	if wanted := s["max_message_mib"].(int64); wanted <= fits {
+		return wanted, 0
+	}
+	return fits, limit
+}
 
 // GoMemoryLimit is the runtime's soft limit, bytes.
 func (s Settings) GoMemoryLimit() int64 {
@@ -25,14 +37,18 @@ func (s Settings) GoMemoryLimit() int64 {
 func (s Settings) bounds() map[string]any {
 	free := float64(s["memory_limit_mib"].(int64)-idleMiB) * (1 << 20)
 	queues, consumers := s.queues(), min(10, max(1, (s["memory_limit_mib"].(int64)-idleMiB)/batchMiB))
+	largest, limitedBy := s.largestMessage()
 	out := map[string]any{
-		"receive_bytes":   int64(receiveShare * free),
-		"process_bytes":   int64(processShare * free),
-		"queue_consumers": consumers,
-		"audit_consumers": min(4, consumers),
-		"queues":          queues,
-		"queue_size":      s["queue_bytes"],
-		"compact_mib":     int64(largestCompact),
+		"largest_message_mib": largest,
+		"largest_message_by":  limitedBy,
+		"max_body_size":       largest << 21,
+		"receive_bytes":       int64(receiveShare * free),
+		"process_bytes":       int64(processShare * free),
+		"queue_consumers":     consumers,
+		"audit_consumers":     min(4, consumers),
+		"queues":              queues,
+		"queue_size":          s["queue_bytes"],
+		"compact_mib":         int64(largestCompact),
 	}
 	folder := s["data_dir"].(string)
 	if space, err := disk.Of(folder); err == nil {

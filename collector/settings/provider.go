@@ -60,7 +60,6 @@ func (s Settings) derived() map[string]any {
 		"samplers":        []any{},
 		"audit_branch":    []any{},
 		"sample_slow_ms":  s.duration("sample_slow").Milliseconds(),
-		"max_body_size":   s["max_message_mib"].(int64) << 21,
 		"log_max_age":     s.logMaxAge().String(),
 		"own_host":        "127.0.0.1",
 		// The extension's config must name a file even where no token is asked for; unused, it is never read.
