@@ -2,6 +2,7 @@ package admission
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"mime"
@@ -33,7 +34,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer received.release()
-	body, err := io.ReadAll(r.Body)
+	body, err := h.read(r)
 	r.Body.Close()
 	admitted, refusal := h.gate.admit(r.Context(), int64(len(body)))
 	if refusal != nil {
@@ -42,17 +43,40 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer admitted.release()
 	received.release()
-	rest := io.Reader(bytes.NewReader(body))
-	if err != nil {
-		rest = io.MultiReader(rest, failing{err}) // the receiver answers as if it had read this itself
-	}
-	r.Body = io.NopCloser(rest)
+	r.Body = &whole{left: body, err: cmp.Or(err, io.EOF)}
 	h.next.ServeHTTP(w, r)
 }
 
-type failing struct{ err error }
+// read makes room for as much as is announced, where that is known, and so for no more than comes.
+func (h handler) read(r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 {
+		return io.ReadAll(r.Body)
+	}
+	body := bytes.NewBuffer(make([]byte, 0, min(r.ContentLength, h.gate.cfg.ReceiveBytes)+bytes.MinRead))
+	_, err := body.ReadFrom(r.Body)
+	return body.Bytes(), err
+}
 
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+// whole is a body that was read, and the error with which that ended: the receiver answers as if it had read it itself.
+// It lets go of what has been read.
+type whole struct {
+	left []byte
+	err  error
+}
+
+// Read is part of io.ReadCloser.
+func (b *whole) Read(p []byte) (int, error) {
+	if len(b.left) == 0 {
+		b.left = nil
+		return 0, b.err
+	}
+	n := copy(p, b.left)
+	b.left = b.left[n:]
+	return n, nil
+}
+
+// Close is part of io.ReadCloser.
+func (*whole) Close() error { return nil }
 
 // refuse answers as the receiver does: 503 and a status in the request's own encoding.
 func refuse(w http.ResponseWriter, r *http.Request, refusal error) {

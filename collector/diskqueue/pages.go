@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The queues' files are mapped into memory. What was read of them stays resident, and counts as the gateway's memory,
+// The queues' files, and that of `accumulate`, are mapped into memory. What was read of them stays resident, and counts as the gateway's memory,
 // until the kernel needs it: after a long outage that would be all of a queue.
 const (
 	lookEvery = 100 * time.Millisecond
 	// mostFilePages are let be, bytes: the program's own are most of them.
-	mostFilePages = 56 << 20
+	mostFilePages = 52 << 20
 )
 
 // giveBack lets pages of the queues' files go whenever too many of the process' pages are of files, until it is told
@@ -68,7 +68,7 @@ func pageOut(folder string) {
 	defer maps.Close()
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
 		line := lines.Text()
-		if !strings.Contains(line, folder+"/exporter_") {
+		if !strings.Contains(line, folder+"/") {
 			continue
 		}
 		from, to, ok := strings.Cut(strings.Fields(line)[0], "-")

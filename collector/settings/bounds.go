@@ -14,8 +14,17 @@ const (
 	filesMiB = 48
 	// batchMiB of the limit allow one more batch for each exporter at the same time.
 	batchMiB = 64
+	// The spans that `genai` remembers, and the items of each signal that `derive` does, at allMiB and more, where they take
+	// a tenth; below, they are fewer in proportion, down to noneMiB.
+	allMiB, noneMiB = 512, 96
+	indexedSpans    = 100_000
+	countedItems    = 1_000_000
+	// pieceShare of the limit is the most that is forwarded at once, if that is less than pieceBytes: the fork and each
+	// queue's consumers hold some of these, decoded.
+	pieceShare = 1.0 / 128
+	pieceBytes = 1_000_000
 	// messageShare of the limit is for the largest message: many small spans take so many times their bytes, decoded.
-	messageShare = 1.0 / 16
+	messageShare = 1.0 / 20
 )
 
 // largestMessage is what may be sent at once, MiB, and the limit that says so where it is not OTELGATE_MAX_MESSAGE_MIB, or 0.
@@ -38,10 +47,14 @@ func (s Settings) bounds() map[string]any {
 	free := float64(s["memory_limit_mib"].(int64)-idleMiB) * (1 << 20)
 	queues, consumers := s.queues(), min(10, max(1, (s["memory_limit_mib"].(int64)-idleMiB)/batchMiB))
 	largest, limitedBy := s.largestMessage()
+	remembered := min(1, float64(s["memory_limit_mib"].(int64)-noneMiB)/(allMiB-noneMiB))
 	out := map[string]any{
 		"largest_message_mib": largest,
 		"largest_message_by":  limitedBy,
 		"max_body_size":       largest << 21,
+		"indexed_spans":       int64(remembered * indexedSpans),
+		"counted_items":       int64(remembered * countedItems),
+		"piece_bytes":         int64(min(pieceBytes, pieceShare*free)),
 		"receive_bytes":       int64(receiveShare * free),
 		"process_bytes":       int64(processShare * free),
 		"queue_consumers":     consumers,
@@ -53,7 +66,7 @@ func (s Settings) bounds() map[string]any {
 	folder := s["data_dir"].(string)
 	if space, err := disk.Of(folder); err == nil {
 		reserve := space.Reserve(s["queue_reserve_bytes"].(int64))
-		least := s["max_message_mib"].(int64) << 20
+		least := largest << 20
 		out["queue_size"] = space.QueueSize(s["queue_bytes"].(int64), reserve, disk.Used(folder), queues, least)
 		out["compact_mib"] = min(largestCompact, max(4, space.Total>>20/20))
 	}
