@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
 func TestSendersAreBoundedAndTotalsStay(t *testing.T) {
@@ -50,6 +52,37 @@ func TestForgottenSenderIsNotCountedTwice(t *testing.T) {
 	r.pass(time.Second)
 	r.sent(r.metrics(point{resource: of("shop", "session.id", "a"), from: age(), value: 1005}))
 	r.flushed().expect(1004, 1004)
+}
+
+func TestAFlushIsSplitByTheSamplesOfItsPoints(t *testing.T) {
+	r := newRig(t)
+	const count = 300
+	histogram := func() pmetric.Metrics {
+		all := pmetric.NewMetrics()
+		metric := all.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+		metric.SetName("sizes")
+		metric.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+		for n := range count {
+			point := metric.Histogram().DataPoints().AppendEmpty()
+			point.Attributes().PutInt("n", int64(n))
+			point.SetStartTimestamp(r.ago(2))
+			point.SetTimestamp(r.ago(1))
+			point.SetCount(1)
+			point.SetSum(1)
+			point.ExplicitBounds().FromRaw([]float64{1, 2, 3, 4, 5, 6, 7, 8})
+			point.BucketCounts().FromRaw([]uint64{1, 0, 0, 0, 0, 0, 0, 0, 0})
+		}
+		return all
+	}
+	r.sent(histogram())
+	r.settled()
+	points := 0
+	for _, request := range r.sink.AllMetrics() {
+		points += request.DataPointCount()
+	}
+	if requests := len(r.sink.AllMetrics()); points != 2*count || requests != 2 {
+		t.Errorf("%d points in %d requests, want a zero and a value of each series in 2", points, requests)
+	}
 }
 
 func TestDamagedEntryCostsItsOwnOnly(t *testing.T) {

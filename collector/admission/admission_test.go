@@ -205,6 +205,22 @@ func TestBodyThatCannotBeReadIsTheReceiversToAnswer(t *testing.T) {
 	}
 }
 
+func TestBodyArrivesWholeWhateverItsLengthIsSaidToBe(t *testing.T) {
+	m := newMiddleware(t, Config{ReceiveBytes: 1000, ProcessBytes: 1 << 20, Factor: 1, Wait: time.Second})
+	wrap, _ := m.GetHTTPHandler(context.Background())
+	var got []byte
+	handler, _ := wrap(context.Background(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, _ = io.ReadAll(r.Body) }))
+	sent := bytes.Repeat([]byte("0123456789"), 500)
+	for _, said := range []int64{-1, 10, int64(len(sent)), 1 << 50} {
+		request := httptest.NewRequest(http.MethodPost, "/v1/traces", bytes.NewReader(sent))
+		request.ContentLength = said
+		handler.ServeHTTP(httptest.NewRecorder(), request)
+		if !bytes.Equal(got, sent) {
+			t.Errorf("said to have %d bytes: %d of %d came", said, len(got), len(sent))
+		}
+	}
+}
+
 func TestEstimateRisesAtOnceAndFallsSlowly(t *testing.T) {
 	e := estimate{bytes: 1 << 20}
 	e.saw(8 << 20)

@@ -76,6 +76,23 @@ func TestFlushWritesWhatChangedAndRefreshAll(t *testing.T) {
 	same(t, only(r.flushed(true), "test.count"), "test.count{kind=a} +3000ms 0.25", "test.count{kind=b} +3000ms 1")
 }
 
+func TestAFlushIsSplitByTheSamplesOfItsPoints(t *testing.T) {
+	const kinds = 450
+	r := newPlain(t, nil)
+	for kind := range uint64(kinds) {
+		r.send(kind+1, fmt.Sprint(kind), 0.25)
+	}
+	r.now = r.now.Add(time.Second)
+	lines := r.flushed(false)
+	if got := len(slices.Compact(lines)); got != 3*2*kinds {
+		t.Errorf("%d points, want each series' zero and value", got)
+	}
+	const samples = 2*2*kinds + 2*kinds*13 // of two counters and a histogram of 11 buckets
+	if got, want := len(r.sink.AllMetrics()), samples/maxSamples+1; got != want {
+		t.Errorf("%d requests, want %d", got, want)
+	}
+}
+
 // TestCadence runs the real loop on a fake clock: changes each second, everything each 15 s.
 func TestCadence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import pyarrow
 import pytest
+import remote_write
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otelgate_stack import ports
@@ -254,9 +254,7 @@ class Prometheus(ThreadingHTTPServer):
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                packed = self.rfile.read(int(self.headers["Content-Length"]))
-                size = sum((byte & 127) << (7 * place) for place, byte in enumerate(size_of(packed)))
-                written.append(pyarrow.decompress(packed, decompressed_size=size, codec="snappy", asbytes=True))
+                written.append(remote_write.unpacked(self.rfile.read(int(self.headers["Content-Length"]))))
                 self.send_response(204)
                 self.end_headers()
 
@@ -264,12 +262,6 @@ class Prometheus(ThreadingHTTPServer):
                 pass
 
         super().__init__(("127.0.0.1", 0), Handler)
-
-
-def size_of(packed: bytes) -> bytes:
-    """The varint in front of a snappy block."""
-    end = next(place for place, byte in enumerate(packed) if byte < 128)
-    return packed[: end + 1]
 
 
 def label(name: str, value: str) -> bytes:

@@ -20,13 +20,19 @@ from typing import Any
 import grpc
 import httpx
 import psutil
+import remote_write
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from otelgate_stack import ports
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORT = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
-NAME = re.compile(rb"run-[0-9a-f]+-\d+")
-PLAIN = "yaml:exporters::otlp_grpc/tempo::compression: none"  # Python's gRPC reads no snappy
+NAME = re.compile(rb"(?:run|line)-[0-9a-f]+-\d+")
+PLAIN = "yaml:exporters: {otlp_grpc/tempo: {compression: none}, otlp_http/loki: {compression: none}}"
+"""Python's gRPC reads no snappy, and Loki's lines are looked for as they are."""
+RUNS, EVENTS, STEPS = "otelgate_run_count_total", "otelgate_event_count_total", "bounds_steps_total"
 
 
 class Sink(grpc.GenericRpcHandler):
@@ -51,14 +57,41 @@ class Sink(grpc.GenericRpcHandler):
         return b""
 
 
-class Taker(BaseHTTPRequestHandler):
-    """Loki and Prometheus, which take all."""
+class Takers(ThreadingHTTPServer):
+    """Loki and Prometheus, which keep the names of the lines and the totals that they took."""
 
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taker)
+        self.names: set[bytes] = set()
+        self.away = False
+        self._totals: dict[str, dict[bytes, float]] = {metric: {} for metric in (RUNS, EVENTS, STEPS)}
+        self._lock = threading.Lock()
+
+    def take(self, path: str, body: bytes) -> None:
+        if "/otlp/" in path:
+            self.names.update(NAME.findall(body))
+            return
+        written = remote_write.unpacked(body)
+        with self._lock:
+            for metric, kept in self._totals.items():
+                for series, value in remote_write.totals(written, metric):
+                    kept[series] = max(kept.get(series, 0), value)  # in this order, as a staleness marker is a NaN
+
+    def total(self, metric: str) -> float:
+        """The sum over a counter's series."""
+        with self._lock:
+            return sum(self._totals[metric].values())
+
+
+class _Taker(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Takers
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self.server.away:
+            self.server.take(self.path, body)
+        self.send_response(503 if self.server.away else 200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -71,9 +104,9 @@ class Bench:
 
     def __init__(self, binary: Path, folder: Path, data: Path | None = None, **settings: str) -> None:
         self.tempo, self.audit = Sink(), Sink()
-        self._taker = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
-        threading.Thread(target=self._taker.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{self._taker.server_port}"
+        self.others = Takers()
+        threading.Thread(target=self.others.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{self.others.server_port}"
         self.log = folder / "gateway.log"
         self.data = data or folder / "data"
         # Copies, so that a test may spoil them.
@@ -126,7 +159,7 @@ class Bench:
         if self.process is not None:
             self.end(signal.SIGKILL)
         self.channel.close()
-        self._taker.shutdown()
+        self.others.shutdown()
         for sink in (self.tempo, self.audit):
             sink.server.stop(0)
 
@@ -151,8 +184,16 @@ class Bench:
         return grpc.StatusCode.OK
 
     def post(self, request: bytes) -> httpx.Response:
-        url = f"http://127.0.0.1:{self.env['OTELGATE_HTTP_PORT']}/v1/traces"
-        return httpx.post(url, content=request, headers={"Content-Type": "application/x-protobuf"}, trust_env=False)
+        return httpx.post(
+            f"{self.http_url}/v1/traces",
+            content=request,
+            headers={"Content-Type": "application/x-protobuf"},
+            trust_env=False,
+        )
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.env['OTELGATE_HTTP_PORT']}"
 
     def rss_mib(self, peak: bool = False) -> float:
         """Resident memory, the largest since the start with `peak`."""
@@ -201,3 +242,37 @@ def runs(name: str, count: int, size: int) -> tuple[bytes, set[bytes]]:
         ):
             span.attributes.add(key=key).value.string_value = value
     return request.SerializeToString(), {f"run-{name}-{number}".encode() for number in range(count)}
+
+
+def lines(name: str, count: int, size: int) -> tuple[bytes, set[bytes]]:
+    """A request of product events with `size` bytes of words each, and the names of its lines."""
+    request = ExportLogsServiceRequest()
+    resource = request.resource_logs.add()
+    resource.resource.attributes.add(key="service.name").value.string_value = "bounds"
+    records = resource.scope_logs.add().log_records
+    now = time.time_ns()
+    for number in range(count):
+        record = records.add(time_unix_nano=now + number, event_name="paid")
+        record.body.string_value = "word " * (size // 5)
+        for key, value in (("otelgate.event.name", "paid"), ("log.record.uid", f"line-{name}-{number}")):
+            record.attributes.add(key=key).value.string_value = value
+    return request.SerializeToString(), {f"line-{name}-{number}".encode() for number in range(count)}
+
+
+def steps(number: int, count: int) -> bytes:
+    """A request of `count` increments of 2,000 series by 1, in intervals of its number, from one of 8 senders."""
+    request = ExportMetricsServiceRequest()
+    resource = request.resource_metrics.add()
+    for key, value in (("service.name", "bounds"), ("service.instance.id", f"sender-{number % 8}")):
+        resource.resource.attributes.add(key=key).value.string_value = value
+    metric = resource.scope_metrics.add().metrics.add(name="bounds.steps", unit="1")
+    metric.sum.is_monotonic, metric.sum.aggregation_temporality = (
+        True,
+        AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA,
+    )
+    minute_ago = time.time_ns() // 60_000_000_000 * 60_000_000_000 - 60_000_000_000
+    for step in range(count):
+        start = minute_ago + 1000 * (1000 * number + step // 2000)
+        point = metric.sum.data_points.add(start_time_unix_nano=start, time_unix_nano=start + 1000, as_int=1)
+        point.attributes.add(key="place").value.string_value = f"{step % 2000:060d}"
+    return request.SerializeToString()
