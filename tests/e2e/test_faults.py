@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import httpx
 import psycopg
 import pytest
 from acknowledged import CALL_USD, Sender, total, trace_id
@@ -146,7 +147,8 @@ def on_record(world: OwnWorld, service: str) -> list[str]:
 
 
 def in_loki(world: OwnWorld, service: str) -> list[str]:
-    """The ids of the events."""
+    """The ids of the events. Loki shows lines of many hours ago when their chunk is written."""
+    httpx.post(f"{world.loki.url}/flush", trust_env=False).raise_for_status()
     earliest_ns = time.time_ns() - 264 * HOUR_S * 10**9
     lines = world.loki.query_range(f'{{service_name="{service}"}}', start_ns=earliest_ns, limit=5000)
     return [line.metadata["log_record_uid"] for line in lines]
@@ -181,7 +183,7 @@ def test_what_is_acknowledged_is_kept_and_counted_once(
         lambda: total(world, "otelgate_run_count_total", service), lambda value: value >= acknowledged, deadline_s=180
     )
     stored = until(lambda: on_record(world, service), lambda rows: len(rows) >= acknowledged, deadline_s=180)
-    lines = until(lambda: in_loki(world, service), lambda rows: len(rows) >= acknowledged, deadline_s=180)
+    lines = until(lambda: in_loki(world, service), lambda rows: len(rows) >= acknowledged, deadline_s=180, every_s=2)
     absent = until(
         lambda: absent_in_tempo(world, wanted),
         lambda traces: not traces or not fault.in_tempo,
