@@ -164,7 +164,7 @@ def _run_agent(instance: str, seed: int, where: target.Target, stores: Stores, w
     """One agent process; the stores are watched from the moment its run ended, while it still flushes and exits."""
     script = Path(__file__).resolve().parents[2] / "examples" / "demo" / "agent.py"
     command = [_instrument(), sys.executable, str(script), "--runs", "1", "--seed", str(seed), "--json"]
-    environment = agent_environment(where, instance)
+    environment = agent_environment(where, instance, wait_s)
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
@@ -183,12 +183,20 @@ def _run_agent(instance: str, seed: int, where: target.Target, stores: Stores, w
     return Run(instance, seed, said["question"], said["answer"], said["trace_id"], arrivals)
 
 
-def agent_environment(where: target.Target, instance: str) -> dict[str, str]:
-    """This process's environment without its own `OTEL_*` and `OTELGATE_*`, and the standard variables of a user."""
+def agent_environment(where: target.Target, instance: str, wait_s: float) -> dict[str, str]:
+    """This process's environment without its own `OTEL_*` and `OTELGATE_*`, and the standard variables of a user.
+
+    At its end the agent waits for the gateway as long as the demo waits for the stores.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
     # An instance id tells this demo's processes from earlier ones; a service under a scheduler has one as well.
     resource = f"service.instance.id={instance},deployment.environment.name=demo"
-    own = {"OTEL_SERVICE_NAME": SERVICE, "OTEL_RESOURCE_ATTRIBUTES": resource, CAPTURE: "true"}
+    own = {
+        "OTEL_SERVICE_NAME": SERVICE,
+        "OTEL_RESOURCE_ATTRIBUTES": resource,
+        CAPTURE: "true",
+        "OTELGATE_EXIT_TIMEOUT": f"{wait_s * 1000:.0f}",
+    }
     return {**clean, **own, **where.environment()}
 
 

@@ -33,8 +33,12 @@ _SWITCHES = {
 
 
 def environment(settings: Settings, example: traffic.Example) -> dict[str, str]:
-    """This process's environment without its own OTEL_* and OTELGATE_*, and what the application needs."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
+    """This process's environment and what the application needs; of OTEL_* and OTELGATE_*, the SDK's time to end."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name == "OTELGATE_EXIT_TIMEOUT" or not name.startswith(("OTEL_", "OTELGATE_"))
+    }
     rooms = [str(settings.root), *(str(settings.root / room) for room in ("sdk", "compose", "audit"))]
     own = {
         "OTEL_SERVICE_NAME": example.service,

@@ -77,10 +77,11 @@ def test_the_gateway_observes_itself(own_gateway: OwnGateway) -> None:
     assert [sample.value > 0 for sample in samples] == [True]
     before = samples[0].labels
     own_gateway.gateway.stop()
+    stopped = time.time()
     own_gateway.gateway.start()
     run_agent(own_gateway, "shop-self", "--runs", "1")
-    uptime = f"min(otelcol_process_uptime_seconds_total{{{mine}}})"
-    assert until(lambda: (own_gateway.prometheus.value(uptime) or 99) < 60)
+    newest = f"max(timestamp(otelcol_receiver_accepted_spans_total{{{mine}}}))"
+    assert until(lambda: (own_gateway.prometheus.value(newest) or 0) > stopped)
     assert [sample.labels for sample in own_gateway.prometheus.query(promql)] == [before], "a restart made a new series"
 
 

@@ -46,9 +46,8 @@ class ExampleStack:
     def example(self, app: str, *arguments: str) -> dict[str, Any]:
         """Run an example to its end, as `make example` does; returns its summary."""
         command = [sys.executable, "-m", "examples.common.run", app, *arguments]
-        done = subprocess.run(
-            command, env=dict(self.env), cwd=self.settings.root, capture_output=True, text=True, timeout=600
-        )
+        env = {**self.env, "OTELGATE_EXIT_TIMEOUT": "60000"}  # for a busy machine
+        done = subprocess.run(command, env=env, cwd=self.settings.root, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr[-4000:]
         summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return summary

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metric
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-WAIT_S = 60.0
+WAIT_S = 180.0
 
 _REQUESTS = {
     "/v1/traces": trace_service_pb2.ExportTraceServiceRequest,

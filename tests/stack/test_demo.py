@@ -102,15 +102,16 @@ def test_certificate_and_token_become_standard_variables(tmp_path: Path) -> None
         find(loaded, {})
 
 
-def test_the_agent_gets_standard_variables_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_agent_gets_a_users_variables_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     monkeypatch.setenv("OTELGATE_GRPC_PORT", "1")
-    env = demo.agent_environment(Target("http://127.0.0.1:5317", "http://127.0.0.1:5318"), "demo-1")
+    env = demo.agent_environment(Target("http://127.0.0.1:5317", "http://127.0.0.1:5318"), "demo-1", 30.0)
     assert {name: value for name, value in env.items() if name.startswith("OTEL")} == {
         "OTEL_SERVICE_NAME": "bike-shop",
         "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=demo-1,deployment.environment.name=demo",
         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:5317",
+        "OTELGATE_EXIT_TIMEOUT": "30000",
     }
 
 
