@@ -23,6 +23,9 @@ const (
 	// queue's consumers hold some of these, decoded.
 	pieceShare = 1.0 / 128
 	pieceBytes = 1_000_000
+	// sampleShare of what is free above idleMiB is for samples that wait for Prometheus, which take sampleFactor times
+	// their bytes.
+	sampleShare, sampleFactor = 0.1, 4
 	// messageShare of the limit is for the largest message: many small spans take so many times their bytes, decoded.
 	messageShare = 1.0 / 20
 )
@@ -54,6 +57,7 @@ func (s Settings) bounds() map[string]any {
 		"max_body_size":       largest << 21,
 		"indexed_spans":       int64(remembered * indexedSpans),
 		"counted_items":       int64(remembered * countedItems),
+		"sample_bytes":        int64(sampleShare / sampleFactor * free),
 		"piece_bytes":         int64(min(pieceBytes, pieceShare*free)),
 		"receive_bytes":       int64(receiveShare * free),
 		"process_bytes":       int64(processShare * free),

@@ -77,14 +77,14 @@ class Route:
         return counters.get(f"otelcol_exporter_send_failed_{ITEMS[self.signal]}/{self.exporter}", 0)
 
     def waiting(self, counters: Counters) -> float:
-        """What waits in the exporter's queue: bytes, for remote write requests."""
+        """What waits in the exporter's queue, in bytes."""
         return counters.get(f"otelcol_exporter_queue_size/{self.exporter}", 0)
 
     def held(self, counters: Counters) -> str:
         """What waits, where, and whether it outlives the gateway."""
         if self.signal == "metrics":
             return (
-                f"{self.waiting(counters):,.0f} requests wait in the gateway's memory; a restart of the gateway would"
+                f"{self.waiting(counters):,.0f} bytes wait in the gateway's memory; a restart of the gateway would"
                 " lose them, and the next ones carry the totals"
             )
         return f"{self.waiting(counters):,.0f} bytes wait in the gateway's queue on disk, and nothing is lost"

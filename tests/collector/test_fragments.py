@@ -151,7 +151,7 @@ def test_remote_write_keeps_trying(fragments: dict[str, dict]) -> None:
     assert exporter["timeout"] == "120s"
     assert exporter["max_batch_request_parallelism"] == 1
     assert exporter["retry_on_failure"] == {"initial_interval": "1s", "max_interval": "5s", "max_elapsed_time": 0}
-    assert exporter["remote_write_queue"]["enabled"] is True
+    assert exporter["queue_bytes"] == "${otelgate:sample_bytes}"
 
 
 def test_image_loads_every_fragment(root: Path, fragments: dict[str, dict]) -> None:

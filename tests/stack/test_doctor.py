@@ -135,7 +135,7 @@ def test_all_is_well(stack: Stack) -> None:
         (
             "prometheus",
             "metrics",
-            r"[1-9]\d* requests wait in the gateway's memory; a restart of the gateway would lose them, "
+            r"[1-9][\d,]* bytes wait in the gateway's memory; a restart of the gateway would lose them, "
             r"and the next ones carry the totals",
         ),
     ],

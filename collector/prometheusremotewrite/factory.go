@@ -1,0 +1,58 @@
+// Package prometheusremotewrite is the Collector's exporter of that name behind a queue that is bounded in bytes. Its own
+// counts requests, of which one may have a sample or all series: while Prometheus is away, they would take any memory.
+package prometheusremotewrite
+
+import (
+	"context"
+	"fmt"
+
+	contrib "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusremotewriteexporter"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+)
+
+// Config is the exporter's own, and the queue.
+type Config struct {
+	contrib.Config `mapstructure:",squash"`
+	// QueueBytes may wait, as protobuf; decoded it takes some times as much. What is over is refused: `derive` and
+	// `accumulate` send their totals again, and so do clients.
+	QueueBytes int64 `mapstructure:"queue_bytes"`
+}
+
+// Validate the configuration.
+func (c *Config) Validate() error {
+	if c.QueueBytes < 1 {
+		return fmt.Errorf("queue_bytes=%d: expected more than 0", c.QueueBytes)
+	}
+	return c.Config.Validate()
+}
+
+// NewFactory makes the exporter `prometheus_remote_write`.
+func NewFactory() exporter.Factory {
+	inner := contrib.NewFactory()
+	return exporter.NewFactory(inner.Type(),
+		func() component.Config {
+			own := inner.CreateDefaultConfig().(*contrib.Config)
+			own.RemoteWriteQueue.Enabled = false
+			return &Config{Config: *own}
+		},
+		exporter.WithMetrics(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
+			config := cfg.(*Config)
+			writer, err := inner.CreateMetrics(ctx, set, &config.Config)
+			if err != nil {
+				return nil, err
+			}
+			set.MeterProvider = queueMeters{set.MeterProvider} // the writer counts what it sends
+			queue := exporterhelper.NewDefaultQueueConfig()
+			queue.Sizer, queue.QueueSize, queue.NumConsumers = exporterhelper.RequestSizerTypeBytes, config.QueueBytes, 1
+			queue.Batch = configoptional.None[exporterhelper.BatchConfig]()
+			return exporterhelper.NewMetrics(ctx, set, cfg, writer.ConsumeMetrics,
+				exporterhelper.WithQueue(configoptional.Some(queue)),
+				exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}), // the writer has its own
+				exporterhelper.WithCapabilities(writer.Capabilities()),
+				exporterhelper.WithStart(writer.Start),
+				exporterhelper.WithShutdown(writer.Shutdown))
+		}, inner.MetricsStability()))
+}
