@@ -248,13 +248,14 @@ func TestAnEmptiedNameIsMadeAnew(t *testing.T) {
 }
 
 func TestWhatIsRememberedFollowsFromTheMemoryLimit(t *testing.T) {
-	for limit, want := range map[string][3]int64{
-		"128": {7_692, 76_923, 524_288}, "256": {38_461, 384_615, 1_000_000}, "512": {100_000, 1_000_000, 1_000_000},
-		"4096": {100_000, 1_000_000, 1_000_000},
+	for limit, want := range map[string][4]int64{
+		"128": {7_692, 76_923, 524_288, 1_677_721}, "256": {38_461, 384_615, 1_000_000, 5_033_164},
+		"512": {100_000, 1_000_000, 1_000_000, 11_744_051}, "4096": {100_000, 1_000_000, 1_000_000, 105_696_460},
 	} {
 		given := "OTELGATE_MEMORY_LIMIT_MIB=" + limit
-		if got := [3]int64{
-			retrieve(t, "indexed_spans", given).(int64), retrieve(t, "counted_items", given).(int64), retrieve(t, "piece_bytes", given).(int64),
+		if got := [4]int64{
+			retrieve(t, "indexed_spans", given).(int64), retrieve(t, "counted_items", given).(int64),
+			retrieve(t, "piece_bytes", given).(int64), retrieve(t, "sample_bytes", given).(int64),
 		}; got != want {
 			t.Errorf("%s: got %v, want %v", given, got, want)
 		}
