@@ -260,7 +260,7 @@ def lines(name: str, count: int, size: int) -> tuple[bytes, set[bytes]]:
 
 
 def steps(number: int, count: int) -> bytes:
-    """A request of `count` increments of 2,000 series by 1, in intervals of its number, from one of 8 senders."""
+    """Increments by 1 (delta) of 2,000 series, `count` in all, from one of 8 senders, for its next intervals."""
     request = ExportMetricsServiceRequest()
     resource = request.resource_metrics.add()
     for key, value in (("service.name", "bounds"), ("service.instance.id", f"sender-{number % 8}")):
@@ -272,7 +272,7 @@ def steps(number: int, count: int) -> bytes:
     )
     minute_ago = time.time_ns() // 60_000_000_000 * 60_000_000_000 - 60_000_000_000
     for step in range(count):
-        start = minute_ago + 1000 * (1000 * number + step // 2000)
+        start = minute_ago + 1000 * (number // 8 * -(-count // 2000) + step // 2000)
         point = metric.sum.data_points.add(start_time_unix_nano=start, time_unix_nano=start + 1000, as_int=1)
         point.attributes.add(key="place").value.string_value = f"{step % 2000:060d}"
     return request.SerializeToString()

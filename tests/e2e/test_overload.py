@@ -1,6 +1,7 @@
 """More is sent than the gateway can process: it refuses, keeps to its memory limit, and loses nothing that it took."""
 
 import gzip
+import math
 import random
 import threading
 import time
@@ -19,7 +20,10 @@ MOST = 1.2
 """Largest resident memory over the limit."""
 
 OVERLOAD = 10
-"""So many times a request is sent, until it is taken."""
+"""What is sent at once, over what is taken at once."""
+
+TIMEOUT_S = 30
+"""Of a sender, as SDKs have one: what it sends again after that counts once."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Request:
 
     def over_grpc(self, channel: grpc.Channel) -> bool:
         try:
-            channel.unary_unary(EXPORT.format(self.signal, self.signal.capitalize()))(self.body, timeout=120)
+            channel.unary_unary(EXPORT.format(self.signal, self.signal.capitalize()))(self.body, timeout=TIMEOUT_S)
         except grpc.RpcError:
             return False
         return True
@@ -87,13 +91,18 @@ def usual(limit_mib: int) -> list[Request]:
     """Full batches of SDKs."""
     return [
         request
-        for number in range(150)
+        for number in range((limit_mib - 64) // 2)
         for request in (
-            of_runs(f"{number:x}", 512, 1000),
-            of_lines(f"{number:x}", 512, 500),
-            of_steps(number, 2000),
+            of_runs(f"{number:x}", 512, 2000),
+            of_lines(f"{number:x}", 512, 1000),
+            of_steps(number, 4000),
         )
     ]
+
+
+def taken_at_once(limit_mib: int) -> float:
+    """Bytes of requests: `processShare` of what is free, each with `factor` times its size (collector/settings)."""
+    return 0.4 * (limit_mib - 64) * (1 << 20) / 8
 
 
 class Overload:
@@ -118,7 +127,7 @@ class Overload:
         target = f"127.0.0.1:{self._gateway.env['OTELGATE_GRPC_PORT']}"
         with (
             grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)]) as channel,
-            httpx.Client(base_url=self._gateway.http_url, trust_env=False, timeout=120) as client,
+            httpx.Client(base_url=self._gateway.http_url, trust_env=False, timeout=TIMEOUT_S) as client,
         ):
             while time.monotonic() < self._deadline:
                 with self._lock:
@@ -154,18 +163,18 @@ COUNTED = {"trace": RUNS, "logs": EVENTS, "metrics": STEPS}
 @pytest.mark.alone
 @pytest.mark.timeout(2400)
 @pytest.mark.parametrize("limit_mib", [128, 256, 512])
-@pytest.mark.parametrize(
-    ("make", "senders", "away"), [(largest, 24, False), (usual, 200, True)], ids=["largest", "usual-stores-away"]
-)
+@pytest.mark.parametrize(("make", "away"), [(largest, False), (usual, True)], ids=["largest", "usual-stores-away"])
 def test_overload_keeps_to_the_memory_limit(
     gateway_binary: Path,
     tmp_path: Path,
     limit_mib: int,
     make: Callable[[int], list[Request]],
-    senders: int,
     away: bool,
 ) -> None:
     requests = make(limit_mib)
+    mean = sum(len(request.body) for request in requests) / len(requests)
+    senders = math.ceil(OVERLOAD * taken_at_once(limit_mib) / mean)
+    assert senders < len(requests), "they do not all send at once"
     with bench(gateway_binary, tmp_path, OTELGATE_MEMORY_LIMIT_MIB=str(limit_mib)) as gateway:
         stores = (gateway.audit, gateway.tempo, gateway.others)
         for store in stores:
@@ -179,9 +188,10 @@ def test_overload_keeps_to_the_memory_limit(
         counted = until(overload.counted, lambda counted: counted == overload.totals, deadline_s=120)
         ratio = gateway.rss_mib(peak=True) / limit_mib
         print(
-            f"\n{limit_mib} MiB: at most {ratio:.2f} of it; {overload.refused} times refused, {overload.taken} taken: "
+            f"\n{limit_mib} MiB, {senders} senders: at most {ratio:.2f} of it; {overload.refused} refusals, "
+            f"{overload.taken} requests taken: "
             + ", ".join(f"{signal} {number:.0f}" for signal, number in counted.items())
         )
         assert counted == overload.totals
-        assert overload.refused >= (OVERLOAD - 1) * overload.taken, "it was no overload"
+        assert overload.refused > 0
         assert ratio <= MOST
