@@ -102,7 +102,8 @@ def test_children_while_the_parent_is_exporting(run: Run, receiver: Receiver) ->
         time.sleep(0.02)
     print(sum(os.waitpid(pid, 0)[1] for pid in pids))
     stop.set()
-    """
+    """,
+        OTEL_EXPORTER_OTLP_TIMEOUT="60",  # the receiver is one process, and busy with the parent
     )
     assert (result.status, result.stdout) == (0, "0\n"), result.stderr
     names = [span.name for span in receiver.spans() if span.name != "busy"]
