@@ -18,6 +18,8 @@ from ._health import Health
 
 _WHILE_IT_ANSWERS = 5
 """Exit time-outs that the end of a process takes at most, where each follows an answer of the gateway."""
+_COLLECTION_S = 1.0
+"""How long a fork waits at most for a thread that collects metrics, in seconds."""
 
 METRIC_INTERVAL_MS = 15_000
 WORKER_METRIC_INTERVAL_MS = 5_000
@@ -85,6 +87,7 @@ class Lifecycle:
         self._pending: dict[str, threading.Event] = {}
         self._ended = False
         self._forked = False
+        self._metrics_lock: Any = None
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Send what is queued. Returns whether all was delivered within `timeout_s` seconds; by default an end's."""
@@ -151,17 +154,22 @@ class Lifecycle:
         """Let nothing be under way that a child could not finish."""
         for link in self._links:
             link.before_fork()
+        self._metrics_lock = self._metrics_lock or _hold_collection(self._providers.get("metrics"))
         _set_interval(self._providers.get("metrics"), METRIC_INTERVAL_MS, WORKER_METRIC_INTERVAL_MS)
 
     def after_fork(self) -> None:
         """In the parent: go on."""
         for link in self._links:
             link.after_fork()
+        if self._metrics_lock is not None:
+            self._metrics_lock.release()
+            self._metrics_lock = None
         _set_interval(self._providers.get("metrics"), WORKER_METRIC_INTERVAL_MS, METRIC_INTERVAL_MS)
 
     def renew(self) -> None:
         """In a fork's child: own connections, own threads, own metric state."""
         self._forked = True
+        self._metrics_lock = None
         self._pending.clear()
         self._health.renew()
         for link in self._links:
@@ -198,6 +206,15 @@ def _has_metrics(provider: Any) -> bool:
         return True
 
 
+def _hold_collection(provider: Any) -> Any:
+    """Wait until no thread collects metrics, whose callbacks take locks (psutil's) that a child would inherit locked.
+
+    Returns the lock to release in the parent, or None: a collection takes longer, or it is the one that forks.
+    """
+    lock = getattr(getattr(provider, "_measurement_consumer", None), "_lock", None)
+    return lock if lock is not None and lock.acquire(timeout=_COLLECTION_S) else None
+
+
 def _reset_metrics(provider: Any) -> None:
     """Forget the parent's totals, which a fork copied: the child would report them again as its own.
 
@@ -220,6 +237,8 @@ def _reset_metrics(provider: Any) -> None:
 _current: Lifecycle | None = None
 _ready: int | None = None
 """The process in which it can send: a fork's child only once it is renewed."""
+_forking = threading.RLock()
+"""Held from before a fork until after it: another thread's would take or release the same locks."""
 
 
 def current() -> Lifecycle | None:
@@ -253,19 +272,24 @@ def _is_ready() -> bool:
 
 @_guard.never_raises(None)
 def _before_fork() -> None:
+    _forking.acquire()
     if _current is not None:
         _current.before_fork()
 
 
 @_guard.never_raises(None)
 def _after_fork_in_parent() -> None:
-    if _current is not None:
-        _current.after_fork()
+    try:
+        if _current is not None:
+            _current.after_fork()
+    finally:
+        _forking.release()
 
 
 @_guard.never_raises(None)
 def _after_fork() -> None:
-    global _ready
+    global _forking, _ready
+    _forking = threading.RLock()
     if _current is not None:
         _current.renew()
     _ready = os.getpid()

@@ -74,6 +74,41 @@ def test_os_fork(programs: Programs, protocol: str) -> None:
     assert {span.resource["service.instance.id"] for span in receiver.spans("parent")} == {"mine"}
 
 
+def test_a_child_inherits_no_lock_of_a_metrics_callback(run: Run) -> None:
+    result = run(
+        PARENT
+        + """
+    import threading
+    lock, stop = threading.Lock(), threading.Event()
+
+    def read(options):
+        with lock:
+            time.sleep(0.02)
+        return []
+
+    metrics.get_meter("app").create_observable_gauge("app.level", [read])
+
+    def busy():
+        while not stop.is_set():
+            otelgate.flush()
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    pids = []
+    for number in range(5):
+        while not lock.locked():
+            time.sleep(0)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if otelgate.flush(timeout_s=60) else 1)
+        pids.append(pid)
+    print(sum(os.waitpid(pid, 0)[1] for pid in pids))
+    stop.set()
+    """
+    )
+    assert (result.status, result.stdout) == (0, "0\n"), result.stderr
+
+
 def test_children_while_the_parent_is_exporting(run: Run, receiver: Receiver) -> None:
     """Forks at any moment: the parent's threads hold locks and connections meanwhile."""
     result = run(
