@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from otelgate_stack import credentials, images, python_image, settings
@@ -65,6 +66,22 @@ def test_docker_may_not_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
         "no permission to use Docker at unix:///var/run/docker.sock: "
         "add your user to the group docker and log in again, or be root"
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "address"),
+    [
+        ([{"Subnet": "127.0.0.0/16", "Gateway": "127.0.0.9"}], "127.0.0.9"),
+        ([{"Subnet": "127.0.0.0/16"}], "127.0.0.1"),  # an engine that has just made the network
+        ([{"Subnet": "192.0.2.0/24", "Gateway": "192.0.2.77"}], None),  # in a virtual machine
+        ([{}], None),
+        ([], None),
+    ],
+)
+def test_the_bridge_is_an_address_of_this_machine(config: list[dict[str, str]], address: str | None) -> None:
+    client = Mock()
+    client.networks.get.return_value.attrs = {"IPAM": {"Config": config}}
+    assert docker_client.bridge_address(client) == address
 
 
 # Is there a compose CLI?

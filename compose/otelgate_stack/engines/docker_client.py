@@ -1,5 +1,6 @@
 """The container engine's API: found as the docker CLI finds it, with errors that say what to do."""
 
+import ipaddress
 import os
 import shutil
 import socket
@@ -48,12 +49,17 @@ def bridge_address(client: Any) -> str | None:
     """Where containers reach what this machine listens on; None where that is no address of this machine's own (an
     engine in a virtual machine, which leads to the loopback by itself)."""
     (config, *_) = client.networks.get("bridge").attrs["IPAM"]["Config"] or [{}]
+    address: str | None = config.get("Gateway")
+    if not address and (subnet := config.get("Subnet")):  # an engine that has just made the network names no gateway
+        address = str(next(ipaddress.ip_network(subnet).hosts()))
+    if not address:
+        return None
     with socket.socket() as probe:
         try:
-            probe.bind((config.get("Gateway", ""), 0))
+            probe.bind((address, 0))
         except OSError:
             return None
-    return config.get("Gateway") or None
+    return address
 
 
 def _no_engine(host: str, error: str) -> str:
