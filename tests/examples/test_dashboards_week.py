@@ -25,6 +25,7 @@ NOT_YET = {
     "otelcol_exporter_prometheusremotewrite_failed_translations_total": _SINCE,
     "otelgate_audit_rejected_total": _SINCE,
     "otelgate_audit_job_failures_total": _SINCE,
+    "otelgate_accumulate_dropped_total": _SINCE,
     "otelgate_admission_refused_total": _SINCE,
     "otelgate_intake_items_total": _SINCE,
     "otelgate_intake_requests_total": _SINCE,
