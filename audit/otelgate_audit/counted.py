@@ -72,7 +72,7 @@ def read(url: str, quantity: Quantity, start_ms: int, end_ms: int) -> dict[str, 
     earlier: dict[str, int] | None = None
     for labels, samples in _query(url, f"{quantity.metric}[{end_ms - start_ms}ms]", end_ms, quantity.scale):
         if "otel_metric_overflow" in labels:
-            continue  # more series than the gateway keeps apart: nobody knows whose these are
+            continue  # more series than the gateway keeps apart: their services are unknown
         before = None
         if samples[0][1] and samples[0][0] > start_ms + LIVE_MS:
             # It begins late and not with the zero that the gateway writes first: samples before it are missing.

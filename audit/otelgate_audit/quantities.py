@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, LiteralString
 
@@ -27,7 +27,7 @@ class Quantity:
     scale: int = 1
     """Units in what the counter and SQL have as 1."""
     rounding: int = 0
-    """Units up to which, or up to 1e-9 of them, two sums of floating point are equal; 0: each unit is told."""
+    """Units up to which, or up to 1e-9 of them, two floating-point sums are equal; 0: every unit counts."""
 
     def equal(self, one: int, other: int) -> bool:
         """Whether two numbers of units are the same, but for rounding."""
@@ -44,8 +44,6 @@ def written(number: int | Decimal) -> str:
     return f"{Decimal(number):f}"
 
 
-_CALLS: Final[LiteralString] = "duplicate_of IS NULL"
-
 RUNS: Final = Quantity(
     name="runs",
     title="runs",
@@ -61,19 +59,17 @@ CALLS: Final = Quantity(
     title="model calls",
     metric="otelgate_call_count_total",
     table="audit.model_calls",
-    counts=_CALLS,
+    counts="duplicate_of IS NULL",
     stored="1",
     rejects="call",
     rejected="1",
 )
-COST: Final = Quantity(
+COST: Final = replace(
+    CALLS,
     name="cost",
     title="USD",
     metric="otelgate_call_cost_total",
-    table="audit.model_calls",
-    counts=_CALLS,
     stored="coalesce(cost_usd, 0)",
-    rejects="call",
     rejected="coalesce(cost_usd, 0)",
     scale=PICO_PER_USD,
     rounding=PICO_PER_USD // 10**6,

@@ -146,7 +146,7 @@ def _is_step(attributes: Attributes) -> bool:
 def _take_run(common: _Common, operation: str, span: Any, attributes: Attributes, now_us: int, batch: Batch) -> None:
     received_at = _received(attributes, _RUN_RECEIVED, now_us)
     _take_text(common, span, *_words(span, attributes), batch)
-    # Only the gateway stamps it, and only agents' runs; whatever came otherwise was received here.
+    # Only the gateway stamps it, and only agents' runs; the others were received here.
     batch.runs.append(Run(*common, operation, now_us if received_at is None else received_at))
 
 

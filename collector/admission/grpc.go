@@ -60,8 +60,8 @@ func (c *calls) tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	return context.WithValue(ctx, callKey{}, &call{received: received}), nil
 }
 
-// pooled is the largest message, bytes, that is decoded from a buffer of the Collector's pool: larger ones there have 4 or
-// 16 MiB, whatever of it the message needs, and stay in the pool.
+// pooled is the largest message, bytes, that is decoded from a buffer of the Collector's pool: larger buffers
+// there have 4 or 16 MiB, however little the message needs, and stay in the pool.
 const pooled = 1 << 20
 
 // codec decodes a message when it has been admitted.

@@ -14,7 +14,7 @@ const (
 	costPriceVersion = "otelgate.cost.price_version"
 	duplicateOf      = "otelgate.duplicate_of"
 	outputRate       = "otelgate.llm.output_rate"
-	cancelled        = "otelgate.cancelled"        // bool: nobody wanted the rest, which is no error
+	cancelled        = "otelgate.cancelled"        // bool: the caller gave it up, which is no error
 	runReceivedAt    = "otelgate.run.received_at"  // int, Unix nanoseconds by the gateway's clock
 	callReceivedAt   = "otelgate.call.received_at" // the same, of a model call
 

@@ -125,7 +125,7 @@ func (p *tracesProcessor) writeBack(b *batch, t *tally) {
 		case info.agent != "":
 			t.ownAgent++
 		}
-		// Whatever the application wrote there: the audit sink's rows are held against the counts by it.
+		// Replaces what the application wrote there: by it the audit sink's rows are compared with the counts.
 		switch {
 		case info.call >= 0:
 			info.span.Attributes().PutInt(callReceivedAt, info.arrived)
