@@ -18,7 +18,7 @@ type Limit struct {
 
 // Limits are in the order in which data meets them.
 var Limits = []Limit{
-	{"SDK → gateway, HTTP", "a request, decompressed", "OTELGATE_MAX_MESSAGE_MIB, 16 MiB; at most a 20th of what OTELGATE_MEMORY_LIMIT_MIB has above 64: 3 MiB at 128, 9 MiB at 256", "`OTELGATE_MAX_MESSAGE_MIB`, `OTELGATE_MEMORY_LIMIT_MIB`", "413 with the setting's name; the sender splits it. Counted", "a batch in a queue, memory"},
+	{"SDK → gateway, HTTP", "a request, decompressed", "OTELGATE_MAX_MESSAGE_MIB, 16 MiB; at most a 28th of what OTELGATE_MEMORY_LIMIT_MIB has above 64: 2 MiB at 128, 6 MiB at 256", "`OTELGATE_MAX_MESSAGE_MIB`, `OTELGATE_MEMORY_LIMIT_MIB`", "413 with the setting's name; the sender splits it. Counted", "a batch in a queue, memory"},
 	{"SDK → gateway, gRPC", "a request, decompressed", "the same", "the same", "RESOURCE_EXHAUSTED, `received message larger than max`; the sender splits it. Counted", "the same"},
 	{"SDK → gateway", "what is no OTLP: ids of another length, broken protobuf or JSON", "none of it", "OTLP", "400, or INVALID_ARGUMENT: the whole request, since nothing in it can be trusted", "nothing can be decoded"},
 	{"SDK → gateway, HTTP", "a member of JSON that is null", "taken", "protobuf's JSON", "it means its default, as one that is not there", "the receiver would refuse the request"},

@@ -26,14 +26,14 @@ const (
 	// sampleShare of what is free above idleMiB is for samples that wait for Prometheus, which take sampleFactor times
 	// their bytes.
 	sampleShare, sampleFactor = 0.1, 4
-	// messageShare of the limit is for the largest message: many small spans take so many times their bytes, decoded.
-	messageShare = 1.0 / 20
+	// messageFactor times its bytes must be free above idleMiB for the largest message: many small spans take so many, decoded.
+	messageFactor = 28
 )
 
 // largestMessage is what may be sent at once, MiB, and the limit that says so where it is not OTELGATE_MAX_MESSAGE_MIB, or 0.
 func (s Settings) largestMessage() (mib, memoryLimitMiB int64) {
 	limit := s["memory_limit_mib"].(int64)
-	fits := int64(messageShare * float64(limit-idleMiB))
+	fits := (limit - idleMiB) / messageFactor
 	if wanted := s["max_message_mib"].(int64); wanted <= fits {
 		return wanted, 0
 	}

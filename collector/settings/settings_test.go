@@ -264,8 +264,8 @@ func TestWhatIsRememberedFollowsFromTheMemoryLimit(t *testing.T) {
 
 func TestTheLargestMessageFitsTheMemoryLimit(t *testing.T) {
 	for given, want := range map[string][2]int{
-		"OTELGATE_MEMORY_LIMIT_MIB=128": {3, 128}, "OTELGATE_MEMORY_LIMIT_MIB=256": {9, 256},
-		"OTELGATE_MEMORY_LIMIT_MIB=384": {16, 0}, "OTELGATE_MAX_MESSAGE_MIB=23": {22, 512}, "OTELGATE_MAX_MESSAGE_MIB=3": {3, 0},
+		"OTELGATE_MEMORY_LIMIT_MIB=128": {2, 128}, "OTELGATE_MEMORY_LIMIT_MIB=256": {6, 256},
+		"OTELGATE_MEMORY_LIMIT_MIB=512": {16, 0}, "OTELGATE_MAX_MESSAGE_MIB=23": {16, 512}, "OTELGATE_MAX_MESSAGE_MIB=3": {3, 0},
 	} {
 		if got := [2]int{int(retrieve(t, "largest_message_mib", given).(int64)), int(retrieve(t, "largest_message_by", given).(int64))}; got != want {
 			t.Errorf("%s: got %v MiB and the limit that says so, want %v", given, got, want)

@@ -113,22 +113,22 @@ def _attach_parent(config: Any) -> None:
 
 # Model calls that know their run.
 def _call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return in_function(lambda: _call_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
+    return in_function(lambda: _call_of(run_id(args, kwargs)), wrapped)(*args, **kwargs)
 
 
 def _call_async(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return in_coroutine(lambda: _call_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
+    return in_coroutine(lambda: _call_of(run_id(args, kwargs)), wrapped)(*args, **kwargs)
 
 
 def _steps(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return in_steps(lambda: _call_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
+    return in_steps(lambda: _call_of(run_id(args, kwargs)), wrapped)(*args, **kwargs)
 
 
 def _steps_async(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return in_steps_async(lambda: _call_of(_run_id(args, kwargs)), wrapped)(*args, **kwargs)
+    return in_steps_async(lambda: _call_of(run_id(args, kwargs)), wrapped)(*args, **kwargs)
 
 
-def _run_id(args: Any, kwargs: Any) -> UUID | None:
+def run_id(args: Any, kwargs: Any) -> UUID | None:
     """Of a chat model's `run_manager`, or of a text model's `run_managers`, which are one call."""
     manager = _argument("run_manager", 2, args, kwargs) or kwargs.get("run_managers")
     if isinstance(manager, list):

@@ -49,7 +49,6 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
                 if not content:
                     skip_content()
                 register_first_token()
-                _abandoned.end_cancelled_calls()
                 done = True
         except Exception:
             done = True
@@ -70,6 +69,7 @@ def instrument_later(instrument: Callable[[], None], *, content: bool) -> None:
 
     wrapt.register_post_import_hook(on_import, _MANAGERS)
     _current.install()
+    _abandoned.install()
 
 
 def _nothing(*args: object, **kwargs: object) -> Iterator[tuple[str, Any]]:

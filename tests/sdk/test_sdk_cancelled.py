@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -68,6 +69,61 @@ def test_all_ways_to_give_a_stream_up_look_the_same(run: Callable[..., Result], 
     assert [span.attributes.get("error.type") for span in spans if "error.type" in span.attributes] == []
     for name in ("invoke_agent streamer", "FakeModel"):
         assert [span.attributes.get("otelgate.cancelled") for span in receiver.spans(name)] == [True] * 3
+    assert len({span.raw.trace_id for span in spans}) == 3
+
+
+STEPS = """
+    import asyncio
+    import otelgate
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.tools import tool
+    from langgraph.graph import START, StateGraph
+
+    reached = []
+
+    async def wait():
+        reached.append(True)
+        await asyncio.sleep(600)
+
+    class Archive(BaseRetriever):
+        def _get_relevant_documents(self, query, *, run_manager): ...
+
+        async def _aget_relevant_documents(self, query, *, run_manager):
+            await wait()
+
+    @tool
+    async def look_up(what: str) -> str:
+        '''Find it.'''
+        await Archive().ainvoke(what)
+
+    async def research(state):
+        await look_up.ainvoke({"what": "it"})
+
+    builder = StateGraph(dict)
+    builder.add_node("research", research)
+    builder.add_edge(START, "research")
+    graph = builder.compile(name="scholar")
+
+    async def main():
+        steps = [graph.ainvoke({}), look_up.ainvoke({"what": "it"}), Archive().ainvoke("it")]
+        tasks = [asyncio.create_task(step) for step in steps]
+        while len(reached) < len(tasks):
+            await asyncio.sleep(0.01)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(main())
+"""
+
+
+def test_cancelled_tools_and_retrievers_are_sent(run: Callable[..., Result], receiver: Receiver) -> None:
+    result = run(STEPS)
+    assert result.status == 0, result.stderr
+    spans = receiver.spans()
+    names = Counter(span.name for span in spans if span.attributes.get("otelgate.cancelled"))
+    assert names == {"scholar": 1, "research": 1, "look_up": 2, "Archive": 3}
+    assert [(span.name, span.raw.status) for span in spans if span.raw.status.code == StatusCode.ERROR.value] == []
     assert len({span.raw.trace_id for span in spans}) == 3
 
 
