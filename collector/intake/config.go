@@ -17,6 +17,8 @@ type Config struct {
 	MaxLogAge time.Duration `mapstructure:"max_log_age"`
 	// MaxPointAge is how old a metric point may be. Prometheus refuses what is older than its out_of_order_time_window.
 	MaxPointAge time.Duration `mapstructure:"max_point_age"`
+	// PolicyFile is that of the processor redact: by its rules metrics are refused whose names hold a secret.
+	PolicyFile string `mapstructure:"policy_file"`
 }
 
 // Bounds that no setting moves, each below the smallest limit behind it.

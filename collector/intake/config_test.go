@@ -17,6 +17,7 @@ func TestConfigIsRead(t *testing.T) {
 		"intake": createDefaultConfig(),
 		"intake/smaller": {
 			MaxItemBytes: 200_000, MaxAhead: time.Minute, MaxLogAge: 167 * time.Hour, MaxPointAge: 50 * time.Minute,
+			PolicyFile: "redact.yaml",
 		},
 	} {
 		sub, err := conf.Sub(name)

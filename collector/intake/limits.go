@@ -35,6 +35,7 @@ var Limits = []Limit{
 	{"gateway, `intake`", "nesting", fmt.Sprintf("%d levels", maxDepth), "fixed", "cut/depth", "the audit sink's 64"},
 	{"gateway, `intake`", "a trace id, a span id of a span", "not all zeros", "OTLP", "refused/trace_id, refused/span_id", "Tempo refuses the whole batch"},
 	{"gateway, `intake`", "a metric", "a name with a letter or digit, a temporality", "OTLP", "refused/metric_name, refused/metric_type", "Prometheus' translation drops it"},
+	{"gateway, `intake`", "a metric's name", "any words; without a key (16 letters and digits in a run, 6 of them digits) and what a masking rule finds", "`OTELGATE_POLICY_FILE`", "refused/metric_secret: a part of the name would make one series of several", "no store gets secrets or personal data"},
 	{"gateway, `intake`", "a value of a counter or histogram", "finite; counts that add up; at most 2^53", "OTLP", "refused/value", "Prometheus refuses the whole request for a native histogram that does not add up; NaN stays in a total for ever"},
 	{"gateway, `intake`", "a span's times", "from 2000 to 9 minutes ahead", "fixed", "corrected/time: shifted so that it ends at arrival, with its duration; times in µs, ms or s are converted. `otelgate.time.original.start` and `.end` have what was sent", "the audit sink takes a day ahead, exemplars 10 minutes"},
 	{"gateway, `intake`", "a span's duration", "0 to 31 days", "fixed", "corrected/duration: 0. It is 0, too, where an end is missing", "latency metrics"},

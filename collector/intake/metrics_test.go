@@ -3,6 +3,9 @@ package intake
 import (
 	"context"
 	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +98,29 @@ func TestPointsOfOneSeriesAreMovedApart(t *testing.T) {
 	require.Equal(t, at(-time.Millisecond), points.At(2).Timestamp())
 }
 
+func TestOrdinaryNamesOfMetricsStay(t *testing.T) {
+	for _, name := range []string{
+		"requestP95Latency", "http2xxResponses5mRate", "Number of active requests per second (all hosts)", "queue[high]",
+		"durée des requêtes", "jvm.memory/heap used {MiB}", "tokens:total:rate5m", "access_token_refreshed_total",
+		"sha256Digests", "AWS/ApplicationELB/HTTPCode_Target_2XX_Count", "a" + strings.Repeat("VeryLongName", 10),
+		"gpu_0000:3b:00.0_temperature", "node_disk_0_read_bytes_total", "rpc.duration_20260101", "%time & 50% < x",
+	} {
+		d := newDoor(t, "metrics")
+		left := d.metric(t, func(m pmetric.Metric) { m.SetName(name); gauge(m, at(0)) })
+		require.Equal(t, 1, left.Len(), name)
+		require.Equal(t, name, left.At(0).Name())
+		require.Empty(t, d.counted(t))
+	}
+}
+
+func TestMetricsAreRefusedByTheRulesOfThePolicyFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "redact.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("rules:\n  - {name: customer, pattern: 'CUST-[0-9]+'}\n"), 0o600))
+	d := newDoor(t, "metrics", func(c *Config) { c.PolicyFile = file })
+	require.Zero(t, d.metric(t, func(m pmetric.Metric) { m.SetName("orders.CUST-17"); gauge(m, at(0)) }).Len())
+	require.Equal(t, map[string]int64{"refused/metric_secret": 1}, d.counted(t))
+}
+
 func TestPointsThatPrometheusRefusesAreRefusedAlone(t *testing.T) {
 	for name, each := range map[string]struct {
 		change func(pmetric.Metric)
@@ -102,6 +128,9 @@ func TestPointsThatPrometheusRefusesAreRefusedAlone(t *testing.T) {
 	}{
 		"no name":            {func(m pmetric.Metric) { m.SetName(""); gauge(m, at(0)) }, "metric_name"},
 		"no letter":          {func(m pmetric.Metric) { m.SetName("日本"); gauge(m, at(0)) }, "metric_name"},
+		"an address":         {func(m pmetric.Metric) { m.SetName("mails.to.ann@example.com"); gauge(m, at(0)) }, "metric_secret"},
+		"a card":             {func(m pmetric.Metric) { m.SetName("card 4111111111111111"); gauge(m, at(0)) }, "metric_secret"},
+		"a key":              {func(m pmetric.Metric) { m.SetName("calls.zq8f7s6d5f4g3h2j"); gauge(m, at(0)) }, "metric_secret"},
 		"NaN of a counter":   {func(m pmetric.Metric) { sum(m, cumulative, at(0)).SetDoubleValue(math.NaN()) }, "value"},
 		"no temporality":     {func(m pmetric.Metric) { sum(m, 0, at(0)) }, "metric_type"},
 		"infinite counter":   {func(m pmetric.Metric) { sum(m, delta, at(0)).SetDoubleValue(math.Inf(1)) }, "value"},

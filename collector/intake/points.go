@@ -12,9 +12,10 @@ import (
 type points struct {
 	tally
 	clock
-	age   uint64
-	name  string // of the metric that is looked at
-	moved []moved
+	age    uint64
+	secret func(metric string) bool
+	name   string // of the metric that is looked at
+	moved  []moved
 }
 
 // moved is a point whose time is set to that of arrival when all are known.
@@ -40,8 +41,11 @@ func (p *points) metric(m pmetric.Metric) bool {
 	p.text(m.Description(), m.SetDescription)
 	p.title(m.Unit(), m.SetUnit)
 	refused := reasonCount
-	if !becomesLabel(m.Name()) {
+	switch {
+	case !becomesLabel(m.Name()):
 		refused = reasonMetricName
+	case p.secret(m.Name()):
+		refused = reasonMetricSecret
 	}
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:

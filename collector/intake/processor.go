@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.uber.org/zap"
+
+	"otelgate/collector/redact"
 )
 
 // gate is the processor of one signal.
@@ -22,11 +25,15 @@ type gate struct {
 	logger    *zap.Logger
 	now       func() time.Time
 	arrivals  *arrivals
+	secret    func(metric string) bool
 }
 
 func newGate(cfg *Config, set component.TelemetrySettings, signal string) (*gate, error) {
 	t, err := newTelemetry(set, signal)
-	return &gate{cfg: cfg, signal: signal, telemetry: t, logger: set.Logger, now: time.Now, arrivals: newArrivals()}, err
+	secret, err2 := redact.MetricNames(cfg.PolicyFile)
+	return &gate{
+		cfg: cfg, signal: signal, telemetry: t, logger: set.Logger, now: time.Now, arrivals: newArrivals(), secret: secret,
+	}, errors.Join(err, err2)
 }
 
 func (g *gate) traces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
@@ -75,7 +82,7 @@ func (g *gate) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 }
 
 func (g *gate) metrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
-	p := points{clock: g.clock(earliest), age: uint64(g.cfg.MaxPointAge)}
+	p := points{clock: g.clock(earliest), age: uint64(g.cfg.MaxPointAge), secret: g.secret}
 	for _, rm := range md.ResourceMetrics().All() {
 		p.tally.resource(rm.Resource(), true)
 		p.tally.schema(rm)

@@ -25,6 +25,7 @@ const (
 	reasonTraceID
 	reasonSpanID
 	reasonMetricName
+	reasonMetricSecret
 	reasonMetricType
 	reasonOld
 	reasonValue
@@ -36,22 +37,23 @@ type reasons uint32
 
 // said are the words of the metric: what was done, and why. docs/limits.md explains them.
 var said = [reasonCount]struct{ action, reason, text string }{
-	reasonSize:       {"cut", "size", "it was larger than the next hop takes"},
-	reasonName:       {"cut", "name", "a name, an id or a label was too long"},
-	reasonDepth:      {"cut", "depth", "lists and maps within each other"},
-	reasonAttributes: {"cut", "attributes", "too many attributes, or still too large when its texts were short"},
-	reasonText:       {"corrected", "text", "bytes that are no UTF-8, or NUL"},
-	reasonKey:        {"corrected", "key", "an attribute without a possible name, or two of one name"},
-	reasonNumber:     {"corrected", "number", "NaN or infinite in an attribute"},
-	reasonTime:       {"corrected", "time", "a time that cannot be, or is missing"},
-	reasonDuration:   {"corrected", "duration", "an end before its start, or more than 31 days after"},
-	reasonTraceID:    {"refused", "trace_id", "a span without a trace id"},
-	reasonSpanID:     {"refused", "span_id", "a span without an id"},
-	reasonMetricName: {"refused", "metric_name", "a metric without a name that Prometheus can have"},
-	reasonMetricType: {"refused", "metric_type", "a sum or histogram that is neither delta nor cumulative"},
-	reasonOld:        {"refused", "old", "a total or gauge of hours ago"},
-	reasonValue:      {"refused", "value", "NaN in a counter, or a histogram that does not add up"},
-	reasonPointSize:  {"refused", "size", "a metric point with too many labels"},
+	reasonSize:         {"cut", "size", "it was larger than the next hop takes"},
+	reasonName:         {"cut", "name", "a name, an id or a label was too long"},
+	reasonDepth:        {"cut", "depth", "lists and maps within each other"},
+	reasonAttributes:   {"cut", "attributes", "too many attributes, or still too large when its texts were short"},
+	reasonText:         {"corrected", "text", "bytes that are no UTF-8, or NUL"},
+	reasonKey:          {"corrected", "key", "an attribute without a possible name, or two of one name"},
+	reasonNumber:       {"corrected", "number", "NaN or infinite in an attribute"},
+	reasonTime:         {"corrected", "time", "a time that cannot be, or is missing"},
+	reasonDuration:     {"corrected", "duration", "an end before its start, or more than 31 days after"},
+	reasonTraceID:      {"refused", "trace_id", "a span without a trace id"},
+	reasonSpanID:       {"refused", "span_id", "a span without an id"},
+	reasonMetricName:   {"refused", "metric_name", "a metric without a name that Prometheus can have"},
+	reasonMetricSecret: {"refused", "metric_secret", "a metric with a key, or with what a masking rule finds, in its name"},
+	reasonMetricType:   {"refused", "metric_type", "a sum or histogram that is neither delta nor cumulative"},
+	reasonOld:          {"refused", "old", "a total or gauge of hours ago"},
+	reasonValue:        {"refused", "value", "NaN in a counter, or a histogram that does not add up"},
+	reasonPointSize:    {"refused", "size", "a metric point with too many labels"},
 }
 
 type telemetry struct {

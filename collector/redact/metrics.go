@@ -18,10 +18,28 @@ func (p *pass) metrics(md pmetric.Metrics) {
 	}
 }
 
-// metric returns false where under `none` its name is none: a part of it would make one series of several.
+// MetricNames returns the test by which a metric is known whose name holds a secret or personal data, by the built-in
+// rules and an operator's. `intake` asks it, so that senders are told.
+func MetricNames(policyFile string) (func(name string) bool, error) {
+	cfg := defaultConfig()
+	cfg.PolicyFile = policyFile
+	policy, err := cfg.load()
+	if err != nil {
+		return nil, err
+	}
+	return newNames(policy, newRules(policy)).secretMetric, nil
+}
+
+// secretMetric: a metric's name says which metric, not what was said. So it stays, words, brackets and all, unless a
+// rule finds something in it or it holds a key.
+func (n *names) secretMetric(name string) bool {
+	return n.of(name).dirty || n.rules.enabled[ruleToken] && hasKey(name)
+}
+
+// metric returns false where under `none` its name may not stay: a part of it would make one series of several.
 func (p *pass) metric(m pmetric.Metric) bool {
 	if p.none() {
-		if !isIdentifier(m.Name(), 255) || p.mask(m.Name()) != m.Name() {
+		if p.names.secretMetric(m.Name()) {
 			p.removed[fieldMetric]++
 			return false
 		}

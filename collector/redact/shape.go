@@ -71,6 +71,23 @@ func hasToken(s string) bool {
 	return start >= 0
 }
 
+// hasKey finds a UUID, or a run with so many digits that it is no word of a programmer's (requestP95Latency is one).
+func hasKey(s string) bool {
+	const least, leastDigits = 16, 6
+	for start, end := nextToken(s, 0); start >= 0; start, end = nextToken(s, end) {
+		digits := 0
+		for i := start; i < end; i++ {
+			if isDigit(s[i]) {
+				digits++
+			}
+		}
+		if end-start >= least && digits >= leastDigits {
+			return true
+		}
+	}
+	return false
+}
+
 // nextToken finds a run that looks random: 9 digits or more, letters and digits mixed to 12 or more, a UUID,
 // or anything of 40 or more. Model names, dates and versions are none of these.
 func nextToken(s string, from int) (start, end int) {

@@ -146,6 +146,7 @@ POINTS: Final = {
     "no time": Kind(_point(_set(time_unix_nano=0)), ("corrected/time",)),
     "five hours old": Kind(_point(_set(time_unix_nano=lambda now: now - 5 * HOUR)), ("refused/old",)),
     "no name": Kind(_set(name=""), ("refused/metric_name",)),
+    "an address as its name": Kind(_set(name="mails to ann@example.com"), ("refused/metric_secret",)),
     "a counter of NaN": Kind(_counter_of_nan, ("refused/value",)),
     "does not add up": Kind(_does_not_add_up, ("refused/value",)),
 }
