@@ -252,6 +252,7 @@ func TestWhatCannotBeTakenIsCountedAndItsNeighboursArrive(t *testing.T) {
 		p.ExplicitBounds().FromRaw([]float64{1, 1, 2})
 	}
 	r.sent(metrics)
+	r.refused(7, notANumber)
 	r.flushed().expect(5, 5)
 	want := map[string]int64{notANumber: 4, noTemporality: 1, malformed: 2}
 	if got := r.counted("otelgate.accumulate.dropped"); fmt.Sprint(got) != fmt.Sprint(want) {

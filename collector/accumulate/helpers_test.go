@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"otelgate/collector/derived"
+	"otelgate/collector/intake"
 	"otelgate/collector/sender"
 )
 
@@ -86,6 +88,7 @@ type rig struct {
 	now       time.Time
 	marks     processor.Metrics
 	notes     *derived.Registry
+	refusals  *intake.Refusals // of the last request
 }
 
 func newRig(t testing.TB, change ...func(*Config)) *rig {
@@ -141,7 +144,17 @@ func (r *rig) settled() *rig {
 func (r *rig) send(metrics pmetric.Metrics) error {
 	c := pmetric.NewMetrics()
 	metrics.CopyTo(c)
-	return r.marks.ConsumeMetrics(context.Background(), c)
+	var ctx context.Context
+	ctx, r.refusals = intake.WithRefusals(context.Background())
+	return r.marks.ConsumeMetrics(ctx, c)
+}
+
+// refused is what the sender of the last request is told.
+func (r *rig) refused(items int64, why string) {
+	r.t.Helper()
+	if n, said := r.refusals.Items(); n != items || items > 0 && !strings.Contains(said, " "+why+";") {
+		r.t.Errorf("%d refused: %s; expected %d: %s", n, said, items, why)
+	}
 }
 
 func (r *rig) sent(metrics pmetric.Metrics) {

@@ -32,6 +32,23 @@ func TestSendersAreBoundedAndTotalsStay(t *testing.T) {
 	}
 }
 
+func TestSendersOfPointsBeyondTheLimitsAreTold(t *testing.T) {
+	for name, bound := range map[string]func(*Config){
+		"senders": func(c *Config) { c.MaxSenders = 2 }, "series": func(c *Config) { c.MaxSeries = 2 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, bound)
+			labelled := func(tier string) point {
+				return point{resource: of("shop"), labels: map[string]any{"tier": tier}, delta: true, from: 1, value: 1}
+			}
+			r.sent(r.metrics(labelled("a"), labelled("b")))
+			r.refused(0, "")
+			r.sent(r.metrics(labelled("c"), labelled("d"), labelled("a")))
+			r.refused(2, tooMany) // of a series that is known, no point is
+		})
+	}
+}
+
 // A cumulative sender that was forgotten and goes on was counted before.
 func TestForgottenSenderIsNotCountedTwice(t *testing.T) {
 	r := newRig(t)

@@ -6,6 +6,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	otelmetric "go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
+
+	"otelgate/collector/intake"
 )
 
 // telemetry is what the processor says of itself.
@@ -66,7 +68,7 @@ func (t *telemetry) close() {
 // ordinary reasons happen where nothing is wrong.
 var ordinary = map[string]bool{resent: true, late: true, isDerived: true}
 
-// tell counts what became of points, and logs each reason once.
+// tell counts what became of points, logs each reason once, and lets the sender know what was dropped.
 func (a *accumulator) tell(ctx context.Context, counts map[string]int64) {
 	for reason, count := range counts {
 		if reason == "" {
@@ -75,7 +77,11 @@ func (a *accumulator) tell(ctx context.Context, counts map[string]int64) {
 		}
 		why := attribute.String("otelgate.accumulate.reason", reason)
 		a.telemetry.dropped.Add(ctx, count, otelmetric.WithAttributes(why))
-		if !ordinary[reason] && !a.warned[reason] {
+		if ordinary[reason] {
+			continue
+		}
+		intake.Refuse(ctx, count, reason)
+		if !a.warned[reason] {
 			a.warned[reason] = true
 			a.logger.Warn("points of applications' metrics are dropped; this is said once for each reason, "+
 				"otelgate.accumulate.dropped counts them", zap.String("reason", reason))

@@ -171,7 +171,7 @@ func TestHTTPAnswerSaysWhatWasRefused(t *testing.T) {
 			require.NoError(t, said.UnmarshalProto(body))
 		}
 		require.EqualValues(t, 1, said.PartialSuccess().RejectedSpans())
-		require.Equal(t, "1 refused, most for their trace_id; see docs/limits.md", said.PartialSuccess().ErrorMessage())
+		require.Equal(t, "1 refused, most with the reason trace_id; see docs/limits.md", said.PartialSuccess().ErrorMessage())
 	}
 }
 

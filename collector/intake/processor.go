@@ -3,7 +3,6 @@ package intake
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -135,9 +134,7 @@ func (g *gate) finish(ctx context.Context, y *tally, who func() string) {
 	}
 	g.logger.Warn("refused items that no store can take; docs/limits.md says more",
 		zap.String("signal", g.signal), zap.Int64("items", n), zap.String("reason", why), zap.String("service.name", who()))
-	if r := refusalsOf(ctx); r != nil {
-		r.add(n, fmt.Sprintf("%d refused, most for their %s; see docs/limits.md", n, why))
-	}
+	Refuse(ctx, n, why)
 }
 
 func service(resource pcommon.Resource) string {
