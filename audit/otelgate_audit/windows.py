@@ -5,6 +5,7 @@ Totals run on from the first edge to the last, and a window is the difference of
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ _BEFORE_MS: Final = 60_000
 """How long before an edge a window may end."""
 _LEAD_MS: Final = _BEFORE_MS + counted.LIVE_MS
 _TAIL_MS: Final = 600_000
-_LABEL_BYTES: Final = 200
-"""What the gateway keeps of a label."""
+_LABEL_BYTES: Final = 400
+"""How long the gateway's labels are; a longer one becomes its beginning and a hash (collector/derive/record.go)."""
 
 NUMBERS: Final = ("counted", "stored", "rejected", "missing", "surplus")
 
@@ -258,4 +259,7 @@ def _time(us: int) -> datetime:
 
 def _label(service: str) -> str:
     raw = service.encode()
-    return service if len(raw) <= _LABEL_BYTES else raw[:_LABEL_BYTES].decode(errors="ignore")
+    if len(raw) <= _LABEL_BYTES:
+        return service
+    tail = "…" + hashlib.sha256(raw).hexdigest()[:16]
+    return raw[: _LABEL_BYTES - len(tail.encode())].decode(errors="ignore") + tail

@@ -13,10 +13,13 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"otelgate/collector/intake"
 )
 
-// maxLabelBytes bounds what a label keeps of a value: a cap on series is none on memory without it.
-const maxLabelBytes = 200
+// maxLabelBytes bounds what a label keeps of a value: a cap on series is none on memory without it. An agent's name of
+// 100 characters fits, in any script.
+const maxLabelBytes = 400
 
 type fieldKind uint8
 
@@ -159,25 +162,14 @@ func labelText(f field) string {
 		if len(f.str) <= maxLabelBytes && utf8.ValidString(f.str) {
 			return f.str
 		}
-		return shorten(f.str)
+		// Stores refuse a whole request for one label that is no UTF-8.
+		return intake.Shorten(strings.ToValidUTF8(f.str, "\uFFFD"), maxLabelBytes)
 	case integer:
 		return strconv.FormatInt(int64(f.bits), 10)
 	case double:
 		return strconv.FormatFloat(math.Float64frombits(f.bits), 'g', -1, 64)
 	}
 	return ""
-}
-
-// shorten cuts between characters; stores refuse a whole request for one label that is no UTF-8.
-func shorten(value string) string {
-	if len(value) > maxLabelBytes {
-		cut := maxLabelBytes
-		for cut > maxLabelBytes-utf8.UTFMax && !utf8.RuneStart(value[cut]) {
-			cut--
-		}
-		value = value[:cut]
-	}
-	return strings.ToValidUTF8(value, "\uFFFD")
 }
 
 func (f field) number() (float64, bool) {

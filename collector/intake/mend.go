@@ -18,8 +18,8 @@ func cleanText(t string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(t, "\ufffd"), "\x00", "\ufffd")
 }
 
-// shorten keeps names and ids that are too long apart: their beginning, and a hash of the whole.
-func shorten(t string, limit int) string {
+// Shorten keeps names and ids that are too long apart: their beginning, and a hash of the whole.
+func Shorten(t string, limit int) string {
 	if len(t) <= limit {
 		return t
 	}
@@ -65,7 +65,7 @@ func (m *mender) title(t string) string {
 		return t
 	}
 	m.done |= 1 << reasonName
-	return shorten(t, maxName)
+	return Shorten(t, maxName)
 }
 
 func (m *mender) key(key string, depth int) string {
@@ -74,7 +74,7 @@ func (m *mender) key(key string, depth int) string {
 	case cleaned == "":
 		cleaned = "otelgate.unnamed"
 	case len(cleaned) > maxKey:
-		cleaned = shorten(cleaned, maxKey)
+		cleaned = Shorten(cleaned, maxKey)
 	case depth == 0 && m.labels && !becomesLabel(cleaned):
 		cleaned = "otelgate.key." + hex.EncodeToString([]byte(head(cleaned, 64)))
 	default:

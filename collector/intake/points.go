@@ -207,11 +207,11 @@ func (p *points) labels(attributes pcommon.Map, m *mender) bool {
 	for _, value := range attributes.All() {
 		if value.Type() == pcommon.ValueTypeStr && len(value.Str()) > maxName {
 			m.done |= 1 << reasonName
-			value.SetStr(shorten(value.Str(), maxName))
+			value.SetStr(Shorten(value.Str(), maxName))
 		} else if s.size > maxPointBytes && value.Type() != pcommon.ValueTypeStr {
 			if text := value.AsString(); len(text) > maxName {
 				m.done |= 1 << reasonName
-				value.SetStr(shorten(text, maxName))
+				value.SetStr(Shorten(text, maxName))
 			}
 		}
 	}
