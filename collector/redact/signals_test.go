@@ -90,6 +90,24 @@ func TestMetrics(t *testing.T) {
 	same(t, "exemplar", point.Exemplars().At(0).FilteredAttributes().Len(), 0)
 }
 
+func TestSeriesOfTwoOrganisationsStayTwo(t *testing.T) {
+	for _, label := range []string{"organization.id", "tenant_id", "gcp.project.id", "cloud.account.id", "app.workspace_id"} {
+		md := pmetric.NewMetrics()
+		points := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints()
+		ids := []string{"0c4b7a52-92a1-4c1e-8f65-d1a0c5b3e7f1", "org_9f8AbC12XyZ9q7", "Müller & Söhne, the bakery by the river", "ann@example.com"}
+		for _, id := range ids {
+			points.AppendEmpty().Attributes().PutStr(label, id)
+		}
+		if _, err := newTestRedactor(t, defaultConfig()).processMetrics(context.Background(), md); err != nil {
+			t.Fatal(err)
+		}
+		ids[3] = "[email]"
+		for i, id := range ids {
+			same(t, label, points.At(i).Attributes().AsRaw(), map[string]any{label: id})
+		}
+	}
+}
+
 // The audit ledger's heads leave as log events, in letters that no rule takes for anything: a change there, and `verify`
 // would find its own signatures masked.
 func TestTheLedgersHeadsPass(t *testing.T) {
