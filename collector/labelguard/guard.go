@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
+
+	"otelgate/collector/sender"
 )
 
 // maxNames bounds what is remembered, logged and counted by name; applications choose the names.
@@ -39,7 +41,7 @@ func newGuard(cfg *Config, settings component.TelemetrySettings) (*guard, error)
 	}
 	g.removed = counter("otelgate.labelguard.removed", "{label}",
 		"Labels taken from applications' metrics, since they tell users, sessions or conversations apart.")
-	g.merged = counter("otelgate.labelguard.merged", "{point}", "Points that were added to another, the same but for such a label.")
+	g.merged = counter("otelgate.labelguard.merged", "{point}", "Points that were added to another, the same but for such a label, or for one that was masked.")
 	return g, err
 }
 
@@ -61,15 +63,15 @@ func (g *guard) metric(ctx context.Context, m pmetric.Metric) {
 	merged := 0
 	switch m.Type() {
 	case pmetric.MetricTypeGauge: // of several readings that now are one series, the latest
-		merged = clean(ctx, g, m.Gauge().DataPoints(), latest, pmetric.NumberDataPoint.Exemplars)
+		merged = clean(ctx, g, m.Gauge().DataPoints(), true, latest, pmetric.NumberDataPoint.Exemplars)
 	case pmetric.MetricTypeSum:
-		merged = clean(ctx, g, m.Sum().DataPoints(), addNumbers, pmetric.NumberDataPoint.Exemplars)
+		merged = clean(ctx, g, m.Sum().DataPoints(), !sender.Accumulates(m), addNumbers, pmetric.NumberDataPoint.Exemplars)
 	case pmetric.MetricTypeHistogram:
-		clean(ctx, g, m.Histogram().DataPoints(), nil, pmetric.HistogramDataPoint.Exemplars)
+		clean(ctx, g, m.Histogram().DataPoints(), false, nil, pmetric.HistogramDataPoint.Exemplars)
 	case pmetric.MetricTypeExponentialHistogram:
-		clean(ctx, g, m.ExponentialHistogram().DataPoints(), nil, pmetric.ExponentialHistogramDataPoint.Exemplars)
+		clean(ctx, g, m.ExponentialHistogram().DataPoints(), false, nil, pmetric.ExponentialHistogramDataPoint.Exemplars)
 	case pmetric.MetricTypeSummary:
-		merged = clean(ctx, g, m.Summary().DataPoints(), addSummaries, nil)
+		merged = clean(ctx, g, m.Summary().DataPoints(), true, addSummaries, nil)
 	}
 	if merged > 0 {
 		g.merged.Add(ctx, int64(merged))
@@ -84,8 +86,12 @@ type points[P any] interface {
 }
 
 // clean takes the labels away and adds up the points that then have the same; stores refuse two
-// samples of one series at one time.
-func clean[P interface{ Attributes() pcommon.Map }](ctx context.Context, g *guard, of points[P], add func(into, from P),
+// samples of one series at one time. `readings` have no mark of their senders: `redact`, too, may have made some the
+// same, by masking a label or taking it away. Those of different times may be one series' all along, and stay.
+func clean[P interface {
+	Attributes() pcommon.Map
+	Timestamp() pcommon.Timestamp
+}](ctx context.Context, g *guard, of points[P], readings bool, add func(into, from P),
 	exemplars func(P) pmetric.ExemplarSlice,
 ) (merged int) {
 	removed := false
@@ -98,12 +104,19 @@ func clean[P interface{ Attributes() pcommon.Map }](ctx context.Context, g *guar
 			}
 		}
 	}
-	if !removed || add == nil {
+	if add == nil || of.Len() < 2 || !removed && !readings {
 		return 0
 	}
-	first := map[[16]byte]P{}
+	type series struct {
+		labels [16]byte
+		at     pcommon.Timestamp
+	}
+	first := make(map[series]P, of.Len())
 	of.RemoveIf(func(point P) bool {
-		key := pdatautil.MapHash(point.Attributes())
+		key := series{labels: pdatautil.MapHash(point.Attributes())}
+		if !removed {
+			key.at = point.Timestamp()
+		}
 		into, ok := first[key]
 		if !ok {
 			first[key] = point

@@ -146,8 +146,11 @@ func TestWithoutSuchLabelsNothingChanges(t *testing.T) {
 	metrics.ResourceMetrics().At(0).Resource().Attributes().Remove("session.id")
 	gauge := in.Metrics().AppendEmpty()
 	gauge.SetName("depth")
-	for range 2 { // the same series twice is the application's affair
-		label(gauge.SetEmptyGauge().DataPoints().AppendEmpty().Attributes(), "/a", "")
+	points := gauge.SetEmptyGauge().DataPoints()
+	for at := range 2 { // one series at two times
+		point := points.AppendEmpty()
+		point.SetTimestamp(pcommon.Timestamp(at))
+		label(point.Attributes(), "/a", "")
 	}
 	before := pmetric.NewMetrics()
 	metrics.CopyTo(before)
@@ -157,6 +160,59 @@ func TestWithoutSuchLabelsNothingChanges(t *testing.T) {
 	got, _ := marshal.MarshalMetrics(sink.AllMetrics()[0])
 	if string(got) != string(want) {
 		t.Errorf("got %s, expected %s", got, want)
+	}
+}
+
+func TestReadingsThatMaskingMadeTheSameAreOne(t *testing.T) {
+	metrics, in := scope()
+	sum := in.Metrics().AppendEmpty().SetEmptySum()
+	sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	gauge := in.Metrics().AppendEmpty().SetEmptyGauge()
+	summary := in.Metrics().AppendEmpty().SetEmptySummary()
+	for i, route := range []string{"/[token]", "/a", "/[token]", "/[token]"} {
+		for _, points := range []pmetric.NumberDataPointSlice{sum.DataPoints(), gauge.DataPoints()} {
+			point := points.AppendEmpty()
+			label(point.Attributes(), route, "")
+			point.SetTimestamp(pcommon.Timestamp(7 + i/3))
+			point.SetIntValue(int64(10 + i))
+		}
+		point := summary.DataPoints().AppendEmpty()
+		label(point.Attributes(), route, "")
+		point.SetSum(float64(10 + i))
+	}
+	_, telemetry := pass(t, defaults(), metrics)
+	values := func(points pmetric.NumberDataPointSlice) (all []string) {
+		for _, point := range points.All() {
+			all = append(all, fmt.Sprint(point.Attributes().AsRaw()["http.route"], " ", point.IntValue(), " ", uint64(point.Timestamp())))
+		}
+		return all
+	}
+	if got := values(sum.DataPoints()); fmt.Sprint(got) != "[/[token] 22 7 /a 11 7 /[token] 13 8]" {
+		t.Error(got)
+	}
+	if got := values(gauge.DataPoints()); fmt.Sprint(got) != "[/[token] 10 7 /a 11 7 /[token] 13 8]" {
+		t.Error(got)
+	}
+	if points := summary.DataPoints(); points.Len() != 2 || points.At(0).Sum() != 35 {
+		t.Error(points.Len(), points.At(0).Sum())
+	}
+	if got := counted(t, telemetry, "otelgate.labelguard.merged"); got[""] != 4 {
+		t.Error(got)
+	}
+}
+
+// Counters have their sender's mark, by which `accumulate` adds them up, though masking made their labels the same.
+func TestCountersThatMaskingMadeTheSameStayApart(t *testing.T) {
+	metrics, in := scope()
+	sum := in.Metrics().AppendEmpty().SetEmptySum()
+	sum.SetIsMonotonic(true)
+	sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	for range 2 {
+		label(sum.DataPoints().AppendEmpty().Attributes(), "/[token]", "")
+	}
+	pass(t, defaults(), metrics)
+	if sum.DataPoints().Len() != 2 {
+		t.Error("merged")
 	}
 }
 
