@@ -8,14 +8,24 @@ import (
 	"strings"
 )
 
-// instanceFile of the data folder keeps the gateway's name: it belongs to the totals that are kept there, and stays when
+// instanceFile of the data folder keeps the name of its gateway: it belongs to the totals that are kept there, and stays when
 // the host is called otherwise, as a container is after each update.
 const instanceFile = "instance"
 
-// instanceOf is the name of the gateway that keeps its data in a folder: the host's name and a few random letters, since
-// two gateways of one name, on one host or on two that are called the same, would write the same series. It is made
-// with the folder. Where that can't be written the gateway doesn't start, so that any name does.
-func instanceOf(folder string) string {
+// instanceOf is the name of the gateway that keeps its data in a folder: the one that it was given, else the host's, and
+// the folder's few random letters, since two gateways of one name, on one host, on two that are called the same, or
+// started from one configuration, would write the same series.
+func instanceOf(folder, given string) string {
+	name := nameOf(folder)
+	if given == "" {
+		return name
+	}
+	return given + "-" + name[strings.LastIndexByte(name, '-')+1:]
+}
+
+// nameOf is the host's name when the folder was made, and the letters. Where the folder can't be written the gateway
+// doesn't start, so that any name does.
+func nameOf(folder string) string {
 	path := filepath.Join(folder, instanceFile)
 	if name := readInstance(path); name != "" {
 		return name

@@ -32,8 +32,8 @@ func (p provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc)
 		return nil, err
 	}
 	key := strings.TrimPrefix(uri, scheme+":")
-	if key == "instance_id" && loaded[key] == "" {
-		return confmap.NewRetrieved(instanceOf(loaded["data_dir"].(string)))
+	if key == "instance_id" {
+		return confmap.NewRetrieved(instanceOf(loaded["data_dir"].(string), loaded[key].(string)))
 	}
 	switch value := loaded[key].(type) {
 	case string:

@@ -47,7 +47,7 @@ var Table = []Setting{
 	{"max_message_mib", "16", count, "largest OTLP message taken, MiB; less where OTELGATE_MEMORY_LIMIT_MIB has not 28 MiB for each of its MiB, and 64 more (docs/limits.md)"},
 	{"max_item_bytes", "1000000", between(16_384, 1_250_000), "largest span or log record; the content of a larger one is cut, with a mark that says so (docs/limits.md)"},
 	{"retention_logs", "744h", duration, "how long Loki keeps logs, and so how old a log record may be; an older one is stored at its time of arrival (docs/limits.md)"},
-	{"instance_id", "", text, "name of this gateway in its own and the derived metrics; default: the host name and a short id, kept in OTELGATE_DATA_DIR"},
+	{"instance_id", "", text, "name of this gateway in its own and the derived metrics, before a short id that OTELGATE_DATA_DIR keeps; default: the host name"},
 	{"log_level", "info", oneOf("debug", "info", "warn", "error"), "the gateway's own log"},
 	{"traces_to", "tempo", oneOf("tempo", "jaeger", "both"), "where traces go"},
 	{"content_traces", "none", oneOf("none", "masked", "full"), "message content in Tempo and Jaeger: none, with personal data masked, or all of it"},

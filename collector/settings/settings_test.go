@@ -226,13 +226,22 @@ func TestEachDataFolderHasANameOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAGivenNameIsTaken(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), "new")
-	if got := retrieve(t, "instance_id", "OTELGATE_DATA_DIR="+folder, "OTELGATE_INSTANCE_ID=eu-1"); got != "eu-1" {
-		t.Errorf("instance_id = %v", got)
+func TestTwoGatewaysThatAreGivenOneNameDiffer(t *testing.T) {
+	var names []string
+	for _, folder := range []string{t.TempDir(), t.TempDir()} {
+		given := []string{"OTELGATE_DATA_DIR=" + folder, "OTELGATE_INSTANCE_ID=eu-1"}
+		name := retrieve(t, "instance_id", given...).(string)
+		own := retrieve(t, "instance_id", given[0]).(string)
+		if letters := own[len(own)-7:]; name != "eu-1"+letters {
+			t.Errorf("instance_id = %s in the folder of %s", name, own)
+		}
+		if again := retrieve(t, "instance_id", given...); again != name {
+			t.Errorf("%s, then %s", name, again)
+		}
+		names = append(names, name)
 	}
-	if _, err := os.Stat(folder); !os.IsNotExist(err) {
-		t.Error("nothing has to be kept")
+	if names[0] == names[1] {
+		t.Errorf("both are %s", names[0])
 	}
 }
 
