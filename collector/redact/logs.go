@@ -29,12 +29,36 @@ func (p *pass) logs(ld plog.Logs) {
 	}
 }
 
-func (p *pass) record(record plog.LogRecord, generative, printsRequests bool) {
-	event := record.EventName()
-	if event == "" {
-		event, _ = stringAt(record.Attributes(), "event.name")
+// nameLines gives events that are all attributes (votes, scores, what applications record) a line that can be read: what
+// they are called. It comes last, since a name that stays is no content.
+func nameLines(ld plog.Logs) {
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				if isBlank(record.Body()) {
+					if event := eventName(record); event != "" {
+						record.Body().SetStr(event)
+					}
+				}
+			}
+		}
 	}
-	generative = generative || strings.HasPrefix(event, "gen_ai.")
+}
+
+func isBlank(body pcommon.Value) bool {
+	return body.Type() == pcommon.ValueTypeEmpty || body.Type() == pcommon.ValueTypeStr && body.Str() == ""
+}
+
+func eventName(record plog.LogRecord) string {
+	if event := record.EventName(); event != "" {
+		return event
+	}
+	event, _ := stringAt(record.Attributes(), "event.name")
+	return event
+}
+
+func (p *pass) record(record plog.LogRecord, generative, printsRequests bool) {
+	generative = generative || strings.HasPrefix(eventName(record), "gen_ai.")
 	// An ordinary line may well name a model or an agent: its attributes are then held to the lists, its text stays.
 	p.attributes(record.Attributes(), generative)
 	record.SetEventName(p.title(record.EventName()))
@@ -50,7 +74,7 @@ var ownWords = map[string]bool{"message": true, "msg": true, "event": true, "log
 
 func (p *pass) body(body pcommon.Value, goes bool) {
 	switch {
-	case body.Type() == pcommon.ValueTypeEmpty || body.Type() == pcommon.ValueTypeStr && body.Str() == "":
+	case isBlank(body):
 	case goes:
 		p.removeBody(body)
 	case body.Type() == pcommon.ValueTypeStr:

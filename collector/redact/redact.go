@@ -79,7 +79,9 @@ func (r *redactor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.
 }
 
 func (r *redactor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	return ld, r.run(ctx, func(p *pass) { p.logs(ld) })
+	err := r.run(ctx, func(p *pass) { p.logs(ld) })
+	nameLines(ld)
+	return ld, err
 }
 
 func (r *redactor) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {

@@ -27,7 +27,7 @@ func TestLogs(t *testing.T) {
 		{"JSON line", "shop", "", `{"msg":"sent to bob@example.com","prompt":"hi","ms":12345678901234567,"user":"u-1"}`,
 			`{"ms":12345678901234567,"msg":"sent to [email]","user":"u-1"}`, 9},
 		{"broken JSON", "shop", "", `{"prompt":"hi`, removed, 9},
-		{"empty", "shop", "gen_ai.user.message", "", "", 9},
+		{"empty", "shop", "", "", "", 9},
 	} {
 		ld := plog.NewLogs()
 		sl := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
@@ -40,6 +40,29 @@ func TestLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 		same(t, c.what, record.Body().AsString(), c.want)
+	}
+}
+
+func TestEventsWithoutABodyGetTheirNameAsOne(t *testing.T) {
+	for _, content := range []string{contentNone, contentMasked, contentFull} {
+		ld := plog.NewLogs()
+		records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		records.AppendEmpty().SetEventName("otelgate.feedback")
+		records.AppendEmpty().SetEventName("gen_ai.evaluation.result")
+		records.At(1).Body().SetStr("")
+		records.AppendEmpty().Attributes().PutStr("event.name", "subscription.upgraded")
+		records.AppendEmpty().SetEventName("mail to ann@example.com")
+		records.AppendEmpty().SetEventName("app.started")
+		records.At(4).Body().SetStr("started")
+		cfg := defaultConfig()
+		cfg.Content = content
+		if _, err := newTestRedactor(t, cfg).processLogs(context.Background(), ld); err != nil {
+			t.Fatal(err)
+		}
+		last := map[bool]string{true: "mail to ann@example.com", false: "mail to [email]"}[content == contentFull]
+		for i, want := range []string{"otelgate.feedback", "gen_ai.evaluation.result", "subscription.upgraded", last, "started"} {
+			same(t, content, records.At(i).Body().AsString(), want)
+		}
 	}
 }
 
