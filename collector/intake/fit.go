@@ -18,9 +18,10 @@ const (
 
 // leaf is a text of an item that may be cut.
 type leaf struct {
-	size int
-	text func() string
-	set  func(string)
+	size   int // what it takes where it goes: in JSON, more than its bytes
+	length int // of the text
+	text   func() string
+	set    func(string)
 }
 
 // whole is one item as the fitter sees it: what may be cut, what may go, and how large it is.
@@ -112,7 +113,7 @@ func fitTexts(w whole, limit int) {
 		height := level(sizes, budget, floor)
 		for _, l := range all {
 			if l.size > height {
-				l.set(cutText(l.text(), height))
+				l.set(cutText(l.text(), height*l.length/l.size))
 			}
 		}
 		if now = w.scan().size; now > limit {
@@ -124,21 +125,26 @@ func fitTexts(w whole, limit int) {
 // textsOf adds the texts of attributes, however deep.
 func textsOf(attributes pcommon.Map, add func(leaf)) {
 	for _, value := range attributes.All() {
-		textsIn(value, add)
+		textsIn(value, plain, add)
 	}
 }
 
-func textsIn(v pcommon.Value, add func(leaf)) {
+func plain(t string) int { return len(t) }
+
+// textsIn adds the texts of a value, each of the size that `measure` says.
+func textsIn(v pcommon.Value, measure func(string) int, add func(leaf)) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		add(leaf{len(v.Str()), v.Str, v.SetStr})
+		add(leaf{measure(v.Str()), len(v.Str()), v.Str, v.SetStr})
 	case pcommon.ValueTypeBytes:
-		add(leaf{v.Bytes().Len(), func() string { return describe("bytes", string(v.Bytes().AsRaw())) }, v.SetStr})
+		add(leaf{v.Bytes().Len(), v.Bytes().Len(), func() string { return describe("bytes", string(v.Bytes().AsRaw())) }, v.SetStr})
 	case pcommon.ValueTypeMap:
-		textsOf(v.Map(), add)
+		for _, each := range v.Map().All() {
+			textsIn(each, measure, add)
+		}
 	case pcommon.ValueTypeSlice:
 		for _, each := range v.Slice().All() {
-			textsIn(each, add)
+			textsIn(each, measure, add)
 		}
 	}
 }

@@ -48,7 +48,7 @@ var Limits = []Limit{
 	{"Tempo, Jaeger", "a request", "16 MiB", "`max_recv_msg_size_mib` in tempo.yaml", "does not happen", "batches are smaller"},
 	{"Tempo", "an attribute", "2,048 bytes", "`max_attribute_bytes`, Tempo's default", "Tempo cuts it, without a mark; the audit store has it whole", "content is not sent to Tempo by default"},
 	{"Tempo", "a trace", "100,000,000 bytes", "`max_bytes_per_trace` in tempo.yaml", "Tempo drops its further spans, and counts them: `tempo_discarded_spans_total`", "the gateway keeps no traces"},
-	{"Loki", "a line", "1 MiB", "`max_line_size`, `max_line_size_truncate` in loki.yaml", "does not happen, unless a structured body grows as JSON; then Loki cuts it", "`intake`"},
+	{"Loki", "a line", "1 MiB", "`max_line_size`, `max_line_size_truncate` in loki.yaml", "does not happen", "`intake`, which measures a structured body as the JSON that Loki makes of it"},
 	{"Loki", "fields of a line", "1,024, together 2 MiB", "`max_structured_metadata_*` in loki.yaml", "does not happen", "`intake`: resource, scope and record together stay below"},
 	{"Loki", "a label", "a name of 1,024 bytes, a value of 2,048", "Loki's defaults", "does not happen", "`intake`"},
 	{"audit sink", "a request", "OTELGATE_MAX_MESSAGE_MIB, 16 MiB", "`OTELGATE_MAX_MESSAGE_MIB`", "does not happen", "batches are smaller"},

@@ -40,6 +40,65 @@ func TestStructuredBodyIsCutInside(t *testing.T) {
 	require.Regexp(t, `^… \[cut \d+ bytes\]$`, r.Body().Str())
 }
 
+func TestStructuredBodyIsMeasuredAsTheLineThatItBecomes(t *testing.T) {
+	const overhead = spanFixed + 2*perField // of the record, its event's name and its severity
+	const most = MaxLineBytes - overhead
+	for name, each := range map[string]struct {
+		over int
+		text string
+	}{
+		"below":       {-1, strings.Repeat(`"`, most/2-100)},
+		"at":          {0, strings.Repeat(`"`, most/2-100)},
+		"above":       {1, strings.Repeat(`"`, most/2-100)},
+		"far above":   {5 * most, strings.Repeat("\x01", most)},
+		"one half":    {0, strings.Repeat("\x01", most/8) + strings.Repeat("a", most/8)},
+		"half, above": {0, strings.Repeat("a", most-1000) + strings.Repeat("\n", 40_000)},
+		"JSON":        {0, "[" + strings.Repeat(`{"a":"b"},`, most/10) + "1]"},
+	} {
+		for kind, made := range map[string]func(plog.LogRecord) pcommon.Value{
+			"map":   func(r plog.LogRecord) pcommon.Value { return r.Body().SetEmptyMap().PutEmpty("content") },
+			"slice": func(r plog.LogRecord) pcommon.Value { return r.Body().SetEmptySlice().AppendEmpty() },
+		} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				d, before := newDoor(t, "logs"), 0
+				r := d.record(t, func(r plog.LogRecord) {
+					v := made(r)
+					v.SetStr(each.text)
+					if before = len(r.Body().AsString()); -1 <= each.over && each.over <= 1 && each.text[0] == '"' {
+						v.SetStr(each.text + strings.Repeat("a", most+each.over-before))
+						before = most + each.over
+					}
+				})
+				line := r.Body().AsString()
+				require.LessOrEqual(t, len(line), MaxLineBytes)
+				if before <= most {
+					require.Len(t, line, before)
+					require.Empty(t, d.counted(t))
+					return
+				}
+				require.Contains(t, line, "[cut ")
+				require.Greater(t, len(line), MaxLineBytes*3/4) // no more is cut than has to be
+				require.Equal(t, map[string]int64{"cut/size": 1}, d.counted(t))
+			})
+		}
+	}
+}
+
+func TestSizeOfJSONIsThatOfTheLine(t *testing.T) {
+	body := pcommon.NewValueMap()
+	require.NoError(t, body.FromRaw(map[string]any{
+		"quote \"": "a\"b\\c\x01\n\t\u2028<&>\u007f– é日😀", "list": []any{"a", true, nil, []any{}, map[string]any{}},
+		"bytes": []byte("seven words"), "nested": map[string]any{"deep": map[string]any{"er": "x"}},
+	}))
+	require.InDelta(t, len(body.AsString()), jsonSize(body, 0), 60)
+	require.GreaterOrEqual(t, jsonSize(body, 0), len(body.AsString()))
+	for _, number := range []any{int64(-1 << 63), 1.7976931348623157e308, -2.2250738585072014e-308, false} {
+		v := pcommon.NewValueSlice()
+		require.NoError(t, v.FromRaw([]any{number}))
+		require.GreaterOrEqual(t, jsonSize(v, 0), len(v.AsString()))
+	}
+}
+
 func TestFieldsOfALineAreBounded(t *testing.T) {
 	for _, each := range []struct {
 		name string
@@ -57,9 +116,9 @@ func TestFieldsOfALineAreBounded(t *testing.T) {
 				for i := range each.n - each.n/2 {
 					r.Attributes().PutStr(fmt.Sprintf("a%d", i), "v")
 				}
-				require.Equal(t, each.n, scanRecord(r).leaves)
+				require.Equal(t, each.n, scanRecord(r, MaxLineBytes).leaves)
 			})
-			require.LessOrEqual(t, scanRecord(r).leaves, maxLogLeaves)
+			require.LessOrEqual(t, scanRecord(r, MaxLineBytes).leaves, maxLogLeaves)
 			require.Equal(t, "s-1", text(t, r.Attributes(), "session.id"))
 			_, marked := r.Attributes().Get(attrDropped)
 			require.Equal(t, each.cut, marked)

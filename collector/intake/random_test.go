@@ -45,7 +45,7 @@ func TestAnythingBecomesAcceptable(t *testing.T) {
 			l.SetObservedTimestamp(hostileTime(r))
 		})
 		require.LessOrEqual(t, (&plog.ProtoMarshaler{}).LogRecordSize(line), limit, "seed %d, item %d", seed, i)
-		found := scanRecord(line)
+		found := scanRecord(line, MaxLineBytes)
 		require.Zero(t, found.faults, "seed %d, item %d", seed, i)
 		require.LessOrEqual(t, found.leaves, maxLogLeaves+2)
 	}

@@ -7,7 +7,7 @@ import (
 
 // record repairs a log record; none is refused.
 func (y *tally) record(record plog.LogRecord, limit int, c clock) {
-	s := scanRecord(record)
+	s := scanRecord(record, limit)
 	at := uint64(record.Timestamp())
 	if at == 0 {
 		at = uint64(record.ObservedTimestamp())
@@ -31,21 +31,34 @@ func (y *tally) record(record plog.LogRecord, limit int, c clock) {
 		m.done |= 1 << reasonTime
 		record.SetObservedTimestamp(record.Timestamp())
 	}
-	if s = scanRecord(record); s.size > limit || s.leaves > maxLogLeaves {
-		m.fit(wholeRecord(record), limit, maxLogLeaves)
+	if s = scanRecord(record, limit); s.size > limit || s.leaves > maxLogLeaves {
+		m.fit(wholeRecord(record, limit), limit, maxLogLeaves)
 	}
 	y.add(m.done, m.cut)
 }
 
-func scanRecord(record plog.LogRecord) scan {
+func scanRecord(record plog.LogRecord, limit int) scan {
 	s := scan{size: spanFixed, labels: true}
 	s.attributes(record.Attributes(), 0)
 	leaves := s.leaves
-	s.value(record.Body(), 0)
+	s.body(record.Body(), limit)
 	s.leaves = leaves // the body is the line
 	s.title(record.EventName())
 	s.title(record.SeverityText())
 	return s
+}
+
+// body: a structured one becomes a line of JSON, in which a byte may take six.
+func (s *scan) body(body pcommon.Value, limit int) {
+	before := s.size
+	s.value(body, 0)
+	if wire := s.size - before; isStructured(body) && wire > limit/6 {
+		s.size = before + max(wire, jsonSize(body, 0))
+	}
+}
+
+func isStructured(body pcommon.Value) bool {
+	return body.Type() == pcommon.ValueTypeMap || body.Type() == pcommon.ValueTypeSlice
 }
 
 func (m *mender) record(record plog.LogRecord) {
@@ -55,26 +68,30 @@ func (m *mender) record(record plog.LogRecord) {
 	record.SetSeverityText(m.title(record.SeverityText()))
 }
 
-func wholeRecord(record plog.LogRecord) whole {
+func wholeRecord(record plog.LogRecord, limit int) whole {
+	measure := plain
+	if isStructured(record.Body()) {
+		measure = quoted
+	}
 	return whole{
 		attributes: record.Attributes(),
 		leaves: func(add func(leaf)) {
 			textsOf(record.Attributes(), add)
-			textsIn(record.Body(), add)
+			textsIn(record.Body(), measure, add)
 		},
 		parts: func() int {
 			s := scan{}
-			s.value(record.Body(), 0)
+			s.body(record.Body(), limit)
 			return s.size
 		},
 		halve: func() bool { return dropBody(record.Body()) },
-		scan:  func() scan { return scanRecord(record) },
+		scan:  func() scan { return scanRecord(record, limit) },
 	}
 }
 
 // dropBody: of a structured body whose texts are short already only its size is left.
 func dropBody(body pcommon.Value) bool {
-	if body.Type() != pcommon.ValueTypeMap && body.Type() != pcommon.ValueTypeSlice {
+	if !isStructured(body) {
 		return false
 	}
 	s := scan{}

@@ -99,7 +99,7 @@ func wholeSpan(span ptrace.Span) whole {
 		leaves: func(add func(leaf)) {
 			textsOf(span.Attributes(), add)
 			message := span.Status().Message()
-			add(leaf{len(message), func() string { return message }, span.Status().SetMessage})
+			add(leaf{len(message), len(message), func() string { return message }, span.Status().SetMessage})
 			for _, event := range span.Events().All() {
 				textsOf(event.Attributes(), add)
 			}
