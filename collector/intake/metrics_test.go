@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"otelgate/collector/redact"
 )
 
 const (
@@ -113,6 +115,19 @@ func TestOrdinaryNamesOfMetricsStay(t *testing.T) {
 	}
 }
 
+func TestLongNamesOfMetricsAreCutAndStay(t *testing.T) {
+	d := newDoor(t, "metrics")
+	isSecret, err := redact.MetricNames("")
+	require.NoError(t, err)
+	for _, last := range []string{"a", "b"} {
+		left := d.metric(t, func(m pmetric.Metric) { m.SetName(strings.Repeat("long_", 200) + last); gauge(m, at(0)) })
+		require.Equal(t, 1, left.Len())
+		require.Len(t, left.At(0).Name(), maxName)
+		require.False(t, isSecret(left.At(0).Name()), "masking would take it")
+	}
+	require.Equal(t, map[string]int64{"cut/name": 2}, d.counted(t))
+}
+
 func TestMetricsAreRefusedByTheRulesOfThePolicyFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "redact.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("rules:\n  - {name: customer, pattern: 'CUST-[0-9]+'}\n"), 0o600))
@@ -130,7 +145,7 @@ func TestPointsThatPrometheusRefusesAreRefusedAlone(t *testing.T) {
 		"no letter":          {func(m pmetric.Metric) { m.SetName("日本"); gauge(m, at(0)) }, "metric_name"},
 		"an address":         {func(m pmetric.Metric) { m.SetName("mails.to.ann@example.com"); gauge(m, at(0)) }, "metric_secret"},
 		"a card":             {func(m pmetric.Metric) { m.SetName("card 4111111111111111"); gauge(m, at(0)) }, "metric_secret"},
-		"a key":              {func(m pmetric.Metric) { m.SetName("calls.zq8f7s6d5f4g3h2j"); gauge(m, at(0)) }, "metric_secret"},
+		"a key":              {func(m pmetric.Metric) { m.SetName("calls.zq8f7s6d5f4g3h2j1k0m"); gauge(m, at(0)) }, "metric_secret"},
 		"NaN of a counter":   {func(m pmetric.Metric) { sum(m, cumulative, at(0)).SetDoubleValue(math.NaN()) }, "value"},
 		"no temporality":     {func(m pmetric.Metric) { sum(m, 0, at(0)) }, "metric_type"},
 		"infinite counter":   {func(m pmetric.Metric) { sum(m, delta, at(0)).SetDoubleValue(math.Inf(1)) }, "value"},

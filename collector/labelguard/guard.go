@@ -41,7 +41,8 @@ func newGuard(cfg *Config, settings component.TelemetrySettings) (*guard, error)
 	}
 	g.removed = counter("otelgate.labelguard.removed", "{label}",
 		"Labels taken from applications' metrics, since they tell users, sessions or conversations apart.")
-	g.merged = counter("otelgate.labelguard.merged", "{point}", "Points that were added to another, the same but for such a label, or for one that was masked.")
+	g.merged = counter("otelgate.labelguard.merged", "{point}",
+		"Points that were added to another, the same but for such a label, or for one that was masked.")
 	return g, err
 }
 

@@ -71,9 +71,10 @@ func hasToken(s string) bool {
 	return start >= 0
 }
 
-// hasKey finds a UUID, or a run with so many digits that it is no word of a programmer's (requestP95Latency is one).
+// hasKey finds a UUID, or a run so long and with so many digits that it is no word of a programmer's, as requestP95Latency
+// is, and not the hash by which `intake` shortens a name.
 func hasKey(s string) bool {
-	const least, leastDigits = 16, 6
+	const least, leastDigits = 20, 6
 	for start, end := nextToken(s, 0); start >= 0; start, end = nextToken(s, end) {
 		digits := 0
 		for i := start; i < end; i++ {

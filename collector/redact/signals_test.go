@@ -90,7 +90,7 @@ func TestStructuredBody(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	md := pmetric.NewMetrics()
 	metrics := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
-	for _, name := range []string{"gen_ai.client.token.usage", "mail.to.zorro@example.com", "zq8f7s6d5f4g3h2j"} {
+	for _, name := range []string{"gen_ai.client.token.usage", "mail.to.zorro@example.com", "zq8f7s6d5f4g3h2j1k0m"} {
 		m := metrics.AppendEmpty()
 		m.SetName(name)
 		m.SetUnit("{token}")
