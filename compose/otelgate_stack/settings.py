@@ -96,7 +96,8 @@ class Settings:
         int, _Spec("1000000", kinds.ITEM, "Gateway: largest span or log record; larger ones are cut.", gateway=True)
     ]
     instance_id: Annotated[
-        str | None, _Spec("", kinds.TEXT, "Gateway: its name in metrics, before an id (host name if empty).", gateway=True)
+        str | None,
+        _Spec("", kinds.TEXT, "Gateway: its name in metrics, before an id (host name if empty).", gateway=True),
     ]
     log_level: Annotated[
         str, _Spec("info", kinds.choice("debug", "info", "warn", "error"), "Gateway: log level.", gateway=True)
