@@ -50,6 +50,7 @@ var Limits = []Limit{
 	{"Tempo", "a trace", "100,000,000 bytes", "`max_bytes_per_trace` in tempo.yaml", "Tempo drops its further spans, and counts them: `tempo_discarded_spans_total`", "the gateway keeps no traces"},
 	{"Loki", "a line", "1 MiB", "`max_line_size`, `max_line_size_truncate` in loki.yaml", "does not happen", "`intake`, which measures a structured body as the JSON that Loki makes of it"},
 	{"Loki", "fields of a line", "1,024, together 2 MiB", "`max_structured_metadata_*` in loki.yaml", "does not happen", "`intake`: resource, scope and record together stay below"},
+	{"Loki", "streams: services, namespaces and environments together, and hours of old lines", "no limit", "`max_global_streams_per_user` in loki.yaml", "does not happen", "Loki's default, 5,000, refuses new streams for as long as it is met, and all logs would wait behind them"},
 	{"Loki", "a label", "a name of 1,024 bytes, a value of 2,048", "Loki's defaults", "does not happen", "`intake`"},
 	{"audit sink", "a request", "OTELGATE_MAX_MESSAGE_MIB, 16 MiB", "`OTELGATE_MAX_MESSAGE_MIB`", "does not happen", "batches are smaller"},
 	{"audit sink", "an id or name", "512 bytes", "fixed", "does not happen", "`intake`"},
