@@ -46,7 +46,7 @@ var Limits = []Limit{
 	{"gateway → stores", "a batch", "3,000,000 bytes", "`sending_queue.batch.max_size` in 60-export.yaml", "split between items; no item is that large", "what receivers take"},
 	{"gateway → Prometheus", "a remote write", "3,000,000 bytes", "`max_batch_size_bytes`, the default", "split between series", "32 MiB at Prometheus"},
 	{"Tempo, Jaeger", "a request", "16 MiB", "`max_recv_msg_size_mib` in tempo.yaml", "does not happen", "batches are smaller"},
-	{"Tempo", "an attribute", "2,048 bytes", "`max_attribute_bytes`, Tempo's default", "Tempo cuts it, without a mark; the audit store has it whole", "content is not sent to Tempo by default"},
+	{"Tempo", "an attribute", "3,000,000 bytes", "`max_attribute_bytes` in tempo.yaml", "does not happen", "`intake`; a batch is not larger"},
 	{"Tempo", "a trace", "100,000,000 bytes", "`max_bytes_per_trace` in tempo.yaml", "Tempo drops its further spans, and counts them: `tempo_discarded_spans_total`", "the gateway keeps no traces"},
 	{"Loki", "a line", "1 MiB", "`max_line_size`, `max_line_size_truncate` in loki.yaml", "does not happen", "`intake`, which measures a structured body as the JSON that Loki makes of it"},
 	{"Loki", "fields of a line", "1,024, together 2 MiB", "`max_structured_metadata_*` in loki.yaml", "does not happen", "`intake`: resource, scope and record together stay below"},
