@@ -62,21 +62,38 @@ const Damaged = ".damaged-"
 // set aside are left out.
 func Files(folder string) []string {
 	var files []string
-	for _, path := range all(folder) {
-		if !strings.Contains(path, Damaged) && !strings.HasSuffix(path, ".backup") { // the latter by file_storage
+	for _, path := range append(named(folder, Queue), named(folder, Totals)...) {
+		if !isAside(path) {
 			files = append(files, path)
 		}
 	}
 	return files
 }
 
-// SetAside counts the files that were.
-func SetAside(folder string) int { return len(all(folder)) - len(Files(folder)) }
+// Queue and Totals begin the names of file_storage's files: of export queues, and of processors, which keep totals.
+const (
+	Queue  = "exporter_"
+	Totals = "processor_"
+)
 
-func all(folder string) []string {
-	queues, _ := filepath.Glob(filepath.Join(folder, "exporter_*")) // its one error is a pattern that is none
-	others, _ := filepath.Glob(filepath.Join(folder, "processor_*"))
-	return append(queues, others...)
+// SetAside counts the files of one kind, Queue or Totals, that were.
+func SetAside(folder, kind string) int {
+	count := 0
+	for _, path := range named(folder, kind) {
+		if isAside(path) {
+			count++
+		}
+	}
+	return count
+}
+
+func isAside(path string) bool {
+	return strings.Contains(path, Damaged) || strings.HasSuffix(path, ".backup") // the latter by file_storage
+}
+
+func named(folder, kind string) []string {
+	files, _ := filepath.Glob(filepath.Join(folder, kind+"*")) // its one error is a pattern that is none
+	return files
 }
 
 // largestShare of a file system is the most that the reserve takes of it: on a small one the asked number is too much.

@@ -49,7 +49,10 @@ func TestQueueSizeIsWhatTheDiskHasForAllQueues(t *testing.T) {
 
 func TestFilesLeavesOutWhatWasSetAside(t *testing.T) {
 	folder := t.TempDir()
-	for _, name := range []string{"exporter_a_b_traces", "exporter_a_b_traces" + Damaged + "20261129T100000Z", "exporter_a.2026.backup", "processor_b__", "tempdb1"} {
+	for _, name := range []string{
+		"exporter_a_b_traces", "exporter_a_b_traces" + Damaged + "20261129T100000Z", "exporter_a.2026.backup",
+		"processor_b__", "processor_b__" + Damaged + "20261129T100000Z", "tempdb1",
+	} {
 		if err := os.WriteFile(filepath.Join(folder, name), make([]byte, 5000), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -58,8 +61,8 @@ func TestFilesLeavesOutWhatWasSetAside(t *testing.T) {
 	if got := Files(folder); !slices.Equal(got, want) {
 		t.Errorf("Files = %v", got)
 	}
-	if got := SetAside(folder); got != 2 {
-		t.Errorf("SetAside = %d, want 2", got)
+	if queues, totals := SetAside(folder, Queue), SetAside(folder, Totals); queues != 2 || totals != 1 {
+		t.Errorf("SetAside = %d of queues, %d of totals, want 2 and 1", queues, totals)
 	}
 	if got := Used(folder); got < 10_000 || got > 32<<10 {
 		t.Errorf("Used = %d, want what the two files take", got)

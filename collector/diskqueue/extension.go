@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,15 +72,18 @@ func (q *Queues) inspect(path string) error {
 		return nil
 	}
 	if errors.As(fault, &unknown) {
-		q.logger.Warn("a queue's file could not be checked", zap.String("file", path), zap.Error(fault))
+		q.logger.Warn("a file could not be checked", zap.String("file", path), zap.Error(fault))
 		return nil
 	}
 	aside, err := setAside(path, time.Now())
 	if err != nil {
-		return fmt.Errorf("the queue's file %s is damaged (%w), and cannot be renamed: %w", path, fault, err)
+		return fmt.Errorf("the file %s is damaged (%w), and cannot be renamed: %w", path, fault, err)
 	}
-	q.logger.Error("a queue's file is damaged: it is set aside, and the queue begins a new one. What waited in it is not sent",
-		zap.String("file", path), zap.String("set_aside", aside), zap.Error(fault))
+	said := "a queue's file is damaged: it is set aside, and the queue begins a new one. What waited in it is not sent"
+	if strings.HasPrefix(filepath.Base(path), disk.Totals) {
+		said = "the file with the totals of applications' own metrics is damaged: it is set aside, and they begin again at zero"
+	}
+	q.logger.Error(said, zap.String("file", path), zap.String("set_aside", aside), zap.Error(fault))
 	return nil
 }
 

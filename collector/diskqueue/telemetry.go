@@ -21,7 +21,9 @@ func (q *Queues) observe(provider metric.MeterProvider) (metric.Registration, er
 	}
 	free := gauge("otelgate.queue.disk.free", "By", "Free on the disk of the export queues.")
 	reserve := gauge("otelgate.queue.disk.reserve", "By", "What has to stay free there: below it, data is refused.")
-	aside := gauge("otelgate.queue.damaged", "{file}", "Damaged files that were set aside, and are still there.")
+	aside := gauge("otelgate.queue.damaged", "{file}", "Damaged files of queues that were set aside, and are still there.")
+	totals := gauge("otelgate.totals.damaged", "{file}",
+		"Damaged files with the totals of applications' own metrics that were set aside, and are still there.")
 	waiting := gauge("otelgate.queue.late", "{write}", "Writes to a queue that wait for room on the disk.")
 	orphaned := gauge("otelgate.queue.orphaned", "{item}",
 		"Items that the queue's indexes did not know of when it was opened, and that are sent again.")
@@ -30,7 +32,8 @@ func (q *Queues) observe(provider metric.MeterProvider) (metric.Registration, er
 			o.ObserveInt64(free, space.Free)
 			o.ObserveInt64(reserve, space.Reserve(q.cfg.ReserveBytes))
 		}
-		o.ObserveInt64(aside, int64(disk.SetAside(q.cfg.Directory)))
+		o.ObserveInt64(aside, int64(disk.SetAside(q.cfg.Directory, disk.Queue)))
+		o.ObserveInt64(totals, int64(disk.SetAside(q.cfg.Directory, disk.Totals)))
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		for _, c := range q.clients {
@@ -39,6 +42,6 @@ func (q *Queues) observe(provider metric.MeterProvider) (metric.Registration, er
 			o.ObserveInt64(orphaned, c.orphaned.Load(), of)
 		}
 		return nil
-	}, free, reserve, aside, waiting, orphaned)
+	}, free, reserve, aside, totals, waiting, orphaned)
 	return registration, errors.Join(append(faults, err)...)
 }

@@ -180,7 +180,7 @@ _COUNTED_ANYWAY = {"resent", "late", "derived"}
 
 
 def changed(gateway: GatewayMetrics) -> list[Hop]:
-    """What the gateway has cut, corrected, refused or dropped since its start, as a hop of each signal that had any.
+    """What the gateway has cut, corrected, refused, dropped or found since its start: a hop of each signal with any.
 
     It is no fault of the stack, so `ok` is None.
     """
@@ -204,6 +204,10 @@ def changed(gateway: GatewayMetrics) -> list[Hop]:
         elif name == "otelgate_derive_journal_damaged" and sample.value:
             what = f"{sample.value:,.0f} damaged files with derived totals set aside"
             found.setdefault(labels["otelgate_derive_signal"], []).append(what)
+        elif name == "otelgate_queue_orphaned" and sample.value:
+            queue = labels["otelgate_queue"]
+            what = f"{sample.value:,.0f} items in the queue of {queue} that it did not know of, sent late"
+            found.setdefault("gateway", []).append(what)
     fix = "docs/limits.md explains the reasons; `make logs SERVICE=gateway` names the senders of what was refused"
     return [
         Hop(signal, "intake", None, 0.0, f"since the gateway started: {', '.join(sorted(what))}", fix)

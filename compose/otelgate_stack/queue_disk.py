@@ -1,4 +1,4 @@
-"""The disk of the gateway's queues: whether it has room, and whether each queue's file was sound."""
+"""The disk of the gateway's queues: whether it has room, and whether each file was sound."""
 
 from pathlib import Path
 
@@ -24,6 +24,9 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     if damaged := told.get("otelgate_queue_damaged", 0):
         detail = f"{damaged:g} damaged files of queues were set aside; what waited in them was not delivered"
         found.append((detail, "see grafana/runbooks/GatewayQueueDamaged.md"))
+    if damaged := told.get("otelgate_totals_damaged", 0):
+        detail = f"{damaged:g} damaged files with totals were set aside; applications' own counters began again at zero"
+        found.append((detail, "see grafana/runbooks/GatewayTotalsDamaged.md"))
     return found
 
 

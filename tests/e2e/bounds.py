@@ -35,12 +35,26 @@ PLAIN = "yaml:exporters: {otlp_grpc/tempo: {compression: none}, otlp_http/loki: 
 RUNS, EVENTS, STEPS = "otelgate_run_count_total", "otelgate_event_count_total", "bounds_steps_total"
 
 
-class Sink(grpc.GenericRpcHandler):
-    """An OTLP gRPC store that keeps the names of the spans that it took."""
+class Names:
+    """The names in the requests that a store took."""
 
     def __init__(self) -> None:
         self.names: set[bytes] = set()
+        self.twice: set[bytes] = set()
+        """Those that came in more than one request."""
         self.away = False
+
+    def note(self, body: bytes) -> None:
+        new = set(NAME.findall(body))
+        self.twice |= new & self.names
+        self.names |= new
+
+
+class Sink(Names, grpc.GenericRpcHandler):
+    """An OTLP gRPC store that keeps the names of the spans and lines that it took."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.server = grpc.server(
             ThreadPoolExecutor(4), handlers=(self,), options=[("grpc.max_receive_message_length", 32 << 20)]
         )
@@ -53,23 +67,22 @@ class Sink(grpc.GenericRpcHandler):
     def _export(self, body: bytes, context: grpc.ServicerContext) -> bytes:
         if self.away:
             context.abort(grpc.StatusCode.UNAVAILABLE, "away")
-        self.names.update(NAME.findall(body))
+        self.note(body)
         return b""
 
 
-class Takers(ThreadingHTTPServer):
+class Takers(Names, ThreadingHTTPServer):
     """Loki and Prometheus, which keep the names of the lines and the totals that they took."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Taker)
-        self.names: set[bytes] = set()
-        self.away = False
+        Names.__init__(self)
+        ThreadingHTTPServer.__init__(self, ("127.0.0.1", 0), _Taker)
         self._totals: dict[str, dict[bytes, float]] = {metric: {} for metric in (RUNS, EVENTS, STEPS)}
         self._lock = threading.Lock()
 
     def take(self, path: str, body: bytes) -> None:
         if "/otlp/" in path:
-            self.names.update(NAME.findall(body))
+            self.note(body)
             return
         written = remote_write.unpacked(body)
         with self._lock:
@@ -173,9 +186,9 @@ class Bench:
         lines = [line for line in text.splitlines() if re.match(rf"{name}(_total)?[{{ ]", line)]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(each in line for each in wanted))
 
-    def send(self, request: bytes, timeout_s: float = 30) -> grpc.StatusCode:
+    def send(self, request: bytes, timeout_s: float = 30, signal: str = "trace") -> grpc.StatusCode:
         """What the gateway answered."""
-        call = self.channel.unary_unary(EXPORT.format("trace", "Trace"))
+        call = self.channel.unary_unary(EXPORT.format(signal, signal.capitalize()))
         try:
             call(request, timeout=timeout_s)
         except grpc.RpcError as error:

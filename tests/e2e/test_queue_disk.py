@@ -1,18 +1,19 @@
 """The queues' disk: it fills, its files are damaged, and nothing that was acknowledged before is lost beyond that."""
 
 import os
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from signal import SIGKILL
 
 import grpc
 import pytest
-from bounds import Bench, bench, runs
+from bounds import EVENTS, RUNS, STEPS, Bench, Names, bench, lines, runs, steps
 from waiting import until
 
-AUDIT = "exporter_otlp_grpc_audit_traces"
+AUDIT, LOKI = "exporter_otlp_grpc_audit_traces", "exporter_otlp_http_loki_logs"
 DISK = 64 << 20
 
 
@@ -47,6 +48,11 @@ def _take(path: Path, leave: int) -> None:
             file.write(bytes(1 << 16))
 
 
+def _counted_once(gateway: Bench, runs: int, events: int = 0) -> None:
+    for metric, wanted in ((RUNS, runs), (EVENTS, events)):
+        assert until(partial(gateway.others.total, metric), lambda found, wanted=wanted: found == wanted) == wanted
+
+
 @pytest.mark.slow
 def test_full_disk_and_kill_lose_nothing(gateway_binary: Path, tmp_path: Path, small_disk: Path) -> None:
     with bench(gateway_binary, tmp_path, small_disk, OTELGATE_QUEUE_BYTES=str(DISK)) as gateway:
@@ -63,7 +69,7 @@ def test_full_disk_and_kill_lose_nothing(gateway_binary: Path, tmp_path: Path, s
         assert os.statvfs(small_disk).f_bavail > 0, "the last byte was taken"
 
         _take(small_disk / "other", leave=0)
-        gateway.end(signal.SIGKILL)
+        gateway.end(SIGKILL)
         gateway.start()
         gateway.audit.away = False
         assert until(lambda: acknowledged <= gateway.audit.names, deadline_s=300), "lost behind a full disk"
@@ -71,6 +77,8 @@ def test_full_disk_and_kill_lose_nothing(gateway_binary: Path, tmp_path: Path, s
         (small_disk / "before").unlink()
         assert until(lambda: gateway.send(request) == grpc.StatusCode.OK, deadline_s=120), gateway.refusal
         assert until(lambda: new <= gateway.audit.names and new <= gateway.tempo.names)
+        _counted_once(gateway, runs=len(acknowledged | new))
+        assert gateway.audit.twice == set()  # Tempo has what could not be crossed off on the full disk twice
 
 
 def test_less_disk_than_the_queues_may_take_is_said_at_the_start(gateway_binary: Path, tmp_path: Path) -> None:
@@ -95,25 +103,55 @@ DAMAGE: dict[str, Callable[[bytearray], bytearray]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", DAMAGE)
-def test_damaged_queue_is_set_aside_and_its_neighbours_go_on(gateway_binary: Path, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(("name", "kind"), [*((AUDIT, kind) for kind in DAMAGE), (LOKI, "middle")])
+def test_damaged_queue_is_set_aside_and_its_neighbours_go_on(
+    gateway_binary: Path, tmp_path: Path, name: str, kind: str
+) -> None:
     with bench(gateway_binary, tmp_path) as gateway:
-        gateway.audit.away = gateway.tempo.away = True
+        stores = gateway.audit, gateway.tempo, gateway.others
+        for store in stores:
+            store.away = True
         gateway.start()
-        waiting: set[bytes] = set()
+        spans: set[bytes] = set()
+        events: set[bytes] = set()
         for number in range(30):
-            request, names = runs(f"{number:x}", 10, 5000)
-            assert gateway.send(request) == grpc.StatusCode.OK
-            waiting |= names
-        gateway.end(signal.SIGKILL)
-        file = gateway.data / AUDIT
+            for signal, made, waiting in (("trace", runs, spans), ("logs", lines, events)):
+                request, names = made(f"{number:x}", 10, 5000)
+                assert gateway.send(request, signal=signal) == grpc.StatusCode.OK
+                waiting |= names
+        gateway.end(SIGKILL)
+        file = gateway.data / name
         file.write_bytes(DAMAGE[kind](bytearray(file.read_bytes())))
 
-        gateway.audit.away = gateway.tempo.away = False
+        for store in stores:
+            store.away = False
         gateway.start()
-        assert until(lambda: waiting <= gateway.tempo.names), "the queue beside the damaged one lost its items"
+        beside = (gateway.others, events) if name == AUDIT else (gateway.audit, spans)
+        sound: list[tuple[Names, set[bytes]]] = [(gateway.tempo, spans), (gateway.audit, events), beside]
+        assert until(lambda: all(waiting <= store.names for store, waiting in sound)), "a sound queue lost items"
         assert f"{file}.damaged-" in gateway.said()
         assert gateway.metric("otelgate_queue_damaged") == 1
+        assert gateway.metric("otelgate_totals_damaged") == 0
         request, new = runs("fff", 3, 100)
         assert gateway.send(request) == grpc.StatusCode.OK
         assert until(lambda: new <= gateway.audit.names and new <= gateway.tempo.names)
+        _counted_once(gateway, runs=len(spans | new), events=len(events))
+        assert [store.twice for store in stores] == [set(), set(), set()]
+
+
+def test_damaged_totals_are_set_aside_and_begin_again_at_zero(gateway_binary: Path, tmp_path: Path) -> None:
+    with bench(gateway_binary, tmp_path) as gateway:
+        gateway.start()
+        assert gateway.send(steps(0, 2000), signal="metrics") == grpc.StatusCode.OK
+        assert until(lambda: gateway.others.total(STEPS) == 2000)
+        gateway.end(SIGKILL)
+        (file,) = gateway.data.glob("processor_accumulate*")
+        file.write_bytes(DAMAGE["head"](bytearray(file.read_bytes())))
+
+        gateway.start()
+        assert "the file with the totals of applications' own metrics is damaged" in gateway.said()
+        assert f"{file}.damaged-" in gateway.said()
+        assert gateway.metric("otelgate_totals_damaged") == 1
+        assert gateway.metric("otelgate_queue_damaged") == 0
+        assert gateway.send(steps(8, 6000), signal="metrics") == grpc.StatusCode.OK  # of the same sender
+        assert until(lambda: gateway.others.total(STEPS) == 6000), gateway.others.total(STEPS)

@@ -26,9 +26,19 @@ otelgate_accumulate_dropped_total{otelgate_accumulate_reason="limit"} 7
 otelgate_accumulate_dropped_total{otelgate_accumulate_reason="resent"} 70
 otelgate_derive_journal_damaged_total{otelgate_derive_signal="traces"} 1
 otelgate_derive_journal_damaged_total{otelgate_derive_signal="logs"} 0
+otelgate_queue_orphaned{otelgate_queue="otlp_grpc/tempo (traces)"} 40
+otelgate_queue_orphaned{otelgate_queue="otlp_http/loki (logs)"} 0
 """
     assert hops.changed(gateway(text)) == [
-        Hop("gateway", "intake", None, 0.0, "since the gateway started: 2 requests refused (size, http)", FIX),
+        Hop(
+            "gateway",
+            "intake",
+            None,
+            0.0,
+            "since the gateway started: 2 requests refused (size, http), "
+            "40 items in the queue of otlp_grpc/tempo (traces) that it did not know of, sent late",
+            FIX,
+        ),
         Hop("logs", "intake", None, 0.0, "since the gateway started: 1 corrected (time)", FIX),
         Hop("metrics", "intake", None, 0.0, "since the gateway started: 7 points dropped (limit)", FIX),
         Hop(
