@@ -100,6 +100,37 @@ def test_processes_that_restart_add_up(world: World) -> None:
     assert world.prometheus.value(f"sum(resets({series}[5m]))") == 0
 
 
+def test_cumulative_histograms_add_up_over_resets(world: World) -> None:
+    """With explicit and with exponential buckets: a process exports twice, and its successor does."""
+    service, now = named("shop"), time.time_ns()
+    for start, at, to_2_s, to_4_s, seconds in (
+        (now - 9 * S, now - 8 * S, 2, 1, 6.0),
+        (now - 9 * S, now - 7 * S, 2, 3, 12.0),
+        (now - 4 * S, now - 3 * S, 0, 1, 3.0),
+        (now - 4 * S, now - 2 * S, 4, 2, 12.0),
+    ):
+        counts = [str(to_2_s), str(to_4_s)]
+        measured = {"count": str(to_2_s + to_4_s), "sum": seconds}
+        explicit = {"bucketCounts": ["0", *counts, "0"], "explicitBounds": [1, 2, 4]}
+        exponential = {"scale": 0, "positive": {"offset": 0, "bucketCounts": counts}}
+        metrics = [
+            histogram("senders.pause", CUMULATIVE, point(start, at, **measured, **explicit)),
+            histogram("senders.rest", CUMULATIVE, point(start, at, **measured, **exponential)),
+        ]
+        send(world, {"service.name": service}, metrics)
+    of = f'service_name="{service}"'
+    assert settled(world, f"sum(senders_pause_seconds_count{{{of}}})", 11) == 11
+    assert settled(world, f"sum(senders_pause_seconds_sum{{{of}}})", 24) == 24
+    assert settled(world, f'sum(senders_pause_seconds_bucket{{{of},le="2"}})', 6) == 6
+    assert settled(world, f"sum(histogram_count(senders_rest_seconds{{{of}}}))", 11) == 11
+    assert settled(world, f"sum(histogram_sum(senders_rest_seconds{{{of}}}))", 24) == 24
+    assert settled(world, f"histogram_fraction(0, 2, sum(senders_rest_seconds{{{of}}}))", 6 / 11) == pytest.approx(
+        6 / 11
+    )
+    for series in ("senders_pause_seconds_count", "senders_rest_seconds"):
+        assert world.prometheus.value(f"sum(resets({series}{{{of}}}[5m]))") == 0
+
+
 def test_late_and_resent_points_change_nothing(world: World) -> None:
     service, now = named("shop"), time.time_ns()
     times = [(now - 20 * S, now - 10 * S), (now - 10 * S, now)]
