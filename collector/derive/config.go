@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+
+	"otelgate/collector/resent"
 )
 
 // Config of the connector.
@@ -34,7 +36,7 @@ type Config struct {
 	// MaxSeries of each metric; what is over goes to one series with otel.metric.overflow=true.
 	MaxSeries int `mapstructure:"max_series"`
 	// Resent is the memory by which a span or event that comes again counts once.
-	Resent ResentConfig `mapstructure:"resent"`
+	Resent resent.Config `mapstructure:"resent"`
 	// Journal keeps on disk what was counted, so that it survives the process.
 	Journal JournalConfig `mapstructure:"journal"`
 }
@@ -46,19 +48,13 @@ type JournalConfig struct {
 	FSync bool `mapstructure:"fsync"`
 }
 
-// ResentConfig bounds the memory of spans and events that were counted.
-type ResentConfig struct {
-	For time.Duration `mapstructure:"for"`
-	Max int           `mapstructure:"max"`
-}
-
 func defaultConfig() component.Config {
 	return &Config{
 		FlushInterval:   time.Second,
 		RefreshInterval: 15 * time.Second,
 		ExpireAfter:     time.Hour,
 		MaxSeries:       2000,
-		Resent:          ResentConfig{For: 10 * time.Minute, Max: 1_000_000},
+		Resent:          resent.Config{For: 10 * time.Minute, Max: 1_000_000},
 	}
 }
 
@@ -71,11 +67,6 @@ func (c *Config) Validate() error {
 	for _, pattern := range c.Exclude {
 		if _, err := path.Match(pattern, ""); err != nil {
 			faults = append(faults, fmt.Errorf("exclude='%s': expected a metric's name, with * for any part of it", pattern))
-		}
-	}
-	positive := func(name string, value time.Duration) {
-		if value <= 0 {
-			faults = append(faults, fmt.Errorf("%s=%s: expected more than 0", name, value))
 		}
 	}
 	if c.FlushInterval < 10*time.Millisecond {
@@ -92,11 +83,7 @@ func (c *Config) Validate() error {
 	if c.MaxSeries < 1 {
 		faults = append(faults, fmt.Errorf("max_series=%d: expected at least 1", c.MaxSeries))
 	}
-	positive("resent::for", c.Resent.For)
-	if c.Resent.Max < 2 {
-		faults = append(faults, fmt.Errorf("resent::max=%d: expected at least 2", c.Resent.Max))
-	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, c.Resent.Fault())...)
 }
 
 // excludes says whether a metric of this name is left to the applications.

@@ -12,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"otelgate/collector/resent"
 )
 
 func TestConfigLoads(t *testing.T) {
@@ -40,7 +42,7 @@ func TestConfigLoads(t *testing.T) {
 	}
 	want := &Config{InstanceID: "gateway-2", MetricsFile: "extra.yaml", Exclude: []string{"gen_ai.*"},
 		FlushInterval: 2 * time.Second, RefreshInterval: 30 * time.Second, ExpireAfter: 24 * time.Hour, MaxSeries: 500,
-		Resent: ResentConfig{For: time.Minute, Max: 5000}, Journal: JournalConfig{Directory: "queues/derive", FSync: true}}
+		Resent: resent.Config{For: time.Minute, Max: 5000}, Journal: JournalConfig{Directory: "queues/derive", FSync: true}}
 	if got := load("derive/all"); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %+v, expected %+v", got, want)
 	}

@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
+
+	"otelgate/collector/resent"
 )
 
 // connector derives the metrics of one signal: the Collector makes one for traces and one for logs.
@@ -29,7 +31,7 @@ type connector struct {
 	// One request at a time: the journal holds them in the order in which they were added up.
 	counting sync.Mutex
 	record   *record
-	resent   *resent
+	resent   *resent.Memory
 	journal  *journal  // nil: nothing is kept on disk
 	numbered uint64    // the last series that the journal knows
 	fresh    []touched // scratch
@@ -55,7 +57,7 @@ func newConnector(cfg *Config, signal string, next consumer.Metrics, settings co
 	}
 	c := &connector{
 		config: cfg, plan: compile(metrics, cfg, signal), next: next, logger: settings.Logger, clock: clock,
-		resent: newResent(cfg.Resent, clock()),
+		resent: resent.New(cfg.Resent, clock()),
 	}
 	c.record = newRecord(c.plan, rand.Uint64())
 	if cfg.Journal.Directory != "" {
@@ -203,7 +205,7 @@ func (c *connector) begin() (*record, time.Time) {
 }
 
 func (c *connector) isAgain(r *record, key uint64, now time.Time) bool {
-	if c.resent.again(key, now) {
+	if c.resent.Again(key, now) {
 		r.tally.again++
 		return true
 	}

@@ -30,23 +30,6 @@ func TestSpansWithoutIdsAllCount(t *testing.T) {
 	same(t, only(r.flushed(false), "test.runs"), "test.runs{kind=a} +-1ms 0", "test.runs{kind=a} +0ms 2")
 }
 
-func TestResentMemoryIsBounded(t *testing.T) {
-	const limit = 3200
-	memory := newResent(ResentConfig{For: time.Hour, Max: limit}, epoch)
-	for key := range uint64(100_000) {
-		if memory.again(key, epoch) {
-			t.Fatalf("%d was never there", key)
-		}
-	}
-	held := len(memory.young) + len(memory.old)
-	if held > limit || memory.evicted.Load() < 100_000-limit {
-		t.Errorf("%d held, %d evicted", held, memory.evicted.Load())
-	}
-	if !memory.again(99_999, epoch) {
-		t.Error("the last one is gone")
-	}
-}
-
 func TestResentEventsCountOnce(t *testing.T) {
 	r := newRig(t, ofEvent, nil)
 	attributes := map[string]any{"otelgate.event.name": "search"}

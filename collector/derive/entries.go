@@ -93,8 +93,8 @@ func (c *connector) writeSnapshot(buf []byte) []byte {
 			buf = m.writeShard(buf, &m.series.shards[i])
 		}
 	}
-	buf = writeGeneration(buf, frameOld, c.resent.turned, c.resent.old)
-	return writeGeneration(buf, frameYoung, c.resent.turned, c.resent.young)
+	buf = writeGeneration(buf, frameOld, c.resent.Turned, c.resent.Old)
+	return writeGeneration(buf, frameYoung, c.resent.Turned, c.resent.Young)
 }
 
 func (m *metric) writeShard(buf []byte, shard *storeShard) []byte {

@@ -45,7 +45,7 @@ func (c *connector) restore() {
 		c.logger.Warn("what was added to series that can't be read is lost", zap.Int("additions", r.lost))
 	}
 	c.logger.Info("derived metrics go on", zap.Int("series", len(r.known)),
-		zap.Int("identities", len(c.resent.young)+len(c.resent.old)))
+		zap.Int("identities", len(c.resent.Young)+len(c.resent.Old)))
 }
 
 func (r *restoring) read(content []byte) {
@@ -72,10 +72,10 @@ func (r *restoring) counted(in *reader) {
 	}
 	when := at.AsTime()
 	for n := range in.items(8) {
-		if n == 0 && when.Before(r.resent.turned) { // nothing was remembered from before
-			r.resent.turned = when
+		if n == 0 && when.Before(r.resent.Turned) { // nothing was remembered from before
+			r.resent.Turned = when
 		}
-		r.resent.again(in.fixed(), when)
+		r.resent.Again(in.fixed(), when)
 	}
 	for range in.items(1) {
 		r.add(in, at)
@@ -169,14 +169,14 @@ func (r *restoring) end(number uint64) {
 
 func (r *restoring) generation(in *reader, kind byte) {
 	turned := time.Unix(0, int64(in.count()))
-	into := r.resent.young
+	into := r.resent.Young
 	if kind == frameOld {
-		into = r.resent.old
+		into = r.resent.Old
 	}
 	for range in.items(8) {
-		if key := in.fixed(); len(into) < r.resent.half {
+		if key := in.fixed(); len(into) < r.resent.Half {
 			into[key] = struct{}{}
 		}
 	}
-	r.resent.turned = turned
+	r.resent.Turned = turned
 }

@@ -2,6 +2,8 @@ package derive
 
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"otelgate/collector/resent"
 )
 
 // tally is what one request adds to the series. Nothing of it counts before the journal has it: then `settle` adds it
@@ -59,8 +61,8 @@ func (t *tally) settle(at pcommon.Timestamp) {
 }
 
 // undo takes the request back: its series, if it made them, its identities from the memory.
-func (t *tally) undo(resent *resent) {
-	resent.forget(t.keys)
+func (t *tally) undo(memory *resent.Memory) {
+	memory.Forget(t.keys)
 	for i := range t.touched {
 		one := &t.touched[i]
 		one.shard.Lock()

@@ -67,7 +67,7 @@ func (c *connector) report(o otelmetric.Observer, in *instruments, signal string
 	}
 	of := otelmetric.WithAttributes(attribute.String("otelgate.derive.signal", signal))
 	o.ObserveInt64(in.again, c.again.Load(), of)
-	o.ObserveInt64(in.evicted, c.resent.evicted.Load(), of)
+	o.ObserveInt64(in.evicted, c.resent.Evicted.Load(), of)
 	o.ObserveInt64(in.lost, c.flushErrors.Load(), of)
 	o.ObserveInt64(in.refused, c.refused.Load(), of)
 	o.ObserveInt64(in.unfit, c.unfit.Load(), of)

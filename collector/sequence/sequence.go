@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pipeline"
+
+	"otelgate/collector/resent"
 )
 
 // Config of the connector.
@@ -24,6 +26,8 @@ type Config struct {
 	// PieceBytes are the most that is forwarded at once: a larger request goes in pieces, each through all pipelines
 	// before the next. What is copied, masked and queued is then never as large as the request. 0 forwards all at once.
 	PieceBytes int `mapstructure:"piece_bytes"`
+	// Resent bounds the memory of what all pipelines have accepted, which is not forwarded again. By default there is none.
+	Resent resent.Config `mapstructure:"resent"`
 }
 
 // Validate checks what can be checked without knowing the pipelines.
@@ -34,6 +38,9 @@ func (c *Config) Validate() error {
 	}
 	if c.PieceBytes < 0 {
 		faults = append(faults, fmt.Errorf("piece_bytes=%d: expected 0 or more", c.PieceBytes))
+	}
+	if c.Resent != (resent.Config{}) {
+		faults = append(faults, c.Resent.Fault())
 	}
 	return errors.Join(faults...)
 }
@@ -48,11 +55,17 @@ func NewFactory() connector.Factory {
 	)
 }
 
-// joint has no state of its own, and forwards the very data that it gets, or pieces of it.
+// joint forwards the very data that it gets, or pieces of it.
 type joint struct {
 	component.StartFunc
 	component.ShutdownFunc
 	pieceBytes int
+	accepted   *accepted // nil: nothing is remembered
+}
+
+func newJoint(settings connector.Settings, cfg *Config) (joint, error) {
+	remembered, err := newAccepted(cfg.Resent, settings.TelemetrySettings)
+	return joint{pieceBytes: cfg.PieceBytes, accepted: remembered}, err
 }
 
 // Capabilities: pieces are taken out of the request. The Collector adds those of the pipelines behind.
@@ -65,13 +78,17 @@ type traces struct {
 	first, last consumer.Traces
 }
 
-func newTraces(_ context.Context, _ connector.Settings, cfg component.Config, next consumer.Traces) (connector.Traces, error) {
+func newTraces(_ context.Context, settings connector.Settings, cfg component.Config, next consumer.Traces) (connector.Traces, error) {
 	router := next.(connector.TracesRouterAndConsumer)
 	first, last, err := cfg.(*Config).split(router.PipelineIDs())
 	if err != nil {
 		return nil, err
 	}
-	t := &traces{joint: joint{pieceBytes: cfg.(*Config).PieceBytes}}
+	made, err := newJoint(settings, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	t := &traces{joint: made}
 	if len(first) > 0 {
 		if t.first, err = router.Consumer(first...); err != nil {
 			return nil, err
@@ -89,8 +106,20 @@ func (t *traces) ConsumeTraces(ctx context.Context, data ptrace.Traces) error {
 	return tracesInPieces(data, t.pieceBytes, func(piece ptrace.Traces) error { return t.forward(ctx, piece) })
 }
 
-// forward shares the data as the Collector's own fan-out does: a copy only where one side changes it.
+// forward leaves out what was accepted before.
 func (t *traces) forward(ctx context.Context, data ptrace.Traces) error {
+	if t.accepted == nil {
+		return t.inOrder(ctx, data)
+	}
+	bytes, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(data)
+	if err != nil {
+		return err
+	}
+	return t.accepted.once(ctx, bytes, func() error { return t.inOrder(ctx, data) })
+}
+
+// inOrder shares the data as the Collector's own fan-out does: a copy only where one side changes it.
+func (t *traces) inOrder(ctx context.Context, data ptrace.Traces) error {
 	if t.first != nil {
 		shared := data
 		if t.last.Capabilities().MutatesData {
@@ -111,13 +140,17 @@ type logs struct {
 	first, last consumer.Logs
 }
 
-func newLogs(_ context.Context, _ connector.Settings, cfg component.Config, next consumer.Logs) (connector.Logs, error) {
+func newLogs(_ context.Context, settings connector.Settings, cfg component.Config, next consumer.Logs) (connector.Logs, error) {
 	router := next.(connector.LogsRouterAndConsumer)
 	first, last, err := cfg.(*Config).split(router.PipelineIDs())
 	if err != nil {
 		return nil, err
 	}
-	l := &logs{joint: joint{pieceBytes: cfg.(*Config).PieceBytes}}
+	made, err := newJoint(settings, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	l := &logs{joint: made}
 	if len(first) > 0 {
 		if l.first, err = router.Consumer(first...); err != nil {
 			return nil, err
@@ -136,6 +169,17 @@ func (l *logs) ConsumeLogs(ctx context.Context, data plog.Logs) error {
 }
 
 func (l *logs) forward(ctx context.Context, data plog.Logs) error {
+	if l.accepted == nil {
+		return l.inOrder(ctx, data)
+	}
+	bytes, err := (&plog.ProtoMarshaler{}).MarshalLogs(data)
+	if err != nil {
+		return err
+	}
+	return l.accepted.once(ctx, bytes, func() error { return l.inOrder(ctx, data) })
+}
+
+func (l *logs) inOrder(ctx context.Context, data plog.Logs) error {
 	if l.first != nil {
 		shared := data
 		if l.last.Capabilities().MutatesData {

@@ -28,6 +28,7 @@ type branch struct {
 	order    *[]string
 	mutates  bool
 	refuses  bool
+	answers  func() bool // whether it accepts
 	got      ptrace.Traces
 	gotLogs  plog.Logs
 	readOnly bool
@@ -56,7 +57,7 @@ func (b *branch) ConsumeLogs(_ context.Context, data plog.Logs) error {
 }
 
 func (b *branch) answer() error {
-	if b.refuses {
+	if b.refuses || b.answers != nil && !b.answers() {
 		return errors.New(b.name + " is full")
 	}
 	return nil

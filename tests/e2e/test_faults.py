@@ -204,3 +204,5 @@ def test_what_is_acknowledged_is_kept_and_counted_once(
     assert Counter(stored) == Counter(wanted)
     assert Counter(lines) == Counter(events)
     assert absent(spans) == []
+    if fault.times > 1:  # after a crash Tempo may have what was on its way twice
+        assert repeated == []

@@ -1,0 +1,61 @@
+package sequence
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/otel/metric"
+
+	"otelgate/collector/resent"
+)
+
+// accepted remembers what all pipelines have accepted. A client sends it again where our answer got lost, or where a later
+// piece of its request was refused; it is accepted then, and not forwarded, since a store would show it twice. Only what
+// is the same to the last byte is taken for the same.
+type accepted struct {
+	mu     sync.Mutex
+	memory *resent.Memory
+	seed   maphash.Seed
+	again  metric.Int64Counter
+}
+
+// newAccepted is nil where nothing is to be remembered.
+func newAccepted(cfg resent.Config, settings component.TelemetrySettings) (*accepted, error) {
+	if cfg.Max == 0 {
+		return nil, nil
+	}
+	again, err := settings.MeterProvider.Meter("otelgate/sequence").Int64Counter("otelgate.sequence.resent",
+		metric.WithUnit("{request}"),
+		metric.WithDescription("Requests, or pieces of large ones, that came again as they were accepted, and were not forwarded."))
+	return &accepted{memory: resent.New(cfg, time.Now()), seed: maphash.MakeSeed(), again: again}, err
+}
+
+// once forwards the data that these bytes stand for, unless it was accepted before. It is noted after that only: what is
+// still on its way may be refused.
+func (a *accepted) once(ctx context.Context, bytes []byte, forward func() error) error {
+	key := maphash.Bytes(a.seed, bytes)
+	if a.noted(key) {
+		a.again.Add(ctx, 1)
+		return nil
+	}
+	if err := forward(); err != nil {
+		return err
+	}
+	a.note(key)
+	return nil
+}
+
+func (a *accepted) noted(key uint64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.memory.Has(key, time.Now())
+}
+
+func (a *accepted) note(key uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.memory.Again(key, time.Now())
+}
