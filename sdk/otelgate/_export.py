@@ -19,9 +19,9 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult,
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from . import _answers, _guard
 from . import _drops as drops
-from . import _guard
-from ._health import Failure, Health, ReasonFilter
+from ._health import Failure, Health, ReasonFilter, brief
 
 _RETRY_S = (1.0, 2.0, 5.0)
 _MAX_RESETS = 5
@@ -75,9 +75,9 @@ class Link:
         self.signal = signal
         self.address = _address(exporter)
         self.failures = 0
-        self._exporter = _patient(exporter)
-        self._make = make
         self._health = health
+        self._exporter = self._own(exporter)
+        self._make = make
         self._reasons = reasons
         self._hold = hold
         self._abandoned: list[Any] = []
@@ -91,6 +91,12 @@ class Link:
         self._counting = threading.RLock()
         self.waiting: Callable[[], int] = lambda: 0
         """How many items the queue before this link holds."""
+
+    def _own(self, exporter: Any) -> Any:
+        return _answers.listen(_patient(exporter), self.signal, self._rejected)
+
+    def _rejected(self, count: int, words: str) -> None:
+        self._drop(count, drops.REJECTED, f"rejected by {self.address} ({brief(words)})")
 
     def before_fork(self) -> None:
         """Have no thread inside gRPC, whose locks a child would inherit locked; after a moment, interrupt it."""
@@ -162,7 +168,7 @@ class Link:
         attempt = resets = 0
         while not (self._closed or (self._gave_up and self._stopping.is_set())):
             with self._sending:
-                exporter = self._exporter = self._exporter or _patient(self._make())
+                exporter = self._exporter = self._exporter or self._own(self._make())
                 delivered = self._try(exporter, batch)
             if delivered:
                 self._in_flight -= _size(batch)

@@ -29,6 +29,11 @@ _REASON_LENGTH = 200
 _PASSWORD = re.compile(r"[^\s/:@]+:[^\s/@]+@")
 
 
+def brief(text: str) -> str:
+    """The first line of what a receiver said, without a password, at a length for a log."""
+    return _PASSWORD.sub("", text.partition("\n")[0])[:_REASON_LENGTH]
+
+
 class Health:
     """What is known about the way to each gateway, by address."""
 
@@ -104,7 +109,7 @@ class ReasonFilter(logging.Filter):
         if record.levelno < logging.WARNING:
             return True
         text = record.getMessage().partition("\n")[0]
-        self._local.reason = _PASSWORD.sub("", self._reason(record, text))[:_REASON_LENGTH]
+        self._local.reason = brief(self._reason(record, text))
         # Upstream says "batch code: …" of an HTTP answer that isn't worth retrying.
         self._local.final = "batch code: " in text or any(code in text for code in _FINAL_CODES)
         self._local.too_large = any(size.search(text) for size in _TOO_LARGE)

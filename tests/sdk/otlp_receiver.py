@@ -18,10 +18,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 WAIT_S = 180.0
 
-_REQUESTS = {
-    "/v1/traces": trace_service_pb2.ExportTraceServiceRequest,
-    "/v1/metrics": metrics_service_pb2.ExportMetricsServiceRequest,
-    "/v1/logs": logs_service_pb2.ExportLogsServiceRequest,
+_PATHS: dict[str, tuple[Any, Any]] = {
+    "/v1/traces": (trace_service_pb2.ExportTraceServiceRequest, trace_service_pb2.ExportTraceServiceResponse),
+    "/v1/metrics": (metrics_service_pb2.ExportMetricsServiceRequest, metrics_service_pb2.ExportMetricsServiceResponse),
+    "/v1/logs": (logs_service_pb2.ExportLogsServiceRequest, logs_service_pb2.ExportLogsServiceResponse),
 }
 
 
@@ -54,6 +54,8 @@ class Receiver:
         self.status: grpc.StatusCode | None = None
         self.refused = 0
         self.refused_spans = 0
+        self.rejects = False
+        """Whether an answer says that one item of each request was refused."""
         self._changed = threading.Condition()
         self._server: grpc.Server | None = None
         self.port = 0
@@ -61,24 +63,24 @@ class Receiver:
 
     def start(self, credentials: grpc.ServerCredentials | None = None) -> Receiver:
         server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
-        for service, add, response in (
+        for path, service, add in (
             (
+                "/v1/traces",
                 trace_service_pb2_grpc.TraceServiceServicer,
                 trace_service_pb2_grpc.add_TraceServiceServicer_to_server,
-                trace_service_pb2.ExportTraceServiceResponse,
             ),
             (
+                "/v1/metrics",
                 metrics_service_pb2_grpc.MetricsServiceServicer,
                 metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server,
-                metrics_service_pb2.ExportMetricsServiceResponse,
             ),
             (
+                "/v1/logs",
                 logs_service_pb2_grpc.LogsServiceServicer,
                 logs_service_pb2_grpc.add_LogsServiceServicer_to_server,
-                logs_service_pb2.ExportLogsServiceResponse,
             ),
         ):
-            add(self._servicer(service, response), server)
+            add(self._servicer(service, path), server)
         address = f"127.0.0.1:{self.port}"
         self.port = (
             server.add_secure_port(address.replace("127.0.0.1", "localhost"), credentials)
@@ -89,7 +91,7 @@ class Receiver:
         self._server = server
         return self
 
-    def _servicer(self, base: type, response: Callable[[], Message]) -> Any:
+    def _servicer(self, base: type, path: str) -> Any:
         receiver = self
 
         class Servicer(base):  # type: ignore[misc]
@@ -102,7 +104,7 @@ class Receiver:
                         receiver._changed.notify_all()
                     context.abort(receiver.status, "as the test wants it")
                 receiver._keep(request, dict(context.invocation_metadata()))
-                return response()
+                return receiver._answer(path)
 
         return Servicer()
 
@@ -112,10 +114,14 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver._keep(_REQUESTS[self.path].FromString(body), {k.lower(): v for k, v in self.headers.items()})
+                request, _ = _PATHS[self.path]
+                receiver._keep(request.FromString(body), {k.lower(): v for k, v in self.headers.items()})
+                answer = receiver._answer(self.path).SerializeToString()
                 self.send_response(200)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Type", "application/x-protobuf")
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -137,6 +143,16 @@ class Receiver:
             self.http.shutdown()
             self.http.server_close()
             self.http = None
+
+    def _answer(self, path: str) -> Message:
+        """An answer of success; with `rejects`, OTLP's partial success."""
+        answer: Message = _PATHS[path][1]()
+        if self.rejects:
+            said = answer.partial_success  # type: ignore[attr-defined]
+            (count,) = (name for name in said.DESCRIPTOR.fields_by_name if name.startswith("rejected_"))
+            setattr(said, count, 1)
+            said.error_message = f"as the test wants it of {path}"
+        return answer
 
     def _keep(self, request: Message, metadata: dict[str, str]) -> None:
         with self._changed:

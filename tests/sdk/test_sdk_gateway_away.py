@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
 import grpc
@@ -93,6 +94,52 @@ def test_a_refusal_that_trying_again_will_not_mend_is_not_kept(app: subprocess.P
     tell(app, "accepted")
     receiver.wait_for(lambda: len(receiver.spans("accepted")) == 10, "the accepted spans")
     assert receiver.spans("refused") == []
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_items_that_an_answer_of_success_refuses_are_counted_and_told(programs: Programs, protocol: str) -> None:
+    receiver = Receiver()
+    receiver.rejects = True
+    receiver = receiver.start() if protocol == "grpc" else receiver.start_http()
+    result = programs.run(
+        """
+    import logging
+    import otelgate
+    otelgate.init()
+    from opentelemetry import metrics, trace
+    tracer = trace.get_tracer("app")
+    for _ in range(3):
+        with tracer.start_as_current_span("span"):
+            logging.getLogger("app").error("x")
+    metrics.get_meter("app").create_counter("app.orders").add(1)
+    otelgate.flush()
+    """,
+        instrument=False,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        OTEL_BSP_SCHEDULE_DELAY="600000",
+        OTEL_BLRP_SCHEDULE_DELAY="600000",
+        OTEL_METRIC_EXPORT_INTERVAL="600000",
+    )
+    receiver.stop()
+    assert (result.status, len(receiver.spans()), len(receiver.logs("x"))) == (0, 3, 3)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("dropped")]
+    assert [" so far: " in line for line in lines] == [True, False, False, False], (
+        lines
+    )  # once a minute, and at the end
+    asked = Counter(type(request).__name__ for request in receiver.requests)  # logs twice: a line is sent, too
+    for line, kind, path, item in zip(
+        lines[1:],
+        ("ExportTraceServiceRequest", "ExportLogsServiceRequest", "ExportMetricsServiceRequest"),
+        ("/v1/traces", "/v1/logs", "/v1/metrics"),
+        ("span", "log record", "data point"),
+        strict=True,
+    ):
+        count = f"{asked[kind]} {item}{'' if asked[kind] == 1 else 's'}"
+        assert line == f"dropped {count}: rejected by 127.0.0.1:{receiver.port} (as the test wants it of {path})"
+    points = receiver.points("otelgate.sdk.dropped")
+    assert {point.attributes["otelgate.signal"] for point in points} == {"traces", "logs", "metrics"}
+    assert {point.attributes["error.type"] for point in points} == {"rejected"}
 
 
 class Scripted:
