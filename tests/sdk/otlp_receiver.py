@@ -204,6 +204,10 @@ class Receiver:
             for point in getattr(metric, metric.WhichOneof("data")).data_points
         ]
 
+    def total(self, counter: str) -> int:
+        """A cumulative counter's total over all processes."""
+        return sum({each.resource["service.instance.id"]: each.raw.as_int for each in self.points(counter)}.values())
+
     def everything(self) -> str:
         """All that was received, as text to search in."""
         return "\n".join(str(request) for request in self.requests)

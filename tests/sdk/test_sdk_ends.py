@@ -38,14 +38,7 @@ WORK = """
 """
 
 
-def counted(receiver: Receiver) -> int:
-    """The counter's total over all processes."""
-    return sum(
-        {point.resource["service.instance.id"]: point.raw.as_int for point in receiver.points("app.tasks")}.values()
-    )
-
-
-@pytest.mark.parametrize("method", ["fork", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_a_terminated_pool_sends_each_task(run: Run, receiver: Receiver, method: str) -> None:
     """Which `with Pool()` is, as soon as the last result is there."""
     rounds = 5 if method == "fork" else 1
@@ -63,7 +56,7 @@ def test_a_terminated_pool_sends_each_task(run: Run, receiver: Receiver, method:
     )
     assert (result.status, result.stdout) == (0, "{'SIG_DFL'}\n" * rounds), result.stderr
     assert Counter(span.name for span in receiver.spans()) == {str(number): rounds for number in range(4)}
-    assert counted(receiver) == rounds * 4
+    assert receiver.total("app.tasks") == rounds * 4
 
 
 def test_no_pool_hangs_when_it_is_terminated(run: Run) -> None:
@@ -119,7 +112,7 @@ def test_a_handler_of_the_application_stays_in_children(run: Run) -> None:
 def test_calls_that_end_a_process_send_before(run: Run, receiver: Receiver, end: str, status: int, output: str) -> None:
     result = run(WORK + f"\n    work()\n    {end}\n", instrument=False, **NEVER)
     assert (result.status, result.stdout) == (status, output), result.stderr
-    assert ([span.name for span in receiver.spans()], counted(receiver)) == (["task"], 1)
+    assert ([span.name for span in receiver.spans()], receiver.total("app.tasks")) == (["task"], 1)
 
 
 CELERY = """
@@ -158,11 +151,11 @@ def test_celery_children_send_at_the_end_of_tasks_and_of_themselves(programs: Pr
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
         **NEVER,
     )
-    receiver.wait_for(lambda: receiver.spans("first") and counted(receiver) == 1, "the first task")
+    receiver.wait_for(lambda: receiver.spans("first") and receiver.total("app.tasks") == 1, "the first task")
     process.send_signal(signal.SIGUSR1)
     output, errors = process.communicate(timeout=WAIT_S)
     assert output == f"{-signal.SIGKILL}\n", errors
-    assert ([span.name for span in receiver.spans()], counted(receiver)) == (["first", "last"], 2)
+    assert ([span.name for span in receiver.spans()], receiver.total("app.tasks")) == (["first", "last"], 2)
 
 
 def test_a_child_without_telemetry_ends_at_once() -> None:
@@ -249,7 +242,7 @@ def ask(url: str) -> None:
             with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
                 assert answer.read() == b"done"
             return
-        except urllib.error.URLError:
+        except OSError:  # not started, or a worker that ends
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
@@ -263,7 +256,7 @@ def test_a_gunicorn_worker_that_hangs_sends_what_finished(
     ask(url)
     with pytest.raises((urllib.error.URLError, ConnectionError)):
         urllib.request.urlopen(f"{url}/hang", timeout=WAIT_S)
-    receiver.wait_for(lambda: len(receiver.spans("request")) == 2 and counted(receiver) == 2, "both requests")
+    receiver.wait_for(lambda: len(receiver.spans("request")) == 2 and receiver.total("app.tasks") == 2, "both requests")
     process.terminate()
     process.communicate(timeout=WAIT_S)
 
@@ -277,4 +270,27 @@ def test_uvicorn_workers_send_what_finished_while_they_end(
     process.terminate()
     process.communicate(timeout=WAIT_S)
     assert Counter(span.name for span in receiver.spans()) == {"request": 4, "shutdown": 2}
-    assert counted(receiver) == 6
+    assert receiver.total("app.tasks") == 6
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("gunicorn", "--workers", "1", "--max-requests", "2", "--bind", "127.0.0.1:{port}", "{app}:wsgi"),
+        ("uvicorn", "--workers", "2", "--limit-max-requests", "2", "--port", "{port}", "{app}:asgi"),
+    ],
+    ids=["gunicorn", "uvicorn"],
+)
+def test_recycled_workers_send_what_finished(
+    serve: Callable[..., tuple[subprocess.Popen[str], str]], receiver: Receiver, command: tuple[str, ...]
+) -> None:
+    process, url = serve(*command)
+    asked = 0
+    while asked < 500 and len({span.resource["service.instance.id"] for span in receiver.spans()}) < 3:
+        ask(url)
+        asked += 1
+    process.terminate()
+    process.communicate(timeout=WAIT_S)
+    assert len({span.resource["service.instance.id"] for span in receiver.spans()}) >= 3
+    assert len(receiver.spans("request")) == asked
+    assert receiver.total("app.tasks") == len(receiver.spans())
