@@ -13,28 +13,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-func TestSpanBelowAtAndAboveTheLimit(t *testing.T) {
-	const limit = 1_000_000
-	for _, each := range []struct {
-		name string
-		over int
-		cut  bool
-	}{{"below", -1, false}, {"at", 0, false}, {"above", 1, true}} {
-		t.Run(each.name, func(t *testing.T) {
-			d := newDoor(t, "traces")
-			s := d.span(t, func(s ptrace.Span) {
-				s.Attributes().PutStr("gen_ai.input.messages", "")
-				content := words(limit - scanSpan(s).size + each.over)
-				s.Attributes().PutStr("gen_ai.input.messages", content)
-			})
-			require.LessOrEqual(t, sizeOf(s), limit)
-			_, marked := s.Attributes().Get(attrCut)
-			require.Equal(t, each.cut, marked)
-			require.Equal(t, each.cut, d.counted(t)["cut/size"] == 1)
-		})
-	}
-}
-
 func TestCutTakesTheLargestTextAndSaysHowMuch(t *testing.T) {
 	d := newDoor(t, "traces")
 	s := d.span(t, func(s ptrace.Span) {
