@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from otelgate_audit.decode import MAX_PAYLOAD, Malformed, decode_logs, decode_tr
 from otelgate_audit.records import Batch, ModelCall, Run, Text, ToolCall
 
 START_US = START_NS // 1000
+DAY_NS = 86_400 * 10**9
 TRACE, SPAN = TRACE_ID.hex(), SPAN_ID.hex()
 
 
@@ -312,6 +314,21 @@ def test_what_cant_be_stored_is_explained_and_costs_no_other(fields: dict[str, A
     assert batch.texts == {}
 
 
+@pytest.mark.parametrize("over", [-1, 0, 1], ids=["below", "at", "above"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        lambda over: {"start_time_unix_nano": _ns(2000) - over, "end_time_unix_nano": _ns(2000)},
+        lambda over: dict.fromkeys(("start_time_unix_nano", "end_time_unix_nano"), NOW_US * 1000 + DAY_NS + over),
+        lambda over: {"attributes": {"user.id": "x" * (512 + over)}},
+    ],
+    ids=["2000", "a day ahead", "an id"],
+)
+def test_a_limit_is_kept_below_at_and_above_it(field: Callable[[int], dict[str, Any]], over: int) -> None:
+    batch = decode_traces(traces(span(**field(over))), NOW_US)
+    assert (len(batch.model_calls), len(batch.rejects)) == ((0, 1) if over > 0 else (1, 0)), batch.rejects
+
+
 def test_a_rejected_run_says_so() -> None:
     tokens = {"otelgate.run.received_at": 7}
     once, twice = (
@@ -347,10 +364,15 @@ def test_a_call_without_the_gateways_time_has_none() -> None:
     assert call.received_at is None
 
 
-def test_the_payload_of_a_reject_is_cut() -> None:
-    made = span(trace_id=b"", attributes={"input.value": "x" * 4_000_000})
-    (reject,) = decode_traces(traces(made), NOW_US).rejects
-    assert (reject.size, len(reject.payload)) == (made.ByteSize(), MAX_PAYLOAD)
+@pytest.mark.parametrize("over", [-1, 0, 1, 4_000_000])
+def test_the_payload_of_a_reject_is_cut_above_its_limit(over: int) -> None:
+    def made(text: int) -> Any:
+        return span(trace_id=b"", attributes={"input.value": "x" * text})
+
+    size = MAX_PAYLOAD + over
+    raw = made(2 * size - made(size).ByteSize())
+    (reject,) = decode_traces(traces(raw), NOW_US).rejects
+    assert (reject.size, len(reject.payload)) == (size, min(size, MAX_PAYLOAD))
 
 
 def test_strings_that_postgresql_cant_take_are_mended() -> None:
