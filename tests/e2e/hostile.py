@@ -3,6 +3,9 @@
 Python's protobuf writes no text that is not UTF-8, so `BAD` stands for it until the bytes are made.
 """
 
+import base64
+import gzip
+import json
 import math
 import random
 import struct
@@ -11,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -27,6 +32,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 BAD: Final = "~bad~"
 _BYTES: Final = b"\xff\xc3(\x00\xfe"
+_BYTES_IN_JSON: Final = _BYTES.replace(b"\0", b"\\u0000")
+PROTOCOLS: Final = ("grpc", "http", "json")
+"""The last is HTTP with JSON and gzip."""
 HOUR: Final = 3600 * 10**9
 TRACES: Final = 16
 GOOD: Final = "good"
@@ -125,7 +133,7 @@ LINES: Final = {
 
 
 def _point(change: Callable[[Any, int], None]) -> Callable[[Any, int], None]:
-    return lambda item, now: change(item.gauge.data_points[0], now)
+    return lambda item, now: change(getattr(item, item.WhichOneof("data")).data_points[0], now)
 
 
 def _counter_of_nan(item: Metric, now: int) -> None:
@@ -167,7 +175,8 @@ class Request:
     """One request, and what has to come of it. `numbers` are those of the items that are stored, by their kind."""
 
     signal: str
-    body: bytes
+    protocol: str
+    body: bytes = b""
     numbers: dict[int, str] = field(default_factory=dict)
     counted: Counter[str] = field(default_factory=Counter)
 
@@ -187,9 +196,9 @@ class Maker:
         kinds, make, message = {
             "traces": (SPANS, self._span, ExportTraceServiceRequest()),
             "logs": (LINES, self._line, ExportLogsServiceRequest()),
-            "metrics": (POINTS, self._gauge, ExportMetricsServiceRequest()),
+            "metrics": (POINTS, self._metric, ExportMetricsServiceRequest()),
         }[signal]
-        found = Request(signal, b"")
+        found = Request(signal, self._random.choice(PROTOCOLS))
         names = list(kinds)
         weights = [kinds[name].weight for name in names]
         items = []
@@ -203,10 +212,11 @@ class Maker:
                 found.numbers[self._number] = name
         counted, spoiled = self._random.choice(RESOURCES)
         found.counted.update(counted)
-        found.body = self._encoded(signal, message, items, spoiled)
+        self._fill(message, signal, items, spoiled)
+        found.body = self._json(message) if found.protocol == "json" else self._protobuf(message)
         return found
 
-    def _encoded(self, signal: str, message: Any, items: list[Any], spoiled: KeyValue | None) -> bytes:
+    def _fill(self, message: Any, signal: str, items: list[Any], spoiled: KeyValue | None) -> None:
         if signal == "traces":
             of_resource = message.resource_spans.add()
             of_resource.scope_spans.add().spans.extend(items)
@@ -219,7 +229,42 @@ class Maker:
         of_resource.resource.attributes.append(pair("service.name", self._service))
         if spoiled:
             of_resource.resource.attributes.append(spoiled)
+
+    def _protobuf(self, message: Any) -> bytes:
         return bytes(message.SerializeToString()).replace(BAD.encode(), _BYTES)
+
+    def _json(self, message: Any) -> bytes:
+        text = json.dumps(self._members(message), ensure_ascii=False).encode()
+        return gzip.compress(text.replace(BAD.encode(), _BYTES_IN_JSON), 1)
+
+    def _members(self, message: Any) -> dict[str, Any]:
+        """OTLP's JSON as many write it: with nulls, members of their own, numbers as text and as numbers."""
+        members: dict[str, Any] = {}
+        there = {each.name for each, _ in message.ListFields()}
+        for each in message.DESCRIPTOR.fields:
+            found = getattr(message, each.name)
+            if each.name not in there:
+                if self._random.random() < 0.1:
+                    members[each.json_name] = None
+            elif each.is_repeated:
+                members[each.json_name] = [self._member(each, one) for one in found]
+            else:
+                members[each.json_name] = self._member(each, found)
+        if self._random.random() < 0.1:
+            members["acme"] = {"asInt": None, "attributes": [{"key": "k"}, 1.5, "null"], "name": "of another schema"}
+        return members
+
+    def _member(self, of: FieldDescriptor, value: Any) -> Any:
+        as_text = self._random.random() < 0.5
+        if of.message_type:
+            return self._members(value)
+        if isinstance(value, bytes):
+            return value.hex() if of.name.endswith("_id") else base64.b64encode(value).decode()
+        if isinstance(value, float) and (as_text or not math.isfinite(value)):
+            return "NaN" if math.isnan(value) else str(value)
+        if of.cpp_type in (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64) and as_text:
+            return str(value)
+        return value
 
     def _span(self, number: int, now: int) -> Span:
         return Span(
@@ -236,16 +281,38 @@ class Maker:
             time_unix_nano=now, observed_time_unix_nano=now, body=AnyValue(string_value=f"line {number} of many")
         )
 
-    def _gauge(self, number: int, now: int) -> Metric:
-        metric = Metric(name="hostile.level")
-        metric.gauge.data_points.add(time_unix_nano=now, as_int=number, attributes=[pair("place", f"p{number}")])
+    def _metric(self, number: int, now: int) -> Metric:
+        name = metric_of(number)
+        metric = Metric(name=f"hostile.{name}")
+        times: dict[str, Any] = {"start_time_unix_nano": now - 10**6, "time_unix_nano": now}
+        labels = [pair("place", f"p{number}")]
+        if name == "level":
+            metric.gauge.data_points.add(as_int=number, attributes=labels, **times)
+        elif name == "orders":
+            metric.sum.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+            metric.sum.is_monotonic = True
+            metric.sum.data_points.add(as_int=number, attributes=labels, **times)
+        else:
+            metric.histogram.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+            buckets: dict[str, Any] = {"explicit_bounds": [1], "bucket_counts": [1, number], "count": number + 1}
+            metric.histogram.data_points.add(sum=2 * number, attributes=labels, **buckets, **times)
         return metric
 
 
-def rejected(signal: str, answer: bytes) -> int:
+def metric_of(number: int) -> str:
+    """A gauge, a counter or a histogram."""
+    return ("level", "orders", "size")[number % 3]
+
+
+ANSWERS: Final[dict[str, tuple[Any, str]]] = {
+    "traces": (ExportTraceServiceResponse, "rejected_spans"),
+    "logs": (ExportLogsServiceResponse, "rejected_log_records"),
+    "metrics": (ExportMetricsServiceResponse, "rejected_data_points"),
+}
+
+
+def rejected(request: Request, answer: bytes) -> int:
     """How many items an answer says were refused."""
-    if signal == "traces":
-        return int(ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans)
-    if signal == "logs":
-        return int(ExportLogsServiceResponse.FromString(answer).partial_success.rejected_log_records)
-    return int(ExportMetricsServiceResponse.FromString(answer).partial_success.rejected_data_points)
+    kind, count = ANSWERS[request.signal]
+    said = json_format.Parse(answer, kind()) if request.protocol == "json" else kind.FromString(answer)
+    return int(getattr(said.partial_success, count))

@@ -1,4 +1,4 @@
-"""Whatever is acknowledged is stored: good, large, malformed and hostile items, over gRPC and HTTP, behind any store.
+"""What is acknowledged is stored: good, large, malformed and hostile items, over gRPC, HTTP and JSON, in any store.
 
 Each item is looked for in its store, and the gateway's counters have to add up exactly, so it is a gateway of its own.
 """
@@ -14,7 +14,7 @@ import grpc
 import httpx
 import psycopg
 import pytest
-from hostile import GOOD, Maker, Request, rejected
+from hostile import GOOD, Maker, Request, metric_of, rejected
 from otelgate_stack import stores
 from waiting import until
 from world import OwnGateway, World
@@ -27,6 +27,7 @@ METHODS = {
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
 }
 PROTOBUF = {"content-type": "application/x-protobuf"}
+GZIPPED_JSON = {"content-type": "application/json", "content-encoding": "gzip"}
 
 
 class Door:
@@ -38,17 +39,18 @@ class Door:
         )
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{world.settings.http_port}", timeout=60, trust_env=False)
 
-    def send(self, request: Request, protocol: str) -> None:
+    def send(self, request: Request) -> None:
         deadline = time.monotonic() + 120
-        while (answer := self._once(request, protocol)) is None:
+        while (answer := self._once(request)) is None:
             assert time.monotonic() < deadline, "refused for two minutes"
             time.sleep(0.2)
-        assert rejected(request.signal, answer) == request.refused
+        assert rejected(request, answer) == request.refused
 
-    def _once(self, request: Request, protocol: str) -> bytes | None:
+    def _once(self, request: Request) -> bytes | None:
         """The answer, or None where the request has to come again."""
-        if protocol == "http":
-            said = self.post(request.signal, request.body)
+        if request.protocol != "grpc":
+            headers = GZIPPED_JSON if request.protocol == "json" else PROTOBUF
+            said = self.post(request.signal, request.body, headers)
             assert said.status_code in (200, 429, 503), said.text
             return said.content if said.status_code == 200 else None
         try:
@@ -58,8 +60,8 @@ class Door:
                 raise
             return None
 
-    def post(self, signal: str, body: bytes) -> httpx.Response:
-        return self._http.post(f"/v1/{signal}", content=body, headers=PROTOBUF)
+    def post(self, signal: str, body: bytes, headers: dict[str, str] = PROTOBUF) -> httpx.Response:
+        return self._http.post(f"/v1/{signal}", content=body, headers=headers)
 
     def export(self, signal: str, body: bytes) -> bytes:
         return bytes(self._channel.unary_unary(METHODS[signal])(body, timeout=60))
@@ -84,7 +86,7 @@ def test_every_item_that_is_acknowledged_is_stored_and_every_other_one_is_counte
     maker, door, before = Maker(service, seed), Door(own_gateway), intake(own_gateway)
     sent = [maker.request(("traces", "logs", "metrics")[n % 3], time.time_ns()) for n in range(REQUESTS)]
     with ThreadPoolExecutor(SENDERS) as pool:
-        list(pool.map(door.send, sent, ["grpc", "http"] * (REQUESTS // 2)))
+        list(pool.map(door.send, sent))
 
     expected = sum((each.counted for each in sent), Counter[str]())
     assert intake(own_gateway) - before == expected
@@ -150,12 +152,26 @@ def _in_loki(world: World, service: str, wanted: dict[int, str]) -> None:
 
 
 def _in_prometheus(world: World, service: str, wanted: dict[int, str]) -> None:
-    def look() -> set[int]:
-        samples = world.prometheus.query(f'last_over_time(hostile_level{{service_name="{service}"}}[30m])')
-        return {int(sample.value) for sample in samples}
+    """Each by its label, with its own values; `place` is kept, whatever else was spoiled."""
 
-    found = until(look, lambda found: len(found) >= len(wanted), deadline_s=120, every_s=1)
-    assert _missing(wanted, found) == {}
+    def look() -> dict[tuple[str, str], float]:
+        query = f'last_over_time({{__name__=~"hostile_.*", service_name="{service}", le!="+Inf"}}[30m])'
+        return {
+            (sample.labels["__name__"], sample.labels["place"]): sample.value
+            for sample in world.prometheus.query(query)
+        }
+
+    expected: dict[tuple[str, str], float] = {}
+    for number in wanted:
+        values = {
+            "level": {"hostile_level": number},
+            "orders": {"hostile_orders_total": number},
+            "size": {"hostile_size_sum": 2 * number, "hostile_size_count": number + 1, "hostile_size_bucket": 1},
+        }
+        expected |= {(name, f"p{number}"): value for name, value in values[metric_of(number)].items()}
+    found = until(look, lambda found: len(found) >= len(expected), deadline_s=120, every_s=1)
+    assert _missing(wanted, {int(place[1:]) for _, place in found}) == {}
+    assert found == expected
 
 
 @pytest.mark.parametrize(("over", "status"), [(-1, 200), (0, 200), (1, 413)])
