@@ -27,47 +27,48 @@ _PROTOBUF = "application/x-protobuf"
 def listen(exporter: Any, signal: str, hear: Hear) -> Any:
     """Have one of upstream's exporters, which ignore what an answer of success says, tell it."""
     if callable(stub := getattr(exporter, "_stub", None)):  # gRPC's, which makes the client anew now and then
-        exporter._stub = lambda channel: _listening(stub(channel), signal, hear)
+        exporter._stub = lambda channel: _wrapped(stub(channel), "Export", functools.partial(_tell, signal, hear))
         if exporter._client is not None:
-            _listening(exporter._client, signal, hear)
-    elif callable(submit := getattr(client := getattr(exporter, "_client", None), "_submit", None)):
-
-        @functools.wraps(submit)
-        def submit_and_listen(*args: Any, **kwargs: Any) -> Any:
-            result = submit(*args, **kwargs)
-            _read(result, signal, hear)
-            return result
-
-        client._submit = submit_and_listen  # type: ignore[union-attr]
+            _wrapped(exporter._client, "Export", functools.partial(_tell, signal, hear))
+    else:  # HTTP's: since 1.45, and before
+        for owner, name in ((getattr(exporter, "_client", None), "_submit"), (exporter, "_export")):
+            if callable(getattr(owner, name, None)):
+                _wrapped(owner, name, functools.partial(_read, signal, hear))
+                break
     return exporter
 
 
-def _listening(client: Any, signal: str, hear: Hear) -> Any:
-    export = client.Export
+def _wrapped(owner: Any, name: str, see: Callable[[Any], None]) -> Any:
+    """The owner of a method, whose results are seen from now on."""
+    original = getattr(owner, name)
 
-    def export_and_listen(*args: Any, **kwargs: Any) -> Any:
-        answer = export(*args, **kwargs)
-        _tell(answer, signal, hear)
-        return answer
+    @functools.wraps(original)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        see(result)
+        return result
 
-    client.Export = export_and_listen
-    return client
+    setattr(owner, name, wrapper)
+    return owner
 
 
 @_guard.never_raises(None)
-def _read(result: Any, signal: str, hear: Hear) -> None:
+def _read(signal: str, hear: Hear, result: Any) -> None:
     """Of an HTTP answer, which a proxy may have written: no protobuf, nothing to hear."""
-    if result.status_code != 200 or not str(result.headers().get("content-type")).startswith(_PROTOBUF):
+    response = getattr(result, "response", result)
+    if response is None or response.status_code != 200:
+        return
+    if not response.headers.get("content-type", "").startswith(_PROTOBUF):
         return
     answer = _ANSWERS[signal][0]()
     try:
-        answer.ParseFromString(result.content())
+        answer.ParseFromString(response.content)
     except DecodeError:
         return
-    _tell(answer, signal, hear)
+    _tell(signal, hear, answer)
 
 
 @_guard.never_raises(None)
-def _tell(answer: Any, signal: str, hear: Hear) -> None:
+def _tell(signal: str, hear: Hear, answer: Any) -> None:
     said = answer.partial_success
     hear(getattr(said, _ANSWERS[signal][1]), said.error_message)
