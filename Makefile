@@ -131,9 +131,9 @@ golden: ## rewrite tests/golden/*/expected.json; read the diff
 	cd collector && go test ./genai -run Golden -update
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal
-lock: .venv/ready ## requirements/dev.txt and providers.txt, from pyproject.toml and providers.in
+lock: .venv/ready ## requirements/*.txt, from pyproject.toml and requirements/*.in
 	$(COMPILE) --all-extras pyproject.toml requirements/build.in -o requirements/dev.txt
-	$(COMPILE) pyproject.toml requirements/providers.in -o requirements/providers.txt
+	for name in providers celery; do $(COMPILE) pyproject.toml requirements/$$name.in -o requirements/$$name.txt || exit; done
 
 # The environment is made by the machine's own Python from hashes alone; nothing else is asked of it.
 .venv/ready: requirements/dev.txt pyproject.toml

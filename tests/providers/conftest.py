@@ -1,4 +1,4 @@
-"""A Python with the providers' packages, at the versions of requirements/providers.txt, and a model server for them."""
+"""Pythons with packages of others, at the versions of requirements/, and a model server for the providers' ones."""
 
 import sys
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
-import packages
+import environments
 import shared
+from environments import Environment
 from model_server import ModelServer
 from otelgate_stack import settings
 from packages import Providers
@@ -30,9 +31,16 @@ def models() -> Iterator[ModelServer]:
 
 
 @pytest.fixture(scope="session")
-def providers(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Providers:
-    """Made once in the cache for each state of the lock file; the SDK is laid over it, as it is here."""
-    return Providers(
-        python=packages.installed(root / "requirements/providers.txt", settings.load().cache_dir),
-        sdk=packages.built(root, tmp_path_factory.mktemp("sdk")),
-    )
+def sdk(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This SDK, as it is here, to be laid over an environment that is made once for each state of its lock file."""
+    return environments.built(root, tmp_path_factory.mktemp("sdk"))
+
+
+@pytest.fixture(scope="session")
+def providers(root: Path, sdk: Path) -> Providers:
+    return Providers(environments.installed(root / "requirements/providers.txt", settings.load().cache_dir), sdk)
+
+
+@pytest.fixture(scope="session")
+def celery(root: Path, sdk: Path) -> Environment:
+    return Environment(environments.installed(root / "requirements/celery.txt", settings.load().cache_dir), sdk)

@@ -1,0 +1,34 @@
+"""A Celery application with tasks that count themselves; run as a program, it queues some."""
+
+import os
+import sys
+from pathlib import Path
+
+import celery
+import otelgate
+from opentelemetry import metrics, trace
+
+otelgate.init()  # which changes nothing under opentelemetry-instrument
+
+FOLDER = Path(os.environ["TEST_FOLDER"])
+
+app = celery.Celery("celery_app", broker="filesystem://")
+app.conf.broker_transport_options = {
+    "data_folder_in": str(FOLDER / "queue"),
+    "data_folder_out": str(FOLDER / "queue"),
+    "control_folder": str(FOLDER / "control"),
+}
+app.conf.task_ignore_result = True
+tracer = trace.get_tracer("app")
+counter = metrics.get_meter("app").create_counter("app.tasks")
+
+
+@app.task
+def work(number: int) -> None:
+    with tracer.start_as_current_span(f"work {number}"):
+        counter.add(1)
+
+
+if __name__ == "__main__":
+    for number in range(int(sys.argv[1])):
+        work.delay(number)

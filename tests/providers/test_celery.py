@@ -1,0 +1,105 @@
+"""Celery's own prefork pool: what its tasks finished arrives once, and what does not arrive is said."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from environments import Environment
+from packages import HERE
+
+sys.path.insert(0, str(HERE.parent / "sdk"))
+
+import grpc
+from otlp_receiver import Receiver
+from waiting import until
+
+TASKS = 10
+NEVER = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_METRIC_EXPORT_INTERVAL": "600000"}
+"""What arrives was sent since something ended."""
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver().start()
+    yield receiver
+    receiver.stop()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def start(celery: Environment, receiver: Receiver, tmp_path: Path, log: Path) -> Iterator[Start]:
+    """Queue tasks and start a worker for them, two at a time."""
+    for folder in ("queue", "control"):
+        (tmp_path / folder).mkdir()
+    started: list[subprocess.Popen[bytes]] = []
+    own = {"TEST_FOLDER": str(tmp_path), "OTEL_SERVICE_NAME": "celery", "OTELGATE_EXIT_TIMEOUT": "60000"}
+    env = celery.variables({**os.environ, **own, **NEVER, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint})
+
+    def start(*options: str, zero_code: bool = True) -> subprocess.Popen[bytes]:
+        queue = [str(celery.python), "celery_app.py", str(TASKS)]
+        subprocess.run(queue, cwd=HERE, env={**env, "OTEL_SDK_DISABLED": "true"}, check=True)
+        command = [str(celery.python.with_name("celery")), "-A", "celery_app", "worker", "-P", "prefork", "-c", "2"]
+        if zero_code:
+            command.insert(0, str(celery.python.with_name("opentelemetry-instrument")))
+        command += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", *options]
+        with log.open("w") as output:
+            started.append(subprocess.Popen(command, cwd=HERE, env=env, stdout=output, stderr=output))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=180)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "zero_code"),
+    [(["--max-tasks-per-child=1"], True), (["--max-tasks-per-child=1"], False), ([], True)],
+    ids=["recycled-zero-code", "recycled-init", "kept"],
+)
+def test_finished_tasks_of_prefork_children_arrive_once(
+    start: Start, receiver: Receiver, log: Path, options: list[str], zero_code: bool
+) -> None:
+    worker = start(*options, zero_code=zero_code)
+    until(
+        lambda: (len(receiver.spans()), receiver.total("app.tasks")),
+        lambda seen: min(seen) >= TASKS,
+        deadline_s=120,
+    )
+    end(worker)
+    assert Counter(span.name for span in receiver.spans()) == {f"work {number}": 1 for number in range(TASKS)}
+    assert receiver.total("app.tasks") == TASKS, log.read_text()
+    assert "dropped" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_recycled_children_say_what_the_gateway_refused(start: Start, receiver: Receiver, log: Path) -> None:
+    receiver.status = grpc.StatusCode.UNAUTHENTICATED
+
+    def dropped() -> dict[str, int]:
+        """Each child's last word."""
+        said = re.findall(r"(ForkPoolWorker-\d+)\] dropped (\d+) spans?\b", log.read_text())
+        return {child: int(count) for child, count in said}
+
+    worker = start("--max-tasks-per-child=1")
+    until(lambda: sum(dropped().values()), lambda spans: spans >= TASKS, deadline_s=120)
+    end(worker)
+    assert sorted(dropped().values()) == [1] * TASKS, log.read_text()
