@@ -137,6 +137,7 @@ def _point(change: Callable[[Any, int], None]) -> Callable[[Any, int], None]:
 
 
 def _counter_of_nan(item: Metric, now: int) -> None:
+    item.sum.Clear()
     item.sum.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
     item.sum.is_monotonic = True
     item.sum.data_points.add(time_unix_nano=now, as_double=math.nan)
