@@ -1,7 +1,8 @@
-"""The pages for operators: every command in docs/troubleshooting.md is run, and links and sections lead somewhere.
+"""Every command that a page shows is run, here or in a test that is named; and links and sections lead somewhere.
 
-A block `sh` is followed by a block `text`: each of its lines (… for anything) is in what the commands print. A command
-ends with status 0, or with what its comment says: `# exit 1`. A heading's name in backquotes is what is broken first.
+In docs/troubleshooting.md a block `sh` is followed by a block `text`: each of its lines (… for anything) is in what the
+commands print. A command ends with status 0, or with what its comment says: `# exit 1`. A heading's name in backquotes
+is what is broken first.
 """
 
 import re
@@ -44,9 +45,10 @@ def sections() -> list[Section]:
     return found
 
 
-def run(command: str, stack: Operated) -> tuple[int, str]:
-    """As a reader would type it, but with this Python, and this stack's ports for the usual ones."""
-    typed = command.replace("make ", f"make -o .venv/ready BIN={Path(sys.executable).parent} ")
+def run(command: str, stack: Operated, folder: Path = ROOT) -> tuple[int, str]:
+    """As a reader would type it, but with this Python, this stack's ports for the usual ones, and files in `folder`."""
+    make = f"make -C {ROOT} --no-print-directory -o .venv/ready BIN={Path(sys.executable).parent} "
+    typed = re.sub(r"\bmake ", make, command)
     typed = typed.replace(".venv/bin/python", sys.executable)
     usual, ours = settings.load({}).ports(), stack.settings.ports()
     ports = {str(usual[name]): str(ours[name]) for name in usual}
@@ -54,7 +56,7 @@ def run(command: str, stack: Operated) -> tuple[int, str]:
     rooms = ":".join(str(ROOT / room) for room in ("sdk", "compose", "audit", "grafana"))
     done = subprocess.run(
         ["bash", "-c", typed],
-        cwd=ROOT,
+        cwd=folder,
         env={**stack.env, "PYTHONPATH": rooms},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -118,6 +120,82 @@ def test_troubleshooting(doctored: Operated, section: Section) -> None:
     for line in section.says:
         pattern = ".*".join(r"\s+".join(map(re.escape, part.split())) for part in line.split("…"))
         assert re.search(pattern, printed), f"{line}\n---\n{printed[-3000:]}"
+
+
+RUN = {
+    "make status": "gateway",
+    "make doctor": "",
+    "make logs SERVICE=gateway": "",
+    "make logs SERVICE=audit": "",
+    "make logs SERVICE=postgres": "",
+    "make logs SERVICE=prometheus": "",
+    "make audit-verify": "",
+    "make up": "",
+    "make deploy ARGS=--check": "^all there: make deploy$",
+    "make deploy": "",
+    "make annotate EVENT=deployment VERSION=1.4.2 SERVICE=osool": r"osool 1\.4\.2",
+    "make annotate EVENT=change VERSION=0.2.0": r"change … .*otelgate 0\.2\.0",
+    'make amtool ARGS="alert query"': "Watchdog",
+    "make sizing ARGS=--json > before.json": "",
+    ".venv/bin/python -m otelgate_grafana --check": "",
+    "make coverage-report": "",
+    "make coverage-report ARGS=--json": r"^\s*[\[{]",
+    "openssl rand -hex 32 > token && chmod 600 token": "",
+    'export OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20$(cat token)"': "",
+}
+"""Commands, without their comments, and what they print."""
+ELSEWHERE = {
+    r"make (test|coverage-report ARGS=--strict).*": "they run tests, or need what all tests have shown",
+    r"make demo": "tests/operations/test_operations_running.py",
+    r"make example .*": "tests/examples, for as long as they need",
+    r"make dashboards|.*otelgate_grafana\.ask --window 7d|make promtool ARGS=\"test rules .*": "tests/grafana",
+    r"make (backup|restore) .*": "tests/operations/test_operations_backup.py, in folders of its own",
+    r"make down( && make up)?|OTELGATE_TRACES_TO=jaeger make up": "tests/operations/test_operations_swap.py",
+    r"git pull .*": "it would fetch another version of these sources",
+    r"OTELGATE_HOST=0\.0\.0\.0 .*": "tests/e2e/test_closed.py: a certificate and a token",
+    r"OTELGATE_FEEDBACK_ORIGINS=.*|curl .*": "tests/examples/test_bestbox.py, tests/audit/test_audit_feedback.py",
+    r"make sizing ARGS=\"--seconds 60 .*": "tests/operations/test_operations_running.py, in less than its minute",
+    r"pip install (\.|openinference-.*)": "tests/providers, in environments of their own",
+    r"export OTEL_(SERVICE_NAME|EXPORTER_OTLP_ENDPOINT|EXPORTER_OTLP_CERTIFICATE)=.*|opentelemetry-instrument .*": (
+        "tests/sdk/test_sdk_zero_code.py, as settings and programs of its own"
+    ),
+}
+"""Commands that are not run here, and by which test they are, or why by none."""
+OWN_TESTS = ("docs/troubleshooting.md", "docs/alerting.md")
+
+
+def commands(page: str) -> list[str]:
+    """Those of a page's `sh` blocks, continued lines as one, without comments."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in re.sub(r"\\\n\s*", "", block).splitlines()]
+    return [re.sub(r"\s+# .*", "", line).strip() for line in lines]
+
+
+def shown() -> list[str]:
+    """The commands of all pages, each once, in the order of the pages."""
+    pages = [page for page in sorted(ROOT.rglob("*.md")) if not {".venv", "node_modules"} & set(page.parts)]
+    own = {ROOT / page for page in OWN_TESTS}
+    return list(dict.fromkeys(each for page in pages if page not in own for each in commands(page.read_text())))
+
+
+def test_each_command_of_a_page_is_run_or_says_why_not() -> None:
+    unknown = [
+        each for each in shown() if each not in RUN and not any(re.fullmatch(known, each) for known in ELSEWHERE)
+    ]
+    assert unknown == []
+    assert [each for each in RUN if each not in shown()] == []
+    named = [ROOT / name for reason in ELSEWHERE.values() for name in re.findall(r"tests/[\w/.]*\w", reason)]
+    assert [name for name in named if not name.exists()] == []
+    assert [known for known in ELSEWHERE if not any(re.fullmatch(known, each) for each in shown())] == []
+
+
+def test_commands_of_pages_do_what_they_say(doctored: Operated, tmp_path: Path) -> None:
+    """In the order of the pages: some need the file that one before made."""
+    for command in shown():
+        if command in RUN:
+            status, output = run(command, doctored, tmp_path)
+            assert status == 0, f"{command}: {output[-2000:]}"
+            assert re.search(RUN[command], output, re.MULTILINE), f"{command}: {output[-2000:]}"
 
 
 def anchors(page: str) -> set[str]:
