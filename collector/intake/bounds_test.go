@@ -88,7 +88,7 @@ func scopeOf(td ptrace.Traces) pcommon.Map {
 func line(limit int) func(plog.LogRecord, int) {
 	return func(r plog.LogRecord, over int) {
 		r.Body().SetStr("")
-		r.Body().SetStr(words(limit - scanRecord(r).size + over))
+		r.Body().SetStr(words(limit - scanRecord(r, limit).size + over))
 	}
 }
 
@@ -207,6 +207,16 @@ var bounds = map[string][]bound{
 		}},
 		{name: "span id", above: "refused/span_id", span: func(s ptrace.Span, over int) {
 			s.SetSpanID([8]byte{7: byte(1 - over)})
+		}},
+	},
+	"a metric's name": {
+		{name: "a run of letters and digits", above: "refused/metric_secret", metric: func(m pmetric.Metric, over int) {
+			m.SetName("calls.a1b2c3d4e5f6" + strings.Repeat("g", 7+over))
+			gauge(m, at(0))
+		}},
+		{name: "the digits of one", above: "refused/metric_secret", metric: func(m pmetric.Metric, over int) {
+			m.SetName("calls." + strings.Repeat("1a", 5+over) + strings.Repeat("g", 20))
+			gauge(m, at(0))
 		}},
 	},
 	"a metric": {

@@ -1,5 +1,6 @@
 """Alertmanager's configuration: who hears of which alert, where the secrets are, what is refused."""
 
+import json
 import re
 import stat
 import subprocess
@@ -51,7 +52,7 @@ def labels(alert: Alert) -> dict[str, str]:
 
 
 def routed(amtool: Path, config: Path, given: dict[str, str]) -> str:
-    pairs = [f"{name}={value}" for name, value in given.items()]
+    pairs = [f"{name}={json.dumps(value)}" for name, value in given.items()]
     command = [amtool, "config", "routes", "test", f"--config.file={config}", *pairs]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
