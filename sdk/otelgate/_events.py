@@ -95,7 +95,7 @@ class _BadArgument(ValueError):
 
 def _send(function: str, make: Callable[[], _Event]) -> None:
     logger = _logs.get_logger(names.SCOPE)
-    if not logger.enabled():
+    if not _is_enabled(logger):
         return
     try:
         made = make()
@@ -112,6 +112,14 @@ def _send(function: str, make: Callable[[], _Event]) -> None:
         attributes=attributes,
         event_name=made.name,
     )
+
+
+def _is_enabled(logger: Any) -> bool:
+    if (ask := getattr(logger, "enabled", None)) is not None:  # since OpenTelemetry 1.45
+        return bool(ask())
+    from opentelemetry.sdk._logs import Logger
+
+    return isinstance(logger, Logger)
 
 
 def _product_event(name: object, value: object, unit: object, attributes: Mapping[str, object]) -> _Event:
@@ -214,5 +222,8 @@ def _plain(value: object) -> object:
     if isinstance(value, Real):
         return float(value)
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        items = [_plain(item) for item in value]
+        # OpenTelemetry before 1.45 drops a list whose items are of several types.
+        is_mixed = len({type(item) for item in items if item is not None}) > 1
+        return [_text(item) for item in items] if is_mixed else items
     return _text(value)

@@ -79,8 +79,9 @@ def _http(kept: Kept, answer: str) -> Iterator[HttpExporter]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     exporter = HttpExporter(endpoint=f"http://127.0.0.1:{server.server_address[1]}/v1/traces", timeout=30)
-    exporter._client._compute_backoff = lambda retry: 0.0  # type: ignore[method-assign]
-    yield exporter
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("random.uniform", lambda low, high: 0.0)  # the exporter's wait before it tries again
+        yield exporter
     server.shutdown()
     server.server_close()
 
