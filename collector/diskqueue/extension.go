@@ -79,7 +79,7 @@ func (q *Queues) inspect(path string) error {
 	if err != nil {
 		return fmt.Errorf("the file %s is damaged (%w), and cannot be renamed: %w", path, fault, err)
 	}
-	said := "a queue's file is damaged: it is set aside, and the queue begins a new one. What waited in it is not sent"
+	said := "a queue's file is damaged: it is set aside, and the queue begins a new one. The items in it are not sent"
 	if strings.HasPrefix(filepath.Base(path), disk.Totals) {
 		said = "the file with the totals of applications' own metrics is damaged: it is set aside, and they begin again at zero"
 	}

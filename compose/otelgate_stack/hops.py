@@ -180,7 +180,7 @@ _COUNTED_ANYWAY = {"resent", "late", "derived"}
 
 
 def changed(gateway: GatewayMetrics) -> list[Hop]:
-    """What the gateway has cut, corrected, refused, dropped or found since its start: a hop of each signal with any.
+    """Items cut, corrected, refused, dropped or found by the gateway since its start: a hop of each signal with any.
 
     It is no fault of the stack, so `ok` is None.
     """

@@ -1,4 +1,4 @@
-"""What a receiver says of items that it refused, while it took the rest of their request: OTLP's partial success."""
+"""Answers in which a receiver refuses some items of a request and takes the rest: OTLP's partial success."""
 
 from __future__ import annotations
 

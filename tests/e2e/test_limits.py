@@ -1,4 +1,4 @@
-"""What is acknowledged is stored: good, large, malformed and hostile items, over gRPC, HTTP and JSON, in any store.
+"""Acknowledged items are stored: good, large, malformed and hostile ones, over gRPC, HTTP and JSON, in any store.
 
 Each item is looked for in its store, and the gateway's counters have to add up exactly, so it is a gateway of its own.
 """
@@ -152,7 +152,7 @@ def _in_loki(world: World, service: str, wanted: dict[int, str]) -> None:
 
 
 def _in_prometheus(world: World, service: str, wanted: dict[int, str]) -> None:
-    """Each by its label, with its own values; `place` is kept, whatever else was spoiled."""
+    """Each by its label, with its own values; `place` is kept, though other labels are spoiled."""
 
     def look() -> dict[tuple[str, str], float]:
         query = f'last_over_time({{__name__=~"hostile_.*", service_name="{service}", le!="+Inf"}}[30m])'

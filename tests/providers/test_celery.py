@@ -21,7 +21,7 @@ from waiting import until
 
 TASKS = 10
 NEVER = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_METRIC_EXPORT_INTERVAL": "600000"}
-"""What arrives was sent since something ended."""
+"""All that arrives was sent since something ended."""
 
 Start = Callable[..., subprocess.Popen[bytes]]
 

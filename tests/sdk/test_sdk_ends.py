@@ -21,7 +21,7 @@ from programs import Programs, Result
 Run = Callable[..., Result]
 
 NEVER = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_METRIC_EXPORT_INTERVAL": "600000"}
-"""What arrives was sent since something ended."""
+"""All that arrives was sent since something ended."""
 
 WORK = """
     import os, signal, sys
