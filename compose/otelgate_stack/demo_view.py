@@ -150,7 +150,7 @@ def _show_logs(found: Found, report: Report) -> None:
         clock = time.strftime("%H:%M:%S", time.localtime(line.time_ns / 1e9)) + f".{line.time_ns // 10**6 % 1000:03d}"
         level, logger = line.metadata.get("severity_text", ""), line.metadata.get("scope_name", "")
         vote = line.metadata.get("otelgate_feedback_rating")
-        rows.append((clock, level, logger, line.line or (f"(a vote: {vote})" if vote else "(an event)")))
+        rows.append((clock, level, logger, f"{line.line} ({vote})" if vote else line.line))
     if rows:
         report.table(rows)
 

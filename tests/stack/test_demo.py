@@ -233,7 +233,7 @@ def test_a_run_is_found_in_every_store(stack: Stack) -> None:
     assert re.search(failed, text, re.M)
     assert len(re.findall(r"model gpt-4o-mini, \d+ tokens in, \d+ out, first token after [\d.]+ ms$", text, re.M)) == 3
     assert "logs of this trace in Loki: 5 lines" in text
-    assert re.search(r"^  \d\d:\d\d:\d\d\.\d{3} +otelgate +\(a vote: positive\)$", text, re.M)
+    assert re.search(r"^  \d\d:\d\d:\d\d\.\d{3} +otelgate +otelgate\.feedback \(positive\)$", text, re.M)
     assert re.search(r"^  \d\d:\d\d:\d\d\.\d{3}  WARN  bike_shop.tools  the carrier did not answer$", text, re.M)
     assert re.search(r'^  demo_answers_total\{outcome="answered"\} +1 +by these runs$', text, re.M)
     stores = [
