@@ -19,7 +19,20 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util._importlib_metadata import EntryPoint
 
-from . import _anthropic, _ends, _hints, _langchain, _lifecycle, _scrub, _settings, _twins, _views, _who, names
+from . import (
+    _anthropic,
+    _ends,
+    _hints,
+    _langchain,
+    _lifecycle,
+    _scrub,
+    _settings,
+    _signals,
+    _twins,
+    _views,
+    _who,
+    names,
+)
 from ._arguments import ExporterArgs
 from ._export import Link, Logs, Metrics, Spans
 from ._health import Health, ReasonFilter
@@ -100,7 +113,8 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
                 )
                 super()._configure()  # type: ignore[no-untyped-call]
             else:
-                self._configure_sdk(kwargs)
+                with _signals.blocked():
+                    self._configure_sdk(kwargs)
             _State.configured = True
         except Exception as error:
             _State.failed = True

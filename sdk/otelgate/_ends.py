@@ -11,6 +11,7 @@ import functools
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ from . import _guard
 
 _PROCESS_UTILITIES = ("multiprocessing.util", "billiard.util")
 _DEADLY = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT))
+_KILLED_S = 0.3
+"""By when Celery has killed a child that exceeds its time limit, in seconds: it does so 0.1 s after a SIGTERM."""
 
 
 class Sender(Protocol):
@@ -122,10 +125,19 @@ def _watch_pool(end_of_task: Callable[..., None], pool: Any) -> None:
 
 @_guard.never_raises(None)
 def _watch_celery(end_of_task: Callable[..., None], end_of_process: Callable[..., None], signals: Any) -> None:
-    """Celery kills a recycled child while it says goodbye, and one that exceeds its time limit without a word."""
+    """Celery kills a recycled child while it says goodbye, and one that exceeds its time limit 0.1 s after a SIGTERM.
+
+    The goodbye takes a lock that all children share, and a child killed meanwhile would leave it locked for ever. It
+    follows at once on the SIGTERM unless something delays it, as sending does; so then the kill is waited for first.
+    """
+
+    def end_of_child(exitcode: int = 0, **kwargs: object) -> None:
+        end_of_process()
+        if exitcode < 0:  # by a signal
+            time.sleep(_KILLED_S)
 
     def in_child(**kwargs: object) -> None:
         signals.task_postrun.connect(end_of_task, weak=False)
+        signals.worker_process_shutdown.connect(end_of_child, weak=False)  # after the application's own
 
     signals.worker_process_init.connect(in_child, weak=False)
-    signals.worker_process_shutdown.connect(end_of_process, weak=False)

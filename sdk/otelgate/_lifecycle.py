@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
-from . import _ends, _guard
+from . import _ends, _guard, _signals
 from ._export import Link
 from ._health import Health
 
@@ -239,6 +239,8 @@ _ready: int | None = None
 """The process in which it can send: a fork's child only once it is renewed."""
 _forking = threading.RLock()
 """Held from before a fork until after it: another thread's would take or release the same locks."""
+_masks: list[_signals.Mask] = []
+"""Which signals the forking thread blocks; during the fork all, for the child's threads, upstream's and ours."""
 
 
 def current() -> Lifecycle | None:
@@ -273,8 +275,12 @@ def _is_ready() -> bool:
 @_guard.never_raises(None)
 def _before_fork() -> None:
     _forking.acquire()
-    if _current is not None:
-        _current.before_fork()
+    try:
+        if _current is not None:
+            _current.before_fork()
+    finally:
+        _masks.append(_signals.mask())
+        _signals.block()
 
 
 @_guard.never_raises(None)
@@ -283,16 +289,21 @@ def _after_fork_in_parent() -> None:
         if _current is not None:
             _current.after_fork()
     finally:
+        before = _masks.pop()
         _forking.release()
+        _signals.restore(before)
 
 
 @_guard.never_raises(None)
 def _after_fork() -> None:
     global _forking, _ready
     _forking = threading.RLock()
-    if _current is not None:
-        _current.renew()
-    _ready = os.getpid()
+    try:
+        if _current is not None:
+            _current.renew()
+        _ready = os.getpid()
+    finally:
+        _signals.restore(_masks.pop())
 
 
 _Handler = Callable[[int, FrameType | None], object]

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import celery
@@ -11,6 +12,7 @@ from opentelemetry import metrics, trace
 otelgate.init()  # which changes nothing under opentelemetry-instrument
 
 FOLDER = Path(os.environ["TEST_FOLDER"])
+HARD_LIMIT_S = 1
 
 app = celery.Celery("celery_app", broker="filesystem://")
 app.conf.broker_transport_options = {
@@ -29,6 +31,15 @@ def work(number: int) -> None:
         counter.add(1)
 
 
+@app.task(time_limit=HARD_LIMIT_S)
+def hang() -> None:
+    with tracer.start_as_current_span("hang"):
+        time.sleep(600)
+
+
 if __name__ == "__main__":
-    for number in range(int(sys.argv[1])):
+    works, hangs = map(int, sys.argv[1:])
+    for number in range(works):
+        if number < hangs:
+            hang.delay()
         work.delay(number)

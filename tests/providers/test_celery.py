@@ -20,6 +20,7 @@ from otlp_receiver import Receiver
 from waiting import until
 
 TASKS = 10
+HANGS = 4
 NEVER = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_METRIC_EXPORT_INTERVAL": "600000"}
 """All that arrives was sent since something ended."""
 
@@ -47,8 +48,8 @@ def start(celery: Environment, receiver: Receiver, tmp_path: Path, log: Path) ->
     own = {"TEST_FOLDER": str(tmp_path), "OTEL_SERVICE_NAME": "celery", "OTELGATE_EXIT_TIMEOUT": "60000"}
     env = celery.variables({**os.environ, **own, **NEVER, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint})
 
-    def start(*options: str, zero_code: bool = True) -> subprocess.Popen[bytes]:
-        queue = [str(celery.python), "celery_app.py", str(TASKS)]
+    def start(*options: str, zero_code: bool = True, hangs: int = 0) -> subprocess.Popen[bytes]:
+        queue = [str(celery.python), "celery_app.py", str(TASKS), str(hangs)]
         subprocess.run(queue, cwd=HERE, env={**env, "OTEL_SDK_DISABLED": "true"}, check=True)
         command = [str(celery.python.with_name("celery")), "-A", "celery_app", "worker", "-P", "prefork", "-c", "2"]
         if zero_code:
@@ -87,6 +88,23 @@ def test_finished_tasks_of_prefork_children_arrive_once(
     end(worker)
     assert Counter(span.name for span in receiver.spans()) == {f"work {number}": 1 for number in range(TASKS)}
     assert receiver.total("app.tasks") == TASKS, log.read_text()
+    assert "dropped" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_killing_children_at_a_time_limit_leaves_the_pool_at_work(start: Start, receiver: Receiver, log: Path) -> None:
+    worker = start("--max-tasks-per-child=1", hangs=HANGS)
+
+    def seen() -> tuple[int, int, int]:
+        works = [span for span in receiver.spans() if span.name.startswith("work ")]
+        return len(works), receiver.total("app.tasks"), log.read_text().count("Hard time limit")
+
+    everything = (TASKS, TASKS, HANGS)
+    assert until(seen, lambda now: now == everything, deadline_s=120) == everything, log.read_text()
+    end(worker)
+    assert seen() == everything, log.read_text()
+    works = Counter(span.name for span in receiver.spans() if span.name.startswith("work "))
+    assert works == {f"work {number}": 1 for number in range(TASKS)}
     assert "dropped" not in log.read_text()
 
 

@@ -74,6 +74,41 @@ def test_os_fork(programs: Programs, protocol: str) -> None:
     assert {span.resource["service.instance.id"] for span in receiver.spans("parent")} == {"mine"}
 
 
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_blocking_a_signal_keeps_it_from_threads_of_the_sdk(programs: Programs, protocol: str) -> None:
+    """As Celery's children do while they hold a lock: the system would give the signal to any other thread."""
+    receiver = Receiver().start() if protocol == "grpc" else Receiver().start_http()
+    result = programs.run(
+        PARENT
+        + """
+    def held():
+        work("held", 1)
+        trace.get_tracer_provider().force_flush()
+        assert otelgate.flush(timeout_s=60)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        for _ in range(20):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0)  # for a thread that takes it
+            assert signal.SIGTERM in signal.sigpending()
+            signal.sigwait({signal.SIGTERM})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        print(before, flush=True)
+
+    held()
+    pid = os.fork()
+    if pid == 0:
+        held()
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    held()
+    """,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+    )
+    receiver.stop()
+    assert (result.status, result.stdout.splitlines()) == (0, ["set()", "set()", "0", "set()"]), result.stderr
+
+
 def test_a_child_inherits_no_lock_of_a_metrics_callback(run: Run) -> None:
     result = run(
         PARENT
