@@ -19,6 +19,8 @@ from testcontainers.core.container import DockerContainer
 
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
 
+_IMAGES = "otelgate-e2e"
+
 
 class Gateway(Protocol):
     """Start, stop and kill; the queues on disk stay between starts."""
@@ -47,14 +49,19 @@ def wait_until_healthy(gateway: Gateway, port: str, deadline_s: float = 60) -> N
 
 
 class GatewayContainer:
-    """The image, with a volume for its queues; container and volume have the same name."""
+    """The image, with a volume for its queues; container, volume and the image's tag have the same name.
+
+    The tag of its own keeps the image: another checkout's tests give the usual one to theirs.
+    """
 
     kind = "container"
 
     def __init__(self, image: str, settings: Mapping[str, str], client: Any) -> None:
-        self._image = image
         self._settings = {**settings, "OTELGATE_DATA_DIR": "/var/lib/otelgate"}
         self.name = f"otelgate-e2e-{uuid.uuid4().hex[:8]}"
+        self._client = client
+        self._image = f"{_IMAGES}:{self.name}"
+        client.images.get(image).tag(self._image)
         self._volume = client.volumes.create(self.name)
         self._container: DockerContainer | None = None
 
@@ -94,6 +101,7 @@ class GatewayContainer:
     def remove(self) -> None:
         self.stop()
         self._volume.remove(force=True)
+        self._client.images.remove(self._image)
 
     @classmethod
     def of(cls, loaded: settings.Settings, client: Any) -> "GatewayContainer":
@@ -104,11 +112,12 @@ class GatewayContainer:
 
     @staticmethod
     def remove_named(client: Any, name: str) -> None:
-        """Remove the container and the volume of one that another process started."""
+        """Remove the container, the volume and the tag of one that another process started."""
         container = client.containers.get(name)
         container.stop()
         container.remove(force=True)
         client.volumes.get(name).remove(force=True)
+        client.images.remove(f"{_IMAGES}:{name}")
 
     def running(self) -> bool:
         if self._container is None:
