@@ -83,6 +83,8 @@ def numbers(requests: Iterable[Request], signal: str) -> dict[int, str]:
 def test_every_item_that_is_acknowledged_is_stored_and_every_other_one_is_counted(own_gateway: OwnGateway) -> None:
     seed, service = secrets.randbits(32), f"hostile-{secrets.token_hex(4)}"
     print("seed", seed)
+    own_gateway.gateway.stop()
+    own_gateway.gateway.start(OTELGATE_TRACES_TO="both")
     maker, door, before = Maker(service, seed), Door(own_gateway), intake(own_gateway)
     sent = [maker.request(("traces", "logs", "metrics")[n % 3], time.time_ns()) for n in range(REQUESTS)]
     with ThreadPoolExecutor(SENDERS) as pool:
@@ -90,7 +92,8 @@ def test_every_item_that_is_acknowledged_is_stored_and_every_other_one_is_counte
 
     expected = sum((each.counted for each in sent), Counter[str]())
     assert intake(own_gateway) - before == expected
-    _in_tempo(own_gateway, maker, numbers(sent, "traces"))
+    for store in (own_gateway.tempo, own_gateway.jaeger):
+        _in_traces(store, maker, numbers(sent, "traces"))
     _in_postgres(own_gateway, maker, numbers(sent, "traces"))
     _in_loki(own_gateway, service, numbers(sent, "logs"))
     _in_prometheus(own_gateway, service, numbers(sent, "metrics"))
@@ -106,9 +109,9 @@ def _missing(wanted: dict[int, str], found: set[int]) -> Counter[str]:
     return Counter(kind for number, kind in wanted.items() if number not in found)
 
 
-def _in_tempo(world: World, maker: Maker, wanted: dict[int, str]) -> None:
+def _in_traces(store: stores.Tempo | stores.Jaeger, maker: Maker, wanted: dict[int, str]) -> None:
     def look() -> dict[int, stores.Span]:
-        return {int(span.span_id, 16): span for each in maker.traces for span in world.tempo.trace(each.hex())}
+        return {int(span.span_id, 16): span for each in maker.traces for span in store.trace(each.hex())}
 
     found = until(look, lambda found: len(found) >= len(wanted), deadline_s=120, every_s=1)
     assert _missing(wanted, set(found)) == {}
