@@ -11,7 +11,7 @@ const (
 	receiveShare = 0.1
 	processShare = 0.4
 	// filesMiB are pages of the program and of the queues' files, which the Go runtime's limit does not count.
-	filesMiB = 48
+	filesMiB = 56
 	// batchMiB of the limit allow one more batch for each exporter at the same time.
 	batchMiB = 64
 	// The spans that `genai` remembers, and the items of each signal that `derive` does, at allMiB and more, where they take
