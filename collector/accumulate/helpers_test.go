@@ -149,7 +149,7 @@ func (r *rig) send(metrics pmetric.Metrics) error {
 	return r.marks.ConsumeMetrics(ctx, c)
 }
 
-// refused is what the sender of the last request is told.
+// refused is the number of refused items in the answer to the last request.
 func (r *rig) refused(items int64, why string) {
 	r.t.Helper()
 	if n, said := r.refusals.Items(); n != items || items > 0 && !strings.Contains(said, " "+why+";") {

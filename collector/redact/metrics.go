@@ -19,7 +19,7 @@ func (p *pass) metrics(md pmetric.Metrics) {
 }
 
 // MetricNames returns the test by which a metric is known whose name holds a secret or personal data, by the built-in
-// rules and an operator's. `intake` asks it, so that senders are told.
+// rules and an operator's. `intake` asks it, so that the answer names the refusal.
 func MetricNames(policyFile string) (func(name string) bool, error) {
 	cfg := defaultConfig()
 	cfg.PolicyFile = policyFile

@@ -1,4 +1,4 @@
-// Package resent remembers by hashes what came before, so that what a client sends again is told from what is new.
+// Package resent remembers by hashes what came before, so that data that a client sends again is recognised.
 package resent
 
 import (

@@ -22,7 +22,7 @@ type accepted struct {
 	again  metric.Int64Counter
 }
 
-// newAccepted is nil where nothing is to be remembered.
+// newAccepted is nil where nothing is to be remembered: then all is forwarded.
 func newAccepted(cfg resent.Config, settings component.TelemetrySettings) (*accepted, error) {
 	if cfg.Max == 0 {
 		return nil, nil
@@ -33,9 +33,16 @@ func newAccepted(cfg resent.Config, settings component.TelemetrySettings) (*acce
 	return &accepted{memory: resent.New(cfg, time.Now()), seed: maphash.MakeSeed(), again: again}, err
 }
 
-// once forwards the data that these bytes stand for, unless it was accepted before. It is noted after that only: what is
+// once forwards the data that `marshal` writes, unless it was accepted before. It is noted after that only: data that is
 // still on its way may be refused.
-func (a *accepted) once(ctx context.Context, bytes []byte, forward func() error) error {
+func (a *accepted) once(ctx context.Context, marshal func() ([]byte, error), forward func() error) error {
+	if a == nil {
+		return forward()
+	}
+	bytes, err := marshal()
+	if err != nil {
+		return err
+	}
 	key := maphash.Bytes(a.seed, bytes)
 	if a.noted(key) {
 		a.again.Add(ctx, 1)

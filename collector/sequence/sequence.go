@@ -108,14 +108,8 @@ func (t *traces) ConsumeTraces(ctx context.Context, data ptrace.Traces) error {
 
 // forward leaves out what was accepted before.
 func (t *traces) forward(ctx context.Context, data ptrace.Traces) error {
-	if t.accepted == nil {
-		return t.inOrder(ctx, data)
-	}
-	bytes, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(data)
-	if err != nil {
-		return err
-	}
-	return t.accepted.once(ctx, bytes, func() error { return t.inOrder(ctx, data) })
+	marshal := func() ([]byte, error) { return (&ptrace.ProtoMarshaler{}).MarshalTraces(data) }
+	return t.accepted.once(ctx, marshal, func() error { return t.inOrder(ctx, data) })
 }
 
 // inOrder shares the data as the Collector's own fan-out does: a copy only where one side changes it.
@@ -169,14 +163,8 @@ func (l *logs) ConsumeLogs(ctx context.Context, data plog.Logs) error {
 }
 
 func (l *logs) forward(ctx context.Context, data plog.Logs) error {
-	if l.accepted == nil {
-		return l.inOrder(ctx, data)
-	}
-	bytes, err := (&plog.ProtoMarshaler{}).MarshalLogs(data)
-	if err != nil {
-		return err
-	}
-	return l.accepted.once(ctx, bytes, func() error { return l.inOrder(ctx, data) })
+	marshal := func() ([]byte, error) { return (&plog.ProtoMarshaler{}).MarshalLogs(data) }
+	return l.accepted.once(ctx, marshal, func() error { return l.inOrder(ctx, data) })
 }
 
 func (l *logs) inOrder(ctx context.Context, data plog.Logs) error {

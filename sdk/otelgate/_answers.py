@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from . import _guard
 
 Hear = Callable[[int, str], None]
-"""Is told how many items a receiver refused, and its words."""
+"""Gets the number of items that a receiver refused, and its message."""
 
 _ANSWERS: dict[str, tuple[Any, str]] = {
     "traces": (ExportTraceServiceResponse, "rejected_spans"),
@@ -26,7 +26,7 @@ _PROTOBUF = "application/x-protobuf"
 
 def listen(exporter: Any, signal: str, hear: Hear) -> Any:
     """Have one of upstream's exporters, which ignore what an answer of success says, tell it."""
-    if callable(stub := getattr(exporter, "_stub", None)):  # gRPC's, which makes the client anew now and then
+    if callable(stub := getattr(exporter, "_stub", None)):  # gRPC's, which replaces its client now and then
         exporter._stub = lambda channel: _wrapped(stub(channel), "Export", functools.partial(_tell, signal, hear))
         if exporter._client is not None:
             _wrapped(exporter._client, "Export", functools.partial(_tell, signal, hear))
@@ -71,4 +71,5 @@ def _read(signal: str, hear: Hear, result: Any) -> None:
 @_guard.never_raises(None)
 def _tell(signal: str, hear: Hear, answer: Any) -> None:
     said = answer.partial_success
-    hear(getattr(said, _ANSWERS[signal][1]), said.error_message)
+    if count := getattr(said, _ANSWERS[signal][1]):
+        hear(count, said.error_message)

@@ -18,7 +18,7 @@ from otelgate_stack.report import Report
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "grafana/runbooks"
 PAGES = sorted(RUNBOOKS.glob("*.md"))
-SECTIONS = ["Meaning", "Impact", "Diagnose", "Mend"]
+SECTIONS = ["Meaning", "Impact", "Diagnose", "Mitigation"]
 each = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
@@ -54,9 +54,9 @@ def test_a_runbook_has_its_sections_and_says_something_in_each(page: Path) -> No
 @each
 def test_what_to_do_is_said_or_linked(page: Path) -> None:
     """Another alert's name alone is no advice at night."""
-    mend = page.read_text().partition("## Mend\n")[2].strip()
-    pointed = re.match(r"(?:As|See) (?:for |under )?([A-Z]\w+)\b", mend)
-    assert not pointed or f"[{pointed[1]}]({pointed[1]}.md" in mend, mend
+    mitigation = page.read_text().partition("## Mitigation\n")[2].strip()
+    pointed = re.match(r"(?:As|See) (?:for |under )?([A-Z]\w+)\b", mitigation)
+    assert not pointed or f"[{pointed[1]}]({pointed[1]}.md" in mitigation, mitigation
 
 
 def test_languages_are_known() -> None:
