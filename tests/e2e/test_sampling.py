@@ -177,9 +177,9 @@ def test_what_a_crash_loses_while_it_waits(own_world: OwnWorld) -> None:
     for context in waiting:
         application.span(CALL, error=ERROR, parent=remote(context.trace_id, context.span_id))
     assert application.refused == 0
-    assert until(lambda: all(spans_of(own_world, context) for context in [*errors, *waiting]))
-    stored = sum(spans_of(own_world, context) == 1 for context in errors)
-    whole = sum(spans_of(own_world, context) == 2 for context in waiting)
+    found = until(lambda: [spans_of(own_world, context) for context in [*errors, *waiting]], all)
+    assert all(found), found
+    stored, whole = found[:N].count(1), found[N:].count(2)
     runs = counted(own_world, "sampling-crash")
     print(
         f"\nkill -9 with {N} traces kept and {N} waiting: {stored} of {N} kept ones stored; of the waiting ones, which "
@@ -214,8 +214,9 @@ def test_a_full_queue_drops_and_counts_when_sampling_is_on(own_world: OwnWorld) 
         contexts = [application.span({"filling": "x" * 500}, error=ERROR) for _ in range(sent)]
         assert until(lambda: decided(own_world, "true") == sent)
     lost = own(own_world, "otelcol_exporter_enqueue_failed_spans", exporter="otlp_grpc/tempo")
-    until(lambda: sum(spans_of(own_world, context) for context in contexts) == sent - lost)
-    stored = sum(spans_of(own_world, context) for context in contexts)
+    stored = until(
+        lambda: sum(spans_of(own_world, context) for context in contexts), lambda stored: stored == sent - lost
+    )
     print(f"\na queue of 8192 bytes with sampling on: of {sent} spans {stored} stored, {lost:.0f} counted as dropped")
     assert application.refused == 0
     assert lost > 0

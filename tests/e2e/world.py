@@ -90,8 +90,10 @@ class OwnWorld(OwnGateway):
 
 
 def whole_trace(store: stores.Tempo | stores.Jaeger, trace_id: str, spans: int) -> list[stores.Span]:
-    """A trace once it has that many spans: they leave the application in several batches, which arrive in any order."""
-    until(lambda: len(store.trace(trace_id)) >= spans)
-    found = store.trace(trace_id)
+    """A trace once it has that many spans: they leave the application in several batches, which arrive in any order.
+
+    The answer that has them all is kept. While Tempo moves a trace from memory to its write-ahead log, it finds none.
+    """
+    found = until(lambda: store.trace(trace_id), lambda found: len(found) >= spans)
     assert len(found) == spans, [span.name for span in found]
     return found

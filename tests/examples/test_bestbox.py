@@ -233,8 +233,8 @@ def test_what_was_said_is_in_the_audit_store_alone(stack: ExampleStack, served: 
     # The question, the tool's result and the answer made of it, the comment.
     said = (f"at {word}?", f"desk of {word},", f"ask for the purchasing desk of {word}", f"{comment}!")
     assert until(lambda: all(any(each in text for (text,) in stack.sql(texts, trace_id)) for each in said))
-    assert until(lambda: len(stack.tempo.trace(trace_id)) >= 10)
-    spans = stack.tempo.trace(trace_id)
+    spans = until(lambda: stack.tempo.trace(trace_id), lambda found: len(found) >= 10)
+    assert len(spans) >= 10
     lines = until(lambda: stack.loki.query_range('{service_name="bestbox"} | trace_id="' + trace_id + '"'))
     series = stack.prometheus.query('{service_name="bestbox"}')
     for place, found in (("Tempo", spans), ("Loki", lines), ("Prometheus", series)):

@@ -5,6 +5,7 @@ import json
 import pytest
 from operations_stack import URL, Operated
 from otelgate_stack.stores import Jaeger
+from waiting import until
 
 
 @pytest.mark.shows("K63")
@@ -13,7 +14,7 @@ def test_jaeger_takes_tempos_place(new_stack: object) -> None:
     stack: Operated = new_stack(OTELGATE_EXPORTERS="false")
     stack.good("up")
     before = json.loads(stack.good("demo", "--runs=1", "--wait=180", "--json"))["trace"]["trace_id"]
-    assert stack.tempo.trace(before)
+    assert until(lambda: stack.tempo.trace(before))
     stack.good("down")
     swapped = Operated({**stack.env, "OTELGATE_TRACES_TO": "jaeger"})
     swapped.good("up")
