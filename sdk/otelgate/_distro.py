@@ -106,14 +106,14 @@ class OtelgateConfigurator(_OTelSDKConfigurator):
         if _settings.is_disabled() or _State.failed:
             return
         try:
-            if os.environ.get(OTEL_CONFIG_FILE):
-                logger.warning(
-                    "%s sets up the SDK by itself: otelgate's sessions, content filter and exit deadline are off",
-                    OTEL_CONFIG_FILE,
-                )
-                super()._configure()  # type: ignore[no-untyped-call]
-            else:
-                with _signals.blocked():
+            with _signals.blocked():
+                if os.environ.get(OTEL_CONFIG_FILE):
+                    logger.warning(
+                        "%s sets up the SDK by itself: otelgate's sessions, content filter and exit deadline are off",
+                        OTEL_CONFIG_FILE,
+                    )
+                    super()._configure()  # type: ignore[no-untyped-call]
+                else:
                     self._configure_sdk(kwargs)
             _State.configured = True
         except Exception as error:

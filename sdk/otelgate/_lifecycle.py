@@ -34,6 +34,15 @@ class Provider(Protocol):
     def shutdown(self) -> None: ...
 
 
+class _Job:
+    """Work for a runner."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.work = work
+        self.begun = False
+        self.done = threading.Event()
+
+
 class Runner:
     """A daemon thread that does jobs.
 
@@ -47,23 +56,28 @@ class Runner:
     def renew(self) -> None:
         """Start the thread; again in a fork's child, which has none."""
         # SimpleQueue can be entered again by a signal handler.
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], object], threading.Event]] = queue.SimpleQueue()
-        threading.Thread(target=self._run, args=(self._jobs,), name=self._name, daemon=True).start()
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._last: _Job | None = None
+        threading.Thread(target=self._do, args=(self._jobs,), name=self._name, daemon=True).start()
 
-    def submit(self, job: Callable[[], object]) -> threading.Event:
-        """Queue a job; the event is set when it has run."""
-        done = threading.Event()
-        self._jobs.put((job, done))
-        return done
+    def submit(self, work: Callable[[], object]) -> threading.Event:
+        """Queue work; the event is set when it is done. What waits in the queue is not queued a second time."""
+        if (last := self._last) is not None and last.work == work and not last.begun:
+            return last.done
+        job = _Job(work)
+        self._jobs.put(job)
+        self._last = job  # after it is queued: a signal handler may wait for it from here on
+        return job.done
 
-    def _run(self, jobs: queue.SimpleQueue[tuple[Callable[[], object], threading.Event]]) -> None:
+    def _do(self, jobs: queue.SimpleQueue[_Job]) -> None:
         while True:
-            job, done = jobs.get()
+            job = jobs.get()
+            job.begun = True
             try:
-                job()
+                job.work()
             except Exception:
                 _guard.report(self._name)
-            done.set()
+            job.done.set()
 
 
 class Lifecycle:
@@ -106,7 +120,6 @@ class Lifecycle:
         failures = self._failures()
         for link in self._links:
             link.stop()
-        self._pending.clear()  # a flush that hangs is no end
         delivered = self._run_all(lambda provider: provider.shutdown, deadline)  # flushes, too
         for link in self._links:
             pending = self._pending.get(link.signal)
@@ -143,11 +156,9 @@ class Lifecycle:
         return lambda: min(max(began, self._health.answered_at) + exit_s, began + _WHILE_IT_ANSWERS * exit_s)
 
     def _run_all(self, job: Callable[[Provider], Callable[[], object]], deadline: Callable[[], float]) -> bool:
-        """Run a job for each provider, in parallel. While one hangs, no other is queued behind it."""
+        """Run a job for each provider, in parallel, after an earlier one that has begun and misses the latest items."""
         for name, provider in self._providers.items():
-            waiting = self._pending.get(name)
-            if waiting is None or waiting.is_set():
-                self._pending[name] = self._runners[name].submit(job(provider))
+            self._pending[name] = self._runners[name].submit(job(provider))
         return all(_wait(done, deadline) for done in list(self._pending.values()))
 
     def before_fork(self) -> None:

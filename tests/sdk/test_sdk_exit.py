@@ -144,6 +144,39 @@ def test_a_flush_that_hangs_is_given_up() -> None:
     never.set()
 
 
+def test_a_flush_while_another_runs_sends_what_came_meanwhile() -> None:
+    import threading
+
+    from otelgate import _lifecycle
+    from otelgate._health import Health
+
+    recorded, begun, go_on, sent = ["first"], threading.Event(), threading.Event(), []
+
+    class Slow:
+        def force_flush(self, timeout_millis: int = 0) -> bool:
+            batch = recorded[:]
+            recorded.clear()
+            begun.set()
+            assert go_on.wait(WAIT_S)
+            sent.append(batch)
+            return True
+
+        def shutdown(self) -> None:
+            pass
+
+    lifecycle = _lifecycle.Lifecycle({"traces": Slow()}, [], Health(), WAIT_S)
+    assert not lifecycle.flush(0.0)
+    assert begun.wait(WAIT_S)
+    recorded.append("second")
+    assert not lifecycle.flush(0.0)
+    recorded.append("third")
+    assert not lifecycle.flush(0.0)
+    go_on.set()
+    assert lifecycle.flush(WAIT_S)
+    assert [each for batch in sent for each in batch] == ["first", "second", "third"]
+    assert len(sent) <= 3, "one that has not begun sends what came until then, too"
+
+
 def terminate(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
