@@ -37,6 +37,7 @@ func newMiddleware(t *testing.T, cfg Config) *middleware {
 type server struct {
 	ptraceotlp.UnimplementedGRPCServer
 	middleware *middleware
+	connection *grpc.ClientConn
 	client     ptraceotlp.GRPCClient
 	http       http.Handler
 	entered    chan struct{}
@@ -64,7 +65,7 @@ func newServer(t *testing.T, cfg Config) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { connection.Close() })
-	s.client = ptraceotlp.NewGRPCClient(connection)
+	s.connection, s.client = connection, ptraceotlp.NewGRPCClient(connection)
 	wrap, _ := s.middleware.GetHTTPHandler(context.Background())
 	s.http, _ = wrap(context.Background(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.ReadAll(r.Body); err != nil {
@@ -220,6 +221,47 @@ func TestBodyArrivesWholeWhateverItsLengthIsSaidToBe(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatWouldCostAWholeRequestIsLeftOut(t *testing.T) {
+	m := newMiddleware(t, Config{ReceiveBytes: 1000, ProcessBytes: 1 << 20, Factor: 1, Wait: time.Second})
+	wrap, _ := m.GetHTTPHandler(context.Background())
+	text := `{"a":null,"traceId":"abc"}`
+	for kind, want := range map[string]string{
+		"application/json": `{"traceId":""}`, "application/json; charset=utf-8": `{"traceId":""}`, "text/plain": text,
+	} {
+		var got []byte
+		handler, _ := wrap(context.Background(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, _ = io.ReadAll(r.Body) }))
+		request := httptest.NewRequest(http.MethodPost, "/v1/traces", strings.NewReader(text))
+		request.Header.Set("Content-Type", kind)
+		handler.ServeHTTP(httptest.NewRecorder(), request)
+		if string(got) != want {
+			t.Errorf("%s: %s, want %s", kind, got, want)
+		}
+	}
+}
+
+func TestSpanWithAWrongIDArrivesOverGRPC(t *testing.T) {
+	s := newServer(t, Config{ReceiveBytes: 4 << 20, ProcessBytes: 1 << 20, Factor: 1, Wait: time.Second})
+	close(s.release)
+	message := func(number byte, content ...byte) []byte {
+		return append([]byte{number<<3 | 2, byte(len(content))}, content...)
+	}
+	spans := append(message(2, message(1, 1, 2, 3)...), message(2, message(5, 'a')...)...)
+	request := message(1, message(2, spans...)...)
+	err := s.connection.Invoke(context.Background(), "/opentelemetry.proto.collector.trace.v1.TraceService/Export", request, &[]byte{}, grpc.ForceCodec(raw{}))
+	if err != nil || s.spans.Load() != 2 {
+		t.Errorf("%d spans arrived, want 2: %v", s.spans.Load(), err)
+	}
+}
+
+// raw sends bytes as they are.
+type raw struct{}
+
+func (raw) Marshal(message any) ([]byte, error) { return message.([]byte), nil }
+
+func (raw) Unmarshal([]byte, any) error { return nil }
+
+func (raw) Name() string { return "proto" }
 
 func TestEstimateRisesAtOnceAndFallsSlowly(t *testing.T) {
 	e := estimate{bytes: 1 << 20}

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"reflect"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -9,6 +10,9 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/tap"
+
+	"otelgate/collector/intake"
+	"otelgate/collector/wire"
 )
 
 // GetGRPCServerOptions returns what lets requests in. gRPC has no single place that knows a request's size before it is
@@ -31,8 +35,9 @@ type calls struct {
 }
 
 type outcome struct {
-	ticket  *ticket
-	refusal error
+	ticket   *ticket
+	refusal  error
+	wrongIDs int
 }
 
 // call is what one RPC holds.
@@ -73,17 +78,28 @@ type codec struct {
 // Unmarshal decodes, or leaves the message as it is: the call is then refused before anything looks at it.
 func (c *codec) Unmarshal(data mem.BufferSlice, message any) error {
 	admitted, refusal := c.calls.gate.admit(context.Background(), int64(data.Len()))
+	wrong := 0
 	if refusal == nil {
-		if data.Len() > pooled {
-			data = mem.BufferSlice{mem.SliceBuffer(data.Materialize())}
+		whole := inOnePiece(data)
+		defer whole.Free()
+		repaired, n := wire.Of(reflect.TypeOf(message).String()).Protobuf(whole.ReadOnlyData())
+		if wrong = n; n > 0 {
+			whole = mem.SliceBuffer(repaired)
 		}
-		if err := c.CodecV2.Unmarshal(data, message); err != nil {
+		if err := c.CodecV2.Unmarshal(mem.BufferSlice{whole}, message); err != nil {
 			admitted.release()
 			return err
 		}
 	}
-	c.calls.decoded.Store(message, outcome{admitted, refusal})
+	c.calls.decoded.Store(message, outcome{admitted, refusal, wrong})
 	return nil
+}
+
+func inOnePiece(data mem.BufferSlice) mem.Buffer {
+	if data.Len() > pooled {
+		return mem.SliceBuffer(data.Materialize())
+	}
+	return data.MaterializeToBuffer(mem.DefaultBufferPool())
 }
 
 // TagRPC is part of stats.Handler.
@@ -112,8 +128,9 @@ func (*calls) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context
 func (*calls) HandleConn(context.Context, stats.ConnStats) {}
 
 func (c *calls) intercept(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if refusal := of(ctx).refusal; refusal != nil {
-		return nil, refusal
+	call := of(ctx)
+	if call.refusal != nil {
+		return nil, call.refusal
 	}
-	return next(ctx, request)
+	return next(intake.WithWrongIDs(ctx, call.wrongIDs), request)
 }

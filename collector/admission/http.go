@@ -12,6 +12,9 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"otelgate/collector/intake"
+	"otelgate/collector/wire"
 )
 
 // GetHTTPHandler returns what lets requests in: after their sender was authenticated, before they are decoded.
@@ -43,8 +46,25 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer admitted.release()
 	received.release()
+	body, wrong := repaired(r, body)
+	r = r.WithContext(intake.WithWrongIDs(r.Context(), wrong))
 	r.Body = &whole{left: body, err: cmp.Or(err, io.EOF)}
 	h.next.ServeHTTP(w, r)
+}
+
+func repaired(r *http.Request, body []byte) ([]byte, int) {
+	switch contentType(r) {
+	case "application/json":
+		return wire.JSON(body)
+	case "application/x-protobuf":
+		return wire.Of(r.URL.Path).Protobuf(body)
+	}
+	return body, 0
+}
+
+func contentType(r *http.Request) string {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return kind
 }
 
 // read makes room for as much as is announced, where that is known, and so for no more than comes.
@@ -81,8 +101,7 @@ func (*whole) Close() error { return nil }
 // refuse answers as the receiver does: 503 and a status in the request's own encoding.
 func refuse(w http.ResponseWriter, r *http.Request, refusal error) {
 	said := status.Convert(refusal).Proto()
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	encode := proto.Marshal
+	kind, encode := contentType(r), proto.Marshal
 	if kind == "application/json" {
 		encode = protojson.Marshal
 	}

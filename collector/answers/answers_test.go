@@ -116,25 +116,6 @@ func refused(t *testing.T, telemetry *componenttest.Telemetry) (n int64) {
 	return n
 }
 
-func TestNullsInJSONDoNotReachTheReceiver(t *testing.T) {
-	m, _ := made(t)
-	wrap, err := m.GetHTTPHandler(context.Background())
-	require.NoError(t, err)
-	for kind, want := range map[string]string{
-		"application/json": `{"b":1}`, "application/json; charset=utf-8": `{"b":1}`, "application/x-protobuf": `{"a":null,"b":1}`,
-	} {
-		var got []byte
-		handler, err := wrap(context.Background(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			got, _ = io.ReadAll(r.Body)
-		}))
-		require.NoError(t, err)
-		request := httptest.NewRequest(http.MethodPost, "/v1/traces", strings.NewReader(`{"a":null,"b":1}`))
-		request.Header.Set("Content-Type", kind)
-		handler.ServeHTTP(httptest.NewRecorder(), request)
-		require.Equal(t, want, string(got))
-	}
-}
-
 func TestHTTPAnswerOfAnUnreadableBodyStays(t *testing.T) {
 	m, _ := made(t)
 	wrap, err := m.GetHTTPHandler(context.Background())

@@ -1,7 +1,6 @@
 package answers
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -22,10 +21,6 @@ func (m *middleware) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHT
 			answer := &answer{ResponseWriter: w, body: body, refusals: refusals, path: r.URL.Path}
 			request := r.WithContext(ctx)
 			request.Body = body
-			if isJSON(r.Header.Get("Content-Type")) {
-				read, err := io.ReadAll(body)
-				request.Body = again{io.MultiReader(bytes.NewReader(withoutNulls(read)), failing{err}), body}
-			}
 			next.ServeHTTP(answer, request)
 			if body.exceeded {
 				m.tooLarge(ctx, overHTTP)
@@ -37,21 +32,6 @@ func (m *middleware) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHT
 func isJSON(contentType string) bool {
 	kind, _, _ := mime.ParseMediaType(contentType)
 	return kind == "application/json"
-}
-
-// again is a body that has been read, up to the error that ended it.
-type again struct {
-	io.Reader
-	io.Closer
-}
-
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) {
-	if f.err == nil {
-		return 0, io.EOF
-	}
-	return 0, f.err
 }
 
 // bounded is a request's body up to its limit. What is beyond is read too, and thrown away: a sender reads its answer

@@ -20,7 +20,8 @@ type Limit struct {
 var Limits = []Limit{
 	{"SDK → gateway, HTTP", "a request, decompressed", "OTELGATE_MAX_MESSAGE_MIB, 16 MiB; at most a 28th of what OTELGATE_MEMORY_LIMIT_MIB has above 64: 2 MiB at 128, 6 MiB at 256", "`OTELGATE_MAX_MESSAGE_MIB`, `OTELGATE_MEMORY_LIMIT_MIB`", "413 with the setting's name; the sender splits it. Counted", "a batch in a queue, memory"},
 	{"SDK → gateway, gRPC", "a request, decompressed", "the same", "the same", "RESOURCE_EXHAUSTED, `received message larger than max`; the sender splits it. Counted", "the same"},
-	{"SDK → gateway", "what is no OTLP: ids of another length, broken protobuf or JSON", "none of it", "OTLP", "400, or INVALID_ARGUMENT: the whole request, since nothing in it can be trusted", "nothing can be decoded"},
+	{"SDK → gateway", "what is no OTLP: broken protobuf or JSON", "none of it", "OTLP", "400, or INVALID_ARGUMENT: the whole request, since nothing in it can be trusted", "nothing can be decoded"},
+	{"SDK → gateway", "an id of a trace or span", "16 bytes, 8 bytes", "OTLP", "corrected/id: it is left out; a span without its own ids is refused (below), a log record stays", "the receiver would refuse the request"},
 	{"SDK → gateway, HTTP", "a member of JSON that is null", "taken", "protobuf's JSON", "it means its default, as one that is not there", "the receiver would refuse the request"},
 	{"gateway, `intake`", "a span", "1,000,000 bytes", "`OTELGATE_MAX_ITEM_BYTES`", "cut/size: media first, then the largest texts, then events, links and attributes", "3,000,000 bytes of a batch to a store, with room for what the gateway adds"},
 	{"gateway, `intake`", "a log record", "1,000,000 bytes, or less by `OTELGATE_MAX_ITEM_BYTES`", "`OTELGATE_MAX_ITEM_BYTES`", "cut/size", "Loki's `max_line_size`"},

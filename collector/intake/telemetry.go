@@ -22,6 +22,7 @@ const (
 	reasonNumber
 	reasonTime
 	reasonDuration
+	reasonID
 	reasonTraceID
 	reasonSpanID
 	reasonMetricName
@@ -46,6 +47,7 @@ var said = [reasonCount]struct{ action, reason, text string }{
 	reasonNumber:       {"corrected", "number", "NaN or infinite in an attribute"},
 	reasonTime:         {"corrected", "time", "a time that cannot be, or is missing"},
 	reasonDuration:     {"corrected", "duration", "an end before its start, or more than 31 days after"},
+	reasonID:           {"corrected", "id", "an id of a wrong length; each is left out, and counts"},
 	reasonTraceID:      {"refused", "trace_id", "a span without a trace id"},
 	reasonSpanID:       {"refused", "span_id", "a span without an id"},
 	reasonMetricName:   {"refused", "metric_name", "a metric without a name that Prometheus can have"},

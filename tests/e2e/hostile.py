@@ -108,6 +108,9 @@ SPANS: Final = {
     "no trace id": Kind(_set(trace_id=b""), ("refused/trace_id",)),
     "trace id of zeros": Kind(_set(trace_id=bytes(16)), ("refused/trace_id",)),
     "span id of zeros": Kind(_set(span_id=bytes(8)), ("refused/span_id",)),
+    "a short trace id": Kind(_set(trace_id=b"short"), ("corrected/id", "refused/trace_id")),
+    "a long parent id": Kind(_set(parent_span_id=b"a long id" * 20), ("corrected/id",)),
+    "a short id of a link": Kind(lambda item, now: item.links.add(trace_id=b"short"), ("corrected/id",)),
     "an end before its start": Kind(_times(lambda now: now, lambda now: now - 1), ("corrected/duration",)),
     "no times": Kind(_times(lambda now: 0, lambda now: 0), ("corrected/time",)),
     "no end": Kind(_times(lambda now: now, lambda now: 0), ("corrected/time",)),
@@ -122,6 +125,7 @@ LINES: Final = {
         ("cut/size",),
         weight=1,
     ),
+    "a short span id": Kind(_set(span_id=b"short"), ("corrected/id",)),
     "no label": Kind(_attribute("日本", "a"), ("corrected/key",)),
     "an hour ahead": Kind(_set(time_unix_nano=lambda now: now + HOUR), ("corrected/time",)),
     "of 1970": Kind(_set(time_unix_nano=1, observed_time_unix_nano=1), ("corrected/time",)),
@@ -134,6 +138,10 @@ LINES: Final = {
 
 def _point(change: Callable[[Any, int], None]) -> Callable[[Any, int], None]:
     return lambda item, now: change(getattr(item, item.WhichOneof("data")).data_points[0], now)
+
+
+def _exemplar(item: Any, now: int) -> None:
+    item.exemplars.add(time_unix_nano=now, as_double=1, trace_id=b"a long id" * 20)
 
 
 def _counter_of_nan(item: Metric, now: int) -> None:
@@ -153,6 +161,7 @@ POINTS: Final = {
     **{name: Kind(_point(kind.spoil), kind.counted, kind.weight) for name, kind in SHARED.items()},
     "two hours ahead": Kind(_point(_set(time_unix_nano=lambda now: now + 2 * HOUR)), ("corrected/time",)),
     "no time": Kind(_point(_set(time_unix_nano=0)), ("corrected/time",)),
+    "a long id of an exemplar": Kind(_point(_exemplar), ("corrected/id",)),
     "five hours old": Kind(_point(_set(time_unix_nano=lambda now: now - 5 * HOUR)), ("refused/old",)),
     "no name": Kind(_set(name=""), ("refused/metric_name",)),
     "an address as its name": Kind(_set(name="mails to ann@example.com"), ("refused/metric_secret",)),

@@ -1,4 +1,4 @@
-package answers
+package wire
 
 import (
 	"encoding/json"
