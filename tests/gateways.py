@@ -94,7 +94,7 @@ class GatewayContainer:
         wrapped.reload()
         if wrapped.status == "running":
             wrapped.kill(signal)
-            wrapped.wait(timeout=60)
+            wrapped.wait(timeout=300)
         wrapped.remove(force=True)
         self._container = None
 

@@ -40,7 +40,7 @@ def typed(command: str, env: Mapping[str, str], folder: Path) -> str:
     """What it prints. make is told that the environment is there already, and which it is."""
     command = re.sub(r"\bmake ", f"make -o .venv/ready BIN={Path(sys.executable).parent} ", command)
     done = subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=120
+        ["bash", "-c", command], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     assert "WARN" not in done.stderr, f"{command}: {done.stderr}"

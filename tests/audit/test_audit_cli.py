@@ -153,7 +153,7 @@ def test_serve_refuses_to_start_without_its_key(tmp_path: Path) -> None:
     """As a process: what is wrong is said in a line, not in a traceback."""
     env = {**os.environ, "OTELGATE_AUDIT_KEY_FILE": str(tmp_path / "none")}
     ended = subprocess.run(
-        [sys.executable, "-m", "otelgate_audit", "serve"], env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "otelgate_audit", "serve"], env=env, capture_output=True, text=True, timeout=300
     )
     message = f"OTELGATE_AUDIT_KEY_FILE='{tmp_path / 'none'}': expected a file that can be read\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", message)

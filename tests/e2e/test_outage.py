@@ -52,7 +52,7 @@ def steady_traffic(world: World, service: str, record: Path) -> Iterator[Traffic
         try:
             yield traffic
         finally:
-            out, _ = process.communicate(timeout=60)
+            out, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     traffic.steps = json.loads(out)["steps"]
     traffic.read()

@@ -44,7 +44,7 @@ class Senders:
         assert process.stdout is not None
         assert process.stdout.readline() == "counting\n"  # else the signal would just end it
         process.send_signal(signal.SIGTERM)
-        out, errors = process.communicate(timeout=180)
+        out, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         self.counted += int(out)
 

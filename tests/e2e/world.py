@@ -61,7 +61,7 @@ class World:
 
     def run(self, command: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run to the end; stdout and stderr apart."""
-        return subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=300)
 
 
 @dataclass

@@ -73,7 +73,7 @@ def _emit(loaded: settings.Settings, kept: dict[str, str]) -> None:
         for service in planted_lines.SERVICES
     ]
     for process in running:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
 
 

@@ -65,7 +65,7 @@ def start(celery: Environment, receiver: Receiver, tmp_path: Path, log: Path) ->
 
 def end(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=180)
+    process.wait(timeout=300)
 
 
 @pytest.mark.slow

@@ -46,11 +46,11 @@ A: I could not reach the carrier; please ask me again later. Delivery takes two 
 def test_the_agent_runs_without_telemetry_and_says_the_same_every_time() -> None:
     command = [sys.executable, str(AGENT), "--delay", "0", "--tokens-per-second", "100000"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    runs = [subprocess.run(command, env=clean, capture_output=True, text=True, timeout=120) for _ in range(2)]
+    runs = [subprocess.run(command, env=clean, capture_output=True, text=True, timeout=300) for _ in range(2)]
     assert [run.stdout for run in runs] == [ANSWERS, ANSWERS], runs[0].stderr
     assert [run.returncode for run in runs] == [0, 0]
     assert "WARNING bike_shop.tools: the carrier did not answer" in runs[0].stderr
-    one = subprocess.run([*command, "--json", "--runs=1", "--seed=2"], env=clean, capture_output=True, timeout=120)
+    one = subprocess.run([*command, "--json", "--runs=1", "--seed=2"], env=clean, capture_output=True, timeout=300)
     said = json.loads(one.stdout)
     assert (said["seed"], said["question"], said["trace_id"]) == (2, "What would delivery to Lisbon cost?", None)
 
