@@ -132,7 +132,7 @@ class Link:
         self._stopping.set()
 
     def close(self, *, in_time: bool = True) -> None:
-        """Send nothing any more, and end what is under way, which is reported when it was not `in_time`."""
+        """Send nothing any more; what is under way is reported when it was not `in_time`."""
         self.stop()
         if self._closed:
             return
@@ -146,8 +146,12 @@ class Link:
             if not in_time:
                 self._drop(self._in_flight + self.waiting(), drops.ENDED)
             self._closed = True
-        if self._exporter is not None:
-            self._exporter.shutdown()
+
+    def disconnect(self) -> None:
+        """End what is under way, once. This is upstream's code and gRPC's, which may hang."""
+        exporter, self._exporter = self._exporter, None
+        if exporter is not None:
+            exporter.shutdown()
 
     @property
     def idle(self) -> bool:
@@ -240,6 +244,7 @@ class Spans(SpanExporter):
 
     def shutdown(self) -> None:
         self._link.close(in_time=self._link.idle)  # upstream ends it after 30 s, ready or not
+        self._link.disconnect()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return True
@@ -260,6 +265,7 @@ class Logs(LogRecordExporter):
 
     def shutdown(self) -> None:
         self._link.close(in_time=self._link.idle)  # upstream ends it after 30 s, ready or not
+        self._link.disconnect()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return True
@@ -280,6 +286,7 @@ class Metrics(MetricExporter):
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: object) -> None:
         self._link.close()
+        self._link.disconnect()
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         return True

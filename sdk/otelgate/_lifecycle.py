@@ -21,6 +21,9 @@ _WHILE_IT_ANSWERS = 5
 _COLLECTION_S = 1.0
 """How long a fork waits at most for a thread that collects metrics, in seconds."""
 
+_DISCONNECT_S = 0.5
+"""How long the end of a process waits at most for each connection to close, in seconds."""
+
 METRIC_INTERVAL_MS = 15_000
 WORKER_METRIC_INTERVAL_MS = 5_000
 """Of worker processes, whose managers kill those that hang: the first do it after 5 s."""
@@ -98,6 +101,7 @@ class Lifecycle:
         self._health = health
         self._exit_timeout_s = exit_timeout_s
         self._runners = {name: Runner(f"otelgate-{name}") for name in providers}
+        self._disconnecting = Runner("otelgate-disconnect")
         self._pending: dict[str, threading.Event] = {}
         self._ended = False
         self._forked = False
@@ -125,6 +129,8 @@ class Lifecycle:
             pending = self._pending.get(link.signal)
             link.close(in_time=pending is None or pending.is_set())
         self._health.drops.tell(at_end=True)
+        for each in [self._disconnecting.submit(link.disconnect) for link in self._links]:
+            each.wait(_DISCONNECT_S)
         return delivered and self._failures() == failures
 
     def end_of_task(self, *, wait: bool) -> None:
@@ -186,7 +192,7 @@ class Lifecycle:
         for link in self._links:
             link.renew()
         _reset_metrics(self._providers.get("metrics"))
-        for runner in self._runners.values():
+        for runner in (*self._runners.values(), self._disconnecting):
             runner.renew()
         _ends.in_multiprocessing_child(self, _give_sigterm_back)
 

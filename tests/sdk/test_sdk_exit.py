@@ -144,6 +144,39 @@ def test_a_flush_that_hangs_is_given_up() -> None:
     never.set()
 
 
+def test_an_exporter_that_hangs_at_its_end_is_left() -> None:
+    import threading
+
+    from otelgate import _export, _lifecycle
+    from otelgate._health import Health, ReasonFilter
+
+    never = threading.Event()
+
+    class Hanging:
+        def export(self, batch: object) -> None:
+            never.wait()
+
+        def shutdown(self) -> None:
+            never.wait()
+
+    health = Health()
+    link = _export.Link("traces", Hanging(), Hanging, health, ReasonFilter(), hold=True)
+
+    class Provider:
+        def force_flush(self, timeout_millis: int = 0) -> bool:
+            return link.send(["a span"])
+
+        def shutdown(self) -> None:
+            self.force_flush()
+
+    lifecycle = _lifecycle.Lifecycle({"traces": Provider()}, [link], health, WAIT_S)
+    ended = threading.Thread(target=lifecycle.shutdown, args=(0.01,), daemon=True)
+    ended.start()
+    ended.join(WAIT_S)
+    assert not ended.is_alive()
+    never.set()
+
+
 def test_a_flush_while_another_runs_sends_what_came_meanwhile() -> None:
     import threading
 
