@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -20,12 +21,14 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 func newMiddleware(t *testing.T, cfg Config) *middleware {
 	t.Helper()
-	cfg.Factor = max(cfg.Factor, 1)
+	cfg.Factor, cfg.MaxMessageMiB = max(cfg.Factor, 1), max(cfg.MaxMessageMiB, 16)
 	made, err := create(context.Background(), extension.Settings{TelemetrySettings: componenttest.NewNopTelemetrySettings()}, &cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -95,9 +98,9 @@ func (s *server) send(size int) error {
 	return err
 }
 
-func (s *server) post(size int) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(http.MethodPost, "/v1/traces", bytes.NewReader(make([]byte, size)))
-	request.Header.Set("Content-Type", "application/json")
+func (s *server) post(kind string, body []byte) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(http.MethodPost, "/v1/traces", bytes.NewReader(body))
+	request.Header.Set("Content-Type", kind)
 	answer := httptest.NewRecorder()
 	s.http.ServeHTTP(answer, request)
 	return answer
@@ -116,7 +119,7 @@ func TestRequestsBeyondTheMemoryAreRefusedAndLaterTaken(t *testing.T) {
 	if got := s.spans.Load(); got != 1 {
 		t.Errorf("%d spans were decoded, want 1", got)
 	}
-	if answer := s.post(9_000); answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != "1" ||
+	if answer := s.post("application/json", make([]byte, 9_000)); answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != "1" ||
 		!strings.Contains(answer.Body.String(), "OTELGATE_MEMORY_LIMIT_MIB") {
 		t.Errorf("over HTTP: %d %s", answer.Code, answer.Body)
 	}
@@ -128,7 +131,7 @@ func TestRequestsBeyondTheMemoryAreRefusedAndLaterTaken(t *testing.T) {
 		if err := s.send(9_000); err != nil {
 			t.Fatal(err)
 		}
-		if answer := s.post(9_000); answer.Code != http.StatusOK {
+		if answer := s.post("application/json", make([]byte, 9_000)); answer.Code != http.StatusOK {
 			t.Fatal(answer.Code, answer.Body)
 		}
 	}
@@ -158,7 +161,7 @@ func TestRequestLargerThanTheMemoryGoesAlone(t *testing.T) {
 	if err := s.send(1_000_000); err != nil {
 		t.Error(err)
 	}
-	if answer := s.post(1_000_000); answer.Code != http.StatusOK {
+	if answer := s.post("application/json", make([]byte, 1_000_000)); answer.Code != http.StatusOK {
 		t.Error(answer.Code)
 	}
 }
@@ -175,7 +178,7 @@ func TestMoreThanCanBeReceivedIsRefusedUnread(t *testing.T) {
 	if err := s.send(10); status.Code(err) != codes.Unavailable {
 		t.Errorf("gRPC: %v", err)
 	}
-	if answer := s.post(10); answer.Code != http.StatusServiceUnavailable {
+	if answer := s.post("application/json", make([]byte, 10)); answer.Code != http.StatusServiceUnavailable {
 		t.Errorf("HTTP: %d", answer.Code)
 	}
 }
@@ -186,7 +189,7 @@ func TestFullDiskIsSaidToTheSender(t *testing.T) {
 	if err := s.send(10); status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "no room in /x" {
 		t.Errorf("gRPC: %v", err)
 	}
-	if answer := s.post(10); answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "no room in /x") {
+	if answer := s.post("application/json", make([]byte, 10)); answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "no room in /x") {
 		t.Errorf("HTTP: %d %s", answer.Code, answer.Body)
 	}
 }
@@ -240,6 +243,102 @@ func TestWhatWouldCostAWholeRequestIsLeftOut(t *testing.T) {
 	}
 }
 
+func TestManySmallItemsAreRefusedBeforeTheyAreDecoded(t *testing.T) {
+	s := newServer(t, Config{ReceiveBytes: 64 << 20, ProcessBytes: 64 << 20, Factor: 1, Wait: time.Second})
+	close(s.release)
+	const count = 16 << 20 / 64
+	for spans, taken := range map[int]bool{count / 2: true, count: false, 2 * count: false} {
+		inScope := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), bytes.Repeat([]byte{2<<3 | 2, 0}, spans))
+		request := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), inScope)
+		s.spans.Store(0)
+		err := s.connection.Invoke(context.Background(), export, request, &[]byte{}, grpc.ForceCodec(raw{}))
+		asJSON := `{"resourceSpans":[{"scopeSpans":[{"spans":[` + strings.Repeat("{},", spans-1) + `{}]}]}]}`
+		answers := []*httptest.ResponseRecorder{s.post("application/x-protobuf", request), s.post("application/json", []byte(asJSON))}
+		if taken {
+			if err != nil || s.spans.Load() != int64(spans) || answers[0].Code != http.StatusOK || answers[1].Code != http.StatusOK {
+				t.Errorf("%d spans: %d arrived over gRPC, %v; HTTP answers %d and %d", spans, s.spans.Load(), err, answers[0].Code, answers[1].Code)
+			}
+			continue
+		}
+		if status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), "larger than max, OTELGATE_MAX_MESSAGE_MIB=16 MiB") {
+			t.Errorf("%d spans over gRPC: %v, want ResourceExhausted and the setting", spans, err)
+		}
+		if s.spans.Load() != 0 {
+			t.Errorf("%d spans were decoded", s.spans.Load())
+		}
+		for _, answer := range answers {
+			if answer.Code != http.StatusRequestEntityTooLarge || !strings.Contains(answer.Body.String(), "OTELGATE_MAX_MESSAGE_MIB=16 MiB") ||
+				answer.Header().Get("Retry-After") != "" {
+				t.Errorf("%d spans over HTTP: %d %s", spans, answer.Code, answer.Body)
+			}
+		}
+	}
+}
+
+func TestSmallItemsTakeAsMuchMemoryAsTheyCountAs(t *testing.T) {
+	s := newServer(t, small)
+	first := make(chan error)
+	go func() { first <- s.send(10) }()
+	<-s.entered
+	few := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), bytes.Repeat([]byte{2<<3 | 2, 0}, 200))
+	if answer := s.post("application/x-protobuf", few); answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d bytes of 200 scopes: %d, want 503, since they count as 12,800", len(few), answer.Code)
+	}
+	s.release <- struct{}{}
+	<-first
+}
+
+// senders lets in whoever has the token.
+type senders struct{ component.Component }
+
+func (senders) Authenticate(ctx context.Context, headers map[string][]string) (context.Context, error) {
+	if given := headers["authorization"]; len(given) != 1 || given[0] != "Bearer good" {
+		return ctx, errors.New("no token")
+	}
+	return ctx, nil
+}
+
+type host map[component.ID]component.Component
+
+func (h host) GetExtensions() map[component.ID]component.Component { return h }
+
+func TestSenderWithoutATokenIsRefusedBeforeItsMessageIsRead(t *testing.T) {
+	id := component.MustNewID("senders")
+	s := newServer(t, Config{ReceiveBytes: 4 << 20, ProcessBytes: 1 << 20, Factor: 1, Wait: time.Second, Auth: &Auth{id}})
+	close(s.release)
+	if err := s.middleware.Start(context.Background(), host{id: senders{}}); err != nil {
+		t.Fatal(err)
+	}
+	for token, want := range map[string]codes.Code{"": codes.Unauthenticated, "Bearer bad": codes.Unauthenticated, "Bearer good": codes.OK} {
+		ctx := context.Background()
+		if token != "" {
+			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", token)
+		}
+		s.middleware.gate.expected.bytes = 0
+		// The message is no protobuf; so one that is read gets another answer.
+		err := s.connection.Invoke(ctx, export, []byte{0x0a, 0xff}, &[]byte{}, grpc.ForceCodec(raw{}))
+		if want == codes.OK {
+			want = codes.Internal
+		}
+		if status.Code(err) != want {
+			t.Errorf("token %q: %v, want %s", token, err, want)
+		}
+		if read := s.middleware.gate.expected.bytes > 0; read != (want == codes.Internal) {
+			t.Errorf("token %q: the message was read: %t", token, read)
+		}
+	}
+}
+
+func TestAuthenticatorThatIsNoneIsAnError(t *testing.T) {
+	id := component.MustNewID("senders")
+	m := newMiddleware(t, Config{ReceiveBytes: 1, ProcessBytes: 1, Auth: &Auth{id}})
+	if err := m.Start(context.Background(), host{}); err == nil || !strings.Contains(err.Error(), `got "senders"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+const export = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
 func TestSpanWithAWrongIDArrivesOverGRPC(t *testing.T) {
 	s := newServer(t, Config{ReceiveBytes: 4 << 20, ProcessBytes: 1 << 20, Factor: 1, Wait: time.Second})
 	close(s.release)
@@ -248,7 +347,7 @@ func TestSpanWithAWrongIDArrivesOverGRPC(t *testing.T) {
 	}
 	spans := append(message(2, message(1, 1, 2, 3)...), message(2, message(5, 'a')...)...)
 	request := message(1, message(2, spans...)...)
-	err := s.connection.Invoke(context.Background(), "/opentelemetry.proto.collector.trace.v1.TraceService/Export", request, &[]byte{}, grpc.ForceCodec(raw{}))
+	err := s.connection.Invoke(context.Background(), export, request, &[]byte{}, grpc.ForceCodec(raw{}))
 	if err != nil || s.spans.Load() != 2 {
 		t.Errorf("%d spans arrived, want 2: %v", s.spans.Load(), err)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+
+	"otelgate/collector/wire"
 )
 
 // Config of the extension.
@@ -21,6 +23,16 @@ type Config struct {
 	Wait time.Duration `mapstructure:"wait"`
 	// Disk names the extension that is asked for room.
 	Disk component.ID `mapstructure:"disk"`
+	// Auth names the extension that the receiver asks who a sender is. Of a gRPC request this one asks it before its message
+	// is read.
+	Auth *Auth `mapstructure:"auth"`
+	// Limit is on what a request counts as: its bytes, or more where it has many small items.
+	wire.Limit `mapstructure:",squash"`
+}
+
+// Auth is written as the receiver's.
+type Auth struct {
+	Authenticator component.ID `mapstructure:"authenticator"`
 }
 
 // Validate the configuration.
@@ -32,5 +44,5 @@ func (c *Config) Validate() error {
 	if c.Factor < 1 {
 		faults = append(faults, errors.New("`factor` must be at least 1"))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, c.Limit.Validate())...)
 }

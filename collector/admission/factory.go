@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensionauth"
 )
 
 // factor is an estimate, which tests/e2e/test_overload.py holds against what the process takes.
@@ -37,18 +38,22 @@ type disk interface {
 type middleware struct {
 	cfg  *Config
 	gate *gate
+	auth extensionauth.Server
 }
 
-// Start finds the disk.
+// Start finds the extensions that are asked.
 func (m *middleware) Start(_ context.Context, host component.Host) error {
-	if m.cfg.Disk == (component.ID{}) {
-		return nil
+	var ok bool
+	if m.cfg.Disk != (component.ID{}) {
+		if m.gate.disk, ok = host.GetExtensions()[m.cfg.Disk].(disk); !ok {
+			return fmt.Errorf("`disk`: expected an extension that knows the queues' disk, got %q", m.cfg.Disk)
+		}
 	}
-	found, ok := host.GetExtensions()[m.cfg.Disk].(disk)
-	if !ok {
-		return fmt.Errorf("`disk`: expected an extension that knows the queues' disk, got %q", m.cfg.Disk)
+	if m.cfg.Auth != nil {
+		if m.auth, ok = host.GetExtensions()[m.cfg.Auth.Authenticator].(extensionauth.Server); !ok {
+			return fmt.Errorf("`auth::authenticator`: expected an extension that knows senders, got %q", m.cfg.Auth.Authenticator)
+		}
 	}
-	m.gate.disk = found
 	return nil
 }
 

@@ -88,12 +88,23 @@ func (g *gate) receive(ctx context.Context, size int64) (*ticket, error) {
 	return newTicket(func() { g.receiving.Release(weight) }), nil
 }
 
-// admit lets a request of this many bytes be decoded and processed, when its turn comes.
+// tooLarge is the refusal of a request that counts as so many bytes, for good: its sender has to split it.
+func (g *gate) tooLarge(size int64) error {
+	if size <= g.cfg.Bytes() {
+		return nil
+	}
+	return status.Error(codes.ResourceExhausted, g.cfg.Exceeded(size))
+}
+
+// admit lets a request that counts as this many bytes be decoded and processed, when its turn comes.
 func (g *gate) admit(ctx context.Context, size int64) (*ticket, error) {
-	g.expected.saw(size)
+	if err := g.tooLarge(size); err != nil {
+		return nil, err
+	}
 	if err := g.diskFull(ctx, size); err != nil {
 		return nil, err
 	}
+	g.expected.saw(size)
 	weight := min(int64(float64(size)*g.cfg.Factor), g.cfg.ProcessBytes) // one that is larger goes alone
 	waiting, cancel := context.WithTimeout(ctx, g.cfg.Wait)
 	defer cancel()

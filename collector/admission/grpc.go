@@ -6,9 +6,11 @@ import (
 	"sync"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
 	"otelgate/collector/intake"
@@ -19,7 +21,7 @@ import (
 // decoded and can refuse it: the tap may refuse before a byte is read, the codec knows the size and can leave
 // the message undecoded, the statistics know when the call ends, and the interceptor answers.
 func (m *middleware) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
-	calls := &calls{gate: m.gate, decoded: &sync.Map{}}
+	calls := &calls{middleware: m, decoded: &sync.Map{}}
 	codec := &codec{CodecV2: encoding.GetCodecV2("proto"), calls: calls}
 	return []grpc.ServerOption{
 		grpc.InTapHandle(calls.tap),
@@ -30,14 +32,14 @@ func (m *middleware) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption,
 }
 
 type calls struct {
-	gate    *gate
-	decoded *sync.Map // the outcome of admit by message, from its decoding until its call is known
+	*middleware
+	decoded *sync.Map // the outcome by message, from its decoding until its call is known
 }
 
 type outcome struct {
-	ticket   *ticket
-	refusal  error
-	wrongIDs int
+	ticket  *ticket
+	refusal error
+	seen    wire.Seen
 }
 
 // call is what one RPC holds.
@@ -56,7 +58,12 @@ func of(ctx context.Context) *call {
 	return found
 }
 
-func (c *calls) tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
+func (c *calls) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	if c.auth != nil {
+		if _, err := c.auth.Authenticate(ctx, info.Header); err != nil {
+			return nil, status.Error(codes.Unauthenticated, err.Error())
+		}
+	}
 	received, err := c.gate.receive(ctx, -1)
 	if err != nil {
 		return nil, err
@@ -77,21 +84,26 @@ type codec struct {
 
 // Unmarshal decodes, or leaves the message as it is: the call is then refused before anything looks at it.
 func (c *codec) Unmarshal(data mem.BufferSlice, message any) error {
-	admitted, refusal := c.calls.gate.admit(context.Background(), int64(data.Len()))
-	wrong := 0
+	ctx, gate, size := context.Background(), c.calls.gate, int64(data.Len())
+	var seen wire.Seen
+	admitted, refusal := gate.admit(ctx, size)
 	if refusal == nil {
 		whole := inOnePiece(data)
 		defer whole.Free()
-		repaired, n := wire.Of(reflect.TypeOf(message).String()).Protobuf(whole.ReadOnlyData())
-		if wrong = n; n > 0 {
-			whole = mem.SliceBuffer(repaired)
-		}
-		if err := c.CodecV2.Unmarshal(mem.BufferSlice{whole}, message); err != nil {
+		var readable []byte
+		readable, seen = wire.Of(reflect.TypeOf(message).String()).Protobuf(whole.ReadOnlyData())
+		if seen.Size > size {
 			admitted.release()
-			return err
+			admitted, refusal = gate.admit(ctx, seen.Size)
+		}
+		if refusal == nil {
+			if err := c.CodecV2.Unmarshal(mem.BufferSlice{mem.SliceBuffer(readable)}, message); err != nil {
+				admitted.release()
+				return err
+			}
 		}
 	}
-	c.calls.decoded.Store(message, outcome{admitted, refusal, wrong})
+	c.calls.decoded.Store(message, outcome{admitted, refusal, seen})
 	return nil
 }
 
@@ -132,5 +144,5 @@ func (c *calls) intercept(ctx context.Context, request any, _ *grpc.UnaryServerI
 	if call.refusal != nil {
 		return nil, call.refusal
 	}
-	return next(intake.WithWrongIDs(ctx, call.wrongIDs), request)
+	return next(intake.WithLeftOut(ctx, call.seen), request)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -39,27 +40,27 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer received.release()
 	body, err := h.read(r)
 	r.Body.Close()
-	admitted, refusal := h.gate.admit(r.Context(), int64(len(body)))
+	body, seen := look(r, body)
+	admitted, refusal := h.gate.admit(r.Context(), seen.Size)
 	if refusal != nil {
 		refuse(w, r, refusal)
 		return
 	}
 	defer admitted.release()
 	received.release()
-	body, wrong := repaired(r, body)
-	r = r.WithContext(intake.WithWrongIDs(r.Context(), wrong))
+	r = r.WithContext(intake.WithLeftOut(r.Context(), seen))
 	r.Body = &whole{left: body, err: cmp.Or(err, io.EOF)}
 	h.next.ServeHTTP(w, r)
 }
 
-func repaired(r *http.Request, body []byte) ([]byte, int) {
+func look(r *http.Request, body []byte) ([]byte, wire.Seen) {
 	switch contentType(r) {
 	case "application/json":
 		return wire.JSON(body)
 	case "application/x-protobuf":
 		return wire.Of(r.URL.Path).Protobuf(body)
 	}
-	return body, 0
+	return body, wire.Seen{Size: int64(len(body))}
 }
 
 func contentType(r *http.Request) string {
@@ -98,7 +99,7 @@ func (b *whole) Read(p []byte) (int, error) {
 // Close is part of io.ReadCloser.
 func (*whole) Close() error { return nil }
 
-// refuse answers as the receiver does: 503 and a status in the request's own encoding.
+// refuse answers as the receiver does: with a status in the request's own encoding, and 503, or 413 to what has to be split.
 func refuse(w http.ResponseWriter, r *http.Request, refusal error) {
 	said := status.Convert(refusal).Proto()
 	kind, encode := contentType(r), proto.Marshal
@@ -110,7 +111,11 @@ func refuse(w http.ResponseWriter, r *http.Request, refusal error) {
 		body = []byte(said.GetMessage())
 	}
 	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Retry-After", "1")
-	w.WriteHeader(http.StatusServiceUnavailable)
+	if status.Code(refusal) == codes.ResourceExhausted {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	} else {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
 	_, _ = w.Write(body)
 }

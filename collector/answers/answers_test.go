@@ -29,6 +29,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 
 	"otelgate/collector/intake"
+	"otelgate/collector/wire"
 )
 
 // made is the extension with a limit of 1 MiB.
@@ -36,7 +37,7 @@ func made(t *testing.T) (*middleware, *componenttest.Telemetry) {
 	telemetry := componenttest.NewTelemetry()
 	set := extensiontest.NewNopSettings(NewFactory().Type())
 	set.TelemetrySettings = telemetry.NewTelemetrySettings()
-	extension, err := create(context.Background(), set, &Config{MaxMessageMiB: 1})
+	extension, err := create(context.Background(), set, &Config{Limit: wire.Limit{MaxMessageMiB: 1}})
 	require.NoError(t, err)
 	return extension.(*middleware), telemetry
 }

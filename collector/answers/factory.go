@@ -12,12 +12,14 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
+
+	"otelgate/collector/wire"
 )
 
 // NewFactory makes the extension `answers`.
 func NewFactory() extension.Factory {
 	return extension.NewFactory(component.MustNewType("answers"), func() component.Config {
-		return &Config{MaxMessageMiB: 16}
+		return &Config{Limit: wire.Limit{MaxMessageMiB: 16}}
 	}, create, component.StabilityLevelBeta)
 }
 
@@ -46,5 +48,5 @@ func by(transport string) metric.MeasurementOption {
 
 func (m *middleware) tooLarge(ctx context.Context, transport metric.MeasurementOption) {
 	m.refused.Add(ctx, 1, transport)
-	m.logger.Warn("refused a request that is too large", zap.String("largest", m.cfg.largest()))
+	m.logger.Warn("refused a request that is too large", zap.String("largest", m.cfg.String()))
 }

@@ -17,12 +17,12 @@ func (m *middleware) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHT
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, refusals := intake.WithRefusals(r.Context())
-			body := &bounded{ReadCloser: r.Body, left: m.cfg.MaxMessageMiB << 20, largest: m.cfg.largest()}
+			body := &bounded{ReadCloser: r.Body, left: m.cfg.Bytes(), largest: m.cfg.String()}
 			answer := &answer{ResponseWriter: w, body: body, refusals: refusals, path: r.URL.Path}
 			request := r.WithContext(ctx)
 			request.Body = body
 			next.ServeHTTP(answer, request)
-			if body.exceeded {
+			if answer.status == http.StatusRequestEntityTooLarge {
 				m.tooLarge(ctx, overHTTP)
 			}
 		}), nil

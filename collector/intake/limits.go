@@ -20,6 +20,7 @@ type Limit struct {
 var Limits = []Limit{
 	{"SDK → gateway, HTTP", "a request, decompressed", "OTELGATE_MAX_MESSAGE_MIB, 16 MiB; at most a 28th of what OTELGATE_MEMORY_LIMIT_MIB has above 64: 2 MiB at 128, 6 MiB at 256", "`OTELGATE_MAX_MESSAGE_MIB`, `OTELGATE_MEMORY_LIMIT_MIB`", "413 with the setting's name; the sender splits it. Counted", "a batch in a queue, memory"},
 	{"SDK → gateway, gRPC", "a request, decompressed", "the same", "the same", "RESOURCE_EXHAUSTED, `received message larger than max`; the sender splits it. Counted", "the same"},
+	{"SDK → gateway", "items of a request", "each span, event, link, log record, metric, point, resource and scope counts as 64 bytes or more, each attribute and value of a list as 16 or more; in JSON each object in a list as 64 or more; all together at most the same", "the same", "the same, before anything is decoded", "memory: two bytes of an empty item take hundreds"},
 	{"SDK → gateway", "what is no OTLP: broken protobuf or JSON", "none of it", "OTLP", "400, or INVALID_ARGUMENT: the whole request, since nothing in it can be trusted", "nothing can be decoded"},
 	{"SDK → gateway", "an id of a trace or span", "16 bytes, 8 bytes", "OTLP", "corrected/id: it is left out; a span without its own ids is refused (below), a log record stays", "the receiver would refuse the request"},
 	{"SDK → gateway, HTTP", "a member of JSON that is null", "taken", "protobuf's JSON", "it means its default, as one that is not there", "the receiver would refuse the request"},
@@ -33,7 +34,7 @@ var Limits = []Limit{
 	{"gateway, `intake`", "an attribute's name", fmt.Sprintf("1 to %d bytes; of log records and metric points, with a letter or digit of ASCII", maxKey), "fixed", "corrected/key: a name that is possible; of two with one name the last counts", "Loki and Prometheus refuse a request for an empty label"},
 	{"gateway, `intake`", "text", "UTF-8 without NUL", "fixed", "corrected/text: U+FFFD in its place; in resources a question mark, since Loki refuses U+FFFD in a label", "PostgreSQL, Loki and Prometheus refuse it"},
 	{"gateway, `intake`", "a number in an attribute", "finite", "fixed", "corrected/number: the attribute goes", "JSON has no NaN; the audit sink rejects the record"},
-	{"gateway, `intake`", "nesting", fmt.Sprintf("%d levels", maxDepth), "fixed", "cut/depth", "the audit sink's 64"},
+	{"gateway, `intake`", "nesting", fmt.Sprintf("%d levels", maxDepth), "fixed", "cut/depth; in protobuf, what is deeper than 128 levels is left out before it is decoded", "the audit sink's 64"},
 	{"gateway, `intake`", "a trace id, a span id of a span", "not all zeros", "OTLP", "refused/trace_id, refused/span_id", "Tempo refuses the whole batch"},
 	{"gateway, `intake`", "a metric", "a name with a letter or digit, a temporality", "OTLP", "refused/metric_name, refused/metric_type", "Prometheus' translation drops it"},
 	{"gateway, `intake`", "a metric's name", "any words; without a key (20 letters and digits in a run, 6 of them digits) and what a masking rule finds", "`OTELGATE_POLICY_FILE`", "refused/metric_secret: a part of the name would make one series of several", "no store gets secrets or personal data"},

@@ -124,8 +124,8 @@ func pruneMetrics(md pmetric.Metrics) error {
 
 // finish counts, logs and tells the sender.
 func (g *gate) finish(ctx context.Context, y *tally, who func() string) {
-	y.by[reasonID] = wrongIDs(ctx)
-	if y.by[reasonID] == 0 && !y.any {
+	y.leftOut(ctx)
+	if !y.any {
 		return
 	}
 	g.telemetry.report(ctx, y)

@@ -5,9 +5,34 @@ import (
 	"slices"
 )
 
-// JSON leaves out members that are null, and ids of a wrong length, and returns how many of these. It works in place.
-func JSON(text []byte) ([]byte, int) {
-	return withoutWrongIDs(withoutNulls(text))
+// JSON looks at a request in JSON, and leaves out members that are null and ids of a wrong length. It works in place.
+func JSON(text []byte) ([]byte, Seen) {
+	seen := Seen{Size: max(int64(len(text)), itemSize*listed(text))}
+	text, seen.WrongIDs = withoutWrongIDs(withoutNulls(text))
+	return text, seen
+}
+
+// listed counts the objects that are members of lists: items and attributes.
+func listed(text []byte) (n int64) {
+	inList := false
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i) - 1
+			inList = false
+		case '{':
+			if inList {
+				n++
+			}
+			inList = false
+		case '[', ',':
+			inList = true
+		case ' ', '\t', '\r', '\n':
+		default:
+			inList = false
+		}
+	}
+	return n
 }
 
 // The members that hold ids have these names, and no others: what an application names is a value in OTLP's JSON.

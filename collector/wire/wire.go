@@ -1,10 +1,29 @@
-// Package wire looks at OTLP requests before they are decoded, and leaves out what the decoder would refuse the whole
-// request for: an id of a wrong length, a null in JSON. Spans that have no id then are refused by the processor intake.
+// Package wire looks at OTLP requests before they are decoded. It says how much a request takes, and leaves out what the
+// decoder would refuse the whole request for: an id of a wrong length, a null in JSON. Spans that have no id then are
+// refused by the processor intake.
 package wire
 
 import (
 	"bytes"
 	"strings"
+)
+
+// Seen is what was found in a request.
+type Seen struct {
+	// Size is what the request counts as, bytes: its length, or more where it has many small items, which take their
+	// memory however short they are.
+	Size int64
+	// WrongIDs is the number of ids of a wrong length. Each was left out.
+	WrongIDs int
+	// TooDeep is the number of lists and maps deeper than maxDepth in others. Each was left out.
+	TooDeep int
+}
+
+const (
+	// itemSize and attributeSize are the least that a span, a log record, a metric, a point, and an attribute count as, bytes.
+	itemSize      = 64
+	attributeSize = 16
+	maxDepth      = 128
 )
 
 // Request is the kind of a request, as the schema of its messages.
@@ -23,83 +42,45 @@ func Of(name string) Request {
 	return Request{}
 }
 
-// field is what one number of a message stands for.
-type field struct {
-	message *message
-	id      int // the length of an id, bytes
-}
-
-// message has the fields that hold ids, or messages that do, by their numbers (opentelemetry-proto).
-type message [14]field
-
-const (
-	traceID = 16
-	spanID  = 8
-)
-
-var (
-	link     = message{1: {id: traceID}, 2: {id: spanID}}
-	span     = message{1: {id: traceID}, 2: {id: spanID}, 4: {id: spanID}, 13: {message: &link}}
-	record   = message{9: {id: traceID}, 10: {id: spanID}}
-	exemplar = message{4: {id: spanID}, 5: {id: traceID}}
-
-	number      = points(message{5: {message: &exemplar}})
-	histogram   = points(message{8: {message: &exemplar}})
-	exponential = points(message{11: {message: &exemplar}})
-	metric      = message{5: {message: &number}, 7: {message: &number}, 9: {message: &histogram}, 10: {message: &exponential}}
-
-	traces  = request(&span)
-	logs    = request(&record)
-	metrics = request(&metric)
-)
-
-// points is a message with data points, each of which is of this kind.
-func points(point message) message { return message{1: {message: &point}} }
-
-// request is resources, scopes and their items, in the same places for each signal.
-func request(item *message) message {
-	scope := message{2: {message: item}}
-	resource := message{2: {message: &scope}}
-	return message{1: {message: &resource}}
-}
-
-// Protobuf leaves out the ids of a wrong length, and returns how many. A copy is made where there are any. Nothing
-// changes in what is no protobuf.
-func (r Request) Protobuf(data []byte) ([]byte, int) {
+// Protobuf looks at a request and leaves out what cannot be decoded, in a copy where there is any. Nothing changes in
+// what is no protobuf.
+func (r Request) Protobuf(data []byte) ([]byte, Seen) {
 	if r.message == nil {
-		return data, 0
+		return data, Seen{Size: int64(len(data))}
 	}
-	ids, ok := r.message.wrong(data, 0, nil)
-	if !ok || len(ids) == 0 {
-		return data, 0
+	var w walk
+	ok := w.message(r.message, data, 0, 0)
+	w.Size = max(w.Size, int64(len(data)))
+	if !ok {
+		return data, Seen{Size: w.Size}
 	}
-	data = bytes.Clone(data)
-	for _, each := range ids {
+	if len(w.out) > 0 {
+		data = bytes.Clone(data)
+	}
+	for _, each := range w.out {
 		each.leaveOut(data)
 	}
-	return data, len(ids)
+	return data, w.Seen
 }
 
-// place of a field whose tag is one byte.
-type place struct {
-	tag    int // its offset, bytes
-	width  int // of the length, bytes
-	length int
+type walk struct {
+	Seen
+	out []place
 }
 
-// wrong appends the places of ids whose length is neither right nor 0; false where it is no protobuf.
-func (m *message) wrong(data []byte, offset int, found []place) ([]place, bool) {
+// message looks at the fields of one; false where it is no protobuf.
+func (w *walk) message(m *message, data []byte, offset, depth int) bool {
 	for i := 0; i < len(data); {
 		tag, n := varint(data[i:])
 		start := i
 		if i += n; n == 0 {
-			return found, false
+			return false
 		}
 		switch tag & 7 {
 		case 0:
 			_, n = varint(data[i:])
 			if i += n; n == 0 {
-				return found, false
+				return false
 			}
 		case 1:
 			i += 8
@@ -108,35 +89,64 @@ func (m *message) wrong(data []byte, offset int, found []place) ([]place, bool) 
 		case 2:
 			length, width := varint(data[i:])
 			if i += width; width == 0 || length > uint64(len(data)-i) {
-				return found, false
+				return false
 			}
 			end := i + int(length)
-			if known := tag >> 3; known < uint64(len(m)) && n == 1 {
-				switch of := m[known]; {
-				case of.message != nil:
-					var ok bool
-					if found, ok = of.message.wrong(data[i:end], offset+i, found); !ok {
-						return found, false
-					}
-				case of.id != 0 && length != 0 && length != uint64(of.id):
-					found = append(found, place{offset + start, width, int(length)})
+			if known := tag >> 3; known < uint64(len(m)) {
+				at := place{tag: offset + start, tagWidth: n, width: width, length: int(length)}
+				if !w.field(&m[known], at, data[i:end], offset+i, depth) {
+					return false
 				}
 			}
 			i = end
 		default:
-			return found, false
+			return false
 		}
 		if i > len(data) {
-			return found, false
+			return false
 		}
 	}
-	return found, true
+	return true
+}
+
+func (w *walk) field(f *field, at place, content []byte, offset, depth int) bool {
+	w.Size += f.size
+	switch {
+	case f.message == nil:
+		if f.id != 0 && len(content) != 0 && len(content) != f.id && at.tagWidth == 1 {
+			w.out = append(w.out, at)
+			w.WrongIDs++
+		}
+		return true
+	case f.nests:
+		if depth++; depth > maxDepth && len(content) > 0 && at.tagWidth == 1 {
+			w.out = append(w.out, at)
+			w.TooDeep++
+			return true
+		}
+	case f.message == &value && isText(content):
+		return true
+	}
+	return w.message(f.message, content, offset, depth)
+}
+
+// isText says whether a value of an attribute is a short text and nothing else, as most are.
+func isText(value []byte) bool {
+	return len(value) == 0 || (len(value) > 1 && value[0] == 0x0a && value[1] < 0x80 && len(value) == 2+int(value[1]))
+}
+
+// place of a field.
+type place struct {
+	tag      int // its offset, bytes
+	tagWidth int
+	width    int // of the length, bytes
+	length   int
 }
 
 // unknown is the tag of a field, 31, that no message has: decoders skip it.
 var unknown = [2]byte{0xfa, 0x01}
 
-// leaveOut makes the field an unknown one in its place: its tag takes one byte of the id.
+// leaveOut makes a field, whose tag is one byte, an unknown one in its place: its tag takes one byte of the content.
 func (p place) leaveOut(data []byte) {
 	at := data[p.tag : p.tag+2+p.width]
 	copy(at, unknown[:])

@@ -56,7 +56,7 @@ func TestIDsOfAWrongLengthAreLeftOutOfSpans(t *testing.T) {
 		for _, b := range lengths {
 			span := join(id(1, a), id(2, b), id(4, a), sub(5, []byte("first")), fixed64(7, 5), sub(13, id(1, b), id(2, a), sub(3, []byte("state"))))
 			given := sub(1, sub(1), sub(2, sub(1), sub(2, span), sub(2, sub(5, []byte("second")))))
-			got, wrong := Of("x.ExportTraceServiceRequest").Protobuf(given)
+			got, seen := Of("x.ExportTraceServiceRequest").Protobuf(given)
 			request := ptraceotlp.NewExportRequest()
 			require.NoError(t, request.UnmarshalProto(got), "%d %d", a, b)
 			spans := request.Traces().ResourceSpans().At(0).ScopeSpans().At(0).Spans()
@@ -80,8 +80,8 @@ func TestIDsOfAWrongLengthAreLeftOutOfSpans(t *testing.T) {
 				_, one := wanted(expected[0], expected[1])
 				all += one
 			}
-			require.Equal(t, all, wrong)
-			if wrong == 0 {
+			require.Equal(t, all, seen.WrongIDs)
+			if all == 0 {
 				require.Same(t, &given[0], &got[0], "no copy is made")
 			}
 		}
@@ -156,10 +156,11 @@ func TestWhatIsNoProtobufIsLeftAlone(t *testing.T) {
 		}
 		for _, name := range []string{"/v1/traces", "/v1/logs", "/v1/metrics", "/other"} {
 			before := append([]byte{}, given...)
-			got, wrong := Of(name).Protobuf(given)
+			got, seen := Of(name).Protobuf(given)
 			require.Equal(t, before, given, "what is given stays")
 			require.Len(t, got, len(given))
-			if wrong == 0 {
+			require.GreaterOrEqual(t, seen.Size, int64(len(given)))
+			if seen.WrongIDs == 0 {
 				require.Equal(t, before, got)
 			}
 		}
@@ -212,33 +213,146 @@ func TestJSONWithWrongIDsIsDecoded(t *testing.T) {
 		require.NoError(t, err)
 		bad := []byte(strings.Replace(string(text), written, wrong, 2))
 		require.True(t, json.Valid(bad))
-		got, n := JSON(append([]byte{}, bad...))
-		require.Equal(t, 2, n)
+		got, seen := JSON(append([]byte{}, bad...))
+		require.Equal(t, 2, seen.WrongIDs)
 		require.Error(t, each.decode(bad))
 		require.NoError(t, each.decode(got))
 		require.Equal(t, strings.ReplaceAll(string(bad), `"`+wrong+`"`, `""`), string(got))
 	}
 }
 
-func BenchmarkProtobuf(b *testing.B) {
+func repeated(count int, one []byte) []byte { return []byte(strings.Repeat(string(one), count)) }
+
+func TestSmallItemsCountAsMoreThanTheirBytes(t *testing.T) {
+	const count = 1000
+	spans := func(one ...[]byte) []byte { return sub(1, sub(2, repeated(count, sub(2, one...)))) }
+	records := func(one ...[]byte) []byte { return sub(1, sub(2, repeated(count, sub(2, one...)))) }
+	metric := func(kind protowire.Number, one ...[]byte) []byte {
+		return sub(1, sub(2, sub(2, sub(kind, repeated(count, sub(1, one...))))))
+	}
+	pair := sub(1)
+	few := int64(5 * itemSize) // what they are in
+	for _, each := range []struct {
+		what, name string
+		given      []byte
+		least      int64
+	}{
+		{"resources", "/v1/traces", repeated(count, sub(1)), itemSize},
+		{"resources", "/v1/logs", repeated(count, sub(1)), itemSize},
+		{"resources", "/v1/metrics", repeated(count, sub(1)), itemSize},
+		{"scopes", "/v1/traces", sub(1, repeated(count, sub(2))), itemSize},
+		{"attributes of a resource", "/v1/traces", sub(1, sub(1, repeated(count, sub(1)))), attributeSize},
+		{"attributes of a scope", "/v1/logs", sub(1, sub(2, sub(1, repeated(count, sub(3))))), attributeSize},
+		{"spans", "/v1/traces", spans(), itemSize},
+		{"spans with an attribute", "/v1/traces", spans(sub(9)), itemSize + attributeSize},
+		{"events", "/v1/traces", sub(1, sub(2, sub(2, repeated(count, sub(11))))), itemSize},
+		{"links", "/v1/traces", sub(1, sub(2, sub(2, repeated(count, sub(13))))), itemSize},
+		{"attributes of an event", "/v1/traces", sub(1, sub(2, sub(2, sub(11, repeated(count, sub(3)))))), attributeSize},
+		{"records", "/v1/logs", records(), itemSize},
+		{"records with an attribute", "/v1/logs", records(sub(6)), itemSize + attributeSize},
+		{"values of a list in a body", "/v1/logs", sub(1, sub(2, sub(2, sub(5, sub(5, repeated(count, sub(1))))))), attributeSize},
+		{"pairs of a map in an attribute", "/v1/logs", sub(1, sub(2, sub(2, sub(6, sub(2, sub(6, repeated(count, pair))))))), attributeSize},
+		{"metrics", "/v1/metrics", sub(1, sub(2, repeated(count, sub(2)))), itemSize},
+		{"gauges", "/v1/metrics", metric(5), itemSize},
+		{"sums with an attribute", "/v1/metrics", metric(7, sub(7)), itemSize + attributeSize},
+		{"histograms with an exemplar", "/v1/metrics", metric(9, sub(8)), 2 * itemSize},
+		{"exponential histograms with an attribute", "/v1/metrics", metric(10, sub(1)), itemSize + attributeSize},
+		{"summaries with a quantile", "/v1/metrics", metric(11, sub(6)), 2 * itemSize},
+	} {
+		_, seen := Of(each.name).Protobuf(each.given)
+		require.GreaterOrEqual(t, seen.Size, count*each.least, "%s, %s", each.what, each.name)
+		require.LessOrEqual(t, seen.Size, count*each.least+few, "%s, %s", each.what, each.name)
+		_, torn := Of(each.name).Protobuf(append(each.given, 0x0a))
+		require.Equal(t, seen.Size, torn.Size, "%s: what is decoded before a fault counts, too", each.what)
+	}
+}
+
+func TestWhatIsUsualCountsAsItsBytes(t *testing.T) {
+	traces := usual(100)
+	data, err := ptraceotlp.NewExportRequestFromTraces(traces).MarshalProto()
+	require.NoError(t, err)
+	_, seen := Of("/v1/traces").Protobuf(data)
+	require.EqualValues(t, len(data), seen.Size)
+	text, err := ptraceotlp.NewExportRequestFromTraces(traces).MarshalJSON()
+	require.NoError(t, err)
+	_, seen = JSON(text)
+	require.EqualValues(t, len(text), seen.Size)
+}
+
+func TestSmallItemsInJSONCountAsMoreThanTheirBytes(t *testing.T) {
+	for given, listed := range map[string]int64{
+		`{"resourceLogs":[` + strings.Repeat(`{},`, 99) + `{}]}`: 100,
+		`{"a":[ {} , {"b":{}} ,{"c":[{"d":1},2]}]}`:              4,
+		`{"a":"[{},{},{}]","b":["{","{"]}`:                       0,
+		`{"a":{"b":{"c":{}}}}`:                                   0,
+		`[{`:                                                     1,
+	} {
+		_, seen := JSON([]byte(given))
+		require.Equal(t, max(int64(len(given)), itemSize*listed), seen.Size, given)
+	}
+}
+
+func TestWhatIsNestedTooDeepIsLeftOut(t *testing.T) {
+	for levels, deep := range map[int]int{1: 0, maxDepth: 0, maxDepth + 1: 1, 500: 1, 9000: 1} {
+		for _, number := range []protowire.Number{5, 6} {
+			value := sub(1, []byte("text"))
+			for range levels {
+				if number == 5 {
+					value = sub(5, sub(1, value))
+				} else {
+					value = sub(6, sub(1, sub(1, []byte("k")), sub(2, value)))
+				}
+			}
+			given := sub(1, sub(2, sub(2, sub(6, sub(1, []byte("deep")), sub(2, value))), sub(2, sub(12, []byte("next")))))
+			got, seen := Of("/v1/logs").Protobuf(given)
+			require.Equal(t, deep, seen.TooDeep, "%d levels of %d", levels, number)
+			request := plogotlp.NewExportRequest()
+			require.NoError(t, request.UnmarshalProto(got))
+			records := request.Logs().ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+			require.Equal(t, 2, records.Len())
+			require.Equal(t, "next", records.At(1).EventName())
+			require.Equal(t, 1, records.At(0).Attributes().Len())
+		}
+	}
+}
+
+func usual(count int) ptrace.Traces {
 	traces := ptrace.NewTraces()
 	spans := traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
-	const count = 100
 	for range count {
 		span := spans.AppendEmpty()
 		span.SetTraceID([16]byte{1})
 		span.SetSpanID([8]byte{1})
+		span.SetStartTimestamp(1 << 60)
+		span.SetEndTimestamp(1 << 60)
 		span.SetName("chat")
-		for i := range 20 {
+		for i := range 10 {
 			span.Attributes().PutStr("gen_ai.attribute."+string(rune('a'+i)), strings.Repeat("x", 20))
+			span.Attributes().PutInt("gen_ai.usage."+string(rune('a'+i)), 1000)
 		}
 	}
-	data, err := ptraceotlp.NewExportRequestFromTraces(traces).MarshalProto()
+	return traces
+}
+
+func BenchmarkProtobuf(b *testing.B) {
+	const count = 100
+	data, err := ptraceotlp.NewExportRequestFromTraces(usual(count)).MarshalProto()
 	require.NoError(b, err)
 	request := Of("/v1/traces")
 	b.ReportAllocs()
 	for b.Loop() {
 		request.Protobuf(data)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/count, "ns/span")
+}
+
+func BenchmarkDecode(b *testing.B) {
+	const count = 100
+	data, err := ptraceotlp.NewExportRequestFromTraces(usual(count)).MarshalProto()
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		require.NoError(b, ptraceotlp.NewExportRequest().UnmarshalProto(data))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/count, "ns/span")
 }
