@@ -1,6 +1,7 @@
-"""Celery's own prefork pool: finished tasks arrive once."""
+"""Celery's own prefork pool: what its tasks finished arrives once, and what does not arrive is said."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from packages import HERE
 
 sys.path.insert(0, str(HERE.parent / "sdk"))
 
+import grpc
 from otlp_receiver import Receiver
 from waiting import until
 
@@ -104,3 +106,18 @@ def test_killing_children_at_a_time_limit_leaves_the_pool_at_work(start: Start, 
     works = Counter(span.name for span in receiver.spans() if span.name.startswith("work "))
     assert works == {f"work {number}": 1 for number in range(TASKS)}
     assert "dropped" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_recycled_children_say_what_the_gateway_refused(start: Start, receiver: Receiver, log: Path) -> None:
+    receiver.status = grpc.StatusCode.UNAUTHENTICATED
+
+    def dropped() -> dict[str, int]:
+        """Each child's last word."""
+        said = re.findall(r"(ForkPoolWorker-\d+)\] dropped (\d+) spans?\b", log.read_text())
+        return {child: int(count) for child, count in said}
+
+    worker = start("--max-tasks-per-child=1")
+    until(lambda: sum(dropped().values()), lambda spans: spans >= TASKS, deadline_s=120)
+    end(worker)
+    assert sorted(dropped().values()) == [1] * TASKS, log.read_text()
