@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from ..settings import Settings
 from ..telemetry import brief, log_to_stderr
-from . import body, tokens
+from . import body, connections, tokens
 from .emit import Emitter
 from .rates import Rates, client
 from .refusal import Refusal, Unavailable
@@ -91,6 +91,7 @@ def server(app: Starlette) -> uvicorn.Server:
             proxy_headers=False,
             lifespan="off",
             limit_concurrency=4 * MAX_WAITING,
+            http=connections.protocol(2 * MAX_WAITING, connections.HEADERS_S),
             timeout_graceful_shutdown=_GRACE_S,
         )
     )
