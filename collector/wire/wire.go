@@ -5,6 +5,7 @@ package wire
 
 import (
 	"bytes"
+	"math"
 	"strings"
 )
 
@@ -42,18 +43,15 @@ func Of(name string) Request {
 	return Request{}
 }
 
-// Protobuf looks at a request and leaves out what cannot be decoded, in a copy where there is any. Nothing changes in
-// what is no protobuf.
+// Protobuf looks at a request and leaves out what cannot be decoded, in a copy where there is any. What is no protobuf is
+// looked at up to its fault.
 func (r Request) Protobuf(data []byte) ([]byte, Seen) {
 	if r.message == nil {
 		return data, Seen{Size: int64(len(data))}
 	}
 	var w walk
-	ok := w.message(r.message, data, 0, 0)
+	w.message(r.message, data, 0, 0)
 	w.Size = max(w.Size, int64(len(data)))
-	if !ok {
-		return data, Seen{Size: w.Size}
-	}
 	if len(w.out) > 0 {
 		data = bytes.Clone(data)
 	}
@@ -119,7 +117,11 @@ func (w *walk) field(f *field, at place, content []byte, offset, depth int) bool
 		}
 		return true
 	case f.nests:
-		if depth++; depth > maxDepth && len(content) > 0 && at.tagWidth == 1 {
+		if depth++; depth > maxDepth && len(content) > 0 {
+			if at.tagWidth > 1 { // which no encoder writes
+				w.Size = math.MaxInt64
+				return false
+			}
 			w.out = append(w.out, at)
 			w.TooDeep++
 			return true

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/hex"
 	"encoding/json"
+	"math"
 	"math/rand"
 	"strings"
 	"testing"
@@ -142,7 +143,7 @@ func exemplars(given pmetric.Metrics) []pmetric.Exemplar {
 	return all
 }
 
-func TestWhatIsNoProtobufIsLeftAlone(t *testing.T) {
+func TestAnyBytesAreLookedAtWithoutAFault(t *testing.T) {
 	whole := sub(1, sub(2, sub(2, id(1, 3), sub(5, []byte("name")))))
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
@@ -160,7 +161,7 @@ func TestWhatIsNoProtobufIsLeftAlone(t *testing.T) {
 			require.Equal(t, before, given, "what is given stays")
 			require.Len(t, got, len(given))
 			require.GreaterOrEqual(t, seen.Size, int64(len(given)))
-			if seen.WrongIDs == 0 {
+			if seen.WrongIDs+seen.TooDeep == 0 {
 				require.Equal(t, before, got)
 			}
 		}
@@ -314,6 +315,27 @@ func TestWhatIsNestedTooDeepIsLeftOut(t *testing.T) {
 			require.Equal(t, 1, records.At(0).Attributes().Len())
 		}
 	}
+}
+
+func TestNestingIsBoundedInWhatNoEncoderWrites(t *testing.T) {
+	deep := sub(1, []byte("text"))
+	for range 5000 {
+		deep = sub(5, sub(1, deep))
+	}
+	torn := append(sub(1, sub(2, sub(2, sub(5, deep)))), 0x0a)
+	got, seen := Of("/v1/logs").Protobuf(torn)
+	require.Equal(t, 1, seen.TooDeep, "it has a fault behind")
+	require.Error(t, plogotlp.NewExportRequest().UnmarshalProto(got))
+
+	long := func(number byte, content []byte) []byte { // a tag of two bytes where one would do
+		return append(protowire.AppendVarint([]byte{number<<3 | 2 | 0x80, 0}, uint64(len(content))), content...)
+	}
+	deep = sub(1, []byte("text"))
+	for range maxDepth + 1 {
+		deep = long(5, sub(1, deep))
+	}
+	_, seen = Of("/v1/logs").Protobuf(sub(1, sub(2, sub(2, sub(5, deep)))))
+	require.EqualValues(t, math.MaxInt64, seen.Size, "it is refused as too large")
 }
 
 func usual(count int) ptrace.Traces {

@@ -1,4 +1,4 @@
-"""Connections without a request take no visitor's place: they have a time to begin one, and the oldest give way."""
+"""Bounds for connections that bring no request: a time limit, and a number beyond which the oldest is closed."""
 
 import asyncio
 from typing import Final
@@ -7,7 +7,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADERS_S: Final = 5.0
-"""By when the headers of a request have to be there, in seconds since the connection or their first byte."""
+"""Time limit for the headers of a request, in seconds since the connection was made or their first byte came."""
 
 
 def protocol(most: int, headers_s: float) -> type[asyncio.Protocol]:
@@ -28,40 +28,38 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait()
-        self._begin()
+        self._expect_headers()
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
-            self._begin()
+            self._start_timer()
         else:
-            self._go()
+            self._stop_waiting()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
-            self._wait()
+            self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._go()
+        self._stop_waiting()
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
-        """Without headers from here on."""
+    def _expect_headers(self) -> None:
+        """Count this connection among those without headers; the oldest of too many is closed."""
         self._without[self] = None
         if len(self._without) > self._most:
             oldest = next(iter(self._without))
-            oldest._go()
+            oldest._stop_waiting()
             oldest.transport.abort()
 
-    def _begin(self) -> None:
-        """With a time for them."""
+    def _start_timer(self) -> None:
         if self._late is None:
             self._late = self.loop.call_later(self._headers_s, self.transport.abort)
 
-    def _go(self) -> None:
-        """With headers, or away."""
+    def _stop_waiting(self) -> None:
         self._without.pop(self, None)
         if self._late is not None:
             self._late.cancel()
