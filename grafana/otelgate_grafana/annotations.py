@@ -7,7 +7,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from . import datasources, uids
-from .variables import names
+from .variables import chosen
 
 KINDS: Final = ("deployment", "launch", "campaign", "change", "outage")
 """Product events that draw a line: `otelgate.event("deployment", version="1.4.2")`, or `make annotate`."""
@@ -33,14 +33,14 @@ class Deployments(Builder[dashboard.AnnotationQuery]):
         self._filtered = filtered
 
     def build(self) -> dashboard.AnnotationQuery:
-        chosen = (
-            f"(analytics.chosen(service, {names('service')}) OR service = 'otelgate')" if self._filtered else "true"
+        wanted = (
+            f"(analytics.chosen(service, {chosen('service')}) OR service = 'otelgate')" if self._filtered else "true"
         )
         sql = f"""SELECT start_time AS time,
     concat_ws(' ', name, service, attributes ->> 'version', attributes ->> 'text', {AS_TEXT}) AS text,
     concat_ws(',', name, service, environment) AS tags
 FROM audit.events
-WHERE $__timeFilter(start_time) AND name IN ({", ".join(f"'{kind}'" for kind in KINDS)}) AND {chosen}
+WHERE $__timeFilter(start_time) AND name IN ({", ".join(f"'{kind}'" for kind in KINDS)}) AND {wanted}
 ORDER BY start_time"""
         return _Sql(sql, name="Deployments and events", colour="purple")
 

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -86,7 +86,15 @@ class Answer:
         return not self.error and (self.rows > 0 or bool(self.normally_empty))
 
 
-def ask(dashboard: Dashboard, stores: Stores, window: Window, **chosen: str) -> list[Answer]:
+class Everything(str):
+    """What "All" stands for, which Grafana puts into a query as it is, whatever the format."""
+
+
+Value = str | tuple[str, ...]
+"""What is chosen of a variable: one, or several."""
+
+
+def ask(dashboard: Dashboard, stores: Stores, window: Window, **chosen: Value) -> list[Answer]:
     """Every query of a dashboard, six at a time. `chosen`: values of variables; the others are as when it opens."""
     values = defaults(dashboard) | chosen
     asked = [(panel, query) for panel in dashboard.panels() for query in panel.queries if _where(query, stores)]
@@ -98,7 +106,7 @@ def ask(dashboard: Dashboard, stores: Stores, window: Window, **chosen: str) -> 
         ]
 
 
-def run(query: Query, values: dict[str, str], stores: Stores, window: Window) -> Result:
+def run(query: Query, values: Mapping[str, Value], stores: Stores, window: Window) -> Result:
     """One query, its variables and macros replaced."""
     text = interpolate(query.text, values, window)
     address = _where(query, stores)
@@ -124,20 +132,25 @@ def run(query: Query, values: dict[str, str], stores: Stores, window: Window) ->
     return Result(len(rows), time.monotonic() - started, error, zero)
 
 
-def defaults(dashboard: Dashboard) -> dict[str, str]:
-    """The variables' values when a dashboard is opened, as Grafana writes them into a query."""
+def defaults(dashboard: Dashboard) -> dict[str, Value]:
+    """The variables' values when a dashboard is opened."""
     return {variable.name: _value(variable) for variable in _variables(dashboard)}
 
 
-def interpolate(text: str, values: dict[str, str], window: Window) -> str:
-    """The query with variables and macros replaced."""
-    for name, value in values.items():
-        # Not as a template: a value may hold a backslash.
-        text = re.sub(rf"\$\{{{name}(?::\w+)?\}}|\${name}\b", value.replace("\\", r"\\"), text)
+def everything(dashboard: Dashboard) -> dict[str, Value]:
+    """The variables' values when "All" is chosen wherever it can be."""
+    return {
+        variable.name: Everything(variable.all_value) if variable.include_all else _value(variable)
+        for variable in _variables(dashboard)
+    }
+
+
+def interpolate(text: str, values: Mapping[str, Value], window: Window) -> str:
+    """The query with macros and variables replaced; a value that reads like one of them stays a value."""
     interval = window.interval
     start, end = (time.strftime("'%Y-%m-%dT%H:%M:%SZ'", time.gmtime(moment)) for moment in (window.start, window.end))
     text = re.sub(r"\$__timeFilter\(([^)]*)\)", rf"\1 BETWEEN {start} AND {end}", text)
-    for macro, value in (
+    for macro, replacement in (
         ("$__timeFrom()", start),
         ("$__timeTo()", end),
         ("$__rate_interval", f"{max(4 * _SCRAPE_S, interval + _SCRAPE_S)}s"),
@@ -145,13 +158,18 @@ def interpolate(text: str, values: dict[str, str], window: Window) -> str:
         ("$__range", f"{window.end - window.start:.0f}s"),
         ("$__interval", f"{interval}s"),
     ):
-        text = text.replace(macro, value)
-    return text
+        text = text.replace(macro, replacement)
+
+    def written(match: re.Match[str]) -> str:
+        name = match[1] or match[3]
+        return _formatted(values[name], match[2]) if name in values else match[0]
+
+    return re.sub(r"\$\{(\w+)(?::(\w+))?\}|\$(\w+)", written, text)
 
 
-def beside_panels(dashboard: Dashboard, stores: Stores, window: Window) -> Iterator[tuple[str, str]]:
+def beside_panels(dashboard: Dashboard, stores: Stores, window: Window, **chosen: Value) -> Iterator[tuple[str, str]]:
     """Name and error of each variable's query and of each annotation that fails."""
-    values = defaults(dashboard)
+    values = defaults(dashboard) | chosen
     queries = [(f"variable {variable.name}", variable.query) for variable in _variables(dashboard)]
     queries += [
         (f"annotation {annotation['name']}", annotation["target"]["rawSql"])
@@ -171,10 +189,20 @@ def _variables(dashboard: Dashboard) -> list[VariableModel]:
     return [variable.build() for variable in dashboard.variables]
 
 
+def _formatted(value: Value, kind: str | None) -> str:
+    """A value as Grafana writes it in a format."""
+    if isinstance(value, Everything):
+        return value
+    values = (value,) if isinstance(value, str) else value
+    if kind == "sqlstring":
+        return ",".join("'" + each.replace("'", "''") + "'" for each in values)
+    return "|".join(values)
+
+
 def _value(variable: VariableModel) -> str:
     value = variable.current.value if variable.current else ""
     first = value[0] if isinstance(value, list) else value
-    return variable.all_value or "" if first == "$__all" else first or ""
+    return Everything(variable.all_value or "") if first == "$__all" else first or ""
 
 
 def _where(query: Query, stores: Stores) -> str | None:

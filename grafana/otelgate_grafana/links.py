@@ -12,8 +12,8 @@ from . import datasources, uids
 
 Link = Builder[model.DashboardLink]
 
-VALUE = "${__value.raw}"
-"""In a data link: the value that was clicked on."""
+VALUE = "${__value.raw:percentencode}"
+"""In a data link: the value that was clicked on, as a part of an address."""
 KEEP = "${__url_time_range}&${service:queryparam}&${environment:queryparam}"
 """In a link to another dashboard: the range and the choices of this one."""
 

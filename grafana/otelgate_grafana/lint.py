@@ -39,6 +39,7 @@ def lint(dashboards: Sequence[Dashboard]) -> list[Problem]:
         variables = {variable["name"] for variable in tree["templating"]["list"]}
         problems += [Problem(dashboard.name, "", what) for what in _grid(tree)]
         problems += [Problem(dashboard.name, "links", what) for what in _links(tree, known, variables)]
+        problems += [Problem(dashboard.name, where, what) for where, text in _beside(tree) for what in _sql(text)]
         for panel in dashboard.panels():
             problems += [Problem(dashboard.name, panel.title, what) for what in _panel(panel, variables)]
     return problems
@@ -96,6 +97,28 @@ def _panel(panel: Panel, variables: set[str]) -> Iterator[str]:
             yield f"query {query.ref_id}: variable ${name} is not one of the dashboard's"
         if query.datasource == uids.PROMETHEUS:
             yield from (f"query {query.ref_id}: {what}" for what in promql(query.text))
+        if query.datasource == uids.POSTGRES:
+            yield from (f"query {query.ref_id}: {what}" for what in _sql(query.text))
+
+
+def _beside(tree: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The SQL of annotations and variables."""
+    for annotation in tree["annotations"]["list"]:
+        if sql := annotation.get("target", {}).get("rawSql"):
+            yield f"annotation {annotation['name']}", sql
+    for variable in tree["templating"]["list"]:
+        if variable.get("datasource", {}).get("uid") == uids.POSTGRES:
+            yield f"variable {variable['name']}", variable["query"]
+
+
+def _sql(query: str) -> Iterator[str]:
+    """Names come from applications: Grafana has to quote them, and nothing else may stand in the same quotes."""
+    for found in re.finditer(r"\$(?!__)(?:(\w+)|\{(\w+)[^}]*\})", query):
+        name = found[1] or found[2]
+        if found[0] != f"${{{name}:sqlstring}}":
+            yield f"{found[0]}: expected ${{{name}:sqlstring}}"
+        elif query.count("'", 0, found.start()) % 2:
+            yield f"{found[0]} stands between quotes"
 
 
 def _promql(query: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from grafana_foundation_sdk.cog.variants import Dataquery
 
 from . import datasources, uids
-from .variables import names
+from .variables import chosen
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def analytics(function: str, *variables: str, arguments: str = "", ranged: bool 
     parts = [arguments] if arguments else []
     if ranged:
         parts += ["from_time => $__timeFrom()::timestamptz", "to_time => $__timeTo()::timestamptz"]
-    parts += [f"{name}s => {names(name)}" for name in ("service", "environment", *variables)]
+    parts += [f"{name}s => {chosen(name)}" for name in ("service", "environment", *variables)]
     schema = "" if "." in function else "analytics."
     return f"{schema}{function}({', '.join(parts)})"
 

@@ -55,7 +55,7 @@ def as_json(dashboard: Dashboard) -> dict[str, Any]:
 def variables_used(query: str) -> set[str]:
     """Names of the dashboard variables in a query or a link; Grafana's own begin with two underscores."""
     found = re.findall(r"\$(\w+)|\$\{(\w+)(?:[.:][^}]*)?\}", query)
-    return {name for pair in found for name in pair if name and not name.startswith("__")} - {"q"}
+    return {name for pair in found for name in pair if name and not name.startswith("__")}
 
 
 def _lay_out(rows: tuple[Row, ...]) -> list[model.Panel | model.RowPanel]:

@@ -1,7 +1,8 @@
 """Dashboard variables: which services, environments, agents, models, tiers and users a dashboard shows.
 
 One choice filters every language. In PromQL and LogQL write `=~"$agent"` (promql.select does); in SQL take
-`names("agent")`, an array that the functions of schema `analytics` understand: NULL chooses everything.
+`chosen("agent")`, an array that the functions of schema `analytics` understand: an empty one chooses everything.
+In SQL a variable is written as `${name:sqlstring}` alone, which Grafana quotes; the linter refuses anything else.
 """
 
 from collections.abc import Sequence
@@ -22,9 +23,11 @@ from .promql import CALLS, LABELS, TURNS
 
 Variable = Builder[VariableModel]
 
-_ALL: Final = ".*"
+# Grafana puts the value of "All" into a query as it is, in every language. As a regular expression this has three
+# alternatives, of which the second matches anything; in SQL it is a NULL with a comment.
+_ALL: Final = "NULL/*|.*|.*/"
 # Loki wants one matcher that the empty string does not satisfy; every series and stream has a service.
-_ANY_SERVICE: Final = ".+"
+_ANY_SERVICE: Final = "NULL/*|.+|.*/"
 # The canary of `make doctor` is a service too.
 _NOT_OURS: Final = "/^(?!otelgate-)/"
 _NOTHING: Final = "NULL"
@@ -33,12 +36,9 @@ _APPLICATIONS: Final = (
 )
 
 
-def names(variable: str) -> str:
-    """The choice as SQL of type text[]: NULL for all.
-
-    Quoted with dollars, since a name may hold an apostrophe; a name with a `|` in it cannot be chosen.
-    """
-    return f"string_to_array(nullif($q$${{{variable}:pipe}}$q$, '{_all(variable)}'), '|')"
+def chosen(variable: str) -> str:
+    """The choice as SQL of type text[], which is empty for all."""
+    return f"array_remove(ARRAY[${{{variable}:sqlstring}}]::text[], NULL)"
 
 
 def service(only: str = "") -> Variable:
@@ -70,7 +70,7 @@ def common(*more: Variable) -> tuple[Variable, ...]:
 def user() -> Variable:
     """Users of the audit database, the last seen first; in SQL: `chosen("user")`."""
     query = f"""SELECT user_id FROM audit.users
-WHERE analytics.chosen(service, {names("service")})
+WHERE analytics.chosen(service, {chosen("service")})
 GROUP BY user_id ORDER BY max(last_seen) DESC LIMIT 500"""
     return _sql("user", "User", query)
 
@@ -78,11 +78,6 @@ GROUP BY user_id ORDER BY max(last_seen) DESC LIMIT 500"""
 def from_sql(name: str, label: str, query: str) -> Variable:
     """Values from the audit database, chosen in SQL panels only: `chosen(name)`."""
     return _sql(name, label, query)
-
-
-def chosen(variable: str) -> str:
-    """The choice of a variable from SQL (`user`, `from_sql`) or of a list (`choice`) as SQL of type text[]."""
-    return f"array_remove(ARRAY[${{{variable}:sqlstring}}]::text[], NULL)"
 
 
 def choice(name: str, label: str, values: Sequence[str], description: str = "") -> Variable:
@@ -103,7 +98,7 @@ def choice(name: str, label: str, values: Sequence[str], description: str = "") 
 
 
 def one_of(name: str, label: str, values: Sequence[str], description: str) -> Variable:
-    """One of a fixed list, the first at the beginning: `$name`, in quotes in SQL."""
+    """One of a fixed list, the first at the beginning; in SQL: `typed(name)`."""
     options = [VariableOption(selected=value == values[0], text=value, value=value) for value in values]
     return (
         CustomVariable(name)
@@ -118,7 +113,7 @@ def one_of(name: str, label: str, values: Sequence[str], description: str) -> Va
 
 
 def text(name: str, label: str, description: str, default: str = "") -> Variable:
-    """A box to type in; in SQL `$q$${name:raw}$q$` (see `typed`)."""
+    """A box to type in; in SQL: `typed(name)`."""
     option = VariableOption(selected=True, text=default, value=default)
     return (
         TextBoxVariable(name)
@@ -131,8 +126,8 @@ def text(name: str, label: str, description: str, default: str = "") -> Variable
 
 
 def typed(variable: str) -> str:
-    """What was typed, as SQL text; empty when nothing was."""
-    return f"$q$${{{variable}:raw}}$q$"
+    """What was typed, or the one that was chosen, as SQL text; empty when nothing was."""
+    return f"${{{variable}:sqlstring}}"
 
 
 def _all(name: str) -> str:

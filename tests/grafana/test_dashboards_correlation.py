@@ -101,7 +101,7 @@ def test_a_log_line_opens_its_trace_and_its_conversation(running: Running) -> No
 def test_a_conversation_opens_its_trace_and_its_log_lines(running: Running) -> None:
     queries = []
     for link in (links.trace(), links.logs()):
-        url = unquote(str(link.build().url)).replace("${__value.raw}", running.trace_id)
+        url = unquote(str(link.build().url)).replace(links.VALUE, running.trace_id)
         panes = re.search(r"panes=(.*)", url)
         assert panes
         queries += json.loads(panes[1])["one"]["queries"]

@@ -6,7 +6,7 @@ import dashboard_series
 import pytest
 from grafana_foundation_sdk.models.dashboard import Dashboard as Model
 from otelgate_grafana import __main__ as command
-from otelgate_grafana import ask, lint, main, provisioning, render, uids
+from otelgate_grafana import ask, lint, main, provisioning, render, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
 from otelgate_grafana.panels import stat, table, timeseries
 from otelgate_grafana.promql import TURNS, increase, quantile, select
@@ -143,10 +143,13 @@ def test_the_linter_finds_what_a_panel_lacks() -> None:
             timeseries("No unit", [prom("up")], unit="", description=_SAYS),
             stat("No words", [prom("up")], unit="s", description=""),
             stat(" ", [prom("up")], unit="s", description=_SAYS),
-            table("Variable", [sql("SELECT ${nothing:raw}")], description=_SAYS),
+            table("Variable", [sql("SELECT ${nothing:sqlstring}")], description=_SAYS),
+            table("Raw", [sql("SELECT ${service:raw}, '$service', '${service:sqlstring}'")], description=_SAYS),
         ),
     )
-    broken = Dashboard(uid="otelgate-other", title="Other", description="Broken", rows=rows)
+    broken = Dashboard(
+        uid="otelgate-other", title="Other", description="Broken", rows=rows, variables=(variables.service(),)
+    )
     said = {f"{problem.panel}: {problem.what}".split(": expected")[0] for problem in lint.lint([broken])}
     assert said == {
         ": uid 'otelgate-other'",
@@ -154,6 +157,9 @@ def test_the_linter_finds_what_a_panel_lacks() -> None:
         "No words: a description that says how to read it is missing",
         " : empty title",
         "Variable: query A: variable $nothing is not one of the dashboard's",
+        "Raw: query A: ${service:raw}",
+        "Raw: query A: $service",
+        "Raw: query A: ${service:sqlstring} stands between quotes",
     }
 
 
@@ -162,6 +168,6 @@ def test_a_constant_rate_projects_to_thirty_days() -> None:
     window = ask.Window(0, 7 * 86400)
     assert window.interval == round(7 * 86400 / 500)
     text = ask.interpolate(
-        "rate(x[$__rate_interval]) $__timeFrom() ${service:pipe} $service", {"service": "a|b"}, window
+        "rate(x[$__rate_interval]) $__timeFrom() ${service:sqlstring} $service", {"service": "a|b"}, window
     )
-    assert text == f"rate(x[{window.interval + 15}s]) '1970-01-01T00:00:00Z' a|b a|b"
+    assert text == f"rate(x[{window.interval + 15}s]) '1970-01-01T00:00:00Z' 'a|b' a|b"

@@ -54,8 +54,8 @@ _TOTALS = Row(
                 f"""
                 SELECT coalesce(sum(projected_month_usd), 0) AS projected
                 FROM analytics.projected_cost
-                WHERE analytics.chosen(service, {variables.names("service")})
-                    AND analytics.chosen(environment, {variables.names("environment")})
+                WHERE analytics.chosen(service, {variables.chosen("service")})
+                    AND analytics.chosen(environment, {variables.chosen("environment")})
                 """
             )
         ],

@@ -140,7 +140,7 @@ _WAY = Row(
                 SELECT tier, sum(users)::bigint AS users, sum(queries)::bigint AS queries, sum(cost_usd) AS cost_usd,
                     sum(revenue_usd) AS revenue_usd, sum(margin_usd) AS margin_usd,
                     max(break_even_queries) AS break_even
-                FROM analytics.tier_margin WHERE analytics.chosen(service, {variables.names("service")})
+                FROM analytics.tier_margin WHERE analytics.chosen(service, {variables.chosen("service")})
                 GROUP BY tier ORDER BY revenue_usd DESC
                 """
             )

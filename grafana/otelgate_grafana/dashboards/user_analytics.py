@@ -14,8 +14,8 @@ _AGENTS = links.dashboard(uids.AGENT_PERFORMANCE, "Agent performance")
 
 _ACTIVE = select("otelgate_user_active", where='otelgate_window="5m"', environment=False)
 _DAY = "from_time => now() - interval '24 hours'"
-_SERVICE = f"analytics.chosen(service, {variables.names('service')})"
-_TIER = f"analytics.chosen(tier, {variables.names('tier')})"
+_SERVICE = f"analytics.chosen(service, {variables.chosen('service')})"
+_TIER = f"analytics.chosen(tier, {variables.chosen('tier')})"
 # A point for each thirtieth of the range, whatever its length.
 _BUCKET = "bucket => greatest(interval '1 minute', ($__timeTo()::timestamptz - $__timeFrom()::timestamptz) / 30)"
 _UTC = "day::timestamp AT TIME ZONE 'UTC' AS time"
@@ -144,7 +144,7 @@ _COURSE = Row(
                 f"""
                 SELECT {_UTC}, mrr_usd AS "a month", gained_usd AS gained, -lost_usd AS lost
                 FROM analytics.revenue(from_time => $__timeFrom()::timestamptz,
-                    to_time => $__timeTo()::timestamptz, services => {variables.names("service")})
+                    to_time => $__timeTo()::timestamptz, services => {variables.chosen("service")})
                 ORDER BY 1
                 """,
                 series=True,

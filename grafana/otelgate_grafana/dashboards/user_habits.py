@@ -7,9 +7,9 @@ from otelgate_grafana.queries import analytics, sql
 
 _AUDIT = links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit")
 _MONEY = links.dashboard(uids.AI_COST, "AI and cost")
-_SERVICES = f"services => {variables.names('service')}"
-_WHERE = f"{_SERVICES}, environments => {variables.names('environment')}"
-_SERVICE = f"analytics.chosen(service, {variables.names('service')})"
+_SERVICES = f"services => {variables.chosen('service')}"
+_WHERE = f"{_SERVICES}, environments => {variables.chosen('environment')}"
+_SERVICE = f"analytics.chosen(service, {variables.chosen('service')})"
 _SHARE = Column(unit="percentunit")
 
 _RETURN = Row(
@@ -88,7 +88,7 @@ _RETURN = Row(
             sql(
                 f"""
                 SELECT user_id, service, tier, conversations, last_seen
-                FROM analytics.quiet_users({_SERVICES}, tiers => {variables.names("tier")}, top => 50)
+                FROM analytics.quiet_users({_SERVICES}, tiers => {variables.chosen("tier")}, top => 50)
                 """
             )
         ],

@@ -5,6 +5,7 @@ from otelgate_grafana.layout import Row
 from otelgate_grafana.panels import Column, falling, rising, table
 from otelgate_grafana.queries import sql
 
+_WINDOW = variables.typed("window")
 COMPARE = variables.one_of(
     "window", "Compare", ("1 hour", "6 hours", "1 day", "7 days"), "How long before and after a deployment."
 )
@@ -15,7 +16,7 @@ _BEFORE_AND_AFTER = f"""
         SELECT e.start_time AS time, e.service, e.attributes ->> 'version' AS version,
             lag(e.start_time) OVER one AS before, lead(e.start_time) OVER one AS after
         FROM audit.events e
-        WHERE e.name = 'deployment' AND analytics.chosen(e.service, {variables.names("service")})
+        WHERE e.name = 'deployment' AND analytics.chosen(e.service, {variables.chosen("service")})
             AND e.start_time >= $__timeFrom()::timestamptz - interval '90 days'
             AND e.start_time < $__timeTo()::timestamptz
         WINDOW one AS (PARTITION BY e.service ORDER BY e.start_time)
@@ -26,10 +27,10 @@ _BEFORE_AND_AFTER = f"""
         a.error_ratio AS errors_after, b.cost_per_query AS cost_before, a.cost_per_query AS cost_after,
         b.satisfaction AS satisfaction_before, a.satisfaction AS satisfaction_after
     FROM deployments d
-    CROSS JOIN LATERAL analytics.kpis(greatest(d.before, d.time - interval '$window'), d.time, ARRAY[d.service],
-        {variables.names("environment")}, {variables.names("agent")}, {variables.names("tier")}) b
-    CROSS JOIN LATERAL analytics.kpis(d.time, least(d.after, d.time + interval '$window', now()), ARRAY[d.service],
-        {variables.names("environment")}, {variables.names("agent")}, {variables.names("tier")}) a
+    CROSS JOIN LATERAL analytics.kpis(greatest(d.before, d.time - {_WINDOW}::interval), d.time, ARRAY[d.service],
+        {variables.chosen("environment")}, {variables.chosen("agent")}, {variables.chosen("tier")}) b
+    CROSS JOIN LATERAL analytics.kpis(d.time, least(d.after, d.time + {_WINDOW}::interval, now()), ARRAY[d.service],
+        {variables.chosen("environment")}, {variables.chosen("agent")}, {variables.chosen("tier")}) a
     WHERE d.time >= $__timeFrom()::timestamptz
     ORDER BY d.time DESC
     LIMIT 20

@@ -25,14 +25,14 @@ WITH prices (model, above, up_to, input, cache_read, cache_write, output) AS (
             + coalesce(m.cache_creation_tokens, 0) * p.cache_write + coalesce(m.output_tokens, 0) * p.output
         ) / 1e6 AS with_model
     FROM audit.model_calls m
-    JOIN prices p ON p.model = '$what_if' AND coalesce(m.input_tokens, 0) > p.above
+    JOIN prices p ON p.model = {variables.typed("what_if")} AND coalesce(m.input_tokens, 0) > p.above
         AND (p.up_to IS NULL OR coalesce(m.input_tokens, 0) <= p.up_to)
     WHERE m.start_time >= $__timeFrom()::timestamptz AND m.start_time < $__timeTo()::timestamptz
         AND m.duplicate_of IS NULL AND m.operation <> 'embeddings'
-        AND analytics.chosen(m.service, {variables.names("service")})
-        AND analytics.chosen(m.environment, {variables.names("environment")})
-        AND analytics.chosen(m.agent, {variables.names("agent")})
-        AND analytics.chosen(m.tier, {variables.names("tier")})
+        AND analytics.chosen(m.service, {variables.chosen("service")})
+        AND analytics.chosen(m.environment, {variables.chosen("environment")})
+        AND analytics.chosen(m.agent, {variables.chosen("agent")})
+        AND analytics.chosen(m.tier, {variables.chosen("tier")})
 )
 SELECT CASE WHEN grouping(c.feature) = 1 THEN 'everything' ELSE c.feature END AS feature,
     string_agg(DISTINCT c.model, ', ' ORDER BY c.model) AS models, count(*) AS calls,
