@@ -50,16 +50,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """0: done, or nothing to do; 1: to be run again, or not wanted; 2: not asked for."""
+    """0: erased; 1: nobody was found, it is to be run again, or it is not wanted; 2: not asked for."""
     chain = Chain(settings.chain_key)
     with database.connect(settings.database_url, name="forget", password=settings.database_password) as connection:
         database.require_schema(connection)
         connection.commit()
-        known = pseudonyms.known_as(connection, settings.pseudonym_key, options.user)
-        people = {
-            user: [options.service] if options.service else services_of(connection, user)
-            for user in known or [options.user]
-        }
+        # An empty id is nobody's, and the key of nobody's records would be found by it.
+        known = pseudonyms.known_as(connection, settings.pseudonym_key, options.user) if options.user else []
+        people = {user: services_of(connection, user) for user in known}
+        if options.service:
+            people = {user: [options.service] for user, services in people.items() if options.service in services}
+            if options.user and not known:  # what could not be stored may name them all the same
+                people = {options.user: [options.service]}
+        if not people:
+            return _not_found(settings, options)
         if not options.yes and not _confirmed(connection, chain, people):
             return 2 if not sys.stdin.isatty() else 1
         try:
@@ -72,6 +76,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             return 1
     if any(each.records or each.traces or each.sessions for each in done):
         _tell(settings, done)
+    if not known and not any(each.rejects for each in done):
+        return _not_found(settings, options)
     _print(done, options.json)
     return 0
 
@@ -110,9 +116,21 @@ def _tell(settings: Settings, done: list[Erased]) -> None:
     telemetry.shutdown()
 
 
+def _not_found(settings: Settings, options: argparse.Namespace) -> int:
+    """Say that there is nobody to forget: an id that is mistyped must not pass for an erasure."""
+    where = f" in {options.service}" if options.service else ""
+    wanted = "expected the id as the application sends it"
+    if not settings.pseudonym_key_file:
+        wanted += "; without OTELGATE_PSEUDONYM_KEY_FILE pseudonyms of it are not found"
+    if options.json:
+        print(json.dumps({"found": False, "erased": []}))
+    print(f"nothing is stored about this user{where}, nothing was erased: {wanted}", file=sys.stderr)
+    return 1
+
+
 def _print(done: list[Erased], as_json: bool) -> None:
     if as_json:
-        print(json.dumps([asdict(each) for each in done]))
+        print(json.dumps({"found": True, "erased": [asdict(each) for each in done]}))
         return
     for each in done:
         print(
@@ -121,6 +139,4 @@ def _print(done: list[Erased], as_json: bool) -> None:
         )
         for record in each.unproven:
             print(f"  {record} differed from the ledger before: `verify` will go on naming it")
-    if not done:
-        print("nothing is stored about this user")
     print(REACHES)

@@ -273,13 +273,75 @@ def test_the_command_erases_in_every_service(
     monkeypatch.setattr(forget.Telemetry, "event", lambda self, name, attributes: told.append((name, attributes)))
     assert run(database, tmp_path, "--user", ANN, "--yes", "--json") == 0
     done = json.loads(capsys.readouterr().out)
-    assert [(each["service"], each["records"]) for each in done] == [("desk", 8), ("shop", 17)]
+    assert done["found"] is True
+    assert [(each["service"], each["records"]) for each in done["erased"]] == [("desk", 8), ("shop", 17)]
     assert [(name, list(each.values())) for name, each in told] == [
         ("otelgate.audit.erasure", ["desk", 8, 1]),
         ("otelgate.audit.erasure", ["shop", 17, 2]),
     ]
-    assert run(database, tmp_path, "--user", ANN, "--yes") == 0
-    assert capsys.readouterr().out.splitlines() == ["nothing is stored about this user", forget.REACHES]
+    assert run(database, tmp_path, "--user", BOB, "--yes") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == forget.REACHES
+
+
+NOT_FOUND = "nothing is stored about this user{}, nothing was erased: expected the id as the application sends it{}\n"
+NO_KEY = "; without OTELGATE_PSEUDONYM_KEY_FILE pseudonyms of it are not found"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (["--user", "nobody@example.org"], ""),
+        (["--user", ANN.upper()], ""),
+        (["--user", "nobody@example.org", "--service", SERVICE], f" in {SERVICE}"),
+        (["--user", ANN, "--service", "shpo"], " in shpo"),
+        (["--user", BOB, "--service", "desk"], " in desk"),
+        (["--user", "%"], ""),
+        (["--user", ""], ""),
+    ],
+)
+@pytest.mark.parametrize("with_key", [False, True])
+def test_forget_of_an_unknown_person_fails(
+    database: str,
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    where: str,
+    with_key: bool,
+) -> None:
+    """Also of one whom only other applications know, and with the key of pseudonyms; nothing is changed."""
+    before, more = holding(store, ANN, BOB), {}
+    if with_key:
+        (tmp_path / "pseudonym.key").write_text(PSEUDONYM_KEY)
+        more["OTELGATE_PSEUDONYM_KEY_FILE"] = str(tmp_path / "pseudonym.key")
+    message = NOT_FOUND.format(where, "" if with_key else NO_KEY)
+    assert run(database, tmp_path, *arguments, "--yes", **more) == 1
+    assert capsys.readouterr() == ("", message)
+    assert run(database, tmp_path, *arguments, "--yes", "--json", **more) == 1
+    told = capsys.readouterr()
+    assert (json.loads(told.out), told.err) == ({"found": False, "erased": []}, message)
+    assert holding(store, ANN, BOB) == before
+    assert check(database) == []
+
+
+def test_forget_a_second_time_fails(
+    database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forget.Telemetry, "event", lambda *_: None)
+    arguments = ["--user", ANN, "--yes", "--json"]
+    assert [run(database, tmp_path, *arguments) for _ in range(2)] == [0, 1]
+    found = [json.loads(line)["found"] for line in capsys.readouterr().out.splitlines()]
+    assert found == [True, False]
+
+
+def test_forget_who_is_only_in_a_reject_succeeds(
+    database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No record names them, but what could not be stored does."""
+    commit(store, Batch(rejects=[reject(b"xx\n\x0feve@example.com")]))
+    assert run(database, tmp_path, "--user", "eve@example.com", "--service", SERVICE, "--yes", "--json") == 0
+    assert [each["rejects"] for each in json.loads(capsys.readouterr().out)["erased"]] == [1]
+    assert holding(store, "eve@example.com") == {}
 
 
 def test_a_person_is_found_by_what_the_gateway_stored_for_them(
@@ -293,7 +355,7 @@ def test_a_person_is_found_by_what_the_gateway_stored_for_them(
     commit(store, conversation(9, "[email:0123456789abcdef]"))
     arguments = ["--user", ANN, "--yes", "--json"]
     assert run(database, tmp_path, *arguments, OTELGATE_PSEUDONYM_KEY_FILE=str(key)) == 0
-    assert {each["service"] for each in json.loads(capsys.readouterr().out)} == {"shop", "desk"}
+    assert {each["service"] for each in json.loads(capsys.readouterr().out)["erased"]} == {"shop", "desk"}
     assert holding(store, ANN, pseudonym) == {}
     assert holding(store, "[email:0123456789abcdef]")["audit.users"] == 1
     assert check(database) == []
