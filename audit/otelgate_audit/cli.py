@@ -1,6 +1,7 @@
 """The command `otelgate-audit`. Each subcommand is a module with `add_arguments(parser)` and `run(settings, options)`.
 
-Exit codes: 0 all is well, 1 something was found wrong or could not be done, 2 bad usage or settings.
+Exit codes: 0 all is well, 1 something was found wrong or could not be done, 2 bad usage or settings, or, of
+`verify`, that it could not be checked.
 """
 
 from __future__ import annotations

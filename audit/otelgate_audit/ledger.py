@@ -33,6 +33,7 @@ __all__ = [
     "advance",
     "announce",
     "announced",
+    "count_head",
     "head",
     "lock",
     "mac",
@@ -50,6 +51,7 @@ NOBODY: Final = ""
 HEAD_EVENT: Final = "otelgate.audit.head"
 HEAD_SEQ: Final = "otelgate.audit.head.seq"
 HEAD_LINK: Final = "otelgate.audit.head.link"
+HEAD_COUNT: Final = "otelgate.audit.head.count"
 HEAD_SIGNATURE: Final = "otelgate.audit.head.signature"
 
 _KEY_BYTES: Final = 32
@@ -193,23 +195,38 @@ def advance(cursor: psycopg.Cursor[Any], to: Head, committed_at: int) -> None:
     )
 
 
-def announce(at: Head, chain_key: bytes) -> dict[str, str | int]:
-    """The attributes of the log event HEAD_EVENT by which a head leaves the database."""
-    return {HEAD_SEQ: at.seq, HEAD_LINK: _letters(at.link), HEAD_SIGNATURE: _letters(_head_signature(at, chain_key))}
+def count_head(connection: psycopg.Connection[Any]) -> tuple[Head, int]:
+    """The head as it is now, and how many were announced with it, which the database keeps. The caller commits."""
+    row = connection.execute(
+        "UPDATE ledger.head SET announced = announced + 1 RETURNING seq, link, announced"
+    ).fetchone()
+    return _head(row and row[:2]), row[2] if row else 0
 
 
-def announced(seq: str, link_letters: str, signature: str, chain_key: bytes) -> Head | None:
-    """The head of such an event, None if it wasn't this chain's key that signed it."""
+def announce(at: Head, chain_key: bytes, count: int) -> dict[str, str | int]:
+    """The attributes of the log event HEAD_EVENT by which a head leaves the database, the `count`-th of all."""
+    signature = _letters(_head_signature(at, chain_key, count))
+    return {HEAD_SEQ: at.seq, HEAD_LINK: _letters(at.link), HEAD_COUNT: count, HEAD_SIGNATURE: signature}
+
+
+def announced(
+    seq: str, link_letters: str, signature: str, chain_key: bytes, count: str = ""
+) -> tuple[Head, int | None] | None:
+    """The head of such an event and its count, None if it wasn't this chain's key that signed it.
+
+    Heads of before revision 0003 have no count.
+    """
     try:
         at = Head(int(seq), bytes.fromhex(link_letters.translate(_DIGITS)))
         given = bytes.fromhex(signature.translate(_DIGITS))
+        number = int(count) if count else None
     except ValueError:
         return None
-    return at if hmac.compare_digest(given, _head_signature(at, chain_key)) else None
+    return (at, number) if hmac.compare_digest(given, _head_signature(at, chain_key, number)) else None
 
 
-def _head_signature(at: Head, chain_key: bytes) -> bytes:
-    return sign(chain_key, "head", at.seq, at.link.hex())
+def _head_signature(at: Head, chain_key: bytes, count: int | None) -> bytes:
+    return sign(chain_key, "head", at.seq, at.link.hex(), *(() if count is None else (count,)))
 
 
 def _letters(value: bytes) -> str:

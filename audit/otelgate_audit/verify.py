@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
@@ -16,12 +16,13 @@ from tqdm import tqdm
 
 from . import database, reconcile
 from .checks import chain, conversations, heads, records
-from .checks.findings import Report
+from .checks.findings import UNCHECKED, Report
 from .partitions import DAY_US, micros
 from .quantities import QUANTITIES, written
 from .settings import Settings
 
 _SHOWN: Final = 20
+_HEADS_KEPT: Final = timedelta(days=400)
 # Much is joined, and by hash; the planner is to think of all rows, not of the first page. Parallel workers would take
 # longer to start than most of the statements take.
 _SESSION: Final = {
@@ -36,12 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="from_us", type=moment, metavar="TIME", help="records that start at or after it")
     parser.add_argument("--to", dest="to_us", type=moment, metavar="TIME", help="records that start before it")
     parser.add_argument("--service", help="only this application's records; the chain is always checked for all")
-    parser.add_argument("--no-loki", action="store_true", help="leave out the heads that Loki keeps")
+    parser.add_argument("--no-loki", action="store_true", help="there is no Loki: leave out the heads that it keeps")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """0: nothing found; 1: findings; 2: could not be checked."""
+    """0: nothing found; 1: findings; 2: no findings but what could not be checked."""
     try:
         chain_key = settings.chain_key
         with database.connect(settings.database_url, name="verify", password=settings.database_password) as connection:
@@ -54,11 +55,13 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
                 options.to_us,
                 options.service,
                 loki_url=None if options.no_loki else settings.loki_url,
+                heads_kept=max(settings.retention_audit, settings.retention_events),
             )
         reconciled = _reconciliation(settings, options.from_us, options.to_us, report)
-    except (psycopg.OperationalError, database.SchemaError) as error:
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable, database.SchemaError) as error:
         print(f"can't check: {str(error).strip().partition(chr(10))[0]}", file=sys.stderr)
         return 2
+    _check_anything(report, reconciled, without_loki=options.no_loki)
     faults = _faults(report, reconciled if isinstance(reconciled, list) else [])
     if options.json:
         whole = {**report.as_json(), "ok": not faults, "reconciliation": reconciled}
@@ -66,7 +69,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     else:
         _print_reconciled(reconciled)
         _print(report, faults)
-    return 1 if faults else 0
+    return (2 if faults == [_unchecked(report)] else 1) if faults else 0
 
 
 def verify(
@@ -77,11 +80,13 @@ def verify(
     service: str | None = None,
     *,
     loki_url: str | None = None,
+    heads_kept: timedelta = _HEADS_KEPT,
     now_us: int | None = None,
 ) -> Report:
     """Check one snapshot of the store, while sinks may go on writing; times in microseconds since 1970.
 
-    With `loki_url` also the heads announced until `now_us`. The connection must be in no transaction.
+    With `loki_url` also all heads announced within `heads_kept` until `now_us`, whatever the ledger holds: one that was
+    emptied knows of none. The connection must be in no transaction.
     """
     report, started = Report(), time.perf_counter()
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -90,11 +95,8 @@ def verify(
         examine(connection, chain_key, report, from_us, to_us, service)
     connection.isolation_level = connection.read_only = None
     if loki_url is not None:
-        since = connection.execute("SELECT min(committed_at) FROM ledger.entries").fetchone()
-        connection.rollback()
         end = micros(datetime.now(UTC)) if now_us is None else now_us
-        first = micros(since[0]) if since and since[0] else end
-        heads.check(connection, chain_key, loki_url, report, first if from_us is None else from_us, end)
+        heads.check(connection, chain_key, loki_url, report, end - heads_kept // timedelta(microseconds=1), end)
         connection.rollback()
     else:
         report.notes.append("announced heads not checked: left out")
@@ -163,12 +165,26 @@ def _reconciliation(
 
 def _faults(report: Report, reconciled: list[dict[str, Any]]) -> list[str]:
     """What makes the exit status 1, in words."""
-    faults = [f"{report.total} findings"] if report.total else []
+    wrong = report.total - report.unchecked
+    faults = [f"{wrong} findings"] if wrong else []
+    if report.unchecked:
+        faults.append(_unchecked(report))
     for quantity in QUANTITIES:
         missing = sum(each["missing"] for each in reconciled if each["quantity"] == quantity.name)
         if missing:
             faults.append(f"{written(missing)} {quantity.title} missing")
     return faults
+
+
+def _unchecked(report: Report) -> str:
+    return f"{report.unchecked} could not be checked"
+
+
+def _check_anything(report: Report, reconciled: list[dict[str, Any]] | str, *, without_loki: bool) -> None:
+    """An empty ledger is right only by the word of somebody else: of Loki, which had no heads, or of Prometheus."""
+    if without_loki and isinstance(reconciled, str) and not report.entries and not report.records and not report.total:
+        what = "could not be checked: it is empty, Loki was left out, and Prometheus did not answer"
+        report.add(UNCHECKED, "ledger.entries", "all entries", what)
 
 
 def _print(report: Report, faults: list[str]) -> None:

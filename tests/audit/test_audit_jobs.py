@@ -116,15 +116,36 @@ def test_the_head_leaves_when_it_has_moved(database: str) -> None:
         announce(connection, 0)  # nothing was committed yet
         connection.execute("UPDATE ledger.head SET seq = 5, link = %s", [b"l" * 32])
         announce(connection, 0)
-        announce(connection, 0)
+        announce(connection, 3_599_999_999)
+        counted = connection.execute("SELECT announced FROM ledger.head").fetchone()
     telemetry.shutdown()
+    assert counted == (1,)
     (sent,) = exporter.get_finished_logs()
     assert sent.log_record.event_name == "otelgate.audit.head"
     attributes = dict(sent.log_record.attributes or {})
-    assert attributes["otelgate.audit.head.seq"] == 5
-    assert set(attributes) == {f"otelgate.audit.head.{part}" for part in ("seq", "link", "signature")}
+    assert (attributes["otelgate.audit.head.seq"], attributes["otelgate.audit.head.count"]) == (5, 1)
+    assert set(attributes) == {f"otelgate.audit.head.{part}" for part in ("seq", "link", "count", "signature")}
     assert set(str(attributes["otelgate.audit.head.signature"])) <= set("abcdefghijklmnop")
     assert sent.resource.attributes["service.name"] == "otelgate-audit"
+
+
+def test_announce_again_sends_the_same_head_each_hour(database: str) -> None:
+    """Counted in the database, so that another sink, or this one after a restart, goes on from there."""
+    exporter = InMemoryLogRecordExporter()
+    telemetry = Telemetry(settings.load({}), readers=[], exporter=exporter)
+    hour = 3_600_000_000
+    with psycopg.connect(database) as connection:
+        for now_us in (0, 2 * hour):  # a store without an entry has none to announce
+            jobs.HeadAnnouncer(telemetry, b"k" * 32)(connection, now_us)
+        connection.execute("UPDATE ledger.head SET seq = 5, link = %s", [b"l" * 32])
+        announce = jobs.HeadAnnouncer(telemetry, b"k" * 32)
+        for now_us in (0, hour - 1, hour, 2 * hour - 1, 2 * hour):
+            announce(connection, now_us)
+        jobs.HeadAnnouncer(telemetry, b"k" * 32)(connection, 2 * hour)
+    telemetry.shutdown()
+    sent = [dict(each.log_record.attributes or {}) for each in exporter.get_finished_logs()]
+    heads = [(each["otelgate.audit.head.seq"], each["otelgate.audit.head.count"]) for each in sent]
+    assert heads == [(5, 1), (5, 2), (5, 3), (5, 4)]
 
 
 def test_the_standard_jobs(tmp_path: object) -> None:

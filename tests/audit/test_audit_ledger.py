@@ -13,6 +13,9 @@ from otelgate_audit import database as audit_database
 from otelgate_audit.ledger import Chain, Head, Keys
 from otelgate_audit.records import TABLES, Batch, Event, Record, Score, Text
 
+LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+OLD_SIGNATURE = "acmlnhngkefbelgebchloeeamlcbmnddhjgklikiejfdjopijpchfkjblknjonee"
+
 
 def every(batch: Batch) -> list[tuple[Record, Text | None]]:
     found = [batch.runs, batch.model_calls, batch.tool_calls, batch.feedback, batch.scores, batch.events]
@@ -149,16 +152,41 @@ def test_a_lost_head_is_named(database: str) -> None:
 
 def test_a_head_survives_as_a_log_event() -> None:
     head = Head(123, bytes(range(32)))
-    fields = ledger.announce(head, KEY)
+    fields = ledger.announce(head, KEY, 7)
     assert fields["otelgate.audit.head.seq"] == 123
     letters = [fields["otelgate.audit.head.link"], fields["otelgate.audit.head.signature"]]
     assert all(isinstance(word, str) and len(word) == 64 and set(word) <= set("abcdefghijklmnop") for word in letters)
-    assert read(fields, KEY) == head
+    assert read(fields, KEY) == (head, 7)
     assert read(fields, b"another key") is None
     assert read(fields | {"otelgate.audit.head.seq": 124}, KEY) is None
     assert read(fields | {"otelgate.audit.head.link": "zz"}, KEY) is None
+    for count in (6, 8, "", "x"):
+        assert read(fields | {"otelgate.audit.head.count": count}, KEY) is None
 
 
-def read(fields: dict[str, Any], key: bytes) -> Head | None:
-    seq, link, signature = fields.values()
-    return ledger.announced(str(seq), str(link), str(signature), key)
+def test_read_a_head_of_before_it_was_counted_verifies() -> None:
+    """As revision 0002 sent it, made with that program and this key."""
+    fields = {
+        "otelgate.audit.head.seq": 123,
+        "otelgate.audit.head.link": bytes(range(32)).hex().translate(LETTERS),
+        "otelgate.audit.head.count": "",
+        "otelgate.audit.head.signature": OLD_SIGNATURE,
+    }
+    assert read(fields, KEY) == (Head(123, bytes(range(32))), None)
+    assert read(fields | {"otelgate.audit.head.count": 1}, KEY) is None, "a count can't be put into an old one"
+    assert read(fields | {"otelgate.audit.head.seq": 122}, KEY) is None
+
+
+def test_count_a_head_returns_how_many_were_announced(database: str) -> None:
+    with audit_database.connect(database, name="test", autocommit=True) as connection:
+        connection.execute("UPDATE ledger.head SET seq = 5, link = %s", [b"l" * 32])
+        assert [ledger.count_head(connection) for _ in range(2)] == [(Head(5, b"l" * 32), n) for n in (1, 2)]
+        assert ledger.head(connection) == Head(5, b"l" * 32)
+        connection.execute("DELETE FROM ledger.head")
+        with pytest.raises(LookupError):
+            ledger.count_head(connection)
+
+
+def read(fields: dict[str, Any], key: bytes) -> tuple[Head, int | None] | None:
+    seq, link, count, signature = fields.values()
+    return ledger.announced(str(seq), str(link), str(signature), key, str(count))

@@ -3,6 +3,7 @@
 import argparse
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from decimal import Decimal
@@ -298,21 +299,35 @@ class Loki:
         self.events: list[tuple[int, dict[str, str]]] = []
         self.asked: list[dict[str, str]] = []
         self.status = 200
+        self.body: bytes | None = None
 
     def announce(self, store: Store, at_us: int, key: bytes = KEY) -> None:
         """As the gateway and Loki hand on what the sink sends each minute."""
-        attributes = ledger.announce(ledger.head(store), key)
-        labels = {
-            "service_name": "otelgate-audit",
-            **{name.replace(".", "_"): str(v) for name, v in attributes.items()},
-        }
-        self.events.append((at_us * 1000, labels))
+        at, count = ledger.count_head(store)
+        self.put(at_us, ledger.announce(at, key, count))
+
+    def announce_as_before(self, store: Store, at_us: int) -> None:
+        """As a sink of revision 0002 did: without a count."""
+        at = ledger.head(store)
+        attributes = ledger.announce(at, KEY, 0)
+        signature = proof.sign(KEY, "head", at.seq, at.link.hex()).hex()
+        del attributes[ledger.HEAD_COUNT]
+        letters = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+        self.put(at_us, attributes | {ledger.HEAD_SIGNATURE: signature.translate(letters)})
+
+    def put(self, at_us: int, attributes: dict[str, Any]) -> None:
+        named = {name.replace(".", "_"): str(value) for name, value in attributes.items()}
+        self.events.append((at_us * 1000, {"service_name": "otelgate-audit", **named}))
 
     def answer(self, query: dict[str, str]) -> dict[str, Any]:
         self.asked.append(query)
         inside = [each for each in self.events if int(query["start"]) <= each[0] < int(query["end"])]
         result = [{"stream": labels, "values": [[str(at), ""]]} for at, labels in inside[: int(query["limit"])]]
         return {"status": "success", "data": {"resultType": "streams", "result": result}}
+
+
+SLICES = 15
+"""Loki answers no query over more than 30 days, and 400 are asked for."""
 
 
 @pytest.fixture
@@ -324,6 +339,7 @@ def loki() -> Iterator[tuple[Loki, str]]:
             url = urlsplit(self.path)
             assert url.path == "/loki/api/v1/query_range"
             body = json.dumps(known.answer({name: each[0] for name, each in parse_qs(url.query).items()})).encode()
+            body = body if known.body is None else known.body
             self.send_response(known.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -358,7 +374,7 @@ def test_heads_are_read_page_by_page(
     for minute in range(5):
         known.announce(store, NOW + minute * 60_000_000)
     assert check(database, loki_url=url).heads == 5
-    assert len(known.asked) == 3
+    assert len(known.asked) == SLICES + 2
 
 
 def test_a_chain_made_anew_with_its_key_is_told_by_its_heads(
@@ -401,28 +417,283 @@ def test_an_old_copy_of_the_database_is_told_by_the_heads(
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
+def unchecked(why: str) -> str:
+    return f"unchecked: announced heads in Loki: could not be checked: {why}"
+
+
 def test_heads_of_another_key_are_no_witnesses(database: str, store: Store, loki: tuple[Loki, str]) -> None:
     known, url = loki
     known.announce(store, NOW, b"another key")
     known.events.append((NOW * 1000 + 1, {"otelgate_audit_head_seq": "x"}))
     report = check(database, loki_url=url)
-    assert report.total == 0
-    assert report.notes == [
-        "2 announced heads are not signed with this chain key: left out",
-        f"announced heads not checked: Loki at {url} has none of this time",
-    ]
+    assert told(report) == {unchecked(f"of 2 in Loki at {url} none is signed with this chain key")}
+    known.announce(store, NOW + 60_000_000)
+    report = check(database, loki_url=url)
+    assert (report.total, report.heads) == (0, 1)
+    assert report.notes == ["2 announced heads are not signed with this chain key: left out"]
 
 
-def test_without_loki_it_says_so(database: str, store: Store, loki: tuple[Loki, str]) -> None:
+def test_heads_of_before_they_were_counted_verify(database: str, store: Store, loki: tuple[Loki, str]) -> None:
     known, url = loki
-    known.status = 503
+    known.announce_as_before(store, NOW)
+    commit(store, conversation(4, "ann"), NOW + 3)
+    known.announce_as_before(store, NOW + 60_000_000)
+    report = check(database, loki_url=url)
+    assert (report.total, report.heads, report.notes) == (0, 2, [])
+    known.announce(store, NOW + 120_000_000)
+    report = check(database, loki_url=url)
+    assert (report.total, report.heads, report.notes) == (0, 3, [])
+
+
+WIPE = (
+    "TRUNCATE ledger.entries, ledger.keys, ledger.dropped, audit.runs, audit.model_calls, audit.tool_calls,"
+    " audit.feedback, audit.scores, audit.events, audit.conversations, audit.users, audit.user_days, audit.sessions,"
+    " audit.erasures, audit.reconciliation, content.texts, content.rejects;"
+)
+AS_NEW = r"UPDATE ledger.head SET (seq, link, announced, committed_at) = (0, '\x', 0, now());"
+LEDGER = "TRUNCATE ledger.entries, ledger.keys, ledger.dropped;"
+# What is left -> what a check without Loki tells of it, by code and table; of an unblemished wipe it can tell nothing.
+WIPED: dict[str, tuple[str, set[tuple[str, str]]]] = {
+    "nothing": (WIPE + AS_NEW, set()),
+    "nothing, deleted row by row": (
+        "".join(f"DELETE FROM {table.strip()};" for table in WIPE[9:-1].split(",")) + AS_NEW,
+        set(),
+    ),
+    "the head": (WIPE, {("gap", "ledger.entries")}),
+    "the head's count": (
+        WIPE + AS_NEW.replace("announced, ", "").replace(" 0, now", " now"),
+        {("emptied", "ledger.entries")},
+    ),
+    "nothing, and the head is deleted": (WIPE + "DELETE FROM ledger.head", {("head", "ledger.head")}),
+    "the records, not the ledger": (
+        LEDGER + AS_NEW,
+        {("emptied", "ledger.entries")}
+        | {("unknown", f"audit.{table}") for table in columns.KINDS}
+        | {("words", "content.texts")},
+    ),
+    "the records, and the ledger's keys": (
+        "TRUNCATE ledger.entries;" + AS_NEW,
+        {("emptied", "ledger.entries")}
+        | {("unknown", f"audit.{table}") for table in columns.KINDS}
+        | {("words", "content.texts")},
+    ),
+    "people": (
+        WIPE.replace(" audit.users,", "") + AS_NEW,
+        {("emptied", "ledger.entries")},
+    ),
+    "sessions": (WIPE.replace(" audit.sessions,", "") + AS_NEW, {("emptied", "ledger.entries")}),
+    "keys": (WIPE.replace(" ledger.keys,", "") + AS_NEW, {("emptied", "ledger.entries")}),
+    "conversations": (WIPE.replace(" audit.conversations,", "") + AS_NEW, {("conversation", "audit.conversations")}),
+}
+
+
+@pytest.mark.parametrize("left", list(WIPED))
+def test_verify_a_wiped_ledger_finds_it(
+    database: str, store: Store, loki: tuple[Loki, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], left: str
+) -> None:
+    """By what is left of it, and by the heads in Loki, whatever is left; Prometheus does not answer."""
+    known, url = loki
+    known.announce(store, NOW)
+    known.announce(store, time.time_ns() // 1000 - 3 * DAY)  # the command goes by the clock
+    statements, alone = WIPED[left]
+    store.execute(statements)
+    assert set(check(database).counts) == alone
+    report = check(database, loki_url=url)
+    assert set(report.counts) == alone | {("announced", "ledger.entries")}
+    said = "but the chain ends at 0: its tail is gone, or an old copy of the database was put back"
+    if left != "the head":
+        assert next(each.what for each in report.findings if each.code == "announced").endswith(said)
+    assert run(database, tmp_path, "--json", OTELGATE_LOKI_URL=url) == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+    assert run(database, tmp_path, "--from", "2026-06-14", OTELGATE_LOKI_URL=url) == 1, "whatever range is asked for"
+    assert run(database, tmp_path, OTELGATE_LOKI_URL="http://127.0.0.1:9") in (1, 2)
+    assert run(database, tmp_path, "--no-loki") in (1, 2)
+    assert "ok: " not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("left", list(WIPED))
+def test_verify_a_wiped_ledger_that_goes_on_finds_it(
+    database: str, store: Store, loki: tuple[Loki, str], left: str
+) -> None:
+    """The sink has committed more since than there was before."""
+    known, url = loki
+    known.announce(store, NOW)
+    store.execute(WIPED[left][0])
+    if "DELETE FROM ledger.head" in WIPED[left][0]:
+        store.execute(r"INSERT INTO ledger.head (seq, link, committed_at) VALUES (0, '\x', now())")
+    for number in range(10, 15):
+        commit(store, conversation(number, "eve"), NOW + number)
+    known.announce(store, NOW + 60_000_000)
+    report = check(database, loki_url=url)
+    assert report.counts["announced", "ledger.entries"] == 1
+
+
+@pytest.mark.parametrize("seq", [8, 16, 23])
+def test_verify_a_ledger_cut_short_finds_it(database: str, store: Store, loki: tuple[Loki, str], seq: int) -> None:
+    """The entries after it go with their rows, and the head is set back."""
+    known, url = loki
+    known.announce(store, NOW)
+    for table in columns.KINDS:
+        identity = "span_id" if table in columns.SPANS else "uid"
+        store.execute(
+            f"DELETE FROM audit.{table} t USING ledger.entries e WHERE e.seq > {seq} AND e.kind = '{table}'"
+            f" AND (e.start_time, e.record) = (t.start_time, t.{identity})"
+        )
+    store.execute(
+        f"DELETE FROM content.texts t USING ledger.entries e WHERE e.seq > {seq}"
+        " AND (e.start_time, e.trace_id, e.record) = (t.start_time, t.trace_id, t.record);"
+        f"DELETE FROM ledger.entries WHERE seq > {seq};"
+        f"UPDATE ledger.head SET (seq, link) = (SELECT seq, link FROM ledger.entries WHERE seq = {seq})"
+    )
+    report = check(database, loki_url=url)
+    assert report.counts["announced", "ledger.entries"] == 1
+    assert check(database).counts["announced", "ledger.entries"] == 0
+
+
+def test_verify_a_new_system_is_ok(
+    database: str, loki: tuple[Loki, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, url = loki
+    report = check(database, loki_url=url)
+    assert (report.total, report.notes) == (
+        0,
+        [f"announced heads not checked: Loki at {url} has none of this time"],
+    )
+    assert run(database, tmp_path, OTELGATE_LOKI_URL=url) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("ok: 0 entries, 0 records ")
+
+
+def test_verify_the_first_records_without_a_head_is_ok(database: str, loki: tuple[Loki, str]) -> None:
+    """The sink announces its first head within a minute; an hour later there must be one."""
+    _, url = loki
+    hour = 3_600_000_000
+    with audit_database.connect(database, name="test", autocommit=True) as connection:
+        commit(connection, conversation(1, "ann"))
+    with audit_database.connect(database, name="test") as connection:
+        found = [
+            told(verify.verify(connection, KEY, loki_url=url, now_us=NOW + later)) for later in (0, hour, hour + 1)
+        ]
+    none = unchecked(f"Loki at {url} has none: they were deleted, lost, or never sent")
+    assert found == [set(), set(), {none}]
+
+
+def test_verify_without_the_heads_that_were_announced_fails(
+    database: str, store: Store, loki: tuple[Loki, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody hid them in Loki: all, or the latest; two, or ten, may be on their way."""
+    known, url = loki
+    for minute in range(30):
+        known.announce(store, NOW + minute * 60_000_000)
+    heads_of = list(known.events)
+    found = {}
+    for kept in (0, 1, 19, 20, 30):
+        known.events = heads_of[:kept]
+        found[kept] = told(check(database, loki_url=url))
+    none = unchecked(f"Loki at {url} has none: they were deleted, lost, or never sent")
+    late = "Loki at {} has none after number {}, and 30 were announced"
+    assert found == {
+        0: {none},
+        1: {unchecked(late.format(url, 1))},
+        19: {unchecked(late.format(url, 19))},
+        20: set(),
+        30: set(),
+    }
+    known.events = []
+    assert run(database, tmp_path, OTELGATE_LOKI_URL=url) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert f"announced heads in Loki: could not be checked: Loki at {url} has none" in lines[1]
+    assert lines[-1].startswith("1 could not be checked: 24 entries, ")
+
+
+def test_verify_with_a_gap_in_the_heads_notes_it(database: str, store: Store, loki: tuple[Loki, str]) -> None:
+    """The heads after it speak for all entries before them, so nothing is left unchecked."""
+    known, url = loki
+    for minute in range(8):
+        known.announce(store, NOW + minute * 60_000_000)
+    known.events.append(known.events[-1])
+    del known.events[2:5]
+    report = check(database, loki_url=url)
+    assert (report.total, report.heads) == (0, 6)
+    assert report.notes == ["3 announced heads are not in Loki: later ones speak for the same entries"]
+
+
+def test_without_loki_it_says_so(
+    database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(database).notes == ["announced heads not checked: left out"]
+    assert run(database, tmp_path, "--no-loki") == 0
+    out = capsys.readouterr().out
+    assert "note: announced heads not checked: left out" in out
+    assert "ok: 24 entries" in out
+
+
+ANSWERS: dict[str, tuple[int, bytes]] = {
+    "an error": (503, b"no"),
+    "an error with what looks like an answer": (500, b'{"data": {"result": []}}'),
+    "no JSON": (200, b"<html>"),
+    "nothing": (200, b""),
+    "no text": (200, b"\xff\xfe"),
+    "a list": (200, b"[]"),
+    "null": (200, b"null"),
+    "no data": (200, b'{"status": "error"}'),
+    "no result": (200, b'{"data": null}'),
+    "results that are none": (200, b'{"data": {"result": [7]}}'),
+    "streams without values": (200, b'{"data": {"result": [{"stream": {}}]}}'),
+    "values without a time": (200, b'{"data": {"result": [{"stream": {}, "values": [[]]}]}}'),
+    "a time that is none": (200, b'{"data": {"result": [{"stream": {}, "values": [["x", ""]]}]}}'),
+    "labels that are none": (200, b'{"data": {"result": [{"stream": [], "values": [["1", ""]]}]}}'),
+}
+
+
+@pytest.mark.parametrize("answer", list(ANSWERS))
+def test_verify_with_a_loki_that_fails_could_not_be_checked(
+    database: str,
+    store: Store,
+    loki: tuple[Loki, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+) -> None:
+    known, url = loki
+    known.announce(store, NOW)
+    known.status, known.body = ANSWERS[answer]
+    (finding,) = told(check(database, loki_url=url))
+    assert finding.startswith(unchecked(f"Loki at {url} does not answer as expected ("))
+    assert run(database, tmp_path, "--json", OTELGATE_LOKI_URL=url) == 2
+    report = json.loads(capsys.readouterr().out)
+    assert (report["ok"], report["counts"]) == (False, [{"code": "unchecked", "where": "announced heads", "count": 1}])
+
+
+def test_verify_with_loki_away_could_not_be_checked(
+    database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     away = "http://127.0.0.1:9"
-    notes = [check(database, loki_url=each).notes for each in (None, away, url)]
-    assert notes == [
-        ["announced heads not checked: left out"],
-        [f"announced heads not checked: Loki at {away} does not answer ([Errno 111] Connection refused)"],
-        [f"announced heads not checked: Loki at {url} does not answer (Service Unavailable)"],
-    ]
+    refused = f"Loki at {away} does not answer as expected ([Errno 111] Connection refused)"
+    assert told(check(database, loki_url=away)) == {unchecked(refused)}
+    assert run(database, tmp_path) == 2
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 could not be checked: 24 entries, ")
+    store.execute(f"UPDATE audit.tool_calls SET tool = 'refund' WHERE {CALL}")
+    assert run(database, tmp_path) == 1, "what is wrong comes before what could not be checked"
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 findings, 1 could not be checked: 24 entries, ")
+
+
+def test_verify_an_empty_ledger_with_nobody_to_ask_fails(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No entry, no Loki and no Prometheus: there is nothing that could say whether it was emptied."""
+    assert run(database, tmp_path, "--no-loki") == 2
+    lines = capsys.readouterr().out.splitlines()
+    what = "could not be checked: it is empty, Loki was left out, and Prometheus did not answer"
+    assert f"ledger.entries all entries: {what}" in lines
+    assert lines[-1].startswith("1 could not be checked: 0 entries, ")
+
+
+def test_verify_without_the_ledgers_schema_can_t_check(
+    database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.execute("DROP SCHEMA ledger CASCADE")
+    assert run(database, tmp_path, "--no-loki") == 2
+    assert capsys.readouterr().err.startswith("can't check: relation ")
 
 
 def test_a_range_is_checked_with_all_of_the_chain_that_it_needs(database: str, store: Store) -> None:
@@ -483,7 +754,7 @@ def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
 def test_the_command_tells_by_its_exit_code(
     database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(database, tmp_path) == 0
+    assert run(database, tmp_path, "--no-loki") == 0
     out = capsys.readouterr().out
     assert "note: reconciliation left out: " in out
     assert "ok: 24 entries, 24 records (0 deleted by retention), 3 conversations, 0 announced heads in " in out

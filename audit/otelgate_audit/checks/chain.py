@@ -18,6 +18,16 @@ from .findings import Report
 ENTRIES: Final = "ledger.entries"
 RETAIN: Final = "retain"
 
+# table -> which rows of it are only there when the chain has, or had, entries
+_MADE_WITH_ENTRIES: Final = {
+    "ledger.keys": "true",
+    "ledger.head": "announced > 0",
+    "audit.users": "true",
+    "audit.user_days": "true",
+    "audit.sessions": "true",
+    "audit.erasures": "records > 0",
+    "audit.reconciliation": "stored > 0",
+}
 _FIELDS: Final = "seq, committed_at, kind, start_time, trace_id, record, key_id, mac, link"
 
 
@@ -99,6 +109,8 @@ def check(
             if not report.entries % 1_000:
                 progress(1_000)
     _check_head(view.head, last, report)
+    if not view.head.seq and not report.entries:
+        _check_emptied(connection, report)
     _check_dropped(connection, chain_key, view, report)
     return view
 
@@ -156,6 +168,14 @@ def _check_head(head: ledger.Head, last: ledger.Head, report: Report) -> None:
         report.add("gap", ENTRIES, _span(last.seq + 1, head.seq), "missing: ledger.head tells of them")
     elif head != last:
         report.add("head", "ledger.head", f"entry {head.seq}", f"is not the chain's last entry, {last.seq}")
+
+
+def _check_emptied(connection: psycopg.Connection[Any], report: Report) -> None:
+    """A ledger without an entry is that of a store which never had a record: what is only made with one tells on it."""
+    for table, which in _MADE_WITH_ENTRIES.items():
+        found = connection.execute(f"SELECT EXISTS (SELECT FROM {table} WHERE {which})").fetchone()
+        if found and found[0]:
+            report.add("emptied", ENTRIES, "all entries", f"missing: {table} tells that there were some")
 
 
 def _check_dropped(connection: psycopg.Connection[Any], chain_key: bytes, view: View, report: Report) -> None:

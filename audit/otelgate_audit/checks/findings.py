@@ -13,6 +13,10 @@ KEPT: Final = 1_000
 """Findings kept one by one; all are counted."""
 
 
+UNCHECKED: Final = "unchecked"
+"""The code of findings that say what could not be checked: nothing is known to be wrong there, or to be right."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong. `where`: the table; `record`: which row; `what`: what is wrong with it, in words."""
@@ -28,7 +32,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """Findings, what could not be checked, and how much was."""
+    """Findings, what was left out, and how much was checked."""
 
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -49,6 +53,11 @@ class Report:
     @property
     def total(self) -> int:
         return self.counts.total()
+
+    @property
+    def unchecked(self) -> int:
+        """Of `total`, what could not be checked."""
+        return sum(number for (code, _), number in self.counts.items() if code == UNCHECKED)
 
     def as_json(self) -> dict[str, Any]:
         return {

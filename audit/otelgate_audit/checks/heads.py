@@ -1,13 +1,14 @@
 """The heads that left the database: each minute the sink sends the chain's head as a log event, which Loki keeps.
 
 Whoever holds the chain key and the database can make a chain anew that is right in itself, or put back an old copy;
-what was announced before tells on them.
+what was announced before tells on them. Each head carries how many were announced with it, and the database keeps that
+number, so a Loki that lost the latest is noticed.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -15,12 +16,22 @@ from typing import Any, Final
 
 import psycopg
 
-from .. import ledger
-from .findings import Report, when
+from .. import attest, ledger
+from ..partitions import DAY_US
+from .findings import UNCHECKED, Report, when
 
 QUERY: Final = '{service_name="otelgate-audit"} | otelgate_audit_head_seq != ""'
 _PAGE: Final = 1_000
 _TIMEOUT_S: Final = 30
+_SLICE_NS: Final = 28 * DAY_US * 1000
+"""Loki refuses queries over more than 30 days."""
+_UNDER_WAY: Final = 10
+"""The last so many heads may be missing in Loki: they are on their way, or came after a backup of it was taken."""
+_FIRST_US: Final = 3_600_000_000
+"""A sink announces its first head within a minute; an entry this old must have had one."""
+_FEW: Final = 2
+"""Heads that a new system may have announced before Loki shows any."""
+_WHERE: Final = "announced heads"
 
 
 def check(
@@ -28,27 +39,63 @@ def check(
 ) -> None:
     """Compare the heads announced between two times with the chain as it is now. The connection is in no transaction.
 
-    Without an answer of Loki, or without a head there, the report has a note.
+    Where Loki does not answer, or lacks heads that must be there, the report has a finding that says so.
     """
-    before, forged = report.heads, 0
+    before, forged, counts = report.heads, 0, set[int]()
     try:
         for page in _pages(loki_url, from_us * 1000, to_us * 1000):
             heads = []
             for time_ns, fields in page:
-                at = _read(fields, chain_key)
-                if at is None:
+                read = _read(fields, chain_key)
+                if read is None:
                     forged += 1
-                else:
-                    heads.append((time_ns // 1000, at))
+                    continue
+                heads.append((time_ns // 1000, read[0]))
+                if read[1] is not None:
+                    counts.add(read[1])
             _compare(connection, heads, report)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        report.notes.append(f"announced heads not checked: Loki at {loki_url} does not answer ({reason})")
+        _unchecked(report, f"Loki at {loki_url} does not answer as expected ({reason})")
+        return
+    if report.heads == before:
+        _check_none(connection, report, loki_url, forged, to_us)
         return
     if forged:
         report.notes.append(f"{forged} announced heads are not signed with this chain key: left out")
-    if report.heads == before:
+    if counts:
+        _check_counts(connection, report, loki_url, counts)
+
+
+def _check_none(connection: psycopg.Connection[Any], report: Report, loki_url: str, forged: int, now_us: int) -> None:
+    """Loki has no head that this chain's key signed: right for a new system only."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM ledger.entries WHERE committed_at < %s)", [attest.moment(now_us - _FIRST_US)]
+    ).fetchone()
+    if forged:
+        _unchecked(report, f"of {forged} in Loki at {loki_url} none is signed with this chain key")
+    elif (row and row[0]) or _announced(connection) > _FEW:
+        _unchecked(report, f"Loki at {loki_url} has none: they were deleted, lost, or never sent")
+    else:
         report.notes.append(f"announced heads not checked: Loki at {loki_url} has none of this time")
+
+
+def _check_counts(connection: psycopg.Connection[Any], report: Report, loki_url: str, counts: set[int]) -> None:
+    """Whether Loki has the latest heads; those of before say again what lost ones did."""
+    last, announced = max(counts), _announced(connection)
+    if announced > last + _UNDER_WAY:
+        _unchecked(report, f"Loki at {loki_url} has none after number {last}, and {announced} were announced")
+    if lost := last - min(counts) + 1 - len(counts):
+        report.notes.append(f"{lost} announced heads are not in Loki: later ones speak for the same entries")
+
+
+def _unchecked(report: Report, why: str) -> None:
+    report.add(UNCHECKED, _WHERE, "in Loki", f"could not be checked: {why}")
+
+
+def _announced(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT max(announced) FROM ledger.head").fetchone()
+    return (row and row[0]) or 0
 
 
 def _compare(connection: psycopg.Connection[Any], heads: list[tuple[int, ledger.Head]], report: Report) -> None:
@@ -57,8 +104,8 @@ def _compare(connection: psycopg.Connection[Any], heads: list[tuple[int, ledger.
     ).fetchall()
     links = {seq: bytes(link) for seq, link in rows}
     ends = connection.execute(
-        "SELECT (SELECT coalesce(max(seq), 0) FROM ledger.dropped WHERE table_name = 'ledger.entries'), seq"
-        " FROM ledger.head"
+        "SELECT (SELECT coalesce(max(seq), 0) FROM ledger.dropped WHERE table_name = 'ledger.entries'),"
+        " coalesce((SELECT seq FROM ledger.head), (SELECT max(seq) FROM ledger.entries), 0)"
     ).fetchone()
     dropped, last = ends or (0, 0)
     for announced_us, at in heads:
@@ -76,15 +123,21 @@ def _compare(connection: psycopg.Connection[Any], heads: list[tuple[int, ledger.
             report.add("announced", "ledger.entries", f"entry {at.seq}", what)
 
 
-def _read(fields: dict[str, str], chain_key: bytes) -> ledger.Head | None:
-    seq, link, signature = (
-        fields.get(name.replace(".", "_"), "") for name in (ledger.HEAD_SEQ, ledger.HEAD_LINK, ledger.HEAD_SIGNATURE)
+def _read(fields: dict[str, str], chain_key: bytes) -> tuple[ledger.Head, int | None] | None:
+    seq, link, signature, count = (
+        fields.get(name.replace(".", "_"), "")
+        for name in (ledger.HEAD_SEQ, ledger.HEAD_LINK, ledger.HEAD_SIGNATURE, ledger.HEAD_COUNT)
     )
-    return ledger.announced(seq, link, signature, chain_key)
+    return ledger.announced(seq, link, signature, chain_key, count)
 
 
 def _pages(loki_url: str, start_ns: int, end_ns: int) -> Iterator[list[tuple[int, dict[str, str]]]]:
-    """The events with their attributes, oldest first. Raises OSError, ValueError or KeyError."""
+    """The events with their attributes, oldest first. Raises OSError, ValueError, LookupError and the like."""
+    for begin in range(start_ns, end_ns, _SLICE_NS):
+        yield from _slice(loki_url, begin, min(begin + _SLICE_NS, end_ns))
+
+
+def _slice(loki_url: str, start_ns: int, end_ns: int) -> Iterator[list[tuple[int, dict[str, str]]]]:
     while start_ns < end_ns:
         parameters = {"query": QUERY, "start": start_ns, "end": end_ns, "limit": _PAGE, "direction": "forward"}
         request = urllib.request.Request(f"{loki_url}/loki/api/v1/query_range?{urllib.parse.urlencode(parameters)}")
