@@ -18,12 +18,13 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 @dataclass(frozen=True)
 class Message:
-    """What came to `path` (or by mail: `body` is the text, `subject` its subject), at a time in Unix seconds."""
+    """What came to `path`, at a time in Unix seconds; by mail `body` is the text, `kinds` the types of its parts."""
 
     path: str
     body: Any
     at: float
     subject: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass
@@ -122,5 +123,6 @@ class _Mailbox:
         part = mail.get_body(("plain",))
         assert part is not None
         text = part.get_content().replace("\r\n", "\n")
-        self._box.put(Message(",".join(envelope.rcpt_tos), text, time.time(), subject=str(mail["Subject"])))
+        kinds = tuple(part.get_content_type() for part in mail.walk())
+        self._box.put(Message(",".join(envelope.rcpt_tos), text, time.time(), str(mail["Subject"]), kinds))
         return "250 OK"

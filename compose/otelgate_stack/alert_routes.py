@@ -150,9 +150,9 @@ def _slack(given: Given, team: str) -> dict[str, Any]:
         "send_resolved": True,
         "username": "otelgate",
         "color": '{{ template "otelgate.slack.color" . }}',
-        "title": '{{ template "otelgate.title" . }}',
+        "title": '{{ template "otelgate.slack.title" . }}',
         "title_link": '{{ template "otelgate.alerts_url" . }}',
-        "fallback": '{{ template "otelgate.title" . }}',
+        "fallback": '{{ template "otelgate.slack.title" . }}',
         "text": '{{ template "otelgate.slack.text" . }}',
     }
 
