@@ -1,12 +1,16 @@
 """promtool's word on the committed rules: they are well formed, each alert fires where it should, and not elsewhere."""
 
+import json
 import re
 from pathlib import Path
 
 import promtool_rules
 import pytest
+import yaml
 from otelgate_grafana.__main__ import RENDERED
+from otelgate_grafana.alerts import render
 from otelgate_grafana.alerts.cases import histogram, series
+from otelgate_grafana.alerts.model import Expected, expand
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.promql import CALLS, FEEDBACK, FIRST_CHUNK, HTTP, TOKENS, TOOLS, TURNS
 from otelgate_stack import builds, settings
@@ -152,3 +156,32 @@ def _gateway(name: str) -> dict[str, str]:
 
 def _failures(output: str) -> str:
     return "\n\n".join(part for part in output.split("\n\n") if "SUCCESS" not in part)[:4000]
+
+
+@pytest.mark.parametrize(
+    ("name", "encoded"),
+    [
+        ("shop", "shop"),
+        ("x&var-trace=y#z", "x%26var-trace%3Dy%23z"),
+        ("x$q$ OR true", "x%24q%24+OR+true"),
+        ("x|Dashboard> <https://evil.example|y", "x%7CDashboard%3E+%3Chttps%3A%2F%2Fevil.example%7Cy"),
+        ("é%24", "%C3%A9%2524"),
+    ],
+)
+def test_expand_the_dashboards_link_encodes_the_name(promtool: Path, tmp_path: Path, name: str, encoded: str) -> None:
+    """As a value of its variable, in Prometheus as in what our own tests expect of it."""
+    alert = next(each for each in ALERTS if each.name == "TtftHigh")
+    url = render.annotations(alert)["dashboard_url"]
+    expected = f"/d/{alert.dashboard}?var-service={encoded}"
+    assert expand(url, Expected({"service_name": name})) == expected
+    rule = {"alert": "Named", "expr": "up == 0", "annotations": {"dashboard_url": url}}
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "one", "rules": [rule]}]}))
+    fired = {"exp_labels": {"service_name": name}, "exp_annotations": {"dashboard_url": expected}}
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": f"up{{service_name={json.dumps(name)}}}", "values": "0x5"}],
+        "alert_rule_test": [{"eval_time": "2m", "alertname": "Named", "exp_alerts": [fired]}],
+    }
+    (tmp_path / "case.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [case]}))
+    tested = promtool_rules.run(promtool, "test", "rules", tmp_path / "case.yaml")
+    assert tested.returncode == 0, tested.stdout + tested.stderr

@@ -114,7 +114,7 @@ def test_links_stand_before_runbook_and_dashboard() -> None:
     texts = render.annotations(alert, made)
     assert texts["runbook_url"] == "https://git.example/otelgate/blob/main/grafana/runbooks/TtftHigh.md"
     assert texts["dashboard_url"] == (
-        "https://grafana.example/d/otelgate-agent-performance?var-service={{ $labels.service_name }}"
+        "https://grafana.example/d/otelgate-agent-performance?var-service={{ $labels.service_name | urlquery }}"
     )
     assert render.annotations(alert)["runbook_url"] == "grafana/runbooks/TtftHigh.md"
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
+from urllib.parse import quote_plus
 
 Severity = Literal["critical", "warning", "info"]
 Team = Literal["platform", "ai", "product"]
@@ -43,7 +44,7 @@ class Alert:
     """One alert. Its runbook is grafana/runbooks/<name>.md; `fires` and `quiet` are its tests.
 
     `notify` overrides where the severity would send it: slack, slack-email, email, or none (nobody).
-    Annotations may use `{{ $labels.x }}` and `{{ $value | humanize… }}`.
+    Annotations may use `{{ $labels.x }}` (in an address `{{ $labels.x | urlquery }}`) and `{{ $value | humanize… }}`.
     """
 
     name: str
@@ -104,4 +105,6 @@ def tidy(expr: str) -> str:
 def expand(template: str, expected: Expected) -> str:
     """An annotation as Prometheus will write it for this alert."""
     text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda match: expected.labels.get(match[1], ""), template)
+    encoded = r"\{\{ \$labels\.(\w+) \| urlquery \}\}"
+    text = re.sub(encoded, lambda match: quote_plus(expected.labels.get(match[1], "")), text)
     return re.sub(r"\{\{ \$value(?: \| [^{}]+)? \}\}", lambda _: expected.value, text)

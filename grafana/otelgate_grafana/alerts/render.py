@@ -54,7 +54,7 @@ def _limit(alert: Alert) -> str:
 def _variables(alert: Alert) -> str:
     """The dashboard of the alert's service, where it is about one."""
     about_service = any("service_name" in expected.labels for expected in alert.fires.expect)
-    return "?var-service={{ $labels.service_name }}" if about_service else ""
+    return "?var-service={{ $labels.service_name | urlquery }}" if about_service else ""
 
 
 def _records(group: Records) -> dict[str, Any]:
