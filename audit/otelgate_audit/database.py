@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,18 @@ CONTENT = "otelgate_content"
 GRAFANA = "otelgate_grafana"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# A sink and a job that both migrate take turns.
+# A sink and a job that both migrate take turns (locks.py).
 _MIGRATION_LOCK = 6_835_674_028_300_001
+# Of Grafana's role, where nobody has set them otherwise: what a panel may take. A session can lift all but the number
+# of connections. That it can't write, nor lock what the sink needs, doesn't depend on these.
+_CONNECTIONS = 20
+_LIMITS = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "30s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+_TRIES, _PAUSE_S = 20, 0.1
 
 
 class SchemaError(RuntimeError):
@@ -49,11 +60,11 @@ def connect(url: str, *, name: str, password: str | None = None, **options: Any)
 
 def migrate(url: str, *, password: str | None = None, grafana_password: str | None = None) -> list[str]:
     """Bring the schema, the views and the roles up to date; safe to repeat. Returns what was done, in words."""
-    from . import views
+    from . import locks, views
 
     done = []
     with connect(url, name="migrate", password=password) as lock:
-        lock.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
+        locks.wait(lock, _MIGRATION_LOCK)
         before = _revision(url, password)
         engine = _engine(url, password)
         try:
@@ -119,6 +130,7 @@ def _grant(connection: psycopg.Connection[Any], grafana_password: str | None) ->
         connection.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(GRAFANA), sql.Literal(grafana_password))
         )
+    done += _limit(connection, GRAFANA)
     reader, content = sql.Identifier(READER), sql.Identifier(CONTENT)
     connection.execute(sql.SQL("GRANT {} TO {}, {}").format(reader, content, sql.Identifier(GRAFANA)))
     for schema, allowed in (("audit", reader), ("analytics", reader), ("content", content)):
@@ -126,6 +138,34 @@ def _grant(connection: psycopg.Connection[Any], grafana_password: str | None) ->
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(name, allowed))
         connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(name, allowed))
     return done
+
+
+def _limit(connection: psycopg.Connection[Any], role: str) -> list[str]:
+    """Give a role its limits, but for those that somebody has set otherwise. Roles belong to the whole server."""
+    for _ in range(_TRIES):
+        try:
+            with connection.transaction():
+                row = connection.execute(
+                    "SELECT rolconnlimit, coalesce(rolconfig, '{}') FROM pg_roles WHERE rolname = %s", [role]
+                ).fetchone()
+                connections, config = row or (-1, [])
+                if connections == -1:
+                    limit = sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}")
+                    connection.execute(limit.format(sql.Identifier(role), sql.Literal(_CONNECTIONS)))
+                for name in _LIMITS.keys() - {each.partition("=")[0] for each in config}:
+                    setting = sql.SQL("ALTER ROLE {} SET {} = {}")
+                    connection.execute(
+                        setting.format(sql.Identifier(role), sql.Identifier(name), sql.Literal(_LIMITS[name]))
+                    )
+                return []
+        except (
+            psycopg.errors.InternalError_,
+            psycopg.errors.UniqueViolation,
+        ):  # another database's migration did the same meanwhile
+            time.sleep(_PAUSE_S)
+        except psycopg.errors.InsufficientPrivilege as error:
+            return [f"role {role}: without its limits ({error.diag.message_primary})"]
+    return [f"role {role}: without its limits (others change it all the time)"]
 
 
 def _create_role(connection: psycopg.Connection[Any], role: str, kind: sql.SQL) -> list[str]:

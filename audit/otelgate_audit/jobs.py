@@ -1,7 +1,8 @@
 """What the serving process does every so often: each job a thread with a connection of its own.
 
 An error is logged, counted, and the job runs again when its time comes; it never ends the process. Of several sinks on
-one database, one does each job: the one that holds the job's advisory lock, for as long as its connection lives.
+one database, one does each job: the one that holds the job's advisory lock (locks.py), for as long as its connection
+lives.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from . import database, gauges, ledger, reconcile, retention
+from . import database, gauges, ledger, locks, reconcile, retention
 from .settings import Settings
 from .telemetry import INTERVAL_S, Meters, Telemetry, brief
 
@@ -88,9 +89,8 @@ class Jobs:
             self._connections[job.name] = connection
         try:
             # Taken again at each run: PostgreSQL counts them, and the end of the connection gives all back.
-            row = connection.execute("SELECT pg_try_advisory_lock(%s)", [job.lock]).fetchone()
+            leads = locks.leads(connection, job.lock)
             connection.commit()
-            leads = bool(row and row[0])
             if leads:
                 job.run(connection, time.time_ns() // 1000)
             connection.commit()

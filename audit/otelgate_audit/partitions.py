@@ -49,9 +49,10 @@ def micros(moment: datetime) -> int:
 
 
 def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> None:
-    """Make those that are missing, in the caller's transaction. Safe while another sink makes the same."""
+    """Make those that are missing, in the caller's transaction. Safe while another sink makes the same: they take turns
+    by the row of ledger.head, which nobody who only reads can lock."""
+    connection.execute("SELECT FROM ledger.head FOR UPDATE")
     for partition in sorted(set(wanted), key=lambda each: each.name):
-        connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [partition.name])
         if connection.execute("SELECT 1 WHERE to_regclass(%s) IS NOT NULL", [partition.name]).fetchone():
             continue
         table, name = _name(partition.table), _name(partition.name)

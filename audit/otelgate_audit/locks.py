@@ -1,0 +1,57 @@
+"""Advisory locks among the audit's own processes, which nobody else can keep from them.
+
+Whoever may connect to the database may take any advisory lock, also those who only read. So one counts only where its
+holder may write here; one that only others hold is passed by. Then two sinks may do the same work at once, which
+costs time and loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Final
+
+import psycopg
+
+_LOGGER = logging.getLogger(__name__)
+
+_AGAIN_S: Final = 0.1
+# As pg_locks shows a lock of one bigint. Who may make schemas is the owner, a role of theirs, or a superuser.
+_HOLDERS: Final = """
+SELECT has_database_privilege(session.usesysid, current_database(), 'CREATE')
+FROM pg_locks held JOIN pg_stat_activity session USING (pid)
+WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND (held.classid::bigint << 32) | held.objid::bigint = %s
+"""
+
+
+def leads(connection: psycopg.Connection[Any], key: int) -> bool:
+    """Take a lock for as long as the connection lives; False where another of our processes has it."""
+    while not _taken(connection, "SELECT pg_try_advisory_lock(%s)", key):
+        if holders := _holders(connection, key):
+            return not any(holders)
+    return True
+
+
+def wait(connection: psycopg.Connection[Any], key: int) -> None:
+    """Take a lock until the transaction ends, after those of our processes that have it."""
+    while not _taken(connection, "SELECT pg_try_advisory_xact_lock(%s)", key):
+        holders = _holders(connection, key)
+        if holders and not any(holders):
+            return
+        time.sleep(_AGAIN_S)
+
+
+def _taken(connection: psycopg.Connection[Any], attempt: str, key: int) -> bool:
+    row = connection.execute(attempt, [key]).fetchone()
+    return bool(row and row[0])
+
+
+def _holders(connection: psycopg.Connection[Any], key: int) -> list[bool]:
+    """Of those who have a lock now, whether they may write here; none where it was given back meanwhile."""
+    connection.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees the sessions of its beginning
+    found = [bool(may) for (may,) in connection.execute(_HOLDERS, [key])]
+    if found and not any(found):
+        _LOGGER.warning("advisory lock %d is held by a role that may not write here: passed by", key)
+    return found
