@@ -1,8 +1,8 @@
 """Advisory locks among the audit's own processes, which nobody else can keep from them.
 
-Whoever may connect to the database may take any advisory lock, also those who only read. So one counts only where its
-holder may write here; one that only others hold is passed by. Then two sinks may do the same work at once, which
-costs time and loses nothing.
+Every role that may connect to the database may take any advisory lock, also one that only reads. So a lock counts
+only where its holder may write here; one that only others hold is passed by. Then two sinks may do the same work at
+once, which costs time and loses nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import psycopg
 _LOGGER = logging.getLogger(__name__)
 
 _AGAIN_S: Final = 0.1
-# As pg_locks shows a lock of one bigint. Who may make schemas is the owner, a role of theirs, or a superuser.
+# As pg_locks shows a lock of one bigint. Only the owner, its members and superusers may make schemas.
 _HOLDERS: Final = """
 SELECT has_database_privilege(session.usesysid, current_database(), 'CREATE')
 FROM pg_locks held JOIN pg_stat_activity session USING (pid)

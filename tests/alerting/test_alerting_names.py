@@ -128,7 +128,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
 
 
 def links(text: str) -> list[tuple[str, str]]:
-    """What Slack makes a link or a mention of: address and words. Nothing else of its syntax is in the text."""
+    """Address and words of each link or mention of Slack's; nothing else of its syntax is in the text."""
     found = re.findall(r"<([^<>|]*)\|([^<>|]*)>", text)
     rest = re.sub(r"<[^<>|]*\|[^<>|]*>", "", text)
     assert "<" not in rest, text

@@ -1,4 +1,4 @@
-"""What a role that only reads can do to the audit: nothing, with its limits lifted and with every lock it may take."""
+"""A role that only reads neither stops nor changes the audit, with its limits lifted and every lock it may take."""
 
 import threading
 from collections.abc import Iterator

@@ -452,7 +452,8 @@ WIPE = (
 )
 AS_NEW = r"UPDATE ledger.head SET (seq, link, announced, committed_at) = (0, '\x', 0, now());"
 LEDGER = "TRUNCATE ledger.entries, ledger.keys, ledger.dropped;"
-# What is left -> what a check without Loki tells of it, by code and table; of an unblemished wipe it can tell nothing.
+# Each way to empty a store, by what is left, with the code and table of what a check without Loki finds: nothing, where
+# the store is as a new one.
 WIPED: dict[str, tuple[str, set[tuple[str, str]]]] = {
     "nothing": (WIPE + AS_NEW, set()),
     "nothing, deleted row by row": (
