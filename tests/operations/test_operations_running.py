@@ -169,6 +169,9 @@ def test_reading_roles_write_nothing_and_read_no_words(running: Operated) -> Non
     password = (credentials.folder(running.settings) / "grafana_database_password").read_text().strip()
     with psycopg.connect(running.settings.database, user=GRAFANA, password=password, autocommit=True) as connection:
         assert connection.execute("SELECT count(*) FROM audit.conversations").fetchone()
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            connection.execute("DELETE FROM audit.events")
+        connection.execute("SET default_transaction_read_only = off")  # any session may; that it can't write stays
         for statement in (
             "SELECT * FROM content.conversations",
             "SELECT * FROM ledger.keys",
