@@ -22,8 +22,8 @@ GRAFANA = "otelgate_grafana"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # A sink and a job that both migrate take turns (locks.py).
 _MIGRATION_LOCK = 6_835_674_028_300_001
-# Of Grafana's role, where nobody has set them otherwise: what a panel may take. A session can lift all but the number
-# of connections. That it can't write, nor lock what the sink needs, doesn't depend on these.
+# Limits of Grafana's role; values that an operator has set are kept. A session can lift all but the number of
+# connections, so these are no protection: that comes from its privileges and from locks.py.
 _CONNECTIONS = 20
 _LIMITS = {
     "default_transaction_read_only": "on",

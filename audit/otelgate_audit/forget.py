@@ -50,12 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """0: erased; 1: nobody was found, it is to be run again, or it is not wanted; 2: not asked for."""
+    """0: erased; 1: the person was not found, it has to be run again, or it was declined; 2: not asked for."""
     chain = Chain(settings.chain_key)
     with database.connect(settings.database_url, name="forget", password=settings.database_password) as connection:
         database.require_schema(connection)
         connection.commit()
-        # An empty id is nobody's, and the key of nobody's records would be found by it.
+        # No person has an empty id, which would match the records that belong to no person.
         known = pseudonyms.known_as(connection, settings.pseudonym_key, options.user) if options.user else []
         people = {user: services_of(connection, user) for user in known}
         if options.service:
@@ -117,7 +117,7 @@ def _tell(settings: Settings, done: list[Erased]) -> None:
 
 
 def _not_found(settings: Settings, options: argparse.Namespace) -> int:
-    """Say that there is nobody to forget: an id that is mistyped must not pass for an erasure."""
+    """Say that the person was not found: an id that is mistyped must not pass for an erasure."""
     where = f" in {options.service}" if options.service else ""
     wanted = "expected the id as the application sends it"
     if not settings.pseudonym_key_file:

@@ -1,4 +1,4 @@
-"""Advisory locks among the audit's own processes, which nobody else can keep from them.
+"""Advisory locks among the audit's own processes, which no other role can keep from them.
 
 Every role that may connect to the database may take any advisory lock, also one that only reads. So a lock counts
 only where its holder may write here; one that only others hold is passed by. Then two sinks may do the same work at

@@ -50,7 +50,7 @@ def micros(moment: datetime) -> int:
 
 def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> None:
     """Make those that are missing, in the caller's transaction. Safe while another sink makes the same: they take turns
-    by the row of ledger.head, which nobody who only reads can lock."""
+    by the row of ledger.head, which a role that only reads cannot lock."""
     connection.execute("SELECT FROM ledger.head FOR UPDATE")
     for partition in sorted(set(wanted), key=lambda each: each.name):
         if connection.execute("SELECT 1 WHERE to_regclass(%s) IS NOT NULL", [partition.name]).fetchone():
