@@ -95,7 +95,7 @@ class Failure(NamedTuple):
     @property
     def is_late(self) -> bool:
         """Whether the answer did not come in time, so that the gateway may be there, and busy."""
-        return self.reason.startswith("DEADLINE_EXCEEDED") or "Timeout" in self.reason
+        return self.reason.startswith("DEADLINE_EXCEEDED") or "Timeout" in self.reason or "timed out" in self.reason
 
 
 class ReasonFilter(logging.Filter):
@@ -110,8 +110,7 @@ class ReasonFilter(logging.Filter):
             return True
         text = record.getMessage().partition("\n")[0]
         self._local.reason = brief(self._reason(record, text))
-        # Upstream says "batch code: …" of an HTTP answer that isn't worth retrying.
-        self._local.final = "batch code: " in text or any(code in text for code in _FINAL_CODES)
+        self._local.final = _FINAL_ANSWER.search(text) is not None or any(code in text for code in _FINAL_CODES)
         self._local.too_large = any(size.search(text) for size in _TOO_LARGE)
         self._local.reset = getattr(self._local, "reset", False) or _RESET.search(text) is not None
         return False
@@ -120,6 +119,8 @@ class ReasonFilter(logging.Filter):
         if "code: StatusCode." in text:
             code = text.partition("code: StatusCode.")[2].partition(",")[0]
             return f"{code} {text.partition('error details: ')[2]}".strip()
+        if _NO_ANSWER in text:
+            return text.partition(_NO_ANSWER)[2]
         if text.startswith("Transient error") and isinstance(record.args, tuple):
             cause = record.args[0]
             return type(cause).__name__ if isinstance(cause, Exception) else str(cause)
@@ -139,6 +140,10 @@ class ReasonFilter(logging.Filter):
         local.clear()
         return failure
 
+
+# Upstream says so of an HTTP answer that isn't worth retrying, and, before 1.45, also where no answer came in time.
+_FINAL_ANSWER = re.compile(r"batch code: \d")
+_NO_ANSWER = "batch code: None, reason: "
 
 _FINAL_CODES = tuple(
     f"StatusCode.{code}"

@@ -139,6 +139,7 @@ def test_a_batch_over_the_limit_arrives_but_for_what_never_fits(
         ("Failed to export span batch code: 413, reason: Request Entity Too Large", True, True),
         ("Failed to export span batch code: 400, reason: http: request body too large", True, True),
         ("Failed to export span batch code: 400, reason: Bad Request", False, True),
+        ("Failed to export span batch code: None, reason: h:4318: Read timed out. (read timeout=2)", False, False),
         ("Dropping span batch: serialized size 9 bytes exceeds max_request_size 4 bytes.", True, False),
     ],
 )
@@ -147,6 +148,21 @@ def test_a_reason_says_whether_size_was_the_matter(text: str, too_large: bool, f
     assert not reasons.filter(logging.LogRecord("upstream", logging.ERROR, "", 0, text, None, None))
     failure = reasons.take()
     assert (failure.too_large, failure.final) == (too_large, final)
+
+
+def test_an_answer_that_does_not_come_in_time_is_late() -> None:
+    """As OpenTelemetry says it before 1.45 over HTTP, in later versions, and over gRPC."""
+    for text in (
+        "Failed to export span batch code: None, reason: h:4318: Read timed out. (read timeout=2)",
+        "Transient error ReadTimeout encountered while exporting span batch, retrying in 1s.",
+        "Failed to export traces to h:4317, error code: StatusCode.DEADLINE_EXCEEDED",
+    ):
+        reasons = _health.ReasonFilter()
+        reasons.filter(logging.LogRecord("upstream", logging.ERROR, "", 0, text, None, None))
+        failure = reasons.take()
+        assert failure.is_late, failure
+        assert not failure.final
+        assert "batch code" not in failure.reason
 
 
 def test_a_full_queue_says_how_many_it_dropped(health: _health.Health, caplog: pytest.LogCaptureFixture) -> None:
