@@ -141,7 +141,7 @@ def _grant(connection: psycopg.Connection[Any], grafana_password: str | None) ->
 
 
 def _limit(connection: psycopg.Connection[Any], role: str) -> list[str]:
-    """Give a role its limits, but for those that somebody has set otherwise. Roles belong to the whole server."""
+    """Give a role its limits, except those that an operator has set. Roles belong to the whole server."""
     for _ in range(_TRIES):
         try:
             with connection.transaction():

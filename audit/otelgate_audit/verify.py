@@ -85,8 +85,8 @@ def verify(
 ) -> Report:
     """Check one snapshot of the store, while sinks may go on writing; times in microseconds since 1970.
 
-    With `loki_url` also all heads announced within `heads_kept` until `now_us`, whatever the ledger holds: one that was
-    emptied knows of none. The connection must be in no transaction.
+    With `loki_url` also all heads announced within `heads_kept` until `now_us`, also those that the ledger has no
+    entries for, as it may have been emptied. The connection must be in no transaction.
     """
     report, started = Report(), time.perf_counter()
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -181,7 +181,7 @@ def _unchecked(report: Report) -> str:
 
 
 def _check_anything(report: Report, reconciled: list[dict[str, Any]] | str, *, without_loki: bool) -> None:
-    """An empty ledger is right only by the word of somebody else: of Loki, which had no heads, or of Prometheus."""
+    """Report an empty ledger as unchecked unless Loki or Prometheus confirms that there were no records."""
     if without_loki and isinstance(reconciled, str) and not report.entries and not report.records and not report.total:
         what = "could not be checked: it is empty, Loki was left out, and Prometheus did not answer"
         report.add(UNCHECKED, "ledger.entries", "all entries", what)

@@ -288,7 +288,7 @@ func TestSmallItemsTakeAsMuchMemoryAsTheyCountAs(t *testing.T) {
 	<-first
 }
 
-// senders lets in whoever has the token.
+// senders accepts requests with the token.
 type senders struct{ component.Component }
 
 func (senders) Authenticate(ctx context.Context, headers map[string][]string) (context.Context, error) {

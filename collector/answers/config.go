@@ -7,6 +7,3 @@ type Config struct {
 	// The receiver has to take more, so that this one may refuse.
 	wire.Limit `mapstructure:",squash"`
 }
-
-// Validate the configuration.
-func (c *Config) Validate() error { return c.Limit.Validate() }

@@ -87,7 +87,7 @@ class Answer:
 
 
 class Everything(str):
-    """What "All" stands for, which Grafana puts into a query as it is, whatever the format."""
+    """The value of "All", which Grafana puts into a query unchanged in every format."""
 
 
 Value = str | tuple[str, ...]

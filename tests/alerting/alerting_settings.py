@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from alert_inbox import Inbox
 from otelgate_stack import ports, settings
 from otelgate_stack.settings import Settings
 
@@ -22,6 +23,21 @@ def secret(folder: Path, name: str, text: str) -> str:
     path = folder / name
     path.write_text(text)
     return str(path)
+
+
+def into(box: Inbox, folder: Path, *, slack: str, pagerduty: str, **given: str) -> Settings:
+    """Settings by which Slack, PagerDuty and mail arrive in an inbox: `slack` and `pagerduty` are paths of it."""
+    return load(
+        folder,
+        slack_webhook_file=secret(folder, "slack", box.url + slack),
+        pagerduty_key_file=secret(folder, "pagerduty", "0123456789abcdef"),
+        pagerduty_url=box.url + pagerduty,
+        smtp_host=box.mail,
+        smtp_user="watcher",
+        smtp_password_file=secret(folder, "password", f"{box.password}\n"),
+        smtp_require_tls="false",
+        **given,
+    )
 
 
 def everything(folder: Path) -> dict[str, str]:

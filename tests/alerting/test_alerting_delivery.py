@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from alert_inbox import Inbox, Message, inbox
 from alerting_manager import START, Manager, fired, running
-from alerting_settings import load, secret
+from alerting_settings import into
 
 pytestmark = pytest.mark.starts
 
@@ -39,16 +39,12 @@ class Room:
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     folder = tmp_path_factory.mktemp("alerting")
     with inbox() as box:
-        own = load(
+        own = into(
+            box,
             folder,
-            slack_webhook_file=secret(folder, "slack", box.url + SLACK),
-            pagerduty_key_file=secret(folder, "pagerduty", "0123456789abcdef"),
-            pagerduty_url=box.url + PAGERDUTY,
-            smtp_host=box.mail,
+            slack=SLACK,
+            pagerduty=PAGERDUTY,
             smtp_to=MAIL,
-            smtp_user="watcher",
-            smtp_password_file=secret(folder, "password", f"{box.password}\n"),
-            smtp_require_tls="false",
             alert_webhook_url=box.url + WEBHOOK,
             grafana_url=GRAFANA,
             runbooks_url="https://code.example/blob/main",

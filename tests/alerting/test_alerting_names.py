@@ -13,7 +13,7 @@ import pytest
 import yaml
 from alert_inbox import Inbox, Message, inbox
 from alerting_manager import START, Manager, running
-from alerting_settings import load, secret
+from alerting_settings import into
 
 pytestmark = pytest.mark.starts
 
@@ -104,16 +104,12 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     folder: Path = tmp_path_factory.mktemp("names")
     numbers = {(name, place): at for at, (name, place) in enumerate((n, p) for n in NAMES for p in PLACES)}
     with inbox() as box:
-        own = load(
+        own = into(
+            box,
             folder,
-            slack_webhook_file=secret(folder, "slack", box.url + SLACK),
-            pagerduty_key_file=secret(folder, "pagerduty", "0123456789abcdef"),
-            pagerduty_url=box.url + PAGERDUTY,
-            smtp_host=box.mail,
+            slack=SLACK,
+            pagerduty=PAGERDUTY,
             smtp_to=MAIL,
-            smtp_user="watcher",
-            smtp_password_file=secret(folder, "password", f"{box.password}\n"),
-            smtp_require_tls="false",
             grafana_url=GRAFANA,
             runbooks_url=RUNBOOKS,
         )

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from protobuf_field import field
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 NOW_US = 1_900_000_000_000_000
@@ -89,15 +90,6 @@ def traces(*spans: Span | bytes, resource: dict[str, Any] | None = None) -> byte
 
 def logs(*records: LogRecord | bytes, resource: dict[str, Any] | None = None) -> bytes:
     return _request(records, {"service.name": "shop"} if resource is None else resource)
-
-
-def field(number: int, content: bytes) -> bytes:
-    """A length-delimited field of protobuf."""
-    size, length = len(content), b""
-    while size > 127:
-        length += bytes([size & 127 | 128])
-        size >>= 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + content
 
 
 def nested(key: str, depth: int) -> bytes:

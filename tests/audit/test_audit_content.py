@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from decoding import GOLDEN, NOW_US, field, golden, span, traces, value
+from decoding import GOLDEN, NOW_US, golden, span, traces, value
 from otelgate_audit.decode import decode_traces
 from otelgate_audit.records import Batch
+from protobuf_field import field
 
 Words = tuple[str, str | None, str | None, str | None]
 

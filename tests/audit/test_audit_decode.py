@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from decoding import GOLDEN, NOW_US, SPAN_ID, START_NS, TRACE_ID, field, golden, nested, span, traces
+from decoding import GOLDEN, NOW_US, SPAN_ID, START_NS, TRACE_ID, golden, nested, span, traces
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from otelgate_audit.decode import MAX_PAYLOAD, Malformed, decode_logs, decode_traces
 from otelgate_audit.records import Batch, ModelCall, Run, Text, ToolCall
+from protobuf_field import field
 
 START_US = START_NS // 1000
 DAY_NS = 86_400 * 10**9

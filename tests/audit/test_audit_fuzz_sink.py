@@ -8,13 +8,14 @@ from pathlib import Path
 import grpc
 import psycopg
 import pytest
-from decoding import field, nested, span, traces
+from decoding import nested, span, traces
 from hypothesis import HealthCheck, Phase, given, strategies
 from hypothesis import settings as hypothesis_settings
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from otelgate_audit import receiver, server, settings
 from otelgate_audit.telemetry import Telemetry
+from protobuf_field import field
 from test_audit_fuzz_decode import broken_spans
 
 EXAMPLES = 150

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 import pytest
-from decoding import NOW_US, START_NS, TRACE_ID, field, golden_logs, log, logs, nested
+from decoding import NOW_US, START_NS, TRACE_ID, golden_logs, log, logs, nested
 from otelgate_audit.decode import decode_logs
 from otelgate_audit.records import Event, Feedback, Score, Text
+from protobuf_field import field
 
 START_US = START_NS // 1000
 TRACE = TRACE_ID.hex()

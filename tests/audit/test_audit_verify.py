@@ -492,7 +492,7 @@ WIPED: dict[str, tuple[str, set[tuple[str, str]]]] = {
 def test_verify_a_wiped_ledger_finds_it(
     database: str, store: Store, loki: tuple[Loki, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], left: str
 ) -> None:
-    """By what is left of it, and by the heads in Loki, whatever is left; Prometheus does not answer."""
+    """By the tables that are left and by the heads in Loki, while Prometheus does not answer."""
     known, url = loki
     known.announce(store, NOW)
     known.announce(store, time.time_ns() // 1000 - 3 * DAY)  # the command goes by the clock
@@ -506,7 +506,7 @@ def test_verify_a_wiped_ledger_finds_it(
         assert next(each.what for each in report.findings if each.code == "announced").endswith(said)
     assert run(database, tmp_path, "--json", OTELGATE_LOKI_URL=url) == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False
-    assert run(database, tmp_path, "--from", "2026-06-14", OTELGATE_LOKI_URL=url) == 1, "whatever range is asked for"
+    assert run(database, tmp_path, "--from", "2026-06-14", OTELGATE_LOKI_URL=url) == 1, "for any range"
     assert run(database, tmp_path, OTELGATE_LOKI_URL="http://127.0.0.1:9") in (1, 2)
     assert run(database, tmp_path, "--no-loki") in (1, 2)
     assert "ok: " not in capsys.readouterr().out
@@ -581,7 +581,7 @@ def test_verify_the_first_records_without_a_head_is_ok(database: str, loki: tupl
 def test_verify_without_the_heads_that_were_announced_fails(
     database: str, store: Store, loki: tuple[Loki, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Somebody hid them in Loki: all, or the latest; two, or ten, may be on their way."""
+    """All heads in Loki are hidden, or the latest; two of a new system, or ten, may be on their way."""
     known, url = loki
     for minute in range(30):
         known.announce(store, NOW + minute * 60_000_000)

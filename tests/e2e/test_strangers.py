@@ -10,6 +10,7 @@ import grpc
 import httpx
 import pytest
 from bounds import EXPORT, Bench, bench, runs
+from protobuf_field import field
 from waiting import until
 
 AT_ONCE = 10
@@ -17,15 +18,6 @@ TOKEN = "t0ken"
 LIMIT_MIB = 256
 WITHOUT_TOKEN = 1.3
 """Largest resident memory while requests without a token come in, over what it was before."""
-
-
-def field(number: int, content: bytes) -> bytes:
-    """A field of a protobuf message that holds bytes or another message."""
-    length, size = len(content), b""
-    while length > 0x7F:
-        size += bytes([length & 0x7F | 0x80])
-        length >>= 7
-    return bytes([number << 3 | 2]) + size + bytes([length]) + content
 
 
 EMPTY = b"\0"
@@ -109,7 +101,7 @@ def test_millions_of_small_items_are_refused_and_neighbours_are_served(gateway: 
     )
     assert served is grpc.StatusCode.OK
     assert until(lambda: names <= gateway.tempo.names)
-    # Those that came while the memory was taken are told to try again.
+    # Requests that came while the memory was in use get an answer after which senders retry.
     assert answers.keys() <= {grpc.StatusCode.RESOURCE_EXHAUSTED, 413, grpc.StatusCode.UNAVAILABLE, 503}
     assert answers[grpc.StatusCode.RESOURCE_EXHAUSTED] + answers[413] > 0
     assert peak <= LIMIT_MIB
