@@ -183,8 +183,12 @@ class _Part:
 
 
 def _choice(counts: Counts, edge: int) -> set[int]:
-    """The moments (ms) at which a window may end instead of at this edge, and the edge."""
-    return {edge // 1000, *counts.times(edge // 1000 - _BEFORE_MS, edge // 1000)}
+    """The moments (ms) at which a window may end instead of at this edge, and the edge.
+
+    The first of them need not have a sample: a service whose first run is under way at the edge has none before it.
+    """
+    first, last = edge // 1000 - _BEFORE_MS, edge // 1000
+    return {first, last, *counts.times(first, last)}
 
 
 def _stored(connection: psycopg.Connection[Any], quantity: Quantity, moments: Sequence[int]) -> dict[str, list[int]]:
