@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import thrown_away
 from gateways import GatewayContainer
 from otelgate_stack import ports, settings
 from otelgate_stack.engines import docker_client
@@ -45,7 +46,7 @@ def end() -> None:
         with docker_client.connect() as client:
             GatewayContainer.remove_named(client, gateway["container"])
     for stack in (each for each in made if "services" in each):
-        NativeEngine(settings.load(stack["env"]), Report(), stack["services"]).down()
+        thrown_away.end(settings.load(stack["env"]))
     shutil.rmtree(whole, ignore_errors=True)
 
 

@@ -22,6 +22,7 @@ import psycopg
 import pytest
 import scaled_rules
 import shared
+import thrown_away
 from alert_inbox import Inbox, Message, inbox
 from otelgate_grafana.alerts.render import seconds
 from otelgate_stack import debian, monitoring, settings, stores
@@ -210,7 +211,7 @@ def watched(
         finally:
             for app in list(watch.applications):
                 watch.kill(app)
-            engine.down()
+            thrown_away.end(loaded)
 
 
 @contextmanager

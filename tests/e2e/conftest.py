@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import shared
+import thrown_away
 from gateways import Gateway, GatewayContainer, GatewayProcess
 from otelgate_stack import builds, ports, settings
 from otelgate_stack.engines import docker_client
@@ -63,7 +64,7 @@ def _own_world(folder: Path, services: Sequence[str]) -> Iterator[OwnWorld]:
             gateway.start(OTELGATE_TRACES_TO="tempo")
             yield OwnWorld.of(loaded, gateway=gateway, backends=backends)
     finally:
-        backends.down()
+        thrown_away.end(loaded)
 
 
 @contextmanager

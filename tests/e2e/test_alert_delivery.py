@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+import thrown_away
 from alert_watch import Watch, watched
 from otelgate_stack import ports, settings
 from otelgate_stack.engines.native import NativeEngine
@@ -57,7 +58,7 @@ def thrown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thrown]:
             database.stop("postgres")
             yield Thrown(watch, killed, silent, flooded, stopped)
         finally:
-            database.down()
+            thrown_away.end(other)
 
 
 Record = Callable[[str, object], None]

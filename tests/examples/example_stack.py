@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import shared
+import thrown_away
 from otelgate_stack import settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
@@ -82,7 +83,7 @@ def running_stack(
     try:
         yield ExampleStack(loaded, env, engine, folder)
     finally:
-        engine.down()
+        thrown_away.end(loaded)
 
 
 def heed_interrupts() -> None:

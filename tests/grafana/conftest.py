@@ -13,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 import shared
+import thrown_away
 from dashboard_stores import Filled
 from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
@@ -52,7 +53,7 @@ def _fill(folder: Path) -> dict[str, Any]:
         _fill_loki(loaded, window)
         owner, reader = _fill_database(loaded, end)
     except BaseException:
-        engine.down()
+        thrown_away.end(loaded)
         raise
     window_s = [window.start, window.end]
     return {"env": env, "services": _SERVICES, "owner": owner, "reader": reader, "window": window_s}

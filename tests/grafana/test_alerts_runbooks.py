@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+import thrown_away
 from dashboard_stores import Filled
 from otelgate_grafana import lint, recording
 from otelgate_grafana.alerts.model import tidy
@@ -150,7 +151,7 @@ def tempo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     engine = NativeEngine(loaded, Report(), services=["tempo"])
     engine.up()
     yield f"http://127.0.0.1:{env['OTELGATE_TEMPO_PORT']}"
-    engine.down()
+    thrown_away.end(loaded)
 
 
 def test_traceql_is_understood(tempo: str) -> None:

@@ -13,6 +13,7 @@ import emit_planted
 import httpx
 import planted_lines
 import pytest
+import thrown_away
 from otelgate_grafana import ask, logql, main, names, uids
 from otelgate_stack import ports, settings, stores
 from otelgate_stack.engines.native import NativeEngine
@@ -53,7 +54,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         assert until(lambda: seen.prometheus.query("otelgate_event_count_total > 2"))
         yield seen
     finally:
-        engine.down()
+        thrown_away.end(loaded)
 
 
 def _emit(loaded: settings.Settings, kept: dict[str, str]) -> None:

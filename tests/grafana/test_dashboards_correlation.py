@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import httpx
 import psycopg
 import pytest
+import thrown_away
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -49,7 +50,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         labels = _exemplar(loaded)
         yield Running(loaded, labels[_source(uids.PROMETHEUS)["exemplarTraceIdDestinations"][0]["name"]], labels)
     finally:
-        engine.down()
+        thrown_away.end(loaded)
 
 
 def test_an_exemplar_opens_its_trace(running: Running) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+import thrown_away
 from operations_stack import Operated
 from shared import clean_env
 
@@ -33,4 +34,4 @@ def _stacks(folders: pytest.TempPathFactory) -> Iterator[MakeStack]:
 
     yield make
     for stack in made:
-        stack.good("down", OTELGATE_TRACES_TO="both")
+        thrown_away.end(stack.settings)

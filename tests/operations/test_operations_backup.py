@@ -20,6 +20,8 @@ from otelgate_stack.stores import Jaeger
 from shared import clean_env
 from waiting import until
 
+pytestmark = pytest.mark.slow
+
 MakeStack = Callable[..., Operated]
 SERVICE = "bike-shop"
 CONVERSATIONS = "SELECT * FROM content.conversations WHERE service = %s ORDER BY started_at"
@@ -159,7 +161,6 @@ def test_a_stack_with_data_is_left_alone(backed_up: BackedUp) -> None:
     assert canaries(backed_up.stack) == before
 
 
-@pytest.mark.slow
 @pytest.mark.shows("F4")
 def test_force_goes_back_in_time(backed_up: BackedUp, new_stack: MakeStack) -> None:
     stack = new_stack()

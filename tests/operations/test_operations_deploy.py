@@ -23,6 +23,7 @@ CHECKS = ["python", ".env", "settings", "engine", "disk", "memory", "ports", "se
 STEPS = [*CHECKS, "prepare", "start", "migrate", "health", "closed", "data flow"]
 
 
+@pytest.mark.slow
 @pytest.mark.shows("F1", "F2", "F23", "K55", "K56")
 def test_a_deployment_and_another(new_stack: MakeStack) -> None:
     stack = new_stack()
@@ -57,6 +58,7 @@ def test_a_deployment_and_another(new_stack: MakeStack) -> None:
     assert "tempo" in steps[-1]["detail"]
 
 
+@pytest.mark.slow
 @pytest.mark.shows("F2")
 def test_data_that_do_not_flow_are_told(new_stack: MakeStack) -> None:
     with socket.socket() as closed:
@@ -69,6 +71,7 @@ def test_data_that_do_not_flow_are_told(new_stack: MakeStack) -> None:
     assert done.stdout.endswith("\nnot deployed: data flow\n")
 
 
+@pytest.mark.slow
 @pytest.mark.shows("F2")
 def test_a_migration_that_fails_is_shown(new_stack: MakeStack) -> None:
     stack = new_stack()
@@ -152,17 +155,14 @@ def test_usual_passwords_are_refused_and_found_where_they_are_not(new_stack: Mak
     stack = new_stack()
     engine = NativeEngine(stack.settings, Report(), services=["postgres"])
     engine.up()
-    try:
-        for role in ("otelgate", "postgres"):
-            for password in deploy_checks.DEFAULTS:
-                with pytest.raises(psycopg.OperationalError, match="password"):
-                    psycopg.connect(stack.settings.database, user=role, password=password or None)
-        assert deploy_checks.default_passwords(stack.settings, set()) == []
-        with psycopg.connect(
-            stack.settings.database,
-            password=(credentials.folder(stack.settings) / "database_password").read_text().strip(),
-        ) as connection:
-            connection.execute("ALTER ROLE otelgate PASSWORD 'changeme'")
-        assert deploy_checks.default_passwords(stack.settings, set()) == ["PostgreSQL takes 'changeme' for otelgate"]
-    finally:
-        engine.down()
+    for role in ("otelgate", "postgres"):
+        for password in deploy_checks.DEFAULTS:
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(stack.settings.database, user=role, password=password or None)
+    assert deploy_checks.default_passwords(stack.settings, set()) == []
+    with psycopg.connect(
+        stack.settings.database,
+        password=(credentials.folder(stack.settings) / "database_password").read_text().strip(),
+    ) as connection:
+        connection.execute("ALTER ROLE otelgate PASSWORD 'changeme'")
+    assert deploy_checks.default_passwords(stack.settings, set()) == ["PostgreSQL takes 'changeme' for otelgate"]

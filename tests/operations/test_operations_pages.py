@@ -189,6 +189,7 @@ def test_each_command_of_a_page_is_run_or_says_why_not() -> None:
     assert [known for known in ELSEWHERE if not any(re.fullmatch(known, each) for each in shown())] == []
 
 
+@pytest.mark.slow
 def test_commands_of_pages_do_what_they_say(doctored: Operated, tmp_path: Path) -> None:
     """In the order of the pages: some need the file that one before made."""
     for command in shown():

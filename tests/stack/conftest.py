@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import thrown_away
 from otelgate_stack import builds, ports, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
@@ -51,7 +52,7 @@ def engine(
 
     yield make
     for engine in made:
-        engine.down()
+        thrown_away.end(engine.settings)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import thrown_away
 import trustme
 from otelgate_stack import conversation_view, demo, freshness, settings, trace_view
 from otelgate_stack.errors import StackError
@@ -345,7 +346,7 @@ def test_with_tls_and_a_token(
     try:
         status, text = run(closed.settings, runs=1)
     finally:
-        closed.engine.down()
+        thrown_away.end(closed.settings)
     assert status == 0, text
     assert f"  OTEL_EXPORTER_OTLP_ENDPOINT=https://localhost:{closed.settings.grpc_port}\n" in text
     assert "  OTEL_EXPORTER_OTLP_HEADERS=…\n" in text

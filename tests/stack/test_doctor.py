@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import thrown_away
 import trustme
 from otelgate_stack import doctor, ports, settings
 from otelgate_stack.audit_store import AuditStore
@@ -19,7 +20,7 @@ from otelgate_stack.settings import Settings
 from otelgate_stack.stores import AuditSink
 from otelgate_stack.target import find
 from waiting import until
-from whole_stack import Stack, impatient_down, no_otel_variables, stack, start
+from whole_stack import Stack, no_otel_variables, stack, start
 
 pytestmark = pytest.mark.starts
 
@@ -278,7 +279,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
 
     yield run
     for each in started:
-        impatient_down(each)
+        thrown_away.end(each.settings)
 
 
 def test_a_store_that_refuses_is_named(gateway: Callable[..., Stack]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+import thrown_away
 from otelgate_stack import credentials, settings, state
 from otelgate_stack.audit_store import answers
 from otelgate_stack.engines import services, watchers
@@ -28,7 +29,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeEngine]:
     """One that no test stops."""
     stack = start(str(tmp_path_factory.mktemp("s") / "state"), "postgres")
     yield stack.engine
-    stack.engine.down()
+    thrown_away.end(stack.settings)
 
 
 def connect(engine: NativeEngine) -> psycopg.Connection[tuple[object, ...]]:

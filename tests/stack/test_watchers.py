@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import thrown_away
 import whole_stack
 from otelgate_grafana import provisioning
 from otelgate_stack import debian, example_files, monitoring, settings
@@ -39,7 +40,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         patch.setattr(monitoring, "PROBE_TIMEOUT", "3s")
         running = whole_stack.start(str(tmp_path_factory.mktemp("s") / "state"), OTELGATE_EXPORTERS="true")
         yield running
-        running.engine.down()
+        thrown_away.end(running.settings)
 
 
 def asked(stack: Stack, path: str, **parameters: str) -> Any:

@@ -1,13 +1,11 @@
 """A whole native stack for the tests that read from it, both trace stores included; started once for a test module."""
 
 import io
-import os
-import signal
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import thrown_away
 from otelgate_stack import ports, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
@@ -34,21 +32,11 @@ def start(folder: str, *services: str, **changes: str) -> Stack:
     return Stack(env, loaded, engine)
 
 
-def impatient_down(stack: Stack) -> None:
-    """Down, without the time that a gateway gives stores that are away."""
-    down = threading.Thread(target=stack.engine.down)
-    down.start()
-    for status in stack.engine.status():
-        if status.name == "gateway" and status.pid_or_container:
-            os.kill(int(status.pid_or_container), signal.SIGKILL)
-    down.join()
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running = start(str(tmp_path_factory.mktemp("s") / "state"), OTELGATE_TRACES_TO="both")
     yield running
-    running.engine.down()
+    thrown_away.end(running.settings)
 
 
 @pytest.fixture(autouse=True)
