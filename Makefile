@@ -101,9 +101,10 @@ check-python: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# With -trimpath, as the gateway is built: what is compiled once is used again, in other clones, too.
 check-go:
 	@files=$$(gofmt -l collector); test -z "$$files" || { echo "not formatted, run \`make format\`: $$files"; exit 1; }
-	cd collector && go vet ./... && go test ./...
+	cd collector && go vet -trimpath ./... && go test -trimpath ./...
 
 bench-audit: .venv/ready ## how many spans a second one audit sink commits, and in how much memory
 	$(BIN)/python benchmarks/bench_audit.py $(ARGS)
