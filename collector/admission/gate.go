@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -21,6 +22,7 @@ type gate struct {
 	process   *semaphore.Weighted
 	inFlight  atomic.Int64 // bytes of the requests that are received or processed
 	expected  estimate
+	started   chan struct{} // closed when all pipelines are
 
 	refused metric.Int64Counter
 }
@@ -33,6 +35,7 @@ func newGate(cfg *Config) *gate {
 		cfg:       cfg,
 		receiving: semaphore.NewWeighted(cfg.ReceiveBytes),
 		process:   semaphore.NewWeighted(cfg.ProcessBytes),
+		started:   make(chan struct{}),
 		expected:  estimate{bytes: float64(cfg.ReceiveBytes) / firstShare},
 	}
 }
@@ -41,13 +44,14 @@ func newGate(cfg *Config) *gate {
 var (
 	byMemory = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "memory")))
 	byDisk   = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "disk")))
+	byStart  = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "starting")))
 )
 
 func (g *gate) observe(provider metric.MeterProvider) error {
 	meter := provider.Meter("otelgate/admission")
 	var err error
 	if g.refused, err = meter.Int64Counter("otelgate.admission.refused", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory or disk.")); err != nil {
+		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory, disk, or starting.")); err != nil {
 		return err
 	}
 	held, err := meter.Int64ObservableGauge("otelgate.admission.held", metric.WithUnit("By"),
@@ -75,6 +79,9 @@ func (t *ticket) release() {
 
 // receive lets a request be read; size is what it says of itself, or negative.
 func (g *gate) receive(ctx context.Context, size int64) (*ticket, error) {
+	if err := g.starting(ctx); err != nil {
+		return nil, err
+	}
 	if err := g.diskFull(ctx, max(0, size)); err != nil {
 		return nil, err
 	}
@@ -86,6 +93,22 @@ func (g *gate) receive(ctx context.Context, size int64) (*ticket, error) {
 		return nil, g.full(ctx)
 	}
 	return newTicket(func() { g.receiving.Release(weight) }), nil
+}
+
+// starting waits for the pipelines, or is the refusal of a request that came too early.
+func (g *gate) starting(ctx context.Context) error {
+	select {
+	case <-g.started:
+		return nil
+	default:
+	}
+	select {
+	case <-g.started:
+		return nil
+	case <-time.After(g.cfg.Wait):
+		g.refused.Add(ctx, 1, byStart)
+		return status.Error(codes.Unavailable, "the gateway is starting; try again")
+	}
 }
 
 // tooLarge is the refusal of a request that counts as so many bytes, for good: its sender has to split it.
