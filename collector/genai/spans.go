@@ -42,8 +42,8 @@ type callInfo struct {
 	hadCost  bool         // the application wrote under our own name
 }
 
-// ended are the runs and calls in the order in which they ended, the inner ones first. A request has them by
-// instrumentation, so that one that begins with an outer span would have all outer ones before the inner ones.
+// ended are the runs and calls in the order in which they ended, inner ones before those around them. A request groups
+// spans by instrumentation: when it begins with an outer span, all outer ones stand before the inner ones.
 func (b *batch) ended() []*spanInfo {
 	b.order = b.order[:0]
 	for i := range b.spans {
