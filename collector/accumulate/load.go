@@ -88,6 +88,9 @@ func (a *accumulator) loadEntry(key string, encoded []byte, into *state, shapes 
 		s.resume(a.config, now)
 		a.series[number] = s
 	case 'l':
+		if encoded == nil {
+			return fmt.Errorf("expected a shape")
+		}
 		shapes[number] = slices.Clone(encoded)
 	default:
 		return fmt.Errorf("expected a key that begins with c, s or l")

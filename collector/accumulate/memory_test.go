@@ -107,12 +107,15 @@ func TestDamagedEntryCostsItsOwnOnly(t *testing.T) {
 	r.sent(r.metrics(point{resource: of("shop"), delta: true, from: 1, value: 5}))
 	r.flushed()
 	r.disk.entries["s1234"] = []byte("{")
+	r.disk.entries["l1234"] = nil // as a value of which the checksum was wrong
 	r.disk.entries["x"] = nil
 	r.start()
 	r.sent(r.metrics(point{resource: of("shop"), delta: true, from: 0.5, value: 5}))
 	r.flushed().expect(10, 10)
-	if _, there := r.disk.entries["s1234"]; there {
-		t.Error("it is still there")
+	for _, key := range []string{"s1234", "l1234", "x"} {
+		if _, there := r.disk.entries[key]; there {
+			t.Errorf("%s is still there", key)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Space of a file system, bytes.
@@ -55,8 +56,13 @@ func Allocated(path string) int64 {
 	return found.Blocks * 512
 }
 
-// Damaged comes between a file's name and the time at which it was set aside.
+// Damaged comes between a file's name and the time at which it, or a value in it, was set aside.
 const Damaged = ".damaged-"
+
+// AsideName is the path under which a file, or a value in it, is set aside.
+func AsideName(path string, now time.Time) string {
+	return path + Damaged + now.UTC().Format("20060102T150405.000000000Z")
+}
 
 // Files are those of file_storage in folder: of the export queues, and of processors that keep something. Those that were
 // set aside are left out.
@@ -76,7 +82,7 @@ const (
 	Totals = "processor_"
 )
 
-// SetAside counts the files of one kind, Queue or Totals, that were.
+// SetAside counts the files of one kind, Queue or Totals, that were set aside, and the values in them.
 func SetAside(folder, kind string) int {
 	count := 0
 	for _, path := range named(folder, kind) {

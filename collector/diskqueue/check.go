@@ -90,6 +90,6 @@ func CheckMain(path string) int {
 
 // setAside renames a damaged file, so that the queue begins a new one. Its new name.
 func setAside(path string, now time.Time) (string, error) {
-	aside := path + disk.Damaged + now.UTC().Format("20060102T150405.000000000Z")
+	aside := disk.AsideName(path, now)
 	return aside, os.Rename(path, aside)
 }

@@ -19,9 +19,8 @@ import (
 // here: it is kept in memory (late) and written with the next thing for which there is room. After a crash the queue is
 // where it was on disk, and sends some items again. Only new items are refused.
 type client struct {
-	next   storage.Client
+	next   *checked
 	queue  string // as a person names it
-	file   string
 	room   func(size int64) error
 	logger *zap.Logger
 
@@ -217,19 +216,15 @@ func (c *client) recover(ctx context.Context) error {
 
 // contents lists the items, in order, and the queue's metadata.
 func (c *client) contents(ctx context.Context) (items []stored, meta []byte, err error) {
-	walker, ok := c.next.(storage.Walker)
-	if !ok {
-		return nil, nil, errors.New("the storage cannot list what is in it")
-	}
-	err = walker.Walk(ctx, func(key string, value []byte) ([]*storage.Operation, error) {
-		if key == metadataKey {
-			meta = slices.Clone(value)
-		} else if index, ok := itemIndex(key); ok {
-			items = append(items, stored{index, int64(len(value))})
-			c.bytes.Add(int64(len(value)))
+	err = c.next.sizes(ctx, func(key string, bytes int64) {
+		if index, ok := itemIndex(key); ok {
+			items = append(items, stored{index, bytes})
+			c.bytes.Add(bytes)
 		}
-		return nil, nil
 	})
+	if err == nil {
+		meta, err = c.next.Get(ctx, metadataKey)
+	}
 	slices.SortFunc(items, func(a, b stored) int { return cmp.Compare(a.index, b.index) })
 	return items, meta, err
 }

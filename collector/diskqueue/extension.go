@@ -87,16 +87,19 @@ func (q *Queues) inspect(path string) error {
 	return nil
 }
 
-// GetClient opens the storage of one queue, or of a processor, which is file_storage's as it is.
+// GetClient opens the storage of one queue, or of a processor.
 func (q *Queues) GetClient(ctx context.Context, kind component.Kind, id component.ID, name string) (storage.Client, error) {
-	next, err := q.next.GetClient(ctx, kind, id, name)
-	if err != nil || kind != component.KindExporter {
-		return next, err
+	stored, err := q.next.GetClient(ctx, kind, id, name)
+	if err != nil {
+		return nil, err
+	}
+	next := &checked{next: stored, file: q.fileOf(kind, id, name), logger: q.logger}
+	if kind != component.KindExporter {
+		return next, nil
 	}
 	opened := &client{
 		next: next, queue: id.String() + " (" + name + ")", room: q.roomFor, logger: q.logger,
 		late: map[string]*storage.Operation{}, reading: map[string]int64{},
-		file: filepath.Join(q.cfg.Directory, fmt.Sprintf("exporter_%s_%s_%s", id.Type(), id.Name(), name)),
 	}
 	if err := opened.recover(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("queue of %s: %w", opened.queue, err), next.Close(ctx))
@@ -105,6 +108,18 @@ func (q *Queues) GetClient(ctx context.Context, kind component.Kind, id componen
 	defer q.mu.Unlock()
 	q.clients = append(q.clients, opened)
 	return opened, nil
+}
+
+// fileOf is where file_storage keeps what GetClient opens.
+func (q *Queues) fileOf(kind component.Kind, id component.ID, name string) string {
+	begin := disk.Totals
+	if kind == component.KindExporter {
+		begin = disk.Queue
+	}
+	if name != "" {
+		name = "_" + name
+	}
+	return filepath.Join(q.cfg.Directory, fmt.Sprintf("%s%s_%s%s", begin, id.Type(), id.Name(), name))
 }
 
 // Refusal says why a request must be refused, or nil: pending bytes were admitted and may still come to each queue.
@@ -155,5 +170,5 @@ const fragmented = 1.5
 
 // reusable bytes of the file: it does not shrink when items are deleted. An estimate, and a low one.
 func (c *client) reusable() int64 {
-	return max(0, disk.Allocated(c.file)-int64(fragmented*float64(c.bytes.Load()))-1<<20)
+	return max(0, disk.Allocated(c.next.file)-int64(fragmented*float64(c.bytes.Load()))-1<<20)
 }

@@ -21,9 +21,9 @@ func (q *Queues) observe(provider metric.MeterProvider) (metric.Registration, er
 	}
 	free := gauge("otelgate.queue.disk.free", "By", "Free on the disk of the export queues.")
 	reserve := gauge("otelgate.queue.disk.reserve", "By", "What has to stay free there: below it, data is refused.")
-	aside := gauge("otelgate.queue.damaged", "{file}", "Damaged files of queues that were set aside, and are still there.")
+	aside := gauge("otelgate.queue.damaged", "{file}", "Damaged files of queues, and damaged items of them, that were set aside and are still there.")
 	totals := gauge("otelgate.totals.damaged", "{file}",
-		"Damaged files with the totals of applications' own metrics that were set aside, and are still there.")
+		"Damaged files with the totals of applications' own metrics, and damaged values of them, that were set aside and are still there.")
 	waiting := gauge("otelgate.queue.late", "{write}", "Writes to a queue that wait for room on the disk.")
 	orphaned := gauge("otelgate.queue.orphaned", "{item}",
 		"Items that the queue's indexes did not know of when it was opened, and that are sent again.")

@@ -22,10 +22,10 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
         fix = "make room on that disk, or set OTELGATE_DATA_DIR to a folder on another; what waits is kept"
         found.append((detail, fix))
     if damaged := told.get("otelgate_queue_damaged", 0):
-        detail = f"{damaged:g} damaged files of queues were set aside; what waited in them was not delivered"
+        detail = f"{damaged:g} damaged files or items of queues were set aside; what is in them was not delivered"
         found.append((detail, "see grafana/runbooks/GatewayQueueDamaged.md"))
     if damaged := told.get("otelgate_totals_damaged", 0):
-        detail = f"{damaged:g} damaged files with totals were set aside; applications' own counters began again at zero"
+        detail = f"{damaged:g} damaged files or values of totals were set aside; applications' counters began at zero"
         found.append((detail, "see grafana/runbooks/GatewayTotalsDamaged.md"))
     return found
 

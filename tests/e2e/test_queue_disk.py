@@ -10,7 +10,7 @@ from signal import SIGKILL
 
 import grpc
 import pytest
-from bounds import EVENTS, RUNS, STEPS, Bench, Names, bench, lines, runs, steps
+from bounds import EVENTS, NAME, RUNS, STEPS, Bench, Names, bench, lines, runs, steps
 from waiting import until
 
 AUDIT, LOKI = "exporter_otlp_grpc_audit_traces", "exporter_otlp_http_loki_logs"
@@ -90,20 +90,28 @@ def test_less_disk_than_the_queues_may_take_is_said_at_the_start(gateway_binary:
         assert 0 < capacity < free / 4
 
 
-def _middle(file: bytearray) -> bytearray:
-    start, size = len(file) // 3, 64 << 10
-    return file[:start] + bytearray(b"\x5a" * size) + file[start + size :]
+PAGE = 4096
+LEAF = b"\x02\x00"
+"""The flags of a page with keys, from its ninth byte on."""
+
+
+def _leaves(file: bytearray) -> bytearray:
+    for page in range(0, len(file), PAGE):
+        number = int.from_bytes(file[page : page + 8], "little")
+        if number == page // PAGE and file[page + 8 : page + 10] == LEAF:
+            file[page : page + 64] = b"\x5a" * 64
+    return file
 
 
 DAMAGE: dict[str, Callable[[bytearray], bytearray]] = {
     "head": lambda file: bytearray(b"garbage!" * 1024) + file[8192:],
-    "middle": _middle,
+    "leaves": _leaves,
     "emptied": lambda file: bytearray(),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "kind"), [*((AUDIT, kind) for kind in DAMAGE), (LOKI, "middle")])
+@pytest.mark.parametrize(("name", "kind"), [*((AUDIT, kind) for kind in DAMAGE), (LOKI, "leaves")])
 def test_damaged_queue_is_set_aside_and_its_neighbours_go_on(
     gateway_binary: Path, tmp_path: Path, name: str, kind: str
 ) -> None:
@@ -137,6 +145,32 @@ def test_damaged_queue_is_set_aside_and_its_neighbours_go_on(
         assert until(lambda: new <= gateway.audit.names and new <= gateway.tempo.names)
         _counted_once(gateway, runs=len(spans | new), events=len(events))
         assert [store.twice for store in stores] == [set(), set(), set()]
+
+
+@pytest.mark.slow
+def test_altered_item_is_set_aside_and_the_others_in_its_queue_go_on(gateway_binary: Path, tmp_path: Path) -> None:
+    with bench(gateway_binary, tmp_path) as gateway:
+        gateway.others.away = True
+        gateway.start()
+        events: set[bytes] = set()
+        for number in range(10):
+            request, names = lines(f"{number:x}", 10, 5000)
+            assert gateway.send(request, signal="logs") == grpc.StatusCode.OK
+            events |= names
+        gateway.end(SIGKILL)
+        file = gateway.data / LOKI
+        file.write_bytes(file.read_bytes().replace(b"line-5-3", b"line-XXX"))
+
+        gateway.others.away = False
+        gateway.start()
+        assert until(lambda: gateway.metric("otelgate_queue_damaged") == 1)
+        (aside,) = gateway.data.glob(f"{LOKI}.damaged-*")
+        altered = set(NAME.findall(aside.read_bytes())) | {b"line-5-3"}
+        assert until(lambda: gateway.others.names >= events - altered), "a sound item was lost"
+        assert gateway.others.names == events - altered
+        assert gateway.audit.names == events
+        assert f'"set_aside": "{aside}"' in gateway.said()
+        _counted_once(gateway, runs=0, events=len(events))
 
 
 def test_damaged_totals_are_set_aside_and_begin_again_at_zero(gateway_binary: Path, tmp_path: Path) -> None:
