@@ -1,0 +1,202 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/extension/extensionauth"
+	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processortest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"otelgate/collector/applications"
+	"otelgate/collector/intake"
+)
+
+// shop returns the context of a request that the application `shop` sent, and what is refused of it.
+func shop(t *testing.T) (context.Context, *intake.Refusals) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "applications.yaml")
+	content := fmt.Sprintf("applications:\n  - name: shop\n    token_sha256: [%x]\n    services: [\"shop-*\"]\n    team: retail\n", sha256.Sum256([]byte("t")))
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	factory := applications.NewFactory()
+	cfg := factory.CreateDefaultConfig().(*applications.Config)
+	cfg.File = file
+	extension, err := factory.Create(context.Background(), extensiontest.NewNopSettings(factory.Type()), cfg)
+	require.NoError(t, err)
+	require.NoError(t, extension.Start(context.Background(), nil))
+	t.Cleanup(func() { require.NoError(t, extension.Shutdown(context.Background())) })
+	ctx, err := extension.(extensionauth.Server).Authenticate(context.Background(), map[string][]string{"authorization": {"Bearer t"}})
+	require.NoError(t, err)
+	return intake.WithRefusals(ctx)
+}
+
+func settings(t *testing.T) (processor.Settings, *componenttest.Telemetry) {
+	telemetry := componenttest.NewTelemetry()
+	set := processortest.NewNopSettings(NewFactory().Type())
+	set.TelemetrySettings = telemetry.NewTelemetrySettings()
+	return set, telemetry
+}
+
+// of are the attributes of a resource whose service has this name, as one that poses as another sends them.
+func of(resource pcommon.Map, service string) {
+	if service != "" {
+		resource.PutStr("service.name", service)
+	}
+	resource.PutStr("otelgate.application", "bank")
+	resource.PutStr("otelgate.team", "bankers")
+	resource.PutStr("otelgate.cost_center", "cc-1")
+	resource.PutStr("otelgate.content", "true")
+}
+
+func claimed(service string) map[string]any {
+	return map[string]any{"service.name": service, "otelgate.application": "shop", "otelgate.team": "retail", "otelgate.content": "true"}
+}
+
+// services are what is sent, and under which name it is kept; "" is refused.
+var services = []struct{ sent, kept string }{
+	{"shop-web", "shop-web"}, {"shop", "shop"}, {"", "shop"}, {"unknown_service", "shop"}, {"unknown_service:python", "shop"},
+	{"bank", ""}, {"shopping", ""}, {"otelgate-gateway", ""}, {"otelgate-audit", ""},
+}
+
+const foreign = 4
+
+func TestTracesAreHeldToTheirApplication(t *testing.T) {
+	set, telemetry := settings(t)
+	sink := &consumertest.TracesSink{}
+	p, err := NewFactory().CreateTraces(context.Background(), set, nil, sink)
+	require.NoError(t, err)
+	sent := func() ptrace.Traces {
+		td := ptrace.NewTraces()
+		for _, each := range services {
+			resource := td.ResourceSpans().AppendEmpty()
+			of(resource.Resource().Attributes(), each.sent)
+			resource.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+		}
+		return td
+	}
+	ctx, refusals := shop(t)
+	require.NoError(t, p.ConsumeTraces(ctx, sent()))
+	kept := sink.AllTraces()[0].ResourceSpans()
+	at := 0
+	for _, each := range services {
+		if each.kept != "" {
+			require.Equal(t, claimed(each.kept), kept.At(at).Resource().Attributes().AsRaw())
+			at++
+		}
+	}
+	require.Equal(t, at, kept.Len())
+	refused(t, telemetry, refusals, map[string]int64{"service_name": foreign})
+
+	require.NoError(t, p.ConsumeTraces(context.Background(), sent()))
+	require.Equal(t, sent(), sink.AllTraces()[1], "what the operator sends is not changed")
+}
+
+func TestLogsAreHeldToTheirApplication(t *testing.T) {
+	set, telemetry := settings(t)
+	sink := &consumertest.LogsSink{}
+	p, err := NewFactory().CreateLogs(context.Background(), set, nil, sink)
+	require.NoError(t, err)
+	ctx, refusals := shop(t)
+	ld := plog.NewLogs()
+	for _, each := range services {
+		resource := ld.ResourceLogs().AppendEmpty()
+		of(resource.Resource().Attributes(), each.sent)
+		resource.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	}
+	require.NoError(t, p.ConsumeLogs(ctx, ld))
+	require.Equal(t, len(services)-foreign, sink.LogRecordCount())
+	require.Equal(t, claimed("shop-web"), sink.AllLogs()[0].ResourceLogs().At(0).Resource().Attributes().AsRaw())
+	refused(t, telemetry, refusals, map[string]int64{"service_name": foreign})
+
+	only := plog.NewLogs()
+	of(only.ResourceLogs().AppendEmpty().Resource().Attributes(), "bank")
+	require.NoError(t, p.ConsumeLogs(ctx, only))
+	require.Len(t, sink.AllLogs(), 1, "nothing is passed on where nothing is left")
+}
+
+func TestMetricsAreHeldToTheirApplicationAndToNamesThatAreFree(t *testing.T) {
+	set, telemetry := settings(t)
+	sink := &consumertest.MetricsSink{}
+	p, err := NewFactory().CreateMetrics(context.Background(), set, nil, sink)
+	require.NoError(t, err)
+	ctx, refusals := shop(t)
+	md := pmetric.NewMetrics()
+	add := func(service string, names ...string) {
+		resource := md.ResourceMetrics().AppendEmpty()
+		of(resource.Resource().Attributes(), service)
+		metrics := resource.ScopeMetrics().AppendEmpty().Metrics()
+		for _, name := range names {
+			metric := metrics.AppendEmpty()
+			metric.SetName(name)
+			attributes := metric.SetEmptyGauge().DataPoints().AppendEmpty().Attributes()
+			for _, label := range []string{"service.name", "service_name", "job", "instance", "otelgate.application", "color"} {
+				attributes.PutStr(label, "bank")
+			}
+		}
+	}
+	free := []string{"demo.answers", "gen_ai.client.token.usage", "otelgate.sdk.dropped", "uptime", "up.time", "alerts", "probes"}
+	taken := []string{"otelgate.call.cost", "otelgate_run_count", "otelgate-call", "otelcol_receiver_accepted_spans", "probe_success", "up", "ALERTS", "ALERTS_FOR_STATE", "target_info", "target.info", "scrape_samples_scraped"}
+	add("shop-web", append(append([]string{}, free...), taken...)...)
+	add("bank", "demo.answers", "otelgate.call.cost")
+	require.NoError(t, p.ConsumeMetrics(ctx, md))
+	kept := sink.AllMetrics()[0]
+	require.Equal(t, 1, kept.ResourceMetrics().Len())
+	require.Equal(t, claimed("shop-web"), kept.ResourceMetrics().At(0).Resource().Attributes().AsRaw())
+	var names []string
+	for _, metric := range kept.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+		names = append(names, metric.Name())
+		require.Equal(t, map[string]any{"color": "bank"}, metric.Gauge().DataPoints().At(0).Attributes().AsRaw(), metric.Name())
+	}
+	require.Equal(t, free, names)
+	refused(t, telemetry, refusals, map[string]int64{"service_name": 2, "reserved_name": int64(len(taken))})
+}
+
+func TestLabelsOfEachKindOfPointAreTheApplicationsOwn(t *testing.T) {
+	metrics := pmetric.NewMetricSlice()
+	put := func(attributes pcommon.Map) { attributes.PutStr("job", "bank") }
+	put(metrics.AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty().Attributes())
+	put(metrics.AppendEmpty().SetEmptySum().DataPoints().AppendEmpty().Attributes())
+	put(metrics.AppendEmpty().SetEmptyHistogram().DataPoints().AppendEmpty().Attributes())
+	put(metrics.AppendEmpty().SetEmptyExponentialHistogram().DataPoints().AppendEmpty().Attributes())
+	put(metrics.AppendEmpty().SetEmptySummary().DataPoints().AppendEmpty().Attributes())
+	metrics.AppendEmpty()
+	seen := 0
+	for _, metric := range metrics.All() {
+		points(metric, func(attributes pcommon.Map) {
+			seen++
+			attributes.RemoveIf(isLabel)
+			require.Zero(t, attributes.Len(), metric.Type())
+		})
+	}
+	require.Equal(t, 5, seen)
+}
+
+func refused(t *testing.T, telemetry *componenttest.Telemetry, refusals *intake.Refusals, want map[string]int64) {
+	t.Helper()
+	got, err := telemetry.GetMetric("otelgate.identity.refused")
+	require.NoError(t, err)
+	counted, sum := map[string]int64{}, int64(0)
+	for _, point := range got.Data.(metricdata.Sum[int64]).DataPoints {
+		reason, _ := point.Attributes.Value("otelgate.reason")
+		application, _ := point.Attributes.Value("otelgate.application")
+		require.Equal(t, "shop", application.AsString())
+		counted[reason.AsString()] = point.Value
+		sum += point.Value
+	}
+	require.Equal(t, want, counted)
+	items, _ := refusals.Items()
+	require.Equal(t, sum, items)
+}
