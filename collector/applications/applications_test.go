@@ -143,6 +143,7 @@ func TestStartWithoutUsableFilesFails(t *testing.T) {
 		cfg  Config
 		want string
 	}{
+		{Config{}, "`token_file` or `file`: expected a file"},
 		{Config{File: write(t, "applications: 5")}, "OTELGATE_APPLICATIONS_FILE='"},
 		{Config{File: filepath.Join(t.TempDir(), "absent")}, "no such file"},
 		{Config{TokenFile: empty}, "OTELGATE_TOKEN_FILE='" + empty + "': expected a token, the file is empty"},
@@ -153,8 +154,8 @@ func TestStartWithoutUsableFilesFails(t *testing.T) {
 		require.ErrorContains(t, s.Start(context.Background(), nil), each.want)
 		require.NoError(t, s.Shutdown(context.Background()))
 	}
-	require.ErrorContains(t, (&Config{Poll: 1}).Validate(), "expected a file")
-	require.NoError(t, (&Config{Poll: 1, File: "x"}).Validate())
+	require.ErrorContains(t, (&Config{}).Validate(), "`poll` must be positive")
+	require.NoError(t, NewFactory().CreateDefaultConfig().(*Config).Validate())
 }
 
 func TestServicesOfAnApplication(t *testing.T) {

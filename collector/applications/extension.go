@@ -19,7 +19,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// Config of the extension. At least one file has to be named.
+// Config of the extension. At least one file has to be named where it is used.
 type Config struct {
 	// TokenFile holds the operator's token, whose sender may speak for every service.
 	TokenFile string `mapstructure:"token_file"`
@@ -31,9 +31,6 @@ type Config struct {
 
 // Validate the configuration.
 func (c *Config) Validate() error {
-	if c.TokenFile == "" && c.File == "" {
-		return errors.New("`token_file` or `file`: expected a file with a token, or with applications")
-	}
 	if c.Poll <= 0 {
 		return errors.New("`poll` must be positive")
 	}
@@ -69,6 +66,9 @@ func create(telemetry component.TelemetrySettings, cfg *Config) (*senders, error
 
 // Start reads the files, and again when they change. An error is one of a file.
 func (s *senders) Start(ctx context.Context, _ component.Host) error {
+	if s.cfg.TokenFile == "" && s.cfg.File == "" {
+		return errors.New("`token_file` or `file`: expected a file with a token, or with applications")
+	}
 	s.failed.Add(ctx, 0) // the series is there before the first failure, so that increase() counts it
 	if _, err := s.look(); err != nil {
 		return err

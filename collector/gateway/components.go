@@ -3,7 +3,6 @@
 package main
 
 import (
-	bearertokenauthextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension"
 	healthcheckv2extension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension"
 	filterprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/filterprocessor"
 	tailsamplingprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor"
@@ -23,11 +22,13 @@ import (
 	accumulate "otelgate/collector/accumulate"
 	admission "otelgate/collector/admission"
 	answers "otelgate/collector/answers"
+	applications "otelgate/collector/applications"
 	derive "otelgate/collector/derive"
 	derived "otelgate/collector/derived"
 	diskqueue "otelgate/collector/diskqueue"
 	folderlock "otelgate/collector/folderlock"
 	genai "otelgate/collector/genai"
+	identity "otelgate/collector/identity"
 	intake "otelgate/collector/intake"
 	labelguard "otelgate/collector/labelguard"
 	prometheusremotewrite "otelgate/collector/prometheusremotewrite"
@@ -57,10 +58,10 @@ func components() (otelcol.Factories, error) {
 	}
 
 	factories.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
-		bearertokenauthextension.NewFactory(),
 		healthcheckv2extension.NewFactory(),
 		admission.NewFactory(),
 		answers.NewFactory(),
+		applications.NewFactory(),
 		diskqueue.NewFactory(),
 		folderlock.NewFactory(),
 	)
@@ -68,12 +69,12 @@ func components() (otelcol.Factories, error) {
 		return otelcol.Factories{}, err
 	}
 	factories.ExtensionModules = makeModulesMap(factories.Extensions, map[component.Type]string{
-		bearertokenauthextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.155.0",
-		healthcheckv2extension.NewFactory().Type():   "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension v0.155.0",
-		admission.NewFactory().Type():                "otelgate/collector v0.0.0",
-		answers.NewFactory().Type():                  "otelgate/collector v0.0.0",
-		diskqueue.NewFactory().Type():                "otelgate/collector v0.0.0",
-		folderlock.NewFactory().Type():               "otelgate/collector v0.0.0",
+		healthcheckv2extension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension v0.155.0",
+		admission.NewFactory().Type():              "otelgate/collector v0.0.0",
+		answers.NewFactory().Type():                "otelgate/collector v0.0.0",
+		applications.NewFactory().Type():           "otelgate/collector v0.0.0",
+		diskqueue.NewFactory().Type():              "otelgate/collector v0.0.0",
+		folderlock.NewFactory().Type():             "otelgate/collector v0.0.0",
 	})
 
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
@@ -108,6 +109,7 @@ func components() (otelcol.Factories, error) {
 		accumulate.NewFactory(),
 		derived.NewFactory(),
 		genai.NewFactory(),
+		identity.NewFactory(),
 		intake.NewFactory(),
 		labelguard.NewFactory(),
 		redact.NewFactory(),
@@ -124,6 +126,7 @@ func components() (otelcol.Factories, error) {
 		accumulate.NewFactory().Type():             "otelgate/collector v0.0.0",
 		derived.NewFactory().Type():                "otelgate/collector v0.0.0",
 		genai.NewFactory().Type():                  "otelgate/collector v0.0.0",
+		identity.NewFactory().Type():               "otelgate/collector v0.0.0",
 		intake.NewFactory().Type():                 "otelgate/collector v0.0.0",
 		labelguard.NewFactory().Type():             "otelgate/collector v0.0.0",
 		redact.NewFactory().Type():                 "otelgate/collector v0.0.0",

@@ -62,8 +62,6 @@ func (s Settings) derived() map[string]any {
 		"sample_slow_ms":  s.duration("sample_slow").Milliseconds(),
 		"log_max_age":     s.logMaxAge().String(),
 		"own_host":        "127.0.0.1",
-		// The extension's config must name a file even where no token is asked for; unused, it is never read.
-		"token_source": os.DevNull,
 	}
 	maps.Copy(out, s.bounds())
 	if s.sampling() {
@@ -79,10 +77,9 @@ func (s Settings) derived() map[string]any {
 	if s["tls_cert_file"] != "" {
 		out["tls"] = map[string]any{"cert_file": s["tls_cert_file"], "key_file": s["tls_key_file"]}
 	}
-	if s["token_file"] != "" {
-		out["auth"] = map[string]any{"authenticator": "bearertokenauth"}
-		out["extensions"] = append(out["extensions"].([]any), "bearertokenauth")
-		out["token_source"] = s["token_file"]
+	if s["token_file"] != "" || s["applications_file"] != "" {
+		out["auth"] = map[string]any{"authenticator": "applications"}
+		out["extensions"] = append(out["extensions"].([]any), "applications")
 	}
 	return out
 }

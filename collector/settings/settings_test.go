@@ -116,7 +116,7 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	if got := retrieve(t, "tls", environ...).(map[string]any)["cert_file"]; got != file {
 		t.Errorf("cert_file = %v", got)
 	}
-	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "bearertokenauth" {
+	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "applications" {
 		t.Errorf("authenticator = %v", got)
 	}
 	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 6 {

@@ -17,7 +17,7 @@ CHOSEN = {
     "folder_lock",
     "admission",
     "answers",
-    "bearertokenauth",
+    "applications",
 }
 
 
