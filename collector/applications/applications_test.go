@@ -143,7 +143,6 @@ func TestStartWithoutUsableFilesFails(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{Config{}, "`token_file` or `file`: expected a file"},
 		{Config{File: write(t, "applications: 5")}, "OTELGATE_APPLICATIONS_FILE='"},
 		{Config{File: filepath.Join(t.TempDir(), "absent")}, "no such file"},
 		{Config{TokenFile: empty}, "OTELGATE_TOKEN_FILE='" + empty + "': expected a token, the file is empty"},

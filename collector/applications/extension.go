@@ -19,11 +19,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// Config of the extension. At least one file has to be named where it is used.
+// Config of the extension.
 type Config struct {
 	// TokenFile holds the operator's token, whose sender may speak for every service.
 	TokenFile string `mapstructure:"token_file"`
-	// File holds the applications.
+	// File holds the applications; there may be none.
 	File string `mapstructure:"file"`
 	// Poll is how often both are read again.
 	Poll time.Duration `mapstructure:"poll"`
@@ -66,9 +66,6 @@ func create(telemetry component.TelemetrySettings, cfg *Config) (*senders, error
 
 // Start reads the files, and again when they change. An error is one of a file.
 func (s *senders) Start(ctx context.Context, _ component.Host) error {
-	if s.cfg.TokenFile == "" && s.cfg.File == "" {
-		return errors.New("`token_file` or `file`: expected a file with a token, or with applications")
-	}
 	s.failed.Add(ctx, 0) // the series is there before the first failure, so that increase() counts it
 	if _, err := s.look(); err != nil {
 		return err

@@ -77,7 +77,7 @@ func (s Settings) derived() map[string]any {
 	if s["tls_cert_file"] != "" {
 		out["tls"] = map[string]any{"cert_file": s["tls_cert_file"], "key_file": s["tls_key_file"]}
 	}
-	if s["token_file"] != "" || s["applications_file"] != "" {
+	if s["token_file"] != "" {
 		out["auth"] = map[string]any{"authenticator": "applications"}
 		out["extensions"] = append(out["extensions"].([]any), "applications")
 	}

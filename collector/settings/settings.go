@@ -115,6 +115,10 @@ func (s Settings) check() []error {
 	if (s["tls_cert_file"] == "") != (s["tls_key_file"] == "") {
 		faults = append(faults, errors.New("OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither"))
 	}
+	// The stack's own parts and the doctor have the operator's.
+	if s["applications_file"] != "" && s["token_file"] == "" {
+		faults = append(faults, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': expected OTELGATE_TOKEN_FILE, the operator's token, with it", s["applications_file"]))
+	}
 	// Else a trace's first spans are given up before its root can say that it was slow.
 	if wait, slow := s.duration("sample_wait"), s.duration("sample_slow"); s.sampling() && wait <= slow {
 		faults = append(faults, fmt.Errorf("OTELGATE_SAMPLE_WAIT='%s': expected more than OTELGATE_SAMPLE_SLOW, which is %s",

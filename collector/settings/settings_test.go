@@ -80,6 +80,21 @@ func TestSamplingWaitsLongerThanSlowTakes(t *testing.T) {
 	}
 }
 
+func TestApplicationsNeedTheOperatorsToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "applications.yaml")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load([]string{"OTELGATE_APPLICATIONS_FILE=" + file})
+	want := "OTELGATE_APPLICATIONS_FILE='" + file + "': expected OTELGATE_TOKEN_FILE, the operator's token, with it"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, err := Load([]string{"OTELGATE_APPLICATIONS_FILE=" + file, "OTELGATE_TOKEN_FILE=" + file}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAllFaultsAreReportedTogether(t *testing.T) {
 	_, err := Load([]string{"OTELGATE_FSYNC=1", "OTELGATE_HTTP_PORT=x", "OTELGATE_HOTS=a"})
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {

@@ -76,6 +76,9 @@ class Settings:
     token_file: Annotated[
         Path | None, _Spec("", kinds.PATH, "Gateway: file with the bearer token clients must send.", gateway=True)
     ]
+    applications_file: Annotated[
+        Path | None, _Spec("", kinds.PATH, "Gateway: a token, services and limits by application.", gateway=True)
+    ]
     data_dir: Annotated[Path, _Spec("{state_dir}/gateway", kinds.PATH, "Gateway: the queues on disk.", gateway=True)]
     fsync: Annotated[
         bool, _Spec("false", kinds.BOOL, "Sync each queue write: survives power loss, costs time.", gateway=True)
