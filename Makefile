@@ -63,6 +63,10 @@ annotate: .venv/ready ## a line on every dashboard (EVENT=deployment|launch|camp
 	@$(STACK) annotate "$(or $(EVENT),$(error EVENT='': expected what happened, make annotate EVENT=deployment VERSION=1.4.2))" \
 		$(foreach name,VERSION SERVICE TEXT,$(if $(filter command,$(origin $(name))),--$(call lower,$(name)) "$($(name))"))
 
+token: .venv/ready ## a token for an application (APPLICATION=shop SERVICE="shop-*")
+	@$(STACK) token "$(or $(APPLICATION),$(error APPLICATION='': expected a name, make token APPLICATION=shop))" \
+		$(foreach service,$(SERVICE),--service "$(service)")
+
 amtool: .venv/ready ## ask Alertmanager (ARGS="alert query")
 	@$(STACK) tool amtool $(ARGS)
 

@@ -153,6 +153,13 @@ def _annotate(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
+def _token(options: argparse.Namespace, report: Report) -> int:
+    from . import application_token
+
+    application_token.run(options.application, options.service, report)
+    return 0
+
+
 def _sizing(options: argparse.Namespace, report: Report) -> int:
     from . import sizing
 
@@ -273,6 +280,9 @@ def _parser() -> argparse.ArgumentParser:
     annotate.add_argument("--version", help="what was deployed")
     annotate.add_argument("--service", help="only where this service is shown (default: everywhere)")
     annotate.add_argument("--text", help="what the line says")
+    token = add("token", _token, "make a token for an application, and its entry in OTELGATE_APPLICATIONS_FILE")
+    token.add_argument("application", help="its name")
+    token.add_argument("--service", action="append", default=[], help="that it may speak for; * is any text")
     sizing = add("sizing", _sizing, "measure memory, CPU and disk of each service, and what a million of each takes")
     sizing.add_argument("--seconds", type=float, default=10.0, help="how long CPU is measured (default: %(default)s)")
     sizing.add_argument("--since", type=Path, help="an earlier --json: count only what came since")
