@@ -28,7 +28,6 @@ import (
 	diskqueue "otelgate/collector/diskqueue"
 	folderlock "otelgate/collector/folderlock"
 	genai "otelgate/collector/genai"
-	identity "otelgate/collector/identity"
 	intake "otelgate/collector/intake"
 	labelguard "otelgate/collector/labelguard"
 	prometheusremotewrite "otelgate/collector/prometheusremotewrite"
@@ -109,7 +108,6 @@ func components() (otelcol.Factories, error) {
 		accumulate.NewFactory(),
 		derived.NewFactory(),
 		genai.NewFactory(),
-		identity.NewFactory(),
 		intake.NewFactory(),
 		labelguard.NewFactory(),
 		redact.NewFactory(),
@@ -126,7 +124,6 @@ func components() (otelcol.Factories, error) {
 		accumulate.NewFactory().Type():             "otelgate/collector v0.0.0",
 		derived.NewFactory().Type():                "otelgate/collector v0.0.0",
 		genai.NewFactory().Type():                  "otelgate/collector v0.0.0",
-		identity.NewFactory().Type():               "otelgate/collector v0.0.0",
 		intake.NewFactory().Type():                 "otelgate/collector v0.0.0",
 		labelguard.NewFactory().Type():             "otelgate/collector v0.0.0",
 		redact.NewFactory().Type():                 "otelgate/collector v0.0.0",

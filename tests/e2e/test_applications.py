@@ -140,7 +140,7 @@ def test_send_with_an_unknown_token_is_refused(gateway: OwnGateway) -> None:
         assert httpx.post(url, json={}, headers=headers, trust_env=False, timeout=60).status_code == 401
 
 
-def test_refused_items_are_counted_by_application(gateway: OwnGateway) -> None:
+def test_refused_items_are_counted(gateway: OwnGateway) -> None:
     assert send(gateway, "bank", "metrics", {"service.name": "apps-shop"}, [gauge("apps.foreign")]) == 1
-    counted = 'sum(otelgate_identity_refused_total{otelgate_application="bank", otelgate_reason="service_name"})'
+    counted = 'sum(otelgate_intake_items_total{action="refused", reason="service_name", signal="metrics"})'
     assert until(lambda: gateway.prometheus.value(counted))

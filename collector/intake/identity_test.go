@@ -1,4 +1,4 @@
-package identity
+package intake
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -22,11 +23,10 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"otelgate/collector/applications"
-	"otelgate/collector/intake"
 )
 
 // shop returns the context of a request that the application `shop` sent, and what is refused of it.
-func shop(t *testing.T) (context.Context, *intake.Refusals) {
+func shop(t *testing.T) (context.Context, *Refusals) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "applications.yaml")
 	content := fmt.Sprintf("applications:\n  - name: shop\n    token_sha256: [%x]\n    services: [\"shop-*\"]\n    team: retail\n", sha256.Sum256([]byte("t")))
@@ -40,10 +40,10 @@ func shop(t *testing.T) (context.Context, *intake.Refusals) {
 	t.Cleanup(func() { require.NoError(t, extension.Shutdown(context.Background())) })
 	ctx, err := extension.(extensionauth.Server).Authenticate(context.Background(), map[string][]string{"authorization": {"Bearer t"}})
 	require.NoError(t, err)
-	return intake.WithRefusals(ctx)
+	return WithRefusals(ctx)
 }
 
-func settings(t *testing.T) (processor.Settings, *componenttest.Telemetry) {
+func identitySettings(t *testing.T) (processor.Settings, *componenttest.Telemetry) {
 	telemetry := componenttest.NewTelemetry()
 	set := processortest.NewNopSettings(NewFactory().Type())
 	set.TelemetrySettings = telemetry.NewTelemetrySettings()
@@ -74,16 +74,21 @@ var services = []struct{ sent, kept string }{
 const foreign = 4
 
 func TestTracesAreHeldToTheirApplication(t *testing.T) {
-	set, telemetry := settings(t)
+	set, telemetry := identitySettings(t)
 	sink := &consumertest.TracesSink{}
-	p, err := NewFactory().CreateTraces(context.Background(), set, nil, sink)
+	p, err := NewFactory().CreateTraces(context.Background(), set, NewFactory().CreateDefaultConfig(), sink)
 	require.NoError(t, err)
+	now := pcommon.NewTimestampFromTime(time.Now())
 	sent := func() ptrace.Traces {
 		td := ptrace.NewTraces()
 		for _, each := range services {
 			resource := td.ResourceSpans().AppendEmpty()
 			of(resource.Resource().Attributes(), each.sent)
-			resource.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+			span := resource.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+			span.SetTraceID([16]byte{1})
+			span.SetSpanID([8]byte{1})
+			span.SetStartTimestamp(now)
+			span.SetEndTimestamp(now)
 		}
 		return td
 	}
@@ -98,28 +103,28 @@ func TestTracesAreHeldToTheirApplication(t *testing.T) {
 		}
 	}
 	require.Equal(t, at, kept.Len())
-	refused(t, telemetry, refusals, map[string]int64{"service_name": foreign})
+	requireRefused(t, telemetry, refusals, map[string]int64{"service_name": foreign})
 
 	require.NoError(t, p.ConsumeTraces(context.Background(), sent()))
 	require.Equal(t, sent(), sink.AllTraces()[1], "what the operator sends is not changed")
 }
 
 func TestLogsAreHeldToTheirApplication(t *testing.T) {
-	set, telemetry := settings(t)
+	set, telemetry := identitySettings(t)
 	sink := &consumertest.LogsSink{}
-	p, err := NewFactory().CreateLogs(context.Background(), set, nil, sink)
+	p, err := NewFactory().CreateLogs(context.Background(), set, NewFactory().CreateDefaultConfig(), sink)
 	require.NoError(t, err)
 	ctx, refusals := shop(t)
 	ld := plog.NewLogs()
 	for _, each := range services {
 		resource := ld.ResourceLogs().AppendEmpty()
 		of(resource.Resource().Attributes(), each.sent)
-		resource.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+		resource.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 	}
 	require.NoError(t, p.ConsumeLogs(ctx, ld))
 	require.Equal(t, len(services)-foreign, sink.LogRecordCount())
 	require.Equal(t, claimed("shop-web"), sink.AllLogs()[0].ResourceLogs().At(0).Resource().Attributes().AsRaw())
-	refused(t, telemetry, refusals, map[string]int64{"service_name": foreign})
+	requireRefused(t, telemetry, refusals, map[string]int64{"service_name": foreign})
 
 	only := plog.NewLogs()
 	of(only.ResourceLogs().AppendEmpty().Resource().Attributes(), "bank")
@@ -128,9 +133,9 @@ func TestLogsAreHeldToTheirApplication(t *testing.T) {
 }
 
 func TestMetricsAreHeldToTheirApplicationAndToNamesThatAreFree(t *testing.T) {
-	set, telemetry := settings(t)
+	set, telemetry := identitySettings(t)
 	sink := &consumertest.MetricsSink{}
-	p, err := NewFactory().CreateMetrics(context.Background(), set, nil, sink)
+	p, err := NewFactory().CreateMetrics(context.Background(), set, NewFactory().CreateDefaultConfig(), sink)
 	require.NoError(t, err)
 	ctx, refusals := shop(t)
 	md := pmetric.NewMetrics()
@@ -141,7 +146,10 @@ func TestMetricsAreHeldToTheirApplicationAndToNamesThatAreFree(t *testing.T) {
 		for _, name := range names {
 			metric := metrics.AppendEmpty()
 			metric.SetName(name)
-			attributes := metric.SetEmptyGauge().DataPoints().AppendEmpty().Attributes()
+			point := metric.SetEmptyGauge().DataPoints().AppendEmpty()
+			point.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+			point.SetIntValue(1)
+			attributes := point.Attributes()
 			for _, label := range []string{"service.name", "service_name", "job", "instance", "otelgate.application", "color"} {
 				attributes.PutStr(label, "bank")
 			}
@@ -161,38 +169,16 @@ func TestMetricsAreHeldToTheirApplicationAndToNamesThatAreFree(t *testing.T) {
 		require.Equal(t, map[string]any{"color": "bank"}, metric.Gauge().DataPoints().At(0).Attributes().AsRaw(), metric.Name())
 	}
 	require.Equal(t, free, names)
-	refused(t, telemetry, refusals, map[string]int64{"service_name": 2, "reserved_name": int64(len(taken))})
+	requireRefused(t, telemetry, refusals, map[string]int64{"service_name": 2, "reserved_name": int64(len(taken))})
 }
 
-func TestLabelsOfEachKindOfPointAreTheApplicationsOwn(t *testing.T) {
-	metrics := pmetric.NewMetricSlice()
-	put := func(attributes pcommon.Map) { attributes.PutStr("job", "bank") }
-	put(metrics.AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty().Attributes())
-	put(metrics.AppendEmpty().SetEmptySum().DataPoints().AppendEmpty().Attributes())
-	put(metrics.AppendEmpty().SetEmptyHistogram().DataPoints().AppendEmpty().Attributes())
-	put(metrics.AppendEmpty().SetEmptyExponentialHistogram().DataPoints().AppendEmpty().Attributes())
-	put(metrics.AppendEmpty().SetEmptySummary().DataPoints().AppendEmpty().Attributes())
-	metrics.AppendEmpty()
-	seen := 0
-	for _, metric := range metrics.All() {
-		points(metric, func(attributes pcommon.Map) {
-			seen++
-			attributes.RemoveIf(isLabel)
-			require.Zero(t, attributes.Len(), metric.Type())
-		})
-	}
-	require.Equal(t, 5, seen)
-}
-
-func refused(t *testing.T, telemetry *componenttest.Telemetry, refusals *intake.Refusals, want map[string]int64) {
+func requireRefused(t *testing.T, telemetry *componenttest.Telemetry, refusals *Refusals, want map[string]int64) {
 	t.Helper()
-	got, err := telemetry.GetMetric("otelgate.identity.refused")
+	got, err := telemetry.GetMetric("otelgate.intake.items")
 	require.NoError(t, err)
 	counted, sum := map[string]int64{}, int64(0)
 	for _, point := range got.Data.(metricdata.Sum[int64]).DataPoints {
-		reason, _ := point.Attributes.Value("otelgate.reason")
-		application, _ := point.Attributes.Value("otelgate.application")
-		require.Equal(t, "shop", application.AsString())
+		reason, _ := point.Attributes.Value("reason")
 		counted[reason.AsString()] = point.Value
 		sum += point.Value
 	}
