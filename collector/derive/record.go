@@ -72,6 +72,14 @@ func (r *record) readResource(resource pcommon.Resource) {
 	r.read(r.resource, resource.Attributes())
 }
 
+// owner is who the places of series are shared among: applications, or services where those are not known.
+func (r *record) owner() string {
+	if application := r.resource[r.plan.application].str; application != "" {
+		return application
+	}
+	return r.resource[r.plan.service].str
+}
+
 func (r *record) read(into []field, attributes pcommon.Map) {
 	for name, value := range attributes.All() {
 		if slot, ok := r.plan.slots[name]; ok {

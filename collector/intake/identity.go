@@ -43,6 +43,15 @@ func claim(application *applications.Application, of pcommon.Resource) bool {
 	return true
 }
 
+// isResources says whether an attribute of a span or log record would stand for one of its resource.
+func isResources(name string, _ pcommon.Value) bool {
+	switch name {
+	case serviceName, applicationName, teamName, costCenterName:
+		return true
+	}
+	return false
+}
+
 // foreign refuses so many items of a service that is not one of their sender's application.
 func (y *tally) foreign(items int) {
 	for range items {
@@ -63,6 +72,13 @@ func (y *tally) ownTraces(application *applications.Application, td ptrace.Trace
 		}
 		return true
 	})
+	for _, of := range td.ResourceSpans().All() {
+		for _, scope := range of.ScopeSpans().All() {
+			for _, span := range scope.Spans().All() {
+				span.Attributes().RemoveIf(isResources)
+			}
+		}
+	}
 }
 
 func (y *tally) ownLogs(application *applications.Application, ld plog.Logs) {
@@ -78,6 +94,13 @@ func (y *tally) ownLogs(application *applications.Application, ld plog.Logs) {
 		}
 		return true
 	})
+	for _, of := range ld.ResourceLogs().All() {
+		for _, scope := range of.ScopeLogs().All() {
+			for _, record := range scope.LogRecords().All() {
+				record.Attributes().RemoveIf(isResources)
+			}
+		}
+	}
 }
 
 func (p *points) ownMetrics(md pmetric.Metrics) {

@@ -87,6 +87,7 @@ func TestTracesAreHeldToTheirApplication(t *testing.T) {
 			span := resource.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
 			span.SetTraceID([16]byte{1})
 			span.SetSpanID([8]byte{1})
+			of(span.Attributes(), "bank")
 			span.SetStartTimestamp(now)
 			span.SetEndTimestamp(now)
 		}
@@ -99,6 +100,7 @@ func TestTracesAreHeldToTheirApplication(t *testing.T) {
 	for _, each := range services {
 		if each.kept != "" {
 			require.Equal(t, claimed(each.kept), kept.At(at).Resource().Attributes().AsRaw())
+			require.Equal(t, map[string]any{"otelgate.content": "true"}, kept.At(at).ScopeSpans().At(0).Spans().At(0).Attributes().AsRaw())
 			at++
 		}
 	}
@@ -119,11 +121,15 @@ func TestLogsAreHeldToTheirApplication(t *testing.T) {
 	for _, each := range services {
 		resource := ld.ResourceLogs().AppendEmpty()
 		of(resource.Resource().Attributes(), each.sent)
-		resource.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+		record := resource.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+		record.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+		of(record.Attributes(), "bank")
 	}
 	require.NoError(t, p.ConsumeLogs(ctx, ld))
 	require.Equal(t, len(services)-foreign, sink.LogRecordCount())
-	require.Equal(t, claimed("shop-web"), sink.AllLogs()[0].ResourceLogs().At(0).Resource().Attributes().AsRaw())
+	web := sink.AllLogs()[0].ResourceLogs().At(0)
+	require.Equal(t, claimed("shop-web"), web.Resource().Attributes().AsRaw())
+	require.Equal(t, map[string]any{"otelgate.content": "true"}, web.ScopeLogs().At(0).LogRecords().At(0).Attributes().AsRaw())
 	requireRefused(t, telemetry, refusals, map[string]int64{"service_name": foreign})
 
 	only := plog.NewLogs()
