@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-versions test-report coverage-report check bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
+.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-versions test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -97,12 +97,18 @@ test-report: .venv/ready ## what the last test runs measured, what took longest,
 coverage-report: .venv/ready ## which of the rows that are owed the tests have shown (ARGS=--strict|--json|--stale)
 	@$(BIN)/python tests/coverage_report.py $(ARGS)
 
-check: .venv/ready ## linters, types, go vet, Go unit tests, generated files
+check: ## linters, types, go vet, Go unit tests, generated files
+	@$(MAKE) --no-print-directory --jobs 2 check-python check-go
+
+check-python: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# With -trimpath, as the gateway is built: what is compiled once is used again, in other clones, too.
+check-go:
 	@files=$$(gofmt -l collector); test -z "$$files" || { echo "not formatted, run \`make format\`: $$files"; exit 1; }
-	cd collector && go vet ./... && go test ./...
+	cd collector && go vet -trimpath ./... && go test -trimpath ./...
 
 bench-audit: .venv/ready ## how many spans a second one audit sink commits, and in how much memory
 	$(BIN)/python benchmarks/bench_audit.py $(ARGS)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
-from otelgate_stack import images, settings
+from otelgate_stack import images, settings, web
 from otelgate_stack.report import Report
 from testcontainers.core.container import DockerContainer
 
@@ -41,7 +41,7 @@ def wait_until_healthy(gateway: Gateway, port: str, deadline_s: float = 60) -> N
     deadline = time.monotonic() + deadline_s
     while gateway.running() and time.monotonic() < deadline:
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).is_success:
+            if web.get(f"http://127.0.0.1:{port}/").is_success:
                 return
         except httpx.HTTPError:
             time.sleep(0.05)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 
+from . import web
 from .settings import Settings
 
 PAGE = "page"
@@ -38,7 +39,7 @@ def pages(settings: Settings) -> Iterator[tuple[str, str]]:
     for service, path in _HEALTH.items():
         url = f"http://127.0.0.1:{getattr(settings, f'{service}_port')}"
         try:
-            if httpx.get(url + path, timeout=2, trust_env=False).is_success:
+            if web.get(url + path, timeout=2).is_success:
                 yield WHAT[service].removeprefix(f"{PAGE}: "), url
         except httpx.HTTPError:
             continue

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import psycopg
 
-from . import builds, credentials, golang, ports, preflight, state
+from . import builds, credentials, golang, ports, preflight, state, web
 from .engines import Engine
 from .engines.services import PYTHON, names, services
 from .errors import StackError
@@ -174,6 +174,6 @@ def _database_opens(url: str, role: str, password: str) -> bool:
 def _grafana_opens(settings: Settings) -> bool:
     url = f"http://127.0.0.1:{settings.grafana_port}/api/user"
     try:
-        return httpx.get(url, auth=("admin", "admin"), timeout=10, trust_env=False).is_success
+        return web.get(url, auth=("admin", "admin"), timeout=10).is_success
     except httpx.HTTPError:
         return False

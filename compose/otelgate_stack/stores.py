@@ -14,6 +14,7 @@ from typing import Self
 
 import httpx
 
+from . import web
 from .spans import Event, Span, from_otlp_json
 
 __all__ = [
@@ -83,8 +84,7 @@ class _Store(AbstractContextManager["_Store"]):
 
     def __init__(self, url: str, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
-        # trust_env=False: a proxy of the environment is not meant for a store on this machine.
-        self._http = httpx.Client(base_url=self.url, timeout=timeout_s, transport=transport, trust_env=False)
+        self._http = web.client(base_url=self.url, timeout=timeout_s, transport=transport)
 
     def __enter__(self) -> Self:
         return self

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 import psycopg
 from grafana_foundation_sdk.models.dashboard import VariableModel
-from otelgate_stack import settings
+from otelgate_stack import settings, web
 
 from . import main, render, uids
 from .layout import POINTS, Dashboard
@@ -271,7 +271,7 @@ def _number(value: object) -> float | None:
 
 
 def _get(url: str, **parameters: Any) -> Any:
-    answer = httpx.get(url, params=parameters, timeout=_TIMEOUT_S)
+    answer = web.get(url, params=parameters, timeout=_TIMEOUT_S)
     if answer.is_error:
         raise ValueError(f"{answer.status_code} {answer.text.strip()}")
     return json.loads(answer.text)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import yaml
-from otelgate_stack import alerting, builds
+from otelgate_stack import alerting, builds, web
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 
@@ -27,11 +27,11 @@ class Manager:
     amtool: Path
 
     def send(self, *alerts: Mapping[str, Any]) -> None:
-        httpx.post(f"{self.url}/api/v2/alerts", json=alerts, timeout=60, trust_env=False).raise_for_status()
+        web.post(f"{self.url}/api/v2/alerts", json=alerts, timeout=60).raise_for_status()
 
     def states(self) -> dict[str, str]:
         """alertname -> active, suppressed or unprocessed, of the alerts that it holds."""
-        found = httpx.get(f"{self.url}/api/v2/alerts", timeout=60, trust_env=False).json()
+        found = web.get(f"{self.url}/api/v2/alerts", timeout=60).json()
         return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in found}
 
 
@@ -70,7 +70,7 @@ def _wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 180
     while True:
         try:
-            if httpx.get(f"{url}/-/ready", timeout=60, trust_env=False).is_success:
+            if web.get(f"{url}/-/ready", timeout=60).is_success:
                 return
         except httpx.HTTPError:
             pass

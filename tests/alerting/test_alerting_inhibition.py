@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from alert_inbox import Inbox, inbox
 from alerting_manager import Manager, fired, running
 from alerting_settings import load
-from otelgate_stack import alert_routes
+from otelgate_stack import alert_routes, web
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_inhibitions(manager: Manager, box: Inbox) -> None:
 
 def silenced(manager: Manager) -> set[tuple[str, str, str]]:
     """Name and place of each silent alert, and the name of one that silences it."""
-    alerts = httpx.get(f"{manager.url}/api/v2/alerts", timeout=60, trust_env=False).json()
+    alerts = web.get(f"{manager.url}/api/v2/alerts", timeout=60).json()
     names = {alert["fingerprint"]: alert["labels"]["alertname"] for alert in alerts}
     return {
         (alert["labels"]["alertname"], alert["labels"].get("place", ""), names[source])

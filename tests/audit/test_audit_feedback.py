@@ -23,6 +23,7 @@ from audit_feedback_server import SECRET, TRACE_ID, Gateway, serving, settings, 
 from otelgate_audit.feedback import app, body, emit, rates, votes
 from otelgate_audit.feedback.tokens import Claims, verify
 from otelgate_audit.settings import SettingsError
+from otelgate_stack import web
 from starlette.requests import Request
 from waiting import until
 
@@ -47,7 +48,7 @@ def start(tmp_path: Path, gateway: Gateway) -> Iterator[Start]:
 
     def start(**env: str) -> httpx.Client:
         context = serving(settings(tmp_path, gateway.endpoint, **{**MANY, **env}))
-        client = httpx.Client(base_url=context.__enter__(), timeout=30, trust_env=False)
+        client = web.client(base_url=context.__enter__(), timeout=30)
         open_ones.append((context, client))
         return client
 
@@ -62,7 +63,7 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]
     """A client of an endpoint whose gateway must get nothing, for all tests of what is refused."""
     gateway = Gateway()
     loaded = settings(tmp_path_factory.mktemp("refusing"), gateway.endpoint, **MANY)
-    with serving(loaded) as url, httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+    with serving(loaded) as url, web.client(base_url=url, timeout=30) as client:
         yield client
     gateway.stop()
     assert gateway.requests == []
@@ -339,7 +340,7 @@ def test_a_gateway_that_is_away_is_503(tmp_path: Path, monkeypatch: pytest.Monke
     with socket.create_server(("127.0.0.1", 0)) as taken:  # it listens and says nothing
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with serving(settings(tmp_path, endpoint)) as url:
-            answer = httpx.post(f"{url}/v1/feedback", json={"rating": 1, "token": token()}, trust_env=False)
+            answer = web.post(f"{url}/v1/feedback", json={"rating": 1, "token": token()})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
@@ -499,7 +500,7 @@ def test_the_command(tmp_path: Path, gateway: Gateway) -> None:
     }
     command = [sys.executable, "-m", "otelgate_audit", "feedback"]
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
+        client = web.client(base_url=f"http://127.0.0.1:{port}", timeout=30)
         assert until(lambda: process.poll() is not None or _answers(client)), "the command's start"
         assert post(client, "up", token()).status_code == 202
         process.send_signal(signal.SIGTERM)

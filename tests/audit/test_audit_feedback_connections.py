@@ -9,6 +9,7 @@ import httpx
 import pytest
 from audit_feedback_server import Gateway, serving, settings, token
 from otelgate_audit.feedback import app, connections
+from otelgate_stack import web
 
 HALF = b"POST /v1/feedback HTTP/1.1\r\nHost: shop.example\r\n"
 WAIT_S = 60
@@ -20,7 +21,7 @@ Connect = Callable[[], socket.socket]
 def client(tmp_path: Path) -> Iterator[httpx.Client]:
     gateway = Gateway()
     loaded = settings(tmp_path, gateway.endpoint, OTELGATE_FEEDBACK_RATE="1000/second")
-    with serving(loaded) as url, httpx.Client(base_url=url, timeout=WAIT_S, trust_env=False) as client:
+    with serving(loaded) as url, web.client(base_url=url, timeout=WAIT_S) as client:
         yield client
     gateway.stop()
 
@@ -53,7 +54,7 @@ def test_visitors_are_served_while_hundreds_of_connections_bring_no_request(
     for number in range(400):
         connect().sendall(HALF[: number % len(HALF)])
     for _ in range(6):
-        with httpx.Client(base_url=client.base_url, timeout=WAIT_S, trust_env=False) as visitor:
+        with web.client(base_url=client.base_url, timeout=WAIT_S) as visitor:
             assert vote(visitor) == 202
 
 

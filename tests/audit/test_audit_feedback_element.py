@@ -17,6 +17,7 @@ import httpx
 import pytest
 from audit_feedback_server import TRACE_ID, Gateway, serving, settings, token
 from otelgate_audit.feedback import app
+from otelgate_stack import web
 from waiting import until
 
 ELEMENT = Path(app.__file__).parent / "element.js"
@@ -194,7 +195,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
             assert driver.stdout is not None
             ready = next(line for line in driver.stdout if "started successfully on" in line)
             url = f"http://127.0.0.1:{ready.rstrip().rstrip('.').rpartition(' ')[2]}"
-            with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+            with web.client(base_url=url, timeout=60) as client:
                 browser = Browser(client, tmp_path / "profile")
                 yield browser
                 browser.quit()

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 from gateways import GatewayProcess
-from otelgate_stack import ports
+from otelgate_stack import ports, web
 
 OF_GATEWAYS = {f"OTELGATE_{name}_PORT" for name in ("GRPC", "HTTP", "HEALTH", "METRICS", "SELF")}
 
@@ -18,7 +17,7 @@ def gateway_in(folder: Path, binary: Path, root: Path) -> tuple[GatewayProcess, 
 
 def name_of(env: dict[str, str]) -> str:
     """service.instance.id, as the gateway's own metrics have it."""
-    text = httpx.get(f"http://127.0.0.1:{env['OTELGATE_METRICS_PORT']}/metrics", trust_env=False).text
+    text = web.get(f"http://127.0.0.1:{env['OTELGATE_METRICS_PORT']}/metrics").text
     [line] = [line for line in text.splitlines() if line.startswith("target_info{")]
     return line.partition('service_instance_id="')[2].partition('"')[0]
 

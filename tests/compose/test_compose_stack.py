@@ -14,11 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import otlp
 import pytest
 import trustme
-from otelgate_stack import audit_store, credentials, doctor, monitoring, state
+from otelgate_stack import audit_store, credentials, doctor, monitoring, state, web
 from otelgate_stack.audit_store import AuditStore
 from otelgate_stack.engines import ServiceStatus, compose_cli, watchers
 from otelgate_stack.engines.docker import DockerEngine
@@ -120,11 +119,7 @@ def test_containers_run_as_configured(stack: DockerEngine, docker: Any) -> None:
 def asked(stack: DockerEngine, query: str) -> list[dict[str, str]]:
     """The labels of what Prometheus finds."""
     url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/query"
-    found = (
-        httpx.get(url, params={"query": query}, timeout=ANSWER_S, trust_env=False)
-        .raise_for_status()
-        .json()["data"]["result"]
-    )
+    found = web.get(url, params={"query": query}, timeout=ANSWER_S).raise_for_status().json()["data"]["result"]
     return [each["metric"] for each in found]
 
 
@@ -137,7 +132,7 @@ def nothing_is_down(stack: DockerEngine) -> bool:
 def test_what_is_scraped_and_probed_answers(stack: DockerEngine) -> None:
     def targets() -> dict[tuple[str, str], str]:
         url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/targets"
-        found = httpx.get(url, timeout=ANSWER_S, trust_env=False).raise_for_status().json()["data"]["activeTargets"]
+        found = web.get(url, timeout=ANSWER_S).raise_for_status().json()["data"]["activeTargets"]
         return {(each["labels"]["job"], each["labels"]["instance"]): each["health"] for each in found}
 
     assert until(lambda: set(targets().values()) == {"up"}, deadline_s=SOON_S), targets()
@@ -152,7 +147,7 @@ def test_alertmanager_hears_of_alerts(stack: DockerEngine) -> None:
     url = f"http://127.0.0.1:{stack.settings.alertmanager_port}/api/v2/alerts"
 
     def names() -> set[str]:
-        found = httpx.get(url, timeout=ANSWER_S, trust_env=False).raise_for_status().json()
+        found = web.get(url, timeout=ANSWER_S).raise_for_status().json()
         return {each["labels"]["alertname"] for each in found}
 
     assert until(lambda: "Watchdog" in names(), deadline_s=SOON_S)

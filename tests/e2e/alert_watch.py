@@ -25,7 +25,7 @@ import shared
 import thrown_away
 from alert_inbox import Inbox, Message, inbox
 from otelgate_grafana.alerts.render import seconds
-from otelgate_stack import debian, monitoring, settings, stores
+from otelgate_stack import debian, monitoring, settings, stores, web
 from otelgate_stack.engines import native, watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.engines.service import Service
@@ -127,14 +127,14 @@ class Watch:
         targets = json.loads(file.read_text())
         (url,) = (url for each in targets if each["labels"]["kind"] == kind for url in each["targets"])
         try:
-            return httpx.get(url, trust_env=False, timeout=5).is_success
+            return web.get(url, timeout=5).is_success
         except httpx.HTTPError:
             return False
 
     def post(self, signal: str, body: Mapping[str, Any]) -> int:
         """Send OTLP to the gateway, as JSON; returns the status of its answer."""
         url = f"http://127.0.0.1:{self.settings.http_port}/v1/{signal}"
-        return httpx.post(url, json=body, trust_env=False, timeout=60).status_code
+        return web.post(url, json=body, timeout=60).status_code
 
     def sql(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows from the audit store, as its owner."""
@@ -157,10 +157,9 @@ class Watch:
     def _holds(self, name: str, thrown: float, alert: Mapping[str, Any]) -> float:
         """Since when the condition had held without a break when the alert fired."""
         fired = datetime.fromisoformat(alert["startsAt"]).timestamp()
-        answer = httpx.get(
+        answer = web.get(
             f"{self.prometheus.url}/api/v1/query_range",
             params={"query": self.rules[name]["expr"], "start": thrown, "end": fired + STEP_S, "step": STEP_S},
-            trust_env=False,
             timeout=60,
         ).raise_for_status()
         series = answer.json()["data"]["result"]

@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
-from otelgate_stack import ports
+from otelgate_stack import ports, web
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORT = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
@@ -155,7 +155,7 @@ class Bench:
         deadline = time.monotonic() + deadline_s
         while self.process is not None and self.process.poll() is None and time.monotonic() < deadline:
             with suppress(httpx.HTTPError):
-                if httpx.get(url, trust_env=False).is_success:
+                if web.get(url).is_success:
                     return
             time.sleep(0.05)
         raise RuntimeError(f"the gateway did not become healthy; its log ends with:\n{self.said()[-3000:]}")
@@ -181,7 +181,7 @@ class Bench:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric of the gateway's own."""
-        text = httpx.get(f"http://127.0.0.1:{self.env['OTELGATE_METRICS_PORT']}/metrics", trust_env=False).text
+        text = web.get(f"http://127.0.0.1:{self.env['OTELGATE_METRICS_PORT']}/metrics").text
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         lines = [line for line in text.splitlines() if re.match(rf"{name}(_total)?[{{ ]", line)]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(each in line for each in wanted))
@@ -197,11 +197,10 @@ class Bench:
         return grpc.StatusCode.OK
 
     def post(self, request: bytes) -> httpx.Response:
-        return httpx.post(
+        return web.post(
             f"{self.http_url}/v1/traces",
             content=request,
             headers={"Content-Type": "application/x-protobuf"},
-            trust_env=False,
         )
 
     @property

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
+from otelgate_stack import web
 from world import World
 
 DELTA, CUMULATIVE = 1, 2
@@ -70,4 +70,4 @@ def send_call(world: World, service: str, tokens: int) -> None:
 
 def _post(world: World, signal: str, body: dict[str, Any]) -> None:
     url = f"http://127.0.0.1:{world.settings.http_port}/v1/{signal}"
-    httpx.post(url, json=body, trust_env=False, timeout=30).raise_for_status()
+    web.post(url, json=body, timeout=30).raise_for_status()

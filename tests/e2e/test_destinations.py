@@ -4,9 +4,9 @@ import secrets
 import sys
 from functools import partial
 
-import httpx
 import pytest
 from acknowledged import a_run, trace_id
+from otelgate_stack import web
 from waiting import until
 from world import OwnGateway, whole_trace
 
@@ -35,11 +35,10 @@ def test_content_of_100_kb_reaches_tempo_whole(own_gateway: OwnGateway) -> None:
     own_gateway.gateway.stop()
     own_gateway.gateway.start(OTELGATE_TRACES_TO="tempo", OTELGATE_CONTENT_TRACES="full")
     number, words = secrets.randbits(60), "a long question; " * 6000
-    httpx.post(
+    web.post(
         f"http://127.0.0.1:{own_gateway.settings.http_port}/v1/traces",
         content=a_run(number, "long", words).SerializeToString(),
         headers={"Content-Type": "application/x-protobuf"},
-        trust_env=False,
     ).raise_for_status()
     _, call = whole_trace(own_gateway.tempo, trace_id(number), 2)
     assert call.attributes["gen_ai.input.messages"] == words

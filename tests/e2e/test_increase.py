@@ -7,8 +7,8 @@ import sys
 import time
 from dataclasses import dataclass
 
-import httpx
 import pytest
+from otelgate_stack import web
 from test_genai import COST_USD, call
 from waiting import until
 from world import World
@@ -45,10 +45,9 @@ class Raw:
 
 def raw(world: World, time_s: float) -> Raw | None:
     """What Prometheus holds in the range up to `time_s`; None before there is anything."""
-    answer = httpx.get(
+    answer = web.get(
         f"{world.prometheus.url}/api/v1/query",
         params={"query": f"{SERIES}[{RANGE_S:.0f}s]", "time": f"{time_s:.3f}"},
-        trust_env=False,
     )
     series = answer.raise_for_status().json()["data"]["result"]
     assert len(series) <= 1, f"one call gave {len(series)} series"

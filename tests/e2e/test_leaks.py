@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import leaks
 import pytest
 from gateways import GatewayContainer
 from leaks import Leak
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from otelgate_stack import web
 from waiting import until
 from world import OwnWorld
 
@@ -186,7 +186,7 @@ def answers(world: OwnWorld, sent: Sent) -> dict[str, bytes]:
     found = {}
     for store, paths in {"prometheus": prometheus, "loki": loki, "tempo": tempo, "jaeger": jaeger}.items():
         for path, params in paths.items():
-            answer = httpx.get(getattr(world, store).url + path, params=params, timeout=60, trust_env=False)
+            answer = web.get(getattr(world, store).url + path, params=params, timeout=60)
             assert answer.is_success, f"{answer.url}: {answer.text[:300]}"
             name = f"{store} {path.rsplit('/', 1)[0] if 'traces' in path else path}"
             found[name] = found.get(name, b"") + b"\n" + runs(answer.content)
@@ -207,7 +207,7 @@ def flush(world: OwnWorld) -> None:
 
     before = blocks()
     for store in (world.tempo, world.loki):
-        assert httpx.post(f"{store.url}/flush", timeout=60, trust_env=False).is_success
+        assert web.post(f"{store.url}/flush", timeout=60).is_success
     assert until(lambda: blocks() - before), "Tempo wrote no block"
 
 

@@ -15,7 +15,7 @@ import httpx
 import psycopg
 import pytest
 from hostile import GOOD, Maker, Request, metric_of, rejected
-from otelgate_stack import stores
+from otelgate_stack import stores, web
 from waiting import until
 from world import OwnGateway, World
 
@@ -37,7 +37,7 @@ class Door:
         self._channel = grpc.insecure_channel(
             f"127.0.0.1:{world.settings.grpc_port}", [("grpc.max_send_message_length", -1)]
         )
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{world.settings.http_port}", timeout=60, trust_env=False)
+        self._http = web.client(base_url=f"http://127.0.0.1:{world.settings.http_port}", timeout=60)
 
     def send(self, request: Request) -> None:
         deadline = time.monotonic() + 120

@@ -14,6 +14,7 @@ import grpc
 import httpx
 import pytest
 from bounds import EVENTS, EXPORT, RUNS, STEPS, Bench, bench, lines, runs, steps
+from otelgate_stack import web
 from waiting import until
 
 MOST = 1.2
@@ -127,7 +128,7 @@ class Overload:
         target = f"127.0.0.1:{self._gateway.env['OTELGATE_GRPC_PORT']}"
         with (
             grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)]) as channel,
-            httpx.Client(base_url=self._gateway.http_url, trust_env=False, timeout=TIMEOUT_S) as client,
+            web.client(base_url=self._gateway.http_url, timeout=TIMEOUT_S) as client,
         ):
             while time.monotonic() < self._deadline:
                 with self._lock:

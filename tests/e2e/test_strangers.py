@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
-import httpx
 import pytest
 from bounds import EXPORT, Bench, bench, runs
+from otelgate_stack import web
 from protobuf_field import field
 from waiting import until
 
@@ -66,7 +66,7 @@ def over_http(gateway: Bench, signal: str, body: bytes, token: str) -> int:
         headers["Authorization"] = f"Bearer {token}"
     url = f"{gateway.http_url}/v1/{signal.replace('trace', 'traces')}"
     content = gzip.compress(body, 9)
-    return httpx.post(url, content=content, headers=headers, trust_env=False, timeout=60).status_code
+    return web.post(url, content=content, headers=headers, timeout=60).status_code
 
 
 def test_requests_without_a_token_take_no_memory(gateway: Bench) -> None:

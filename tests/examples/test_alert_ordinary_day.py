@@ -7,11 +7,11 @@ that can be divided by three are left out: then Osool's past has an outage of Pa
 import time
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from example_stack import ExampleStack, running_stack
 from otelgate_grafana import uids
 from otelgate_grafana.alerts.rules import ALERTS
+from otelgate_stack import web
 from recorded import committed
 
 from examples.common import history, places, prometheus, series, traffic
@@ -66,7 +66,7 @@ def test_no_condition_holds(past: tuple[ExampleStack, float], name: str) -> None
     rules = committed(stack.settings.root)
     asked = {"query": rules.inlined(rules.alerts[name]), "start": end - HOURS * 3600, "end": end, "step": STEP_S}
     url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/query_range"
-    answer = httpx.post(url, data=asked, timeout=300, trust_env=False).json()
+    answer = web.post(url, data=asked, timeout=300).json()
     assert answer["status"] == "success", answer
     held = {(row["metric"].get("service_name"), len(row["values"])) for row in answer["data"]["result"]}
     assert held == set()

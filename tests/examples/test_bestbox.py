@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from example_stack import ExampleStack, heed_interrupts
+from otelgate_stack import web
 from waiting import until
 
 from examples.bestbox.example import read
@@ -47,12 +48,12 @@ class Served:
 
     def chat(self, message: str, session: str, user: str = "u-test") -> dict[str, Any]:
         body = {"message": message, "user_id": user, "session_id": session}
-        response = httpx.post(f"{self.url}/v1/chat", json=body, timeout=30, trust_env=False)
+        response = web.post(f"{self.url}/v1/chat", json=body, timeout=30)
         assert response.status_code == 200, response.text
         return read(response.text)
 
     def vote(self, **body: Any) -> httpx.Response:
-        return httpx.post(f"{self.url}/v1/feedback", json=body, timeout=30, trust_env=False)
+        return web.post(f"{self.url}/v1/feedback", json=body, timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -179,12 +180,12 @@ def test_one_vote_for_a_message(stack: ExampleStack, served: Served) -> None:
 @pytest.mark.shows("F10")
 def test_the_page_votes_at_the_feedback_endpoint(stack: ExampleStack, served: Served) -> None:
     endpoint = f"http://127.0.0.1:{stack.settings.feedback_port}"
-    page = httpx.get(served.url, trust_env=False)
+    page = web.get(served.url)
     assert f'src="{endpoint}/v1/feedback/element.js"' in page.text
     assert endpoint in page.headers["Content-Security-Policy"]
     answer = served.chat("How many days of leave are left?", "s-page")
     token = {"Authorization": f"Bearer {answer['end']['feedback_token']}"}
-    response = httpx.post(f"{endpoint}/v1/feedback", json={"rating": "up"}, headers=token, trust_env=False)
+    response = web.post(f"{endpoint}/v1/feedback", json={"rating": "up"}, headers=token)
     assert response.status_code == 202, response.text
     votes = "SELECT rating, user_id, session_id, service FROM audit.feedback WHERE trace_id = %s"
     found = until(lambda: stack.sql(votes, answer["start"]["trace_id"]))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from otelgate_stack import web
 
 from examples.bestbox.departments import route
 from examples.bestbox.example import EXAMPLE, Client, read
@@ -157,7 +158,7 @@ def ask(app: Client) -> httpx.Response:
 def status(url: str) -> int:
     """0 where nothing listens."""
     try:
-        return httpx.get(url, trust_env=False, timeout=5).status_code
+        return web.get(url, timeout=5).status_code
     except httpx.ConnectError:
         return 0
 

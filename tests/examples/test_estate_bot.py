@@ -7,6 +7,7 @@ import httpx
 import pytest
 from example_stack import ExampleStack
 from fastapi.testclient import TestClient
+from otelgate_stack import web
 from waiting import until
 
 from examples.common import history
@@ -204,7 +205,7 @@ def test_history_has_lines_and_traces(stack: ExampleStack, summary: dict[str, An
     url = f"http://127.0.0.1:{stack.settings.loki_port}/loki/api/v1/query"
 
     def lines() -> float:
-        result = httpx.get(url, params=asked, timeout=60, trust_env=False).json()["data"]["result"]
+        result = web.get(url, params=asked, timeout=60).json()["data"]["result"]
         return float(result[0]["value"][1]) if result else 0.0
 
     between = "BETWEEN to_timestamp(%s) AND to_timestamp(%s)"
@@ -238,7 +239,7 @@ def total(stack: ExampleStack, metric: str) -> float:
     url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/query"
     asked = {"query": f"{metric}{{{PAST}}}[3d]", "time": f"{time.time():.3f}"}
     found = 0.0
-    for series in httpx.get(url, params=asked, timeout=60, trust_env=False).json()["data"]["result"]:
+    for series in web.get(url, params=asked, timeout=60).json()["data"]["result"]:
         values = [float(value) for _, value in series["values"]]
         steps = zip([0.0, *values], values, strict=False)
         found += sum(after - before if after >= before else after for before, after in steps)

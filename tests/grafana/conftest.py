@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import dashboard_series
-import httpx
 import psycopg
 import pytest
 import shared
@@ -18,7 +17,7 @@ from dashboard_stores import Filled
 from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
 from otelgate_grafana.ask import Stores, Window
-from otelgate_stack import builds, settings, state
+from otelgate_stack import builds, settings, state, web
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 
@@ -100,7 +99,7 @@ def _fill_loki(loaded: settings.Settings, window: Window) -> None:
             for number, (severity, text, more) in enumerate(lines)
         ]
         streams.append({"stream": {"service_name": service, "deployment_environment_name": "test"}, "values": values})
-    httpx.post(f"{loaded.loki_url}/loki/api/v1/push", json={"streams": streams}, timeout=30).raise_for_status()
+    web.post(f"{loaded.loki_url}/loki/api/v1/push", json={"streams": streams}, timeout=30).raise_for_status()
 
 
 def _fill_database(loaded: settings.Settings, end: int) -> tuple[str, str]:

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
+from otelgate_stack import web
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = Path(__file__).parent / "testdata" / "series.txt"
@@ -165,7 +165,7 @@ def _parse(line: str) -> tuple[str, Labels]:
 
 def record(url: str) -> int:
     """Add to the file what a Prometheus has and the gateway does not derive. Returns how many series it has then."""
-    answer = httpx.get(f"{url}/api/v1/series", params={"match[]": '{__name__=~".+"}'}, timeout=60)
+    answer = web.get(f"{url}/api/v1/series", params={"match[]": '{__name__=~".+"}'}, timeout=60)
     made = {exposed(metric) for metric in derived()}
     lines = {f"{name}{_written(labels)}" for name, labels in recorded()} if RECORDED.exists() else set()
     for labels in answer.raise_for_status().json()["data"]:

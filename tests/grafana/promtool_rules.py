@@ -3,9 +3,11 @@
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def read(path: Path) -> Any:
@@ -38,6 +40,16 @@ def cut(rules: Path, folder: Path) -> list[Path]:
             test["group_eval_order"] = [kept["name"] for kept in groups]
             made.append(write(folder / f"{name}.test.yaml", test))
     return made
+
+
+def steps(test: Any) -> float:
+    """How often the rules are evaluated in a test file."""
+    lasts = [max(_seconds(str(asked["eval_time"])) for asked in case["alert_rule_test"]) for case in test["tests"]]
+    return sum(lasts) / _seconds(test["evaluation_interval"])
+
+
+def _seconds(duration: str) -> int:
+    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", duration))
 
 
 def _needed(recorded: list[Any], expr: str) -> list[Any]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 import thrown_away
@@ -13,7 +12,7 @@ from otelgate_grafana import lint, recording
 from otelgate_grafana.alerts.model import tidy
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.alerts.settings import load
-from otelgate_stack import ports, settings
+from otelgate_stack import ports, settings, web
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 
@@ -111,7 +110,7 @@ def test_recorded_series_that_are_named_are_recorded() -> None:
 
 
 def _refused_by_prometheus(filled: Filled, queries: list[tuple[str, str]]) -> list[str]:
-    with httpx.Client(base_url=filled.stores.prometheus or "", timeout=60, trust_env=False) as client:
+    with web.client(base_url=filled.stores.prometheus or "", timeout=60) as client:
         answers = [
             (name, client.post("/api/v1/query", data={"query": text, "time": str(filled.window.end)}).json())
             for name, text in queries
@@ -123,7 +122,7 @@ def _refused_by_prometheus(filled: Filled, queries: list[tuple[str, str]]) -> li
 def test_logql_is_understood(filled: Filled) -> None:
     found = blocks("logql")
     span = {"start": str(round((filled.window.end - 600) * 1e9)), "end": str(round(filled.window.end * 1e9))}
-    with httpx.Client(base_url=filled.stores.loki or "", timeout=60, trust_env=False) as client:
+    with web.client(base_url=filled.stores.loki or "", timeout=60) as client:
         answers = [
             (page, client.get("/loki/api/v1/query_range", params={"query": text, **span})) for page, text in found
         ]
@@ -158,10 +157,10 @@ def test_traceql_is_understood(tempo: str) -> None:
     found = blocks("traceql")
     assert found
     for page, text in found:
-        answer = httpx.get(f"{tempo}/api/search", params={"q": text, "limit": 1}, timeout=30, trust_env=False)
+        answer = web.get(f"{tempo}/api/search", params={"q": text, "limit": 1}, timeout=30)
         assert answer.status_code == 200, f"{page}: {text}: {answer.text}"
 
 
 def test_a_wrong_query_is_not_understood(tempo: str, filled: Filled) -> None:
-    assert httpx.get(f"{tempo}/api/search", params={"q": "{ kind = nothing }"}, trust_env=False).status_code == 400
+    assert web.get(f"{tempo}/api/search", params={"q": "{ kind = nothing }"}).status_code == 400
     assert _refused_by_prometheus(filled, [("x", "rate(up)")] * 51) != []

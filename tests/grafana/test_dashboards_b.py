@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import emit_planted
-import httpx
 import planted_lines
 import pytest
 import thrown_away
 from otelgate_grafana import ask, logql, main, names, uids
-from otelgate_stack import ports, settings, stores
+from otelgate_stack import ports, settings, stores, web
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from waiting import until
@@ -110,7 +109,7 @@ def test_log_queries_that_count_give_sums(shop: Shop) -> None:
         "cost-logged": {"estate-bot": sum(line.extra.get("turn.cost_usd", 0) for line in planted_lines.LINES)},
     }
     for query in COUNT_QUERIES:
-        asked = httpx.get(f"{shop.loki.url}/loki/api/v1/query", params={"query": query.anywhere()}, trust_env=False)
+        asked = web.get(f"{shop.loki.url}/loki/api/v1/query", params={"query": query.anywhere()})
         answer = asked.raise_for_status().json()["data"]["result"]
         given = {_legend(query.legend, series["metric"]): float(series["value"][1]) for series in answer}
         if query is logql.LINES_BY_LEVEL:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from operations_stack import URL, Operated
-from otelgate_stack import credentials
+from otelgate_stack import credentials, web
 from otelgate_stack.canary import Canary
 from otelgate_stack.stores import Jaeger
 from shared import clean_env
@@ -78,7 +78,7 @@ class Letters(threading.Thread):
             body = canary.request("logs", "http").SerializeToString()
             while True:
                 try:
-                    if httpx.post(self._url, content=body, headers=headers, trust_env=False).is_success:
+                    if web.post(self._url, content=body, headers=headers).is_success:
                         break
                 except httpx.HTTPError:
                     self._ended.wait(0.05)

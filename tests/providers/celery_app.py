@@ -1,6 +1,8 @@
 """A Celery application with tasks that count themselves; run as a program, it queues some."""
 
+import faulthandler
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -9,6 +11,8 @@ import celery
 import otelgate
 from opentelemetry import metrics, trace
 
+STACKS = signal.SIGRTMIN + 5
+faulthandler.register(STACKS, all_threads=True)  # so that a test can see where a process stands
 otelgate.init()  # which changes nothing under opentelemetry-instrument
 
 FOLDER = Path(os.environ["TEST_FOLDER"])

@@ -5,10 +5,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from environments import Environment
 from packages import HERE
@@ -21,6 +24,8 @@ from waiting import until
 
 TASKS = 10
 HANGS = 4
+STACKS = signal.SIGRTMIN + 5
+"""At which celery_app.py writes its stacks."""
 NEVER = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_METRIC_EXPORT_INTERVAL": "600000"}
 """All that arrives was sent since something ended."""
 
@@ -65,9 +70,25 @@ def start(celery: Environment, receiver: Receiver, tmp_path: Path, log: Path) ->
         process.wait()
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=300)
+def end(worker: subprocess.Popen[bytes], log: Path) -> None:
+    """A warm shutdown. Where it does not end, the test fails with what each thread of each process does.
+
+    One cause is known, in about 1 of 200 runs on a busy machine: as the interpreter ends, billiard's pool (4.3.2) waits
+    without a time limit for the lock of its queue, with no child left that could give it back.
+    """
+    worker.send_signal(signal.SIGTERM)
+    try:
+        worker.wait(timeout=120)
+    except subprocess.TimeoutExpired:
+        known = psutil.Process(worker.pid)
+        children = known.children(recursive=True)
+        for process in (known, *children):
+            process.send_signal(STACKS)
+            time.sleep(1)  # they write into one file
+        if children or "in _help_stuff_finish" not in log.read_text():
+            pytest.fail(f"{children}\n{log.read_text()}")
+        warnings.warn("billiard's pool waits for a lock that nobody has; the worker was killed", stacklevel=2)
+        worker.kill()
 
 
 @pytest.mark.slow
@@ -85,7 +106,7 @@ def test_finished_tasks_of_prefork_children_arrive_once(
         lambda seen: min(seen) >= TASKS,
         deadline_s=120,
     )
-    end(worker)
+    end(worker, log)
     assert Counter(span.name for span in receiver.spans()) == {f"work {number}": 1 for number in range(TASKS)}
     assert receiver.total("app.tasks") == TASKS, log.read_text()
     assert "dropped" not in log.read_text()
@@ -101,7 +122,7 @@ def test_killing_children_at_a_time_limit_leaves_the_pool_at_work(start: Start, 
 
     everything = (TASKS, TASKS, HANGS)
     assert until(seen, lambda now: now == everything, deadline_s=120) == everything, log.read_text()
-    end(worker)
+    end(worker, log)
     assert seen() == everything, log.read_text()
     works = Counter(span.name for span in receiver.spans() if span.name.startswith("work "))
     assert works == {f"work {number}": 1 for number in range(TASKS)}
@@ -119,5 +140,5 @@ def test_recycled_children_say_what_the_gateway_refused(start: Start, receiver: 
 
     worker = start("--max-tasks-per-child=1")
     until(lambda: sum(dropped().values()), lambda spans: spans >= TASKS, deadline_s=120)
-    end(worker)
+    end(worker, log)
     assert sorted(dropped().values()) == [1] * TASKS, log.read_text()

@@ -7,10 +7,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
-from otelgate_stack import state
+from otelgate_stack import state, web
 from otelgate_stack.engines import ServiceStatus, native
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
@@ -203,9 +202,9 @@ def test_retention_reaches_the_backends(engine: MakeEngine) -> None:
     )
     stack.up()
     url = {status.name: status.url for status in stack.status()}
-    flags = httpx.get(f"{url['prometheus']}/api/v1/status/flags").json()["data"]
+    flags = web.get(f"{url['prometheus']}/api/v1/status/flags").json()["data"]
     assert flags["storage.tsdb.retention.time"] == "10d"
-    loki = httpx.get(f"{url['loki']}/config").text
+    loki = web.get(f"{url['loki']}/config").text
     assert "  retention_period: 11d\n" in loki
     assert "  retention_enabled: true\n" in loki
-    assert "block_retention: 288h0m0s\n" in httpx.get(f"{url['tempo']}/status/config").text
+    assert "block_retention: 288h0m0s\n" in web.get(f"{url['tempo']}/status/config").text

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from .. import audit_store, builds, credentials, ports, preflight, state
+from .. import audit_store, builds, credentials, ports, preflight, state, web
 from ..errors import StackError
 from ..report import Report, duration
 from ..settings import Settings
@@ -254,7 +254,7 @@ def _answers(service: Service) -> bool:
     if service.health.startswith("postgresql:"):
         return audit_store.answers(service.health, service.password_file)
     try:
-        return httpx.get(service.health, timeout=2, trust_env=False).is_success
+        return web.get(service.health, timeout=2).is_success
     except httpx.HTTPError:
         return False
 
