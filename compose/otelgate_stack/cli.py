@@ -128,7 +128,7 @@ def _audit(options: argparse.Namespace, report: Report) -> int:
 
 def _build(options: argparse.Namespace, report: Report) -> int:
     settings = settings_module.load()
-    programs = builds.build(builds.PROGRAMS, settings, report)
+    programs = builds.build(builds.STACK, settings, report)
     report.line(f"{len(programs)} programs are in {settings.cache_dir}")
     return 0
 
