@@ -72,10 +72,10 @@ promtool: .venv/ready ## check rules, ask Prometheus (ARGS="query instant http:/
 sizing: .venv/ready ## memory, CPU and disk of each service, and what a million of each signal takes (ARGS=--json)
 	@$(STACK) sizing $(ARGS)
 
-sbom: .venv/ready ## what each program and the Python environment is made of, as CycloneDX (TO=dist/sbom)
+sbom: .venv/ready ## the parts of each program and of the Python lock, as CycloneDX (TO=dist/sbom)
 	@$(STACK) sbom "$(or $(TO),dist/sbom)" $(ARGS)
 
-vulnerabilities: .venv/ready ## what is known of that; a mirror is a setting, docs/security.md (ARGS="--called --json")
+vulnerabilities: .venv/ready ## known holes of all these parts; mirrors are settings (ARGS="--called --json")
 	@$(STACK) vulnerabilities $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------

@@ -294,13 +294,13 @@ def _parser() -> argparse.ArgumentParser:
     restore = add("restore", _restore, "put a backup's data in place of this stack's")
     restore.add_argument("file", type=Path, help="what `backup` wrote")
     restore.add_argument("--force", action="store_true", help="even if there are data already: they go")
-    sbom = add("sbom", _sbom, "write what each program and the Python environment is made of, as CycloneDX")
+    sbom = add("sbom", _sbom, "list the parts of each program and of the Python lock, as CycloneDX")
     sbom.add_argument("folder", type=Path, help="where to write it")
     sbom.add_argument("programs", nargs="*", metavar="program", help="only these, and Python (default: all)")
     vulnerabilities = add(
         "vulnerabilities",
         _vulnerabilities,
-        "look up what is known of all that is built and installed; exit status 1 if something is, 2 if it can't be",
+        "look up known holes of all that is built and installed; exit status 1 if there are, 2 if they can't be",
     )
     vulnerabilities.add_argument("--called", action="store_true", help="leave out code that no program calls")
     doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")

@@ -1,6 +1,6 @@
 """`make vulnerabilities`: govulncheck and pip-audit, against databases by path or URL.
 
-Exit status: 0 if nothing is known, 1 if something is, 2 if it could not be looked up.
+Exit status: 0 if no hole is known, 1 if one is, 2 if it could not be looked up.
 """
 
 import dataclasses
@@ -148,7 +148,7 @@ def _go(settings: Settings, report: Report) -> Iterator[Vulnerability]:
 def govulncheck(
     checker: Path, source: str, folder: Path, packages: Sequence[str], tags: str = ""
 ) -> list[Vulnerability]:
-    """What is known of all that is built into these packages of the module in `folder`. Raises CheckError."""
+    """Known holes of all that is built into these packages of the module in `folder`. Raises CheckError."""
     database = Path(source).as_uri() if _local(source) else source
     command = [str(checker), "-db", database, "-format", "json", *(["-tags", tags] if tags else []), *packages]
     done = subprocess.run(command, cwd=folder, env=golang.environment(), capture_output=True, text=True)
@@ -194,7 +194,7 @@ def _python(settings: Settings, records: osv_records.Records, report: Report) ->
 
 
 def pip_audit(lock: Path, records: osv_records.Records) -> list[Vulnerability]:
-    """What is known of the versions in a lock, as far as they are for this machine. Raises CheckError."""
+    """Known holes of the versions in a lock that are for this machine. Raises CheckError."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_AUDIT_")}
     with osv_records.served(records) as url:
         command = [sys.executable, "-m", "pip_audit", "--requirement", str(lock), "--require-hashes", "--disable-pip"]
