@@ -6,6 +6,7 @@ Exit status: 0 if no hole is known, 1 if one is, 2 if it could not be looked up.
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -179,10 +180,10 @@ def govulncheck(
 
 
 def _messages(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON values that follow each other."""
+    """The JSON values that follow each other, tens of megabytes of them."""
     decoder, at = json.JSONDecoder(), 0
-    while text[at:].strip():
-        message, at = decoder.raw_decode(text, at + len(text[at:]) - len(text[at:].lstrip()))
+    while start := re.compile(r"\S").search(text, at):
+        message, at = decoder.raw_decode(text, start.start())
         yield message
 
 
