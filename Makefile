@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-versions test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
+.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-versions test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing sbom vulnerabilities dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -75,6 +75,12 @@ promtool: .venv/ready ## check rules, ask Prometheus (ARGS="query instant http:/
 
 sizing: .venv/ready ## memory, CPU and disk of each service, and what a million of each signal takes (ARGS=--json)
 	@$(STACK) sizing $(ARGS)
+
+sbom: .venv/ready ## the parts of each program and of the Python lock, as CycloneDX (TO=dist/sbom)
+	@$(STACK) sbom "$(or $(TO),dist/sbom)" $(ARGS)
+
+vulnerabilities: .venv/ready ## known holes of all these parts; mirrors are settings (ARGS="--called --json")
+	@$(STACK) vulnerabilities $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
 # The quick ones first: they tell of most mistakes. Built before: a cold build takes longer than any test may.

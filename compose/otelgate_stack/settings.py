@@ -250,6 +250,23 @@ class Settings:
         str | None, _Spec("", kinds.URL, "Where people read the runbooks; none, links name the files.")
     ]
 
+    vulnerabilities_go: Annotated[
+        str,
+        _Spec(
+            "https://vuln.go.dev",
+            kinds.SOURCE,
+            "`make vulnerabilities`: the Go vulnerability database, or a mirror of it.",
+        ),
+    ]
+    vulnerabilities_python: Annotated[
+        str,
+        _Spec(
+            "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip",
+            kinds.SOURCE,
+            "`make vulnerabilities`: OSV records of Python packages: a zip, or a folder of JSON or YAML.",
+        ),
+    ]
+
     retention_metrics: Annotated[str, _Spec("30d", kinds.RETENTION, "How long Prometheus keeps metrics.")]
     retention_logs: Annotated[str, _Spec("31d", kinds.RETENTION, "How long Loki keeps logs.", gateway=True)]
     retention_traces: Annotated[str, _Spec("7d", kinds.RETENTION, "How long Tempo and Jaeger keep traces.")]
