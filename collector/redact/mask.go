@@ -107,38 +107,50 @@ type found struct {
 const (
 	tDigit = iota + 1
 	tAt
-	tEscape // %40 or \u0040 for @
-	tDash   // sk-, xoxb-, -----BEGIN
-	tUnderscore
+	tDash // sk-, xoxb-, -----BEGIN, --password
+	tKey  // a byte of a vendor's prefix: ghp_, AKIA
+	tDot
 	tBearer
 	tJWT
-	tAWS    // AKIA, ASIA
-	tGoogle // AIza
-	tSign   // password=, "password":
+	tSign    // password=, "password":
+	tWord    // the w of password
+	tBracket // [at]
+	tSpelled // the d of " dot "
+	tTag     // <password>
 )
 
 // triggers marks the bytes at which a rule's text can be recognised; all others are skipped at one look-up each.
 var triggers = func() (t [256]uint8) {
+	for b := range 256 {
+		if len(keys.byTrigger[b])+len(keys.infixes[b]) > 0 {
+			t[b] = tKey
+		}
+	}
 	for b := byte('0'); b <= '9'; b++ {
 		t[b] = tDigit
 	}
-	t['@'], t['%'], t['\\'], t['-'], t['_'] = tAt, tEscape, tEscape, tDash, tUnderscore
-	t['='], t[':'] = tSign, tSign
-	t['B'], t['b'], t['J'], t['I'], t['z'] = tBearer, tBearer, tJWT, tAWS, tGoogle
+	for trigger, bytes := range map[uint8]string{tAt: "@", tDash: "-", tDot: ".", tSign: "=:", tBearer: "Bb", tJWT: "J", tWord: "wW",
+		tBracket: "[({<", tSpelled: "dD", tTag: ">"} {
+		for _, b := range []byte(bytes) {
+			t[b] = trigger
+		}
+	}
 	return t
 }()
 
 func (r *rules) builtin(s string, counts []int64) string {
+	v := viewOf(s)
+	t := v.text
 	var out []byte
-	done := 0
+	done, copied := 0, 0 // up to where the view is read, and the original copied
 	for i := 0; ; {
-		for i < len(s) && triggers[s[i]] == 0 {
+		for i < len(t) && triggers[t[i]] == 0 {
 			i++
 		}
-		if i >= len(s) {
+		if i >= len(t) {
 			break
 		}
-		f := r.at(triggers[s[i]], s, i, done)
+		f := r.at(triggers[t[i]], t, i, done)
 		if f.end == 0 {
 			i = max(f.next, i+1)
 			continue
@@ -146,45 +158,58 @@ func (r *rules) builtin(s string, counts []int64) string {
 		if out == nil {
 			out = make([]byte, 0, len(s)+16)
 		}
-		out = append(append(out, s[done:f.start]...), r.markers[f.rule]...)
+		out = append(append(out, s[copied:v.original(f.start, false)]...), r.markers[f.rule]...)
 		counts[f.rule]++
-		i, done = f.end, f.end
+		i, done, copied = f.end, f.end, v.original(f.end, true)
 	}
 	if out == nil {
 		return s
 	}
-	return string(append(out, s[done:]...))
+	return string(append(out, s[copied:]...))
 }
 
 // at tries the rules that trigger stands for; what starts before done is taken already.
 func (r *rules) at(trigger uint8, s string, i, done int) found {
 	switch trigger {
 	case tDigit:
-		return r.digits(s, i, done)
+		return r.number(s, i, done)
 	case tAt:
+		if f := r.dsn(s, i, done); f.end > 0 {
+			return f
+		}
 		return r.email(s, i, i+1, done)
-	case tEscape:
-		if strings.HasPrefix(s[i:], "%40") {
-			return r.email(s, i, i+3, done)
-		}
-		if strings.HasPrefix(s[i:], `\u0040`) {
-			return r.email(s, i, i+6, done)
-		}
 	case tDash:
-		if i+1 < len(s) && s[i+1] == '-' && strings.HasPrefix(s[i:], "-----BEGIN ") {
-			return r.privateKey(s, i)
-		}
+		return r.dash(s, i, done)
+	case tKey:
 		return r.apiKey(s, i, done)
-	case tUnderscore, tAWS, tGoogle:
-		return r.apiKey(s, i, done)
+	case tDot:
+		return r.dotted(s, i, done)
 	case tBearer:
 		return r.bearer(s, i, done)
 	case tJWT:
 		return r.jwt(s, i, done)
 	case tSign:
 		return r.credential(s, i, done)
+	case tWord:
+		return r.spoken(s, i, done)
+	case tBracket:
+		return r.spelled(s, i, done)
+	case tSpelled:
+		return r.spelledDot(s, i, done)
+	case tTag:
+		return r.element(s, i, done)
 	}
 	return found{}
+}
+
+func (r *rules) dash(s string, i, done int) found {
+	if i+1 < len(s) && s[i+1] == '-' && strings.HasPrefix(s[i:], "-----BEGIN ") {
+		return r.privateKey(s, i)
+	}
+	if f := r.apiKey(s, i, done); f.end > 0 {
+		return f
+	}
+	return r.flag(s, i, done)
 }
 
 func (r *rules) apply(c *customRule, s string, counts []int64) string {
