@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // credentialWords end the names of what nobody may read: db_password, clientSecret, x-api-key. Of `token` and `key` alone
 // only what looks like one is taken: models' answers have their words under that name.
@@ -126,7 +129,7 @@ func foreignKind(name string) nameKind {
 
 // endsOfCredential has the pairs of letters that such names end with: most others are passed over at one look.
 var endsOfCredential = func() (set [1 << 10]bool) {
-	for _, word := range append([]string{bareToken, bareKey, "pass", "pw", "psw", "pswd", "sig", "signature", "auth", "credentials", "hasło", "şifre"}, credentialWords...) {
+	for _, word := range append([]string{bareToken, bareKey, "pass", "pw", "psw", "pswd", "sig", "signature", "auth", "credentials"}, slices.Concat(foreignNames, credentialWords)...) {
 		set[pair(word[len(word)-2], word[len(word)-1])] = true
 	}
 	return set

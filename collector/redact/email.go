@@ -264,7 +264,7 @@ func (r *rules) spelledOut(s string, at, after, done int) found {
 		domain, end = append(domain, '.'), next
 	}
 	whole := domainEnd(string(domain), 0)
-	if whole == 0 {
+	if whole == 0 || s[at] == ' ' && !isLetter(domain[1]) {
 		return found{}
 	}
 	return found{start: start, end: end - (len(domain) - whole), rule: ruleEmail}

@@ -161,7 +161,7 @@ func (f *keyFormat) end(s string, i int) int {
 // with a digit or so long that it needs none. A key is masked as long as it goes on.
 func runEnd(s string, body int, set *[256]bool, least int) int {
 	end, digit := run(s, body, set)
-	if !secretLike(end-body, least, digit) {
+	if !secretLike(end-body, least, digit || set == alphabets["upper"]) {
 		return 0
 	}
 	if rest, _ := run(s, end, &keyByte); rest > end {

@@ -89,12 +89,26 @@ func (r *rules) keyWord(s string, i, done int) found {
 	if start == i || start > 0 && (s[start-1] == '_' && start-1 >= done || isAlnum(s[start-1])) {
 		return found{}
 	}
-	for k := range keys.byLetters[s[start:start+min(2, len(s)-start)]] {
-		if end := keys.byLetters[s[start:start+2]][k].end(s, start); end > start {
-			return found{start: start, end: end, rule: ruleAPIKey}
-		}
+	if end := letterKey(s, start); end > start {
+		return found{start: start, end: end, rule: ruleAPIKey}
+	}
+	for start > done && i-start < maxKeyWord && (isAlnum(s[start-1]) || s[start-1] == '+' || s[start-1] == '/') {
+		start-- // base64 has signs between its letters
+	}
+	if end := letterKey(s, start); end > start {
+		return found{start: start, end: end, rule: ruleAPIKey}
 	}
 	return found{}
+}
+
+// letterKey returns the end of a key at s[start:] whose prefix is of letters alone, or 0.
+func letterKey(s string, start int) int {
+	for k := range keys.byLetters[s[start:start+min(2, len(s)-start)]] {
+		if end := keys.byLetters[s[start:start+2]][k].end(s, start); end > start {
+			return end
+		}
+	}
+	return 0
 }
 
 // dotted looks at a dot of a Discord bot's token: an id, a time and a MAC in base64.
@@ -140,10 +154,8 @@ func (r *rules) jwt(s string, i, done int) found {
 // apiKeyAt looks at keys that begin with eyJ without being a JWT.
 func (r *rules) apiKeyAt(s string, i, done int) found {
 	if start := i - 2; start >= done && r.enabled[ruleAPIKey] && !joined(s, start) {
-		for k := range keys.byLetters["ey"] {
-			if end := keys.byLetters["ey"][k].end(s, start); end > start {
-				return found{start: start, end: end, rule: ruleAPIKey}
-			}
+		if end := letterKey(s, start); end > start {
+			return found{start: start, end: end, rule: ruleAPIKey}
 		}
 	}
 	return found{}

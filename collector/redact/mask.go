@@ -235,10 +235,19 @@ func (r *rules) maskJSON(s string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	return encodeJSON(r.maskTree(value, 0))
+	return encodeJSON(r.maskTree(value))
 }
 
-func (r *rules) maskTree(value any, depth int) any {
+// maskNamed masks a value of a map: its name may tell what it is.
+func (r *rules) maskNamed(name, value string, scratch []int64) string {
+	name += ": "
+	if masked, ok := strings.CutPrefix(r.settle(name+value, scratch), name); ok {
+		value = masked
+	}
+	return r.settle(value, scratch)
+}
+
+func (r *rules) maskTree(value any) any {
 	scratch := make([]int64, len(r.names)) // the first round has counted
 	switch value := value.(type) {
 	case string:
@@ -249,7 +258,7 @@ func (r *rules) maskTree(value any, depth int) any {
 		}
 	case []any:
 		for i := range value {
-			value[i] = r.maskTree(value[i], depth+1)
+			value[i] = r.maskTree(value[i])
 		}
 	case map[string]any:
 		masked := make(map[string]any, len(value))
@@ -257,7 +266,17 @@ func (r *rules) maskTree(value any, depth int) any {
 			if is, bare := credentialNamed(key); is && !bare && r.enabled[ruleCredential] && isPlain(v) {
 				v = r.markers[ruleCredential]
 			}
-			masked[r.settle(key, scratch)] = r.maskTree(v, depth+1)
+			switch plain := v.(type) {
+			case string:
+				v = r.maskNamed(key, plain, scratch)
+			case json.Number:
+				if named := r.maskNamed(key, plain.String(), scratch); named != plain.String() {
+					v = named
+				}
+			default:
+				v = r.maskTree(v)
+			}
+			masked[r.settle(key, scratch)] = v
 		}
 		return masked
 	}

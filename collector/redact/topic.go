@@ -51,18 +51,22 @@ func before(s string, i int) topic {
 	if line := strings.LastIndexByte(s[from:max(from, i-2)], '\n'); line >= 0 {
 		from += line + 1
 	}
+	numbered := false
 	for end := i; end > from; {
 		start := end
 		for start > from && isWordByte(s[start-1]) && !isHump(s, start, end) {
 			start--
 		}
 		if start < end {
-			if kind := kindOf(s[start:end]); kind != noTopic {
+			if kind := kindOf(s[start:end]); kind == idTopic && numbered {
+				return noTopic // order 4711, charged to …: it has its number
+			} else if kind != noTopic {
 				return kind
 			}
 			end = start
 			continue
 		}
+		numbered = numbered || isDigit(s[end-1])
 		end--
 	}
 	return noTopic
