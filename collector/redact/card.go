@@ -2,28 +2,33 @@ package redact
 
 import "strings"
 
-// issuer is a range of card numbers: the first digits from low to high, and the lengths that its numbers have.
-// From the card networks' own pages and ISO/IEC 7812's table of ranges.
+// issuer is a range of card numbers: the first digits from low to high, the lengths that its numbers have, and whether it is
+// so wide, or so rare, that a number of it is a card only where a word says so.
 type issuer struct {
 	low, high int
 	lengths   string
+	told      bool
 }
 
+// From the card networks' own pages and ISO/IEC 7812's table of ranges.
 var issuers = []issuer{
-	{4, 4, "13 16 19"},                 // Visa
-	{51, 55, "16"}, {2221, 2720, "16"}, // Mastercard
-	{34, 34, "15"}, {37, 37, "15"}, // American Express
-	{300, 305, "14 16"}, {3095, 3095, "14"}, // Diners Club
-	{36, 36, "14 16"}, {38, 39, "14 16"},
-	{6011, 6011, "16 19"}, {644, 649, "16 19"}, {65, 65, "16 19"}, // Discover
-	{3528, 3589, "16 17 18 19"},             // JCB
-	{62, 62, "16 17 18 19"}, {81, 81, "16"}, // UnionPay, RuPay
-	{60, 60, "16"}, {82, 82, "16"}, // RuPay, Hipercard
-	{2200, 2204, "16 17 18 19"},            // Mir
-	{9792, 9792, "16"}, {5067, 5067, "16"}, // Troy, Elo
-	{506099, 506198, "16 18 19"},         // Verve
-	{637, 639, "16"}, {8600, 8600, "16"}, // InstaPayment, Uzcard
-	{50, 50, maestroLengths}, {56, 59, maestroLengths}, {61, 61, maestroLengths}, {63, 64, maestroLengths}, {66, 69, maestroLengths},
+	{4, 4, "13 16 19", false},                        // Visa
+	{51, 55, "16", false}, {2221, 2720, "16", false}, // Mastercard
+	{34, 34, "15", false}, {37, 37, "15", false}, // American Express
+	{300, 305, "14 16", false}, {3095, 3095, "14", false}, // Diners Club
+	{36, 36, "14", false}, {38, 39, "14", false},
+	{6011, 6011, "16 19", false}, {644, 649, "16 19", false}, {65, 65, "16 19", false}, // Discover
+	{3528, 3589, "16 19", false},                   // JCB
+	{62, 62, "16 19", false}, {81, 81, "16", true}, // UnionPay, RuPay
+	{6521, 6522, "16", false}, {606282, 606282, "16", false}, // RuPay, Hipercard
+	{2200, 2204, "16 19", false},                         // Mir
+	{9792, 9792, "16", false}, {5067, 5067, "16", false}, // Troy, Elo
+	{506099, 506198, "16 19", false},                                                                              // Verve
+	{5018, 5018, maestroLengths, false}, {5020, 5020, maestroLengths, false}, {5038, 5038, maestroLengths, false}, // Maestro
+	{5893, 5893, maestroLengths, false}, {6304, 6304, maestroLengths, false}, {6759, 6759, maestroLengths, false},
+	{6761, 6763, maestroLengths, false},
+	{50, 50, maestroLengths, true}, {56, 64, maestroLengths, true}, {66, 69, maestroLengths, true},
+	{82, 82, "16", true}, {8600, 8600, "16", true}, {62, 62, "17 18", true},
 }
 
 const maestroLengths = "12 13 14 15 16 17 18 19"
@@ -40,9 +45,10 @@ var issuersOf = func() (by [10][]issuer) {
 	return by
 }()
 
-// isCardNumber tells whether an issuer has numbers like this one, and its check digit is right.
-func isCardNumber(digits []byte) bool {
-	if len(digits) < 12 || len(digits) > 19 || !luhn(digits) {
+// isCardNumber tells whether an issuer has numbers like this one, and its check digit is right; told, of an issuer whose
+// numbers take a word for it.
+func isCardNumber(digits []byte, told bool) bool {
+	if len(digits) < 12 || len(digits) > 19 || !luhn(digits) || same4(digits) {
 		return false
 	}
 	length := []string{"12", "13", "14", "15", "16", "17", "18", "19"}[len(digits)-12]
@@ -51,8 +57,8 @@ func isCardNumber(digits []byte) bool {
 		for k := 0; scale <= one.low; k, scale = k+1, scale*10 {
 			prefix = prefix*10 + int(digits[k]-'0')
 		}
-		if prefix >= one.low && prefix <= one.high && strings.Contains(one.lengths, length) {
-			return !same4(digits)
+		if prefix >= one.low && prefix <= one.high && strings.Contains(one.lengths, length) && (told || !one.told) {
+			return true
 		}
 	}
 	return false
@@ -69,7 +75,7 @@ func same4(digits []byte) bool {
 }
 
 // card returns the end of a card number that starts with the first group, or 0.
-func (n *numerals) card(s string) int {
+func (n *numerals) card(s string, done int) int {
 	if n.upTo[n.count-1] < 12 {
 		return 0
 	}
@@ -80,7 +86,7 @@ func (n *numerals) card(s string) int {
 		if n.upTo[k] > 19 {
 			break
 		}
-		if n.upTo[k] >= 12 && isCardNumber(n.digits[:n.upTo[k]]) && n.cardStands(s, k) {
+		if n.upTo[k] >= 12 && isCardNumber(n.digits[:n.upTo[k]], true) && n.cardStands(s, k, done) {
 			return n.to[k]
 		}
 	}
@@ -88,7 +94,7 @@ func (n *numerals) card(s string) int {
 }
 
 // cardStands tells whether the groups up to last stand in a text as those of a card do.
-func (n *numerals) cardStands(s string, last int) bool {
+func (n *numerals) cardStands(s string, last, done int) bool {
 	start, end := n.from[0], n.to[last]
 	if goesOn(s, end) || inHex(s, start, end) {
 		return false
@@ -99,10 +105,13 @@ func (n *numerals) cardStands(s string, last int) bool {
 			said = after
 		}
 	}
+	if said != cardTopic && !isCardNumber(n.digits[:n.upTo[last]], false) {
+		return false
+	}
 	if last == 0 {
 		return n.runIsCard(said)
 	}
-	return n.groupsAreCard(s, last, said)
+	return n.groupsAreCard(s, last, done, said)
 }
 
 // runIsCard judges a run of digits alone: of ids each hundredth passes all checks, so what is said of it counts.
@@ -124,7 +133,7 @@ func (n *numerals) runIsCard(said topic) bool {
 	return false
 }
 
-func (n *numerals) groupsAreCard(s string, last int, said topic) bool {
+func (n *numerals) groupsAreCard(s string, last, done int, said topic) bool {
 	gap := n.gap(s, 0)
 	if !partsCard(gap) {
 		return false
@@ -140,10 +149,30 @@ func (n *numerals) groupsAreCard(s string, last int, said topic) bool {
 	if said == idTopic || !n.groupedAsCards(last) {
 		return false
 	}
-	if row := gapBefore(s, n.from[0]); row != "" && alike(row, gap) && !endsShort(s, n.from[0]-len(row)) {
+	row := gapBefore(s, n.from[0])
+	if strings.ContainsRune(row, '\n') && done <= n.from[0]-len(row)-4 || n.linesDiffer(s, last) {
+		return false
+	}
+	if row != "" && alike(row, gap) && !endsShort(s, n.from[0]-len(row)) {
 		return false
 	}
 	return last+1 == n.count && !n.more || !alike(n.gap(s, last), gap) || n.size(last+1) == 3 && last+2 == n.count || n.isExpiry(s, last+1)
+}
+
+// linesDiffer tells of the rows of a table: the number is written over two lines, or the next line has one of this form that
+// is none of a card.
+func (n *numerals) linesDiffer(s string, last int) bool {
+	for k := range last {
+		if strings.ContainsRune(n.gap(s, k), '\n') {
+			return n.count > last+1 || n.more
+		}
+	}
+	if last+1 >= n.count || !strings.ContainsRune(n.gap(s, last), '\n') || n.size(last+1) != n.size(0) {
+		return false
+	}
+	var next numerals
+	next.read(s, n.from[last+1])
+	return next.count <= last || !isCardNumber(next.digits[:next.upTo[last]], false)
 }
 
 // partsCard tells whether a gap may stand within a card's number.

@@ -3,11 +3,14 @@ package redact
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf16"
 )
 
 // testdata/corpus has texts with what is to be masked in ⟦ ⟧, and texts in which nothing is (kind none). The rules were tuned
@@ -63,37 +66,63 @@ var least = map[string]float64{"key": 0.95, "password": 0.95, "card": 0.95, "iba
 
 func TestCorpusIsMasked(t *testing.T) {
 	for _, part := range []string{"tuned", "held_out"} {
-		found, all, changed, negatives := map[string]int{}, map[string]int{}, 0, 0
-		for _, one := range loadCorpus(t, part) {
-			text, secrets := one.plain()
-			masked := maskWith(&Policy{}, text)
-			if one.Kind == "none" {
-				if negatives++; masked != text {
-					changed++
-					t.Logf("%s: %s: %q became %q", part, one.Class, text, masked)
-				}
-				continue
-			}
-			if all[one.Kind]++; slices.ContainsFunc(secrets, func(secret string) bool { return leaves(text, masked, secret) }) {
-				t.Logf("%s: %s: left %q as %q", part, one.Kind, text, masked)
-				continue
-			}
-			found[one.Kind]++
+		t.Run(part, func(t *testing.T) { judge(t, part, func(text string) string { return maskWith(&Policy{}, text) }) })
+		t.Run(part+" in JSON", func(t *testing.T) { judge(t, part, maskInMessage) })
+	}
+}
+
+// maskInMessage masks a text in a message as Python's json.dumps writes it, with \u escapes, and decodes what comes out.
+func maskInMessage(text string) string {
+	quoted, _ := encodeJSON(text)
+	var escaped strings.Builder
+	for _, r := range quoted {
+		if r < 0x80 {
+			escaped.WriteRune(r)
+		} else if high, low := utf16.EncodeRune(r); high != unicode.ReplacementChar {
+			fmt.Fprintf(&escaped, `\u%04x\u%04x`, high, low)
+		} else {
+			fmt.Fprintf(&escaped, `\u%04x`, r)
 		}
-		total := 0
-		for kind, n := range all {
-			total += found[kind]
-			recall := float64(found[kind]) / float64(n)
-			t.Logf("%s: %-9s %3d of %3d, recall %5.1f %%", part, kind, found[kind], n, 100*recall)
-			if recall < least[kind] {
-				t.Errorf("%s: recall of %s is %.3f, expected %.2f", part, kind, recall, least[kind])
+	}
+	var message []struct{ Content string }
+	masked := maskWith(&Policy{}, `[{"role": "user", "content": `+escaped.String()+`}]`)
+	if err := json.Unmarshal([]byte(masked), &message); err != nil {
+		return "not JSON: " + masked
+	}
+	return message[0].Content
+}
+
+func judge(t *testing.T, part string, mask func(string) string) {
+	found, all, changed, negatives := map[string]int{}, map[string]int{}, 0, 0
+	for _, one := range loadCorpus(t, part) {
+		text, secrets := one.plain()
+		masked := mask(text)
+		if one.Kind == "none" {
+			if negatives++; masked != text {
+				changed++
+				t.Logf("%s: %s: %q became %q", part, one.Class, text, masked)
 			}
+			continue
 		}
-		precision := float64(total) / float64(total+changed)
-		t.Logf("%s: %d of %d texts without anything changed, precision %.1f %%", part, changed, negatives, 100*precision)
-		if precision < least["precision"] {
-			t.Errorf("%s: precision is %.3f, expected %.2f", part, precision, least["precision"])
+		if all[one.Kind]++; slices.ContainsFunc(secrets, func(secret string) bool { return leaves(text, masked, secret) }) {
+			t.Logf("%s: %s: left %q as %q", part, one.Kind, text, masked)
+			continue
 		}
+		found[one.Kind]++
+	}
+	total := 0
+	for kind, n := range all {
+		total += found[kind]
+		recall := float64(found[kind]) / float64(n)
+		t.Logf("%s: %-9s %3d of %3d, recall %5.1f %%", part, kind, found[kind], n, 100*recall)
+		if recall < least[kind] {
+			t.Errorf("%s: recall of %s is %.3f, expected %.2f", part, kind, recall, least[kind])
+		}
+	}
+	precision := float64(total) / float64(total+changed)
+	t.Logf("%s: %d of %d texts without anything changed, precision %.1f %%", part, changed, negatives, 100*precision)
+	if precision < least["precision"] {
+		t.Errorf("%s: precision is %.3f, expected %.2f", part, precision, least["precision"])
 	}
 }
 

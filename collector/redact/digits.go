@@ -36,7 +36,7 @@ func (r *rules) grouped(s string, i, end, done int) found {
 		return found{next: end}
 	}
 	if r.enabled[ruleCard] {
-		if to := n.card(s); to > 0 {
+		if to := n.card(s, done); to > 0 {
 			return found{start: i, end: to, rule: ruleCard}
 		}
 	}

@@ -43,6 +43,9 @@ func ibanAt(s string, i int) int {
 	if !ok {
 		return 0
 	}
+	if i > 1 && s[i-1] == '-' && isAlnum(s[i-2]) {
+		return 0 // the middle of a UUID
+	}
 	var account [34]byte
 	n := 0
 	for j := i; j < len(s); {
@@ -58,6 +61,9 @@ func ibanAt(s string, i int) int {
 		n, j = n+1, j+1
 		if n == length {
 			if j < len(s) && isAlnum(s[j]) || !mod97(account[:n]) {
+				return 0
+			}
+			if !isDigit(account[2]) || !isDigit(account[3]) {
 				return 0
 			}
 			return j

@@ -9,8 +9,8 @@ import (
 // of assigned codes (E.164D); lengths are those of the national plans, wide where a plan has many.
 var callingCodes = func() map[int][2]int {
 	codes := map[int][2]int{}
-	for _, row := range strings.Fields(`1:10-10 7:10-10 20:8-10 27:9-10 30:10-10 31:9-9 32:8-9 33:9-9 34:9-9 36:8-9 39:6-11 40:9-9
-		41:9-9 43:6-13 44:9-10 45:8-8 46:7-10 47:8-8 48:9-9 49:6-12 51:8-9 52:10-11 53:8-8 54:10-11 55:10-11 56:9-9 57:10-10
+	for _, row := range strings.Fields(`1:10-10 7:10-10 20:8-10 27:9-10 30:10-10 31:9-9 32:8-9 33:9-9 34:9-9 36:8-9 39:8-11 40:9-9
+		41:9-9 43:6-13 44:9-10 45:8-8 46:7-10 47:8-8 48:9-9 49:7-12 51:8-9 52:10-11 53:8-8 54:10-11 55:10-11 56:9-9 57:10-10
 		58:10-10 60:8-10 61:9-9 62:8-12 63:8-10 64:8-10 65:8-8 66:8-9 81:9-10 82:8-10 84:9-10 86:10-11 90:10-10 91:10-10
 		92:9-10 93:9-9 94:9-9 95:8-10 98:10-10 351:9-9 352:6-11 353:7-9 354:7-7 355:8-9 356:8-8 357:8-8 358:6-11 359:8-9 380:9-9
 		385:8-9 386:8-8 420:9-9 421:9-9 852:8-8 853:8-8 886:8-9 961:7-8 962:8-9 963:8-9 964:9-10 965:8-8 966:8-9 967:7-9 968:8-8
@@ -249,8 +249,8 @@ func (n *numerals) isDate(s string) bool {
 // written is the end of a number in one of the forms in which countries write theirs.
 func (n *numerals) written(s string, said topic) int {
 	switch {
-	case n.digits[0] == '0' && n.digits[1] == '0' && n.digits[2] > '0':
-		if end := n.international(s, 2); end > 0 && (n.count > 1 || said != noTopic || n.upTo[0] > 11) {
+	case n.digits[0] == '0' && n.digits[1] == '0' && n.digits[2] > '0' && n.size(0) > 1:
+		if end := n.international(s, 2); end > 0 && (n.count > 1 || said != noTopic || n.upTo[0] > 12) {
 			return end
 		}
 	case n.digits[0] == '0' && n.digits[1] > '0':
@@ -313,6 +313,9 @@ func (n *numerals) trunk(s string, said topic) int {
 		}
 		if n.size(0) < 2 || n.inRow(s, last) || !n.trunkEnds(last) {
 			return 0
+		}
+		if said == noTopic && n.gap(s, 0) == "-" && (last == 1 && n.sized(5, 4) || last == 2 && n.sized(3, 2, 4)) {
+			return 0 // a postal code, an insurance number
 		}
 		return n.to[last]
 	}

@@ -78,6 +78,9 @@ func linkBefore(s string, i, done int) int {
 		start--
 	}
 	word := s[start:end]
+	if word == "" {
+		return -1
+	}
 	switch {
 	case len(word) <= 6 && (links[word] || links[strings.ToLower(word)]):
 		return start

@@ -66,10 +66,24 @@ func before(s string, i int) topic {
 			end = start
 			continue
 		}
+		if endsField(s, end-1) {
+			return noTopic
+		}
 		numbered = numbered || isDigit(s[end-1])
 		end--
 	}
 	return noTopic
+}
+
+// endsField tells whether s[i] ends what speaks of a value: the field before it in JSON is another one's.
+func endsField(s string, i int) bool {
+	switch s[i] {
+	case '{', '}':
+		return true
+	case ',':
+		return i > 0 && strings.IndexByte("\"']}", s[i-1]) >= 0
+	}
+	return false
 }
 
 // behind is the same for the words that follow: "0501234567 is my mobile".
@@ -81,7 +95,7 @@ func behind(s string, i int) topic {
 			end++
 		}
 		if end == start {
-			if s[start] == '\n' {
+			if s[start] == '\n' || s[start] == '"' {
 				break
 			}
 			start++

@@ -225,10 +225,17 @@ func foldEntity(s string, i int) (int, string, bool) {
 // foldSoftBreak reads the line breaks that quoted-printable puts into a word.
 func foldSoftBreak(s string, i int) (int, string, bool) {
 	end := i + 1
-	if end < len(s) && s[end] == '\r' {
-		end++
+	for _, sign := range []string{"\r", `\r`} {
+		if strings.HasPrefix(s[end:], sign) {
+			end += len(sign)
+		}
 	}
-	if end+1 < len(s) && s[end] == '\n' && i > 0 && isAlnum(s[i-1]) && isAlnum(s[end+1]) && strings.IndexByte(s[max(0, i-80):min(len(s), end+80)], '@') >= 0 {
+	if strings.HasPrefix(s[end:], `\n`) {
+		end++
+	} else if end < len(s) && s[end] != '\n' {
+		return 1, "", false
+	}
+	if end+1 < len(s) && i > 0 && isAlnum(s[i-1]) && isAlnum(s[end+1]) && strings.IndexByte(s[max(0, i-80):min(len(s), end+80)], '@') >= 0 {
 		return end + 1 - i, "", true
 	}
 	return 1, "", false
