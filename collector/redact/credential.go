@@ -49,6 +49,7 @@ const (
 	notSecret  nameKind = iota
 	secretName          // a password, an api_key
 	bareName            // GITHUB_TOKEN, MISTRAL_KEY: only what looks random
+	shortName           // pass, pw: only what has digits and letters
 	tokenName           // token: that, or anything in token=…
 )
 
@@ -85,7 +86,10 @@ func secretKind(name string) nameKind {
 			return secretName
 		}
 	}
-	if shortNames[word] || strings.HasSuffix(word, "pass") && strings.HasSuffix(strings.ToLower(name), "_pass") {
+	if shortNames[word] {
+		return shortName
+	}
+	if strings.HasSuffix(word, "pass") && strings.HasSuffix(strings.ToLower(name), "_pass") {
 		return secretName
 	}
 	if word == bareToken {
@@ -180,6 +184,9 @@ func nameStart(s string, end, done int) int {
 
 // value masks what stands at s[from:] as the value of a name, with the sign at i.
 func (r *rules) value(s string, i, from int, quote string, kind nameKind) found {
+	if strings.HasPrefix(s[from:], "-----BEGIN ") && strings.Contains(s[from:min(len(s), from+maxWord)], "PRIVATE KEY") {
+		return r.privateKey(s, from)
+	}
 	bound := min(len(s), from+maxLook)
 	to := secretEnd(s[:bound], from, quote)
 	if to == from || !isValue(s, i, from, to, quote, kind) {
@@ -244,6 +251,9 @@ func isValue(s string, i, from, to int, quote string, kind nameKind) bool {
 	if kind == bareName || kind == tokenName && (quote != "" || s[i] != '=' || from != i+1) {
 		return looksRandom(value)
 	}
+	if kind == shortName && (!strong(value) || isAllDigits(value)) {
+		return false
+	}
 	if quote != "" {
 		return true
 	}
@@ -255,6 +265,8 @@ func isValue(s string, i, from, to int, quote string, kind nameKind) bool {
 	}
 	return len(value) >= leastInProse && endsClause(s, to) && !isStateOfSecret(value)
 }
+
+func isAllDigits(value string) bool { return strings.Trim(value, "0123456789.,%") == "" }
 
 func isMaskedOut(value string) bool { return strings.Trim(value, " *.-_x•") == "" }
 
@@ -271,7 +283,7 @@ func looksRandom(value string) bool {
 			return false
 		}
 	}
-	return len(value) >= leastToken && digits >= 2 && letters >= 2
+	return len(value) >= leastToken && letters >= 2 && (digits >= 2 || digits == 1 && len(value) >= 2*leastToken)
 }
 
 // endsClause tells whether nothing of the same sentence follows.

@@ -1,5 +1,7 @@
 package redact
 
+import "strings"
+
 // number looks at a run of digits for the start of a card or a phone number, for an IBAN (after two letters), and for keys
 // that have digits in front.
 func (r *rules) number(s string, i, done int) found {
@@ -10,8 +12,10 @@ func (r *rules) number(s string, i, done int) found {
 	if f := r.ibanBefore(s, i, done); f.end > 0 {
 		return f
 	}
-	if f := r.told(s, i, done); f.end > 0 {
-		return f
+	if i < 2 || !gapByte[s[i-1]] || s[i-1] == ' ' || !isDigit(s[i-2]) {
+		if f := r.told(s, i, done); f.end > 0 {
+			return f
+		}
 	}
 	if joined(s, i) {
 		return r.digitsInWord(s, i, done)
@@ -34,6 +38,9 @@ func (r *rules) grouped(s string, i, end, done int) found {
 	n.read(s, i)
 	if n.count == 0 || n.upTo[n.count-1] < 7 {
 		return found{next: end}
+	}
+	if n.isDate(s) && !isLinked(s, i) {
+		return found{next: n.to[2]}
 	}
 	if r.enabled[ruleCard] {
 		if to := n.card(s, done); to > 0 {
@@ -70,6 +77,11 @@ func (r *rules) digitsInWord(s string, i, done int) found {
 	end := i
 	for end < len(s) && isDigit(s[end]) {
 		end++
+	}
+	if strings.HasSuffix(s[:i], "/bot") { // Telegram's API
+		if f := r.keyWithDigits(s, i, end); f.end > 0 {
+			return f
+		}
 	}
 	if end-i >= 7 && labelled(s, i) {
 		return r.grouped(s, i, end, done)

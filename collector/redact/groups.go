@@ -12,10 +12,10 @@ const (
 // numerals are the groups from one place on, and their digits in one run.
 type numerals struct {
 	from, to [maxGroups]int
-	count    int
-	digits   [2 * maxGroups]byte
 	upTo     [maxGroups]int // digits with the groups before
-	more     bool           // the row goes on
+	digits   [2 * maxGroups]byte
+	count    int
+	more     bool // the row goes on
 }
 
 var gapByte = func() (set [256]bool) {

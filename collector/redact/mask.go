@@ -181,6 +181,11 @@ func (r *rules) at(trigger uint8, s string, i, done int) found {
 	case tDash:
 		return r.dash(s, i, done)
 	case tKey:
+		if s[i] == 'I' {
+			if f := r.identified(s, i); f.end > 0 {
+				return f
+			}
+		}
 		return r.apiKey(s, i, done)
 	case tDot:
 		return r.dotted(s, i, done)

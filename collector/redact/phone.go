@@ -178,9 +178,6 @@ func (n *numerals) phoneGaps(s string, last int) bool {
 // national is the end of a number without its country's code, or 0. What is written as one country or another writes its
 // numbers is one, unless the words before say otherwise; any other takes a word that says so.
 func (n *numerals) national(s string, linked bool) int {
-	if n.isDate(s) && !linked {
-		return 0
-	}
 	said := phoneTopic
 	if !linked {
 		said = before(s, n.from[0])
@@ -217,12 +214,22 @@ func (n *numerals) toldSo(s string, said topic, linked bool) int {
 		if last == 0 && !linked && (total > 13 || said == callTopic && (total < 9 || total > 12 || n.digits[0] == '1' && total == 10)) {
 			return 0
 		}
-		if last > 0 && (said == callTopic && total < 8 || n.inRow(s, last)) {
+		if last > 0 && (said == callTopic && (total < 8 || n.even(last)) || n.inRow(s, last)) {
 			return 0
 		}
 		return n.to[last]
 	}
 	return 0
+}
+
+// even tells of three numbers or more of one long size: they count something.
+func (n *numerals) even(last int) bool {
+	for k := range last + 1 {
+		if n.size(k) != n.size(0) {
+			return false
+		}
+	}
+	return last >= 2 && n.size(0) >= 4
 }
 
 // inRow tells whether the groups are part of a longer row.
@@ -256,10 +263,8 @@ func (n *numerals) written(s string, said topic) int {
 	case n.digits[0] == '0' && n.digits[1] > '0':
 		return n.trunk(s, said)
 	}
-	for _, form := range phoneForms {
-		if last := len(form.sizes) - 1; n.sized(form.sizes...) && form.fits(n, s) && n.formStands(s, last, said) {
-			return n.to[last]
-		}
+	if last := n.form(s); last > 0 && n.formStands(s, last, said) {
+		return n.to[last]
 	}
 	return 0
 }
@@ -276,24 +281,33 @@ func (n *numerals) formStands(s string, last int, said topic) bool {
 	return said != noTopic || isAlone(s, n.from[0], n.to[last])
 }
 
-// phoneForm is how numbers of a country are grouped, and how their digits begin.
-type phoneForm struct {
-	sizes []int
-	fits  func(n *numerals, s string) bool
-}
-
-var phoneForms = []phoneForm{
-	{[]int{3, 3, 4}, func(n *numerals, s string) bool { return n.digits[0] >= '2' && n.evenGaps(s) }},                       // (555) 123-4567
-	{[]int{1, 3, 3, 4}, func(n *numerals, _ string) bool { return n.digits[0] == '1' && n.digits[1] >= '2' }},               // 1-555-123-4567
-	{[]int{2, 5, 4}, func(n *numerals, s string) bool { return n.digits[2] == '9' && n.gap(s, 1) == "-" }},                  // (11) 98765-4321
-	{[]int{2, 4, 4}, func(n *numerals, s string) bool { return n.gap(s, 1) == "-" && strings.HasPrefix(n.gap(s, 0), ")") }}, // (11) 3456-7890
-	{[]int{5, 5}, func(n *numerals, s string) bool { return n.digits[0] >= '6' && isBlankOrDash(n.gap(s, 0)) }},             // 98765 43210
-	{[]int{3, 4, 4}, func(n *numerals, s string) bool {
-		return n.digits[0] == '1' && n.digits[1] >= '3' && isBlankOrDash(n.gap(s, 0))
-	}}, // 138 0013 8000
-	{[]int{1, 3, 3, 2, 2}, func(n *numerals, _ string) bool {
-		return n.digits[0] == '8' && (n.digits[1] == '9' || n.digits[1] == '8' || n.digits[1] == '4')
-	}}, // 8 (912) 345-67-89
+// form returns the last group of a number that is grouped as a country groups its numbers, and begins as they do, or 0.
+func (n *numerals) form(s string) int {
+	first := n.digits[0]
+	switch n.size(0) {
+	case 1:
+		if n.sized(1, 3, 3, 4) && first == '1' && n.digits[1] >= '2' { // 1-555-123-4567
+			return 3
+		}
+		if n.sized(1, 3, 3, 2, 2) && first == '8' && strings.IndexByte("489", n.digits[1]) >= 0 { // 8 (912) 345-67-89
+			return 4
+		}
+	case 2:
+		if n.sized(2, 5, 4) && n.digits[2] == '9' && n.gap(s, 1) == "-" || // (11) 98765-4321
+			n.sized(2, 4, 4) && n.gap(s, 1) == "-" && n.gap(s, 0)[0] == ')' { // (11) 3456-7890
+			return 2
+		}
+	case 3:
+		if n.sized(3, 3, 4) && first >= '2' && n.evenGaps(s) || // (555) 123-4567
+			n.sized(3, 4, 4) && first == '1' && n.digits[1] >= '3' && isBlankOrDash(n.gap(s, 0)) { // 138 0013 8000
+			return 2
+		}
+	case 5:
+		if n.sized(5, 5) && first >= '6' && isBlankOrDash(n.gap(s, 0)) { // 98765 43210
+			return 1
+		}
+	}
+	return 0
 }
 
 // evenGaps refuses 100.200 3000: a number's groups are parted alike, apart from a bracket.

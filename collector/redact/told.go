@@ -4,19 +4,115 @@ import "strings"
 
 // Secrets in sentences: "my password is hunter2", "the API key for staging is …", "contraseña es …".
 
-var links = wordMap(`is ist es est è é e are was to lautet adalah là er är on jest olarak é: это هي هو to: is: = -> → =>`)
+var links = wordMap(`is ist es est è é e are was to lautet adalah là er är jest olarak é: это هي هو to: is: = - -> → =>`)
 
 // joinedLinks stand in front of a value without a blank.
 var joinedLinks = []string{"是", "为", "為", "は", "が", "는", "은", "：", "是：", "为："}
 
-// passwordNouns and keyNouns are looked for, in this order, in front of a link.
-var (
-	passwordNouns = append([]string{"password", "passwd", "passphrase", "passcode", "passwort", "kennwort", "wachtwoord", "mot de passe",
-		"contrasena", "senha", "parola", "pwd", "kata sandi", "clave", "heslo", "adgangskode", "lozinka"}, foreignNames...)
-	keyNouns = []string{"api key", "api-key", "apikey", "api_key", "access key", "secret key", "secret access key", "secret", "access token", "api token", "auth token",
-		"bearer token", "bot token", "refresh token", "session token", "token", "credential", "client secret", "private key", "signing key", "license key",
-		"clé api", "clave api", "api-schlüssel", "chave de api", "chiave api", "ключ", "токен", "密钥", "令牌", "キー", "トークン", "مفتاح", "my key", "the key", "our key", "your key"}
+// nouns say of a sentence what its value is; other words say that it tells something else about the noun.
+var nouns = func() map[string]noun {
+	known := map[string]noun{}
+	for kind, list := range map[noun]string{
+		passwordNoun: `password passwords passwd passphrase passcode passwort kennwort wachtwoord passe contrasena contraseña senha parola pwd pw pass sandi clave
+			heslo hasło adgangskode lozinka şifre şifrem şifresi lösenord khẩu пароль пароля паролем гасло лозинка סיסמה סיסמא κωδικός parolă`,
+		keyNoun:  `apikey secret secrets token tokens credential credentials accesskey secretkey ключ токен schlüssel clé chave chiave`,
+		bareNoun: `key keys`,
+		aboutNoun: `length size count policy hash version limit id ids expires expiry expiration age reset rotation rotated strength manager generator budget
+			usage window page cache primary partition foreign sort public idempotency object`,
+	} {
+		for _, word := range strings.Fields(list) {
+			known[word] = kind
+		}
+	}
+	return known
+}()
+
+type noun uint8
+
+const (
+	noNoun noun = iota
+	passwordNoun
+	keyNoun
+	bareNoun // key: of an API, or of many other things
+	aboutNoun
 )
+
+// joinedKeyNouns are looked for within a run of characters.
+var joinedKeyNouns = []string{"密钥", "密鑰", "令牌", "キー", "トークン", "مفتاح", "المفتاح", "키는"}
+
+// nounOf returns the noun that a sentence ends with or has near its end.
+func nounOf(sentence string) noun {
+	foreign := false
+	for end := len(sentence); end > 0; {
+		start := end
+		for start > 0 && isWordByte(sentence[start-1]) {
+			foreign = foreign || sentence[start-1] >= 0x80
+			start--
+		}
+		if start == end {
+			end--
+			continue
+		}
+		switch kind := foldedNoun(sentence[start:end]); kind {
+		case passwordNoun, keyNoun:
+			return kind
+		case aboutNoun:
+			return noNoun
+		case bareNoun:
+			if start == 0 || foldedNoun(lastWord(sentence[:start])) == aboutNoun {
+				return noNoun
+			}
+			return keyNoun
+		}
+		end = start
+	}
+	if foreign {
+		return joinedNoun(sentence)
+	}
+	return noNoun
+}
+
+func lastWord(s string) string {
+	end := len(s)
+	for end > 0 && !isWordByte(s[end-1]) {
+		end--
+	}
+	start := end
+	for start > 0 && isWordByte(s[start-1]) {
+		start--
+	}
+	return s[start:end]
+}
+
+func foldedNoun(word string) noun {
+	var folded [maxWordLen]byte
+	if len(word) > len(folded) {
+		return noNoun
+	}
+	for k := range len(word) {
+		if folded[k] = word[k]; isLetter(word[k]) {
+			folded[k] |= 0x20
+		}
+	}
+	if kind := nouns[string(folded[:len(word)])]; kind != noNoun || word[0] < 0x80 {
+		return kind
+	}
+	return nouns[strings.ToLower(word)]
+}
+
+func joinedNoun(sentence string) noun {
+	for _, one := range foreignNames {
+		if strings.Contains(sentence, one) {
+			return passwordNoun
+		}
+	}
+	for _, one := range joinedKeyNouns {
+		if strings.Contains(sentence, one) {
+			return keyNoun
+		}
+	}
+	return noNoun
+}
 
 const (
 	maxSentence = 72 // bytes in front of a value in which its noun stands
@@ -34,8 +130,8 @@ func (r *rules) told(s string, i, done int) found {
 	if start > done && strings.IndexByte("\"'`", s[start-1]) >= 0 {
 		quote, before = s[start-1:start], start-1
 	}
-	noun := linkBefore(s, before, done)
-	if noun < 0 || !r.enabled[ruleCredential] && !r.enabled[ruleAPIKey] {
+	link := linkBefore(s, before)
+	if link < 0 || !r.enabled[ruleCredential] && !r.enabled[ruleAPIKey] {
 		return found{}
 	}
 	end := secretEnd(s[:min(len(s), start+maxLook)], start, quote)
@@ -43,22 +139,21 @@ func (r *rules) told(s string, i, done int) found {
 	if len(value) < leastTold || isGap(value) || isMeasured(s, end) || saysNothing(value) {
 		return found{}
 	}
-	sentence := s[max(0, noun-maxSentence):noun]
+	sentence := s[max(0, link-maxSentence):link]
 	if line := strings.LastIndexAny(sentence, "\n;"); line >= 0 {
 		sentence = sentence[line+1:]
 	}
-	sentence = strings.ToLower(sentence)
-	switch {
-	case r.enabled[ruleCredential] && hasNoun(sentence, passwordNouns) && strong(value) && !countsLetters(s, end):
+	switch kind := nounOf(sentence); {
+	case r.enabled[ruleCredential] && kind == passwordNoun && strong(value) && !countsLetters(s, end):
 		return found{start: start, end: end, rule: ruleCredential}
-	case r.enabled[ruleAPIKey] && hasNoun(sentence, keyNouns) && looksRandom(value):
+	case r.enabled[ruleAPIKey] && kind == keyNoun && looksRandom(value):
 		return found{start: start, end: end, rule: ruleAPIKey}
 	}
 	return found{}
 }
 
 // linkBefore returns where the link in front of a value begins, or -1: "is", "=", or the noun itself (password hunter2).
-func linkBefore(s string, i, done int) int {
+func linkBefore(s string, i int) int {
 	if i > 2 && s[i-1] >= 0x80 {
 		for _, link := range joinedLinks {
 			if strings.HasSuffix(s[:i], link) {
@@ -81,6 +176,11 @@ func linkBefore(s string, i, done int) int {
 	if word == "" {
 		return -1
 	}
+	for _, link := range joinedLinks { // 비밀번호는 …
+		if word[len(word)-1] >= 0x80 && strings.HasSuffix(word, link) {
+			return end - len(link)
+		}
+	}
 	switch {
 	case len(word) <= 6 && (links[word] || links[strings.ToLower(word)]):
 		return start
@@ -88,24 +188,6 @@ func linkBefore(s string, i, done int) int {
 		return end
 	}
 	return -1
-}
-
-// hasNoun tells whether a sentence speaks of one of the nouns, and not of something about it.
-func hasNoun(sentence string, nouns []string) bool {
-	for _, noun := range nouns {
-		at := strings.LastIndex(sentence, noun)
-		if at < 0 || at > 0 && isWordByte(sentence[at-1]) && isLetter(noun[0]) {
-			continue
-		}
-		rest := sentence[at+len(noun):]
-		for _, about := range []string{"length", "size", "count", "policy", "hash", "version", "limit", " id", "expir", "age ", "reset", "rotat", "strength", "manager", "generator", "budget", "usage", "window"} {
-			if strings.Contains(rest, about) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
 }
 
 // countsLetters tells of a number that says how many: "12 characters".
@@ -138,6 +220,20 @@ func isHashName(value string) bool {
 		return true
 	}
 	return false
+}
+
+// identified masks what follows SQL's IDENTIFIED BY; i is at a capital I.
+func (r *rules) identified(s string, i int) found {
+	const words = "IDENTIFIED BY "
+	if !strings.HasPrefix(s[i:], words) || !r.enabled[ruleCredential] {
+		return found{}
+	}
+	i += len(words)
+	if strings.HasPrefix(s[i:], "PASSWORD ") {
+		i += len("PASSWORD ")
+	}
+	from, quote := valueStart(s, i-1)
+	return r.value(s, i-1, from, quote, secretName)
 }
 
 var spokenNouns = wordMap(`password passwords passwort kennwort wachtwoord pwd passwd`)
