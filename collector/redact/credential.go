@@ -81,9 +81,11 @@ func secretKind(name string) nameKind {
 		return foreignKind(name)
 	}
 	word := foldName(name)
-	for _, one := range credentialWords {
-		if strings.HasSuffix(word, one) {
-			return secretName
+	if len(word) >= 2 {
+		for _, one := range credentialsEnding[pair(word[len(word)-2], word[len(word)-1])] {
+			if strings.HasSuffix(word, one) {
+				return secretName
+			}
 		}
 	}
 	if shortNames[word] {
@@ -137,6 +139,15 @@ var endsOfCredential = func() (set [1 << 10]bool) {
 		set[pair(word[len(word)-2], word[len(word)-1])] = true
 	}
 	return set
+}()
+
+// credentialsEnding has credentialWords by their last two letters.
+var credentialsEnding = func() (by [1 << 10][]string) {
+	for _, word := range credentialWords {
+		last := pair(word[len(word)-2], word[len(word)-1])
+		by[last] = append(by[last], word)
+	}
+	return by
 }()
 
 // pair is the same for letters of either case; other bytes may meet them.

@@ -31,7 +31,7 @@ func (r *rules) number(s string, i, done int) found {
 
 // grouped reads the groups of digits from i on as a card or a phone number.
 func (r *rules) grouped(s string, i, end, done int) found {
-	if end-i < 3 && !digitsFollow(s, end) {
+	if end-i < 7 && !digitsFollow(s, end) {
 		return found{next: end}
 	}
 	var n numerals

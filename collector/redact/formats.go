@@ -39,7 +39,7 @@ var alphabets = map[string]*[256]bool{
 	"word": &keyByte, "dotted": &dottedByte, "base64": &base64Byte,
 }
 
-var keyByte, dottedByte, base64Byte, tokenByte = byteSet("-_"), byteSet("-_."), byteSet("-_+/=%"), byteSet("._~+/=-")
+var keyByte, dottedByte, base64Byte, tokenByte = byteSet("-_"), byteSet("-_.="), byteSet("-_+/=%"), byteSet("._~+/=-")
 
 func setOf(is func(byte) bool) *[256]bool {
 	var set [256]bool
@@ -51,19 +51,25 @@ func setOf(is func(byte) bool) *[256]bool {
 
 // keyTable finds the formats that may be meant at a byte of a text.
 type keyTable struct {
-	byTrigger [256][]keyFormat       // prefixes, by a byte of theirs that is rare in prose
-	hints     [256][256]bool         // by the two bytes before it, whether to look at all
-	byLetters map[string][]keyFormat // prefixes of letters alone, by the first two
-	byDigit   []keyFormat            // prefixes that begin with a digit
+	triggers  [256]*pairs             // by a byte of a prefix that is rare in prose: the pairs of bytes before it
+	byPair    map[[3]byte][]keyFormat // prefixes, by that byte and the two before it
+	byLetters map[string][]keyFormat  // prefixes of letters alone, by the first two
+	byDigit   []keyFormat             // prefixes that begin with a digit
 	infixes   [256][]keyFormat
 }
+
+// pairs is a set of two bytes.
+type pairs [1 << 10]uint64
+
+func (p *pairs) add(a, b byte)      { p[int(a)<<2|int(b>>6)] |= 1 << (b & 63) }
+func (p *pairs) has(a, b byte) bool { return p[int(a)<<2|int(b>>6)]&(1<<(b&63)) != 0 }
 
 var keys = func() *keyTable {
 	vendors, err := readKeyFormats(keyFormatsFile)
 	if err != nil {
 		panic(err) // embedded: a test reads it
 	}
-	table := &keyTable{byLetters: map[string][]keyFormat{}}
+	table := &keyTable{byPair: map[[3]byte][]keyFormat{}, byLetters: map[string][]keyFormat{}}
 	for _, vendor := range vendors {
 		for _, key := range vendor.Keys {
 			if err := table.add(key); err != nil {
@@ -86,7 +92,8 @@ func (t *keyTable) add(key string) error {
 	switch literal := format.literal; {
 	case literal == ":": // a Telegram bot's: keyWithDigits reads it where numbers are read
 	case infix:
-		t.infixes[literal[0]] = append(t.infixes[literal[0]], format)
+		format.at = strings.IndexAny(literal, "-_.~")
+		t.infixes[literal[format.at]] = append(t.infixes[literal[format.at]], format)
 	case isDigit(literal[0]):
 		t.byDigit = append(t.byDigit, format)
 	default:
@@ -100,16 +107,18 @@ func (t *keyTable) addPrefix(format keyFormat) {
 	if at := strings.IndexAny(literal[2:], "-_.~/$=Iz"); at >= 0 {
 		format.at = at + 2
 		trigger := literal[format.at]
-		t.byTrigger[trigger] = append(t.byTrigger[trigger], format)
-		t.hints[trigger][hint(literal, format.at)] = true
+		if t.triggers[trigger] == nil {
+			t.triggers[trigger] = &pairs{}
+		}
+		a, b := literal[format.at-2], literal[format.at-1]
+		t.triggers[trigger].add(a, b)
+		t.byPair[[3]byte{a, b, trigger}] = append(t.byPair[[3]byte{a, b, trigger}], format)
 		if trigger != 'I' && trigger != 'z' {
 			return
 		}
 	}
 	t.byLetters[literal[:2]] = append(t.byLetters[literal[:2]], format)
 }
-
-func hint(s string, i int) byte { return s[i-2]*31 + s[i-1] }
 
 // parseFormat reads a line of keyformats.yaml.
 func parseFormat(key string) (format keyFormat, infix bool, err error) {
@@ -154,20 +163,45 @@ func (f *keyFormat) end(s string, i int) int {
 	if f.pattern != nil {
 		return i + len(f.pattern.FindString(s[i:min(len(s), i+maxPattern)]))
 	}
-	return runEnd(s, i+len(f.literal), f.rest, f.least)
+	body := i + len(f.literal)
+	if f.rest == alphabets["upper"] || len(f.literal) >= longPrefix && changesCase(s, body) {
+		if end, _ := run(s, body, f.rest); end-body >= f.least {
+			return wordEnd(s, body, end)
+		}
+	}
+	return runEnd(s, body, f.rest, f.least)
+}
+
+// longPrefix is so long that what follows it needs no digit, if it is no word.
+const longPrefix = 5
+
+// changesCase tells random letters from words: capitals stand within them.
+func changesCase(s string, body int) bool {
+	changes := 0
+	for k := body + 1; k < min(len(s), body+leastToken) && keyByte[s[k]]; k++ {
+		if isLetter(s[k]) && isLetter(s[k-1]) && (s[k]^s[k-1])&0x20 != 0 {
+			changes++
+		}
+	}
+	return changes >= 4
 }
 
 // runEnd returns the end of what follows a prefix if that looks like a key's, or 0: so many characters of the alphabet,
 // with a digit or so long that it needs none. A key is masked as long as it goes on.
 func runEnd(s string, body int, set *[256]bool, least int) int {
 	end, digit := run(s, body, set)
-	if !secretLike(end-body, least, digit || set == alphabets["upper"]) {
+	if !secretLike(end-body, least, digit) {
 		return 0
 	}
+	return wordEnd(s, body, end)
+}
+
+// wordEnd goes on to the end of the word that a key is, but not into the end of a sentence.
+func wordEnd(s string, body, end int) int {
 	if rest, _ := run(s, end, &keyByte); rest > end {
 		end = rest
 	}
-	for end > body && strings.IndexByte(".-=%", s[end-1]) >= 0 && s[end-1] != '=' {
+	for end > body && strings.IndexByte(".-%", s[end-1]) >= 0 {
 		end--
 	}
 	return end

@@ -7,16 +7,9 @@ func (r *rules) apiKey(s string, i, done int) found {
 	if i < 2 || !r.enabled[ruleAPIKey] {
 		return found{}
 	}
-	if keys.hints[s[i]][hint(s, i)] {
-		for k := range keys.byTrigger[s[i]] {
-			format := &keys.byTrigger[s[i]][k]
-			start := i - format.at
-			if start < done || joined(s, start) {
-				continue
-			}
-			if end := format.end(s, start); end > start {
-				return found{start: start, end: end, rule: ruleAPIKey}
-			}
+	if pairs := keys.triggers[s[i]]; pairs != nil && pairs.has(s[i-2], s[i-1]) {
+		if f := prefixed(s, i, done); f.end > 0 {
+			return f
 		}
 	}
 	for k := range keys.infixes[s[i]] {
@@ -27,9 +20,23 @@ func (r *rules) apiKey(s string, i, done int) found {
 	return found{}
 }
 
+func prefixed(s string, i, done int) found {
+	formats := keys.byPair[[3]byte{s[i-2], s[i-1], s[i]}]
+	for k := range formats {
+		start := i - formats[k].at
+		if start < done || joined(s, start) {
+			continue
+		}
+		if end := formats[k].end(s, start); end > start {
+			return found{start: start, end: end, rule: ruleAPIKey}
+		}
+	}
+	return found{}
+}
+
 // around looks at a format's infix at s[i].
 func (f *keyFormat) around(s string, i, done int) found {
-	if i-f.most < done || !f.before[s[i-f.most]] || !strings.HasPrefix(s[i:], f.literal) {
+	if i -= f.at; i-f.most < done || !f.before[s[i-f.most]] || !strings.HasPrefix(s[i:], f.literal) {
 		return found{}
 	}
 	start := i

@@ -122,7 +122,7 @@ const (
 // triggers marks the bytes at which a rule's text can be recognised; all others are skipped at one look-up each.
 var triggers = func() (t [256]uint8) {
 	for b := range 256 {
-		if len(keys.byTrigger[b])+len(keys.infixes[b]) > 0 {
+		if keys.triggers[b] != nil || len(keys.infixes[b]) > 0 {
 			t[b] = tKey
 		}
 	}
@@ -138,6 +138,23 @@ var triggers = func() (t [256]uint8) {
 	return t
 }()
 
+// seconds has for each trigger the bytes that may follow it: a look at one saves most calls.
+var seconds = func() (next [tTag + 1][256]bool) {
+	for trigger := range next {
+		for b := range 256 {
+			next[trigger][b] = true
+		}
+	}
+	for trigger, bytes := range map[uint8]string{tSpelled: "oO", tBracket: " aA@", tWord: "oOdD", tBearer: "eEaA"} {
+		next[trigger] = [256]bool{}
+		for _, b := range []byte(bytes) {
+			next[trigger][b] = true
+		}
+	}
+	next[tDot] = keyByte
+	return next
+}()
+
 func (r *rules) builtin(s string, counts []int64) string {
 	v := viewOf(s)
 	t := v.text
@@ -150,7 +167,12 @@ func (r *rules) builtin(s string, counts []int64) string {
 		if i >= len(t) {
 			break
 		}
-		f := r.at(triggers[t[i]], t, i, done)
+		trigger := triggers[t[i]]
+		if i+1 < len(t) && !seconds[trigger][t[i+1]] {
+			i++
+			continue
+		}
+		f := r.at(trigger, t, i, done)
 		if f.end == 0 {
 			i = max(f.next, i+1)
 			continue

@@ -84,7 +84,10 @@ func beginsHere(s string, start int) bool {
 
 // isLinked tells of links that have phone numbers: tel:, wa.me/, phone=.
 func isLinked(s string, start int) bool {
-	const longest = 16
+	const longest = 24
+	if start == 0 || strings.IndexByte(":/=", s[start-1]) < 0 {
+		return false
+	}
 	head := s[max(0, start-longest):start]
 	for _, link := range []string{"tel:", "wa.me/", "sms:", "callto:", "phone=", "telprompt:", "viber://chat?number=", "t.me/"} {
 		if strings.HasSuffix(head, link) {

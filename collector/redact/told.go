@@ -130,6 +130,9 @@ func (r *rules) told(s string, i, done int) found {
 	if start > done && strings.IndexByte("\"'`", s[start-1]) >= 0 {
 		quote, before = s[start-1:start], start-1
 	}
+	if before == 0 || s[before-1] != ' ' && s[before-1] < 0x80 {
+		return found{}
+	}
 	link := linkBefore(s, before)
 	if link < 0 || !r.enabled[ruleCredential] && !r.enabled[ruleAPIKey] {
 		return found{}
