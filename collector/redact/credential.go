@@ -348,13 +348,24 @@ func isCode(s, value string, to int) bool {
 	if word < len(value) && (strings.HasPrefix(value[word:], "::") || strings.HasPrefix(value[word:], "->")) {
 		return true
 	}
-	if word < len(value) && value[word] == '.' && word+1 < len(value) && isLetter(value[word+1]) && codeHeads[strings.ToLower(value[:word])] {
+	if word < len(value) && value[word] == '.' && word+1 < len(value) && (isLetter(value[word+1]) || value[word+1] == '_') &&
+		(codeHeads[strings.ToLower(value[:word])] || isPath(value) && secretKind(value) != notSecret) {
 		return true
 	}
 	if word == len(value) && to < len(s) && (s[to] == ',' || s[to] == ')' || s[to] == ';') {
 		return secretKind(value) != notSecret
 	}
 	return false
+}
+
+// isPath tells of names joined by dots: stack.settings.database_password.
+func isPath(value string) bool {
+	for i := range len(value) {
+		if b := value[i]; !isLetter(b) && b != '_' && b != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 var codeHeads = wordMap(`os self this process config settings env req request args options opts params response res data user cfg app ctx context

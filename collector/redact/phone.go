@@ -362,6 +362,9 @@ func (n *numerals) trunkRun(s string, said topic) int {
 	if goesOn(s, n.to[0]) || total > 12 || total < 10 && said == noTopic || total == 12 && said == noTopic {
 		return 0
 	}
+	if strings.HasPrefix(s[n.from[0]:], "0123456789") { // the digits themselves
+		return 0
+	}
 	if said == noTopic && gapBefore(s, n.from[0]) != "" && gapBefore(s, n.from[0]) != "\n" {
 		return 0
 	}

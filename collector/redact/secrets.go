@@ -144,7 +144,7 @@ func (r *rules) bearer(s string, i, done int) found {
 		body++
 	}
 	end, digit := run(s, body, &tokenByte)
-	if body == i+len(scheme) || end == body || !header && !secretLike(end-body, 8, digit) || isGap(s[body:min(end, body+maxLook)]) {
+	if body == i+len(scheme) || end == body || !header && !secretLike(end-body, 8, digit) || isGap(s[body:min(end, body+maxLook)]) || isUpperName(s[body:end]) && !digit {
 		return found{}
 	}
 	return found{start: body, end: end, rule: ruleBearer}

@@ -86,7 +86,7 @@ func lastWord(s string) string {
 
 func foldedNoun(word string) noun {
 	var folded [maxWordLen]byte
-	if len(word) > len(folded) {
+	if word == "" || len(word) > len(folded) {
 		return noNoun
 	}
 	for k := range len(word) {
