@@ -170,12 +170,15 @@ func (r *rules) credential(s string, i, done int) found {
 	}
 	start := nameStart(s, end, done)
 	kind := secretKind(s[start:end])
-	if kind == notSecret || r.isPseudonymAt(s, start, i) {
+	if kind == notSecret || r.isPseudonymAt(s, start, i) || isMarker(s, start, end) {
 		return r.header(s, i, end, done)
 	}
 	from, quote := valueStart(s, i)
 	return r.value(s, i, from, quote, kind)
 }
+
+// isMarker tells of a name that it is what masking left: [private_key].
+func isMarker(s string, start, end int) bool { return start > 0 && s[start-1] == '[' && s[end] == ']' }
 
 // nameStart goes back over a name, in which single blanks may be: secret access key.
 func nameStart(s string, end, done int) int {

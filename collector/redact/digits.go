@@ -52,7 +52,7 @@ func (r *rules) grouped(s string, i, end, done int) found {
 			return found{start: from, end: to, rule: rulePhone}
 		}
 	}
-	return found{next: end}
+	return found{next: n.skip(s, end)}
 }
 
 // digitsFollow is a quick look: most short numbers stand alone.

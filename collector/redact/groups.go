@@ -56,6 +56,21 @@ func (n *numerals) read(s string, i int) {
 	}
 }
 
+// skip is where to go on behind a row in which nothing was found, whose first group ends at end: in the midst of a long one
+// nothing is found, either.
+func (n *numerals) skip(s string, end int) int {
+	const sure = 8
+	if n.count < maxGroups {
+		return end
+	}
+	for k := 1; k <= sure; k++ {
+		if !alike(n.gap(s, k), n.gap(s, 0)) {
+			return end
+		}
+	}
+	return n.from[sure]
+}
+
 // gap is what stands behind group k.
 func (n *numerals) gap(s string, k int) string { return s[n.to[k]:n.from[k+1]] }
 

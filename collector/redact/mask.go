@@ -253,7 +253,7 @@ func (r *rules) apply(c *customRule, s string, counts []int64) string {
 }
 
 func looksLikeJSON(s string) bool {
-	return s != "" && (s[0] == '{' || s[0] == '[') && json.Valid([]byte(s))
+	return s != "" && (s[0] == '{' || s[0] == '[' || s[0] == '"') && json.Valid([]byte(s))
 }
 
 // maskJSON masks strings and numbers one by one: in the text as a whole, [card] in place of a bare number is no JSON.

@@ -186,10 +186,12 @@ func (n *numerals) national(s string, linked bool) int {
 		said = before(s, n.from[0])
 	}
 	if said == noTopic || said == callTopic {
-		for last := 0; last < n.count && n.upTo[last] <= 15; last++ {
-			if after := behind(s, n.to[last]); n.upTo[last] >= 7 && (after == phoneTopic) {
-				said = after
-			}
+		last := n.count - 1
+		for n.upTo[last] > 15 && last > 0 {
+			last--
+		}
+		if behind(s, n.to[last]) == phoneTopic {
+			said = phoneTopic
 		}
 	}
 	if said == idTopic || said == cardTopic {

@@ -139,7 +139,7 @@ func (r *rules) told(s string, i, done int) found {
 	}
 	end := secretEnd(s[:min(len(s), start+maxLook)], start, quote)
 	value := s[start:end]
-	if len(value) < leastTold || isGap(value) || isMeasured(s, end) || saysNothing(value) {
+	if len(value) < leastTold || isGap(value) || strings.ContainsAny(value, "[]") || isMeasured(s, end) || saysNothing(value) {
 		return found{}
 	}
 	sentence := s[max(0, link-maxSentence):link]
