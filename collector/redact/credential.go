@@ -203,6 +203,9 @@ func (r *rules) value(s string, i, from int, quote string, kind nameKind) found 
 	}
 	bound := min(len(s), from+maxLook)
 	to := secretEnd(s[:bound], from, quote)
+	if quote != "" && !strings.HasPrefix(s[to:], quote) {
+		quote = "" // it opens nothing
+	}
 	if to == from || !isValue(s, i, from, to, quote, kind) {
 		return found{}
 	}
@@ -271,7 +274,7 @@ func isValue(s string, i, from, to int, quote string, kind nameKind) bool {
 	if quote != "" {
 		return true
 	}
-	if isCode(s, value, to) {
+	if isCode(s, value, to) || isAllDigits(value) && len(value) < leastTold {
 		return false
 	}
 	if s[i] != ':' || digit || strings.ContainsAny(value, "!@#$%^*~_") {
@@ -317,6 +320,9 @@ func isGap(value string) bool {
 	case '[', '{', '<', '(', '*':
 		return true
 	case '$':
+		if strings.HasPrefix(value, "$$_") {
+			return true
+		}
 		return len(value) > 1 && (value[1] == '{' || value[1] == '(' || isUpperName(value[1:]))
 	case '%':
 		return len(value) <= 3 || value[len(value)-1] == '%'

@@ -40,7 +40,7 @@ func (r *rules) grouped(s string, i, end, done int) found {
 		return found{next: end}
 	}
 	if n.isDate(s) && !isLinked(s, i) {
-		return found{next: n.to[2]}
+		return found{next: n.to[min(2, n.count-1)]}
 	}
 	if r.enabled[ruleCard] {
 		if to := n.card(s, done); to > 0 {

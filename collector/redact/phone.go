@@ -250,8 +250,18 @@ func (n *numerals) inRow(s string, last int) bool {
 	return row != "" && alike(row, gap)
 }
 
-// isDate tells of 2025-11-21, 01/02/2025, 21.11.2025.
+// isYears tells of 2016-2020.
+func (n *numerals) isYears() bool {
+	return n.count >= 2 && n.sized(4, 4) && isCentury(n.digits[0:2]) && isCentury(n.digits[4:6]) && n.upTo[n.count-1]%4 == 0
+}
+
+func isCentury(digits []byte) bool { return string(digits) == "19" || string(digits) == "20" }
+
+// isDate tells of 2025-11-21, 01/02/2025, 21.11.2025, 2016-2020.
 func (n *numerals) isDate(s string) bool {
+	if n.isYears() {
+		return true
+	}
 	if n.count < 3 || n.gap(s, 0) != n.gap(s, 1) || len(n.gap(s, 0)) != 1 || strings.IndexByte("-/.", n.gap(s, 0)[0]) < 0 {
 		return false
 	}
@@ -308,7 +318,7 @@ func (n *numerals) form(s string) int {
 			return 2
 		}
 	case 5:
-		if n.sized(5, 5) && first >= '6' && isBlankOrDash(n.gap(s, 0)) { // 98765 43210
+		if n.sized(5, 5) && first >= '6' && n.gap(s, 0) == " " { // 98765 43210
 			return 1
 		}
 	}
@@ -318,7 +328,7 @@ func (n *numerals) form(s string) int {
 // evenGaps refuses 100.200 3000: a number's groups are parted alike, apart from a bracket.
 func (n *numerals) evenGaps(s string) bool {
 	first, second := n.gap(s, 0), n.gap(s, 1)
-	return strings.Contains(first, ")") || first == second || strings.Contains("- . ", first) && second == "-"
+	return strings.Contains(first, ")") || first == second || first == " " && second == "-"
 }
 
 // trunk is a national number with its leading 0: 030 1234567, 06 12 34 56 78, 07911123456.

@@ -13,7 +13,7 @@ var joinedLinks = []string{"是", "为", "為", "は", "が", "는", "은", "：
 var nouns = func() map[string]noun {
 	known := map[string]noun{}
 	for kind, list := range map[noun]string{
-		passwordNoun: `password passwords passwd passphrase passcode passwort kennwort wachtwoord passe contrasena contraseña senha parola pwd pw pass sandi clave
+		passwordNoun: `password passwords passwd passphrase passcode passwort kennwort wachtwoord passe contrasena contraseña senha parola pwd pw sandi clave
 			heslo hasło adgangskode lozinka şifre şifrem şifresi lösenord khẩu пароль пароля паролем гасло лозинка סיסמה סיסמא κωδικός parolă`,
 		keyNoun:  `apikey secret secrets token tokens credential credentials accesskey secretkey ключ токен schlüssel clé chave chiave`,
 		bareNoun: `key keys`,
