@@ -136,6 +136,9 @@ func foreignKind(name string) nameKind {
 // endsOfCredential has the pairs of letters that such names end with: most others are passed over at one look.
 var endsOfCredential = func() (set [1 << 10]bool) {
 	for _, word := range append([]string{bareToken, bareKey, "pass", "pw", "psw", "pswd", "sig", "signature", "auth", "credentials"}, slices.Concat(foreignNames, credentialWords)...) {
+		if word[len(word)-1] >= 0x80 {
+			continue // looked at without this
+		}
 		set[pair(word[len(word)-2], word[len(word)-1])] = true
 	}
 	return set

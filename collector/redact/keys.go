@@ -36,7 +36,7 @@ func prefixed(s string, i, done int) found {
 
 // around looks at a format's infix at s[i].
 func (f *keyFormat) around(s string, i, done int) found {
-	if i -= f.at; i-f.most < done || !f.before[s[i-f.most]] || !strings.HasPrefix(s[i:], f.literal) {
+	if i -= f.at; i-f.most < done || !f.before[s[i-1]] || !f.before[s[i-f.most]] || !strings.HasPrefix(s[i:], f.literal) {
 		return found{}
 	}
 	start := i

@@ -73,7 +73,7 @@ func (r *rules) mask(s string, counts []int64) string {
 	}
 	if looksLikeJSON(s) && !json.Valid([]byte(once)) {
 		if masked, ok := r.maskJSON(s); ok {
-			return masked
+			return r.settleJSON(masked)
 		}
 	}
 	return r.settle(once, counts)
@@ -85,6 +85,24 @@ func (r *rules) settle(s string, counts []int64) string {
 		again := r.round(s, counts)
 		if again == s {
 			break
+		}
+		s = again
+	}
+	return s
+}
+
+// settleJSON is settle for a text that is to stay JSON.
+func (r *rules) settleJSON(s string) string {
+	scratch := make([]int64, len(r.names))
+	for range maxRounds {
+		again := r.round(s, scratch)
+		if again == s {
+			break
+		}
+		if !json.Valid([]byte(again)) {
+			if again, _ = r.maskJSON(s); again == s || again == "" {
+				break
+			}
 		}
 		s = again
 	}

@@ -243,7 +243,7 @@ func foldSoftBreak(s string, i int) (int, string, bool) {
 
 // foldRune returns how the view has a character, if it is another way.
 func foldRune(r rune) (fold string, changed bool) {
-	if r < 0xa0 || r > 0x1ffff || !foldPages[r>>8] {
+	if r < 0xa0 || r > lastFolded || !foldPages[r>>8] {
 		return "", false
 	}
 	fold, changed = folds[r]
@@ -254,9 +254,29 @@ func foldRune(r rune) (fold string, changed bool) {
 // (Chinese, Cyrillic) have none, and cost one look at a table for each character.
 var folds, foldPages = func() (map[rune]string, [0x200]bool) {
 	known := map[rune]string{}
-	for r := rune(0xa0); r <= 0x1ffff; r++ {
-		if fold, ok := foldOf(r); ok {
+	learn := func(r rune) {
+		if fold, ok := foldOf(r); ok && r >= 0xa0 && r <= lastFolded {
 			known[r] = fold
+		}
+	}
+	for _, table := range []*unicode.RangeTable{unicode.Nd, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Pd, unicode.Cf, unicode.Variation_Selector} {
+		for _, span := range table.R16 {
+			for r := rune(span.Lo); r <= rune(span.Hi); r += rune(span.Stride) {
+				learn(r)
+			}
+		}
+		for _, span := range table.R32 {
+			for r := rune(span.Lo); r <= min(rune(span.Hi), lastFolded); r += rune(span.Stride) {
+				learn(r)
+			}
+		}
+	}
+	for _, r := range otherDashes + singleQuotes + doubleQuotes + fullStops + joiner {
+		learn(r)
+	}
+	for r := rune(0xa0); r <= lastFolded; r++ {
+		if norm.NFKC.PropertiesString(string(r)).Decomposition() != nil {
+			learn(r)
 		}
 	}
 	var pages [0x200]bool
@@ -266,6 +286,15 @@ var folds, foldPages = func() (map[rune]string, [0x200]bool) {
 	return known, pages
 }()
 
+const (
+	lastFolded   = 0x1ffff
+	otherDashes  = "\u2212\u2043"
+	singleQuotes = "\u2018\u2019\u201a\u2032"
+	doubleQuotes = "\u201c\u201d\u201e\u2033\u00ab\u00bb\u300c\u300d\u300e\u300f"
+	fullStops    = "\u3002\uff61"
+	joiner       = "\u034f"
+)
+
 func foldOf(r rune) (string, bool) {
 	switch {
 	case unicode.Is(unicode.Nd, r):
@@ -274,15 +303,15 @@ func foldOf(r rune) (string, bool) {
 		return " ", true
 	case unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
 		return "\n", true
-	case unicode.Is(unicode.Pd, r), r == '\u2212', r == '\u2043':
+	case unicode.Is(unicode.Pd, r), strings.ContainsRune(otherDashes, r):
 		return "-", true
-	case unicode.Is(unicode.Cf, r), unicode.Is(unicode.Variation_Selector, r), r == '\u034f':
+	case unicode.Is(unicode.Cf, r), unicode.Is(unicode.Variation_Selector, r), strings.ContainsRune(joiner, r):
 		return "", true
-	case strings.ContainsRune("\u2018\u2019\u201a\u2032", r):
+	case strings.ContainsRune(singleQuotes, r):
 		return "'", true
-	case strings.ContainsRune("\u201c\u201d\u201e\u2033\u00ab\u00bb\u300c\u300d\u300e\u300f", r):
+	case strings.ContainsRune(doubleQuotes, r):
 		return `"`, true
-	case r == '\u3002', r == '\uff61':
+	case strings.ContainsRune(fullStops, r):
 		return ".", true
 	case unicode.Is(unicode.No, r) && r < 0x2460, unicode.Is(unicode.Sk, r), unicode.Is(unicode.Lm, r):
 		return "", false // x² is no x2
