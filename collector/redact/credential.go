@@ -133,16 +133,29 @@ func foreignKind(name string) nameKind {
 	return notSecret
 }
 
-// endsOfCredential has the pairs of letters that such names end with: most others are passed over at one look.
-var endsOfCredential = func() (set [1 << 10]bool) {
-	for _, word := range append([]string{bareToken, bareKey, "pass", "pw", "psw", "pswd", "sig", "signature", "auth", "credentials"}, slices.Concat(foreignNames, credentialWords)...) {
-		if word[len(word)-1] >= 0x80 {
-			continue // looked at without this
+// endsOfCredential has the last three letters of such names: most others are passed over at one look.
+var endsOfCredential = func() (set [1 << 15]bool) {
+	for _, word := range append([]string{bareToken, bareKey, "pass", "psw", "pswd", "sig", "signature", "auth", "credentials"}, slices.Concat(foreignNames, credentialWords)...) {
+		if n := len(word); word[n-1] < 0x80 { // others are looked at without this
+			set[triple(word[n-3], word[n-2], word[n-1])] = true
 		}
-		set[pair(word[len(word)-2], word[len(word)-1])] = true
+	}
+	for b := range 256 {
+		set[triple(byte(b), 'p', 'w')] = true
 	}
 	return set
 }()
+
+// mayEndCredential tells of a name that ends at s[end] whether to look at it.
+func mayEndCredential(s string, end, done int) bool {
+	if s[end-1] >= 0x80 || end < done+3 {
+		return true
+	}
+	return endsOfCredential[triple(s[end-3], s[end-2], s[end-1])]
+}
+
+// triple is the same for letters of either case; other bytes may meet them.
+func triple(a, b, c byte) int { return int(a&31)<<10 | pair(b, c) }
 
 // credentialsEnding has credentialWords by their last two letters.
 var credentialsEnding = func() (by [1 << 10][]string) {
@@ -168,7 +181,7 @@ func (r *rules) credential(s string, i, done int) found {
 	if end < done+2 || !r.enabled[ruleCredential] {
 		return found{}
 	}
-	if s[end-1] < 0x80 && !endsOfCredential[pair(s[end-2], s[end-1])] {
+	if !mayEndCredential(s, end, done) {
 		return r.header(s, i, end, done)
 	}
 	start := nameStart(s, end, done)

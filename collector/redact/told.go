@@ -124,7 +124,9 @@ func (r *rules) told(s string, i, done int) found {
 	const longest = 48
 	start := i
 	for start > done && i-start < longest && !endsValue[s[start-1]] && s[start-1] < 0x80 && s[start-1] != ':' && s[start-1] != '=' {
-		start--
+		if start--; isDigit(s[start]) {
+			return found{} // looked at from its first digit
+		}
 	}
 	quote, before := "", start
 	if start > done && strings.IndexByte("\"'`", s[start-1]) >= 0 {
@@ -315,7 +317,7 @@ func isLower(value string) bool {
 
 // element masks the text of <password>…</password>; i is at the > of the tag.
 func (r *rules) element(s string, i, done int) found {
-	if i < 4 || !endsOfCredential[pair(s[i-2], s[i-1])] || !isLetter(s[i-1]) || !r.enabled[ruleCredential] {
+	if i < 4 || !isLetter(s[i-1]) || !mayEndCredential(s, i, done) || !r.enabled[ruleCredential] {
 		return found{}
 	}
 	start := i

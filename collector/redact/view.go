@@ -57,10 +57,14 @@ var mayFold = func() (set [256]bool) {
 
 // viewOf reads s. Of a text in which nothing is written in another way it is that text, and takes no memory.
 func viewOf(s string) view {
+	first := firstFold(s)
+	if first == len(s) {
+		return view{text: s}
+	}
 	var out []byte
 	var edits []edit
 	done := 0
-	for i := 0; i < len(s); {
+	for i := first; i < len(s); {
 		if !mayFold[s[i]] {
 			i++
 			continue
@@ -83,6 +87,21 @@ func viewOf(s string) view {
 		return view{text: s}
 	}
 	return view{string(append(out, s[done:]...)), edits}
+}
+
+// firstFold returns the first place at which a view may differ from its text, eight bytes at a step.
+func firstFold(s string) int {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		b := s[i : i+8]
+		if mayFold[b[0]] || mayFold[b[1]] || mayFold[b[2]] || mayFold[b[3]] || mayFold[b[4]] || mayFold[b[5]] || mayFold[b[6]] || mayFold[b[7]] {
+			break
+		}
+	}
+	for i < len(s) && !mayFold[s[i]] {
+		i++
+	}
+	return i
 }
 
 // foldAt reads what stands at s[i]: how many bytes that takes, and how the view has it, if it is another way.
