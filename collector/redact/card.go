@@ -146,7 +146,7 @@ func (n *numerals) groupsAreCard(s string, last, done int, said topic) bool {
 	if said == cardTopic {
 		return true
 	}
-	if said == idTopic || !n.groupedAsCards(last) {
+	if !n.groupedAsCards(last) { // ids are not written so
 		return false
 	}
 	row := gapBefore(s, n.from[0])

@@ -162,6 +162,9 @@ func isEnding(domain, label string) bool {
 	if foreign {
 		return true
 	}
+	if isHump(label, len(label)-1, len(label)) {
+		return false // a.mT transposes
+	}
 	label = strings.ToLower(label)
 	_, known := publicsuffix.PublicSuffix(label)
 	return known && !isFile(domain, label) || ownEndings[label] || strings.HasPrefix(label, "xn--")

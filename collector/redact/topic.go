@@ -75,10 +75,10 @@ func before(s string, i int) topic {
 	return noTopic
 }
 
-// endsField tells whether s[i] ends what speaks of a value: the field before it in JSON is another one's.
+// endsField tells whether s[i] ends what speaks of a value: a field of JSON and a clause before it are another one's.
 func endsField(s string, i int) bool {
 	switch s[i] {
-	case '{', '}':
+	case '{', '}', ';':
 		return true
 	case ',':
 		return i > 0 && strings.IndexByte("\"']}", s[i-1]) >= 0
