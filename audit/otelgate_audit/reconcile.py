@@ -16,7 +16,7 @@ So while nothing is lost,
 and the two differ by runs under way just then. A window therefore doesn't end at the full five minutes, but at one of
 the samples of the last minute before, at the beginning of that minute, or at the edge itself: where `counter - rows` is
 highest, least is under way, in practice nothing. Rows are counted up to that same moment, and the next window begins
-there. So no run is counted in none or in two windows: what is lost stays in the sum of all windows, whatever the edges.
+there. So each run is counted in exactly one window, and a loss stays in the sum of all windows, wherever they end.
 
 - A row that came late changes what was found: windows with a difference are compared again, for a day.
 - Prometheus was away: the counter jumps, and nobody knows when. An edge in such a gap is left out, its windows are one.

@@ -41,7 +41,11 @@ func newMiddleware(t *testing.T, cfg Config) *middleware {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return made.(*middleware)
+	m := made.(*middleware)
+	if err := m.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // server is a gRPC and an HTTP server behind the middleware, which hold each request until the test releases it.
@@ -142,6 +146,30 @@ func TestRequestsBeyondTheMemoryAreRefusedAndLaterTaken(t *testing.T) {
 		if answer := s.post("application/json", make([]byte, 9_000)); answer.Code != http.StatusOK {
 			t.Fatal(answer.Code, answer.Body)
 		}
+	}
+}
+
+func TestRequestsBeforeThePipelinesAreStartedWaitOrAreRefused(t *testing.T) {
+	s := newServer(t, small)
+	close(s.release)
+	s.middleware.gate.started = make(chan struct{})
+	if err := s.send(10); status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "is starting") {
+		t.Errorf("gRPC: %v", err)
+	}
+	if answer := s.post("application/json", make([]byte, 10)); answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != "1" {
+		t.Errorf("HTTP: %d %s", answer.Code, answer.Body)
+	}
+	if got := s.spans.Load(); got != 0 {
+		t.Errorf("%d spans were decoded", got)
+	}
+	s.middleware.cfg.Wait = time.Minute
+	waiting := make(chan error)
+	go func() { waiting <- s.send(10) }()
+	if err := s.middleware.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waiting; err != nil {
+		t.Error(err)
 	}
 }
 

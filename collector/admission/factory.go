@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensionauth"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 )
 
 // factor is an estimate, which tests/e2e/test_overload.py holds against what the process takes.
@@ -56,6 +57,18 @@ func (m *middleware) Start(_ context.Context, host component.Host) error {
 	}
 	return nil
 }
+
+var _ extensioncapabilities.PipelineWatcher = (*middleware)(nil)
+
+// Ready lets requests in. The receiver is one for all signals and listens as soon as one signal's pipeline is started: an
+// exporter of another has no queue then, and a request for it would end the gateway.
+func (m *middleware) Ready() error {
+	close(m.gate.started)
+	return nil
+}
+
+// NotReady is part of extensioncapabilities.PipelineWatcher: requests are taken until the receiver stops.
+func (*middleware) NotReady() error { return nil }
 
 // Shutdown ends the extension.
 func (*middleware) Shutdown(context.Context) error { return nil }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -23,6 +24,7 @@ type gate struct {
 	process   *semaphore.Weighted
 	inFlight  atomic.Int64 // bytes of the requests that are received or processed
 	expected  estimate
+	started   chan struct{} // closed when all pipelines are
 
 	refused metric.Int64Counter
 }
@@ -35,6 +37,7 @@ func newGate(cfg *Config) *gate {
 		cfg:       cfg,
 		receiving: semaphore.NewWeighted(cfg.ReceiveBytes),
 		process:   semaphore.NewWeighted(cfg.ProcessBytes),
+		started:   make(chan struct{}),
 		expected:  estimate{bytes: float64(cfg.ReceiveBytes) / firstShare},
 	}
 }
@@ -44,13 +47,14 @@ var (
 	byMemory = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "memory")))
 	byDisk   = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "disk")))
 	byLimit  = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "application_limit")))
+	byStart  = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "starting")))
 )
 
 func (g *gate) observe(provider metric.MeterProvider) error {
 	meter := provider.Meter("otelgate/admission")
 	var err error
 	if g.refused, err = meter.Int64Counter("otelgate.admission.refused", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory, disk, or application_limit.")); err != nil {
+		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory, disk, starting, or application_limit.")); err != nil {
 		return err
 	}
 	held, err := meter.Int64ObservableGauge("otelgate.admission.held", metric.WithUnit("By"),
@@ -97,6 +101,9 @@ func used(application *applications.Application, size int64) {
 
 // receive lets a request be read; size is what it says of itself, or negative.
 func (g *gate) receive(ctx context.Context, size int64) (*ticket, error) {
+	if err := g.starting(ctx); err != nil {
+		return nil, err
+	}
 	if err := g.diskFull(ctx, max(0, size)); err != nil {
 		return nil, err
 	}
@@ -108,6 +115,22 @@ func (g *gate) receive(ctx context.Context, size int64) (*ticket, error) {
 		return nil, g.full(ctx)
 	}
 	return newTicket(func() { g.receiving.Release(weight) }), nil
+}
+
+// starting waits for the pipelines, or is the refusal of a request that came too early.
+func (g *gate) starting(ctx context.Context) error {
+	select {
+	case <-g.started:
+		return nil
+	default:
+	}
+	select {
+	case <-g.started:
+		return nil
+	case <-time.After(g.cfg.Wait):
+		g.refused.Add(ctx, 1, byStart)
+		return status.Error(codes.Unavailable, "the gateway is starting; try again")
+	}
 }
 
 // tooLarge is the refusal of a request that counts as so many bytes, for good: its sender has to split it.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from example_stack import ExampleStack
+from example_stack import WEDNESDAY, ExampleStack
 from otelgate_grafana import uids
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_stack.stores import Prometheus
@@ -87,7 +87,6 @@ class Day:
     calm: float
     llm_stopped: float
     end: float
-    reservations_end: float
 
     def values(self, expr: str, at: float | None = None, **labels: str) -> list[float]:
         """What an expression gives for these labels."""
@@ -126,13 +125,12 @@ def live_through(
     """Run it. `looked_at`: expressions and the service that they are to tell of before anything goes wrong; the day
     goes on when all is there, and ends when the alerts that are `promised` are active, or time is up."""
     start = time.time()
-    reservations_end = start - prometheus.HEAD_S - 600
     store = stack.prometheus
     with ExitStack() as running:
         for each in RUNS:
             running.enter_context(_running(stack, each))
         assert until(lambda: all("answers at" in log(stack, each.app).read_text() for each in RUNS), deadline_s=_LONG_S)
-        _load_reservations(stack, reservations_end)  # while the first users come
+        _load_reservations(stack)  # while the first users come
         until(_all_there(store, looked_at), deadline_s=_LONG_S, every_s=1)
         calm = time.time()
         for each in RUNS:
@@ -151,7 +149,7 @@ def live_through(
             return {(alert, service) for alert, service, _ in promised} <= active
 
         until(over, deadline_s=2 * _LONG_S, every_s=1)
-        return Day(stack, rules, start, calm, last.get("bestbox", calm), time.time(), reservations_end)
+        return Day(stack, rules, start, calm, last.get("bestbox", calm), time.time())
 
 
 def _all_there(store: Prometheus, looked_at: Collection[tuple[str, str | None]]) -> Callable[[], bool]:
@@ -220,9 +218,9 @@ def log(stack: ExampleStack, app: str) -> Path:
     return stack.folder / f"{app}.log"
 
 
-def _load_reservations(stack: ExampleStack, end: float) -> None:
+def _load_reservations(stack: ExampleStack) -> None:
     """Three days of Osool that are over: twice the same, but in one nobody reserves after the first day."""
-    start = end - 3 * history.DAY_S
+    start, end = WEDNESDAY - 3 * history.DAY_S, WEDNESDAY
     for environment, faults in ((LONG_AGO_CALM, ()), (LONG_AGO, ("no_reservations",))):
         past = history.tell(OSOOL, start, end, environment=environment, faults=faults, fault_after_s=history.DAY_S)
         wanted = [each for each in history.all_series(past) if _is_of_reservations(dict(each.labels))]

@@ -21,6 +21,11 @@ from otelgate_stack.stores import Loki, Prometheus, Tempo
 
 STORES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback")
 WATCHERS = ("prober", "node-exporter", "postgres-exporter", "redis-exporter")
+WEDNESDAY = 1_781_719_200.0
+"""18:00 UTC of 2026-06-17, in Unix seconds: where a past ends that must not depend on today's weekday or hour. Fewer
+users come at weekends and by night."""
+KEEPS_LONG = {"OTELGATE_RETENTION_METRICS": "3650d"}
+"""The settings of a stack that holds such a past."""
 
 
 @dataclass

@@ -24,7 +24,7 @@ from alert_day import (
     Promise,
     live_through,
 )
-from example_stack import STORES, WATCHERS, running_stack
+from example_stack import KEEPS_LONG, STORES, WATCHERS, WEDNESDAY, running_stack
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_stack import monitoring
 from recorded import Rules, committed
@@ -119,7 +119,7 @@ def day(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     ):
         # Many, for LlmAvailabilityLow; a busy machine needs seconds for one.
         patch.setattr(monitoring, "PROBE_INTERVAL", "5s")
-        with running_stack(folder, SETTINGS, [*STORES, *WATCHERS]) as stack:
+        with running_stack(folder, SETTINGS | KEEPS_LONG, [*STORES, *WATCHERS]) as stack:
             looked_at = [(seen(rules, row), row.service) for row in ROWS]
             looked_at += [(expr, None) for expr in CALM]
             looked_at += [(rules.compared("LowTraffic"), "osool")]
@@ -209,7 +209,7 @@ def test_memory_of_the_host_by_the_node_exporter(day: Day) -> None:
 def test_nobody_reserves_for_a_day(day: Day) -> None:
     """Osool's past with the switch no_reservations, thrown two days before its end, and beside it one without."""
     expr = day.rules.inlined(day.rules.alerts["NoReservations"])
-    last = day.reservations_end - 600
+    last = WEDNESDAY - 600
     known = until(lambda: day.values("count by (deployment_environment_name) (target_info)", last), deadline_s=120)
     assert len(known) == 2
     assert day.values(expr, last, deployment_environment_name=LONG_AGO_CALM) == []

@@ -4,11 +4,10 @@ Their past is loaded into a Prometheus of its own, and each rule is asked of it 
 that can be divided by three are left out: then Osool's past has an outage of Paymob, and Execora's a bad hour.
 """
 
-import time
 from collections.abc import Iterator
 
 import pytest
-from example_stack import ExampleStack, running_stack
+from example_stack import KEEPS_LONG, WEDNESDAY, ExampleStack, running_stack
 from otelgate_grafana import uids
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_stack import web
@@ -28,17 +27,11 @@ _NO_PAST = {
 ABOUT = [alert.name for alert in ALERTS if alert.dashboard not in _STACK and alert.name not in _NO_PAST]
 
 
-def _end() -> float:
-    """18:00 UTC of the latest day that is two after one that divides by three, so long ago that blocks may hold it."""
-    day = int((time.time() - prometheus.HEAD_S) // history.DAY_S) - 1
-    return (day - (day - 2) % 3) * history.DAY_S + 18 * 3600.0
-
-
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ExampleStack, float]]:
-    folder, end = tmp_path_factory.mktemp("ordinary"), _end()
+    folder, end = tmp_path_factory.mktemp("ordinary"), WEDNESDAY
     start = end - 1.5 * history.DAY_S
-    with running_stack(folder, services=["prometheus"]) as stack:
+    with running_stack(folder, KEEPS_LONG, services=["prometheus"]) as stack:
         stack.engine.stop("prometheus")  # which then finds the blocks at once
         for app in traffic.APPS:
             told = history.tell(traffic.load(app), start, end, environment="demo")

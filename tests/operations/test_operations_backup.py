@@ -118,7 +118,7 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackedUp]:
 
 
 def canaries(stack: Operated) -> list[str]:
-    rows = stack.sql("SELECT trace_id FROM audit.events WHERE name = 'canary'")
+    rows = stack.sql("SELECT trace_id FROM audit.events WHERE name = 'canary' ORDER BY trace_id")
     return [trace_id for (trace_id,) in rows]
 
 

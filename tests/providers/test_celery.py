@@ -87,7 +87,7 @@ def end(worker: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(1)  # they write into one file
         if children or "in _help_stuff_finish" not in log.read_text():
             pytest.fail(f"{children}\n{log.read_text()}")
-        warnings.warn("billiard's pool waits for a lock that nobody has; the worker was killed", stacklevel=2)
+        warnings.warn("billiard's pool waits for a lock that no process will release; killed the worker", stacklevel=2)
         worker.kill()
 
 

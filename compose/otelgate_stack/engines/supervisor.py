@@ -101,7 +101,7 @@ class Supervisor:
             ) from None
 
     def leftovers(self) -> list[psutil.Process]:
-        """What still runs of a supervisord that can't be reached (killed, or its socket removed), itself first.
+        """The processes of this stack, supervisord first; found also where its socket does not answer any more.
 
         What these have started themselves is not in it: PostgreSQL ends its own processes.
         """
