@@ -8,7 +8,8 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
@@ -143,7 +144,8 @@ class Lifecycle:
         if self._forked and self._is_idle():
             return
         if final:
-            self.shutdown()
+            with _sigterm_ignored():
+                self.shutdown()
         else:
             self.flush()
 
@@ -355,6 +357,24 @@ def _die(signum: int, frame: FrameType | None) -> None:
     _at_exit()
     signal.signal(signum, signal.SIG_DFL)
     os.kill(os.getpid(), signum)
+
+
+@contextmanager
+def _sigterm_ignored() -> Iterator[None]:
+    """A process that ends already sends the rest first: a manager may end a worker that is at its end by itself."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler not in (signal.SIG_DFL, _die) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, _do_nothing)  # not SIG_IGN, which programs that are started meanwhile would inherit
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _do_nothing(signum: int, frame: FrameType | None) -> None:
+    pass
 
 
 def _chain(previous: _Handler) -> _Handler:

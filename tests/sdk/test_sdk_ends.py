@@ -115,6 +115,36 @@ def test_calls_that_end_a_process_send_before(run: Run, receiver: Receiver, end:
     assert ([span.name for span in receiver.spans()], receiver.total("app.tasks")) == (["task"], 1)
 
 
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("os._exit(3)", 3),
+        ("signal.signal(signal.SIGTERM, signal.SIG_DFL); os._exit(3)", 3),
+        ("signal.signal(signal.SIGTERM, signal.SIG_DFL); signal.raise_signal(signal.SIGTERM)", -signal.SIGTERM),
+        ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+        ("sys.exit(3)", 3),
+    ],
+    ids=["os._exit", "default", "raise_signal", "SIGTERM", "sys.exit"],
+)
+def test_sigterm_while_a_process_ends_loses_nothing(run: Run, receiver: Receiver, end: str, status: int) -> None:
+    """It comes while the last metrics are being collected."""
+    result = run(
+        WORK
+        + f"""
+    def size(options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return [metrics.Observation(1)]
+    metrics.get_meter("app").create_observable_gauge("app.size", [size])
+    work()
+    {end}
+    """,
+        instrument=False,
+        **NEVER,
+    )
+    assert result.status == status, result.stderr
+    assert ([span.name for span in receiver.spans()], receiver.total("app.tasks")) == (["task"], 1)
+
+
 CELERY = """
 class Signal:
     def __init__(self): self.receivers = []
