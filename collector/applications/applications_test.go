@@ -75,6 +75,18 @@ func TestSenderIsKnownByEachOfItsTokens(t *testing.T) {
 	require.ErrorIs(t, err, errNone)
 }
 
+func TestTokenOfTheConfigurationIsTheOperators(t *testing.T) {
+	s, _ := started(t, &Config{Token: "own"})
+	found, err := ask(s, "authorization", "Bearer own")
+	require.NoError(t, err)
+	require.Nil(t, found)
+	for _, value := range []string{"", "Bearer ", "Bearer other"} {
+		_, err := ask(s, "authorization", value)
+		require.Error(t, err, value)
+	}
+	require.ErrorContains(t, (&Config{Poll: 1, Token: "own", TokenFile: "file"}).Validate(), "not both")
+}
+
 func TestSenderKeepsItsAddress(t *testing.T) {
 	s, _ := started(t, &Config{File: write(t, shop(""))})
 	before := client.NewContext(context.Background(), client.Info{Metadata: client.NewMetadata(map[string][]string{"a": {"b"}})})

@@ -2,6 +2,7 @@ package applications
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -23,6 +24,8 @@ import (
 type Config struct {
 	// TokenFile holds the operator's token, whose sender may speak for every service.
 	TokenFile string `mapstructure:"token_file"`
+	// Token is the operator's where there is no file: one that no other process needs.
+	Token string `mapstructure:"token"`
 	// File holds the applications; there may be none.
 	File string `mapstructure:"file"`
 	// Poll is how often both are read again.
@@ -33,6 +36,9 @@ type Config struct {
 func (c *Config) Validate() error {
 	if c.Poll <= 0 {
 		return errors.New("`poll` must be positive")
+	}
+	if c.Token != "" && c.TokenFile != "" {
+		return errors.New("expected `token` or `token_file`, not both")
 	}
 	return nil
 }
@@ -141,8 +147,8 @@ func (s *senders) parse(token, file []byte) (table, error) {
 			return nil, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': %w", s.cfg.File, err)
 		}
 	}
-	if s.cfg.TokenFile != "" {
-		text := strings.TrimSpace(string(token))
+	if s.cfg.TokenFile != "" || s.cfg.Token != "" {
+		text := cmp.Or(s.cfg.Token, strings.TrimSpace(string(token)))
 		if text == "" {
 			return nil, fmt.Errorf("OTELGATE_TOKEN_FILE='%s': expected a token, the file is empty", s.cfg.TokenFile)
 		}

@@ -30,6 +30,7 @@ import (
 	genai "otelgate/collector/genai"
 	intake "otelgate/collector/intake"
 	labelguard "otelgate/collector/labelguard"
+	pages "otelgate/collector/pages"
 	prometheusremotewrite "otelgate/collector/prometheusremotewrite"
 	redact "otelgate/collector/redact"
 	sender "otelgate/collector/sender"
@@ -63,6 +64,7 @@ func components() (otelcol.Factories, error) {
 		applications.NewFactory(),
 		diskqueue.NewFactory(),
 		folderlock.NewFactory(),
+		pages.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -74,6 +76,7 @@ func components() (otelcol.Factories, error) {
 		applications.NewFactory().Type():           "otelgate/collector v0.0.0",
 		diskqueue.NewFactory().Type():              "otelgate/collector v0.0.0",
 		folderlock.NewFactory().Type():             "otelgate/collector v0.0.0",
+		pages.NewFactory().Type():                  "otelgate/collector v0.0.0",
 	})
 
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](

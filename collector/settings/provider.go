@@ -1,12 +1,16 @@
 package settings
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/confmap"
@@ -55,13 +59,15 @@ func (s Settings) derived() map[string]any {
 	out := map[string]any{
 		"tls":             nil,
 		"auth":            nil,
-		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "admission"},
+		"self_token":      selfToken(),
+		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "admission", "pages", "applications/self"},
 		"trace_exporters": traceExporters[s["traces_to"].(string)],
 		"samplers":        []any{},
 		"audit_branch":    []any{},
 		"sample_slow_ms":  s.duration("sample_slow").Milliseconds(),
 		"log_max_age":     s.logMaxAge().String(),
 		"own_host":        "127.0.0.1",
+		"loopback_only":   Loopback(cmp.Or(s["published_host"].(string), s["host"].(string))),
 	}
 	maps.Copy(out, s.bounds())
 	if s.sampling() {
@@ -83,6 +89,15 @@ func (s Settings) derived() map[string]any {
 	}
 	return out
 }
+
+// Loopback is true only where it is certain: names other than localhost are not resolved.
+func Loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// selfToken goes with the metrics that the gateway sends to itself. No other process knows it.
+var selfToken = sync.OnceValue(rand.Text)
 
 // logMaxAge is a little less than Loki takes, whose clock may be ahead.
 func (s Settings) logMaxAge() time.Duration {

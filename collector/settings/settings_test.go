@@ -134,8 +134,31 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "applications" {
 		t.Errorf("authenticator = %v", got)
 	}
-	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 6 {
+	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 8 {
 		t.Errorf("extensions = %v", got)
+	}
+}
+
+func TestLoopbackOnlyFollowsFromTheHosts(t *testing.T) {
+	for _, each := range []struct {
+		environ []string
+		want    bool
+	}{
+		{nil, true},
+		{[]string{"OTELGATE_HOST=0.0.0.0"}, false},
+		{[]string{"OTELGATE_HOST=0.0.0.0", "OTELGATE_PUBLISHED_HOST=127.0.0.1"}, true},
+		{[]string{"OTELGATE_HOST=0.0.0.0", "OTELGATE_PUBLISHED_HOST=192.0.2.7"}, false},
+	} {
+		if got := retrieve(t, "loopback_only", each.environ...); got != each.want {
+			t.Errorf("%v: %v", each.environ, got)
+		}
+	}
+}
+
+func TestTokenForTheOwnMetricsStaysTheSameInAProcess(t *testing.T) {
+	first := retrieve(t, "self_token").(string)
+	if second := retrieve(t, "self_token"); len(first) < 26 || second != first {
+		t.Errorf("self_token = %d characters, then another: %t", len(first), second != first)
 	}
 }
 
