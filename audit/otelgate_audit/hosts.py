@@ -1,4 +1,4 @@
-"""Which names of a `Host` header can be this machine's own.
+"""Which hosts are this machine: those that the sink listens on, and names in a `Host` header.
 
 A web page may lead a name of its own site to 127.0.0.1, and is then let in to what listens there: DNS rebinding.
 """
@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import ipaddress
 
+LOOPBACK = "localhost or a loopback address"
 EXPECTED = "an IP address, localhost, or a name without a dot"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there; names other than localhost are not resolved."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def is_local(host: str) -> bool:

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError, conninfo
 
+from . import hosts
+
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 # The gateway, the stack and the SDK have settings in the same environment. Names that start like these are the sink's
@@ -128,8 +130,16 @@ class Settings:
     ]
 
     audit_host: Annotated[str, _Spec("127.0.0.1", HOST, "Address on which the sink listens.")]
+    published_host: Annotated[
+        str | None,
+        _Spec("", HOST, "In a container: the address of its host on which the sink's ports are published."),
+    ]
     audit_port: Annotated[int, _Spec("4320", PORT, "OTLP over gRPC, from the gateway.")]
     audit_health_port: Annotated[int, _Spec("4321", PORT, "HTTP: `/health`, 200 when records can be committed.")]
+    audit_token_file: Annotated[
+        Path | None,
+        _Spec("", PATH, "File with the token that the gateway has to send, at least 32 bytes; without one, any may."),
+    ]
     audit_key_file: Annotated[
         Path | None,
         _Spec("", PATH, "File with the ledger's chain key, 64 hex digits; keep it apart from the database."),
@@ -199,6 +209,11 @@ class Settings:
         return key
 
     @property
+    def audit_token(self) -> bytes | None:
+        """What senders of OTLP have to know; None where no file is set. Raises SettingsError."""
+        return self._long_secret("audit_token_file") if self.audit_token_file else None
+
+    @property
     def pseudonym_key(self) -> bytes | None:
         """None where no file is set. Raises SettingsError."""
         return self._secret("pseudonym_key_file") if self.pseudonym_key_file else None
@@ -206,11 +221,13 @@ class Settings:
     @property
     def feedback_secret(self) -> bytes:
         """What signs feedback tokens. Raises SettingsError, also where no file is set."""
-        secret = self._secret("feedback_secret_file")
+        return self._long_secret("feedback_secret_file")
+
+    def _long_secret(self, field: str) -> bytes:
+        secret = self._secret(field)
         if len(secret) < 32:
-            raise SettingsError(
-                f"OTELGATE_FEEDBACK_SECRET_FILE='{self.feedback_secret_file}': expected at least 32 bytes in it"
-            )
+            path = getattr(self, field)
+            raise SettingsError(f"OTELGATE_{field.upper()}='{path}': expected at least 32 bytes in it")
         return secret
 
     def _secret(self, field: str) -> bytes:
@@ -256,6 +273,7 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
             problems.append(f"{row.env}={masked(raw)!r}: expected {row.kind.expected}")
             values[row.field] = None
     problems += _ports_used_twice(values)
+    problems += _open_to_others(values["audit_host"], values["published_host"])
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**values)
@@ -283,6 +301,12 @@ def _unknown(given: Mapping[str, str]) -> Iterator[str]:
         if name.startswith(_STRICT):
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             yield f"{name}: unknown setting; " + (f"did you mean {near[0]}?" if near else "docs/settings.md lists them")
+
+
+def _open_to_others(host: str | None, published: str | None) -> Iterator[str]:
+    """The sink has no TLS: its token and all words would pass in the clear."""
+    if host and not hosts.is_loopback(host) and not (published and hosts.is_loopback(published)):
+        yield f"OTELGATE_AUDIT_HOST={host!r}: expected {hosts.LOOPBACK}, since the sink has no TLS"
 
 
 def _ports_used_twice(values: Mapping[str, Any]) -> Iterator[str]:

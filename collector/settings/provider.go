@@ -39,6 +39,13 @@ func (p provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc)
 	if key == "instance_id" {
 		return confmap.NewRetrieved(instanceOf(loaded["data_dir"].(string), loaded[key].(string)))
 	}
+	if key == "audit_headers" {
+		headers, err := loaded.auditHeaders()
+		if err != nil {
+			return nil, err
+		}
+		return confmap.NewRetrieved(headers)
+	}
 	switch value := loaded[key].(type) {
 	case string:
 		return confmap.NewRetrieved(value)
@@ -88,6 +95,23 @@ func (s Settings) derived() map[string]any {
 		out["extensions"] = append(out["extensions"].([]any), "applications")
 	}
 	return out
+}
+
+// auditHeaders go with everything that the audit sink gets: the token by which it knows the gateway, if there is one.
+func (s Settings) auditHeaders() (map[string]any, error) {
+	name := s["audit_token_file"].(string)
+	if name == "" {
+		return map[string]any{}, nil
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("OTELGATE_AUDIT_TOKEN_FILE='%s': %w", name, err)
+	}
+	token := strings.TrimSpace(string(content))
+	if token == "" {
+		return nil, fmt.Errorf("OTELGATE_AUDIT_TOKEN_FILE='%s': expected a token, the file is empty", name)
+	}
+	return map[string]any{"authorization": "Bearer " + token}, nil
 }
 
 // Loopback is true only where it is certain: names other than localhost are not resolved.

@@ -68,6 +68,7 @@ var Table = []Setting{
 	{"sample_traces", "3000", count, "how many are held at most; those that wait longest go first"},
 	{"audit", "true", boolean, "`false` leaves the audit sink out: conversations are then on record nowhere"},
 	{"audit_endpoint", "127.0.0.1:4320", hostPort, "the audit sink's OTLP gRPC receiver"},
+	{"audit_token_file", "", file, "file with the token that the sink wants from the gateway; read at the start"},
 	{"tempo_endpoint", "127.0.0.1:14317", hostPort, "Tempo's OTLP gRPC receiver"},
 	{"jaeger_endpoint", "127.0.0.1:24317", hostPort, "Jaeger's OTLP gRPC receiver"},
 	{"loki_endpoint", "http://127.0.0.1:3100/otlp", httpURL, "Loki's OTLP endpoint"},

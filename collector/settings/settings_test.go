@@ -162,6 +162,28 @@ func TestTokenForTheOwnMetricsStaysTheSameInAProcess(t *testing.T) {
 	}
 }
 
+func TestTheAuditSinkGetsTheTokenInTheFile(t *testing.T) {
+	if got := retrieve(t, "audit_headers"); len(got.(map[string]any)) != 0 {
+		t.Errorf("without a file: %v", got)
+	}
+	file := filepath.Join(t.TempDir(), "token")
+	setting := "OTELGATE_AUDIT_TOKEN_FILE=" + file
+	for content, want := range map[string]string{"s3cret\n": "Bearer s3cret", "\n": ""} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if want == "" {
+			p := provider{environ: func() []string { return []string{setting} }}
+			_, err := p.Retrieve(context.Background(), "otelgate:audit_headers", nil)
+			if err == nil || !strings.HasSuffix(err.Error(), "token': expected a token, the file is empty") {
+				t.Errorf("an empty file: %v", err)
+			}
+		} else if got := retrieve(t, "audit_headers", setting).(map[string]any)["authorization"]; got != want {
+			t.Errorf("authorization = %v, want %s", got, want)
+		}
+	}
+}
+
 func TestLogsMayBeALittleYoungerThanLokiKeepsThem(t *testing.T) {
 	for kept, want := range map[string]string{"744h": "743h0m0s", "24h": "23h0m0s", "60m": "30m0s"} {
 		if got := retrieve(t, "log_max_age", "OTELGATE_RETENTION_LOGS="+kept); got != want {

@@ -17,9 +17,11 @@ from dotenv.parser import Binding, parse_stream
 from . import kinds
 from .errors import SettingsError
 
-__all__ = ["PREFIX", "ROWS", "Row", "Settings", "SettingsError", "load", "markdown"]
+__all__ = ["OF_BOTH", "PREFIX", "ROWS", "Row", "Settings", "SettingsError", "load", "markdown"]
 
 PREFIX = "OTELGATE_"
+# Secrets that the gateway and the sink both have, generated like the sink's.
+OF_BOTH = ("pseudonym_key_file", "audit_token_file")
 ROOT = Path(__file__).resolve().parents[2]
 
 # Names that start like ours and are none of the stack's settings: the release, which versions.env sets, and the SDK's
@@ -170,6 +172,15 @@ class Settings:
     audit_host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address on which the sink listens.", sink=True)]
     audit_port: Annotated[int, _Spec("4320", kinds.PORT, "Audit sink: OTLP over gRPC.", sink=True)]
     audit_health_port: Annotated[int, _Spec("4321", kinds.PORT, "Audit sink: HTTP, `/health`.", sink=True)]
+    audit_token_file: Annotated[
+        Path | None,
+        _Spec(
+            "{state_dir}/secrets/audit_token",
+            kinds.PATH,
+            "What the sink wants from the gateway; gateway and sink.",
+            sink=True,
+        ),
+    ]
     audit_key_file: Annotated[
         Path | None,
         _Spec("{state_dir}/secrets/audit_key", kinds.PATH, "Audit sink: the ledger's chain key.", sink=True),
@@ -274,8 +285,7 @@ class Settings:
     def gateway_env(self) -> dict[str, str]:
         """The gateway's environment, `OTELGATE_*` only: it refuses names it doesn't know."""
         pairs = {row.env: getattr(self, row.field) for row in ROWS if row.gateway}
-        # The one secret that both have, generated like the sink's.
-        pairs["OTELGATE_PSEUDONYM_KEY_FILE"] = self.pseudonym_key_file
+        pairs |= {row.env: getattr(self, row.field) for row in ROWS if row.field in OF_BOTH}
         return {name: kinds.show(value) for name, value in pairs.items() if value is not None}
 
     @property

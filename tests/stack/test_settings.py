@@ -218,7 +218,8 @@ def test_the_sink_has_the_same_settings() -> None:
     """Names and defaults, but for what the stack itself decides: its database, and the files that it generates."""
     ours = {row.env: row for row in settings.ROWS if row.sink}
     theirs = {row.env: row for row in sink_settings.ROWS}
-    assert set(theirs) - set(ours) == {"OTEL_EXPORTER_OTLP_ENDPOINT"}  # follows from the gateway's settings
+    # The one follows from the gateway's settings, the other is compose's to set.
+    assert set(theirs) - set(ours) == {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTELGATE_PUBLISHED_HOST"}
     assert set(ours) <= set(theirs)
     shown = {row.field: row.default for row in settings.ROWS}
     own = {"OTELGATE_DATABASE_URL"} | {name for name in ours if name.endswith("_FILE")}

@@ -15,7 +15,7 @@ import yaml
 
 from .. import alerting, builds, credentials, example_files, kinds, monitoring, state
 from ..errors import StackError
-from ..settings import PREFIX, ROWS, Settings
+from ..settings import OF_BOTH, PREFIX, ROWS, Settings
 from . import services, watchers
 
 FILE = Path("compose") / "compose.yaml"
@@ -32,7 +32,7 @@ _ENDPOINTS = {
 
 # Where Alertmanager's container sees its files.
 INSIDE = Path("/etc/otelgate")
-_OF_THE_GATEWAY = ("tls_cert_file", "tls_key_file", "token_file", "pseudonym_key_file")
+_OF_THE_GATEWAY = ("tls_cert_file", "tls_key_file", "token_file", *OF_BOTH)
 _ABSENT = "absent"
 _VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 _ADDRESS = ("host_ip", "published")
