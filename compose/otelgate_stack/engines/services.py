@@ -104,6 +104,7 @@ def _prometheus(settings: Settings) -> Service:
             f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
             f"--web.external-url={url}",
             "--web.enable-remote-write-receiver",
+            "--web.cors.origin=^$",  # by default every page may read and write
             "--enable-feature=exemplar-storage",
             "--log.level=warn",
         ),
