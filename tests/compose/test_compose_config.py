@@ -245,6 +245,36 @@ def test_the_gateway_gets_only_settings_that_it_knows(render: Render) -> None:
     }
 
 
+def test_services_meet_only_those_that_they_need(render: Render) -> None:
+    networks = {name: set(each.get("networks", ())) for name, each in render()["services"].items() if name != "init"}
+    met = {
+        name: {other for other, theirs in networks.items() if other != name and own & theirs}
+        for name, own in networks.items()
+    }
+    assert met["grafana"] == {"prometheus", "loki", "tempo", "jaeger", "postgres", "prober"}
+    assert met["feedback"] == {"gateway", "prober"}
+    assert met["audit"] == {"gateway", "prometheus", "loki", "postgres", "prober"}
+    assert met["alertmanager"] == {"prometheus", "prober"}
+    exporters = {"node-exporter", "postgres-exporter", "redis-exporter"}
+    for name in ("node-exporter", "redis-exporter"):
+        assert met[name] - exporters == {"prometheus", "prober"}
+    assert met["postgres-exporter"] - exporters == {"prometheus", "prober", "postgres"}
+    stores = {"prometheus", "loki", "tempo", "jaeger"}
+    assert met["gateway"] == {*stores, "audit", "feedback", "prober"}
+    assert met["prometheus"] >= {"alertmanager", "tempo", *exporters}
+    assert met["prober"] >= set(networks) - {"prober", "node-exporter"}
+
+
+def test_secrets_are_mounted_where_they_are_needed(render: Render) -> None:
+    mounted = {
+        name: {secret["source"] for secret in each.get("secrets", ())} for name, each in render()["services"].items()
+    }
+    assert mounted["feedback"] == {"feedback_secret", "gateway_authority"}
+    assert {name for name, secrets in mounted.items() if "audit_key" in secrets} == {"audit"}
+    assert {name for name, secrets in mounted.items() if "audit_token" in secrets} == {"audit", "gateway"}
+    assert "feedback_secret" not in mounted["audit"]
+
+
 def test_settings_reach_the_services(render: Render) -> None:
     config = render(
         OTELGATE_RETENTION_METRICS="2d",
