@@ -28,7 +28,7 @@ _WANTS = {
     "jaeger_grpc_port": _NOTHING,
     "jaeger_otlp_port": _NOTHING,
     "audit_port": _TOKEN,
-    "audit_health_port": _NO_PAGES,
+    "audit_health_port": "nothing, but refuses foreign names",
     "feedback_port": "a signed token for each vote",
     "postgres_port": _PASSWORD,
     "alertmanager_port": _NOTHING,
