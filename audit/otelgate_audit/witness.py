@@ -76,9 +76,9 @@ def file_of(where: str) -> Path | None:
 
 
 def read(path: Path) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    """The heads of a file in pages, each the time in nanoseconds and the attributes. Raises OSError.
+    """The heads of a file in pages, each the time in nanoseconds and the attributes, named as Loki does.
 
-    A line that is none, such as one that was cut off, has no attributes.
+    A line that is none, such as one that was cut off, has no attributes. Raises OSError.
     """
     with path.open("rb") as lines:
         while page := list(islice(lines, _PAGE)):
@@ -88,6 +88,6 @@ def read(path: Path) -> Iterator[list[tuple[int, dict[str, Any]]]]:
 def _head(line: bytes) -> tuple[int, dict[str, Any]]:
     try:
         fields = json.loads(line)
-        return int(fields[TIME]), {name: str(value) for name, value in fields.items()}
+        return int(fields[TIME]), {name.replace(".", "_"): str(value) for name, value in fields.items()}
     except (ValueError, LookupError, TypeError, AttributeError):
         return 0, {}
