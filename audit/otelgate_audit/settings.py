@@ -62,6 +62,10 @@ def _url(raw: str) -> str:
     return raw.rstrip("/")
 
 
+def _witness(raw: str) -> str:
+    return raw if re.fullmatch(r"file:/[^\0]+", raw) else _url(raw)
+
+
 def _database(raw: str) -> str:
     if not raw.startswith(("postgresql://", "postgres://")):
         raise ValueError(raw)
@@ -100,6 +104,7 @@ PROXIES = Kind("a whole number from 0 to 10", lambda raw: _whole(raw, 0, 10))
 PATH = Kind("a path", lambda raw: Path(raw).expanduser())
 HOST = Kind("an IP address or a host name", _host)
 URL = Kind("an http:// or https:// URL", _url)
+WITNESS = Kind("file: with an absolute path, or an http:// or https:// URL", _witness)
 DATABASE = Kind("a postgresql:// URL", _database)
 RETENTION = Kind("a duration of at least 24h in hours, days or weeks, such as 90d", _retention)
 ORIGINS = Kind("origins such as https://app.example, with commas between", _origins)
@@ -157,6 +162,10 @@ class Settings:
         str, _Spec("http://127.0.0.1:9090", URL, "Prometheus, where reconciliation reads the gateway's counts.")
     ]
     loki_url: Annotated[str, _Spec("http://127.0.0.1:3100", URL, "Loki, where `verify` finds the ledger's heads.")]
+    witness: Annotated[
+        str | None,
+        _Spec("", WITNESS, "A second place for the ledger's heads, out of the stack's reach: a file, or a webhook."),
+    ]
     otlp_endpoint: Annotated[
         str,
         _Spec(
@@ -183,6 +192,7 @@ class Settings:
     def __repr__(self) -> str:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
         shown["database_url"] = masked(self.database_url)
+        shown["witness"] = self.witness and self.witness.partition(":")[0]  # the address may be a secret
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property

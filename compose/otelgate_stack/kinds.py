@@ -96,6 +96,10 @@ def _source(raw: str, root: Path) -> str:
     return _url(raw, root)
 
 
+def _witness(raw: str, root: Path) -> str:
+    return raw if re.fullmatch(r"file:/[^\0]+", raw) else _url(raw, root)
+
+
 def _database(raw: str, root: Path) -> str:
     parts = urlsplit(raw)
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
@@ -172,6 +176,7 @@ HOST = Kind("an IP address or a host name", _host)
 ENDPOINT = Kind("host:port", _endpoint)
 URL = Kind("an http:// or https:// URL", _url)
 SOURCE = Kind("a path, or a file://, http:// or https:// URL", _source)
+WITNESS = Kind("file: with an absolute path, or an http:// or https:// URL", _witness)
 DATABASE = Kind("a postgresql:// URL", _database)
 ORIGINS = Kind("origins such as https://app.example, with commas between", _origins)
 ADDRESS = Kind("a mail address", lambda raw, root: _addresses(raw, 1))

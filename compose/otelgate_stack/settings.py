@@ -194,6 +194,9 @@ class Settings:
         str, _Spec("http://127.0.0.1:{prometheus_port}", kinds.URL, "Prometheus as the sink sees it.", sink=True)
     ]
     loki_url: Annotated[str, _Spec("http://127.0.0.1:{loki_port}", kinds.URL, "Loki as the sink sees it.", sink=True)]
+    witness: Annotated[
+        str | None, _Spec("", kinds.WITNESS, "A second place for the heads of the audit's ledger.", sink=True)
+    ]
     feedback_host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address on which votes are taken.", sink=True)]
     feedback_port: Annotated[int, _Spec("4322", kinds.PORT, "HTTP: `POST /v1/feedback`.", sink=True)]
     feedback_origins: Annotated[str | None, _Spec("", kinds.ORIGINS, "Pages that may post votes.", sink=True)]

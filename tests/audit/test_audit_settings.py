@@ -35,6 +35,8 @@ def test_an_empty_value_counts_as_unset() -> None:
         ("OTELGATE_FEEDBACK_RATE", "5/second", "feedback_rate", "5/second"),
         ("OTELGATE_PROMETHEUS_URL", "http://p:9090/", "prometheus_url", "http://p:9090"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://gateway:4317", "otlp_endpoint", "https://gateway:4317"),
+        ("OTELGATE_WITNESS", "file:/mnt/heads.jsonl", "witness", "file:/mnt/heads.jsonl"),
+        ("OTELGATE_WITNESS", "https://w.example/x", "witness", "https://w.example/x"),
         ("OTELGATE_AUDIT_HOST", "::1", "audit_host", "::1"),
         ("OTELGATE_FEEDBACK_HOST", "[::1]", "feedback_host", "::1"),
     ],
@@ -66,6 +68,11 @@ def test_values(name: str, value: str, field: str, expected: object) -> None:
         ),
         ("OTELGATE_MAX_MESSAGE_MIB", "-1", "OTELGATE_MAX_MESSAGE_MIB='-1': expected a whole number from 1 to 1024"),
         ("OTELGATE_LOKI_URL", "loki:3100", "OTELGATE_LOKI_URL='loki:3100': expected an http:// or https:// URL"),
+        (
+            "OTELGATE_WITNESS",
+            "file:heads.jsonl",
+            "OTELGATE_WITNESS='file:heads.jsonl': expected file: with an absolute path, or an http:// or https:// URL",
+        ),
         (
             "OTELGATE_FEEDBACK_ORIGINS",
             "*",
