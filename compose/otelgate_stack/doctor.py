@@ -67,7 +67,7 @@ def examine(settings: Settings, say: Callable[[Hop], None], deadline_s: float) -
     say(door)
     if not door.ok:
         return
-    gateway = GatewayMetrics(f"http://127.0.0.1:{settings.metrics_port}")
+    gateway = GatewayMetrics.of(settings)
     before, canary = hops.counters(gateway), Canary()
     with ThreadPoolExecutor(max_workers=len(SIGNALS)) as pool:
         visits = [

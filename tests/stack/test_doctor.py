@@ -195,7 +195,7 @@ def test_a_stopped_database_is_named(stack: Stack) -> None:
     stack.engine.stop("postgres")
     try:
         # The sink looks at its database every two seconds.
-        until(lambda: not AuditSink(f"http://127.0.0.1:{stack.settings.audit_health_port}").ready())
+        until(lambda: not AuditSink.of(stack.settings).ready())
         hops = examine(stack.settings)
     finally:
         stack.engine.start("postgres")
