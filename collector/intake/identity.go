@@ -29,6 +29,7 @@ func claim(application *applications.Application, of pcommon.Resource) bool {
 	} else if !application.MaySpeakFor(name) {
 		return false
 	}
+	resource.RemoveIf(isVariant)
 	sign(application, resource)
 	return true
 }
@@ -61,13 +62,26 @@ func sign(application *applications.Application, resource pcommon.Map) {
 	}
 }
 
-// isResources says whether an attribute of a span or log record would stand for one of its resource.
+// isResources says whether an attribute of a scope, span or log record would stand for one of its resource, in the store
+// as it is or in Loki with underscores.
 func isResources(name string, _ pcommon.Value) bool {
-	switch name {
-	case serviceName, applicationName, teamName, costCenterName:
+	if !strings.HasPrefix(name, "service") && !strings.HasPrefix(name, "otelgate") {
+		return false
+	}
+	switch notInNames.ReplaceAllString(name, "_") {
+	case "service_name", "otelgate_application", "otelgate_team", "otelgate_cost_center":
 		return true
 	}
 	return false
+}
+
+// isVariant says whether a resource's attribute would become the same label as one by which its application is known.
+func isVariant(name string, value pcommon.Value) bool {
+	switch name {
+	case serviceName, applicationName, teamName, costCenterName:
+		return false
+	}
+	return isResources(name, value)
 }
 
 // foreign refuses so many items of a service that is not one of their sender's application.
@@ -96,6 +110,7 @@ func (y *tally) ownTraces(ctx context.Context, td ptrace.Traces) {
 	})
 	for _, of := range td.ResourceSpans().All() {
 		for _, scope := range of.ScopeSpans().All() {
+			scope.Scope().Attributes().RemoveIf(isResources)
 			for _, span := range scope.Spans().All() {
 				span.Attributes().RemoveIf(isResources)
 			}
@@ -122,6 +137,7 @@ func (y *tally) ownLogs(ctx context.Context, ld plog.Logs) {
 	})
 	for _, of := range ld.ResourceLogs().All() {
 		for _, scope := range of.ScopeLogs().All() {
+			scope.Scope().Attributes().RemoveIf(isResources)
 			for _, record := range scope.LogRecords().All() {
 				record.Attributes().RemoveIf(isResources)
 			}
