@@ -81,7 +81,9 @@ type table struct {
 	owners *owners
 }
 
-func newTable() *table { return &table{tokens: map[[sha256.Size]byte]*Application{}, owners: &owners{}} }
+func newTable() *table {
+	return &table{tokens: map[[sha256.Size]byte]*Application{}, owners: &owners{}}
+}
 
 func (t *table) of(token string) (*Application, bool) {
 	found, ok := t.tokens[sha256.Sum256([]byte(token))]
