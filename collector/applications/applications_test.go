@@ -176,11 +176,44 @@ func TestServicesOfAnApplication(t *testing.T) {
 	for service, may := range map[string]bool{"shop": true, "shop-web": true, "shop-": true, "shops": false, "bank": false, "": false, "Shop-web": false} {
 		require.Equal(t, may, of.MaySpeakFor(service), service)
 	}
-	every := &Application{Name: "all", services: []string{"*"}}
-	require.True(t, every.MaySpeakFor("bank"))
-	require.False(t, every.MaySpeakFor("otelgate-gateway"))
-	require.Equal(t, "all", every.ServiceName())
+	require.Equal(t, "shop", of.ServiceName())
 	require.Equal(t, "web", (&Application{Name: "shop", services: []string{"web"}}).ServiceName())
+}
+
+func TestServiceBelongsToTheApplicationThatSaysItMostPrecisely(t *testing.T) {
+	entry := func(name, services string) string {
+		return "  - name: " + name + "\n    token_sha256: [" + hash(name) + "]\n    services: [" + services + "]\n"
+	}
+	known, err := parse([]byte("applications:\n" + entry("all", `"*"`) + entry("shop", `"shop-*"`) + entry("pay", `shop-pay, "shop-card-*"`) + entry("web", `"*-web1"`)))
+	require.NoError(t, err)
+	for service, want := range map[string]string{
+		"bank": "all", "shop-web": "shop", "shop-pay": "pay", "shop-card-eu": "pay", "shop-payment": "shop", "shop": "shop", "pay": "pay",
+		"shop-web1": "shop", "bank-web1": "web",
+	} {
+		require.Equal(t, want, known.owners.of(service).Name, service)
+		for _, each := range *known.owners {
+			require.Equal(t, each.Name == want, each.MaySpeakFor(service), "%s for %s", each.Name, service)
+		}
+	}
+	require.Nil(t, known.owners.of("otelgate-gateway"))
+	require.Nil(t, known.owners.of(""))
+
+	_, err = parse([]byte("applications:\n" + entry("shop", `"shop-*"`) + entry("bank", `"shop-*", shop`)))
+	require.ErrorContains(t, err, `application 2, "bank": services "shop-*": expected one that no other has, it is one of "shop"`)
+	require.ErrorContains(t, err, `application 2, "bank": services "shop": expected one that no other has, it is one of "shop"`)
+}
+
+func TestOperatorSpeaksForTheApplicationOfAService(t *testing.T) {
+	s, _ := started(t, &Config{TokenFile: write(t, "operator"), File: write(t, shop(""))})
+	as := func(token string) context.Context {
+		ctx, err := s.Authenticate(context.Background(), map[string][]string{"authorization": {"Bearer " + token}})
+		require.NoError(t, err)
+		return ctx
+	}
+	require.Equal(t, "shop", Owner(as("operator"), "shop-web").Name)
+	require.Nil(t, Owner(as("operator"), "bank"))
+	require.Nil(t, Owner(as("old"), "shop-web"), "an application speaks for itself")
+	require.Nil(t, Owner(context.Background(), "shop-web"))
 }
 
 func TestRequestsBeyondALimitWaitForIt(t *testing.T) {

@@ -135,12 +135,12 @@ func (s *senders) look() (changed bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	s.known.Store(&found)
+	s.known.Store(found)
 	return true, nil
 }
 
-func (s *senders) parse(token, file []byte) (table, error) {
-	found := table{}
+func (s *senders) parse(token, file []byte) (*table, error) {
+	found := newTable()
 	if s.cfg.File != "" {
 		var err error
 		if found, err = parse(file); err != nil {
@@ -153,10 +153,10 @@ func (s *senders) parse(token, file []byte) (table, error) {
 			return nil, fmt.Errorf("OTELGATE_TOKEN_FILE='%s': expected a token, the file is empty", s.cfg.TokenFile)
 		}
 		hash := sha256.Sum256([]byte(text))
-		if of, taken := found[hash]; taken {
+		if of, taken := found.tokens[hash]; taken {
 			return nil, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': %q has the operator's token: expected one of its own", s.cfg.File, of.Name)
 		}
-		found[hash] = nil
+		found.tokens[hash] = nil
 	}
 	return found, nil
 }
@@ -179,17 +179,21 @@ func (s *senders) Authenticate(ctx context.Context, headers map[string][]string)
 	if !found || !strings.EqualFold(scheme, "bearer") {
 		return ctx, errNone
 	}
-	application, ok := (*s.known.Load()).of(strings.TrimSpace(token))
+	known := s.known.Load()
+	application, ok := known.of(strings.TrimSpace(token))
 	if !ok {
 		return ctx, errUnknown
 	}
 	info := client.FromContext(ctx)
-	info.Auth = identity{application}
+	info.Auth = identity{application, known.owners}
 	return client.NewContext(ctx, info), nil
 }
 
 // identity is what the Collector passes on of a sender. The operator's has no application.
-type identity struct{ *Application }
+type identity struct {
+	*Application
+	owners *owners
+}
 
 const attribute = "otelgate.application"
 
@@ -208,4 +212,14 @@ func (identity) GetAttributeNames() []string { return []string{attribute} }
 func From(ctx context.Context) *Application {
 	found, _ := client.FromContext(ctx).Auth.(identity)
 	return found.Application
+}
+
+// Owner returns the application whose service it is, where the operator sends: the stack's own parts speak for services
+// of applications, as the feedback endpoint does for the votes on their answers. It is nil where there is none.
+func Owner(ctx context.Context, service string) *Application {
+	found, ok := client.FromContext(ctx).Auth.(identity)
+	if !ok || found.Application != nil {
+		return nil
+	}
+	return found.owners.of(service)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"strings"
@@ -20,6 +21,7 @@ type Application struct {
 	CostCenter string
 
 	services []string
+	all      *owners
 	Limits   *Limits
 }
 
@@ -31,24 +33,60 @@ func (a *Application) ServiceName() string {
 	return a.Name
 }
 
-// MaySpeakFor says whether a service is one of the application's. None of the stack's own is.
-func (a *Application) MaySpeakFor(service string) bool {
-	if isOurs(service) {
-		return false
+// MaySpeakFor says whether a service is the application's. None of the stack's own is.
+func (a *Application) MaySpeakFor(service string) bool { return a.all.of(service) == a }
+
+// claims is how long the entry is by which a service is the application's, or 0: a name in full counts for more than any
+// with `*` or `?`.
+func (a *Application) claims(service string) int {
+	if service == a.Name {
+		return exactly
 	}
+	longest := 0
 	for _, pattern := range a.services {
+		if pattern == service {
+			return exactly
+		}
 		if matched, _ := path.Match(pattern, service); matched {
-			return true
+			longest = max(longest, len(pattern))
 		}
 	}
-	return service == a.Name
+	return longest
 }
 
-// table holds the applications by the hash of their tokens.
-type table map[[sha256.Size]byte]*Application
+const exactly = math.MaxInt
 
-func (t table) of(token string) (*Application, bool) {
-	found, ok := t[sha256.Sum256([]byte(token))]
+// owners are the applications of one file, in its order.
+type owners []*Application
+
+// of is the application whose service it is, or nil: a service belongs to one, by the entry that says it in full, else by
+// the longest, else by the first.
+func (o *owners) of(service string) *Application {
+	if service == "" || isOurs(service) {
+		return nil
+	}
+	var found *Application
+	most := 0
+	for _, each := range *o {
+		if claims := each.claims(service); claims > most {
+			found, most = each, claims
+		}
+	}
+	return found
+}
+
+// table holds the applications, and who has which token, by its hash: nil is the operator.
+type table struct {
+	tokens map[[sha256.Size]byte]*Application
+	owners *owners
+}
+
+func newTable() *table {
+	return &table{tokens: map[[sha256.Size]byte]*Application{}, owners: &owners{}}
+}
+
+func (t *table) of(token string) (*Application, bool) {
+	found, ok := t.tokens[sha256.Sum256([]byte(token))]
 	return found, ok
 }
 
@@ -72,7 +110,7 @@ var (
 )
 
 // parse reads a file. Its error joins all faults, each with the application, the field, the value and what was expected.
-func parse(content []byte) (table, error) {
+func parse(content []byte) (*table, error) {
 	var file struct {
 		Applications []entry `yaml:"applications"`
 	}
@@ -81,7 +119,7 @@ func parse(content []byte) (table, error) {
 	if err := decoder.Decode(&file); err != nil {
 		return nil, fmt.Errorf("expected a list `applications`: %w", err)
 	}
-	found, names := table{}, map[string]bool{}
+	found, names, exact := newTable(), map[string]bool{}, map[string]string{}
 	var faults []error
 	for number, each := range file.Applications {
 		for _, fault := range each.faults() {
@@ -91,17 +129,24 @@ func parse(content []byte) (table, error) {
 			faults = append(faults, fmt.Errorf("application %d, %q: expected a name that no other has", number+1, each.Name))
 		}
 		names[each.Name] = true
-		application := &Application{Name: each.Name, Team: each.Team, CostCenter: each.CostCenter, services: each.Services,
+		application := &Application{Name: each.Name, Team: each.Team, CostCenter: each.CostCenter, services: each.Services, all: found.owners,
 			Limits: newLimits(each.RequestsPerSecond, each.MiBPerSecond)}
+		*found.owners = append(*found.owners, application)
+		for _, service := range append([]string{each.Name}, each.Services...) {
+			if of, taken := exact[service]; taken && of != each.Name {
+				faults = append(faults, fmt.Errorf("application %d, %q: services %q: expected one that no other has, it is one of %q", number+1, each.Name, service, of))
+			}
+			exact[service] = each.Name
+		}
 		for _, text := range each.TokenSHA256 {
 			hash, ok := hashOf(text)
 			if !ok {
 				continue // a fault already
 			}
-			if _, taken := found[hash]; taken {
+			if _, taken := found.tokens[hash]; taken {
 				faults = append(faults, fmt.Errorf("application %d, %q: token_sha256 %.8s…: expected a token that is in the file once", number+1, each.Name, text))
 			}
-			found[hash] = application
+			found.tokens[hash] = application
 		}
 	}
 	return found, errors.Join(faults...)

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"regexp"
 	"strings"
 
@@ -22,15 +23,34 @@ const (
 
 // claim puts a resource under its application, or says that the service which it names is not one of that's.
 func claim(application *applications.Application, of pcommon.Resource) bool {
-	resource, name := of.Attributes(), ""
-	if value, ok := resource.Get(serviceName); ok {
-		name = value.AsString()
-	}
+	resource, name := of.Attributes(), serviceOf(of)
 	if name == "" || name == "unknown_service" || strings.HasPrefix(name, "unknown_service:") {
 		resource.PutStr(serviceName, application.ServiceName())
 	} else if !application.MaySpeakFor(name) {
 		return false
 	}
+	resource.RemoveIf(isVariant)
+	sign(application, resource)
+	return true
+}
+
+// lend puts what the operator sends for a service under that's application, if it has one.
+func lend(ctx context.Context, of pcommon.Resource) {
+	if application := applications.Owner(ctx, serviceOf(of)); application != nil {
+		sign(application, of.Attributes())
+	}
+}
+
+func serviceOf(of pcommon.Resource) string {
+	value, ok := of.Attributes().Get(serviceName)
+	if !ok {
+		return ""
+	}
+	return value.AsString()
+}
+
+// sign writes whose a resource is.
+func sign(application *applications.Application, resource pcommon.Map) {
 	for name, value := range map[string]string{
 		applicationName: application.Name, teamName: application.Team, costCenterName: application.CostCenter,
 	} {
@@ -40,16 +60,28 @@ func claim(application *applications.Application, of pcommon.Resource) bool {
 			resource.PutStr(name, value)
 		}
 	}
-	return true
 }
 
-// isResources says whether an attribute of a span or log record would stand for one of its resource.
+// isResources says whether an attribute of a scope, span or log record would stand for one of its resource, in the store
+// as it is or in Loki with underscores.
 func isResources(name string, _ pcommon.Value) bool {
-	switch name {
-	case serviceName, applicationName, teamName, costCenterName:
+	if !strings.HasPrefix(name, "service") && !strings.HasPrefix(name, "otelgate") {
+		return false
+	}
+	switch notInNames.ReplaceAllString(name, "_") {
+	case "service_name", "otelgate_application", "otelgate_team", "otelgate_cost_center":
 		return true
 	}
 	return false
+}
+
+// isVariant says whether a resource's attribute would become the same label as one by which its application is known.
+func isVariant(name string, value pcommon.Value) bool {
+	switch name {
+	case serviceName, applicationName, teamName, costCenterName:
+		return false
+	}
+	return isResources(name, value)
 }
 
 // foreign refuses so many items of a service that is not one of their sender's application.
@@ -59,8 +91,12 @@ func (y *tally) foreign(items int) {
 	}
 }
 
-func (y *tally) ownTraces(application *applications.Application, td ptrace.Traces) {
+func (y *tally) ownTraces(ctx context.Context, td ptrace.Traces) {
+	application := applications.From(ctx)
 	if application == nil {
+		for _, of := range td.ResourceSpans().All() {
+			lend(ctx, of.Resource())
+		}
 		return
 	}
 	td.ResourceSpans().RemoveIf(func(of ptrace.ResourceSpans) bool {
@@ -74,6 +110,7 @@ func (y *tally) ownTraces(application *applications.Application, td ptrace.Trace
 	})
 	for _, of := range td.ResourceSpans().All() {
 		for _, scope := range of.ScopeSpans().All() {
+			scope.Scope().Attributes().RemoveIf(isResources)
 			for _, span := range scope.Spans().All() {
 				span.Attributes().RemoveIf(isResources)
 			}
@@ -81,8 +118,12 @@ func (y *tally) ownTraces(application *applications.Application, td ptrace.Trace
 	}
 }
 
-func (y *tally) ownLogs(application *applications.Application, ld plog.Logs) {
+func (y *tally) ownLogs(ctx context.Context, ld plog.Logs) {
+	application := applications.From(ctx)
 	if application == nil {
+		for _, of := range ld.ResourceLogs().All() {
+			lend(ctx, of.Resource())
+		}
 		return
 	}
 	ld.ResourceLogs().RemoveIf(func(of plog.ResourceLogs) bool {
@@ -96,6 +137,7 @@ func (y *tally) ownLogs(application *applications.Application, ld plog.Logs) {
 	})
 	for _, of := range ld.ResourceLogs().All() {
 		for _, scope := range of.ScopeLogs().All() {
+			scope.Scope().Attributes().RemoveIf(isResources)
 			for _, record := range scope.LogRecords().All() {
 				record.Attributes().RemoveIf(isResources)
 			}
@@ -103,8 +145,11 @@ func (y *tally) ownLogs(application *applications.Application, ld plog.Logs) {
 	}
 }
 
-func (p *points) ownMetrics(md pmetric.Metrics) {
+func (p *points) ownMetrics(ctx context.Context, md pmetric.Metrics) {
 	if p.application == nil {
+		for _, of := range md.ResourceMetrics().All() {
+			lend(ctx, of.Resource())
+		}
 		return
 	}
 	md.ResourceMetrics().RemoveIf(func(of pmetric.ResourceMetrics) bool {

@@ -28,19 +28,29 @@ import (
 // shop returns the context of a request that the application `shop` sent, and what is refused of it.
 func shop(t *testing.T) (context.Context, *Refusals) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "applications.yaml")
-	content := fmt.Sprintf("applications:\n  - name: shop\n    token_sha256: [%x]\n    services: [\"shop-*\"]\n    team: retail\n", sha256.Sum256([]byte("t")))
-	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	return WithRefusals(sentWith(t, "t"))
+}
+
+// sentWith returns the context of a request with a token: `t` is the shop's, `o` the operator's.
+func sentWith(t *testing.T, token string) context.Context {
+	t.Helper()
+	write := func(name, content string) string {
+		file := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+		return file
+	}
 	factory := applications.NewFactory()
 	cfg := factory.CreateDefaultConfig().(*applications.Config)
-	cfg.File = file
+	cfg.TokenFile = write("token", "o")
+	cfg.File = write("applications.yaml", fmt.Sprintf(
+		"applications:\n  - name: shop\n    token_sha256: [%x]\n    services: [\"shop-*\"]\n    team: retail\n", sha256.Sum256([]byte("t"))))
 	extension, err := factory.Create(context.Background(), extensiontest.NewNopSettings(factory.Type()), cfg)
 	require.NoError(t, err)
 	require.NoError(t, extension.Start(context.Background(), nil))
 	t.Cleanup(func() { require.NoError(t, extension.Shutdown(context.Background())) })
-	ctx, err := extension.(extensionauth.Server).Authenticate(context.Background(), map[string][]string{"authorization": {"Bearer t"}})
+	ctx, err := extension.(extensionauth.Server).Authenticate(context.Background(), map[string][]string{"authorization": {"Bearer " + token}})
 	require.NoError(t, err)
-	return WithRefusals(ctx)
+	return ctx
 }
 
 func identitySettings(t *testing.T) (processor.Settings, *componenttest.Telemetry) {
@@ -59,6 +69,8 @@ func of(resource pcommon.Map, service string) {
 	resource.PutStr("otelgate.team", "bankers")
 	resource.PutStr("otelgate.cost_center", "cc-1")
 	resource.PutStr("otelgate.content", "true")
+	resource.PutStr("service_name", "bank") // as Loki writes it
+	resource.PutStr("otelgate-application", "bank")
 }
 
 func claimed(service string) map[string]any {
@@ -88,6 +100,7 @@ func TestTracesAreHeldToTheirApplication(t *testing.T) {
 			span.SetTraceID([16]byte{1})
 			span.SetSpanID([8]byte{1})
 			of(span.Attributes(), "bank")
+			of(resource.ScopeSpans().At(0).Scope().Attributes(), "bank")
 			span.SetStartTimestamp(now)
 			span.SetEndTimestamp(now)
 		}
@@ -101,6 +114,7 @@ func TestTracesAreHeldToTheirApplication(t *testing.T) {
 		if each.kept != "" {
 			require.Equal(t, claimed(each.kept), kept.At(at).Resource().Attributes().AsRaw())
 			require.Equal(t, map[string]any{"otelgate.content": "true"}, kept.At(at).ScopeSpans().At(0).Spans().At(0).Attributes().AsRaw())
+			require.Equal(t, map[string]any{"otelgate.content": "true"}, kept.At(at).ScopeSpans().At(0).Scope().Attributes().AsRaw())
 			at++
 		}
 	}
@@ -109,6 +123,30 @@ func TestTracesAreHeldToTheirApplication(t *testing.T) {
 
 	require.NoError(t, p.ConsumeTraces(context.Background(), sent()))
 	require.Equal(t, sent(), sink.AllTraces()[1], "what the operator sends is not changed")
+}
+
+func TestWhatTheOperatorSaysForAServiceIsItsApplications(t *testing.T) {
+	ctx := sentWith(t, "o")
+	forged := map[string]any{"service.name": "shop-web", "otelgate.application": "bank"}
+	signed := map[string]any{"service.name": "shop-web", "otelgate.application": "shop", "otelgate.team": "retail"}
+	own := map[string]any{"service.name": "otelgate-doctor"}
+
+	td, ld, md := ptrace.NewTraces(), plog.NewLogs(), pmetric.NewMetrics()
+	for _, resource := range []pcommon.Resource{td.ResourceSpans().AppendEmpty().Resource(), ld.ResourceLogs().AppendEmpty().Resource(), md.ResourceMetrics().AppendEmpty().Resource()} {
+		require.NoError(t, resource.Attributes().FromRaw(forged))
+	}
+	for _, resource := range []pcommon.Resource{td.ResourceSpans().AppendEmpty().Resource(), ld.ResourceLogs().AppendEmpty().Resource(), md.ResourceMetrics().AppendEmpty().Resource()} {
+		require.NoError(t, resource.Attributes().FromRaw(own))
+	}
+	var y tally
+	y.ownTraces(ctx, td)
+	y.ownLogs(ctx, ld)
+	(&points{}).ownMetrics(ctx, md)
+	for at, want := range []map[string]any{signed, own} {
+		require.Equal(t, want, td.ResourceSpans().At(at).Resource().Attributes().AsRaw())
+		require.Equal(t, want, ld.ResourceLogs().At(at).Resource().Attributes().AsRaw())
+		require.Equal(t, want, md.ResourceMetrics().At(at).Resource().Attributes().AsRaw())
+	}
 }
 
 func TestLogsAreHeldToTheirApplication(t *testing.T) {
@@ -124,12 +162,14 @@ func TestLogsAreHeldToTheirApplication(t *testing.T) {
 		record := resource.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
 		record.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 		of(record.Attributes(), "bank")
+		of(resource.ScopeLogs().At(0).Scope().Attributes(), "bank")
 	}
 	require.NoError(t, p.ConsumeLogs(ctx, ld))
 	require.Equal(t, len(services)-foreign, sink.LogRecordCount())
 	web := sink.AllLogs()[0].ResourceLogs().At(0)
 	require.Equal(t, claimed("shop-web"), web.Resource().Attributes().AsRaw())
 	require.Equal(t, map[string]any{"otelgate.content": "true"}, web.ScopeLogs().At(0).LogRecords().At(0).Attributes().AsRaw())
+	require.Equal(t, map[string]any{"otelgate.content": "true"}, web.ScopeLogs().At(0).Scope().Attributes().AsRaw())
 	requireRefused(t, telemetry, refusals, map[string]int64{"service_name": foreign})
 
 	only := plog.NewLogs()

@@ -38,7 +38,7 @@ func newGate(cfg *Config, set component.TelemetrySettings, signal string) (*gate
 
 func (g *gate) traces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	var y tally
-	y.ownTraces(applications.From(ctx), td)
+	y.ownTraces(ctx, td)
 	c := g.clock(earliest)
 	for _, rs := range td.ResourceSpans().All() {
 		y.resource(rs.Resource(), false)
@@ -64,7 +64,7 @@ func (g *gate) traces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, err
 
 func (g *gate) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 	var y tally
-	y.ownLogs(applications.From(ctx), ld)
+	y.ownLogs(ctx, ld)
 	now := g.clock(earliest)
 	now.oldest = now.now - uint64(g.cfg.MaxLogAge)
 	limit := min(g.cfg.MaxItemBytes, MaxLineBytes)
@@ -88,7 +88,7 @@ func (g *gate) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 
 func (g *gate) metrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
 	p := points{clock: g.clock(earliest), age: uint64(g.cfg.MaxPointAge), secret: g.secret, application: applications.From(ctx)}
-	p.ownMetrics(md)
+	p.ownMetrics(ctx, md)
 	for _, rm := range md.ResourceMetrics().All() {
 		p.tally.resource(rm.Resource(), true)
 		p.tally.schema(rm)

@@ -88,7 +88,11 @@ func (s Settings) derived() map[string]any {
 		out["own_host"] = "0.0.0.0"
 	}
 	if s["tls_cert_file"] != "" {
-		out["tls"] = map[string]any{"cert_file": s["tls_cert_file"], "key_file": s["tls_key_file"]}
+		tls := map[string]any{"cert_file": s["tls_cert_file"], "key_file": s["tls_key_file"]}
+		if s["tls_client_ca_file"] != "" {
+			tls["client_ca_file"], tls["client_ca_file_reload"] = s["tls_client_ca_file"], true
+		}
+		out["tls"] = tls
 	}
 	if s["token_file"] != "" {
 		out["auth"] = map[string]any{"authenticator": "applications"}

@@ -38,6 +38,7 @@ var Table = []Setting{
 	{"insecure", "false", boolean, "`true` allows listening beyond 127.0.0.1 without TLS and a token"},
 	{"tls_cert_file", "", file, "server certificate, PEM"},
 	{"tls_key_file", "", file, "its private key, PEM"},
+	{"tls_client_ca_file", "", file, "authority that has to have signed a client's certificate, PEM; beside the token. Read again when it changes"},
 	{"token_file", "", file, "file with the bearer token that clients must send; its sender may speak for every service. Read again when it changes"},
 	{"applications_file", "", file, "file with a token, services, a team and limits for each application (docs/security.md); read again when it changes"},
 	{"data_dir", ".otelgate/gateway", text, "folder of the export queues and of the derived metrics' totals; each gateway needs its own"},
@@ -115,6 +116,9 @@ func (s Settings) check() []error {
 	var faults []error
 	if (s["tls_cert_file"] == "") != (s["tls_key_file"] == "") {
 		faults = append(faults, errors.New("OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither"))
+	}
+	if s["tls_client_ca_file"] != "" && s["tls_cert_file"] == "" {
+		faults = append(faults, fmt.Errorf("OTELGATE_TLS_CLIENT_CA_FILE='%s': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it", s["tls_client_ca_file"]))
 	}
 	// The stack's own parts and the doctor have the operator's.
 	if s["applications_file"] != "" && s["token_file"] == "" {

@@ -41,6 +41,7 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 		"OTELGATE_LOKI_ENDPOINT=loki:3100":     "OTELGATE_LOKI_ENDPOINT='loki:3100': expected an http:// or https:// URL",
 		"OTELGATE_TOKEN_FILE=/no/such/file":    "OTELGATE_TOKEN_FILE='/no/such/file': expected a file that can be read",
 		"OTELGATE_TLS_CERT_FILE=" + cert:       "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither",
+		"OTELGATE_TLS_CLIENT_CA_FILE=" + cert:  "OTELGATE_TLS_CLIENT_CA_FILE='" + cert + "': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it",
 		"OTELGATE_SAMPLE_PERCENT=101":          "OTELGATE_SAMPLE_PERCENT='101': expected a number from 0 to 100",
 		"OTELGATE_SAMPLE_PERCENT=NaN":          "OTELGATE_SAMPLE_PERCENT='NaN': expected a number from 0 to 100",
 		"OTELGATE_SAMPLE_COST_USD=0":           "OTELGATE_SAMPLE_COST_USD='0': expected a number above 0",
@@ -130,6 +131,12 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	environ := []string{"OTELGATE_TLS_CERT_FILE=" + file, "OTELGATE_TLS_KEY_FILE=" + file, "OTELGATE_TOKEN_FILE=" + file}
 	if got := retrieve(t, "tls", environ...).(map[string]any)["cert_file"]; got != file {
 		t.Errorf("cert_file = %v", got)
+	}
+	if got := retrieve(t, "tls", append(environ, "OTELGATE_TLS_CLIENT_CA_FILE="+file)...).(map[string]any)["client_ca_file"]; got != file {
+		t.Errorf("client_ca_file = %v", got)
+	}
+	if _, there := retrieve(t, "tls", environ...).(map[string]any)["client_ca_file"]; there {
+		t.Error("clients need a certificate without a setting for it")
 	}
 	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "applications" {
 		t.Errorf("authenticator = %v", got)

@@ -75,6 +75,9 @@ class Settings:
     ]
     tls_cert_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: TLS certificate (PEM).", gateway=True)]
     tls_key_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: key of that certificate (PEM).", gateway=True)]
+    tls_client_ca_file: Annotated[
+        Path | None, _Spec("", kinds.PATH, "Gateway: authority of clients' certificates (PEM).", gateway=True)
+    ]
     token_file: Annotated[
         Path | None, _Spec("", kinds.PATH, "Gateway: file with the bearer token clients must send.", gateway=True)
     ]

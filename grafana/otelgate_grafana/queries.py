@@ -15,6 +15,9 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from . import datasources, uids
 from .variables import chosen
 
+TRACE = "split_part(trace_id, '@', 1) AS trace_id"
+"""The id by which all stores know the trace, without the application that follows it in the audit."""
+
 
 @dataclass(frozen=True)
 class Query(Dataquery):

@@ -24,6 +24,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "tls": {
         "OTELGATE_TLS_CERT_FILE": "/secrets/cert.pem",
         "OTELGATE_TLS_KEY_FILE": "/secrets/key.pem",
+        "OTELGATE_TLS_CLIENT_CA_FILE": "/secrets/clients.pem",
         "OTELGATE_TOKEN_FILE": "/secrets/token",
     },
     "no audit": {"OTELGATE_AUDIT": "false"},
@@ -296,19 +297,21 @@ def test_settings_reach_the_services(render: Render) -> None:
 
 
 def test_secrets_are_mounted_only_where_they_are_set(render: Render, tmp_path: Path) -> None:
-    files = ("TLS_CERT_FILE", "TLS_KEY_FILE", "TOKEN_FILE")
+    files = ("TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE", "TOKEN_FILE")
     unset, tls = render(), render(**VARIANTS["tls"])
-    gateways = ("tls_cert", "tls_key", "token")
+    gateways = ("tls_cert", "tls_key", "tls_client_ca", "token")
     assert {unset["secrets"][name]["file"] for name in gateways} == {"/dev/null"}
     assert {unset["services"]["gateway"]["environment"][f"OTELGATE_{name}"] for name in files} == {""}
     assert {name: tls["secrets"][name]["file"] for name in gateways} == {
         "tls_cert": f"{tmp_path}/state/docker/tls_cert_file",
         "tls_key": f"{tmp_path}/state/docker/tls_key_file",
+        "tls_client_ca": f"{tmp_path}/state/docker/tls_client_ca_file",
         "token": f"{tmp_path}/state/docker/token_file",
     }
     assert [tls["services"]["gateway"]["environment"][f"OTELGATE_{name}"] for name in files] == [
         "/run/secrets/tls_cert",
         "/run/secrets/tls_key",
+        "/run/secrets/tls_client_ca",
         "/run/secrets/token",
     ]
 

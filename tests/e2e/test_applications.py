@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 import yaml
 from waiting import until
@@ -74,6 +75,22 @@ def span(trace_id: str, **values: str) -> dict[str, Any]:
     }
 
 
+def conversations(gateway: OwnGateway, trace_id: str) -> list[tuple[Any, ...]]:
+    """Whose they are, of which user, and how they were rated."""
+    query = "SELECT service, trace_id, user_id, rating FROM audit.conversations WHERE split_part(trace_id, '@', 1) = %s"
+    with psycopg.connect(gateway.database_url) as database:
+        return sorted(database.execute(query, [trace_id]).fetchall())
+
+
+def vote(trace_id: str, rating: str) -> dict[str, Any]:
+    return {
+        "eventName": "otelgate.feedback",
+        "traceId": trace_id,
+        "timeUnixNano": str(time.time_ns()),
+        "attributes": attributes({"otelgate.feedback.rating": rating}),
+    }
+
+
 def gauge(name: str, value: float = 1, **labels: str) -> dict[str, Any]:
     point = {"asDouble": value, "timeUnixNano": str(time.time_ns()), "attributes": attributes(labels)}
     return {"name": name, "gauge": {"dataPoints": [point]}}
@@ -105,6 +122,21 @@ def test_send_as_another_application_keeps_the_senders_own_names(gateway: OwnGat
     (found,) = whole_trace(gateway.tempo, trace_id, 1)
     names = {name: found.attributes.get(name) for name in claimed}
     assert names == {"otelgate.application": "shop", "otelgate.team": "shop-team", "otelgate.cost_center": None}
+
+
+def test_send_into_anothers_trace_leaves_its_conversation_alone(gateway: OwnGateway) -> None:
+    trace_id = secrets.token_hex(16)
+    for sender, user in (("bank", "mallory"), ("shop", "alice")):
+        turn = span(trace_id, **{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": sender, "user.id": user})
+        assert send(gateway, sender, "traces", {"service.name": SERVICES[sender]}, [turn]) == 0
+    # The operator's is that of the feedback endpoint: a vote on the shop's answer.
+    assert send(gateway, "operator", "logs", {"service.name": "apps-shop"}, [vote(trace_id, "positive")]) == 0
+    assert send(gateway, "bank", "logs", {"service.name": "apps-bank"}, [vote(trace_id, "negative")]) == 0
+    expected = [
+        ("apps-bank", f"{trace_id}@bank", "mallory", "negative"),
+        ("apps-shop", f"{trace_id}@shop", "alice", "positive"),
+    ]
+    assert until(lambda: conversations(gateway, trace_id) == expected), conversations(gateway, trace_id)
 
 
 def test_send_without_a_service_takes_the_applications(gateway: OwnGateway) -> None:

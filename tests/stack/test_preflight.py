@@ -65,6 +65,14 @@ def test_files_that_the_gateway_cannot_read_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_clients_certificates_without_tls_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "clients.pem"
+    file.touch()
+    assert problems(OTELGATE_TLS_CLIENT_CA_FILE=str(file)) == [
+        f"OTELGATE_TLS_CLIENT_CA_FILE='{file}': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it"
+    ]
+
+
 def test_applications_without_the_operators_token_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "applications.yaml"
     file.touch()
