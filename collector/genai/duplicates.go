@@ -8,7 +8,8 @@ import (
 )
 
 // The same model call is often seen twice: by a framework's instrumentor (LangChain) and by a provider's (openai).
-// Whichever span arrives first is counted. Three signs tell that spans are one call:
+// The span that arrives first is counted. Within a request that is the one that ended first: its instrumentor is nearer
+// to the provider, and may know more of what was used. Three signs tell that spans are one call:
 //
 //   - by word: our SDK, or a gateway before this one, wrote which span is counted for it;
 //   - by ids: one is the other's ancestor, with nothing but passages (HTTP, chains) between them;

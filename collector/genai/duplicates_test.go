@@ -110,10 +110,20 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-func TestDuplicatesInOneRequest(t *testing.T) {
-	got := newGate(t).send(t, framework(1, 9), provider(2, 3), plain(3, 1))
-	require.NotContains(t, got[0].Attributes().AsRaw(), duplicateOf)
-	require.Equal(t, "0100000000000000", got[1].Attributes().AsRaw()[duplicateOf])
+func TestOfOneRequestTheInnerCallIsCounted(t *testing.T) {
+	retry := provider(4, 1)
+	retry.from, retry.to = 9, 10
+	for _, spans := range [][]span{
+		{framework(1, 9), provider(2, 3), plain(3, 1), retry},
+		{retry, provider(2, 3), plain(3, 1), framework(1, 9)},
+		{plain(3, 1), framework(1, 9), retry, provider(2, 3)},
+	} {
+		said := map[byte]any{}
+		for i, got := range newGate(t).send(t, spans...) {
+			said[spans[i].id] = got.Attributes().AsRaw()[duplicateOf]
+		}
+		require.Equal(t, map[byte]any{1: "0200000000000000", 2: nil, 3: nil, 4: nil}, said)
+	}
 }
 
 func TestOtherApplicationsSpansNeitherRepeatNorNameAnything(t *testing.T) {

@@ -94,10 +94,11 @@ func (p *tracesProcessor) lookUp(b *batch) (t tally) {
 		}
 	}
 	for i := range b.spans {
-		info := &b.spans[i]
-		if info.needsAgent {
+		if info := &b.spans[i]; info.needsAgent {
 			info.inherited = x.agentOf(info.key)
 		}
+	}
+	for _, info := range b.ended() {
 		switch {
 		case info.call >= 0:
 			info.counted = x.countedAs(info.key, &b.calls[info.call].call, p.config.Duplicates.ByTime, now)

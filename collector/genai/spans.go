@@ -1,7 +1,9 @@
 package genai
 
 import (
+	"cmp"
 	"hash/maphash"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -15,6 +17,7 @@ type batch struct {
 	scan  *scan
 	spans []spanInfo
 	calls []callInfo
+	order []*spanInfo
 	owner owner // of the resource that is read
 }
 
@@ -40,9 +43,28 @@ type callInfo struct {
 	hadCost  bool         // the application wrote under our own name
 }
 
+// ended are the runs and calls in the order in which they ended, inner ones before those around them. A request groups
+// spans by instrumentation: when it begins with an outer span, all outer ones stand before the inner ones.
+func (b *batch) ended() []*spanInfo {
+	b.order = b.order[:0]
+	for i := range b.spans {
+		if info := &b.spans[i]; info.call >= 0 || info.role == roleOf(classAgent) {
+			b.order = append(b.order, info)
+		}
+	}
+	slices.SortStableFunc(b.order, func(one, other *spanInfo) int {
+		return cmp.Or(
+			cmp.Compare(one.span.EndTimestamp(), other.span.EndTimestamp()),
+			cmp.Compare(other.span.StartTimestamp(), one.span.StartTimestamp()),
+		)
+	})
+	return b.order
+}
+
 func (b *batch) reset() {
 	clear(b.spans) // let go of the request's memory
 	clear(b.calls)
+	clear(b.order)
 	b.spans, b.calls = b.spans[:0], b.calls[:0]
 }
 

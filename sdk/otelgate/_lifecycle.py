@@ -361,7 +361,7 @@ def _die(signum: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _sigterm_ignored() -> Iterator[None]:
-    """A process that ends already sends the rest first: a manager may end a worker that is at its end by itself."""
+    """Let a process that is ending send the rest: a manager may send SIGTERM to a worker that ends by itself."""
     handler = signal.getsignal(signal.SIGTERM)
     if handler not in (signal.SIG_DFL, _die) or threading.current_thread() is not threading.main_thread():
         yield
