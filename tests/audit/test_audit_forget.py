@@ -412,10 +412,28 @@ def test_forget_each_kind_of_identity_erases_that_person_alone(
     assert check(database) == []
 
 
+def test_forget_of_an_id_that_is_also_a_session_leaves_the_sessions_person(
+    database: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forget.Telemetry, "event", lambda *_: None)
+    commit(store, identified(conversation(20, "asked"), "4711", "s-1"))
+    commit(store, identified(conversation(21, "other"), "u-17", "4711"))
+    before = holding(store, "u-17")
+    assert run(database, tmp_path, "--user", "4711", "--yes") == 0
+    assert holding(store, "I am asked") == {}
+    assert holding(store, "u-17") == before
+
+
 def test_canonical_spellings_are_the_gateways() -> None:
     """The same as in collector/redact/pseudonym_test.go."""
-    given = ("Ann@Example.com", "0049 (30) 1234-5678", "4111 1111 1111 1111")
-    for spelling, pseudonym in zip(given, (E_MAIL, PHONE, CARD), strict=True):
+    greek, turkish = "\u039d\u0399\u039a\u039f\u03a3", "\u0130"
+    given = {
+        "Ann@Example.com": E_MAIL,
+        "0049 (30) 1234-5678": PHONE,
+        "4111 1111 1111 1111": CARD,
+        f"{greek}.{turkish}@example.com": "[email:040c6f0d9c315297]",
+    }
+    for spelling, pseudonym in given.items():
         assert pseudonym.partition(":")[2].rstrip("]") in pseudonyms.digests(PSEUDONYM_KEY.encode(), spelling)
 
 
