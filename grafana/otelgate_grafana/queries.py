@@ -3,7 +3,7 @@
 prom("sum(rate(x[$__rate_interval]))", "{{gen_ai_agent_name}}")
 sql("SELECT …")                      a table
 sql("SELECT time, …", series=True)   a time series: a column `time`, numbers, at most one text column for the name
-logql('{service_name=~"$service"}')
+logql("{service_name=~`${service:regex}`}")
 traceql('{resource.service.name=~"$service"}')
 """
 
