@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage  # type: ignore[import-untyped]
@@ -96,7 +96,7 @@ class _Guard(grpc.ServerInterceptor):
         self._expected = b"Bearer " + token
         # Of streams, since those are asked for no message: gRPC does not read what a stranger sends. UNAVAILABLE, since
         # a gateway with another token would drop for good what any other answer refuses.
-        self._refusal = grpc.stream_unary_rpc_method_handler(
+        self._refusal: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(
             lambda _, context: _refuse(
                 context, grpc.StatusCode.UNAVAILABLE, "authorization: expected the token in OTELGATE_AUDIT_TOKEN_FILE"
             )
@@ -104,15 +104,15 @@ class _Guard(grpc.ServerInterceptor):
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
         details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler | None:
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
         if details.method.startswith(_OTLP) and not self._knows(details):
             return self._refusal
         return continuation(details)
 
     def _knows(self, details: grpc.HandlerCallDetails) -> bool:
-        given = [value for name, value in details.invocation_metadata if name == "authorization"]
+        given = [str(value) for name, value in details.invocation_metadata if name == "authorization"]
         return len(given) == 1 and hmac.compare_digest(given[0].encode(), self._expected)
 
 

@@ -167,9 +167,11 @@ def _send_grpc(target: Target, signal: str, request: Request, timeout_s: float) 
 
 def _send_http(target: Target, signal: str, request: Request, timeout_s: float) -> bytes:
     trusted = str(target.ca_file) if target.ca_file else None
-    verify = ssl.create_default_context(cafile=trusted) if target.tls else False
-    if verify and target.client:
-        verify.load_cert_chain(*target.client)
+    verify: ssl.SSLContext | bool = False
+    if target.tls:
+        verify = ssl.create_default_context(cafile=trusted)
+        if target.client:
+            verify.load_cert_chain(*target.client)
     headers = {**target.headers, "content-type": "application/x-protobuf"}
     try:
         response = httpx.post(
