@@ -239,3 +239,15 @@ func TestApplicationWithoutLimitsIsNotHeldUp(t *testing.T) {
 		l.Used(1 << 30)
 	}
 }
+
+func TestApplicationIsKnownToTheBatchers(t *testing.T) {
+	s, _ := started(t, &Config{TokenFile: write(t, "operator"), File: write(t, shop(""))})
+	for token, want := range map[string][]string{"old": {"shop"}, "operator": nil} {
+		ctx, err := s.Authenticate(context.Background(), map[string][]string{"authorization": {"Bearer " + token}})
+		require.NoError(t, err)
+		require.Equal(t, want, client.FromContext(ctx).Metadata.Get(attribute), token)
+	}
+	exporters, err := os.ReadFile("../config/60-export.yaml")
+	require.NoError(t, err)
+	require.Contains(t, string(exporters), "metadata_keys: ["+attribute+"]")
+}

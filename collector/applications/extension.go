@@ -186,6 +186,9 @@ func (s *senders) Authenticate(ctx context.Context, headers map[string][]string)
 	}
 	info := client.FromContext(ctx)
 	info.Auth = identity{application, known.owners}
+	if application != nil { // the queues on disk keep metadata and no Auth; batches are made by it
+		info.Metadata = client.NewMetadata(map[string][]string{attribute: {application.Name}})
+	}
 	return client.NewContext(ctx, info), nil
 }
 
