@@ -17,7 +17,7 @@ _NO_UNIT: Final = {"logs", "text", "nodeGraph"}
 _PERSONAL: Final = ("user", "session", "conversation", "trace", "title", "enduser")
 """Parts of label names that would make a series for each person or run."""
 _BUILT_IN: Final = {uids.MIXED}
-_VARIABLE: Final = re.compile(r"\$(?!__)(?:(\w+)|\{(\w+)[^}]*\})")
+_VARIABLE: Final = re.compile(r"\$(?!__|\d)(?:(\w+)|\{(\w+)[^}]*\})")
 
 
 @dataclass(frozen=True)

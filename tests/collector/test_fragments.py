@@ -18,6 +18,8 @@ CHOSEN = {
     "admission",
     "answers",
     "applications",
+    "applications/self",
+    "pages",
 }
 
 

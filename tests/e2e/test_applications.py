@@ -120,7 +120,7 @@ def test_send_as_another_application_keeps_the_senders_own_names(gateway: OwnGat
     claimed = {"otelgate.application": "bank", "otelgate.team": "bank-team", "otelgate.cost_center": "cc-bank"}
     assert send(gateway, "shop", "traces", {"service.name": "apps-shop", **claimed}, [span(trace_id)]) == 0
     (found,) = whole_trace(gateway.tempo, trace_id, 1)
-    names = {name: found.attributes.get(name) for name in claimed}
+    names = {name: found.resource.get(name) for name in claimed}
     assert names == {"otelgate.application": "shop", "otelgate.team": "shop-team", "otelgate.cost_center": None}
 
 

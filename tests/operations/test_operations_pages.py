@@ -141,6 +141,7 @@ RUN = {
     "make coverage-report": "",
     "make coverage-report ARGS=--json": r"^\s*[\[{]",
     "openssl rand -hex 32 > token && chmod 600 token": "",
+    'make token APPLICATION=shop SERVICE="shop-*"': r"token_sha256: \[[0-9a-f]{64}\]",
     'export OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20$(cat token)"': "",
 }
 """Commands, without their comments, and what they print."""
