@@ -121,6 +121,11 @@ func judge(t *testing.T, part string, mask func(string) string) {
 	}
 	precision := float64(total) / float64(total+changed)
 	t.Logf("%s: %d of %d texts without anything changed, precision %.1f %%", part, changed, negatives, 100*precision)
+	positives := 0
+	for _, n := range all {
+		positives += n
+	}
+	t.Logf("measured: %s: %d of %d found, %d of %d harmless texts changed", t.Name(), total, positives, changed, negatives)
 	if precision < least["precision"] {
 		t.Errorf("%s: precision is %.3f, expected %.2f", part, precision, least["precision"])
 	}
