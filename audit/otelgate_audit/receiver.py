@@ -90,7 +90,7 @@ class Gate:
 
 
 class _Guard(grpc.ServerInterceptor):
-    """Lets in who knows the token, by the headers alone. Health may be asked by anybody."""
+    """Lets in who knows the token, by the headers alone. Health needs none."""
 
     def __init__(self, token: bytes) -> None:
         self._expected = b"Bearer " + token
