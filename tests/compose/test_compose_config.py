@@ -254,12 +254,12 @@ def test_services_meet_only_those_that_they_need(render: Render) -> None:
     }
     assert met["grafana"] == {"prometheus", "loki", "tempo", "jaeger", "postgres", "prober"}
     assert met["feedback"] == {"gateway", "prober"}
-    assert met["audit"] == {"gateway", "prometheus", "loki", "postgres", "prober"}
-    assert met["alertmanager"] == {"prometheus", "prober"}
     exporters = {"node-exporter", "postgres-exporter", "redis-exporter"}
+    assert met["audit"] == {"gateway", "prometheus", "loki", "postgres", "postgres-exporter", "prober"}
+    assert met["alertmanager"] == {"prometheus", "prober", *exporters}
     for name in ("node-exporter", "redis-exporter"):
-        assert met[name] - exporters == {"prometheus", "prober"}
-    assert met["postgres-exporter"] - exporters == {"prometheus", "prober", "postgres"}
+        assert met[name] - exporters == {"prometheus", "alertmanager", "prober"}
+    assert met["postgres-exporter"] - exporters == {"prometheus", "alertmanager", "prober", "postgres", "audit"}
     stores = {"prometheus", "loki", "tempo", "jaeger"}
     assert met["gateway"] == {*stores, "audit", "feedback", "prober"}
     assert met["prometheus"] >= {"alertmanager", "tempo", *exporters}
@@ -270,7 +270,7 @@ def test_secrets_are_mounted_where_they_are_needed(render: Render) -> None:
     mounted = {
         name: {secret["source"] for secret in each.get("secrets", ())} for name, each in render()["services"].items()
     }
-    assert mounted["feedback"] == {"feedback_secret", "gateway_authority"}
+    assert mounted["feedback"] == {"feedback_secret", "gateway_authority", "client_certificate", "client_key"}
     assert {name for name, secrets in mounted.items() if "audit_key" in secrets} == {"audit"}
     assert {name for name, secrets in mounted.items() if "audit_token" in secrets} == {"audit", "gateway"}
     assert "feedback_secret" not in mounted["audit"]
