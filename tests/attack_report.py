@@ -37,7 +37,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class Tried:
-    """What became of a test: one of the parameters of pytest's, one of Go's."""
+    """The result of a test: of pytest's with one set of parameters, or of Go's."""
 
     test: str
     passed: bool

@@ -220,7 +220,7 @@ class Settings:
 
     @property
     def audit_token(self) -> bytes | None:
-        """What senders of OTLP have to know; None where no file is set. Raises SettingsError."""
+        """The token that senders of OTLP need; None where no file is set. Raises SettingsError."""
         return self._long_secret("audit_token_file") if self.audit_token_file else None
 
     @property

@@ -67,7 +67,7 @@ _DURATION: Final = 11
 
 
 class Source(NamedTuple):
-    """Whose records they are. The gateway says the application by the sender's token; without tokens there is none."""
+    """The service and application of records; without tokens by application, the gateway says none."""
 
     service: str
     environment: str | None

@@ -121,7 +121,7 @@ func (s *senders) look() (changed bool, err error) {
 			continue
 		}
 		if read[i], err = os.ReadFile(file); err != nil {
-			read[i] = []byte(err.Error()) // an error is told once
+			read[i] = []byte(err.Error()) // an error is logged once
 		}
 	}
 	if s.last[0] != nil && bytes.Equal(read[0], s.last[0]) && bytes.Equal(read[1], s.last[1]) {
@@ -187,7 +187,13 @@ func (s *senders) Authenticate(ctx context.Context, headers map[string][]string)
 	info := client.FromContext(ctx)
 	info.Auth = identity{application, known.owners}
 	if application != nil { // the queues on disk keep metadata and no Auth; batches are made by it
-		info.Metadata = client.NewMetadata(map[string][]string{attribute: {application.Name}})
+		metadata := map[string][]string{attribute: {application.Name}}
+		for key := range info.Metadata.Keys() {
+			if key != attribute {
+				metadata[key] = info.Metadata.Get(key)
+			}
+		}
+		info.Metadata = client.NewMetadata(metadata)
 	}
 	return client.NewContext(ctx, info), nil
 }

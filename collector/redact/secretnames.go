@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// credentialWords end the names of what nobody may read: db_password, clientSecret, x-api-key. Of `token` and `key` alone
+// credentialWords end the names of secrets: db_password, clientSecret, x-api-key. Of `token` and `key` alone
 // only what looks like one is taken: models' answers have their words under that name.
 var credentialWords = []string{
 	"password", "passwd", "passphrase", "passcode", "pwd", "passw", "secret", "apikey", "accesskey", "secretkey", "privatekey",

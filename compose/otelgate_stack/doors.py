@@ -1,4 +1,4 @@
-"""What of this stack listens, and what a sender has to know there: `make doctor` shows it."""
+"""The ports on which this stack listens, and the secret that each asks for: `make doctor` shows them."""
 
 import socket
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from .panels import logs, timeseries
 from .queries import Query, logql
 
 SELECTED: Final = "{service_name=~`${service:regex}`, deployment_environment_name=~`${environment:regex}`}"
-"""What the dashboard's variables choose. Grafana escapes no double quote for Loki, so the strings are raw ones."""
+"""The choice of the dashboard's variables. Grafana escapes no double quote for Loki, so the strings are raw ones."""
 EVERYTHING: Final = '{service_name=~".+"}'
 """The same where there are no variables."""
 ERROR: Final = 17

@@ -16,7 +16,7 @@ Store = psycopg.Connection[Any]
 
 
 class Loki:
-    """What of Loki's query API `verify` uses, with the log events of heads: time in nanoseconds and attributes."""
+    """The part of Loki's query API that `verify` uses, with heads as log events: time in nanoseconds, attributes."""
 
     def __init__(self) -> None:
         self.events: list[tuple[int, dict[str, str]]] = []

@@ -19,7 +19,7 @@ TABLES = ("runs", "model_calls", "tool_calls", "feedback", "scores", "events")
 
 
 def resource(application: str | None) -> dict[str, Any]:
-    """What the gateway makes of a sender's resource. Without applications, the service is the same."""
+    """A sender's resource, as the gateway changes it. Without applications, the service is the same."""
     named = {} if application is None else {"otelgate.application": application}
     return {"service.name": application or "shop", "otelgate.content": "true", **named}
 

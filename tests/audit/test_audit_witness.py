@@ -19,7 +19,7 @@ HEAD = {"otelgate.audit.head.seq": 5, "otelgate.audit.head.count": 1}
 
 
 class Webhook:
-    """What came by POST, and the status that is answered."""
+    """The bodies that came by POST, and the status that is answered."""
 
     def __init__(self) -> None:
         self.status, self.got = 200, list[dict[str, Any]]()

@@ -76,7 +76,7 @@ def span(trace_id: str, **values: str) -> dict[str, Any]:
 
 
 def conversations(gateway: OwnGateway, trace_id: str) -> list[tuple[Any, ...]]:
-    """Whose they are, of which user, and how they were rated."""
+    """The service, trace, user and rating of each."""
     query = "SELECT service, trace_id, user_id, rating FROM audit.conversations WHERE split_part(trace_id, '@', 1) = %s"
     with psycopg.connect(gateway.database_url) as database:
         return sorted(database.execute(query, [trace_id]).fetchall())

@@ -20,7 +20,7 @@ import (
 
 const module = "github.com/zricethezav/gitleaks/v8@v8.30.1"
 
-// skipped are rules whose matches are no secrets (ids of clients), no text (files), or forms that nobody can tell without
+// skipped are rules whose matches are no secrets (ids of clients), no text (files), or forms that cannot be told without
 // more than the text at hand.
 var skipped = regexp.MustCompile(`client-id$|-id$|^pkcs12|^private-key$|^kubernetes|^curl|^jwt|^nuget|^sidekiq|^hashicorp-tf-password|^generic|^facebook-access-token$|^sourcegraph|^sonar|^freemius|^slack-webhook|^microsoft-teams|^grafana-api-key|user-api-id$`)
 
