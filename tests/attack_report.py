@@ -1,6 +1,6 @@
 """`make attack`: the attacks of tests/attacks.yaml, tried again on this machine's loopback, as a table.
 
-It takes about 10 minutes.
+It takes a few minutes.
 
 Exit status: 0 all held; 1 one did not, or a test is missing.
 """
