@@ -230,8 +230,8 @@ def test_a_run_is_found_in_every_store(stack: Stack) -> None:
     )
     assert found, text
     assert re.search(r"^  invoke_agent bike_shop +\d+ ms  agent bike_shop$", text, re.M)
-    failed = r"^     │  └─ execute_tool delivery_price +[\d.]+ ms  tool delivery_price  ✘ .*CarrierTimeoutError$"
-    assert re.search(failed, text, re.M)
+    failed = r"^     │  [├└]─ execute_tool delivery_price +[\d.]+ ms  tool delivery_price  ✘ .*CarrierTimeoutError$"
+    assert re.search(failed, text, re.M)  # one of two tools that run at once
     assert len(re.findall(r"model gpt-4o-mini, \d+ tokens in, \d+ out, first token after [\d.]+ ms$", text, re.M)) == 3
     assert "logs of this trace in Loki: 5 lines" in text
     assert re.search(r"^  \d\d:\d\d:\d\d\.\d{3} +otelgate +otelgate\.feedback \(positive\)$", text, re.M)
