@@ -19,7 +19,7 @@ pytestmark = pytest.mark.starts
     ],
 )
 def test_it_passes(root: Path, package: str, test: str) -> None:
-    command = ["go", "test", f"./{package}", "-run", f"^{test}$", "-v"]
+    command = ["go", "test", "-trimpath", f"./{package}", "-run", f"^{test}$", "-v"]
     done = subprocess.run(command, cwd=root / "collector", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"--- PASS: {test}" in done.stdout, "no test of that name"

@@ -105,6 +105,7 @@ def mutual(own_gateway: OwnGateway, closed: Path, tmp_path_factory: pytest.TempP
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 def test_send_with_a_clients_certificate_passes_and_without_is_refused(
     own_gateway: OwnGateway, closed: Path, mutual: Path, protocol: str

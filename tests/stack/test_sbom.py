@@ -19,6 +19,7 @@ def made(folder: Path, *programs: str) -> tuple[dict[str, bytes], str]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}, said.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("gateway_binary")
 def test_sbom_names_each_module_and_package(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pins: dict[str, str]
