@@ -88,6 +88,7 @@ def google():
         lambda: list(client.models.generate_content_stream(**hello)),
         lambda: client.models.generate_content(**hello, config=tools),
         lambda: client.chats.create(model=hello["model"]).send_message("Hello"),
+        lambda: client.chats.create(model=hello["model"], config={"tools": [weather]}).send_message("Hello"),
     ], [
         lambda: client.aio.models.generate_content(**hello),
         lambda: read(client.aio.models.generate_content_stream(**hello)),
