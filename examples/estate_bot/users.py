@@ -12,6 +12,8 @@ from .tools import AREAS, TOWERS
 
 BURST = 0.5
 """Share of the visits that are one user's, with the switch query_burst."""
+SUBSCRIBERS = 25
+"""One in so many new users takes the plan without a limit at once, so that every week has users of each tier."""
 SOURCES = ("search", "friend", "campaign", "channel")
 
 
@@ -27,6 +29,10 @@ class Say:
     def kind(self) -> str:
         word = self.text.partition(" ")[0]
         return word if word.startswith("/") else "question"
+
+
+_PLAN = (Say("/subscribe"), Say("/subscribe"))
+_ANALYSES = tuple(Say(f"/analyze {tower}, {area}") for tower, area in list(TOWERS.items())[:2])
 
 
 @dataclass
@@ -50,7 +56,10 @@ def visits(draw: random.Random, moments: Iterator[float], faults: Faults, *, new
             yield _visit(people[0], at, number, _burst(draw), pause_s=0.0)
         elif not people or draw.random() < new:
             people.append(Person(draw.getrandbits(40), draw.uniform(1.0, 4.0), draw.random() < 0.45))
-            yield _visit(people[-1], at, number, tuple(_first_steps(draw, people[-1], faults)))
+            steps = tuple(_first_steps(draw, people[-1], faults))
+            if len(people) % SUBSCRIBERS == 0:
+                steps = (steps[0], *_PLAN, *_ANALYSES, *steps[1:])
+            yield _visit(people[-1], at, number, steps)
         else:
             # Who came last comes back most: people drift away.
             back = min(int(draw.expovariate(1 / 25)), len(people) - 1)
@@ -66,7 +75,7 @@ def _visit(person: Person, at: float, number: int, steps: tuple[Say, ...], pause
 def _burst(draw: random.Random) -> tuple[Say, ...]:
     """Sixty short questions of one who has the plan without a limit."""
     questions = (Say(f"How do I buy flat {draw.randrange(1000)} in JVC from abroad?") for _ in range(60))
-    return (Say("/subscribe"), Say("/subscribe"), *questions)
+    return (*_PLAN, *questions)
 
 
 def _first_steps(draw: random.Random, person: Person, faults: Faults) -> Iterator[Say]:
