@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-versions test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool sizing dashboards generate prices golden lock format
+.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-versions attack test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool token sizing sbom vulnerabilities dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -63,6 +63,10 @@ annotate: .venv/ready ## a line on every dashboard (EVENT=deployment|launch|camp
 	@$(STACK) annotate "$(or $(EVENT),$(error EVENT='': expected what happened, make annotate EVENT=deployment VERSION=1.4.2))" \
 		$(foreach name,VERSION SERVICE TEXT,$(if $(filter command,$(origin $(name))),--$(call lower,$(name)) "$($(name))"))
 
+token: .venv/ready ## a token for an application (APPLICATION=shop SERVICE="shop-*")
+	@$(STACK) token "$(or $(APPLICATION),$(error APPLICATION='': expected a name, make token APPLICATION=shop))" \
+		$(foreach service,$(SERVICE),--service "$(service)")
+
 amtool: .venv/ready ## ask Alertmanager (ARGS="alert query")
 	@$(STACK) tool amtool $(ARGS)
 
@@ -71,6 +75,12 @@ promtool: .venv/ready ## check rules, ask Prometheus (ARGS="query instant http:/
 
 sizing: .venv/ready ## memory, CPU and disk of each service, and what a million of each signal takes (ARGS=--json)
 	@$(STACK) sizing $(ARGS)
+
+sbom: .venv/ready ## the parts of each program and of the Python lock, as CycloneDX (TO=dist/sbom)
+	@$(STACK) sbom "$(or $(TO),dist/sbom)" $(ARGS)
+
+vulnerabilities: .venv/ready ## known holes of all these parts; mirrors are settings (ARGS="--called --json")
+	@$(STACK) vulnerabilities $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
 # The quick ones first: they tell of most mistakes. Built before: a cold build takes longer than any test may.
@@ -86,6 +96,9 @@ test-versions: .venv/ready ## the SDK's tests with the lowest and the newest dep
 test-slow: build ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
 	$(PYTEST) -m "slow and not alone" -n 6 -rAP $(ARGS)
 	$(PYTEST) -m "slow and alone" -n 0 -rAP $(ARGS)
+
+attack: .venv/ready ## what was tried from outside, tried again: attack, before, now (ARGS="--write --only sink")
+	@$(BIN)/python tests/attack_report.py $(ARGS)
 
 test-report: .venv/ready ## what the last test runs measured, what took longest, and the sums on one line (ARGS=--strict)
 	@$(BIN)/python tests/run_report.py $(ARGS)

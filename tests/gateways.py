@@ -14,7 +14,9 @@ from typing import Any, Protocol
 
 import httpx
 from otelgate_stack import images, settings, web
+from otelgate_stack.engines import compose_cli
 from otelgate_stack.report import Report
+from otelgate_stack.settings import OF_BOTH
 from testcontainers.core.container import DockerContainer
 
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its helper image would have to be pulled
@@ -106,9 +108,9 @@ class GatewayContainer:
     @classmethod
     def of(cls, loaded: settings.Settings, client: Any) -> "GatewayContainer":
         """Of the image that is built from this repository, not started yet."""
-        # The key of pseudonyms is its owner's alone, whom the container's user is not.
-        given = {name: value for name, value in loaded.gateway_env().items() if name != "OTELGATE_PSEUDONYM_KEY_FILE"}
-        return cls(images.build_gateway(loaded, Report(), client), given, client)
+        compose_cli.stage_secrets(loaded)  # the originals are their owner's alone, whom the container's user is not
+        copies = {f"OTELGATE_{field.upper()}": str(compose_cli.secret_copy(loaded, field)) for field in OF_BOTH}
+        return cls(images.build_gateway(loaded, Report(), client), {**loaded.gateway_env(), **copies}, client)
 
     @staticmethod
     def remove_named(client: Any, name: str) -> None:

@@ -72,10 +72,11 @@ def options(root: Path) -> list[str]:
 
 def read(root: Path) -> list[Run]:
     """All runs, the oldest first. Raises ElementTree.ParseError for a file that is not XML."""
-    return [_run(path) for path in sorted((root / FOLDER).glob("*.xml"))]
+    return [read_file(path) for path in sorted((root / FOLDER).glob("*.xml"))]
 
 
-def _run(path: Path) -> Run:
+def read_file(path: Path) -> Run:
+    """One run. Raises ElementTree.ParseError for a file that is not XML."""
     (suite,) = ElementTree.parse(path).getroot().iter("testsuite")
     at = datetime.fromisoformat(suite.attrib["timestamp"]).timestamp()
     # A run that pytest itself broke off has a case of no file.

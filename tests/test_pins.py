@@ -54,6 +54,8 @@ def test_collector_go_mod(root: Path, pins: dict[str, str]) -> None:
         ("jaeger", "github.com/jaegertracing/jaeger", "JAEGER_VERSION"),
         ("alertmanager", "github.com/prometheus/alertmanager", "ALERTMANAGER_VERSION"),
         ("docker-compose", "github.com/docker/compose/v2", "COMPOSE_VERSION"),
+        ("cyclonedx-gomod", "github.com/CycloneDX/cyclonedx-gomod", "CYCLONEDX_GOMOD_VERSION"),
+        ("govulncheck", "golang.org/x/vuln", "GOVULNCHECK_VERSION"),
     ],
 )
 def test_backend_go_mod(root: Path, pins: dict[str, str], folder: str, module: str, pin: str) -> None:
@@ -63,7 +65,7 @@ def test_backend_go_mod(root: Path, pins: dict[str, str], folder: str, module: s
 def test_go_directives(root: Path, pins: dict[str, str]) -> None:
     own = [root / "collector/go.mod", root / "benchmarks/gateway/go.mod"]
     files = [*own, *(root / "compose/native").glob("*/go.mod")]
-    assert len(files) == 8
+    assert len(files) == 10
     assert {required(file)["go.opentelemetry.io/collector/otelcol"] for file in own} == {pins["COLLECTOR_VERSION"]}
     for file in files:
         assert f"\ngo {pins['GO_VERSION']}\n" in file.read_text(), file

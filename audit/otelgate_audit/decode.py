@@ -87,11 +87,12 @@ def _source(raw: bytes) -> Source | str:
         attributes = wire.Resource.FromString(raw).attributes
         service = name(attributes, "service.name") or UNKNOWN_SERVICE
         environment = name(attributes, "deployment.environment.name") or name(attributes, "deployment.environment")
+        application = name(attributes, "otelgate.application")
     except Unfit as unfit:
         return f"resource: {unfit}"
     except wire.DecodeError:
         return "resource: not readable as OTLP"
-    return Source(service, environment)
+    return Source(service, environment, application)
 
 
 def _reject(signal: str, raw: bytes, service: str | None, identity: Identity, reason: str) -> Reject:

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from . import hosts
+
 OK = "ok"
 
 
@@ -79,6 +81,9 @@ def _handler(state: State) -> type[BaseHTTPRequestHandler]:
         timeout = 5
 
         def do_GET(self) -> None:
+            if not hosts.is_local(self.headers.get("Host", "")):
+                self.send_error(421, f"expected as host {hosts.EXPECTED}")
+                return
             if self.path.partition("?")[0] != "/health":
                 self.send_error(404, "only /health is here")
                 return

@@ -19,6 +19,7 @@ import psycopg
 from . import database, gauges, ledger, locks, reconcile, retention
 from .settings import Settings
 from .telemetry import INTERVAL_S, Meters, Telemetry, brief
+from .witness import Witness, WitnessError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -103,26 +104,41 @@ class Jobs:
 class HeadAnnouncer:
     """Sends the ledger's head through the gateway when it has moved: what proves later that nothing was rebuilt.
 
-    Once an hour also where it has not, so that a sink that runs has always announced one of late.
+    Once an hour also where it has not, so that a sink that runs has always announced one of late. The same head goes to
+    the witness, if there is one. A witness that fails is counted like a job that failed, and gets all heads that wait
+    with the next run.
     """
 
-    def __init__(self, telemetry: Telemetry, chain_key: bytes) -> None:
-        self._telemetry, self._chain_key = telemetry, chain_key
+    def __init__(self, telemetry: Telemetry, chain_key: bytes, witness: Witness | None = None) -> None:
+        self._telemetry, self._chain_key, self._witness = telemetry, chain_key, witness
         self._announced, self._again_us = 0, 0
 
     def __call__(self, connection: psycopg.Connection[Any], now_us: int) -> None:
+        self._announce(connection, now_us)
+        if self._witness:
+            try:
+                self._witness.write()
+            except WitnessError as error:
+                self._telemetry.meters.failed("witness")
+                _LOGGER.error("%s", error)
+
+    def _announce(self, connection: psycopg.Connection[Any], now_us: int) -> None:
         seq = ledger.head(connection).seq
         if seq == self._announced and (not seq or now_us < self._again_us):
             return
         head, count = ledger.count_head(connection)
         connection.commit()  # one that is counted and gets lost leaves a gap; one sent twice would hide it
-        self._telemetry.event(HEAD_EVENT, ledger.announce(head, self._chain_key, count))
+        attributes = ledger.announce(head, self._chain_key, count)
+        self._telemetry.event(HEAD_EVENT, attributes)
+        if self._witness:
+            self._witness.keep(attributes)
         self._announced, self._again_us = head.seq, now_us + _AGAIN_US
 
 
 def standard(settings: Settings, telemetry: Telemetry) -> list[Job]:
     """The jobs of `otelgate-audit serve`."""
-    announce = HeadAnnouncer(telemetry, settings.chain_key)
+    witness = Witness(settings.witness) if settings.witness else None
+    announce = HeadAnnouncer(telemetry, settings.chain_key, witness)
     meters = telemetry.meters
     lock = 6_835_674_028_300_100
     return [

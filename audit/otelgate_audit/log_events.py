@@ -104,8 +104,8 @@ def _take_text(common: _Common, words: str | None, batch: Batch) -> None:
 def _common(raw: bytes, log: Any, attributes: Attributes, source: Source, now_us: int) -> _Common:
     return (
         time_us(log.time or log.observed_time, now_us, "time"),
-        _uid(raw, attributes),
-        _trace_id(log.trace_id),
+        source.own(_uid(raw, attributes)),
+        _trace_id(log.trace_id, source),
         source.service,
         source.environment,
         name(attributes, "session.id") or name(attributes, "gen_ai.conversation.id"),
@@ -118,12 +118,12 @@ def _uid(raw: bytes, attributes: Attributes) -> str:
     return name(attributes, _UID) or hashlib.sha256(raw).hexdigest()[:32]
 
 
-def _trace_id(raw: bytes) -> str | None:
+def _trace_id(raw: bytes, source: Source) -> str | None:
     if not raw or raw == bytes(16):
         return None
     if len(raw) != 16:
         raise Unfit(f"trace_id of {len(raw)} bytes: expected 16")
-    return raw.hex()
+    return source.own(raw.hex())
 
 
 def _long(attributes: Attributes, key: str) -> str | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+import unicodedata
 from typing import Any, Final
 
 import psycopg
@@ -20,9 +22,23 @@ _TRIES: Final = 8
 """The gateway makes a digest again that a masking rule would take for something."""
 
 
+def spellings(user_id: str) -> list[str]:
+    """An id as it was given, and as the gateway spells addresses and numbers before it makes a digest."""
+    folded = unicodedata.normalize("NFKC", user_id)
+    found = [user_id, _lower(folded)]
+    if all(each in "0123456789+()./" or unicodedata.category(each) in ("Zs", "Pd") for each in folded):
+        found.append(re.sub(r"^00", "+", re.sub(r"[^0-9+]", "", folded)))
+    return list(dict.fromkeys(found))
+
+
+def _lower(text: str) -> str:
+    """Each character in lower case for itself, as the gateway does it, also a sigma at the end of a word."""
+    return "".join(each.lower()[0] for each in text)
+
+
 def digests(key: bytes, user_id: str) -> list[str]:
     """Every digest that the gateway may have made of an id."""
-    tries = [user_id, *(f"{user_id}\0{number}" for number in range(1, _TRIES))]
+    tries = [f"{each}\0{number}" if number else each for each in spellings(user_id) for number in range(_TRIES)]
     return [hmac.new(key, each.encode(), hashlib.sha256).digest()[:_BYTES].hex() for each in tries]
 
 
@@ -32,13 +48,21 @@ def patterns(key: bytes | None, user_id: str) -> list[str]:
 
 
 def known_as(connection: psycopg.Connection[Any], key: bytes | None, user_id: str) -> list[str]:
-    """The ids under which there are records of a person. Reads all of the tables."""
+    """The ids under which there are records of a person. Reads all of the tables.
+
+    Where none has it as `user.id`, it is taken as the id of a session or a conversation of theirs.
+    """
     union = sql.SQL(" UNION ").join(
         sql.SQL("SELECT user_id FROM {} WHERE user_id = %(user)s OR user_id LIKE ANY(%(patterns)s)").format(
             sql.Identifier(*table.split("."))
         )
         for table in statements.NAMING
     )
+    by_session = sql.SQL(
+        "SELECT DISTINCT user_id FROM audit.sessions"
+        " WHERE (session_id = %(user)s OR session_id LIKE ANY(%(patterns)s)) AND user_id IS NOT NULL"
+    )
+    given = {"user": user_id, "patterns": patterns(key, user_id)}
     with connection.transaction():
-        found = connection.execute(union, {"user": user_id, "patterns": patterns(key, user_id)})
+        found = connection.execute(union, given).fetchall() or connection.execute(by_session, given).fetchall()
         return sorted(each for (each,) in found)

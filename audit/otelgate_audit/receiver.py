@@ -8,12 +8,13 @@ gzip and none work.
 
 from __future__ import annotations
 
+import hmac
 import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage  # type: ignore[import-untyped]
@@ -35,6 +36,8 @@ _LOGGER = logging.getLogger(__name__)
 TRACES: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 LOGS: Final = "opentelemetry.proto.collector.logs.v1.LogsService"
 METRICS: Final = "opentelemetry.proto.collector.metrics.v1.MetricsService"
+
+_OTLP: Final = (f"/{TRACES}/", f"/{LOGS}/")
 
 REQUESTS: Final = 32
 """Requests in flight at most; more are told to come again."""
@@ -86,8 +89,38 @@ class Gate:
             return len(self._inside), 0.0 if oldest is None else self._clock() - oldest
 
 
+class _Guard(grpc.ServerInterceptor):
+    """Lets in who knows the token, by the headers alone. Health needs none."""
+
+    def __init__(self, token: bytes) -> None:
+        self._expected = b"Bearer " + token
+        # Of streams, since those are asked for no message: gRPC does not read what a stranger sends. UNAVAILABLE, since
+        # a gateway with another token would drop for good what any other answer refuses.
+        self._refusal: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(
+            lambda _, context: _refuse(
+                context, grpc.StatusCode.UNAVAILABLE, "authorization: expected the token in OTELGATE_AUDIT_TOKEN_FILE"
+            )
+        )
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        if details.method.startswith(_OTLP) and not self._knows(details):
+            return self._refusal
+        return continuation(details)
+
+    def _knows(self, details: grpc.HandlerCallDetails) -> bool:
+        given = [str(value) for name, value in details.invocation_metadata if name == "authorization"]
+        return len(given) == 1 and hmac.compare_digest(given[0].encode(), self._expected)
+
+
 class Receiver:
-    """The gRPC server. `closed()` says why nothing can be committed, or None; then `writer` is asked."""
+    """The gRPC server. `closed()` says why nothing can be committed, or None; then `writer` is asked.
+
+    Raises SettingsError for a token that cannot be read.
+    """
 
     def __init__(self, settings: Settings, writer: Committer, meters: Meters, closed: Callable[[], str | None]) -> None:
         self._writer, self._meters, self._closed = writer, meters, closed
@@ -98,6 +131,7 @@ class Receiver:
         threads = REQUESTS + _SPARE_THREADS
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="otlp"),
+            interceptors=[_Guard(settings.audit_token)] if settings.audit_token else [],
             options=[
                 ("grpc.max_receive_message_length", self._largest),
                 # More streams of one connection wait at the sender, whose memory is on disk.

@@ -1,8 +1,9 @@
 """What one OTLP record becomes: a row of a table, with the table's columns in the table's order.
 
 Times are whole microseconds since 1970 (UTC), costs whole pico-dollars (10^-12 USD), so that equality and sums are
-exact whatever the order of arrival. Ids are lower-case hexadecimal as in W3C Trace Context. Text holds no NUL and no
-lone surrogate: PostgreSQL takes it as it is.
+exact whatever the order of arrival. Ids are lower-case hexadecimal as in W3C Trace Context; where the gateway knows the
+sender's application, it follows in `trace_id` and `uid`, after an `@`, so that applications share no row. Text holds no
+NUL and no lone surrogate: PostgreSQL takes it as it is.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     # Blocked before any thread is made, so in all of them: the signal waits for `sigtimedwait`. Python's own handlers
     # run in the main thread alone, which a signal that the kernel hands to another thread does not wake.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    _ = settings.chain_key, settings.database_password, settings.grafana_password  # a bad file ends it now
+    # A bad file ends it now.
+    _ = settings.chain_key, settings.database_password, settings.grafana_password, settings.audit_token
     telemetry = Telemetry(settings)
     sink = Sink(settings, telemetry, migrate=not options.no_migrate)
     try:

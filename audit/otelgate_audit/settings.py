@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError, conninfo
 
+from . import hosts
+
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 # The gateway, the stack and the SDK have settings in the same environment. Names that start like these are the sink's
@@ -60,6 +62,10 @@ def _url(raw: str) -> str:
     return raw.rstrip("/")
 
 
+def _witness(raw: str) -> str:
+    return raw if re.fullmatch(r"file:/[^\0]+", raw) else _url(raw)
+
+
 def _database(raw: str) -> str:
     if not raw.startswith(("postgresql://", "postgres://")):
         raise ValueError(raw)
@@ -98,6 +104,7 @@ PROXIES = Kind("a whole number from 0 to 10", lambda raw: _whole(raw, 0, 10))
 PATH = Kind("a path", lambda raw: Path(raw).expanduser())
 HOST = Kind("an IP address or a host name", _host)
 URL = Kind("an http:// or https:// URL", _url)
+WITNESS = Kind("file: with an absolute path, or an http:// or https:// URL", _witness)
 DATABASE = Kind("a postgresql:// URL", _database)
 RETENTION = Kind("a duration of at least 24h in hours, days or weeks, such as 90d", _retention)
 ORIGINS = Kind("origins such as https://app.example, with commas between", _origins)
@@ -128,8 +135,16 @@ class Settings:
     ]
 
     audit_host: Annotated[str, _Spec("127.0.0.1", HOST, "Address on which the sink listens.")]
+    published_host: Annotated[
+        str | None,
+        _Spec("", HOST, "In a container: the address of its host on which the sink's ports are published."),
+    ]
     audit_port: Annotated[int, _Spec("4320", PORT, "OTLP over gRPC, from the gateway.")]
     audit_health_port: Annotated[int, _Spec("4321", PORT, "HTTP: `/health`, 200 when records can be committed.")]
+    audit_token_file: Annotated[
+        Path | None,
+        _Spec("", PATH, "File with the token that the gateway has to send, at least 32 bytes; without one, any may."),
+    ]
     audit_key_file: Annotated[
         Path | None,
         _Spec("", PATH, "File with the ledger's chain key, 64 hex digits; keep it apart from the database."),
@@ -147,6 +162,10 @@ class Settings:
         str, _Spec("http://127.0.0.1:9090", URL, "Prometheus, where reconciliation reads the gateway's counts.")
     ]
     loki_url: Annotated[str, _Spec("http://127.0.0.1:3100", URL, "Loki, where `verify` finds the ledger's heads.")]
+    witness: Annotated[
+        str | None,
+        _Spec("", WITNESS, "A second place for the ledger's heads, out of the stack's reach: a file, or a webhook."),
+    ]
     otlp_endpoint: Annotated[
         str,
         _Spec(
@@ -173,6 +192,7 @@ class Settings:
     def __repr__(self) -> str:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
         shown["database_url"] = masked(self.database_url)
+        shown["witness"] = self.witness and self.witness.partition(":")[0]  # the address may be a secret
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property
@@ -199,6 +219,11 @@ class Settings:
         return key
 
     @property
+    def audit_token(self) -> bytes | None:
+        """The token that senders of OTLP need; None where no file is set. Raises SettingsError."""
+        return self._long_secret("audit_token_file") if self.audit_token_file else None
+
+    @property
     def pseudonym_key(self) -> bytes | None:
         """None where no file is set. Raises SettingsError."""
         return self._secret("pseudonym_key_file") if self.pseudonym_key_file else None
@@ -206,11 +231,13 @@ class Settings:
     @property
     def feedback_secret(self) -> bytes:
         """What signs feedback tokens. Raises SettingsError, also where no file is set."""
-        secret = self._secret("feedback_secret_file")
+        return self._long_secret("feedback_secret_file")
+
+    def _long_secret(self, field: str) -> bytes:
+        secret = self._secret(field)
         if len(secret) < 32:
-            raise SettingsError(
-                f"OTELGATE_FEEDBACK_SECRET_FILE='{self.feedback_secret_file}': expected at least 32 bytes in it"
-            )
+            path = getattr(self, field)
+            raise SettingsError(f"OTELGATE_{field.upper()}='{path}': expected at least 32 bytes in it")
         return secret
 
     def _secret(self, field: str) -> bytes:
@@ -256,6 +283,7 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
             problems.append(f"{row.env}={masked(raw)!r}: expected {row.kind.expected}")
             values[row.field] = None
     problems += _ports_used_twice(values)
+    problems += _open_to_others(values["audit_host"], values["published_host"])
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**values)
@@ -283,6 +311,12 @@ def _unknown(given: Mapping[str, str]) -> Iterator[str]:
         if name.startswith(_STRICT):
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             yield f"{name}: unknown setting; " + (f"did you mean {near[0]}?" if near else "docs/settings.md lists them")
+
+
+def _open_to_others(host: str | None, published: str | None) -> Iterator[str]:
+    """The sink has no TLS: its token and all words would pass in the clear."""
+    if host and not hosts.is_loopback(host) and not (published and hosts.is_loopback(published)):
+        yield f"OTELGATE_AUDIT_HOST={host!r}: expected {hosts.LOOPBACK}, since the sink has no TLS"
 
 
 def _ports_used_twice(values: Mapping[str, Any]) -> Iterator[str]:

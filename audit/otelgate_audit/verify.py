@@ -6,15 +6,16 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 from tqdm import tqdm
 
-from . import database, reconcile
+from . import database, reconcile, witness
 from .checks import chain, conversations, heads, records
 from .checks.findings import UNCHECKED, Report
 from .partitions import DAY_US, micros
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="to_us", type=moment, metavar="TIME", help="records that start before it")
     parser.add_argument("--service", help="only this application's records; the chain is always checked for all")
     parser.add_argument("--no-loki", action="store_true", help="there is no Loki: leave out the heads that it keeps")
+    parser.add_argument(
+        "--heads", type=Path, metavar="FILE", help="check the heads in this file, too: the lines that a webhook got"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
 
@@ -56,12 +60,15 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
                 options.service,
                 loki_url=None if options.no_loki else settings.loki_url,
                 heads_kept=max(settings.retention_audit, settings.retention_events),
+                files=_files(settings, options),
             )
         reconciled = _reconciliation(settings, options.from_us, options.to_us, report)
     except (psycopg.OperationalError, psycopg.errors.UndefinedTable, database.SchemaError) as error:
         print(f"can't check: {str(error).strip().partition(chr(10))[0]}", file=sys.stderr)
         return 2
-    _check_anything(report, reconciled, without_loki=options.no_loki)
+    if settings.witness and not witness.file_of(settings.witness) and not options.heads:
+        report.notes.append("the witness is a webhook, which can't be read: give the lines that it got by --heads FILE")
+    _check_anything(report, reconciled, without_heads=options.no_loki and not _files(settings, options))
     faults = _faults(report, reconciled if isinstance(reconciled, list) else [])
     if options.json:
         whole = {**report.as_json(), "ok": not faults, "reconciliation": reconciled}
@@ -81,12 +88,13 @@ def verify(
     *,
     loki_url: str | None = None,
     heads_kept: timedelta = _HEADS_KEPT,
+    files: Sequence[Path] = (),
     now_us: int | None = None,
 ) -> Report:
     """Check one snapshot of the store, while sinks may go on writing; times in microseconds since 1970.
 
     With `loki_url` also all heads announced within `heads_kept` until `now_us`, also those that the ledger has no
-    entries for, as it may have been emptied. The connection must be in no transaction.
+    entries for, as it may have been emptied; likewise all heads in `files`. The connection must be in no transaction.
     """
     report, started = Report(), time.perf_counter()
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -94,11 +102,14 @@ def verify(
     with connection.transaction():
         examine(connection, chain_key, report, from_us, to_us, service)
     connection.isolation_level = connection.read_only = None
+    end = micros(datetime.now(UTC)) if now_us is None else now_us
+    sources = [heads.file(path) for path in files]
     if loki_url is not None:
-        end = micros(datetime.now(UTC)) if now_us is None else now_us
-        heads.check(connection, chain_key, loki_url, report, end - heads_kept // timedelta(microseconds=1), end)
+        sources.append(heads.loki(loki_url, end - heads_kept // timedelta(microseconds=1), end))
+    for source in sources:
+        heads.check(connection, chain_key, source, report, end)
         connection.rollback()
-    else:
+    if not sources:
         report.notes.append("announced heads not checked: left out")
     report.seconds = time.perf_counter() - started
     return report
@@ -121,6 +132,12 @@ def examine(
         records.check(connection, view, report, from_us, to_us, service, progress)
     with _bar("conversations", connection, "SELECT count(*) FROM audit.conversations") as progress:
         conversations.check(connection, chain_key, view, report, from_us, to_us, service, progress)
+
+
+def _files(settings: Settings, options: argparse.Namespace) -> list[Path]:
+    """The files with heads: the witness's, and that of the command line."""
+    kept = witness.file_of(settings.witness) if settings.witness else None
+    return [path for path in (kept, options.heads) if path]
 
 
 def moment(text: str) -> int:
@@ -180,9 +197,9 @@ def _unchecked(report: Report) -> str:
     return f"{report.unchecked} could not be checked"
 
 
-def _check_anything(report: Report, reconciled: list[dict[str, Any]] | str, *, without_loki: bool) -> None:
-    """Report an empty ledger as unchecked unless Loki or Prometheus confirms that there were no records."""
-    if without_loki and isinstance(reconciled, str) and not report.entries and not report.records and not report.total:
+def _check_anything(report: Report, reconciled: list[dict[str, Any]] | str, *, without_heads: bool) -> None:
+    """Report an empty ledger as unchecked unless a witness or Prometheus confirms that there were no records."""
+    if without_heads and isinstance(reconciled, str) and not report.entries and not report.records and not report.total:
         what = "could not be checked: it is empty, Loki was left out, and Prometheus did not answer"
         report.add(UNCHECKED, "ledger.entries", "all entries", what)
 

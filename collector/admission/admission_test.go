@@ -3,11 +3,15 @@ package admission
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +20,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensionauth"
+	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
@@ -24,6 +30,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"otelgate/collector/applications"
 )
 
 func newMiddleware(t *testing.T, cfg Config) *middleware {
@@ -354,6 +362,79 @@ func TestSenderWithoutATokenIsRefusedBeforeItsMessageIsRead(t *testing.T) {
 		if read := s.middleware.gate.expected.bytes > 0; read != (want == codes.Internal) {
 			t.Errorf("token %q: the message was read: %t", token, read)
 		}
+	}
+}
+
+// known is the extension that knows the application `shop`, with these limits, by the token "t".
+func known(t *testing.T, limits string) extensionauth.Server {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "applications.yaml")
+	content := fmt.Sprintf("applications:\n  - {name: shop, token_sha256: [%x], %s}\n", sha256.Sum256([]byte("t")), limits)
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := applications.NewFactory().CreateDefaultConfig().(*applications.Config)
+	cfg.File = file
+	made, err := applications.NewFactory().Create(context.Background(), extensiontest.NewNopSettings(applications.NewFactory().Type()), cfg)
+	if err == nil {
+		err = made.Start(context.Background(), nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = made.Shutdown(context.Background()) })
+	return made.(extensionauth.Server)
+}
+
+func TestApplicationBeyondItsLimitIsRefusedAndItsNeighbourServed(t *testing.T) {
+	for limits, named := range map[string]string{"requests_per_second: 0.0001": "requests_per_second=0.0001", "mib_per_second: 0.0001": "mib_per_second=0.0001"} {
+		shop, neighbour := known(t, limits), known(t, "team: a")
+		overGRPC := func(s *server, auth extensionauth.Server) error {
+			s.middleware.auth = auth
+			ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer t")
+			return s.connection.Invoke(ctx, export, make([]byte, 0, 200), &[]byte{}, grpc.ForceCodec(raw{}))
+		}
+		overHTTP := func(s *server, auth extensionauth.Server) *httptest.ResponseRecorder {
+			ctx, err := auth.Authenticate(context.Background(), map[string][]string{"authorization": {"Bearer t"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/traces", bytes.NewReader(make([]byte, 200)))
+			answer := httptest.NewRecorder()
+			s.http.ServeHTTP(answer, request)
+			return answer
+		}
+		s := newServer(t, Config{ReceiveBytes: 4 << 20, ProcessBytes: 4 << 20, Wait: time.Second})
+		close(s.release)
+		if answer := overHTTP(s, shop); answer.Code != http.StatusOK {
+			t.Errorf("%s: the first: %d %s", named, answer.Code, answer.Body)
+		}
+		if answer := overHTTP(s, shop); answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" || !strings.Contains(answer.Body.String(), named) {
+			t.Errorf("%s: the second: %d %s", named, answer.Code, answer.Body)
+		}
+		if err := overGRPC(s, shop); status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), named) {
+			t.Errorf("%s: over gRPC: %v", named, err)
+		}
+		if answer := overHTTP(s, neighbour); answer.Code != http.StatusOK {
+			t.Errorf("%s: the neighbour: %d %s", named, answer.Code, answer.Body)
+		}
+		if err := overGRPC(s, neighbour); err != nil {
+			t.Errorf("%s: the neighbour over gRPC: %v", named, err)
+		}
+	}
+}
+
+func TestMessageOverGRPCCountsForItsApplication(t *testing.T) {
+	s := newServer(t, Config{ReceiveBytes: 4 << 20, ProcessBytes: 4 << 20, Wait: time.Second})
+	close(s.release)
+	s.middleware.auth = known(t, "mib_per_second: 0.0001")
+	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer t")
+	spans := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), bytes.Repeat([]byte{2<<3 | 2, 0}, 20))
+	if err := s.connection.Invoke(ctx, export, spans, &[]byte{}, grpc.ForceCodec(raw{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.connection.Invoke(ctx, export, spans, &[]byte{}, grpc.ForceCodec(raw{})); status.Code(err) != codes.Unavailable {
+		t.Errorf("the second: %v", err)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"otelgate/collector/applications"
 )
 
 // gate lets requests in, in two steps: to be received, while their size is not known, and to be processed.
@@ -44,6 +46,7 @@ func newGate(cfg *Config) *gate {
 var (
 	byMemory = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "memory")))
 	byDisk   = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "disk")))
+	byLimit  = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "application_limit")))
 	byStart  = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "starting")))
 )
 
@@ -51,7 +54,7 @@ func (g *gate) observe(provider metric.MeterProvider) error {
 	meter := provider.Meter("otelgate/admission")
 	var err error
 	if g.refused, err = meter.Int64Counter("otelgate.admission.refused", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory, disk, or starting.")); err != nil {
+		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory, disk, starting, or application_limit.")); err != nil {
 		return err
 	}
 	held, err := meter.Int64ObservableGauge("otelgate.admission.held", metric.WithUnit("By"),
@@ -74,6 +77,25 @@ func newTicket(give func()) *ticket { return &ticket{sync.OnceFunc(give)} }
 func (t *ticket) release() {
 	if t != nil {
 		t.give()
+	}
+}
+
+// within says whether one more request is within its application's limits.
+func (g *gate) within(ctx context.Context, application *applications.Application) error {
+	if application == nil {
+		return nil
+	}
+	if err := application.Limits.Take(); err != nil {
+		g.refused.Add(ctx, 1, byLimit)
+		return status.Error(codes.Unavailable, err.Error())
+	}
+	return nil
+}
+
+// used takes what a request counts as from its application's share of the next second.
+func used(application *applications.Application, size int64) {
+	if application != nil {
+		application.Limits.Used(size)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
+	"otelgate/collector/applications"
 	"otelgate/collector/intake"
 	"otelgate/collector/wire"
 )
@@ -40,11 +41,13 @@ type outcome struct {
 	ticket  *ticket
 	refusal error
 	seen    wire.Seen
+	size    int64 // what it counts as
 }
 
 // call is what one RPC holds.
 type call struct {
-	received *ticket
+	application *applications.Application
+	received    *ticket
 	outcome
 }
 
@@ -59,17 +62,23 @@ func of(ctx context.Context) *call {
 }
 
 func (c *calls) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	var application *applications.Application
 	if c.auth != nil {
-		if _, err := c.auth.Authenticate(ctx, info.Header); err != nil {
+		authenticated, err := c.auth.Authenticate(ctx, info.Header)
+		if err != nil {
 			return nil, status.Error(codes.Unauthenticated, err.Error())
 		}
+		application = applications.From(authenticated)
+	}
+	if err := c.gate.within(ctx, application); err != nil {
+		return nil, err
 	}
 	received, err := c.gate.receive(ctx, -1)
 	if err != nil {
 		return nil, err
 	}
 	context.AfterFunc(ctx, received.release) // where the call never begins
-	return context.WithValue(ctx, callKey{}, &call{received: received}), nil
+	return context.WithValue(ctx, callKey{}, &call{application: application, received: received}), nil
 }
 
 // pooled is the largest message, bytes, that is decoded from a buffer of the Collector's pool: larger buffers
@@ -103,7 +112,7 @@ func (c *codec) Unmarshal(data mem.BufferSlice, message any) error {
 			}
 		}
 	}
-	c.calls.decoded.Store(message, outcome{admitted, refusal, seen})
+	c.calls.decoded.Store(message, outcome{admitted, refusal, seen, max(size, seen.Size)})
 	return nil
 }
 
@@ -124,6 +133,7 @@ func (c *calls) HandleRPC(ctx context.Context, event stats.RPCStats) {
 		if found, ok := c.decoded.LoadAndDelete(event.Payload); ok {
 			call := of(ctx)
 			call.outcome = found.(outcome)
+			used(call.application, call.size)
 			call.received.release()
 		}
 	case *stats.End:

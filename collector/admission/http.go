@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"otelgate/collector/applications"
 	"otelgate/collector/intake"
 	"otelgate/collector/wire"
 )
@@ -32,6 +33,11 @@ type handler struct {
 
 // ServeHTTP reads the body, since its size is not known before: it may come compressed.
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	application := applications.From(r.Context())
+	if err := h.gate.within(r.Context(), application); err != nil {
+		refuse(w, r, err)
+		return
+	}
 	received, err := h.gate.receive(r.Context(), r.ContentLength)
 	if err != nil {
 		refuse(w, r, err)
@@ -41,6 +47,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := h.read(r)
 	r.Body.Close()
 	body, seen := look(r, body)
+	used(application, seen.Size)
 	admitted, refusal := h.gate.admit(r.Context(), seen.Size)
 	if refusal != nil {
 		refuse(w, r, refusal)

@@ -191,8 +191,8 @@ func TestFlood(t *testing.T) {
 	r.flushed(false)
 	lines := r.flushed(true)
 	costs := only(lines, "otelgate.llm.cost")
-	if len(costs) != 2001 {
-		t.Errorf("%d series of cost, expected the cap of 2000 and the overflow", len(costs))
+	if len(costs) != 1801 {
+		t.Errorf("%d series of cost, expected one service's share of 2000, nine tenths, and the overflow", len(costs))
 	}
 	var total float64
 	for _, point := range r.points("otelgate.llm.cost") {

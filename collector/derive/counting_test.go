@@ -23,6 +23,29 @@ func TestResentSpansCountOnce(t *testing.T) {
 	same(t, only(r.flushed(false), "test.runs"), "test.runs{kind=a} +180000ms 2")
 }
 
+func TestSameIdsOfAnotherApplicationCount(t *testing.T) {
+	r := newPlain(t, nil)
+	for _, application := range []string{"thief", "shop", "shop", ""} {
+		traces, _ := trace(1, map[string]any{"kind": "a", "n": 0.25})
+		if application != "" {
+			traces.ResourceSpans().At(0).Resource().Attributes().PutStr("otelgate.application", application)
+		}
+		r.spans(traces)
+	}
+	if got := r.again.Load(); got != 1 {
+		t.Errorf("%d resent, want the shop's second", got)
+	}
+	e := newRig(t, ofEvent, nil)
+	for _, application := range []string{"thief", "shop", "shop"} {
+		logs, _ := event(1, "search", map[string]any{"otelgate.event.name": "search", "log.record.uid": "01J0"})
+		logs.ResourceLogs().At(0).Resource().Attributes().PutStr("otelgate.application", application)
+		e.events(logs)
+	}
+	if got := e.again.Load(); got != 1 {
+		t.Errorf("%d events resent, want the shop's second", got)
+	}
+}
+
 func TestSpansWithoutIdsAllCount(t *testing.T) {
 	r := newPlain(t, nil)
 	r.send(0, "a", 0.25)

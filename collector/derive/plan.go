@@ -18,9 +18,15 @@ type plan struct {
 
 	spanName, spanKind, spanStatus, eventName int // slots of what is built in, or absent
 	errorType                                 int
+	application, service                      int // of the resource
 }
 
 const absent = -1
+
+const (
+	applicationName = "otelgate.application"
+	serviceName     = "service.name"
+)
 
 // label is a dimension and the slots that it may come from.
 type label struct {
@@ -177,6 +183,7 @@ func (p *plan) builtIn() {
 	if at, ok := p.slots["event.name"]; ok { // stays: older SDKs send the attribute
 		p.eventName = at
 	}
+	p.application, p.service = p.slot(applicationName), p.slot(serviceName)
 	p.errorType = absent
 	if at, ok := p.slots["error.type"]; ok {
 		p.errorType = at

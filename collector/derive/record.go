@@ -72,6 +72,14 @@ func (r *record) readResource(resource pcommon.Resource) {
 	r.read(r.resource, resource.Attributes())
 }
 
+// owner is who the places of series are shared among: applications, or services where those are not known.
+func (r *record) owner() string {
+	if application := r.resource[r.plan.application].str; application != "" {
+		return application
+	}
+	return r.resource[r.plan.service].str
+}
+
 func (r *record) read(into []field, attributes pcommon.Map) {
 	for name, value := range attributes.All() {
 		if slot, ok := r.plan.slots[name]; ok {
@@ -229,16 +237,16 @@ func mix(a, b uint64) uint64 {
 	return high ^ low ^ bits.RotateLeft64(a, 23)
 }
 
-// identity of a span.
+// identity of a span, among those of its application.
 func (r *record) identity() uint64 {
-	key := mix(r.salt, binary.LittleEndian.Uint64(r.trace[:8]))
+	key := mix(r.owned(r.salt), binary.LittleEndian.Uint64(r.trace[:8]))
 	return mix(mix(key, binary.LittleEndian.Uint64(r.trace[8:])), binary.LittleEndian.Uint64(r.span[:]))
 }
 
 // eventIdentity is log.record.uid where the application set one, else all that the event says.
 func (r *record) eventIdentity(event plog.LogRecord, resource uint64) uint64 {
 	if uid, ok := event.Attributes().Get("log.record.uid"); ok && uid.Type() == pcommon.ValueTypeStr && uid.Str() != "" {
-		return mix(r.hashText(uid.Str()), r.hashText(event.EventName()))
+		return mix(r.owned(r.hashText(uid.Str())), r.hashText(event.EventName()))
 	}
 	at := event.Timestamp()
 	if at == 0 {
@@ -248,6 +256,14 @@ func (r *record) eventIdentity(event plog.LogRecord, resource uint64) uint64 {
 	key = mix(key, r.hashText(event.EventName()))
 	key = mix(key, r.hash(event.Body()))
 	return mix(key, r.hashMap(event.Attributes()))
+}
+
+// owned tells what one application says from what another says under the same ids. Without one, the key stays.
+func (r *record) owned(key uint64) uint64 {
+	if application := r.resource[r.plan.application].str; application != "" {
+		return mix(key, r.hashText(application))
+	}
+	return key
 }
 
 func (r *record) hashText(value string) uint64 {

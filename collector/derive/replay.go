@@ -94,6 +94,7 @@ func (r *restoring) series(in *reader) {
 	if in.err != nil {
 		return
 	}
+	s.owner = s.label(serviceName) // its application is not in the journal
 	m, key, ok := r.place(name, s, shape)
 	if !ok {
 		r.unfit[number] = name
@@ -101,7 +102,7 @@ func (r *restoring) series(in *reader) {
 	}
 	shard := m.series.shard(key)
 	before, there := shard.series[key]
-	if !there && key != overflowKey && !m.series.claim() {
+	if !there && key != overflowKey && !m.series.keep(s.owner) {
 		r.unfit[number] = name
 		return
 	}

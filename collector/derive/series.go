@@ -17,8 +17,7 @@ const (
 
 // store holds the series of one metric.
 type store struct {
-	limit  int64
-	live   atomic.Int64 // without the overflow series
+	shares // without the overflow series
 	shards [storeShards]storeShard
 
 	overflowed, expired, invalid atomic.Int64
@@ -35,6 +34,7 @@ type storeShard struct {
 // series is one set of labels of one metric, cumulative since start.
 type series struct {
 	labels  []keyValue
+	owner   string    // of its place
 	sum     float64   // of a counter, its value
 	buckets []float64 // weights may be fractions; rounded when written
 
@@ -49,24 +49,24 @@ type series struct {
 	staged   staged     // only the request at hand looks at it
 }
 
+func (s *series) label(name string) string {
+	for _, label := range s.labels {
+		if label.key == name {
+			return label.value
+		}
+	}
+	return ""
+}
+
 // overflowPart stands for all parts of a metric.
 const overflowPart = -1
 
 func newStore(limit int) *store {
-	s := &store{limit: int64(limit)}
+	s := &store{shares: shares{limit: int64(limit), held: map[string]int64{}}}
 	for i := range s.shards {
 		s.shards[i].series = map[uint64]*series{}
 	}
 	return s
-}
-
-// claim takes one of the places for series.
-func (s *store) claim() bool {
-	if s.live.Add(1) > s.limit {
-		s.live.Add(-1)
-		return false
-	}
-	return true
 }
 
 // measure takes all numbers of a metric out of a record that met its conditions.
@@ -116,7 +116,7 @@ func (m *metric) find(r *record, part int) *series {
 	shard := m.series.shard(key)
 	shard.Lock()
 	s, ok := shard.series[key]
-	if !ok && key != overflowKey && m.series.claim() {
+	if !ok && key != overflowKey && m.series.claim(r.owner()) {
 		s = m.newSeries(r, part)
 		shard.series[key] = s
 		ok = true
@@ -155,7 +155,7 @@ func (s *store) publish(counts bool) {
 
 func (m *metric) newSeries(r *record, part int) *series {
 	p := &m.parts[part]
-	s := &series{labels: make([]keyValue, 0, len(m.labels)+len(p.set)), part: part, start: r.begin}
+	s := &series{labels: make([]keyValue, 0, len(m.labels)+len(p.set)), owner: strings.Clone(r.owner()), part: part, start: r.begin}
 	for _, label := range m.labels {
 		if value := r.texts[label]; value != "" {
 			// A copy: the text is part of a whole request's memory.
@@ -179,8 +179,9 @@ func (m *metric) withBuckets(s *series) *series {
 
 // remove takes a series out of the store, under its shard's lock.
 func (m *metric) remove(shard *storeShard, key uint64) {
+	owner := shard.series[key].owner
 	delete(shard.series, key)
 	if key != overflowKey {
-		m.series.live.Add(-1)
+		m.series.release(owner)
 	}
 }

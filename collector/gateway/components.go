@@ -3,7 +3,6 @@
 package main
 
 import (
-	bearertokenauthextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension"
 	healthcheckv2extension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension"
 	filterprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/filterprocessor"
 	tailsamplingprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor"
@@ -23,6 +22,7 @@ import (
 	accumulate "otelgate/collector/accumulate"
 	admission "otelgate/collector/admission"
 	answers "otelgate/collector/answers"
+	applications "otelgate/collector/applications"
 	derive "otelgate/collector/derive"
 	derived "otelgate/collector/derived"
 	diskqueue "otelgate/collector/diskqueue"
@@ -30,6 +30,7 @@ import (
 	genai "otelgate/collector/genai"
 	intake "otelgate/collector/intake"
 	labelguard "otelgate/collector/labelguard"
+	pages "otelgate/collector/pages"
 	prometheusremotewrite "otelgate/collector/prometheusremotewrite"
 	redact "otelgate/collector/redact"
 	sender "otelgate/collector/sender"
@@ -57,23 +58,25 @@ func components() (otelcol.Factories, error) {
 	}
 
 	factories.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
-		bearertokenauthextension.NewFactory(),
 		healthcheckv2extension.NewFactory(),
 		admission.NewFactory(),
 		answers.NewFactory(),
+		applications.NewFactory(),
 		diskqueue.NewFactory(),
 		folderlock.NewFactory(),
+		pages.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
 	factories.ExtensionModules = makeModulesMap(factories.Extensions, map[component.Type]string{
-		bearertokenauthextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.155.0",
-		healthcheckv2extension.NewFactory().Type():   "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension v0.155.0",
-		admission.NewFactory().Type():                "otelgate/collector v0.0.0",
-		answers.NewFactory().Type():                  "otelgate/collector v0.0.0",
-		diskqueue.NewFactory().Type():                "otelgate/collector v0.0.0",
-		folderlock.NewFactory().Type():               "otelgate/collector v0.0.0",
+		healthcheckv2extension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckv2extension v0.155.0",
+		admission.NewFactory().Type():              "otelgate/collector v0.0.0",
+		answers.NewFactory().Type():                "otelgate/collector v0.0.0",
+		applications.NewFactory().Type():           "otelgate/collector v0.0.0",
+		diskqueue.NewFactory().Type():              "otelgate/collector v0.0.0",
+		folderlock.NewFactory().Type():             "otelgate/collector v0.0.0",
+		pages.NewFactory().Type():                  "otelgate/collector v0.0.0",
 	})
 
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](

@@ -1,6 +1,7 @@
 package genai
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -123,6 +124,25 @@ func TestOfOneRequestTheInnerCallIsCounted(t *testing.T) {
 		}
 		require.Equal(t, map[byte]any{1: "0200000000000000", 2: nil, 3: nil, 4: nil}, said)
 	}
+}
+
+func TestOtherApplicationsSpansNeitherRepeatNorNameAnything(t *testing.T) {
+	g := newGate(t)
+	send := func(application string, one span) map[string]any {
+		traces := request(one)
+		traces.ResourceSpans().At(0).Resource().Attributes().PutStr("otelgate.application", application)
+		require.NoError(t, g.ConsumeTraces(context.Background(), traces))
+		sent := g.sink.AllTraces()
+		return sent[len(sent)-1].ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().AsRaw()
+	}
+	evil := span{name: "evil", id: 9, with: map[string]any{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "evil"}}
+	send("thief", evil)
+	send("thief", framework(1, 9))
+	mine := send("shop", provider(2, 1))
+	require.NotContains(t, mine, duplicateOf)
+	require.NotContains(t, mine, agentName)
+	require.Contains(t, mine, costStatus)
+	require.Equal(t, "0200000000000000", send("shop", framework(1, 9))[duplicateOf], "of one application, as ever")
 }
 
 func TestAgentRunSeenTwice(t *testing.T) {

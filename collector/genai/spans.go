@@ -18,6 +18,7 @@ type batch struct {
 	spans []spanInfo
 	calls []callInfo
 	order []*spanInfo
+	owner owner // of the resource that is read
 }
 
 type spanInfo struct {
@@ -72,6 +73,7 @@ var scopeSeed = maphash.MakeSeed()
 // read rewrites every span of a request by itself.
 func (b *batch) read(traces ptrace.Traces) {
 	for _, resource := range traces.ResourceSpans().All() {
+		b.owner = ownerOf(resource.Resource())
 		for _, scoped := range resource.ScopeSpans().All() {
 			scope := maphash.String(scopeSeed, scoped.Scope().Name())
 			for _, span := range scoped.Spans().All() {
@@ -84,7 +86,7 @@ func (b *batch) read(traces ptrace.Traces) {
 func (b *batch) span(span ptrace.Span, scope uint64) {
 	s := b.scan
 	t := s.table
-	info := spanInfo{span: span, key: spanKey{span.TraceID(), span.SpanID()}, parent: span.ParentSpanID(), call: -1}
+	info := spanInfo{span: span, key: spanKey{b.owner.trace(span.TraceID()), span.SpanID()}, parent: span.ParentSpanID(), call: -1}
 	attributes := span.Attributes()
 	ending := t.endingOf(span)
 	if ending.cancelled {

@@ -85,9 +85,5 @@ func loopback(endpoint string) bool {
 		return true
 	}
 	host, _, err := net.SplitHostPort(endpoint)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
+	return err == nil && settings.Loopback(host)
 }

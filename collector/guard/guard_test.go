@@ -12,7 +12,7 @@ const advice = ", beyond this machine, without both TLS and a bearer token: " +
 
 func TestGuard(t *testing.T) {
 	tls := map[string]any{"cert_file": "cert.pem", "key_file": "key.pem"}
-	auth := map[string]any{"authenticator": "bearertokenauth"}
+	auth := map[string]any{"authenticator": "applications"}
 	const wildcard = "receivers::otlp::protocols::grpc listens on 0.0.0.0:4317" + advice
 	for name, c := range map[string]struct {
 		listener map[string]any

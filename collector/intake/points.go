@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"otelgate/collector/applications"
 )
 
 // points goes through the metrics of one request.
@@ -14,8 +16,10 @@ type points struct {
 	clock
 	age    uint64
 	secret func(metric string) bool
-	name   string // of the metric that is looked at
-	moved  []moved
+
+	application *applications.Application // that sent them; nil: the operator's
+	name        string                    // of the metric that is looked at
+	moved       []moved
 }
 
 // moved is a point whose time is set to that of arrival when all are known.
@@ -46,6 +50,8 @@ func (p *points) metric(m pmetric.Metric) bool {
 		refused = reasonMetricName
 	case p.secret(m.Name()):
 		refused = reasonMetricSecret
+	case p.application != nil && isReserved(m.Name()):
+		refused = reasonReservedName
 	}
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
@@ -174,6 +180,9 @@ func (p *points) point(n point, exemplars pmetric.ExemplarSlice, delta bool, ref
 	if refused != reasonCount {
 		p.add(1<<refused, 0)
 		return false
+	}
+	if p.application != nil {
+		n.Attributes().RemoveIf(isIdentity)
 	}
 	m := mender{labels: true}
 	if !p.labels(n.Attributes(), &m) {

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.uber.org/zap"
 
+	"otelgate/collector/applications"
 	"otelgate/collector/redact"
 )
 
@@ -37,6 +38,7 @@ func newGate(cfg *Config, set component.TelemetrySettings, signal string) (*gate
 
 func (g *gate) traces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	var y tally
+	y.ownTraces(ctx, td)
 	c := g.clock(earliest)
 	for _, rs := range td.ResourceSpans().All() {
 		y.resource(rs.Resource(), false)
@@ -53,7 +55,7 @@ func (g *gate) traces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, err
 			}
 		}
 	}
-	g.finish(ctx, &y, func() string { return service(td.ResourceSpans().At(0).Resource()) })
+	g.finish(ctx, &y, func() string { return first(td.ResourceSpans()) })
 	if y.anyRefused() {
 		return td, pruneTraces(td)
 	}
@@ -62,6 +64,7 @@ func (g *gate) traces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, err
 
 func (g *gate) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 	var y tally
+	y.ownLogs(ctx, ld)
 	now := g.clock(earliest)
 	now.oldest = now.now - uint64(g.cfg.MaxLogAge)
 	limit := min(g.cfg.MaxItemBytes, MaxLineBytes)
@@ -76,12 +79,16 @@ func (g *gate) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 			}
 		}
 	}
-	g.finish(ctx, &y, func() string { return service(ld.ResourceLogs().At(0).Resource()) })
+	g.finish(ctx, &y, func() string { return first(ld.ResourceLogs()) })
+	if ld.ResourceLogs().Len() == 0 {
+		return ld, processorhelper.ErrSkipProcessingData
+	}
 	return ld, nil
 }
 
 func (g *gate) metrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
-	p := points{clock: g.clock(earliest), age: uint64(g.cfg.MaxPointAge), secret: g.secret}
+	p := points{clock: g.clock(earliest), age: uint64(g.cfg.MaxPointAge), secret: g.secret, application: applications.From(ctx)}
+	p.ownMetrics(ctx, md)
 	for _, rm := range md.ResourceMetrics().All() {
 		p.tally.resource(rm.Resource(), true)
 		p.tally.schema(rm)
@@ -92,7 +99,7 @@ func (g *gate) metrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics
 		}
 	}
 	p.move()
-	g.finish(ctx, &p.tally, func() string { return service(md.ResourceMetrics().At(0).Resource()) })
+	g.finish(ctx, &p.tally, func() string { return first(md.ResourceMetrics()) })
 	if p.anyRefused() {
 		return md, pruneMetrics(md)
 	}
@@ -133,13 +140,24 @@ func (g *gate) finish(ctx context.Context, y *tally, who func() string) {
 	if n == 0 {
 		return
 	}
-	g.logger.Warn("refused items that no store can take; docs/limits.md says more",
-		zap.String("signal", g.signal), zap.Int64("items", n), zap.String("reason", why), zap.String("service.name", who()))
+	said := []zap.Field{zap.String("signal", g.signal), zap.Int64("items", n), zap.String("reason", why), zap.String("service.name", who())}
+	if application := applications.From(ctx); application != nil {
+		said = append(said, zap.String("application", application.Name))
+	}
+	g.logger.Warn("refused items; docs/limits.md says more", said...)
 	Refuse(ctx, n, why)
 }
 
-func service(resource pcommon.Resource) string {
-	name, ok := resource.Attributes().Get("service.name")
+// first is the service of the first resource.
+func first[R interface{ Resource() pcommon.Resource }](resources interface {
+	Len() int
+	At(int) R
+},
+) string {
+	if resources.Len() == 0 {
+		return ""
+	}
+	name, ok := resources.At(0).Resource().Attributes().Get(serviceName)
 	if !ok {
 		return ""
 	}

@@ -31,6 +31,8 @@ const (
 	reasonOld
 	reasonValue
 	reasonPointSize
+	reasonServiceName
+	reasonReservedName
 	reasonCount
 )
 
@@ -56,6 +58,8 @@ var said = [reasonCount]struct{ action, reason, text string }{
 	reasonOld:          {"refused", "old", "a total or gauge of hours ago"},
 	reasonValue:        {"refused", "value", "NaN in a counter, or a histogram that does not add up"},
 	reasonPointSize:    {"refused", "size", "a metric point with too many labels"},
+	reasonServiceName:  {"refused", "service_name", "a service that is not one of the sender's application"},
+	reasonReservedName: {"refused", "reserved_name", "a metric with a name of the stack's own, from an application"},
 }
 
 type telemetry struct {

@@ -2,172 +2,170 @@ package redact
 
 import "strings"
 
-var emailByte, domainByte, tokenByte, keyByte = wordSet("._+-'"), wordSet(".-"), byteSet("._~+/=-"), byteSet("-_")
-
-// wordSet takes letters beyond ASCII in, as addresses may.
-func wordSet(punctuation string) [256]bool {
-	set := byteSet(punctuation)
-	for b := 0x80; b < 256; b++ {
-		set[b] = true
-	}
-	return set
-}
-
-func (r *rules) email(s string, at, after, done int) found {
-	start := at
-	for start > done && emailByte[s[start-1]] {
-		start--
-	}
-	start += escaped(s, start, at)
-	for start < at && strings.IndexByte(".'-", s[start]) >= 0 {
-		start++
-	}
-	end := domainEnd(s, after)
-	if !r.enabled[ruleEmail] || start == at || end == 0 {
-		return found{}
-	}
-	return found{start: start, end: end, rule: ruleEmail}
-}
-
-// escaped returns how much of a word that starts at i belongs to an escape in front of it: \n, \u00e9.
-func escaped(s string, i, end int) int {
-	if i == 0 || s[i-1] != '\\' || i >= end {
-		return 0
-	}
-	if s[i] == 'u' && end-i >= 5 && isHex(s[i+1]) && isHex(s[i+2]) && isHex(s[i+3]) && isHex(s[i+4]) {
-		return 5
-	}
-	if strings.IndexByte("nrtbf", s[i]) >= 0 {
-		return 1
-	}
-	return 0
-}
-
-// domainEnd returns the end of a domain name from i on, or 0: its last label has two letters or more.
-func domainEnd(s string, i int) int {
-	end := i
-	for end < len(s) && domainByte[s[end]] {
-		end++
-	}
-	for {
-		for end > i && (s[end-1] == '.' || s[end-1] == '-') {
-			end--
-		}
-		dot := strings.LastIndexByte(s[i:end], '.')
-		if dot <= 0 {
-			return 0
-		}
-		letters := 0
-		for _, b := range []byte(s[i+dot+1 : end]) {
-			if isLetter(b) || b >= 0x80 {
-				letters++
-			}
-		}
-		if letters >= 2 {
-			return end
-		}
-		end = i + dot
-	}
-}
-
-// keyKind is a kind of API key: what it starts with, how the rest looks, and how long that is at least.
-type keyKind struct {
-	prefix string
-	trig   int // place of the trigger byte in prefix
-	least  int
-}
-
-// keyKinds are the kinds by their trigger byte; keyHints tell by the two bytes before it whether to look at all.
-var keyKinds, keyHints = func() (kinds [256][]keyKind, hints [256][256]bool) {
-	add := func(trigger byte, least int, prefixes ...string) {
-		for _, prefix := range prefixes {
-			at := strings.IndexByte(prefix, trigger)
-			kinds[trigger] = append(kinds[trigger], keyKind{prefix, at, least})
-			hints[trigger][hint(prefix, at)] = true
-		}
-	}
-	add('-', 8, "sk-", "xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-", "glpat-", "pypi-", "dop-")
-	add('_', 8, "sk_live_", "sk_test_", "pk_live_", "pk_test_", "rk_live_", "rk_test_", "whsec_")
-	add('_', 16, "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "gsk_", "npm_", "lsv2_", "pplx_", "r8_")
-	add('I', 16, "AKIA", "ASIA")
-	add('z', 30, "AIza")
-	return kinds, hints
-}()
-
-func hint(s string, i int) byte { return s[i-2]*31 + s[i-1] }
-
+// apiKey looks for a vendor's format around s[i], a byte that some prefix has.
 func (r *rules) apiKey(s string, i, done int) found {
-	if i < 2 || !keyHints[s[i]][hint(s, i)] || !r.enabled[ruleAPIKey] {
+	if i < 2 || !r.enabled[ruleAPIKey] {
 		return found{}
 	}
-	for _, kind := range keyKinds[s[i]] {
-		start := i - kind.trig
-		if start < done || !strings.HasPrefix(s[start:], kind.prefix) || joined(s, start) {
+	if pairs := keys.triggers[s[i]]; pairs != nil && pairs.has(s[i-2], s[i-1]) {
+		if f := prefixed(s, i, done); f.end > 0 {
+			return f
+		}
+	}
+	for k := range keys.infixes[s[i]] {
+		if f := keys.infixes[s[i]][k].around(s, i, done); f.end > 0 {
+			return f
+		}
+	}
+	return found{}
+}
+
+func prefixed(s string, i, done int) found {
+	formats := keys.byPair[[3]byte{s[i-2], s[i-1], s[i]}]
+	for k := range formats {
+		start := i - formats[k].at
+		if start < done || joined(s, start) {
 			continue
 		}
-		body := start + len(kind.prefix)
-		if end, digit := run(s, body, &keyByte); secretLike(end-body, kind.least, digit) {
+		if end := formats[k].end(s, start); end > start {
 			return found{start: start, end: end, rule: ruleAPIKey}
 		}
 	}
 	return found{}
 }
 
-// secretLike tells keys from words that only start like one (sk-learn-tutorial).
-func secretLike(length, least int, digit bool) bool {
-	return length >= least && (digit || length >= 24)
+// around looks at a format's infix at s[i].
+func (f *keyFormat) around(s string, i, done int) found {
+	if i -= f.at; i-f.most < done || !f.before[s[i-1]] || !f.before[s[i-f.most]] || !strings.HasPrefix(s[i:], f.literal) {
+		return found{}
+	}
+	start := i
+	for start > done && f.before[s[start-1]] && i-start < 2*f.most {
+		start--
+	}
+	if i-start < f.most || joined(s, start) || !hasDigit(s[start:i]) {
+		return found{}
+	}
+	end, _ := run(s, i+len(f.literal), f.rest)
+	if end-i-len(f.literal) < f.least {
+		return found{}
+	}
+	return found{start: start, end: end, rule: ruleAPIKey}
 }
 
-func run(s string, i int, set *[256]bool) (end int, digit bool) {
-	for end = i; end < len(s) && set[s[end]]; end++ {
-		digit = digit || isDigit(s[end])
+func hasDigit(s string) bool {
+	for i := range len(s) {
+		if isDigit(s[i]) {
+			return true
+		}
 	}
-	return end, digit
+	return false
 }
 
-// bearer masks what follows Bearer, and Basic in an Authorization header.
-func (r *rules) bearer(s string, i, done int) found {
-	if i+1 >= len(s) || s[i+1]|0x20 != 'e' && s[i+1]|0x20 != 'a' {
+// keyWithDigits looks at digits at s[i:end] for keys that begin with some: a Telegram bot's, 1//0…
+func (r *rules) keyWithDigits(s string, i, end int) found {
+	if !r.enabled[ruleAPIKey] || end == len(s) || s[end] != ':' && s[end] != '/' && !isLetter(s[end]) {
 		return found{}
 	}
-	scheme, header := "", strings.Contains(s[max(done, i-24):i], "uthorization")
-	switch {
-	case !r.enabled[ruleBearer] || joined(s, i):
-		return found{}
-	case strings.EqualFold(s[i:min(len(s), i+6)], "bearer"):
-		scheme = "bearer"
-	case header && strings.EqualFold(s[i:min(len(s), i+5)], "basic"):
-		scheme = "basic"
-	default:
-		return found{}
+	const leastID, mostID, leastBody = 8, 10, 33
+	if s[end] == ':' && end-i >= leastID && end-i <= mostID {
+		if body, _ := run(s, end+1, &keyByte); body-end > leastBody && s[end+1] == 'A' {
+			return found{start: i, end: body, rule: ruleAPIKey}
+		}
 	}
-	body := i + len(scheme)
-	for body < len(s) && strings.IndexByte(" :=\"'\t", s[body]) >= 0 {
-		body++
+	for k := range keys.byDigit {
+		if to := keys.byDigit[k].end(s, i); to > i {
+			return found{start: i, end: to, rule: ruleAPIKey}
+		}
 	}
-	end, digit := run(s, body, &tokenByte)
-	if body == i+len(scheme) || end == body || !header && !secretLike(end-body, 8, digit) {
-		return found{}
-	}
-	return found{start: body, end: end, rule: ruleBearer}
+	return found{}
 }
 
-// jwt looks for eyJ….eyJ….…: the two parts in front are JSON.
+const maxKeyWord = 64 // bytes in front of a key's first digit that are looked at
+
+// keyWord looks at the word that has a digit at s[i], for keys whose prefix is of letters alone, and for what only the words
+// before it tell.
+func (r *rules) keyWord(s string, i, done int) found {
+	if !r.enabled[ruleAPIKey] {
+		return found{}
+	}
+	start := i
+	for start > done && i-start < maxKeyWord && isAlnum(s[start-1]) {
+		start--
+	}
+	if start == i || start > 0 && (s[start-1] == '_' && start-1 >= done || isAlnum(s[start-1])) {
+		return found{}
+	}
+	if end := letterKey(s, start); end > start {
+		return found{start: start, end: end, rule: ruleAPIKey}
+	}
+	for start > done && i-start < maxKeyWord && (isAlnum(s[start-1]) || s[start-1] == '+' || s[start-1] == '/') {
+		start-- // base64 has signs between its letters
+	}
+	if end := letterKey(s, start); end > start {
+		return found{start: start, end: end, rule: ruleAPIKey}
+	}
+	return found{}
+}
+
+// letterKey returns the end of a key at s[start:] whose prefix is of letters alone, or 0.
+func letterKey(s string, start int) int {
+	for k := range keys.byLetters[s[start:start+min(2, len(s)-start)]] {
+		if end := keys.byLetters[s[start:start+2]][k].end(s, start); end > start {
+			return end
+		}
+	}
+	return 0
+}
+
+// dotted looks at a dot of a Discord bot's token: an id, a time and a MAC in base64.
+func (r *rules) dotted(s string, i, done int) found {
+	if i+1 < len(s) && keyByte[s[i+1]] && i > 0 && keyByte[s[i-1]] && r.enabled[ruleAPIKey] {
+		const leastID, mostID, leastMAC = 23, 30, 25
+		second, _ := run(s, i+1, &keyByte)
+		if length := second - i - 1; (length == 6 || length == 7) && second < len(s) && s[second] == '.' && i-leastID >= done {
+			start := i
+			for start > done && i-start <= mostID && keyByte[s[start-1]] {
+				start--
+			}
+			end, _ := run(s, second+1, &keyByte)
+			if i-start >= leastID && i-start <= mostID && end-second > leastMAC {
+				return found{start: start, end: end, rule: ruleAPIKey}
+			}
+		}
+	}
+	return r.apiKey(s, i, done)
+}
+
+// jwt looks for eyJ….eyJ….…: the two parts in front are JSON. The last may be missing, and of five parts all go.
 func (r *rules) jwt(s string, i, done int) found {
 	start := i - 2
 	if !r.enabled[ruleJWT] || start < done || s[start:i] != "ey" || joined(s, start) {
-		return found{}
+		return r.apiKeyAt(s, i, done)
 	}
 	header := jwtPart(s, start)
 	if header-start < 8 || header >= len(s) || s[header] != '.' {
-		return found{}
+		return r.apiKeyAt(s, i, done)
 	}
 	payload, _ := run(s, header+1, &keyByte)
-	if payload-header < 5 || payload >= len(s) || s[payload] != '.' {
+	if payload >= len(s) || s[payload] != '.' || payload-header < 5 && !strings.HasPrefix(s[header:], "..") {
 		return found{}
 	}
-	end, _ := run(s, payload+1, &keyByte)
+	end, _ := run(s, payload+1, &dottedByte)
+	for s[end-1] == '.' && end > payload+1 {
+		end--
+	}
 	return found{start: start, end: end, rule: ruleJWT}
+}
+
+// apiKeyAt looks at keys that begin with eyJ without being a JWT.
+func (r *rules) apiKeyAt(s string, i, done int) found {
+	if start := i - 2; start >= done && r.enabled[ruleAPIKey] && !joined(s, start) {
+		if end := letterKey(s, start); end > start {
+			return found{start: start, end: end, rule: ruleAPIKey}
+		}
+	}
+	return found{}
 }
 
 // jwtPart is run, but stops where another eyJ begins: without that, a text of nothing else would take quadratic time.

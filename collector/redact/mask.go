@@ -73,7 +73,7 @@ func (r *rules) mask(s string, counts []int64) string {
 	}
 	if looksLikeJSON(s) && !json.Valid([]byte(once)) {
 		if masked, ok := r.maskJSON(s); ok {
-			return masked
+			return r.settleJSON(masked)
 		}
 	}
 	return r.settle(once, counts)
@@ -85,6 +85,24 @@ func (r *rules) settle(s string, counts []int64) string {
 		again := r.round(s, counts)
 		if again == s {
 			break
+		}
+		s = again
+	}
+	return s
+}
+
+// settleJSON is settle for a text that is to stay JSON.
+func (r *rules) settleJSON(s string) string {
+	scratch := make([]int64, len(r.names))
+	for range maxRounds {
+		again := r.round(s, scratch)
+		if again == s {
+			break
+		}
+		if !json.Valid([]byte(again)) {
+			if again, _ = r.maskJSON(s); again == s || again == "" {
+				break
+			}
 		}
 		s = again
 	}
@@ -107,38 +125,72 @@ type found struct {
 const (
 	tDigit = iota + 1
 	tAt
-	tEscape // %40 or \u0040 for @
-	tDash   // sk-, xoxb-, -----BEGIN
-	tUnderscore
+	tDash // sk-, xoxb-, -----BEGIN, --password
+	tKey  // a byte of a vendor's prefix: ghp_, AKIA
+	tDot
 	tBearer
 	tJWT
-	tAWS    // AKIA, ASIA
-	tGoogle // AIza
-	tSign   // password=, "password":
+	tSign    // password=, "password":
+	tWord    // the w of password
+	tBracket // [at]
+	tSpelled // the d of " dot "
+	tTag     // <password>
 )
 
 // triggers marks the bytes at which a rule's text can be recognised; all others are skipped at one look-up each.
 var triggers = func() (t [256]uint8) {
+	for b := range 256 {
+		if keys.triggers[b] != nil || len(keys.infixes[b]) > 0 {
+			t[b] = tKey
+		}
+	}
 	for b := byte('0'); b <= '9'; b++ {
 		t[b] = tDigit
 	}
-	t['@'], t['%'], t['\\'], t['-'], t['_'] = tAt, tEscape, tEscape, tDash, tUnderscore
-	t['='], t[':'] = tSign, tSign
-	t['B'], t['b'], t['J'], t['I'], t['z'] = tBearer, tBearer, tJWT, tAWS, tGoogle
+	for trigger, bytes := range map[uint8]string{tAt: "@", tDash: "-", tDot: ".", tSign: "=:", tBearer: "Bb", tJWT: "J", tWord: "wW",
+		tBracket: "[({<", tSpelled: "dD", tTag: ">"} {
+		for _, b := range []byte(bytes) {
+			t[b] = trigger
+		}
+	}
 	return t
 }()
 
+// seconds has for each trigger the bytes that may follow it: a look at one saves most calls.
+var seconds = func() (next [tTag + 1][256]bool) {
+	for trigger := range next {
+		for b := range 256 {
+			next[trigger][b] = true
+		}
+	}
+	for trigger, bytes := range map[uint8]string{tSpelled: "oO", tBracket: " aA@", tWord: "oOdD", tBearer: "eEaA"} {
+		next[trigger] = [256]bool{}
+		for _, b := range []byte(bytes) {
+			next[trigger][b] = true
+		}
+	}
+	next[tDot] = keyByte
+	return next
+}()
+
 func (r *rules) builtin(s string, counts []int64) string {
+	v := viewOf(s)
+	t := v.text
 	var out []byte
-	done := 0
+	done, copied := 0, 0 // up to where the view is read, and the original copied
 	for i := 0; ; {
-		for i < len(s) && triggers[s[i]] == 0 {
+		for i < len(t) && triggers[t[i]] == 0 {
 			i++
 		}
-		if i >= len(s) {
+		if i >= len(t) {
 			break
 		}
-		f := r.at(triggers[s[i]], s, i, done)
+		trigger := triggers[t[i]]
+		if i+1 < len(t) && !seconds[trigger][t[i+1]] {
+			i++
+			continue
+		}
+		f := r.at(trigger, t, i, done)
 		if f.end == 0 {
 			i = max(f.next, i+1)
 			continue
@@ -146,45 +198,63 @@ func (r *rules) builtin(s string, counts []int64) string {
 		if out == nil {
 			out = make([]byte, 0, len(s)+16)
 		}
-		out = append(append(out, s[done:f.start]...), r.markers[f.rule]...)
+		out = append(append(out, s[copied:v.original(f.start, false)]...), r.markers[f.rule]...)
 		counts[f.rule]++
-		i, done = f.end, f.end
+		i, done, copied = f.end, f.end, v.original(f.end, true)
 	}
 	if out == nil {
 		return s
 	}
-	return string(append(out, s[done:]...))
+	return string(append(out, s[copied:]...))
 }
 
 // at tries the rules that trigger stands for; what starts before done is taken already.
 func (r *rules) at(trigger uint8, s string, i, done int) found {
 	switch trigger {
 	case tDigit:
-		return r.digits(s, i, done)
+		return r.number(s, i, done)
 	case tAt:
+		if f := r.dsn(s, i, done); f.end > 0 {
+			return f
+		}
 		return r.email(s, i, i+1, done)
-	case tEscape:
-		if strings.HasPrefix(s[i:], "%40") {
-			return r.email(s, i, i+3, done)
-		}
-		if strings.HasPrefix(s[i:], `\u0040`) {
-			return r.email(s, i, i+6, done)
-		}
 	case tDash:
-		if i+1 < len(s) && s[i+1] == '-' && strings.HasPrefix(s[i:], "-----BEGIN ") {
-			return r.privateKey(s, i)
+		return r.dash(s, i, done)
+	case tKey:
+		if s[i] == 'I' {
+			if f := r.identified(s, i); f.end > 0 {
+				return f
+			}
 		}
 		return r.apiKey(s, i, done)
-	case tUnderscore, tAWS, tGoogle:
-		return r.apiKey(s, i, done)
+	case tDot:
+		return r.dotted(s, i, done)
 	case tBearer:
 		return r.bearer(s, i, done)
 	case tJWT:
 		return r.jwt(s, i, done)
 	case tSign:
 		return r.credential(s, i, done)
+	case tWord:
+		return r.spoken(s, i, done)
+	case tBracket:
+		return r.spelled(s, i, done)
+	case tSpelled:
+		return r.spelledDot(s, i, done)
+	case tTag:
+		return r.element(s, i, done)
 	}
 	return found{}
+}
+
+func (r *rules) dash(s string, i, done int) found {
+	if i+1 < len(s) && s[i+1] == '-' && strings.HasPrefix(s[i:], "-----BEGIN ") {
+		return r.privateKey(s, i)
+	}
+	if f := r.apiKey(s, i, done); f.end > 0 {
+		return f
+	}
+	return r.flag(s, i, done)
 }
 
 func (r *rules) apply(c *customRule, s string, counts []int64) string {
@@ -198,66 +268,4 @@ func (r *rules) apply(c *customRule, s string, counts []int64) string {
 		counts[c.index]++
 		return r.markers[c.index]
 	})
-}
-
-func looksLikeJSON(s string) bool {
-	return s != "" && (s[0] == '{' || s[0] == '[') && json.Valid([]byte(s))
-}
-
-// maskJSON masks strings and numbers one by one: in the text as a whole, [card] in place of a bare number is no JSON.
-func (r *rules) maskJSON(s string) (string, bool) {
-	value, err := decodeJSON(s)
-	if err != nil {
-		return "", false
-	}
-	return encodeJSON(r.maskTree(value, 0))
-}
-
-func (r *rules) maskTree(value any, depth int) any {
-	scratch := make([]int64, len(r.names)) // the first round has counted
-	switch value := value.(type) {
-	case string:
-		return r.settle(value, scratch)
-	case json.Number:
-		if masked := r.settle(value.String(), scratch); masked != value.String() {
-			return masked
-		}
-	case []any:
-		for i := range value {
-			value[i] = r.maskTree(value[i], depth+1)
-		}
-	case map[string]any:
-		masked := make(map[string]any, len(value))
-		for key, v := range value {
-			if is, bare := credentialNamed(key); is && !bare && r.enabled[ruleCredential] && isPlain(v) {
-				v = r.markers[ruleCredential]
-			}
-			masked[r.settle(key, scratch)] = r.maskTree(v, depth+1)
-		}
-		return masked
-	}
-	return value
-}
-
-// isPlain says of a value of JSON that it is a text or a number.
-func isPlain(value any) bool {
-	switch value.(type) {
-	case string, json.Number:
-		return true
-	}
-	return false
-}
-
-func decodeJSON(s string) (value any, err error) {
-	decoder := json.NewDecoder(strings.NewReader(s))
-	decoder.UseNumber()
-	return value, decoder.Decode(&value)
-}
-
-func encodeJSON(value any) (string, bool) {
-	var out strings.Builder
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(value)
-	return strings.TrimSuffix(out.String(), "\n"), err == nil
 }

@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Masking an id by a constant would make different people the same one. With a key, an id that is personal data becomes
@@ -57,6 +59,7 @@ func (r *rules) pseudonym(s, masked string) string {
 		return masked
 	}
 	rule := r.firstRule(masked)
+	s = canonical(rule, s)
 	scratch := make([]int64, len(r.names))
 	for try := range maxTries {
 		made := "[" + rule + ":" + r.digest(s, try) + "]"
@@ -65,6 +68,32 @@ func (r *rules) pseudonym(s, masked string) string {
 		}
 	}
 	return masked // an operator's rule finds all of them
+}
+
+// canonical is one spelling for all of an address or a number, so that a person who is written in two ways is one, and is
+// found by either: e-mail in lower case and composed, phones and cards as digits, `00` before a country as `+`. An id
+// that holds something else beside its number stays as it is.
+func canonical(rule, s string) string {
+	folded := norm.NFKC.String(s)
+	switch rule {
+	case "email":
+		return strings.ToLower(folded)
+	case "phone", "card":
+		var number strings.Builder
+		for _, c := range folded {
+			switch {
+			case c >= '0' && c <= '9', c == '+' && number.Len() == 0:
+				number.WriteRune(c)
+			case !unicode.In(c, unicode.Zs, unicode.Pd) && !strings.ContainsRune("()./", c):
+				return s
+			}
+		}
+		if abroad, ok := strings.CutPrefix(number.String(), "00"); ok {
+			return "+" + abroad
+		}
+		return number.String()
+	}
+	return s
 }
 
 func (r *rules) digest(s string, try int) string {

@@ -99,6 +99,36 @@ func TestAPseudonymTellsTheRuleAndNothingElse(t *testing.T) {
 	same(t, "plain ids", identified(t, keyed(t, contentMasked), "user.id", []string{"u-7", "acct_1Nv0FGQ9RKHgCVdK"}), []string{"u-7", "acct_1Nv0FGQ9RKHgCVdK"})
 }
 
+func TestAPersonInSeveralSpellingsIsOne(t *testing.T) {
+	r := keyed(t, contentNone)
+	for kind, spellings := range map[string][]string{
+		"e-mail":   {"ann@example.com", "Ann@Example.COM", "ＡＮＮ@example.com"},
+		"plus":     {"ann+shop@example.com", "Ann+Shop@example.com"},
+		"composed": {"andr\u00e9@example.com", "andre\u0301@example.com"},
+		"phone":    {"+493012345678", "+49 30 12345678", "+49 (30) 1234-5678", "0049 30 12345678", "+49\u00a030\u00a012345678"},
+		"card":     {"4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111"},
+	} {
+		for _, attribute := range []string{"user.id", "enduser.id", "session.id", "gen_ai.conversation.id"} {
+			stored := identified(t, r, attribute, spellings)
+			if distinct(stored) != 1 || !strings.HasPrefix(stored[0], "[") || len(stored[0]) < 20 {
+				t.Errorf("%s in %s: %q", kind, attribute, stored)
+			}
+		}
+	}
+	others := []string{"ann@example.com", "ann+shop@example.com", "anna@example.com", "auth|ann@example.com", "+493012345678", "+493012345679", "4111111111111111"}
+	if stored := identified(t, r, "user.id", others); distinct(stored) != len(others) {
+		t.Errorf("others: %q", stored)
+	}
+}
+
+// The audit sink makes the same of what a person gives (tests/audit/test_audit_forget.py).
+func TestCanonicalSpellingsAreTheAuditSinks(t *testing.T) {
+	given := []string{"Ann@Example.com", "0049 (30) 1234-5678", "4111 1111 1111 1111", "ΝΙΚΟΣ.İ@example.com"}
+	left := strings.Join(identified(t, keyed(t, contentNone), "user.id", given), " ")
+	want := "[email:093e3dd9df951c50] [phone:9142b1157c1468db] [card:7b7e6cb2715c7b1c] [email:040c6f0d9c315297]"
+	same(t, "pseudonyms", left, want)
+}
+
 func TestLogRecordsHaveTheSamePseudonym(t *testing.T) {
 	r := keyed(t, contentNone)
 	ld := plog.NewLogs()

@@ -177,8 +177,7 @@ func (p *pass) isCard(n int64) bool {
 		return false
 	}
 	var buffer [20]byte
-	digits := strconv.AppendInt(buffer[:0], n, 10)
-	if cardAt(string(digits), 0) == 0 {
+	if digits := strconv.AppendInt(buffer[:0], n, 10); !isCardNumber(digits, false) {
 		return false
 	}
 	p.masked[ruleCard]++

@@ -1,12 +1,16 @@
 package settings
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/confmap"
@@ -35,6 +39,13 @@ func (p provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc)
 	if key == "instance_id" {
 		return confmap.NewRetrieved(instanceOf(loaded["data_dir"].(string), loaded[key].(string)))
 	}
+	if key == "audit_headers" {
+		headers, err := loaded.auditHeaders()
+		if err != nil {
+			return nil, err
+		}
+		return confmap.NewRetrieved(headers)
+	}
 	switch value := loaded[key].(type) {
 	case string:
 		return confmap.NewRetrieved(value)
@@ -55,15 +66,15 @@ func (s Settings) derived() map[string]any {
 	out := map[string]any{
 		"tls":             nil,
 		"auth":            nil,
-		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "admission"},
+		"self_token":      selfToken(),
+		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "admission", "pages", "applications/self"},
 		"trace_exporters": traceExporters[s["traces_to"].(string)],
 		"samplers":        []any{},
 		"audit_branch":    []any{},
 		"sample_slow_ms":  s.duration("sample_slow").Milliseconds(),
 		"log_max_age":     s.logMaxAge().String(),
 		"own_host":        "127.0.0.1",
-		// The extension's config must name a file even where no token is asked for; unused, it is never read.
-		"token_source": os.DevNull,
+		"loopback_only":   Loopback(cmp.Or(s["published_host"].(string), s["host"].(string))),
 	}
 	maps.Copy(out, s.bounds())
 	if s.sampling() {
@@ -77,15 +88,44 @@ func (s Settings) derived() map[string]any {
 		out["own_host"] = "0.0.0.0"
 	}
 	if s["tls_cert_file"] != "" {
-		out["tls"] = map[string]any{"cert_file": s["tls_cert_file"], "key_file": s["tls_key_file"]}
+		tls := map[string]any{"cert_file": s["tls_cert_file"], "key_file": s["tls_key_file"]}
+		if s["tls_client_ca_file"] != "" {
+			tls["client_ca_file"], tls["client_ca_file_reload"] = s["tls_client_ca_file"], true
+		}
+		out["tls"] = tls
 	}
 	if s["token_file"] != "" {
-		out["auth"] = map[string]any{"authenticator": "bearertokenauth"}
-		out["extensions"] = append(out["extensions"].([]any), "bearertokenauth")
-		out["token_source"] = s["token_file"]
+		out["auth"] = map[string]any{"authenticator": "applications"}
+		out["extensions"] = append(out["extensions"].([]any), "applications")
 	}
 	return out
 }
+
+// auditHeaders go with everything that the audit sink gets: the token by which it knows the gateway, if there is one.
+func (s Settings) auditHeaders() (map[string]any, error) {
+	name := s["audit_token_file"].(string)
+	if name == "" {
+		return map[string]any{}, nil
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("OTELGATE_AUDIT_TOKEN_FILE='%s': %w", name, err)
+	}
+	token := strings.TrimSpace(string(content))
+	if token == "" {
+		return nil, fmt.Errorf("OTELGATE_AUDIT_TOKEN_FILE='%s': expected a token, the file is empty", name)
+	}
+	return map[string]any{"authorization": "Bearer " + token}, nil
+}
+
+// Loopback is true only where it is certain: names other than localhost are not resolved.
+func Loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// selfToken goes with the metrics that the gateway sends to itself. No other process knows it.
+var selfToken = sync.OnceValue(rand.Text)
 
 // logMaxAge is a little less than Loki takes, whose clock may be ahead.
 func (s Settings) logMaxAge() time.Duration {

@@ -38,7 +38,9 @@ var Table = []Setting{
 	{"insecure", "false", boolean, "`true` allows listening beyond 127.0.0.1 without TLS and a token"},
 	{"tls_cert_file", "", file, "server certificate, PEM"},
 	{"tls_key_file", "", file, "its private key, PEM"},
-	{"token_file", "", file, "file with the bearer token that clients must send"},
+	{"tls_client_ca_file", "", file, "authority that has to have signed a client's certificate, PEM; beside the token. Read again when it changes"},
+	{"token_file", "", file, "file with the bearer token that clients must send; its sender may speak for every service. Read again when it changes"},
+	{"applications_file", "", file, "file with a token, services, a team and limits for each application (docs/security.md); read again when it changes"},
 	{"data_dir", ".otelgate/gateway", text, "folder of the export queues and of the derived metrics' totals; each gateway needs its own"},
 	{"fsync", "false", boolean, "`true` makes queued data survive power loss, not only a crash"},
 	{"memory_limit_mib", "512", atLeast(128), "memory of the gateway, MiB: requests that would take more are refused (clients retry); the container's limit follows from it"},
@@ -67,6 +69,7 @@ var Table = []Setting{
 	{"sample_traces", "3000", count, "how many are held at most; those that wait longest go first"},
 	{"audit", "true", boolean, "`false` leaves the audit sink out: conversations are then on record nowhere"},
 	{"audit_endpoint", "127.0.0.1:4320", hostPort, "the audit sink's OTLP gRPC receiver"},
+	{"audit_token_file", "", file, "file with the token that the sink wants from the gateway; read at the start"},
 	{"tempo_endpoint", "127.0.0.1:14317", hostPort, "Tempo's OTLP gRPC receiver"},
 	{"jaeger_endpoint", "127.0.0.1:24317", hostPort, "Jaeger's OTLP gRPC receiver"},
 	{"loki_endpoint", "http://127.0.0.1:3100/otlp", httpURL, "Loki's OTLP endpoint"},
@@ -113,6 +116,13 @@ func (s Settings) check() []error {
 	var faults []error
 	if (s["tls_cert_file"] == "") != (s["tls_key_file"] == "") {
 		faults = append(faults, errors.New("OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither"))
+	}
+	if s["tls_client_ca_file"] != "" && s["tls_cert_file"] == "" {
+		faults = append(faults, fmt.Errorf("OTELGATE_TLS_CLIENT_CA_FILE='%s': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it", s["tls_client_ca_file"]))
+	}
+	// The stack's own parts and the doctor have the operator's.
+	if s["applications_file"] != "" && s["token_file"] == "" {
+		faults = append(faults, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': expected OTELGATE_TOKEN_FILE, the operator's token, with it", s["applications_file"]))
 	}
 	// Else a trace's first spans are given up before its root can say that it was slow.
 	if wait, slow := s.duration("sample_wait"), s.duration("sample_slow"); s.sampling() && wait <= slow {

@@ -41,6 +41,7 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 		"OTELGATE_LOKI_ENDPOINT=loki:3100":     "OTELGATE_LOKI_ENDPOINT='loki:3100': expected an http:// or https:// URL",
 		"OTELGATE_TOKEN_FILE=/no/such/file":    "OTELGATE_TOKEN_FILE='/no/such/file': expected a file that can be read",
 		"OTELGATE_TLS_CERT_FILE=" + cert:       "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither",
+		"OTELGATE_TLS_CLIENT_CA_FILE=" + cert:  "OTELGATE_TLS_CLIENT_CA_FILE='" + cert + "': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it",
 		"OTELGATE_SAMPLE_PERCENT=101":          "OTELGATE_SAMPLE_PERCENT='101': expected a number from 0 to 100",
 		"OTELGATE_SAMPLE_PERCENT=NaN":          "OTELGATE_SAMPLE_PERCENT='NaN': expected a number from 0 to 100",
 		"OTELGATE_SAMPLE_COST_USD=0":           "OTELGATE_SAMPLE_COST_USD='0': expected a number above 0",
@@ -80,6 +81,21 @@ func TestSamplingWaitsLongerThanSlowTakes(t *testing.T) {
 	}
 }
 
+func TestApplicationsNeedTheOperatorsToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "applications.yaml")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load([]string{"OTELGATE_APPLICATIONS_FILE=" + file})
+	want := "OTELGATE_APPLICATIONS_FILE='" + file + "': expected OTELGATE_TOKEN_FILE, the operator's token, with it"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, err := Load([]string{"OTELGATE_APPLICATIONS_FILE=" + file, "OTELGATE_TOKEN_FILE=" + file}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAllFaultsAreReportedTogether(t *testing.T) {
 	_, err := Load([]string{"OTELGATE_FSYNC=1", "OTELGATE_HTTP_PORT=x", "OTELGATE_HOTS=a"})
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
@@ -116,11 +132,62 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	if got := retrieve(t, "tls", environ...).(map[string]any)["cert_file"]; got != file {
 		t.Errorf("cert_file = %v", got)
 	}
-	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "bearertokenauth" {
+	if got := retrieve(t, "tls", append(environ, "OTELGATE_TLS_CLIENT_CA_FILE="+file)...).(map[string]any)["client_ca_file"]; got != file {
+		t.Errorf("client_ca_file = %v", got)
+	}
+	if _, there := retrieve(t, "tls", environ...).(map[string]any)["client_ca_file"]; there {
+		t.Error("clients need a certificate without a setting for it")
+	}
+	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "applications" {
 		t.Errorf("authenticator = %v", got)
 	}
-	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 6 {
+	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 8 {
 		t.Errorf("extensions = %v", got)
+	}
+}
+
+func TestLoopbackOnlyFollowsFromTheHosts(t *testing.T) {
+	for _, each := range []struct {
+		environ []string
+		want    bool
+	}{
+		{nil, true},
+		{[]string{"OTELGATE_HOST=0.0.0.0"}, false},
+		{[]string{"OTELGATE_HOST=0.0.0.0", "OTELGATE_PUBLISHED_HOST=127.0.0.1"}, true},
+		{[]string{"OTELGATE_HOST=0.0.0.0", "OTELGATE_PUBLISHED_HOST=192.0.2.7"}, false},
+	} {
+		if got := retrieve(t, "loopback_only", each.environ...); got != each.want {
+			t.Errorf("%v: %v", each.environ, got)
+		}
+	}
+}
+
+func TestTokenForTheOwnMetricsStaysTheSameInAProcess(t *testing.T) {
+	first := retrieve(t, "self_token").(string)
+	if second := retrieve(t, "self_token"); len(first) < 26 || second != first {
+		t.Errorf("self_token = %d characters, then another: %t", len(first), second != first)
+	}
+}
+
+func TestTheAuditSinkGetsTheTokenInTheFile(t *testing.T) {
+	if got := retrieve(t, "audit_headers"); len(got.(map[string]any)) != 0 {
+		t.Errorf("without a file: %v", got)
+	}
+	file := filepath.Join(t.TempDir(), "token")
+	setting := "OTELGATE_AUDIT_TOKEN_FILE=" + file
+	for content, want := range map[string]string{"s3cret\n": "Bearer s3cret", "\n": ""} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if want == "" {
+			p := provider{environ: func() []string { return []string{setting} }}
+			_, err := p.Retrieve(context.Background(), "otelgate:audit_headers", nil)
+			if err == nil || !strings.HasSuffix(err.Error(), "token': expected a token, the file is empty") {
+				t.Errorf("an empty file: %v", err)
+			}
+		} else if got := retrieve(t, "audit_headers", setting).(map[string]any)["authorization"]; got != want {
+			t.Errorf("authorization = %v, want %s", got, want)
+		}
 	}
 }
 

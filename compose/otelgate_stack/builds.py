@@ -11,7 +11,7 @@ import subprocess
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -30,12 +30,16 @@ _SOURCES = "sources"
 
 @dataclass(frozen=True)
 class Program:
-    """`package` is built in the module `folder` (under the repository's root). `own`: its sources are ours."""
+    """`package` is built in the module `folder` (under the repository's root). `own`: its sources are ours.
+
+    `tool`: no part of the stack, it looks at the other programs.
+    """
 
     folder: str
     package: str
     tags: str = ""
     own: bool = False
+    tool: bool = field(default=False, repr=False)  # not in the key
 
 
 PROGRAMS: dict[str, Program] = {
@@ -53,7 +57,13 @@ PROGRAMS: dict[str, Program] = {
     "alertmanager": Program("compose/native/alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),
     "amtool": Program("compose/native/alertmanager", "github.com/prometheus/alertmanager/cmd/amtool"),
     "docker-compose": Program("compose/native/docker-compose", "github.com/docker/compose/v2/cmd"),
+    "cyclonedx-gomod": Program(
+        "compose/native/cyclonedx-gomod", "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod", tool=True
+    ),
+    "govulncheck": Program("compose/native/govulncheck", "golang.org/x/vuln/cmd/govulncheck", tool=True),
 }
+STACK = tuple(name for name, program in PROGRAMS.items() if not program.tool)
+"""The programs that the stack runs, and the tools that belong to them."""
 
 
 def build(names: Iterable[str], settings: Settings, report: Report) -> dict[str, Path]:

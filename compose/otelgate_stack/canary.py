@@ -147,7 +147,8 @@ def _send_grpc(target: Target, signal: str, request: Request, timeout_s: float) 
     address = target.grpc.partition("://")[2]
     if target.tls:
         trusted = target.ca_file.read_bytes() if target.ca_file else None
-        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted))
+        certificate, key = (file.read_bytes() for file in target.client) if target.client else (None, None)
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted, key, certificate))
     else:
         channel = grpc.insecure_channel(address)
     with channel:
@@ -166,7 +167,11 @@ def _send_grpc(target: Target, signal: str, request: Request, timeout_s: float) 
 
 def _send_http(target: Target, signal: str, request: Request, timeout_s: float) -> bytes:
     trusted = str(target.ca_file) if target.ca_file else None
-    verify = ssl.create_default_context(cafile=trusted) if target.tls else False
+    verify: ssl.SSLContext | bool = False
+    if target.tls:
+        verify = ssl.create_default_context(cafile=trusted)
+        if target.client:
+            verify.load_cert_chain(*target.client)
     headers = {**target.headers, "content-type": "application/x-protobuf"}
     try:
         response = httpx.post(

@@ -14,7 +14,7 @@ from types import FrameType
 from . import addresses, alerting, builds, credentials, kinds, queue_disk, state, target
 from . import settings as settings_module
 from .engines import Engine, ServiceStatus, choose, data_folders
-from .errors import SettingsError, StackError
+from .errors import CheckError, SettingsError, StackError
 from .report import Report, duration
 from .settings import Settings
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options, Report())
         return status
-    except SettingsError as error:
+    except (SettingsError, CheckError) as error:
         return _fail(error, 2)
     except StackError as error:
         return _fail(error, 1)
@@ -128,7 +128,7 @@ def _audit(options: argparse.Namespace, report: Report) -> int:
 
 def _build(options: argparse.Namespace, report: Report) -> int:
     settings = settings_module.load()
-    programs = builds.build(builds.PROGRAMS, settings, report)
+    programs = builds.build(builds.STACK, settings, report)
     report.line(f"{len(programs)} programs are in {settings.cache_dir}")
     return 0
 
@@ -153,6 +153,13 @@ def _annotate(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
+def _token(options: argparse.Namespace, report: Report) -> int:
+    from . import application_token
+
+    application_token.run(options.application, options.service, report)
+    return 0
+
+
 def _sizing(options: argparse.Namespace, report: Report) -> int:
     from . import sizing
 
@@ -160,6 +167,19 @@ def _sizing(options: argparse.Namespace, report: Report) -> int:
     engine = _engine(settings, Report(sys.stderr) if options.json else report)
     sizing.run(settings, engine, report, seconds=options.seconds, since=options.since, as_json=options.json)
     return 0
+
+
+def _sbom(options: argparse.Namespace, report: Report) -> int:
+    from . import sbom
+
+    sbom.run(settings_module.load(), report, options.folder.expanduser().resolve(), options.programs)
+    return 0
+
+
+def _vulnerabilities(options: argparse.Namespace, report: Report) -> int:
+    from . import vulnerabilities
+
+    return vulnerabilities.run(settings_module.load(), report, as_json=options.json, called_only=options.called)
 
 
 def _backup(options: argparse.Namespace, report: Report) -> int:
@@ -273,6 +293,9 @@ def _parser() -> argparse.ArgumentParser:
     annotate.add_argument("--version", help="what was deployed")
     annotate.add_argument("--service", help="only where this service is shown (default: everywhere)")
     annotate.add_argument("--text", help="what the line says")
+    token = add("token", _token, "make a token for an application, and its entry in OTELGATE_APPLICATIONS_FILE")
+    token.add_argument("application", help="its name")
+    token.add_argument("--service", action="append", default=[], help="that it may speak for; * is any text")
     sizing = add("sizing", _sizing, "measure memory, CPU and disk of each service, and what a million of each takes")
     sizing.add_argument("--seconds", type=float, default=10.0, help="how long CPU is measured (default: %(default)s)")
     sizing.add_argument("--since", type=Path, help="an earlier --json: count only what came since")
@@ -281,7 +304,16 @@ def _parser() -> argparse.ArgumentParser:
     restore = add("restore", _restore, "put a backup's data in place of this stack's")
     restore.add_argument("file", type=Path, help="what `backup` wrote")
     restore.add_argument("--force", action="store_true", help="even if there are data already: they go")
+    sbom = add("sbom", _sbom, "list the parts of each program and of the Python lock, as CycloneDX")
+    sbom.add_argument("folder", type=Path, help="where to write it")
+    sbom.add_argument("programs", nargs="*", metavar="program", help="only these, and Python (default: all)")
+    vulnerabilities = add(
+        "vulnerabilities",
+        _vulnerabilities,
+        "look up known holes of all that is built and installed; exit status 1 if there are, 2 if they can't be",
+    )
+    vulnerabilities.add_argument("--called", action="store_true", help="leave out code that no program calls")
     doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")
-    for command in (status, demo, doctor, deploy, sizing):
+    for command in (status, demo, doctor, deploy, sizing, vulnerabilities):
         command.add_argument("--json", action="store_true", help="print JSON, for scripts")
     return parser

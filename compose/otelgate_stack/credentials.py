@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import state
 from .errors import StackError
-from .settings import PREFIX, Settings
+from .settings import OF_BOTH, PREFIX, Settings
 
 # Bytes of randomness; written as hex digits. The ledger's key has to have exactly 32.
 _BYTES = 32
@@ -55,8 +55,7 @@ def ensure(settings: Settings) -> None:
 def wanted(settings: Settings) -> dict[Path, str]:
     """The files with secrets that the stack needs, and the settings that name them."""
     wanted = {path(settings): "OTELGATE_STATE_DIR" for path in (grafana_admin_password, grafana_secret_key)}
-    if settings.pseudonym_key_file:
-        wanted[settings.pseudonym_key_file] = "OTELGATE_PSEUDONYM_KEY_FILE"
+    wanted |= {path: PREFIX + field.upper() for field in OF_BOTH if (path := getattr(settings, field))}
     if not settings.audit:
         return wanted
     fields = ("audit_key_file", "feedback_secret_file", "grafana_database_password_file")

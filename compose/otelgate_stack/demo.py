@@ -65,12 +65,11 @@ class Stores:
 
     @classmethod
     def of(cls, settings: Settings) -> "Stores":
-        url = "http://127.0.0.1:"
         return cls(
-            prometheus=Prometheus(f"{url}{settings.prometheus_port}"),
-            loki=Loki(f"{url}{settings.loki_port}"),
-            tempo=Tempo(f"{url}{settings.tempo_port}") if settings.traces_to != "jaeger" else None,
-            jaeger=Jaeger(f"{url}{settings.jaeger_port}") if settings.traces_to != "tempo" else None,
+            prometheus=Prometheus.of(settings),
+            loki=Loki.of(settings),
+            tempo=Tempo.of(settings) if settings.traces_to != "jaeger" else None,
+            jaeger=Jaeger.of(settings) if settings.traces_to != "tempo" else None,
             audit=AuditStore(settings) if settings.audit else None,
         )
 

@@ -1,7 +1,8 @@
 """`make doctor`: follows one canary of each signal hop by hop, and names the hop that loses it.
 
 application → gateway → received → exported → stored: the gateway's answer, its own counters, the store's answer; and
-behind the audit sink, the rows in PostgreSQL. Before all of them, whether the disks have room.
+behind the audit sink, the rows in PostgreSQL. Before all of them, whether the disks have room; after them, which ports
+are open, and what a sender has to know there.
 """
 
 import json
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
-from . import hops, queue_disk, target
+from . import doors, hops, queue_disk, target
 from .canary import PROTOCOLS, SIGNALS, Canary, RefusedError, send
 from .hops import Hop, Route
 from .report import Report
@@ -42,9 +43,13 @@ def run(settings: Settings, report: Report, *, as_json: bool = False, deadline_s
         say(disk)
     examine(settings, say, deadline_s)
     lost = [hop for hop in found if hop.ok is False]
+    listening = doors.find(settings)
     if as_json:
-        report.line(json.dumps({"ok": not lost, "hops": [asdict(hop) for hop in found]}, indent=2))
-    elif lost:
+        told = {"ok": not lost, "hops": [asdict(hop) for hop in found], "doors": [asdict(door) for door in listening]}
+        report.line(json.dumps(told, indent=2))
+        return 1 if lost else 0
+    _print_doors(listening, report)
+    if lost:
         where = "; ".join(f"{hop.signal}: {hop.name}" for hop in lost)
         report.line("\n" + report.style(f"stopped at {where}", "red"))
     else:
@@ -62,7 +67,7 @@ def examine(settings: Settings, say: Callable[[Hop], None], deadline_s: float) -
     say(door)
     if not door.ok:
         return
-    gateway = GatewayMetrics(f"http://127.0.0.1:{settings.metrics_port}")
+    gateway = GatewayMetrics.of(settings)
     before, canary = hops.counters(gateway), Canary()
     with ThreadPoolExecutor(max_workers=len(SIGNALS)) as pool:
         visits = [
@@ -217,6 +222,16 @@ class _Visit:
 
     def _hop(self, signal: str, name: str, ok: bool | None, detail: str, fix: str = "") -> Hop:
         return Hop(signal, name, ok, time.monotonic() - self._started, detail, fix)
+
+
+def _print_doors(listening: list[doors.Door], report: Report) -> None:
+    """One line for all that want the same of a sender."""
+    if listening:
+        report.line("\ndoors:")
+    for wants in dict.fromkeys(door.wants for door in sorted(listening, key=lambda door: door.locked)):
+        alike = [door for door in listening if door.wants == wants]
+        ports = ", ".join(f"{door.service} {door.address}" for door in alike)
+        report.line(f"  want {wants}: {ports}", *(() if alike[0].locked else ("yellow",)))
 
 
 def _print(hop: Hop, report: Report, *, with_fix: bool) -> None:

@@ -7,3 +7,7 @@ class StackError(Exception):
 
 class SettingsError(StackError):
     """A setting is unknown or has a bad value; one line for each. Exit code 2."""
+
+
+class CheckError(StackError):
+    """A check could not be made, so nothing is known. Exit code 2, since 1 says that it has found something."""

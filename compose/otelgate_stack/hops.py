@@ -92,9 +92,8 @@ class Route:
 
 def routes(settings: Settings) -> list[Route]:
     """Every way from the gateway to a store, as its settings say."""
-    url = "http://127.0.0.1:"
-    tempo, jaeger = Tempo(f"{url}{settings.tempo_port}"), Jaeger(f"{url}{settings.jaeger_port}")
-    loki, prometheus = Loki(f"{url}{settings.loki_port}"), Prometheus(f"{url}{settings.prometheus_port}")
+    tempo, jaeger = Tempo.of(settings), Jaeger.of(settings)
+    loki, prometheus = Loki.of(settings), Prometheus.of(settings)
 
     def in_tempo(canary: Canary) -> int:
         return len(tempo.trace(canary.trace_id))
@@ -125,7 +124,7 @@ def routes(settings: Settings) -> list[Route]:
 
 def _audit_routes(settings: Settings) -> list[Route]:
     """The agent's run with its tool call, and the vote with the product event, as rows."""
-    sink, store = AuditSink(f"http://127.0.0.1:{settings.audit_health_port}"), AuditStore(settings)
+    sink, store = AuditSink.of(settings), AuditStore(settings)
 
     def conversation(canary: Canary) -> int:
         _complain(store, canary)

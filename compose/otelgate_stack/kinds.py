@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 _HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
 
@@ -86,6 +87,19 @@ def _url(raw: str, root: Path) -> str:
     return raw
 
 
+def _source(raw: str, root: Path) -> str:
+    if "://" not in raw:
+        return str(_path(raw, root))
+    parts = urlsplit(raw)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
+        return url2pathname(parts.path)
+    return _url(raw, root)
+
+
+def _witness(raw: str, root: Path) -> str:
+    return raw if re.fullmatch(r"file:/[^\0]+", raw) else _url(raw, root)
+
+
 def _database(raw: str, root: Path) -> str:
     parts = urlsplit(raw)
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
@@ -161,6 +175,8 @@ PATH = Kind("a path", _path)
 HOST = Kind("an IP address or a host name", _host)
 ENDPOINT = Kind("host:port", _endpoint)
 URL = Kind("an http:// or https:// URL", _url)
+SOURCE = Kind("a path, or a file://, http:// or https:// URL", _source)
+WITNESS = Kind("file: with an absolute path, or an http:// or https:// URL", _witness)
 DATABASE = Kind("a postgresql:// URL", _database)
 ORIGINS = Kind("origins such as https://app.example, with commas between", _origins)
 ADDRESS = Kind("a mail address", lambda raw, root: _addresses(raw, 1))

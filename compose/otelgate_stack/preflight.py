@@ -34,6 +34,16 @@ def _together(settings: Settings) -> Iterator[str]:
     """Settings that only make sense with others."""
     if (settings.tls_cert_file is None) != (settings.tls_key_file is None):
         yield "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither"
+    if settings.tls_client_ca_file and not settings.tls_cert_file:
+        yield (
+            f"OTELGATE_TLS_CLIENT_CA_FILE='{settings.tls_client_ca_file}': expected OTELGATE_TLS_CERT_FILE and"
+            " OTELGATE_TLS_KEY_FILE with it"
+        )
+    if settings.applications_file and not settings.token_file:
+        yield (
+            f"OTELGATE_APPLICATIONS_FILE='{settings.applications_file}': expected OTELGATE_TOKEN_FILE, the operator's"
+            " token, with it"
+        )
     closed = settings.tls_cert_file and settings.tls_key_file and settings.token_file
     if not (kinds.loopback(settings.host) or closed or settings.insecure):
         yield (

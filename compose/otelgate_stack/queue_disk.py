@@ -32,7 +32,7 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
 
 def _told(settings: Settings) -> dict[str, float]:
     try:
-        samples = GatewayMetrics(f"http://127.0.0.1:{settings.metrics_port}").samples()
+        samples = GatewayMetrics.of(settings).samples()
     except StoreError:
         return {}
     told: dict[str, float] = {}

@@ -17,9 +17,11 @@ from dotenv.parser import Binding, parse_stream
 from . import kinds
 from .errors import SettingsError
 
-__all__ = ["PREFIX", "ROWS", "Row", "Settings", "SettingsError", "load", "markdown"]
+__all__ = ["OF_BOTH", "PREFIX", "ROWS", "Row", "Settings", "SettingsError", "load", "markdown"]
 
 PREFIX = "OTELGATE_"
+# Secrets that the gateway and the sink both have, generated like the sink's.
+OF_BOTH = ("pseudonym_key_file", "audit_token_file")
 ROOT = Path(__file__).resolve().parents[2]
 
 # Names that start like ours and are none of the stack's settings: the release, which versions.env sets, and the SDK's
@@ -73,8 +75,14 @@ class Settings:
     ]
     tls_cert_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: TLS certificate (PEM).", gateway=True)]
     tls_key_file: Annotated[Path | None, _Spec("", kinds.PATH, "Gateway: key of that certificate (PEM).", gateway=True)]
+    tls_client_ca_file: Annotated[
+        Path | None, _Spec("", kinds.PATH, "Gateway: authority of clients' certificates (PEM).", gateway=True)
+    ]
     token_file: Annotated[
         Path | None, _Spec("", kinds.PATH, "Gateway: file with the bearer token clients must send.", gateway=True)
+    ]
+    applications_file: Annotated[
+        Path | None, _Spec("", kinds.PATH, "Gateway: a token, services and limits by application.", gateway=True)
     ]
     data_dir: Annotated[Path, _Spec("{state_dir}/gateway", kinds.PATH, "Gateway: the queues on disk.", gateway=True)]
     fsync: Annotated[
@@ -167,6 +175,15 @@ class Settings:
     audit_host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address on which the sink listens.", sink=True)]
     audit_port: Annotated[int, _Spec("4320", kinds.PORT, "Audit sink: OTLP over gRPC.", sink=True)]
     audit_health_port: Annotated[int, _Spec("4321", kinds.PORT, "Audit sink: HTTP, `/health`.", sink=True)]
+    audit_token_file: Annotated[
+        Path | None,
+        _Spec(
+            "{state_dir}/secrets/audit_token",
+            kinds.PATH,
+            "What the sink wants from the gateway; gateway and sink.",
+            sink=True,
+        ),
+    ]
     audit_key_file: Annotated[
         Path | None,
         _Spec("{state_dir}/secrets/audit_key", kinds.PATH, "Audit sink: the ledger's chain key.", sink=True),
@@ -180,6 +197,9 @@ class Settings:
         str, _Spec("http://127.0.0.1:{prometheus_port}", kinds.URL, "Prometheus as the sink sees it.", sink=True)
     ]
     loki_url: Annotated[str, _Spec("http://127.0.0.1:{loki_port}", kinds.URL, "Loki as the sink sees it.", sink=True)]
+    witness: Annotated[
+        str | None, _Spec("", kinds.WITNESS, "A second place for the heads of the audit's ledger.", sink=True)
+    ]
     feedback_host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address on which votes are taken.", sink=True)]
     feedback_port: Annotated[int, _Spec("4322", kinds.PORT, "HTTP: `POST /v1/feedback`.", sink=True)]
     feedback_origins: Annotated[str | None, _Spec("", kinds.ORIGINS, "Pages that may post votes.", sink=True)]
@@ -247,6 +267,23 @@ class Settings:
         str | None, _Spec("", kinds.URL, "Where people read the runbooks; none, links name the files.")
     ]
 
+    vulnerabilities_go: Annotated[
+        str,
+        _Spec(
+            "https://vuln.go.dev",
+            kinds.SOURCE,
+            "`make vulnerabilities`: the Go vulnerability database, or a mirror of it.",
+        ),
+    ]
+    vulnerabilities_python: Annotated[
+        str,
+        _Spec(
+            "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip",
+            kinds.SOURCE,
+            "`make vulnerabilities`: OSV records of Python packages: a zip, or a folder of JSON or YAML.",
+        ),
+    ]
+
     retention_metrics: Annotated[str, _Spec("30d", kinds.RETENTION, "How long Prometheus keeps metrics.")]
     retention_logs: Annotated[str, _Spec("31d", kinds.RETENTION, "How long Loki keeps logs.", gateway=True)]
     retention_traces: Annotated[str, _Spec("7d", kinds.RETENTION, "How long Tempo and Jaeger keep traces.")]
@@ -254,8 +291,7 @@ class Settings:
     def gateway_env(self) -> dict[str, str]:
         """The gateway's environment, `OTELGATE_*` only: it refuses names it doesn't know."""
         pairs = {row.env: getattr(self, row.field) for row in ROWS if row.gateway}
-        # The one secret that both have, generated like the sink's.
-        pairs["OTELGATE_PSEUDONYM_KEY_FILE"] = self.pseudonym_key_file
+        pairs |= {row.env: getattr(self, row.field) for row in ROWS if row.field in OF_BOTH}
         return {name: kinds.show(value) for name, value in pairs.items() if value is not None}
 
     @property

@@ -128,7 +128,7 @@ def _less(now: Density, before: Density) -> Density:
 def _counts(settings: Settings) -> dict[str, int]:
     """By store, what the gateway has sent there, and what Prometheus says it took."""
     url = "http://127.0.0.1:"
-    with GatewayMetrics(f"{url}{settings.metrics_port}") as gateway:
+    with GatewayMetrics.of(settings) as gateway:
         sent = [
             (sample.labels["__name__"], sample.labels.get("exporter", ""), sample.value) for sample in gateway.samples()
         ]

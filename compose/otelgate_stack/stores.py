@@ -15,6 +15,7 @@ from typing import Self
 import httpx
 
 from . import web
+from .settings import Settings
 from .spans import Event, Span, from_otlp_json
 
 __all__ = [
@@ -80,7 +81,13 @@ class TraceSummary:
 class _Store(AbstractContextManager["_Store"]):
     """What the clients share: one HTTP connection pool, errors that tell, `ready()`."""
 
+    port_setting: str
     ready_path = "/ready"
+
+    @classmethod
+    def of(cls, settings: Settings, timeout_s: float = 10.0) -> Self:
+        """This stack's client; `timeout_s` in seconds. The one place that says how its services are reached."""
+        return cls(f"http://127.0.0.1:{getattr(settings, cls.port_setting)}", timeout_s)
 
     def __init__(self, url: str, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
@@ -137,6 +144,7 @@ class _Store(AbstractContextManager["_Store"]):
 class Prometheus(_Store):
     """Prometheus' HTTP API (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
 
+    port_setting = "prometheus_port"
     ready_path = "/-/ready"
 
     def query(self, promql: str, time_s: float | None = None) -> list[Sample]:
@@ -179,6 +187,8 @@ def _sample(labels: Mapping[str, str], pair: tuple[float, str]) -> Sample:
 class Loki(_Store):
     """Loki's HTTP API (https://grafana.com/docs/loki/latest/reference/loki-http-api/)."""
 
+    port_setting = "loki_port"
+
     def query_range(
         self, logql: str, start_ns: int | None = None, end_ns: int | None = None, limit: int = 1000
     ) -> list[LogLine]:
@@ -208,6 +218,8 @@ class Loki(_Store):
 class Tempo(_Store):
     """Tempo's HTTP API (https://grafana.com/docs/tempo/latest/api_docs/)."""
 
+    port_setting = "tempo_port"
+
     def trace(self, trace_id: str) -> list[Span]:
         """The spans of a trace, earliest first; empty when Tempo doesn't know it (yet)."""
         answer = self._get_or_none(f"/api/v2/traces/{trace_id}")
@@ -235,6 +247,7 @@ class Tempo(_Store):
 class Jaeger(_Store):
     """Jaeger's query API, version 3: OTLP JSON (https://www.jaegertracing.io/docs/latest/architecture/apis/)."""
 
+    port_setting = "jaeger_port"
     ready_path = "/api/v3/services"
 
     def trace(self, trace_id: str) -> list[Span]:
@@ -246,6 +259,7 @@ class Jaeger(_Store):
 class GatewayMetrics(_Store):
     """The gateway's own metrics, as Prometheus text at `/metrics`."""
 
+    port_setting = "metrics_port"
     ready_path = "/metrics"
 
     def samples(self) -> list[Sample]:
@@ -256,6 +270,7 @@ class GatewayMetrics(_Store):
 class AuditSink(_Store):
     """The audit sink's health; what it stored is in PostgreSQL (audit_store.py)."""
 
+    port_setting = "audit_health_port"
     ready_path = "/health"
 
     def problem(self) -> str:

@@ -9,6 +9,8 @@ from urllib.parse import quote, unquote
 from .errors import StackError
 from .settings import Settings
 
+CLIENT_CERTIFICATE = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+CLIENT_KEY = "OTEL_EXPORTER_OTLP_CLIENT_KEY"
 _ANY = ("0.0.0.0", "::")
 _LOOPBACK = ("127.0.0.1", "::1", *_ANY)
 
@@ -21,6 +23,8 @@ class Target:
     http: str
     ca_file: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    client: tuple[Path, Path] | None = None
+    """Certificate and key to show, where the gateway asks for one."""
 
     @property
     def tls(self) -> bool:
@@ -34,6 +38,8 @@ class Target:
             variables["OTEL_EXPORTER_OTLP_PROTOCOL"] = protocol
         if self.tls and self.ca_file:
             variables["OTEL_EXPORTER_OTLP_CERTIFICATE"] = str(self.ca_file)
+        if self.tls and self.client:
+            variables |= {CLIENT_CERTIFICATE: str(self.client[0]), CLIENT_KEY: str(self.client[1])}
         if self.headers:
             pairs = (f"{name}={quote(value, safe='')}" for name, value in self.headers.items())
             variables["OTEL_EXPORTER_OTLP_HEADERS"] = ",".join(pairs)
@@ -44,8 +50,9 @@ def find(settings: Settings, environ: Mapping[str, str] | None = None) -> Target
     """The target that an application with these settings and this environment would use.
 
     The standard variables win where they are set: `OTEL_EXPORTER_OTLP_ENDPOINT` (for the protocol that
-    `OTEL_EXPORTER_OTLP_PROTOCOL` names), `_CERTIFICATE` and `_HEADERS`. Else the certificate to trust is the gateway's
-    own, and the token is the one in `OTELGATE_TOKEN_FILE`. Raises StackError when that file can't be read.
+    `OTEL_EXPORTER_OTLP_PROTOCOL` names), `_CERTIFICATE`, `_CLIENT_CERTIFICATE` with `_CLIENT_KEY`, and `_HEADERS`. Else
+    the certificate to trust is the gateway's own, none is shown, and the token is the one in `OTELGATE_TOKEN_FILE`.
+    Raises StackError when that file can't be read.
     """
     given = os.environ if environ is None else environ
     found = urls(settings)
@@ -57,7 +64,13 @@ def find(settings: Settings, environ: Mapping[str, str] | None = None) -> Target
         ca_file: Path | None = Path(certificate)
     else:
         ca_file = settings.tls_cert_file
-    return Target(found["grpc"], found["http"], ca_file, _headers(settings, given))
+    return Target(found["grpc"], found["http"], ca_file, _headers(settings, given), client(given))
+
+
+def client(environ: Mapping[str, str]) -> tuple[Path, Path] | None:
+    """The certificate to show to a gateway that asks for one, and its key, as the standard variables name them."""
+    shown, key = environ.get(CLIENT_CERTIFICATE), environ.get(CLIENT_KEY)
+    return (Path(shown), Path(key)) if shown and key else None
 
 
 def urls(settings: Settings) -> dict[str, str]:

@@ -69,7 +69,7 @@ def load(settings: Settings, example: Example, number: int, *, environment: str,
     told.done(f"{sum(span.parent_id is None for span in past.story.spans)} conversations")
     with places.find(settings) as where:
         _to_prometheus(settings, where, past)
-        _to_audit(where, past)
+        _to_audit(settings, where, past)
         _to_loki(settings, past)
         _to_traces(settings, where, past)
     _wait_until_visible(settings, past)
@@ -170,12 +170,14 @@ def _to_prometheus(settings: Settings, where: places.Native | places.Containers,
     step.done()
 
 
-def _to_audit(where: places.Native | places.Containers, past: Past) -> None:
+def _to_audit(settings: Settings, where: places.Native | places.Containers, past: Past) -> None:
+    token = settings.audit_token_file
+    headers = [("authorization", f"Bearer {token.read_text().strip()}")] if token else []
     events = [log for log in past.story.logs if log.event]
     step = _Step(f"send {len(past.story.spans)} spans and {len(events)} events to the audit sink")
     with grpc.insecure_channel(where.audit) as channel:
-        _export(channel, "trace", otlp.trace_requests(past.story.spans, past.resource, content=True))
-        _export(channel, "logs", otlp.log_requests(events, past.resource, content=True))
+        _export(channel, "trace", otlp.trace_requests(past.story.spans, past.resource, content=True), headers)
+        _export(channel, "logs", otlp.log_requests(events, past.resource, content=True), headers)
     step.done()
 
 
@@ -206,14 +208,16 @@ def _to_traces(settings: Settings, where: places.Native | places.Containers, pas
     step.done()
 
 
-def _export(channel: grpc.Channel, signal: str, requests: Iterable[Any]) -> None:
+def _export(
+    channel: grpc.Channel, signal: str, requests: Iterable[Any], headers: Sequence[tuple[str, str]] = ()
+) -> None:
     """Send each, and again where the receiver asks for it. Raises StackError."""
     names = {"trace": _OTLP.format("trace", "Trace"), "logs": _OTLP.format("logs", "Logs")}
     call = channel.unary_unary(names[signal], request_serializer=lambda request: request.SerializeToString())
     for request in requests:
         for attempt in range(10):
             try:
-                call(request, timeout=120)
+                call(request, timeout=120, metadata=headers)
                 break
             except grpc.RpcError as error:
                 if (

@@ -190,13 +190,23 @@ def _variables(dashboard: Dashboard) -> list[VariableModel]:
 
 
 def _formatted(value: Value, kind: str | None) -> str:
-    """A value as Grafana writes it in a format."""
+    """A value as Grafana writes it in a format; without one, as its data source of Prometheus does.
+
+    There quotes are escaped by the feature toggle `prometheusSpecialCharsInLabelValues`, which the stack sets.
+    """
     if isinstance(value, Everything):
         return value
     values = (value,) if isinstance(value, str) else value
     if kind == "sqlstring":
         return ",".join("'" + each.replace("'", "''") + "'" for each in values)
-    return "|".join(values)
+    if kind == "regex":
+        return _either([re.sub(r"[\\^$*+?.()|\[\]{}/]", r"\\\g<0>", each) for each in values])
+    quoted = (each.replace("\\", r"\\\\").replace('"', r"\\\"") for each in values)
+    return _either([re.sub(r"[$^*{}\[\]'+?.()|]", r"\\\\\g<0>", each) for each in quoted])
+
+
+def _either(patterns: Sequence[str]) -> str:
+    return patterns[0] if len(patterns) == 1 else f"({'|'.join(patterns)})"
 
 
 def _value(variable: VariableModel) -> str:

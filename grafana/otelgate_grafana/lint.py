@@ -17,6 +17,7 @@ _NO_UNIT: Final = {"logs", "text", "nodeGraph"}
 _PERSONAL: Final = ("user", "session", "conversation", "trace", "title", "enduser")
 """Parts of label names that would make a series for each person or run."""
 _BUILT_IN: Final = {uids.MIXED}
+_VARIABLE: Final = re.compile(r"\$(?!__|\d)(?:(\w+)|\{(\w+)[^}]*\})")
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ def _panel(panel: Panel, variables: set[str]) -> Iterator[str]:
             yield f"query {query.ref_id}: variable ${name} is not one of the dashboard's"
         if query.datasource == uids.PROMETHEUS:
             yield from (f"query {query.ref_id}: {what}" for what in promql(query.text))
+        if query.datasource == uids.LOKI:
+            yield from (f"query {query.ref_id}: {what}" for what in _logql(query.text))
         if query.datasource == uids.POSTGRES:
             yield from (f"query {query.ref_id}: {what}" for what in _sql(query.text))
 
@@ -111,9 +114,17 @@ def _beside(tree: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"variable {variable['name']}", variable["query"]
 
 
+def _logql(query: str) -> Iterator[str]:
+    """Grafana escapes a name for a regular expression, and its double quotes not at all."""
+    for found in _VARIABLE.finditer(query):
+        name = found[1] or found[2]
+        if query[found.start() - 3 : found.end() + 1] != f"=~`${{{name}:regex}}`":
+            yield f"{found[0]}: expected =~`${{{name}:regex}}`"
+
+
 def _sql(query: str) -> Iterator[str]:
     """Names come from applications: Grafana has to quote them, and nothing else may stand in the same quotes."""
-    for found in re.finditer(r"\$(?!__)(?:(\w+)|\{(\w+)[^}]*\})", query):
+    for found in _VARIABLE.finditer(query):
         name = found[1] or found[2]
         if found[0] != f"${{{name}:sqlstring}}":
             yield f"{found[0]}: expected ${{{name}:sqlstring}}"
@@ -122,6 +133,10 @@ def _sql(query: str) -> Iterator[str]:
 
 
 def _promql(query: str) -> Iterator[str]:
+    for found in _VARIABLE.finditer(query):
+        name = found[1] or found[2]
+        if query[found.start() - 3 : found.end() + 1] != f'=~"${name}"':
+            yield f'{found[0]}: expected =~"${name}"'
     for label in sorted(_labels(query)):
         parts = label.split("_")
         if any(word in parts for word in _PERSONAL) and label not in ("user_agent",):

@@ -15,8 +15,8 @@ from .links import Link
 from .panels import logs, timeseries
 from .queries import Query, logql
 
-SELECTED: Final = '{service_name=~"$service", deployment_environment_name=~"$environment"}'
-"""What the dashboard's variables choose."""
+SELECTED: Final = "{service_name=~`${service:regex}`, deployment_environment_name=~`${environment:regex}`}"
+"""The choice of the dashboard's variables. Grafana escapes no double quote for Loki, so the strings are raw ones."""
 EVERYTHING: Final = '{service_name=~".+"}'
 """The same where there are no variables."""
 ERROR: Final = 17

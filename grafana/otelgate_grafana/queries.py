@@ -3,7 +3,7 @@
 prom("sum(rate(x[$__rate_interval]))", "{{gen_ai_agent_name}}")
 sql("SELECT …")                      a table
 sql("SELECT time, …", series=True)   a time series: a column `time`, numbers, at most one text column for the name
-logql('{service_name=~"$service"}')
+logql("{service_name=~`${service:regex}`}")
 traceql('{resource.service.name=~"$service"}')
 """
 
@@ -14,6 +14,9 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 
 from . import datasources, uids
 from .variables import chosen
+
+TRACE = "split_part(trace_id, '@', 1) AS trace_id"
+"""The id by which all stores know the trace, without the application that follows it in the audit."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Dashboard variables: which services, environments, agents, models, tiers and users a dashboard shows.
 
-One choice filters every language. In PromQL and LogQL write `=~"$agent"` (promql.select does); in SQL take
-`chosen("agent")`, an array that the functions of schema `analytics` understand: an empty one chooses everything.
-In SQL a variable is written as `${name:sqlstring}` alone, which Grafana quotes; the linter refuses anything else.
+One choice filters every language, and a name from an application stays a name in each; the linter refuses other ways
+of writing it. PromQL: `=~"$agent"` (promql.select does). LogQL: logql.SELECTED. SQL: `chosen("agent")`, an array that
+the functions of schema `analytics` understand (an empty one chooses everything), or `${name:sqlstring}` alone.
 """
 
 from collections.abc import Sequence

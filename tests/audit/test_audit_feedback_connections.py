@@ -11,7 +11,7 @@ from audit_feedback_server import Gateway, serving, settings, token
 from otelgate_audit.feedback import app, connections
 from otelgate_stack import web
 
-HALF = b"POST /v1/feedback HTTP/1.1\r\nHost: shop.example\r\n"
+HALF = b"POST /v1/feedback HTTP/1.1\r\nHost: localhost\r\n"
 WAIT_S = 60
 
 Connect = Callable[[], socket.socket]
@@ -63,7 +63,7 @@ def test_the_oldest_connection_without_a_request_gives_way(client: httpx.Client,
     assert vote(client) == 202  # so the first is accepted before the others
     others = [connect() for _ in range(2 * app.MAX_WAITING)]
     assert is_closed(first)
-    others[-1].sendall(b"GET /health HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+    others[-1].sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert others[-1].recv(12) == b"HTTP/1.1 200"
 
 
@@ -82,7 +82,7 @@ def test_a_connection_without_a_request_is_closed_in_time(
 def test_a_request_in_pieces_is_answered_and_its_connection_is_kept(client: httpx.Client, connect: Connect) -> None:
     connection = connect()
     for _ in range(2):
-        for piece in (b"GET /health HT", b"TP/1.1\r\nHost: shop", b".example\r\n\r\n"):
+        for piece in (b"GET /health HT", b"TP/1.1\r\nHost: local", b"host\r\n\r\n"):
             connection.sendall(piece)
         assert connection.recv(12) == b"HTTP/1.1 200"
         while b'"ok"' not in connection.recv(4096):

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, SERVICE, commit, conversation, settings, trace_id
+from otelgate_audit import columns, erasure, forget, pseudonyms, verify
 from otelgate_audit import database as audit_database
-from otelgate_audit import erasure, forget, pseudonyms, verify
 from otelgate_audit.erasure import Erased, Erasure
 from otelgate_audit.ledger import Chain
 from otelgate_audit.records import Batch, Event, Feedback, Reject, Text
@@ -359,6 +359,82 @@ def test_a_person_is_found_by_what_the_gateway_stored_for_them(
     assert holding(store, ANN, pseudonym) == {}
     assert holding(store, "[email:0123456789abcdef]")["audit.users"] == 1
     assert check(database) == []
+
+
+E_MAIL, PHONE, CARD = ("[email:093e3dd9df951c50]", "[phone:9142b1157c1468db]", "[card:7b7e6cb2715c7b1c]")
+# Kind of identity -> what the gateway stores as user and as session, and what the person gives.
+IDENTITIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "e-mail": (E_MAIL, "s-1", ("ann@example.com",)),
+    "e-mail in other spellings": (E_MAIL, "s-1", ("Ann@Example.COM", "\uff21nn@example.com")),
+    "phone": (PHONE, "s-1", ("+493012345678", "0049 (30) 1234-5678", "+49 30 12345678", "+49\u00a030\u00a012345678")),
+    "card-like number": (CARD, "s-1", ("4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111")),
+    "user id": ("u-17", "s-1", ("u-17",)),
+    "session id": ("u-17", "session-of-17", ("session-of-17",)),
+    "conversation id": ("u-17", E_MAIL, ("ann@example.com", "Ann@example.com")),
+    "pseudonym": (E_MAIL, "s-1", (E_MAIL,)),
+}
+
+
+def identified(batch: Batch, user: str, session: str) -> Batch:
+    """The batch with these ids in all records that name a user."""
+    for kind in columns.KINDS:
+        records = getattr(batch, kind)
+        records[:] = [each._replace(user_id=user, session_id=session) if each.user_id else each for each in records]
+    return batch
+
+
+@pytest.mark.parametrize("kind", list(IDENTITIES))
+def test_forget_each_kind_of_identity_erases_that_person_alone(
+    database: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(forget.Telemetry, "event", lambda *_: None)
+    key = tmp_path / "pseudonym.key"
+    key.write_text(PSEUDONYM_KEY)
+    user, session, given = IDENTITIES[kind]
+    near = (
+        "[email:0123456789abcdef]",
+        "[phone:0123456789abcdef]",
+        "[card:0123456789abcdef]",
+        "u-170",
+        "session-of-170",
+    )
+    for number, each in enumerate(near):
+        commit(store, identified(conversation(20 + number, "near"), each, f"near-{each}"))
+    before = holding(store, *near, ANN, BOB)
+    for number, spelling in enumerate(given):
+        commit(store, identified(conversation(40 + number, "theirs"), user, session), NOW + number)
+        arguments = ["--user", spelling, "--yes"]
+        assert run(database, tmp_path, *arguments, OTELGATE_PSEUDONYM_KEY_FILE=str(key)) == 0
+        assert holding(store, "I am theirs") == {}, spelling
+        (left,) = store.execute("SELECT count(*) FROM audit.sessions WHERE session_id = %s", [session]).fetchall()
+        assert left == (0,), spelling
+        assert holding(store, *near, ANN, BOB) == before, spelling
+    assert check(database) == []
+
+
+def test_forget_of_an_id_that_is_also_a_session_leaves_the_sessions_person(
+    database: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forget.Telemetry, "event", lambda *_: None)
+    commit(store, identified(conversation(20, "asked"), "4711", "s-1"))
+    commit(store, identified(conversation(21, "other"), "u-17", "4711"))
+    before = holding(store, "u-17")
+    assert run(database, tmp_path, "--user", "4711", "--yes") == 0
+    assert holding(store, "I am asked") == {}
+    assert holding(store, "u-17") == before
+
+
+def test_canonical_spellings_are_the_gateways() -> None:
+    """The same as in collector/redact/pseudonym_test.go."""
+    greek, turkish = "\u039d\u0399\u039a\u039f\u03a3", "\u0130"
+    given = {
+        "Ann@Example.com": E_MAIL,
+        "0049 (30) 1234-5678": PHONE,
+        "4111 1111 1111 1111": CARD,
+        f"{greek}.{turkish}@example.com": "[email:040c6f0d9c315297]",
+    }
+    for spelling, pseudonym in given.items():
+        assert pseudonym.partition(":")[2].rstrip("]") in pseudonyms.digests(PSEUDONYM_KEY.encode(), spelling)
 
 
 def test_digests_are_the_gateways() -> None:

@@ -46,7 +46,7 @@ def findings(url: str) -> list[str]:
 
 
 def test_rows_of_before_verify_and_new_ones_go_on(old: str) -> None:
-    assert "schema: 0001 → 0003" in audit_database.migrate(old)
+    assert "schema: 0001 → 0004" in audit_database.migrate(old)
     assert findings(old) == []
     with psycopg.connect(old, autocommit=True) as connection:
         commit(connection, conversation(2, "bob"))

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import grpc
 import pytest
@@ -57,8 +58,10 @@ class Client:
 
 
 @contextmanager
-def serving(writer: StandIn, closed: str | None = None, meters: Meters | None = None) -> Iterator[Client]:
-    running = receiver.Receiver(SETTINGS, writer, meters or Meters(), lambda: closed)
+def serving(
+    writer: StandIn, closed: str | None = None, meters: Meters | None = None, chosen: settings.Settings = SETTINGS
+) -> Iterator[Client]:
+    running = receiver.Receiver(chosen, writer, meters or Meters(), lambda: closed)
     running.start()
     running.serving(closed is None)
     try:
@@ -307,3 +310,39 @@ def test_a_real_request_is_decoded(writer: StandIn) -> None:
     with serving(writer) as client:
         client.traces(request.SerializeToString())
     assert [call.span_id for call in writer.batches[0].model_calls] == ["02" * 8]
+
+
+TOKEN = "5d41" * 16
+
+
+@pytest.mark.parametrize(
+    "given", [(), ("Bearer wrong",), (TOKEN,), (f"bearer {TOKEN}",), (f"Bearer {TOKEN}", f"Bearer {TOKEN}")]
+)
+def test_a_sender_without_the_token_is_refused_before_its_message(
+    writer: StandIn, tmp_path: Path, given: tuple[str, ...]
+) -> None:
+    headers = [("authorization", value) for value in given]
+    with serving(writer, chosen=_with_token(tmp_path)) as client:
+        for call in (client.traces, client.logs):
+            # Larger than what gRPC takes: it would say so, had it looked at the message.
+            refused = failure(lambda call=call: call(bytes(2 << 20), metadata=headers))
+            assert refused.code() == grpc.StatusCode.UNAVAILABLE  # else a gateway would drop what it holds
+            assert refused.details() == "authorization: expected the token in OTELGATE_AUDIT_TOKEN_FILE"
+    assert not writer.batches
+
+
+def test_a_sender_with_the_token_is_served(
+    writer: StandIn, decoded: Callable[[Batch | Exception], None], tmp_path: Path
+) -> None:
+    writer.go_on.set()
+    with serving(writer, chosen=_with_token(tmp_path)) as client:
+        client.logs(b"", metadata=[("authorization", f"Bearer {TOKEN}")])
+        health = health_pb2_grpc.HealthStub(client.channel)
+        assert health.Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.SERVING
+    assert len(writer.batches) == 1
+
+
+def _with_token(folder: Path) -> settings.Settings:
+    file = folder / "token"
+    file.write_text(f"{TOKEN}\n")
+    return replace(SETTINGS, audit_token_file=file)

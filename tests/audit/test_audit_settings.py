@@ -35,6 +35,8 @@ def test_an_empty_value_counts_as_unset() -> None:
         ("OTELGATE_FEEDBACK_RATE", "5/second", "feedback_rate", "5/second"),
         ("OTELGATE_PROMETHEUS_URL", "http://p:9090/", "prometheus_url", "http://p:9090"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://gateway:4317", "otlp_endpoint", "https://gateway:4317"),
+        ("OTELGATE_WITNESS", "file:/mnt/heads.jsonl", "witness", "file:/mnt/heads.jsonl"),
+        ("OTELGATE_WITNESS", "https://w.example/x", "witness", "https://w.example/x"),
         ("OTELGATE_AUDIT_HOST", "::1", "audit_host", "::1"),
         ("OTELGATE_FEEDBACK_HOST", "[::1]", "feedback_host", "::1"),
     ],
@@ -67,6 +69,11 @@ def test_values(name: str, value: str, field: str, expected: object) -> None:
         ("OTELGATE_MAX_MESSAGE_MIB", "-1", "OTELGATE_MAX_MESSAGE_MIB='-1': expected a whole number from 1 to 1024"),
         ("OTELGATE_LOKI_URL", "loki:3100", "OTELGATE_LOKI_URL='loki:3100': expected an http:// or https:// URL"),
         (
+            "OTELGATE_WITNESS",
+            "file:heads.jsonl",
+            "OTELGATE_WITNESS='file:heads.jsonl': expected file: with an absolute path, or an http:// or https:// URL",
+        ),
+        (
             "OTELGATE_FEEDBACK_ORIGINS",
             "*",
             "OTELGATE_FEEDBACK_ORIGINS='*': expected origins such as https://app.example, with commas between",
@@ -75,6 +82,11 @@ def test_values(name: str, value: str, field: str, expected: object) -> None:
             "OTELGATE_FEEDBACK_RATE",
             "30",
             "OTELGATE_FEEDBACK_RATE='30': expected a number per second, minute, hour or day, such as 30/minute",
+        ),
+        (
+            "OTELGATE_AUDIT_HOST",
+            "0.0.0.0",
+            "OTELGATE_AUDIT_HOST='0.0.0.0': expected localhost or a loopback address, since the sink has no TLS",
         ),
         ("OTELGATE_AUDIT_PROT", "1", "OTELGATE_AUDIT_PROT: unknown setting; did you mean OTELGATE_AUDIT_PORT?"),
         (
@@ -179,3 +191,18 @@ def test_the_table_in_the_documentation(root: Path) -> None:
     assert settings.markdown() in section, (
         "docs/settings.md: the sink's table differs; put in what `python -m otelgate_audit.settings` prints"
     )
+
+
+def test_a_container_that_is_published_on_loopback_listens_everywhere() -> None:
+    inside = {"OTELGATE_AUDIT_HOST": "0.0.0.0"}
+    assert settings.load({**inside, "OTELGATE_PUBLISHED_HOST": "127.0.0.1"}).audit_host == "0.0.0.0"
+    with pytest.raises(settings.SettingsError, match="expected localhost"):
+        settings.load({**inside, "OTELGATE_PUBLISHED_HOST": "10.0.0.5"})
+
+
+def test_a_short_token_of_the_gateway_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("short")
+    with pytest.raises(settings.SettingsError) as caught:
+        _ = settings.load({"OTELGATE_AUDIT_TOKEN_FILE": str(file)}).audit_token
+    assert str(caught.value) == f"OTELGATE_AUDIT_TOKEN_FILE='{file}': expected at least 32 bytes in it"

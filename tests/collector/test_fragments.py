@@ -17,7 +17,9 @@ CHOSEN = {
     "folder_lock",
     "admission",
     "answers",
-    "bearertokenauth",
+    "applications",
+    "applications/self",
+    "pages",
 }
 
 

@@ -66,15 +66,12 @@ def send(settings: Settings, *, ca: Path | None = None, token: str | None = None
 
 def missing(settings: Settings, sent: Sent, *names: str) -> list[str]:
     """Those of these stores that don't answer with what was sent, after three minutes each; none, as soon as all do."""
-    url = "http://127.0.0.1:"
     look = {
-        "prometheus": lambda: stores.Prometheus(f"{url}{settings.prometheus_port}").value(
-            f"compose_test == {sent.number}"
-        ),
-        "loki": lambda: stores.Loki(f"{url}{settings.loki_port}").query_range(
+        "prometheus": lambda: stores.Prometheus.of(settings).value(f"compose_test == {sent.number}"),
+        "loki": lambda: stores.Loki.of(settings).query_range(
             f'{{service_name="compose-test"}} |= "compose line" | number="{sent.number}"'
         ),
-        "tempo": lambda: stores.Tempo(f"{url}{settings.tempo_port}").trace(sent.trace_id),
-        "jaeger": lambda: stores.Jaeger(f"{url}{settings.jaeger_port}").trace(sent.trace_id),
+        "tempo": lambda: stores.Tempo.of(settings).trace(sent.trace_id),
+        "jaeger": lambda: stores.Jaeger.of(settings).trace(sent.trace_id),
     }
     return [name for name in names if not until(look[name], deadline_s=180)]

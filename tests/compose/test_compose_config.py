@@ -13,7 +13,7 @@ from otelgate_audit import settings as sink_settings
 from otelgate_grafana import provisioning
 from otelgate_stack import images, settings
 from otelgate_stack.engines import compose_cli, postgres, services, watchers
-from otelgate_stack.settings import ROWS
+from otelgate_stack.settings import OF_BOTH, ROWS
 
 Render = Callable[..., dict[str, Any]]
 
@@ -24,6 +24,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "tls": {
         "OTELGATE_TLS_CERT_FILE": "/secrets/cert.pem",
         "OTELGATE_TLS_KEY_FILE": "/secrets/key.pem",
+        "OTELGATE_TLS_CLIENT_CA_FILE": "/secrets/clients.pem",
         "OTELGATE_TOKEN_FILE": "/secrets/token",
     },
     "no audit": {"OTELGATE_AUDIT": "false"},
@@ -236,13 +237,43 @@ def test_both_engines_start_postgres_alike(render: Render) -> None:
 
 
 def test_the_gateway_gets_only_settings_that_it_knows(render: Render) -> None:
-    known = {row.env for row in ROWS if row.gateway} | {"OTELGATE_PUBLISHED_HOST", "OTELGATE_PSEUDONYM_KEY_FILE"}
+    known = {row.env for row in ROWS if row.gateway or row.field in OF_BOTH} | {"OTELGATE_PUBLISHED_HOST"}
     environment = render()["services"]["gateway"]["environment"]
     assert set(environment) <= known
     # Their ports inside the network are the defaults; everything else can be set.
     assert known - set(environment) == {
         f"OTELGATE_{name}_PORT" for name in ("GRPC", "HTTP", "HEALTH", "METRICS", "SELF")
     }
+
+
+def test_services_meet_only_those_that_they_need(render: Render) -> None:
+    networks = {name: set(each.get("networks", ())) for name, each in render()["services"].items() if name != "init"}
+    met = {
+        name: {other for other, theirs in networks.items() if other != name and own & theirs}
+        for name, own in networks.items()
+    }
+    assert met["grafana"] == {"prometheus", "loki", "tempo", "jaeger", "postgres", "prober"}
+    assert met["feedback"] == {"gateway", "prober"}
+    exporters = {"node-exporter", "postgres-exporter", "redis-exporter"}
+    assert met["audit"] == {"gateway", "prometheus", "loki", "postgres", "postgres-exporter", "prober"}
+    assert met["alertmanager"] == {"prometheus", "prober", *exporters}
+    for name in ("node-exporter", "redis-exporter"):
+        assert met[name] - exporters == {"prometheus", "alertmanager", "prober"}
+    assert met["postgres-exporter"] - exporters == {"prometheus", "alertmanager", "prober", "postgres", "audit"}
+    stores = {"prometheus", "loki", "tempo", "jaeger"}
+    assert met["gateway"] == {*stores, "audit", "feedback", "prober"}
+    assert met["prometheus"] >= {"alertmanager", "tempo", *exporters}
+    assert met["prober"] >= set(networks) - {"prober", "node-exporter"}
+
+
+def test_secrets_are_mounted_where_they_are_needed(render: Render) -> None:
+    mounted = {
+        name: {secret["source"] for secret in each.get("secrets", ())} for name, each in render()["services"].items()
+    }
+    assert mounted["feedback"] == {"feedback_secret", "gateway_authority", "client_certificate", "client_key"}
+    assert {name for name, secrets in mounted.items() if "audit_key" in secrets} == {"audit"}
+    assert {name for name, secrets in mounted.items() if "audit_token" in secrets} == {"audit", "gateway"}
+    assert "feedback_secret" not in mounted["audit"]
 
 
 def test_settings_reach_the_services(render: Render) -> None:
@@ -266,19 +297,21 @@ def test_settings_reach_the_services(render: Render) -> None:
 
 
 def test_secrets_are_mounted_only_where_they_are_set(render: Render, tmp_path: Path) -> None:
-    files = ("TLS_CERT_FILE", "TLS_KEY_FILE", "TOKEN_FILE")
+    files = ("TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE", "TOKEN_FILE")
     unset, tls = render(), render(**VARIANTS["tls"])
-    gateways = ("tls_cert", "tls_key", "token")
+    gateways = ("tls_cert", "tls_key", "tls_client_ca", "token")
     assert {unset["secrets"][name]["file"] for name in gateways} == {"/dev/null"}
     assert {unset["services"]["gateway"]["environment"][f"OTELGATE_{name}"] for name in files} == {""}
     assert {name: tls["secrets"][name]["file"] for name in gateways} == {
         "tls_cert": f"{tmp_path}/state/docker/tls_cert_file",
         "tls_key": f"{tmp_path}/state/docker/tls_key_file",
+        "tls_client_ca": f"{tmp_path}/state/docker/tls_client_ca_file",
         "token": f"{tmp_path}/state/docker/token_file",
     }
     assert [tls["services"]["gateway"]["environment"][f"OTELGATE_{name}"] for name in files] == [
         "/run/secrets/tls_cert",
         "/run/secrets/tls_key",
+        "/run/secrets/tls_client_ca",
         "/run/secrets/token",
     ]
 

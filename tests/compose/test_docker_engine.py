@@ -172,6 +172,7 @@ def test_the_audit_stores_secrets_are_copied_too(load: Load) -> None:
         ("OTELGATE_DATABASE_PASSWORD_FILE", "database_password"),
         ("OTELGATE_AUDIT_KEY_FILE", "audit_key"),
         ("OTELGATE_PSEUDONYM_KEY_FILE", "pseudonym_key"),
+        ("OTELGATE_AUDIT_TOKEN_FILE", "audit_token"),
         ("OTELGATE_FEEDBACK_SECRET_FILE", "feedback_secret"),
         ("OTELGATE_GRAFANA_DATABASE_PASSWORD_FILE", "grafana_database_password"),
         ("POSTGRES_PASSWORD_COPY", "postgres_password"),

@@ -82,7 +82,7 @@ class Watch:
 
     @property
     def prometheus(self) -> stores.Prometheus:
-        return stores.Prometheus(f"http://127.0.0.1:{self.settings.prometheus_port}")
+        return stores.Prometheus.of(self.settings)
 
     def start(self, app: str, fault: str = "", *arguments: str) -> float:
         """`make example` in the background, until the test is over; returns when its users began to come."""

@@ -82,6 +82,48 @@ def test_plain_text_does_not_pass(own_gateway: OwnGateway, closed: Path) -> None
     assert own_gateway.tempo.trace(refused) == []
 
 
+@pytest.fixture(scope="module")
+def mutual(own_gateway: OwnGateway, closed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The gateway asks clients for a certificate, too; gives the folder of a good one and of a stranger's."""
+    folder = tmp_path_factory.mktemp("clients")
+    for name in ("clients", "stranger"):
+        authority = trustme.CA()
+        certificate = authority.issue_cert(f"{name}.example")
+        authority.cert_pem.write_to_path(folder / f"{name}-ca.pem")
+        certificate.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
+        certificate.private_key_pem.write_to_path(folder / f"{name}-key.pem")
+    for path in (folder, *folder.iterdir()):
+        path.chmod(0o755)
+    own_gateway.gateway.stop()
+    own_gateway.gateway.start(
+        OTELGATE_TLS_CERT_FILE=str(closed / "cert.pem"),
+        OTELGATE_TLS_KEY_FILE=str(closed / "key.pem"),
+        OTELGATE_TLS_CLIENT_CA_FILE=str(folder / "clients-ca.pem"),
+        OTELGATE_TOKEN_FILE=str(closed / "token"),
+        OTELGATE_TRACES_TO="tempo",
+    )
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_send_with_a_clients_certificate_passes_and_without_is_refused(
+    own_gateway: OwnGateway, closed: Path, mutual: Path, protocol: str
+) -> None:
+    def sent(name: str | None, token: str = "t0ken") -> str:
+        shown = {
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(mutual / f"{name}.pem"),
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(mutual / f"{name}-key.pem"),
+        }
+        headers = {"OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{token}"}
+        return send(own_gateway, closed, f"mutual-{protocol[:4]}", protocol, **headers, **(shown if name else {}))
+
+    refused = [sent(None), sent("stranger"), sent("clients", "wrong")]
+    passed = sent("clients")
+    assert until(lambda: own_gateway.tempo.trace(passed))
+    assert [own_gateway.tempo.trace(each) for each in refused] == [[], [], []]
+
+
 def test_an_open_door_stops_the_start(own_gateway: OwnGateway) -> None:
     own_gateway.gateway.stop()
     with pytest.raises(RuntimeError, match="beyond this machine, without both TLS and a bearer token"):

@@ -12,7 +12,7 @@ from world import OwnWorld, World
 def refused_by(world: World, exporter: str) -> float:
     return sum(
         sample.value
-        for sample in GatewayMetrics(f"http://127.0.0.1:{world.settings.metrics_port}").samples()
+        for sample in GatewayMetrics.of(world.settings).samples()
         if sample.labels["__name__"].startswith("otelcol_exporter_enqueue_failed_spans")
         and sample.labels["exporter"] == exporter
     )

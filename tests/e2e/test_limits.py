@@ -70,7 +70,7 @@ class Door:
 def intake(world: World) -> Counter[str]:
     """What the gateway's `intake` has counted so far, as `action/reason`."""
     found: Counter[str] = Counter()
-    for sample in stores.GatewayMetrics(f"http://127.0.0.1:{world.settings.metrics_port}").samples():
+    for sample in stores.GatewayMetrics.of(world.settings).samples():
         if sample.labels["__name__"].removesuffix("_total") == "otelgate_intake_items":
             found[f"{sample.labels['action']}/{sample.labels['reason']}"] += int(sample.value)
     return found
@@ -99,7 +99,7 @@ def test_every_item_that_is_acknowledged_is_stored_and_every_other_one_is_counte
     _in_prometheus(own_gateway, service, numbers(sent, "metrics"))
     dropped = [
         sample
-        for sample in stores.GatewayMetrics(f"http://127.0.0.1:{own_gateway.settings.metrics_port}").samples()
+        for sample in stores.GatewayMetrics.of(own_gateway.settings).samples()
         if "send_failed" in sample.labels["__name__"] and sample.value
     ]
     assert dropped == []

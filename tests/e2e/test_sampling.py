@@ -92,7 +92,7 @@ def own(world: World, name: str, **labels: str) -> float:
     """Sum of one of the gateway's own counters since its start."""
     return sum(
         sample.value
-        for sample in GatewayMetrics(f"http://127.0.0.1:{world.settings.metrics_port}").samples()
+        for sample in GatewayMetrics.of(world.settings).samples()
         if sample.labels["__name__"].startswith(name) and labels.items() <= sample.labels.items()
     )
 

@@ -2,7 +2,7 @@
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -69,7 +69,9 @@ def over_http(gateway: Bench, signal: str, body: bytes, token: str) -> int:
     return web.post(url, content=content, headers=headers, timeout=60).status_code
 
 
-def test_requests_without_a_token_take_no_memory(gateway: Bench) -> None:
+def test_requests_without_a_token_take_no_memory(
+    gateway: Bench, record_property: Callable[[str, object], None]
+) -> None:
     signal, body = ATTACKS["records"]
     before = gateway.rss_mib(peak=True)
     with ThreadPoolExecutor(AT_ONCE) as senders:
@@ -77,14 +79,16 @@ def test_requests_without_a_token_take_no_memory(gateway: Bench) -> None:
         answers += [over_grpc(gateway, signal, body, "another")]
         codes = list(senders.map(lambda _: over_http(gateway, signal, body, ""), range(AT_ONCE)))
     after = gateway.rss_mib(peak=True)
-    print(f"\n{len(answers) + len(codes)} requests without a token: at most {before:.0f} MiB before, {after:.0f} after")
+    record_property("measured", f"memory at most {before:.0f} MiB before, {after:.0f} MiB after")
     assert set(answers) == {grpc.StatusCode.UNAUTHENTICATED}
     assert set(codes) == {401}
     assert after <= WITHOUT_TOKEN * before
 
 
 @pytest.mark.parametrize("kind", ATTACKS)
-def test_millions_of_small_items_are_refused_and_neighbours_are_served(gateway: Bench, kind: str) -> None:
+def test_millions_of_small_items_are_refused_and_neighbours_are_served(
+    gateway: Bench, kind: str, record_property: Callable[[str, object], None]
+) -> None:
     signal, body = ATTACKS[kind]
     neighbours, names = runs(f"{list(ATTACKS).index(kind):x}", 1, 100)
 
@@ -96,9 +100,7 @@ def test_millions_of_small_items_are_refused_and_neighbours_are_served(gateway: 
         served = until(lambda: over_grpc(gateway, "trace", neighbours, TOKEN), lambda code: code is grpc.StatusCode.OK)
         answers = Counter(each.result() for each in attacks)
     peak = gateway.rss_mib(peak=True)
-    print(
-        f"\n{2 * AT_ONCE} requests of {MILLIONS:,} empty {kind}: at most {peak:.0f} MiB of {LIMIT_MIB}; {dict(answers)}"
-    )
+    record_property("measured", f"{kind}: memory at most {peak:.0f} MiB of {LIMIT_MIB}")
     assert served is grpc.StatusCode.OK
     assert until(lambda: names <= gateway.tempo.names)
     # Requests that came while the memory was in use get an answer after which senders retry.

@@ -27,13 +27,12 @@ class World:
     @classmethod
     def of(cls, loaded: settings.Settings, **more: object) -> Self:
         """With the stores of these settings; `more` is what the class has beside them."""
-        url = "http://127.0.0.1:"
         return cls(
             loaded,
-            stores.Prometheus(f"{url}{loaded.prometheus_port}"),
-            stores.Loki(f"{url}{loaded.loki_port}"),
-            stores.Tempo(f"{url}{loaded.tempo_port}"),
-            stores.Jaeger(f"{url}{loaded.jaeger_port}"),
+            stores.Prometheus.of(loaded),
+            stores.Loki.of(loaded),
+            stores.Tempo.of(loaded),
+            stores.Jaeger.of(loaded),
             **more,
         )
 

@@ -39,15 +39,15 @@ class ExampleStack:
 
     @property
     def prometheus(self) -> Prometheus:
-        return Prometheus(f"http://127.0.0.1:{self.settings.prometheus_port}", timeout_s=60)
+        return Prometheus.of(self.settings, timeout_s=60)
 
     @property
     def loki(self) -> Loki:
-        return Loki(f"http://127.0.0.1:{self.settings.loki_port}", timeout_s=60)
+        return Loki.of(self.settings, timeout_s=60)
 
     @property
     def tempo(self) -> Tempo:
-        return Tempo(f"http://127.0.0.1:{self.settings.tempo_port}", timeout_s=60)
+        return Tempo.of(self.settings, timeout_s=60)
 
     def example(self, app: str, *arguments: str) -> dict[str, Any]:
         """Run an example to its end, as `make example` does; returns its summary."""

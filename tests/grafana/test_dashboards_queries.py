@@ -4,7 +4,7 @@ import dashboard_series
 import psycopg
 import pytest
 from dashboard_stores import Filled
-from otelgate_grafana import ask, main, promql, uids
+from otelgate_grafana import ask, main, promql, render, uids
 from otelgate_grafana.layout import Dashboard
 
 DASHBOARDS = pytest.mark.parametrize("dashboard", main.DASHBOARDS, ids=lambda dashboard: dashboard.name)
@@ -52,11 +52,39 @@ HOSTILE = (
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_only_a_name_in_sql(filled: Filled, dashboard: Dashboard, name: str) -> None:
     database = ask.Stores(database=filled.stores.database)
-    # `window` is an interval, and PostgreSQL refuses what is none.
-    chosen = dict.fromkeys(ask.defaults(dashboard).keys() - {"window"}, name)
+    chosen = _all_chosen(dashboard, name)
     answers = ask.ask(dashboard, database, filled.window, **chosen)
     assert [f"{answer.panel}: {answer.error}" for answer in answers if answer.error] == []
     assert list(ask.beside_panels(dashboard, database, filled.window, **chosen)) == []
+
+
+HOSTILE_PATTERNS = (
+    'x"} or vector(1) or up{job=~"x',
+    'x\\"} or vector(1) or up{job=~"x',
+    'x"} |~ ".*" or {service_name=~".+',
+    "x', up) or vector(1) #",
+    "x|.+",
+    ".*",
+    "$service ${environment:raw} $__range",
+)
+"""Names as applications may send them: any number, line or error shows that more than a name was read."""
+
+
+@DASHBOARDS
+@pytest.mark.parametrize("name", HOSTILE_PATTERNS)
+def test_a_hostile_name_is_only_a_name_in_promql_and_logql(filled: Filled, dashboard: Dashboard, name: str) -> None:
+    stores = ask.Stores(filled.stores.prometheus, filled.stores.loki)
+    chosen = _all_chosen(dashboard, name)
+    answers = ask.ask(dashboard, stores, filled.window, **chosen)
+    assert [f"{answer.panel}: {answer.error}" for answer in answers if answer.error] == []
+    asked = [answer for answer in answers if "service" in render.variables_used(answer.query.text)]
+    assert [f"{answer.panel}: {answer.query.text}" for answer in asked if answer.rows and not answer.zero] == []
+    assert list(ask.beside_panels(dashboard, stores, filled.window, **chosen)) == []
+
+
+def _all_chosen(dashboard: Dashboard, name: str) -> dict[str, ask.Value]:
+    """Every variable but `window`, which is an interval: PostgreSQL refuses any other text."""
+    return dict.fromkeys(ask.defaults(dashboard).keys() - {"window"}, name)
 
 
 def test_content_is_shown_to_who_was_granted_it_only(filled: Filled) -> None:

@@ -170,4 +170,4 @@ def test_a_constant_rate_projects_to_thirty_days() -> None:
     text = ask.interpolate(
         "rate(x[$__rate_interval]) $__timeFrom() ${service:sqlstring} $service", {"service": "a|b"}, window
     )
-    assert text == f"rate(x[{window.interval + 15}s]) '1970-01-01T00:00:00Z' 'a|b' a|b"
+    assert text == f"rate(x[{window.interval + 15}s]) '1970-01-01T00:00:00Z' 'a|b' a\\\\|b"

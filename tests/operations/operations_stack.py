@@ -32,15 +32,15 @@ class Operated:
 
     @property
     def prometheus(self) -> stores.Prometheus:
-        return stores.Prometheus(f"{URL}{self.settings.prometheus_port}")
+        return stores.Prometheus.of(self.settings)
 
     @property
     def loki(self) -> stores.Loki:
-        return stores.Loki(f"{URL}{self.settings.loki_port}")
+        return stores.Loki.of(self.settings)
 
     @property
     def tempo(self) -> stores.Tempo:
-        return stores.Tempo(f"{URL}{self.settings.tempo_port}")
+        return stores.Tempo.of(self.settings)
 
     def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """`python -m otelgate_stack …` to its end."""

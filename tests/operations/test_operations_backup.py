@@ -51,7 +51,7 @@ class BackedUp:
 def look(stack: Operated, trace_id: str, at_s: float) -> dict[str, Any]:
     series = stack.prometheus.query(f'{{service_name="{SERVICE}"}}', at_s)
     lines = stack.loki.query_range(f'{{service_name="{SERVICE}"}}')
-    jaeger = Jaeger(f"{URL}{stack.settings.jaeger_port}")
+    jaeger = Jaeger.of(stack.settings)
     return {
         "series": sorted((sorted(sample.labels.items()), sample.value) for sample in series),
         "lines": [(line.time_ns, line.line, sorted(line.metadata.items())) for line in lines],

@@ -141,6 +141,7 @@ RUN = {
     "make coverage-report": "",
     "make coverage-report ARGS=--json": r"^\s*[\[{]",
     "openssl rand -hex 32 > token && chmod 600 token": "",
+    'make token APPLICATION=shop SERVICE="shop-*"': r"token_sha256: \[[0-9a-f]{64}\]",
     'export OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20$(cat token)"': "",
 }
 """Commands, without their comments, and what they print."""
@@ -151,6 +152,8 @@ ELSEWHERE = {
     r"make dashboards|.*otelgate_grafana\.ask --window 7d|make promtool ARGS=\"test rules .*": "tests/grafana",
     r"make (backup|restore) .*": "tests/operations/test_operations_backup.py, in folders of its own",
     r"make down( && make up)?|OTELGATE_TRACES_TO=jaeger make up": "tests/operations/test_operations_swap.py",
+    r"make sbom TO=dist/sbom": "tests/stack/test_sbom.py, of two programs",
+    r"make vulnerabilities": "tests/stack/test_vulnerabilities.py, with databases of its own",
     r"git pull .*": "it would fetch another version of these sources",
     r"OTELGATE_HOST=0\.0\.0\.0 .*": "tests/e2e/test_closed.py: a certificate and a token",
     r"OTELGATE_FEEDBACK_ORIGINS=.*|curl .*": "tests/examples/test_bestbox.py, tests/audit/test_audit_feedback.py",

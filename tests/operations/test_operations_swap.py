@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from operations_stack import URL, Operated
+from operations_stack import Operated
 from otelgate_stack.stores import Jaeger
 from waiting import until
 
@@ -22,5 +22,5 @@ def test_jaeger_takes_tempos_place(new_stack: object) -> None:
     assert "jaeger" in names
     assert "tempo" not in names
     after = json.loads(swapped.good("demo", "--runs=1", "--wait=180", "--json"))["trace"]["trace_id"]
-    assert len(Jaeger(f"{URL}{swapped.settings.jaeger_port}").trace(after)) == 18
+    assert len(Jaeger.of(swapped.settings).trace(after)) == 18
     assert swapped.run("doctor").returncode == 0

@@ -42,8 +42,8 @@ def test_building_leaves_nothing_to_build(env: dict[str, str]) -> None:
     assert run(env, "build").returncode == 0
     done = run(env, "build")
     there = settings.load(whole(env))
-    assert (done.returncode, done.stdout) == (0, f"{len(builds.PROGRAMS)} programs are in {there.cache_dir}\n")
-    assert [name for name in builds.PROGRAMS if not builds.path(name, there).exists()] == []
+    assert (done.returncode, done.stdout) == (0, f"{len(builds.STACK)} programs are in {there.cache_dir}\n")
+    assert [name for name in builds.STACK if not builds.path(name, there).exists()] == []
 
 
 @pytest.mark.shows("F1")

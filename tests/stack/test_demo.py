@@ -275,7 +275,7 @@ def test_conversations_are_on_record_and_nowhere_else(stack: Stack) -> None:
 
 def derived(stack: Stack) -> dict[str, float]:
     """What the gateway derived of the demo's runs so far."""
-    prometheus = Prometheus(f"http://127.0.0.1:{stack.settings.prometheus_port}")
+    prometheus = Prometheus.of(stack.settings)
     names = ("otelgate_run_count_total", "otelgate_llm_cost_total")
     return {name: prometheus.value(f'sum({name}{{service_name="bike-shop"}})') or 0 for name in names}
 

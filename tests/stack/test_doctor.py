@@ -5,7 +5,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import trustme
 from otelgate_stack import doctor, ports, settings
 from otelgate_stack.audit_store import AuditStore
 from otelgate_stack.canary import Canary, RefusedError, send
+from otelgate_stack.doors import Door
 from otelgate_stack.hops import Hop
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
@@ -63,8 +64,9 @@ def lost(hops: list[Hop]) -> list[Hop]:
 def seen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
     """Runs the doctor on given hops; gives its exit status and what it printed."""
 
-    def run(*hops: Hop, as_json: bool = False) -> tuple[int, str]:
+    def run(*hops: Hop, listening: Sequence[Door] = (), as_json: bool = False) -> tuple[int, str]:
         monkeypatch.setattr(doctor.hops, "disk_hops", lambda settings: [])
+        monkeypatch.setattr(doctor.doors, "find", lambda settings: list(listening))
         monkeypatch.setattr(doctor, "examine", lambda settings, say, deadline_s: [say(hop) for hop in hops])
         output = io.StringIO()
         return doctor.run(settings.load({}), Report(output), as_json=as_json), output.getvalue()
@@ -109,6 +111,23 @@ def test_json_for_scripts(seen: Callable[..., tuple[int, str]]) -> None:
         "fix": "start it",
     }
     assert json.loads(seen(GOOD, as_json=True)[1])["ok"] is True
+
+
+def test_doors_are_shown_by_what_they_want(seen: Callable[..., tuple[int, str]]) -> None:
+    sink = Door("audit", "OTELGATE_AUDIT_PORT", "127.0.0.1:4320", "a token", True)
+    loki = Door("loki", "OTELGATE_LOKI_PORT", "127.0.0.1:3100", "nothing", False)
+    tempo = Door("tempo", "OTELGATE_TEMPO_PORT", "127.0.0.1:3200", "nothing", False)
+    _, text = seen(GOOD, listening=[sink, loki, tempo])
+    assert "\ndoors:\n  want nothing: loki 127.0.0.1:3100, tempo 127.0.0.1:3200\n  want a token: audit 127" in text
+    assert json.loads(seen(GOOD, listening=[loki], as_json=True)[1])["doors"] == [
+        {
+            "service": "loki",
+            "setting": "OTELGATE_LOKI_PORT",
+            "address": "127.0.0.1:3100",
+            "wants": "nothing",
+            "locked": False,
+        }
+    ]
 
 
 # --- a real stack -----------------------------------------------------------------------------------------------
@@ -176,7 +195,7 @@ def test_a_stopped_database_is_named(stack: Stack) -> None:
     stack.engine.stop("postgres")
     try:
         # The sink looks at its database every two seconds.
-        until(lambda: not AuditSink(f"http://127.0.0.1:{stack.settings.audit_health_port}").ready())
+        until(lambda: not AuditSink.of(stack.settings).ready())
         hops = examine(stack.settings)
     finally:
         stack.engine.start("postgres")

@@ -80,7 +80,7 @@ def test_secrets_are_files_for_their_owner_alone(running: NativeEngine) -> None:
     folder = credentials.folder(running.settings)
     names = {
         *("audit_key", "database_password", "feedback_secret", "grafana_database_password", "postgres_password"),
-        *("monitor_password", "grafana_admin_password", "grafana_secret_key", "pseudonym_key"),
+        *("monitor_password", "grafana_admin_password", "grafana_secret_key", "pseudonym_key", "audit_token"),
     }
     assert {file.name for file in folder.iterdir()} == names
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -65,6 +65,22 @@ def test_files_that_the_gateway_cannot_read_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_clients_certificates_without_tls_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "clients.pem"
+    file.touch()
+    assert problems(OTELGATE_TLS_CLIENT_CA_FILE=str(file)) == [
+        f"OTELGATE_TLS_CLIENT_CA_FILE='{file}': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it"
+    ]
+
+
+def test_applications_without_the_operators_token_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "applications.yaml"
+    file.touch()
+    assert problems(OTELGATE_APPLICATIONS_FILE=str(file)) == [
+        f"OTELGATE_APPLICATIONS_FILE='{file}': expected OTELGATE_TOKEN_FILE, the operator's token, with it"
+    ]
+
+
 def test_sampling_waits_longer_than_slow_takes() -> None:
     assert problems(OTELGATE_SAMPLE_PERCENT="5", OTELGATE_SAMPLE_WAIT="1m", OTELGATE_SAMPLE_SLOW="60s") == [
         "OTELGATE_SAMPLE_WAIT='1m': expected more than OTELGATE_SAMPLE_SLOW, which is 60s"

@@ -42,6 +42,8 @@ BAD = {
     ("OTELGATE_ALERT_WEBHOOK_URL", "localhost:8080"): "expected an http:// or https:// URL",
     ("OTELGATE_GRAFANA_URL", "grafana"): "expected an http:// or https:// URL",
     ("OTELGATE_RUNBOOKS_URL", "wiki"): "expected an http:// or https:// URL",
+    ("OTELGATE_VULNERABILITIES_GO", "ftp://mirror/go"): "expected a path, or a file://, http:// or https:// URL",
+    ("OTELGATE_VULNERABILITIES_PYTHON", "file://mirror/x"): "expected a path, or a file://, http:// or https:// URL",
     ("OTELGATE_RETENTION_METRICS", "30"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
 }
 
@@ -216,7 +218,8 @@ def test_the_sink_has_the_same_settings() -> None:
     """Names and defaults, but for what the stack itself decides: its database, and the files that it generates."""
     ours = {row.env: row for row in settings.ROWS if row.sink}
     theirs = {row.env: row for row in sink_settings.ROWS}
-    assert set(theirs) - set(ours) == {"OTEL_EXPORTER_OTLP_ENDPOINT"}  # follows from the gateway's settings
+    # The one follows from the gateway's settings, the other is compose's to set.
+    assert set(theirs) - set(ours) == {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTELGATE_PUBLISHED_HOST"}
     assert set(ours) <= set(theirs)
     shown = {row.field: row.default for row in settings.ROWS}
     own = {"OTELGATE_DATABASE_URL"} | {name for name in ours if name.endswith("_FILE")}
@@ -262,3 +265,15 @@ def test_the_gateway_knows_every_setting_it_gets(root: Path) -> None:
 )
 def test_what_is_loopback(host: str, local: bool) -> None:
     assert kinds.loopback(host) is local
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ("mirror/go", "/checkout/mirror/go"),
+        ("file:///srv/all%20records.zip", "/srv/all records.zip"),
+        ("https://mirror.example/go", "https://mirror.example/go"),
+    ],
+)
+def test_a_source_is_a_path_or_a_url(raw: str, value: str) -> None:
+    assert settings.load({"OTELGATE_VULNERABILITIES_GO": raw}, Path("/checkout")).vulnerabilities_go == value

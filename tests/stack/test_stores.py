@@ -123,6 +123,12 @@ def test_an_unknown_trace_is_empty(store: type[Tempo] | type[Jaeger]) -> None:
     assert store("http://s", transport=answering("", 404)).trace(TRACE_ID) == []
 
 
+@pytest.mark.parametrize("kind", [Prometheus, Loki, Tempo, Jaeger, GatewayMetrics, AuditSink])
+def test_a_client_of_settings_asks_their_port(kind: type[Prometheus]) -> None:
+    name = f"OTELGATE_{kind.port_setting.upper()}"
+    assert kind.of(load({name: "4999"})).url == "http://127.0.0.1:4999"
+
+
 def test_prometheus_values() -> None:
     one = {"metric": {"__name__": "up", "job": "a"}, "value": [12.5, "1"]}
     two = {"metric": {"__name__": "up", "job": "b"}, "value": [12.5, "NaN"]}
@@ -221,11 +227,10 @@ def test_what_was_sent_is_read_back(stack: Stack) -> None:
     for signal in SIGNALS:
         for protocol in PROTOCOLS:
             send(find(settings), signal, protocol, canary)
-    url = "http://127.0.0.1:"
-    tempo, jaeger = Tempo(f"{url}{settings.tempo_port}"), Jaeger(f"{url}{settings.jaeger_port}")
-    loki, prometheus = Loki(f"{url}{settings.loki_port}"), Prometheus(f"{url}{settings.prometheus_port}")
+    tempo, jaeger = Tempo.of(settings), Jaeger.of(settings)
+    loki, prometheus = Loki.of(settings), Prometheus.of(settings)
     assert all(store.ready() for store in (tempo, jaeger, loki, prometheus))
-    assert GatewayMetrics(f"{url}{settings.metrics_port}").ready()
+    assert GatewayMetrics.of(settings).ready()
 
     traces: list[Callable[[str], list[Span]]] = [tempo.trace, jaeger.trace]
     for trace in traces:

@@ -1,8 +1,8 @@
-"""The heads that left the database: each minute the sink sends the chain's head as a log event, which Loki keeps.
+"""The heads that left the database: each minute the sink sends the chain's head to its witnesses, Loki and another.
 
 Whoever holds the chain key and the database can make a chain anew that is right in itself, or put back an old copy;
 what was announced before tells on them. Each head carries how many were announced with it, and the database keeps that
-number, so a Loki that lost the latest is noticed.
+number, so a witness that lost the latest is noticed.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import http.client
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from .. import attest, ledger
+from .. import attest, ledger, witness
 from ..partitions import DAY_US
 from .findings import UNCHECKED, Report, when
 
@@ -26,24 +27,40 @@ _TIMEOUT_S: Final = 30
 _SLICE_NS: Final = 28 * DAY_US * 1000
 """Loki refuses queries over more than 30 days."""
 _UNDER_WAY: Final = 10
-"""The last so many heads may be missing in Loki: they are on their way, or came after a backup of it was taken."""
+"""The last so many heads may be missing: they are on their way, or came after a backup of Loki was taken."""
 _FIRST_US: Final = 3_600_000_000
 """A sink announces its first head within a minute; an entry this old must have had one."""
 _FEW: Final = 2
-"""Heads that a new system may have announced before Loki shows any."""
+"""Heads that a new system may have announced before a witness shows any."""
 _WHERE: Final = "announced heads"
 
 
-def check(
-    connection: psycopg.Connection[Any], chain_key: bytes, loki_url: str, report: Report, from_us: int, to_us: int
-) -> None:
-    """Compare the heads announced between two times with the chain as it is now. The connection is in no transaction.
+class Source(NamedTuple):
+    """A witness: its name in words, what a finding calls it, and its heads, each a time in nanoseconds and fields."""
 
-    Where Loki does not answer, or lacks heads that must be there, the report has a finding that says so.
+    name: str
+    record: str
+    pages: Iterable[list[tuple[int, dict[str, Any]]]]
+
+
+def loki(url: str, from_us: int, to_us: int) -> Source:
+    """The heads that Loki got between two times."""
+    return Source(f"Loki at {url}", "in Loki", _pages(url, from_us * 1000, to_us * 1000))
+
+
+def file(path: Path) -> Source:
+    """The heads in a witness's file."""
+    return Source(f"the witness {path}", "in the witness", witness.read(path))
+
+
+def check(connection: psycopg.Connection[Any], chain_key: bytes, source: Source, report: Report, now_us: int) -> None:
+    """Compare a witness's heads with the chain as it is now. The connection is in no transaction.
+
+    Where the witness does not answer, or lacks heads that must be there, the report has a finding that says so.
     """
     before, forged, counts = report.heads, 0, set[int]()
     try:
-        for page in _pages(loki_url, from_us * 1000, to_us * 1000):
+        for page in source.pages:
             heads = []
             for time_ns, fields in page:
                 read = _read(fields, chain_key)
@@ -56,41 +73,41 @@ def check(
             _compare(connection, heads, report)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        _unchecked(report, f"Loki at {loki_url} does not answer as expected ({reason})")
+        _unchecked(report, source, f"{source.name} does not answer as expected ({reason})")
         return
     if report.heads == before:
-        _check_none(connection, report, loki_url, forged, to_us)
+        _check_none(connection, report, source, forged, now_us)
         return
     if forged:
         report.notes.append(f"{forged} announced heads are not signed with this chain key: left out")
     if counts:
-        _check_counts(connection, report, loki_url, counts)
+        _check_counts(connection, report, source, counts)
 
 
-def _check_none(connection: psycopg.Connection[Any], report: Report, loki_url: str, forged: int, now_us: int) -> None:
-    """Loki has no head that this chain's key signed: right for a new system only."""
+def _check_none(connection: psycopg.Connection[Any], report: Report, source: Source, forged: int, now_us: int) -> None:
+    """The witness has no head that this chain's key signed: right for a new system only."""
     row = connection.execute(
         "SELECT EXISTS (SELECT FROM ledger.entries WHERE committed_at < %s)", [attest.moment(now_us - _FIRST_US)]
     ).fetchone()
     if forged:
-        _unchecked(report, f"of {forged} in Loki at {loki_url} none is signed with this chain key")
+        _unchecked(report, source, f"of {forged} in {source.name} none is signed with this chain key")
     elif (row and row[0]) or _announced(connection) > _FEW:
-        _unchecked(report, f"Loki at {loki_url} has none: they were deleted, lost, or never sent")
+        _unchecked(report, source, f"{source.name} has none: they were deleted, lost, or never sent")
     else:
-        report.notes.append(f"announced heads not checked: Loki at {loki_url} has none of this time")
+        report.notes.append(f"announced heads not checked: {source.name} has none of this time")
 
 
-def _check_counts(connection: psycopg.Connection[Any], report: Report, loki_url: str, counts: set[int]) -> None:
-    """Whether Loki has the latest heads; those of before say again what lost ones did."""
+def _check_counts(connection: psycopg.Connection[Any], report: Report, source: Source, counts: set[int]) -> None:
+    """Whether the witness has the latest heads; those of before say again what lost ones did."""
     last, announced = max(counts), _announced(connection)
     if announced > last + _UNDER_WAY:
-        _unchecked(report, f"Loki at {loki_url} has none after number {last}, and {announced} were announced")
+        _unchecked(report, source, f"{source.name} has none after number {last}, and {announced} were announced")
     if lost := last - min(counts) + 1 - len(counts):
-        report.notes.append(f"{lost} announced heads are not in Loki: later ones speak for the same entries")
+        report.notes.append(f"{lost} announced heads are not {source.record}: later ones speak for the same entries")
 
 
-def _unchecked(report: Report, why: str) -> None:
-    report.add(UNCHECKED, _WHERE, "in Loki", f"could not be checked: {why}")
+def _unchecked(report: Report, source: Source, why: str) -> None:
+    report.add(UNCHECKED, _WHERE, source.record, f"could not be checked: {why}")
 
 
 def _announced(connection: psycopg.Connection[Any]) -> int:

@@ -107,7 +107,11 @@ def application(settings: Settings, emitter: Emitter) -> Starlette:
             Route(HEALTH, desk.health, methods=["GET"]),
         ],
         middleware=[
-            Middleware(Shield, paths=frozenset((FEEDBACK, ELEMENT, HEALTH))),
+            Middleware(
+                Shield,
+                paths=frozenset((FEEDBACK, ELEMENT, HEALTH)),
+                behind_proxy=settings.feedback_trust_proxy > 0,
+            ),
             # The token says who votes: no cookies, so no credentials.
             Middleware(
                 CORSMiddleware,

@@ -1,4 +1,7 @@
-"""Around every answer: headers that keep it harmless in a browser, and an access log without content."""
+"""Around every answer: headers that keep it harmless in a browser, and an access log without content.
+
+Without a proxy in front, requests for a name of the internet are refused: a page sent them by DNS rebinding.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import logging
 import time
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .. import hosts
+from .refusal import Refusal
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -24,9 +30,10 @@ _HEADERS: Final = {
 class Shield:
     """ASGI middleware. A header that the answer has already stays as it is."""
 
-    def __init__(self, app: ASGIApp, paths: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, paths: frozenset[str], behind_proxy: bool) -> None:
         self._app = app
         self._paths = paths
+        self._behind_proxy = behind_proxy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,8 +50,10 @@ class Shield:
                     headers.setdefault(name, value)
             await send(message)
 
+        host = Headers(scope=scope).get("host", "")
+        app = self._app if self._behind_proxy or hosts.is_local(host) else _misdirected(host)
         try:
-            await self._app(scope, receive, sending)
+            await app(scope, receive, sending)
         finally:
             self._log(scope, status, time.monotonic() - began)
 
@@ -53,3 +62,8 @@ class Shield:
         path = scope["path"] if scope["path"] in self._paths else "(another path)"
         level = logging.DEBUG if path == "/health" else logging.INFO
         _LOGGER.log(level, "%s %s %d %.0f ms", scope["method"], path, status, seconds * 1000)
+
+
+def _misdirected(host: str) -> ASGIApp:
+    expected = f"{hosts.EXPECTED}; with a proxy in front, set OTELGATE_FEEDBACK_TRUST_PROXY"
+    return Refusal(421, "Host", host, expected).response()

@@ -34,6 +34,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION analytics.expect IS 'True, or an error that names the parameter and what it may be.';
 
+CREATE FUNCTION analytics.trace_parts(wanted text) RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+SELECT wanted
+UNION
+SELECT k.trace_id FROM audit.conversations k
+WHERE split_part(k.trace_id, '@', 1) = wanted
+$$;
+COMMENT ON FUNCTION analytics.trace_parts IS
+    'A trace as its applications have it: the id that other stores know finds the parts of all applications, `id@application` only that one''s.';
+
 CREATE VIEW analytics.activity AS
 SELECT started_at AS time, service, environment, tier, user_id
 FROM audit.conversations

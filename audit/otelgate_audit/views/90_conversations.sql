@@ -93,43 +93,44 @@ DECLARE
     first_vote timestamptz;
     last_vote timestamptz;
 BEGIN
-    SELECT * INTO c FROM audit.conversations k WHERE k.trace_id = wanted;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    since := c.started_at - interval '1 day';
-    till := c.ended_at + interval '1 day';
-    SELECT min(f.start_time), max(f.start_time) INTO first_vote, last_vote FROM audit.feedback f WHERE f.trace_id = wanted;
-    RETURN QUERY SELECT c.trace_id, c.started_at, c.service, c.environment, c.agent, c.route, c.session_id, c.user_id,
-        c.tier, c.feature, c.status, c.cancelled, c.error_type, c.latency_us / 1e6::float8, c.ttft_us / 1e6::float8,
-        c.input_tokens, c.output_tokens, c.cost_usd, c.confidence, c.rating,
-        (
-            SELECT x.input FROM content.texts x
-            WHERE x.start_time = c.asked_start AND x.trace_id = c.trace_id AND x.record = c.asked_record
-        ),
-        (
-            SELECT x.output FROM content.texts x
-            WHERE x.start_time = c.replied_start AND x.trace_id = c.trace_id AND x.record = c.replied_record
-        ),
-        (
-            SELECT coalesce(jsonb_agg(jsonb_build_object(
-                'time', t.start_time, 'tool', t.tool, 'agent', t.agent, 'status', t.status,
-                'cancelled', t.cancelled, 'error_type', t.error_type, 'duration_ms', t.duration_us / 1e3,
-                'arguments', x.input, 'result', x.output, 'error_message', x.error_message) ORDER BY t.start_time, t.span_id), '[]')
-            FROM audit.tool_calls t
-            LEFT JOIN content.texts x ON x.start_time = t.start_time AND x.trace_id = t.trace_id AND x.record = t.span_id
-                AND x.start_time BETWEEN since AND till
-            WHERE t.trace_id = c.trace_id AND t.duplicate_of IS NULL
-                AND t.start_time BETWEEN since AND till
-        ),
-        (
-            SELECT coalesce(jsonb_agg(jsonb_build_object(
-                'time', f.start_time, 'rating', f.rating, 'score', f.score, 'comment', x.input) ORDER BY f.start_time), '[]')
-            FROM audit.feedback f
-            LEFT JOIN content.texts x ON x.start_time = f.start_time AND x.trace_id = f.trace_id AND x.record = f.uid
-                AND x.start_time BETWEEN first_vote AND last_vote
-            WHERE f.trace_id = c.trace_id
-        );
+    FOR c IN
+        SELECT * FROM audit.conversations k WHERE k.trace_id IN (SELECT analytics.trace_parts(wanted)) ORDER BY k.started_at
+    LOOP
+        since := c.started_at - interval '1 day';
+        till := c.ended_at + interval '1 day';
+        SELECT min(f.start_time), max(f.start_time) INTO first_vote, last_vote FROM audit.feedback f
+            WHERE f.trace_id = c.trace_id;
+        RETURN QUERY SELECT c.trace_id, c.started_at, c.service, c.environment, c.agent, c.route, c.session_id, c.user_id,
+            c.tier, c.feature, c.status, c.cancelled, c.error_type, c.latency_us / 1e6::float8, c.ttft_us / 1e6::float8,
+            c.input_tokens, c.output_tokens, c.cost_usd, c.confidence, c.rating,
+            (
+                SELECT x.input FROM content.texts x
+                WHERE x.start_time = c.asked_start AND x.trace_id = c.trace_id AND x.record = c.asked_record
+            ),
+            (
+                SELECT x.output FROM content.texts x
+                WHERE x.start_time = c.replied_start AND x.trace_id = c.trace_id AND x.record = c.replied_record
+            ),
+            (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'time', t.start_time, 'tool', t.tool, 'agent', t.agent, 'status', t.status,
+                    'cancelled', t.cancelled, 'error_type', t.error_type, 'duration_ms', t.duration_us / 1e3,
+                    'arguments', x.input, 'result', x.output, 'error_message', x.error_message) ORDER BY t.start_time, t.span_id), '[]')
+                FROM audit.tool_calls t
+                LEFT JOIN content.texts x ON x.start_time = t.start_time AND x.trace_id = t.trace_id AND x.record = t.span_id
+                    AND x.start_time BETWEEN since AND till
+                WHERE t.trace_id = c.trace_id AND t.duplicate_of IS NULL
+                    AND t.start_time BETWEEN since AND till
+            ),
+            (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'time', f.start_time, 'rating', f.rating, 'score', f.score, 'comment', x.input) ORDER BY f.start_time), '[]')
+                FROM audit.feedback f
+                LEFT JOIN content.texts x ON x.start_time = f.start_time AND x.trace_id = f.trace_id AND x.record = f.uid
+                    AND x.start_time BETWEEN first_vote AND last_vote
+                WHERE f.trace_id = c.trace_id
+            );
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION content.conversation IS
-    'One conversation by its trace id: question, reply, its tool calls with arguments and results, its votes with comments. Tool calls more than a day outside of it are left out.';
+    'One conversation by its trace id, or one for each application that took part in the trace: question, reply, its tool calls with arguments and results, its votes with comments. Tool calls more than a day outside of it are left out.';

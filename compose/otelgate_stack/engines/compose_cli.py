@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from .. import alerting, builds, credentials, example_files, kinds, monitoring, state
+from .. import alerting, builds, credentials, example_files, kinds, monitoring, state, target
 from ..errors import StackError
-from ..settings import PREFIX, ROWS, Settings
+from ..settings import OF_BOTH, PREFIX, ROWS, Settings
 from . import services, watchers
 
 FILE = Path("compose") / "compose.yaml"
@@ -32,13 +32,17 @@ _ENDPOINTS = {
 
 # Where Alertmanager's container sees its files.
 INSIDE = Path("/etc/otelgate")
-_OF_THE_GATEWAY = ("tls_cert_file", "tls_key_file", "token_file", "pseudonym_key_file")
+_OF_THE_GATEWAY = ("tls_cert_file", "tls_key_file", "tls_client_ca_file", "token_file", *OF_BOTH)
 _ABSENT = "absent"
 _VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 _ADDRESS = ("host_ip", "published")
 
 # Secrets that are no setting of ours, by where they come from.
-_NAMES = {"gateway_authority": "OTEL_EXPORTER_OTLP_CERTIFICATE"}
+_NAMES = {
+    "gateway_authority": "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "client_certificate": target.CLIENT_CERTIFICATE,
+    "client_key": target.CLIENT_KEY,
+}
 
 
 def find(settings: Settings) -> list[str] | None:
@@ -226,6 +230,7 @@ def _secrets(settings: Settings) -> dict[str, Path]:
         given |= {field: getattr(settings, field) for field in fields}
         given["database_password_file"] = settings.database_password
         given["gateway_authority"] = services.gateway_authority(settings)
+        given["client_certificate"], given["client_key"] = services.client_certificate(settings)
     given["grafana_admin_password"] = credentials.grafana_admin_password(settings)
     given["grafana_secret_key"] = credentials.grafana_secret_key(settings)
     if settings.own_database:

@@ -57,22 +57,29 @@ def services(settings: Settings, only: Sequence[str] | None = None) -> list[Serv
 def gateway_variables(settings: Settings) -> dict[str, str]:
     """How the sink reaches the gateway, in the standard variables; of a token that can't be read, the gateway tells.
 
-    The authority to trust is the one that this process's own environment names, as for any application.
+    The authority to trust, and the certificate to show, are those that this process's own environment names, as for any
+    application.
     """
     try:
-        return target.find(settings, _authority()).environment()
+        return target.find(settings, _given()).environment()
     except StackError:
         return {}
 
 
 def gateway_authority(settings: Settings) -> Path | None:
     """The certificate by which the sink knows the gateway; None without TLS."""
-    own = _authority().get("OTEL_EXPORTER_OTLP_CERTIFICATE")
+    own = _given().get("OTEL_EXPORTER_OTLP_CERTIFICATE")
     return Path(own) if own and settings.tls_cert_file else settings.tls_cert_file
 
 
-def _authority() -> dict[str, str]:
-    return {name: os.environ[name] for name in ("OTEL_EXPORTER_OTLP_CERTIFICATE",) if os.environ.get(name)}
+def client_certificate(settings: Settings) -> tuple[Path | None, Path | None]:
+    """The certificate that the sink shows the gateway, and its key; None without TLS, or where none is named."""
+    return (settings.tls_cert_file and target.client(_given())) or (None, None)
+
+
+def _given() -> dict[str, str]:
+    names = ("OTEL_EXPORTER_OTLP_CERTIFICATE", target.CLIENT_CERTIFICATE, target.CLIENT_KEY)
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
 def _gateway(settings: Settings) -> Service:
@@ -104,6 +111,7 @@ def _prometheus(settings: Settings) -> Service:
             f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
             f"--web.external-url={url}",
             "--web.enable-remote-write-receiver",
+            "--web.cors.origin=none",  # a name that no page has; by default every page may read
             "--enable-feature=exemplar-storage",
             "--log.level=warn",
         ),

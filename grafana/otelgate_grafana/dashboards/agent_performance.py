@@ -17,7 +17,7 @@ from otelgate_grafana.promql import (
     ratio,
     select,
 )
-from otelgate_grafana.queries import analytics, prom, sql
+from otelgate_grafana.queries import TRACE, analytics, prom, sql
 
 _AUDIT = links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit", more="&${agent:queryparam}")
 _MONEY = links.dashboard(uids.AI_COST, "AI and cost", more="&${agent:queryparam}")
@@ -263,7 +263,7 @@ _TOOLS = Row(
         [
             sql(
                 f"""
-                SELECT time, tool, error_type, trace_id, service, agent, user_id, duration_ms
+                SELECT time, tool, error_type, {TRACE}, service, agent, user_id, duration_ms
                 FROM {analytics("failed_tool_calls", "agent", arguments="top => 50")}
                 """
             )

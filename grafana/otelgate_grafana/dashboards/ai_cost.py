@@ -5,7 +5,7 @@ from otelgate_grafana.dashboards.what_if import MODEL, WHAT_IF
 from otelgate_grafana.layout import Dashboard, Row
 from otelgate_grafana.panels import Column, bargauge, piechart, rising, stat, table, timeseries
 from otelgate_grafana.promql import CALLS, COST, TOKENS, TURNS, increase, mean, or_zero, rate, ratio, select
-from otelgate_grafana.queries import analytics, prom, sql
+from otelgate_grafana.queries import TRACE, analytics, prom, sql
 
 _COST = select(COST, "agent", "model", "tier")
 _COST_OF_AGENTS = select(COST, "agent", "tier")
@@ -257,7 +257,7 @@ _LISTS = Row(
         [
             sql(
                 f"""
-                SELECT started_at, trace_id, service, agent, tier, user_id, cost_usd, models, model_calls, tool_calls,
+                SELECT started_at, {TRACE}, service, agent, tier, user_id, cost_usd, models, model_calls, tool_calls,
                     input_tokens, output_tokens, latency_seconds
                 FROM {analytics("expensive_conversations", "agent", "tier", arguments="top => 20")}
                 """

@@ -3,7 +3,7 @@
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
 from otelgate_grafana.panels import AMBER, GREEN, RED, Column, falling, rising, stat, table, text
-from otelgate_grafana.queries import analytics, sql
+from otelgate_grafana.queries import TRACE, analytics, sql
 from otelgate_grafana.variables import chosen, typed
 
 _AGENTS = links.dashboard(uids.AGENT_PERFORMANCE, "Agent performance", more="&${agent:queryparam}")
@@ -11,6 +11,7 @@ _USERS = links.dashboard(uids.USER_ANALYTICS, "User analytics")
 _PEOPLE = f"users => {chosen('user')}"
 _FILTERED = f"{_PEOPLE}, ratings => {chosen('feedback')}"
 _NO_TRACE = "no trace id is given"
+_OF_TRACE = f"trace_id IN (SELECT analytics.trace_parts({typed('trace')}))"
 _NOT_GRANTED = "without the right to read content, which is not granted from the start"
 
 _RATING = Column(
@@ -70,7 +71,7 @@ _LAST = Row(
         [
             sql(
                 f"""
-                SELECT started_at, trace_id, user_id, agent, array_to_string(route, ' > ') AS route, service,
+                SELECT started_at, {TRACE}, user_id, agent, array_to_string(route, ' > ') AS route, service,
                     environment, tier, session_id, {_ENDED} AS status, error_type, latency_seconds, cost_usd,
                     tool_calls, confidence, coalesce(rating, 'none') AS rating
                 FROM {analytics("recent_conversations", "agent", "tier", arguments=f"{_FILTERED}, top => 5000")}
@@ -95,7 +96,7 @@ _LAST = Row(
         [
             sql(
                 f"""
-                SELECT started_at, trace_id, user_id, agent, question, reply, latency_seconds, confidence,
+                SELECT started_at, {TRACE}, user_id, agent, question, reply, latency_seconds, confidence,
                     coalesce(rating, 'none') AS rating
                 FROM {analytics("content.recent_conversations", "agent", "tier", arguments=f"{_FILTERED}, top => 50")}
                 """
@@ -148,7 +149,7 @@ _USERS_ROW = Row(
         [
             sql(
                 f"""
-                SELECT voted_at, trace_id, user_id, agent, service, tier, {_ENDED} AS status, error_type,
+                SELECT voted_at, {TRACE}, user_id, agent, service, tier, {_ENDED} AS status, error_type,
                     latency_seconds, confidence
                 FROM {analytics("negatives", "agent", "tier")}
                 WHERE cardinality({chosen("user")}) = 0 OR user_id = ANY ({chosen("user")})
@@ -171,20 +172,20 @@ _STEPS = f"""
     FROM (
         SELECT start_time AS time, 'agent' AS kind, agent AS name, agent, {_ENDED} AS status, error_type,
             duration_us / 1e3 AS duration_ms, NULL::bigint AS tokens, NULL::numeric AS cost_usd
-        FROM audit.runs WHERE trace_id = {typed("trace")} AND duplicate_of IS NULL
+        FROM audit.runs WHERE {_OF_TRACE} AND duplicate_of IS NULL
         UNION ALL
         SELECT start_time, operation, coalesce(response_model, request_model), agent, {_ENDED}, error_type,
             duration_us / 1e3, input_tokens + output_tokens, cost_usd
-        FROM audit.model_calls WHERE trace_id = {typed("trace")} AND duplicate_of IS NULL
+        FROM audit.model_calls WHERE {_OF_TRACE} AND duplicate_of IS NULL
         UNION ALL
         SELECT start_time, 'tool', tool, agent, {_ENDED}, error_type, duration_us / 1e3, NULL, NULL
-        FROM audit.tool_calls WHERE trace_id = {typed("trace")} AND duplicate_of IS NULL
+        FROM audit.tool_calls WHERE {_OF_TRACE} AND duplicate_of IS NULL
         UNION ALL
         SELECT start_time, 'vote', rating, NULL, NULL, NULL, NULL, NULL, NULL
-        FROM audit.feedback WHERE trace_id = {typed("trace")}
+        FROM audit.feedback WHERE {_OF_TRACE}
         UNION ALL
         SELECT start_time, 'event', name, NULL, NULL, NULL, NULL, NULL, NULL
-        FROM audit.events WHERE trace_id = {typed("trace")}
+        FROM audit.events WHERE {_OF_TRACE}
     ) steps
     ORDER BY time
 """
@@ -195,7 +196,8 @@ _ONE = Row(
         "How to see one",
         "Paste a trace id into **Trace** above, or click one in a table. "
         "Its row and its steps are below; its words too, for who may read them.",
-        description="A trace id is the conversation's number in every store: here, in Tempo, in Loki.",
+        description="A trace id is the conversation's number in every store: here, in Tempo, in Loki. "
+        "Where several applications took part, each has a row; `id@application` shows the part of one.",
         height=2,
     ),
     table(
@@ -203,14 +205,14 @@ _ONE = Row(
         [
             sql(
                 f"""
-                SELECT started_at, trace_id, user_id, session_id, service, environment, agent,
+                SELECT started_at, {TRACE}, user_id, session_id, service, environment, agent,
                     array_to_string(route, ' > ') AS route, tier, feature, {_ENDED} AS status,
                     error_type, latency_us / 1e6 AS latency_seconds, ttft_us / 1e6 AS ttft_seconds, model_calls,
                     tool_calls, input_tokens, output_tokens, cost_usd, array_to_string(models, ', ') AS models,
                     confidence,
                     coalesce(rating, 'none') AS rating
                 FROM audit.conversations
-                WHERE trace_id = {typed("trace")}
+                WHERE {_OF_TRACE}
                 """
             )
         ],

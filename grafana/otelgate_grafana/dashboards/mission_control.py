@@ -2,6 +2,7 @@
 
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
+from otelgate_grafana.logql import SELECTED
 from otelgate_grafana.panels import Column, bargauge, falling, logs, piechart, rising, stat, table, timeseries
 from otelgate_grafana.promql import COST, EVENTS, TOOLS, TURNS, increase, mean, or_zero, quantile, rate, ratio, select
 from otelgate_grafana.queries import analytics, logql, prom, sql
@@ -187,7 +188,7 @@ _PEOPLE = Row(
     ),
     logs(
         "Log lines, live",
-        [logql('{service_name=~"$service", deployment_environment_name=~"$environment"}')],
+        [logql(SELECTED)],
         description="What the applications log, the newest first, without message content. A click on a line shows its "
         "fields and a link to its trace.",
         covers=("A13",),

@@ -1,0 +1,186 @@
+package applications
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Application is one sender, as the file describes it.
+type Application struct {
+	Name       string
+	Team       string
+	CostCenter string
+
+	services []string
+	all      *owners
+	Limits   *Limits
+}
+
+// ServiceName is the name for what says none: the application's only service, or its own name.
+func (a *Application) ServiceName() string {
+	if len(a.services) == 1 && !strings.ContainsAny(a.services[0], "*?") {
+		return a.services[0]
+	}
+	return a.Name
+}
+
+// MaySpeakFor says whether a service is the application's. None of the stack's own is.
+func (a *Application) MaySpeakFor(service string) bool { return a.all.of(service) == a }
+
+// claims is how long the entry is by which a service is the application's, or 0: a name in full counts for more than any
+// with `*` or `?`.
+func (a *Application) claims(service string) int {
+	if service == a.Name {
+		return exactly
+	}
+	longest := 0
+	for _, pattern := range a.services {
+		if pattern == service {
+			return exactly
+		}
+		if matched, _ := path.Match(pattern, service); matched {
+			longest = max(longest, len(pattern))
+		}
+	}
+	return longest
+}
+
+const exactly = math.MaxInt
+
+// owners are the applications of one file, in its order.
+type owners []*Application
+
+// of is the application whose service it is, or nil: a service belongs to one, by the entry that says it in full, else by
+// the longest, else by the first.
+func (o *owners) of(service string) *Application {
+	if service == "" || isOurs(service) {
+		return nil
+	}
+	var found *Application
+	most := 0
+	for _, each := range *o {
+		if claims := each.claims(service); claims > most {
+			found, most = each, claims
+		}
+	}
+	return found
+}
+
+// table holds the applications, and who has which token, by its hash: nil is the operator.
+type table struct {
+	tokens map[[sha256.Size]byte]*Application
+	owners *owners
+}
+
+func newTable() *table {
+	return &table{tokens: map[[sha256.Size]byte]*Application{}, owners: &owners{}}
+}
+
+func (t *table) of(token string) (*Application, bool) {
+	found, ok := t.tokens[sha256.Sum256([]byte(token))]
+	return found, ok
+}
+
+type entry struct {
+	Name              string   `yaml:"name"`
+	TokenSHA256       []string `yaml:"token_sha256"`
+	Services          []string `yaml:"services"`
+	Team              string   `yaml:"team"`
+	CostCenter        string   `yaml:"cost_center"`
+	RequestsPerSecond float64  `yaml:"requests_per_second"`
+	MiBPerSecond      float64  `yaml:"mib_per_second"`
+}
+
+// ours begins the names of the stack's own services, for which no application may speak.
+const ours = "otelgate"
+
+var (
+	plainName   = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$`)
+	plainText   = regexp.MustCompile(`^[^\x00-\x1f]{0,100}$`)
+	servicePart = regexp.MustCompile(`^[^\x00-\x1f\[\]\\/]{1,255}$`)
+)
+
+// parse reads a file. Its error joins all faults, each with the application, the field, the value and what was expected.
+func parse(content []byte) (*table, error) {
+	var file struct {
+		Applications []entry `yaml:"applications"`
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&file); err != nil {
+		return nil, fmt.Errorf("expected a list `applications`: %w", err)
+	}
+	found, names, exact := newTable(), map[string]bool{}, map[string]string{}
+	var faults []error
+	for number, each := range file.Applications {
+		for _, fault := range each.faults() {
+			faults = append(faults, fmt.Errorf("application %d, %q: %s", number+1, each.Name, fault))
+		}
+		if names[each.Name] {
+			faults = append(faults, fmt.Errorf("application %d, %q: expected a name that no other has", number+1, each.Name))
+		}
+		names[each.Name] = true
+		application := &Application{Name: each.Name, Team: each.Team, CostCenter: each.CostCenter, services: each.Services, all: found.owners,
+			Limits: newLimits(each.RequestsPerSecond, each.MiBPerSecond)}
+		*found.owners = append(*found.owners, application)
+		for _, service := range append([]string{each.Name}, each.Services...) {
+			if of, taken := exact[service]; taken && of != each.Name {
+				faults = append(faults, fmt.Errorf("application %d, %q: services %q: expected one that no other has, it is one of %q", number+1, each.Name, service, of))
+			}
+			exact[service] = each.Name
+		}
+		for _, text := range each.TokenSHA256 {
+			hash, ok := hashOf(text)
+			if !ok {
+				continue // a fault already
+			}
+			if _, taken := found.tokens[hash]; taken {
+				faults = append(faults, fmt.Errorf("application %d, %q: token_sha256 %.8s…: expected a token that is in the file once", number+1, each.Name, text))
+			}
+			found.tokens[hash] = application
+		}
+	}
+	return found, errors.Join(faults...)
+}
+
+func (e *entry) faults() []string {
+	var faults []string
+	expect := func(ok bool, format string, values ...any) {
+		if !ok {
+			faults = append(faults, fmt.Sprintf(format, values...))
+		}
+	}
+	expect(plainName.MatchString(e.Name), "name %q: expected 1 to 63 letters, digits, '.', '_' or '-'", e.Name)
+	expect(!isOurs(e.Name), "name %q: expected one that does not begin with %q", e.Name, ours)
+	expect(len(e.TokenSHA256) > 0, "token_sha256: expected the SHA-256 of a token, or of several")
+	for _, text := range e.TokenSHA256 {
+		_, ok := hashOf(text)
+		expect(ok, "token_sha256 of %d characters: expected 64 hexadecimal digits, the SHA-256 of a token (never the token itself)", len(text))
+	}
+	for _, service := range e.Services {
+		_, err := path.Match(service, "")
+		expect(err == nil && servicePart.MatchString(service), "services %q: expected a service's name, in which * stands for any text", service)
+		expect(!isOurs(service), "services %q: expected one that does not begin with %q, as the stack's own do", service, ours)
+	}
+	expect(plainText.MatchString(e.Team), "team %q: expected up to 100 characters", e.Team)
+	expect(plainText.MatchString(e.CostCenter), "cost_center %q: expected up to 100 characters", e.CostCenter)
+	expect(e.RequestsPerSecond >= 0, "requests_per_second %g: expected a number above 0, or nothing for no limit", e.RequestsPerSecond)
+	expect(e.MiBPerSecond >= 0, "mib_per_second %g: expected a number above 0, or nothing for no limit", e.MiBPerSecond)
+	return faults
+}
+
+func isOurs(name string) bool { return strings.HasPrefix(strings.ToLower(name), ours) }
+
+func hashOf(text string) (hash [sha256.Size]byte, ok bool) {
+	raw, err := hex.DecodeString(strings.TrimSpace(text))
+	return hash, err == nil && copy(hash[:], raw) == sha256.Size && len(raw) == sha256.Size
+}

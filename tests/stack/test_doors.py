@@ -1,0 +1,31 @@
+"""Which ports of a stack are open, and what they want of a sender."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from otelgate_stack import doors, ports, settings
+
+
+@pytest.mark.parametrize("traces_to", ["both", "tempo"])
+def test_every_port_of_a_stack_has_its_guard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, traces_to: str) -> None:
+    loaded = settings.load({"OTELGATE_STATE_DIR": str(tmp_path), "OTELGATE_TRACES_TO": traces_to})
+    monkeypatch.setattr(doors, "_listens", lambda host, port: True)
+    found = {door.setting for door in doors.find(loaded)}
+    assert "OTELGATE_PROMETHEUS_PORT" in found
+    others = {"OTELGATE_JAEGER_PORT", "OTELGATE_JAEGER_GRPC_PORT", "OTELGATE_JAEGER_OTLP_PORT"}
+    assert set(loaded.ports()) - found == (set() if traces_to == "both" else others)
+
+
+def test_only_what_listens_is_shown(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("t")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        env = ports.free_env() | {"OTELGATE_STATE_DIR": str(tmp_path), "OTELGATE_GRPC_PORT": str(port)}
+        (open_,) = doors.find(settings.load(env))
+        assert open_ == doors.Door("gateway", "OTELGATE_GRPC_PORT", f"127.0.0.1:{port}", "nothing", False)
+        (locked,) = doors.find(settings.load({**env, "OTELGATE_TOKEN_FILE": str(token)}))
+        assert (locked.wants, locked.locked) == ("a token", True)
