@@ -34,6 +34,7 @@ import (
 	redact "otelgate/collector/redact"
 	sender "otelgate/collector/sender"
 	sequence "otelgate/collector/sequence"
+	storeanswers "otelgate/collector/storeanswers"
 )
 
 type aliasProvider interface{ DeprecatedAlias() component.Type }
@@ -63,6 +64,7 @@ func components() (otelcol.Factories, error) {
 		answers.NewFactory(),
 		diskqueue.NewFactory(),
 		folderlock.NewFactory(),
+		storeanswers.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -74,6 +76,7 @@ func components() (otelcol.Factories, error) {
 		answers.NewFactory().Type():                  "otelgate/collector v0.0.0",
 		diskqueue.NewFactory().Type():                "otelgate/collector v0.0.0",
 		folderlock.NewFactory().Type():               "otelgate/collector v0.0.0",
+		storeanswers.NewFactory().Type():             "otelgate/collector v0.0.0",
 	})
 
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](

@@ -55,7 +55,7 @@ func (s Settings) derived() map[string]any {
 	out := map[string]any{
 		"tls":             nil,
 		"auth":            nil,
-		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "admission"},
+		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "store_answers", "admission"},
 		"trace_exporters": traceExporters[s["traces_to"].(string)],
 		"samplers":        []any{},
 		"audit_branch":    []any{},

@@ -119,7 +119,7 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "bearertokenauth" {
 		t.Errorf("authenticator = %v", got)
 	}
-	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 6 {
+	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 7 {
 		t.Errorf("extensions = %v", got)
 	}
 }

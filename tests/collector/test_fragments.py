@@ -17,6 +17,7 @@ CHOSEN = {
     "folder_lock",
     "admission",
     "answers",
+    "store_answers",
     "bearertokenauth",
 }
 
