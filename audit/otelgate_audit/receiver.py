@@ -206,7 +206,7 @@ class Receiver:
             refusal = grpc.StatusCode.INVALID_ARGUMENT, str(error)
         except Exception as error:  # a mistake of ours: sending it again would stop the queue for good
             _LOGGER.error("a request of %s could not be read: %s", signal, brief(error))
-            refusal = grpc.StatusCode.INTERNAL, f"internal error: {type(error).__name__}"
+            refusal = grpc.StatusCode.INVALID_ARGUMENT, f"internal error: {type(error).__name__}"
         if refusal:
             reject = Reject(signal, None, None, None, False, refusal[1], len(request), request[:_PAYLOAD])
             batch = Batch(rejects=[reject])

@@ -35,6 +35,7 @@ import (
 	redact "otelgate/collector/redact"
 	sender "otelgate/collector/sender"
 	sequence "otelgate/collector/sequence"
+	storeanswers "otelgate/collector/storeanswers"
 )
 
 type aliasProvider interface{ DeprecatedAlias() component.Type }
@@ -65,6 +66,7 @@ func components() (otelcol.Factories, error) {
 		diskqueue.NewFactory(),
 		folderlock.NewFactory(),
 		pages.NewFactory(),
+		storeanswers.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -77,6 +79,7 @@ func components() (otelcol.Factories, error) {
 		diskqueue.NewFactory().Type():              "otelgate/collector v0.0.0",
 		folderlock.NewFactory().Type():             "otelgate/collector v0.0.0",
 		pages.NewFactory().Type():                  "otelgate/collector v0.0.0",
+		storeanswers.NewFactory().Type():           "otelgate/collector v0.0.0",
 	})
 
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](

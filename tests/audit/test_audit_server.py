@@ -189,7 +189,7 @@ def test_a_mistake_in_decoding_is_kept_as_a_reject_too(
     decoded(KeyError("what somebody wrote"))
     with serving(writer) as client:
         error = failure(lambda: client.traces(REQUEST))
-    assert (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "internal error: KeyError")
+    assert (error.code(), error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "internal error: KeyError")
     assert [batch.rejects[0].payload for batch in writer.batches] == [REQUEST]
     assert "what somebody wrote" not in caplog.text
 

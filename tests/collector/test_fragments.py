@@ -20,6 +20,7 @@ CHOSEN = {
     "applications",
     "applications/self",
     "pages",
+    "store_answers",
 }
 
 

@@ -36,13 +36,19 @@ RUNS, EVENTS, STEPS = "otelgate_run_count_total", "otelgate_event_count_total", 
 
 
 class Names:
-    """The names in the requests that a store took."""
+    """The names in the requests that a store took.
+
+    While it is `away`, a store answers with `code` over gRPC and `status` over HTTP.
+    """
 
     def __init__(self) -> None:
         self.names: set[bytes] = set()
         self.twice: set[bytes] = set()
         """Those that came in more than one request."""
         self.away = False
+        self.code = grpc.StatusCode.UNAVAILABLE
+        self.status = 503
+        self.refused = 0
 
     def note(self, body: bytes) -> None:
         new = set(NAME.findall(body))
@@ -66,7 +72,8 @@ class Sink(Names, grpc.GenericRpcHandler):
 
     def _export(self, body: bytes, context: grpc.ServicerContext) -> bytes:
         if self.away:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+            self.refused += 1
+            context.abort(self.code, "away")
         self.note(body)
         return b""
 
@@ -102,9 +109,11 @@ class _Taker(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if not self.server.away:
+        if self.server.away:
+            self.server.refused += 1
+        else:
             self.server.take(self.path, body)
-        self.send_response(503 if self.server.away else 200)
+        self.send_response(self.server.status if self.server.away else 200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

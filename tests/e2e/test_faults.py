@@ -84,6 +84,18 @@ def kill(*stores: str) -> Act:
     return act
 
 
+def stop(*stores: str) -> Act:
+    """One after the other, as an operator would."""
+
+    def act(world: OwnWorld, more: More) -> None:
+        for store in stores:
+            with world.without(store):
+                more()
+            more()
+
+    return act
+
+
 def freeze(*stores: str) -> Act:
     """They take connections and answer nothing."""
 
@@ -129,6 +141,7 @@ FAULTS = (
     Fault("all frozen", freeze("tempo", "loki", "prometheus", "audit")),
     Fault("Loki and Prometheus killed", kill("loki", "loki", "prometheus")),
     Fault("Tempo killed 3 times", kill("tempo", "tempo", "tempo")),
+    Fault("each store stopped", stop("tempo", "loki", "prometheus", "audit", "postgres")),
     Fault("each sent three times", times=3),
     Fault("an hour late", ahead_s=-HOUR_S),
     Fault("ten days late", ahead_s=-240 * HOUR_S),

@@ -1,0 +1,110 @@
+// Package storeanswers decides which answers of a store are final. It is a client middleware of the exporters, for gRPC
+// and HTTP. The Collector's exporters drop a request on each answer that OTLP does not call retryable: also while a store
+// stops (Tempo answers UNKNOWN then), has a full disk (INTERNAL, 500), limits its rate (RESOURCE_EXHAUSTED), or does not
+// know the gateway's password (401). Only an answer that the same request would get again is final here; after each other
+// one the request stays in its queue and is sent again.
+package storeanswers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// NewFactory makes the extension `store_answers`.
+func NewFactory() extension.Factory {
+	return extension.NewFactory(component.MustNewType("store_answers"), func() component.Config { return &struct{}{} },
+		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
+			return middleware{}, nil
+		},
+		component.StabilityLevelBeta)
+}
+
+type middleware struct{}
+
+func (middleware) Start(context.Context, component.Host) error { return nil }
+
+func (middleware) Shutdown(context.Context) error { return nil }
+
+// GetGRPCClientOptions returns the interceptor that makes an answer which is not final UNAVAILABLE.
+func (middleware) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error) {
+	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(intercept)}, nil
+}
+
+func intercept(
+	ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
+) error {
+	err := invoke(ctx, method, request, reply, conn, options...)
+	said := status.Convert(err)
+	if understood(said) {
+		return err
+	}
+	return status.Errorf(codes.Unavailable, "%s: %s", said.Code(), said.Message())
+}
+
+// understood says whether the exporter takes the answer for what it is.
+func understood(said *status.Status) bool {
+	switch said.Code() {
+	case codes.OK:
+		return true
+	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
+		return true // it sends the request again
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.AlreadyExists:
+		return true // final: it is about this request
+	case codes.ResourceExhausted:
+		return saysWhen(said) || strings.Contains(said.Message(), "larger than max") // gRPC's own words on a message's size
+	}
+	return false
+}
+
+// saysWhen to send the request again.
+func saysWhen(said *status.Status) bool {
+	for _, detail := range said.Details() {
+		if _, ok := detail.(*errdetails.RetryInfo); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// GetHTTPRoundTripper returns what makes an answer that is not final an error of the transport, which is retried.
+func (middleware) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
+	return func(_ context.Context, next http.RoundTripper) (http.RoundTripper, error) {
+		return transport{next}, nil
+	}, nil
+}
+
+type transport struct{ next http.RoundTripper }
+
+// longest part of an answer's text that an error shows, bytes.
+const longest = 500
+
+func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer, err := t.next.RoundTrip(request)
+	if err != nil || understoodStatus(answer.StatusCode) {
+		return answer, err
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, longest))
+	return nil, fmt.Errorf("the store answered %s: %s", answer.Status, strings.TrimSpace(string(text)))
+}
+
+func understoodStatus(code int) bool {
+	switch code {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true // the exporters send the request again
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true // final: it is about this request
+	}
+	return code < http.StatusBadRequest
+}
