@@ -33,6 +33,11 @@ def make_engine(url: str, stage: Stage, *, name: str, pool_size: int, **options:
     return engine
 
 
+def slow_down(cursor: Any, seconds: float) -> None:
+    """Let the database take so much longer."""
+    cursor.execute(f"SELECT pg_sleep({seconds})")
+
+
 def _measure(engine: Engine, stage: Stage, name: str) -> None:
     """`db.client.operation.duration`: the instrumentation makes spans, and leaves this to us. Its bounds are the SDK's
     for all durations, so that they hold the thresholds of alerts."""
@@ -44,7 +49,7 @@ def _measure(engine: Engine, stage: Stage, name: str) -> None:
     def before(connection: Connection, cursor: Any, statement: str, _: Any, context: Any, many: bool) -> None:
         context.began = time.perf_counter()
         if stage.faults("slow_database") and is_instrumentation_enabled():
-            cursor.execute(f"SELECT pg_sleep({_SLOW_S / stage.speed})")
+            slow_down(cursor, _SLOW_S / stage.speed)
 
     @listens_for(engine, "after_cursor_execute")
     def after(connection: Connection, cursor: Any, statement: str, _: Any, context: Any, many: bool) -> None:

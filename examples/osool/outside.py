@@ -21,6 +21,8 @@ from .switches import is_broken
 DECLINED_CARD = "4000000000000002"
 GOOD_CARD = "4242424242424242"
 _PAYMOB_S, _BLOCKCHAIN_S = 0.12, 0.25
+TIMEOUT_S: float | None = 5.0
+"""How long an answer is waited for."""
 
 
 class OutsideError(ConnectionError):
@@ -64,7 +66,7 @@ class Outside:
 
     def __init__(self, url: str, breakers: Breakers) -> None:
         self._breakers = breakers
-        self._http = httpx.Client(base_url=url, timeout=5.0, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
     def pay(self, reference: str, card: str, amount_egp: int) -> str:
         """Paymob's id of the payment. Raises PaymentDeclinedError, OutsideError."""

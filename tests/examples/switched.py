@@ -1,10 +1,12 @@
 """An example whose switches files throw: `python switched.py FOLDER APP --fault NAMES …`, else as `make example`.
 
-A switch of `--fault` is on from when FOLDER has a file of its name.
+A switch of `--fault` is on from when FOLDER has a file of its name. Durations are those of the example's own clock.
 """
 
 import sys
 from pathlib import Path
+
+import own_clock
 
 from examples.common import traffic
 from examples.common.faults import Faults
@@ -19,6 +21,7 @@ def main() -> int:
             return super().__call__(name) and (folder / name).exists()
 
     traffic.Faults = Thrown  # type: ignore[misc]
+    own_clock.keep()
     return traffic.main()
 
 

@@ -1,9 +1,10 @@
 """Each alert of the master list: quiet while the examples run as ever, active once their switch is thrown.
 
 The applications' own series reach a real Prometheus through the gateway, with the committed rules loaded, evaluated
-more often (scaled_rules.py); it decides itself. How long a condition must hold (`for`) and what is right at its limit,
-promtool's tests show. Those that look back further than the test lasts are asked for a later time, or of a past that
-the example told.
+more often (scaled_rules.py); it decides itself. Durations are what the applications were told to take, by their own
+clocks (own_clock.py), so that a busy machine makes nothing slow. How long a condition must hold (`for`) and what is
+right at its limit, promtool's tests show. Those that look back further than the test lasts are asked for a later time,
+or of a past that the example told.
 """
 
 import re
@@ -30,7 +31,7 @@ from otelgate_stack import monitoring
 from recorded import Rules, committed
 from waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SETTINGS = {"OTELGATE_QUERY_LIMIT": "250"}
 """Questions an hour that are too many: more than one user asks in the calm part, however long that lasts."""
@@ -117,8 +118,9 @@ def day(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         scaled_rules.loaded(scaled_rules.write(folder / "rules", interval_s=scaled_rules.OFTEN_S)),
         pytest.MonkeyPatch.context() as patch,
     ):
-        # Many, for LlmAvailabilityLow; a busy machine needs seconds for one.
-        patch.setattr(monitoring, "PROBE_INTERVAL", "5s")
+        # A busy machine needs seconds for one: it may take until the next one is due.
+        patch.setattr(monitoring, "PROBE_INTERVAL", "15s")
+        patch.setattr(monitoring, "PROBE_TIMEOUT", "15s")
         with running_stack(folder, SETTINGS | KEEPS_LONG, [*STORES, *WATCHERS]) as stack:
             looked_at = [(seen(rules, row), row.service) for row in ROWS]
             looked_at += [(expr, None) for expr in CALM]
