@@ -38,7 +38,7 @@ class Gateway(Protocol):
     def logs(self) -> str: ...
 
 
-def wait_until_healthy(gateway: Gateway, port: str, deadline_s: float = 60) -> None:
+def wait_until_healthy(gateway: Gateway, port: str, deadline_s: float = 300) -> None:
     """Raises with the gateway's last log lines if it doesn't answer, at once if it ended."""
     deadline = time.monotonic() + deadline_s
     while gateway.running() and time.monotonic() < deadline:

@@ -38,13 +38,38 @@ class Provider(Protocol):
     def shutdown(self) -> None: ...
 
 
+class _Done:
+    """Set once, by a runner; a signal handler may wait for it while the code it interrupted does.
+
+    `threading.Event` is not made for that. A wait holds its lock for a moment, and a handler that interrupts that
+    moment would wait for the lock for ever; or the runner would, and the handler for the runner.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._until_set = threading.Lock()
+        self._until_set.acquire()
+
+    def set(self) -> None:
+        self._is_set = True
+        self._until_set.release()
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def wait(self, timeout_s: float) -> bool:
+        if not self._is_set and self._until_set.acquire(timeout=timeout_s):
+            self._until_set.release()  # for others that wait
+        return self._is_set
+
+
 class _Job:
     """Work for a runner."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         self.work = work
         self.begun = False
-        self.done = threading.Event()
+        self.done = _Done()
 
 
 class Runner:
@@ -64,8 +89,8 @@ class Runner:
         self._last: _Job | None = None
         threading.Thread(target=self._do, args=(self._jobs,), name=self._name, daemon=True).start()
 
-    def submit(self, work: Callable[[], object]) -> threading.Event:
-        """Queue work; the event is set when it is done. What waits in the queue is not queued a second time."""
+    def submit(self, work: Callable[[], object]) -> _Done:
+        """Queue work; the answer is set when it is done. What waits in the queue is not queued a second time."""
         if (last := self._last) is not None and last.work == work and not last.begun:
             return last.done
         job = _Job(work)
@@ -103,7 +128,7 @@ class Lifecycle:
         self._exit_timeout_s = exit_timeout_s
         self._runners = {name: Runner(f"otelgate-{name}") for name in providers}
         self._disconnecting = Runner("otelgate-disconnect")
-        self._pending: dict[str, threading.Event] = {}
+        self._pending: dict[str, _Done] = {}
         self._ended = False
         self._forked = False
         self._metrics_lock: Any = None
@@ -199,7 +224,7 @@ class Lifecycle:
         _ends.in_multiprocessing_child(self, _give_sigterm_back)
 
 
-def _wait(done: threading.Event, deadline: Callable[[], float]) -> bool:
+def _wait(done: _Done, deadline: Callable[[], float]) -> bool:
     """Whether it is done before a deadline that may move meanwhile."""
     while (left := deadline() - time.monotonic()) > 0:
         if done.wait(left):

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import counting
 import pytest
 from waiting import until
 from world import OwnGateway, World
@@ -23,6 +25,10 @@ PROCESSES = (
     ("delta", ""),
 )
 DURATION_S = 90
+END_S = 600
+"""For how long a sender that was told to end may still send: as long as a gateway needs to start, and more."""
+RANGE = "1h"
+"""Longer than the test takes on any machine."""
 SEED = 20261129
 
 
@@ -44,9 +50,21 @@ class Senders:
         assert process.stdout is not None
         assert process.stdout.readline() == "counting\n"  # else the signal would just end it
         process.send_signal(signal.SIGTERM)
-        out, errors = process.communicate(timeout=300)
+        try:
+            out, errors = process.communicate(timeout=END_S)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{process.args} did not end within {END_S} s of SIGTERM; it says:\n{self._stacks(process)}")
         assert process.returncode == 0, errors
         self.counted += int(out)
+
+    @staticmethod
+    def _stacks(process: subprocess.Popen[str]) -> str:
+        """All that it wrote to stderr, and where its threads stand. It is killed."""
+        process.send_signal(counting.STACKS)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=10)
+        process.kill()
+        return process.communicate()[1]
 
     def restart(self, number: int) -> None:
         self._end(number)
@@ -72,13 +90,13 @@ def whole_increase(world: World, of: str) -> float:
     return sum(
         series.value
         for last in world.prometheus.query(f"timestamp({of})")
-        for series in world.prometheus.query(f"increase({of}[15m])", last.value)
+        for series in world.prometheus.query(f"increase({of}[{RANGE}])", last.value)
         if series.labels.items() == last.labels.items() - {("__name__", last.labels.get("__name__"))}
     )
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_totals_equal_what_the_senders_counted(own_gateway: OwnGateway) -> None:
     chance = random.Random(SEED)
     service = f"counting-{uuid.uuid4().hex[:8]}"
@@ -99,11 +117,15 @@ def test_totals_equal_what_the_senders_counted(own_gateway: OwnGateway) -> None:
     finally:
         senders.kill()
     truth = senders.counted
-    total = until(lambda: own_gateway.prometheus.value(f"sum({of})"), lambda found: found == truth, deadline_s=120)
+    size = f'counting_size_sum{{service_name="{service}"}}'
+    total, sizes = until(
+        lambda: [own_gateway.prometheus.value(f"sum({each})") for each in (of, size)],
+        lambda found: found == [truth, truth],
+        deadline_s=600,
+    )
     increase = whole_increase(own_gateway, of)
-    stretched = own_gateway.prometheus.value(f"sum(increase({of}[15m]))")
-    sizes = own_gateway.prometheus.value(f'sum(counting_size_sum{{service_name="{service}"}})')
-    resets = own_gateway.prometheus.value(f"sum(resets({of}[15m]))")
+    stretched = own_gateway.prometheus.value(f"sum(increase({of}[{RANGE}]))")
+    resets = own_gateway.prometheus.value(f"sum(resets({of}[{RANGE}]))")
     print(
         f"\n{senders.restarts} restarts, 2 kills: counted {truth}, total {total}, increase {increase},"
         f" by extrapolation {stretched}, resets {resets}",

@@ -210,6 +210,61 @@ def test_a_flush_while_another_runs_sends_what_came_meanwhile() -> None:
     assert len(sent) <= 3, "one that has not begun sends what came until then, too"
 
 
+def test_flush_within_any_line_of_a_flush_returns() -> None:
+    """As a signal handler does that interrupts a flush, in the lines of its waiting, too."""
+    import sys
+    import threading
+    from types import FrameType
+    from typing import Any
+
+    from otelgate import _lifecycle
+    from otelgate._health import Health
+
+    class Provider:
+        """Sends once a signal has come, or once the flush waits for it."""
+
+        go_on = threading.Event()
+
+        def force_flush(self, timeout_millis: int = 0) -> bool:
+            return self.go_on.wait(WAIT_S)
+
+        def shutdown(self) -> None:
+            pass
+
+    lifecycle = _lifecycle.Lifecycle({"traces": Provider()}, [], Health(), WAIT_S)
+    flushed: list[bool] = []
+
+    def flush(line: int, over: threading.Event) -> None:
+        """Flush, and once more from within its line of that number."""
+        left = line
+
+        def trace(frame: FrameType, what: str, argument: Any) -> Any:
+            nonlocal left
+            left -= what == "line"
+            if left == 0:
+                sys.settrace(None)
+                Provider.go_on.set()
+                flushed.append(lifecycle.flush(WAIT_S))
+            return trace if left > 0 else None
+
+        sys.settrace(trace)
+        flushed.append(lifecycle.flush(WAIT_S))
+        sys.settrace(None)
+        over.set()
+
+    line = 0
+    while len(flushed) == 2 * line:  # until a flush has no such line
+        line += 1
+        Provider.go_on.clear()
+        over = threading.Event()
+        threading.Thread(target=flush, args=(line, over), daemon=True).start()
+        if not Provider.go_on.wait(0.2):
+            Provider.go_on.set()
+        assert over.wait(2 * WAIT_S), f"a flush from within line {line} of a flush does not return"
+        assert all(flushed), f"a flush from within line {line} of a flush sends nothing"
+    assert line > 20
+
+
 def terminate(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
