@@ -142,11 +142,14 @@ class Lifecycle:
         return delivered and self._failures() == failures
 
     def shutdown(self, timeout_s: float | None = None) -> bool:
-        """Flush and end all, once; what is not sent within `timeout_s` seconds, by default an end's, is given up."""
-        if self._ended:
-            return True
-        self._ended = True
+        """Flush and end all, once; what is not sent within `timeout_s` seconds, by default an end's, is given up.
+
+        Called again, by a signal handler that interrupts it for one, it waits until the first call has sent all.
+        """
         deadline = self._deadline(timeout_s)
+        if self._ended:
+            return self._wait_for_all(deadline)
+        self._ended = True
         failures = self._failures()
         for link in self._links:
             link.stop()
@@ -192,6 +195,9 @@ class Lifecycle:
         """Run a job for each provider, in parallel, after an earlier one that has begun and misses the latest items."""
         for name, provider in self._providers.items():
             self._pending[name] = self._runners[name].submit(job(provider))
+        return self._wait_for_all(deadline)
+
+    def _wait_for_all(self, deadline: Callable[[], float]) -> bool:
         return all(_wait(done, deadline) for done in list(self._pending.values()))
 
     def before_fork(self) -> None:

@@ -265,6 +265,42 @@ def test_flush_within_any_line_of_a_flush_returns() -> None:
     assert line > 20
 
 
+def test_shutdown_within_a_shutdown_waits_until_all_is_sent() -> None:
+    """As a signal handler's does that interrupts `otelgate.shutdown()`: the process ends after it."""
+    import threading
+
+    from otelgate import _lifecycle
+    from otelgate._health import Health
+
+    begun, go_on = threading.Event(), threading.Event()
+    happened: list[str] = []
+
+    class Provider:
+        def force_flush(self, timeout_millis: int = 0) -> bool:
+            return True
+
+        def shutdown(self) -> None:
+            begun.set()
+            go_on.wait(WAIT_S)
+            happened.append("sent")
+
+    lifecycle = _lifecycle.Lifecycle({"traces": Provider()}, [], Health(), WAIT_S)
+
+    def shut_down() -> None:
+        assert lifecycle.shutdown(WAIT_S)
+        happened.append("returned")
+
+    threads = [threading.Thread(target=shut_down) for _ in range(2)]
+    threads[0].start()
+    assert begun.wait(WAIT_S)
+    threads[1].start()
+    threads[1].join(0.2)
+    go_on.set()
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert happened == ["sent", "returned", "returned"]
+
+
 def terminate(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
