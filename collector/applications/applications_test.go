@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,18 +88,19 @@ func TestTokenOfTheConfigurationIsTheOperators(t *testing.T) {
 	require.ErrorContains(t, (&Config{Poll: 1, Token: "own", TokenFile: "file"}).Validate(), "not both")
 }
 
-func TestSenderKeepsItsAddress(t *testing.T) {
+func TestAuthenticationKeepsAddressAndMetadata(t *testing.T) {
 	s, _ := started(t, &Config{File: write(t, shop(""))})
-	before := client.NewContext(context.Background(), client.Info{Metadata: client.NewMetadata(map[string][]string{"a": {"b"}})})
+	before := client.NewContext(context.Background(), client.Info{Addr: &net.IPAddr{IP: net.IPv4(192, 0, 2, 7)}, Metadata: client.NewMetadata(map[string][]string{"a": {"b"}})})
 	ctx, err := s.Authenticate(before, map[string][]string{"authorization": {"Bearer old"}})
 	require.NoError(t, err)
 	info := client.FromContext(ctx)
+	require.Equal(t, "192.0.2.7", info.Addr.String())
 	require.Equal(t, []string{"b"}, info.Metadata.Get("a"))
 	require.Equal(t, "shop", info.Auth.GetAttribute("otelgate.application"))
 	require.Equal(t, []string{"otelgate.application"}, info.Auth.GetAttributeNames())
 }
 
-func TestChangedFileIsReadAgainAndABadOneIsNot(t *testing.T) {
+func TestChangedFileTakesEffectAndABadOneDoesNot(t *testing.T) {
 	file := write(t, shop(""))
 	s, telemetry := started(t, &Config{File: file})
 	change := func(content string) { require.NoError(t, os.Rename(write(t, content), file)) } // at once: no half of it is read
@@ -157,6 +159,7 @@ func TestStartWithoutUsableFilesFails(t *testing.T) {
 	}{
 		{Config{File: write(t, "applications: 5")}, "OTELGATE_APPLICATIONS_FILE='"},
 		{Config{File: filepath.Join(t.TempDir(), "absent")}, "no such file"},
+		{Config{TokenFile: filepath.Join(t.TempDir(), "absent"), File: write(t, shop(""))}, "no such file"},
 		{Config{TokenFile: empty}, "OTELGATE_TOKEN_FILE='" + empty + "': expected a token, the file is empty"},
 		{Config{TokenFile: write(t, "old"), File: write(t, shop(""))}, `"shop" has the operator's token`},
 	} {
@@ -169,7 +172,7 @@ func TestStartWithoutUsableFilesFails(t *testing.T) {
 	require.NoError(t, NewFactory().CreateDefaultConfig().(*Config).Validate())
 }
 
-func TestServicesOfAnApplication(t *testing.T) {
+func TestApplicationMaySpeakForItsServicesOnly(t *testing.T) {
 	known, err := parse([]byte(shop("")))
 	require.NoError(t, err)
 	of, _ := known.of("old")
@@ -240,7 +243,7 @@ func TestApplicationWithoutLimitsIsNotHeldUp(t *testing.T) {
 	}
 }
 
-func TestApplicationIsKnownToTheBatchers(t *testing.T) {
+func TestBatchesAreKeyedByApplication(t *testing.T) {
 	s, _ := started(t, &Config{TokenFile: write(t, "operator"), File: write(t, shop(""))})
 	for token, want := range map[string][]string{"old": {"shop"}, "operator": nil} {
 		ctx, err := s.Authenticate(context.Background(), map[string][]string{"authorization": {"Bearer " + token}})

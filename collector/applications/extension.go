@@ -72,7 +72,7 @@ func create(telemetry component.TelemetrySettings, cfg *Config) (*senders, error
 
 // Start reads the files, and again when they change. An error is one of a file.
 func (s *senders) Start(ctx context.Context, _ component.Host) error {
-	s.failed.Add(ctx, 0) // the series is there before the first failure, so that increase() counts it
+	s.failed.Add(ctx, 0) // the series is there before the first failure
 	if _, err := s.look(); err != nil {
 		return err
 	}
@@ -120,9 +120,12 @@ func (s *senders) look() (changed bool, err error) {
 		if file == "" {
 			continue
 		}
-		if read[i], err = os.ReadFile(file); err != nil {
-			read[i] = []byte(err.Error()) // an error is logged once
+		content, fault := os.ReadFile(file)
+		if fault != nil {
+			content = []byte(fault.Error()) // only compared, so that an error is logged once
+			err = errors.Join(err, fault)
 		}
+		read[i] = content
 	}
 	if s.last[0] != nil && bytes.Equal(read[0], s.last[0]) && bytes.Equal(read[1], s.last[1]) {
 		return false, nil

@@ -96,8 +96,8 @@ type entry struct {
 	Services          []string `yaml:"services"`
 	Team              string   `yaml:"team"`
 	CostCenter        string   `yaml:"cost_center"`
-	RequestsPerSecond float64  `yaml:"requests_per_second"`
-	MiBPerSecond      float64  `yaml:"mib_per_second"`
+	RequestsPerSecond *float64 `yaml:"requests_per_second"` // nil: no limit
+	MiBPerSecond      *float64 `yaml:"mib_per_second"`
 }
 
 // ours begins the names of the stack's own services, for which no application may speak.
@@ -130,7 +130,7 @@ func parse(content []byte) (*table, error) {
 		}
 		names[each.Name] = true
 		application := &Application{Name: each.Name, Team: each.Team, CostCenter: each.CostCenter, services: each.Services, all: found.owners,
-			Limits: newLimits(each.RequestsPerSecond, each.MiBPerSecond)}
+			Limits: newLimits(orZero(each.RequestsPerSecond), orZero(each.MiBPerSecond))}
 		*found.owners = append(*found.owners, application)
 		for _, service := range append([]string{each.Name}, each.Services...) {
 			if of, taken := exact[service]; taken && of != each.Name {
@@ -168,14 +168,22 @@ func (e *entry) faults() []string {
 	}
 	for _, service := range e.Services {
 		_, err := path.Match(service, "")
-		expect(err == nil && servicePart.MatchString(service), "services %q: expected a service's name, in which * stands for any text", service)
+		expect(err == nil && servicePart.MatchString(service), "services %q: expected a service's name, in which * stands for any text without \"/\"", service)
 		expect(!isOurs(service), "services %q: expected one that does not begin with %q, as the stack's own do", service, ours)
 	}
 	expect(plainText.MatchString(e.Team), "team %q: expected up to 100 characters", e.Team)
 	expect(plainText.MatchString(e.CostCenter), "cost_center %q: expected up to 100 characters", e.CostCenter)
-	expect(e.RequestsPerSecond >= 0, "requests_per_second %g: expected a number above 0, or nothing for no limit", e.RequestsPerSecond)
-	expect(e.MiBPerSecond >= 0, "mib_per_second %g: expected a number above 0, or nothing for no limit", e.MiBPerSecond)
+	for field, rate := range map[string]*float64{"requests_per_second": e.RequestsPerSecond, "mib_per_second": e.MiBPerSecond} {
+		expect(rate == nil || *rate > 0, "%s %g: expected a number above 0, or nothing for no limit", field, orZero(rate))
+	}
 	return faults
+}
+
+func orZero(number *float64) float64 {
+	if number == nil {
+		return 0
+	}
+	return *number
 }
 
 func isOurs(name string) bool { return strings.HasPrefix(strings.ToLower(name), ours) }

@@ -94,7 +94,8 @@ func (r *restoring) series(in *reader) {
 	if in.err != nil {
 		return
 	}
-	s.owner = s.label(serviceName) // its application is not in the journal
+	// The journal has no application: until these series expire, an application may hold more than its share.
+	s.owner = s.label(serviceName)
 	m, key, ok := r.place(name, s, shape)
 	if !ok {
 		r.unfit[number] = name

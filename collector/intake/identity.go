@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"strings"
@@ -13,7 +14,8 @@ import (
 	"otelgate/collector/applications"
 )
 
-// The attributes of a resource by which stores know its application. What an application sends under them is replaced.
+// Attributes of a resource by which stores know its application. Values that an application sends under these names are
+// replaced.
 const (
 	serviceName     = "service.name"
 	applicationName = "otelgate.application"
@@ -21,22 +23,28 @@ const (
 	costCenterName  = "otelgate.cost_center"
 )
 
-// claim puts a resource under its application, or says that the service which it names is not one of that's.
-func claim(application *applications.Application, of pcommon.Resource) bool {
+// claim marks a resource as its application's, or returns false if the application may not speak for the service it names.
+// The name is written anew: an attribute may come twice, and the first would be checked and the last one kept.
+func (y *tally) claim(application *applications.Application, of pcommon.Resource) bool {
 	resource, name := of.Attributes(), serviceOf(of)
 	if name == "" || name == "unknown_service" || strings.HasPrefix(name, "unknown_service:") {
-		resource.PutStr(serviceName, application.ServiceName())
+		name = application.ServiceName()
 	} else if !application.MaySpeakFor(name) {
+		y.claimed = cmp.Or(y.claimed, name)
 		return false
 	}
-	resource.RemoveIf(isVariant)
+	resource.RemoveIf(isResources)
+	resource.PutStr(serviceName, name)
 	sign(application, resource)
 	return true
 }
 
-// lend puts what the operator sends for a service under that's application, if it has one.
+// lend marks a resource that the operator sends with the application that owns its service, if there is one.
 func lend(ctx context.Context, of pcommon.Resource) {
-	if application := applications.Owner(ctx, serviceOf(of)); application != nil {
+	name := serviceOf(of)
+	if application := applications.Owner(ctx, name); application != nil {
+		of.Attributes().RemoveIf(isResources)
+		of.Attributes().PutStr(serviceName, name)
 		sign(application, of.Attributes())
 	}
 }
@@ -49,45 +57,35 @@ func serviceOf(of pcommon.Resource) string {
 	return value.AsString()
 }
 
-// sign writes whose a resource is.
+// sign writes whose a resource is, where nothing says so yet.
 func sign(application *applications.Application, resource pcommon.Map) {
 	for name, value := range map[string]string{
 		applicationName: application.Name, teamName: application.Team, costCenterName: application.CostCenter,
 	} {
-		if value == "" {
-			resource.Remove(name)
-		} else {
+		if value != "" {
 			resource.PutStr(name, value)
 		}
 	}
 }
 
-// isResources says whether an attribute of a scope, span or log record would stand for one of its resource, in the store
-// as it is or in Loki with underscores.
+// isResources says whether an attribute would stand for one by which a resource is known: as it is, or with underscores.
+// On a scope, a span or a log record it would hide the resource's.
 func isResources(name string, _ pcommon.Value) bool {
 	if !strings.HasPrefix(name, "service") && !strings.HasPrefix(name, "otelgate") {
 		return false
 	}
-	switch notInNames.ReplaceAllString(name, "_") {
+	switch asPrometheus(name) {
 	case "service_name", "otelgate_application", "otelgate_team", "otelgate_cost_center":
 		return true
 	}
 	return false
 }
 
-// isVariant says whether a resource's attribute would become the same label as one by which its application is known.
-func isVariant(name string, value pcommon.Value) bool {
-	switch name {
-	case serviceName, applicationName, teamName, costCenterName:
-		return false
-	}
-	return isResources(name, value)
-}
-
 // foreign refuses so many items of a service that is not one of their sender's application.
 func (y *tally) foreign(items int) {
-	for range items {
-		y.add(1<<reasonServiceName, 0)
+	if items > 0 {
+		y.any = true
+		y.by[reasonServiceName] += int64(items)
 	}
 }
 
@@ -100,7 +98,7 @@ func (y *tally) ownTraces(ctx context.Context, td ptrace.Traces) {
 		return
 	}
 	td.ResourceSpans().RemoveIf(func(of ptrace.ResourceSpans) bool {
-		if claim(application, of.Resource()) {
+		if y.claim(application, of.Resource()) {
 			return false
 		}
 		for _, scope := range of.ScopeSpans().All() {
@@ -127,7 +125,7 @@ func (y *tally) ownLogs(ctx context.Context, ld plog.Logs) {
 		return
 	}
 	ld.ResourceLogs().RemoveIf(func(of plog.ResourceLogs) bool {
-		if claim(application, of.Resource()) {
+		if y.claim(application, of.Resource()) {
 			return false
 		}
 		for _, scope := range of.ScopeLogs().All() {
@@ -153,7 +151,7 @@ func (p *points) ownMetrics(ctx context.Context, md pmetric.Metrics) {
 		return
 	}
 	md.ResourceMetrics().RemoveIf(func(of pmetric.ResourceMetrics) bool {
-		if claim(p.application, of.Resource()) {
+		if p.claim(p.application, of.Resource()) {
 			return false
 		}
 		for _, scope := range of.ScopeMetrics().All() {
@@ -188,10 +186,17 @@ var reserved = regexp.MustCompile(`^(otelgate_|otelcol_|probe_|scrape_|ALERTS$|A
 // fromSDK are metrics under such a name that our SDK sends for its application.
 var fromSDK = map[string]bool{"otelgate.sdk.dropped": true}
 
-var notInNames = regexp.MustCompile(`[^a-zA-Z0-9_]+`)
+// asPrometheus is a name as the exporter writes it: separators in front go, and several become one.
+func asPrometheus(name string) string {
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9')
+	}), "_")
+}
 
-func isReserved(name string) bool {
-	return !fromSDK[name] && reserved.MatchString(notInNames.ReplaceAllString(name, "_"))
+// isReserved looks at the name with its unit, too, which the exporter appends. A name with a colon is a recording rule's.
+func isReserved(name, unit string) bool {
+	return !fromSDK[name] && (strings.Contains(name, ":") ||
+		reserved.MatchString(asPrometheus(name)) || reserved.MatchString(asPrometheus(name+" "+unit)))
 }
 
 // identities are the labels by which a series is known to be a service's.
@@ -202,5 +207,5 @@ var identities = map[string]bool{
 
 // isIdentity says whether an attribute of a point would become one of them.
 func isIdentity(name string, _ pcommon.Value) bool {
-	return identities[notInNames.ReplaceAllString(name, "_")]
+	return identities[asPrometheus(name)]
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processortest"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"otelgate/collector/applications"
 )
@@ -125,7 +128,45 @@ func TestTracesAreHeldToTheirApplication(t *testing.T) {
 	require.Equal(t, sent(), sink.AllTraces()[1], "what the operator sends is not changed")
 }
 
-func TestWhatTheOperatorSaysForAServiceIsItsApplications(t *testing.T) {
+func TestRepeatedNamesDoNotHideAnother(t *testing.T) {
+	name := func(key, value string) string {
+		return fmt.Sprintf(`{"key":%q,"value":{"stringValue":%q}}`, key, value)
+	}
+	sent := func(token, service string) map[string]any {
+		attributes := strings.Join([]string{
+			name("service.name", service), name("service.name", "bank"), name("otelgate.application", "x"), name("otelgate.application", "bank"),
+		}, ",")
+		td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(`{"resourceSpans":[{"resource":{"attributes":[` + attributes + `]}}]}`))
+		require.NoError(t, err)
+		require.Equal(t, 4, td.ResourceSpans().At(0).Resource().Attributes().Len())
+		var y tally
+		y.ownTraces(sentWith(t, token), td)
+		require.Equal(t, 3, td.ResourceSpans().At(0).Resource().Attributes().Len())
+		return td.ResourceSpans().At(0).Resource().Attributes().AsRaw()
+	}
+	want := map[string]any{"service.name": "shop-web", "otelgate.application": "shop", "otelgate.team": "retail"}
+	require.Equal(t, want, sent("t", "shop-web"))
+	require.Equal(t, want, sent("o", "shop-web"), "of the operator's, too")
+}
+
+func TestRefusalNamesTheServiceThatWasClaimed(t *testing.T) {
+	set, _ := identitySettings(t)
+	core, logged := observer.New(zap.WarnLevel)
+	set.Logger = zap.New(core)
+	p, err := NewFactory().CreateLogs(context.Background(), set, NewFactory().CreateDefaultConfig(), &consumertest.LogsSink{})
+	require.NoError(t, err)
+	ld := plog.NewLogs()
+	for _, service := range []string{"shop-web", "bank"} {
+		resource := ld.ResourceLogs().AppendEmpty()
+		of(resource.Resource().Attributes(), service)
+		resource.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	}
+	ctx, _ := shop(t)
+	require.NoError(t, p.ConsumeLogs(ctx, ld))
+	require.Equal(t, "bank", logged.All()[0].ContextMap()["service.name"])
+}
+
+func TestOperatorsDataIsSignedForTheServicesApplication(t *testing.T) {
 	ctx := sentWith(t, "o")
 	forged := map[string]any{"service.name": "shop-web", "otelgate.application": "bank"}
 	signed := map[string]any{"service.name": "shop-web", "otelgate.application": "shop", "otelgate.team": "retail"}
@@ -185,6 +226,7 @@ func TestMetricsAreHeldToTheirApplicationAndToNamesThatAreFree(t *testing.T) {
 	require.NoError(t, err)
 	ctx, refusals := shop(t)
 	md := pmetric.NewMetrics()
+	var units map[string]string
 	add := func(service string, names ...string) {
 		resource := md.ResourceMetrics().AppendEmpty()
 		of(resource.Resource().Attributes(), service)
@@ -192,17 +234,22 @@ func TestMetricsAreHeldToTheirApplicationAndToNamesThatAreFree(t *testing.T) {
 		for _, name := range names {
 			metric := metrics.AppendEmpty()
 			metric.SetName(name)
+			metric.SetUnit(units[name])
 			point := metric.SetEmptyGauge().DataPoints().AppendEmpty()
 			point.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 			point.SetIntValue(1)
 			attributes := point.Attributes()
-			for _, label := range []string{"service.name", "service_name", "job", "instance", "otelgate.application", "color"} {
+			for _, label := range []string{"service.name", "service_name", "service__name", "service_.name", "_job", "job", "instance", "otelgate.application", "otelgate__team", "color"} {
 				attributes.PutStr(label, "bank")
 			}
 		}
 	}
 	free := []string{"demo.answers", "gen_ai.client.token.usage", "otelgate.sdk.dropped", "uptime", "up.time", "alerts", "probes"}
-	taken := []string{"otelgate.call.cost", "otelgate_run_count", "otelgate-call", "otelcol_receiver_accepted_spans", "probe_success", "up", "ALERTS", "ALERTS_FOR_STATE", "target_info", "target.info", "scrape_samples_scraped"}
+	taken := []string{"otelgate.call.cost", "otelgate_run_count", "otelgate-call", "otelcol_receiver_accepted_spans", "probe_success", "up", "ALERTS", "ALERTS_FOR_STATE", "target_info", "target.info", "scrape_samples_scraped", "_up", ".otelgate.call.cost", "otelgate__run", "level:up:rate5m"}
+	units = map[string]string{"target": "info", "otelgate": "llm_cost_usd", "probe": "success"} // the exporter appends them
+	for name := range units {
+		taken = append(taken, name)
+	}
 	add("shop-web", append(append([]string{}, free...), taken...)...)
 	add("bank", "demo.answers", "otelgate.call.cost")
 	require.NoError(t, p.ConsumeMetrics(ctx, md))

@@ -50,7 +50,7 @@ func (p *points) metric(m pmetric.Metric) bool {
 		refused = reasonMetricName
 	case p.secret(m.Name()):
 		refused = reasonMetricSecret
-	case p.application != nil && isReserved(m.Name()):
+	case p.application != nil && isReserved(m.Name(), m.Unit()):
 		refused = reasonReservedName
 	}
 	switch m.Type() {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -140,7 +141,7 @@ func (g *gate) finish(ctx context.Context, y *tally, who func() string) {
 	if n == 0 {
 		return
 	}
-	said := []zap.Field{zap.String("signal", g.signal), zap.Int64("items", n), zap.String("reason", why), zap.String("service.name", who())}
+	said := []zap.Field{zap.String("signal", g.signal), zap.Int64("items", n), zap.String("reason", why), zap.String("service.name", cmp.Or(head(y.claimed, 64), who()))}
 	if application := applications.From(ctx); application != nil {
 		said = append(said, zap.String("application", application.Name))
 	}

@@ -88,6 +88,8 @@ type tally struct {
 	by  [reasonCount]int64
 	cut int64
 	any bool
+	// claimed is the first service that was refused because it is not one of its sender's application.
+	claimed string
 }
 
 func (t *tally) add(done reasons, cut int) {

@@ -10,7 +10,7 @@ type issuer struct {
 	told      bool
 }
 
-// From the card networks' own pages and ISO/IEC 7812's table of ranges.
+// From the card networks' own pages and ISO/IEC 7812's table of ranges. All numbers of a range begin with one digit.
 var issuers = []issuer{
 	{4, 4, "13 16 19", false},                        // Visa
 	{51, 55, "16", false}, {2221, 2720, "16", false}, // Mastercard
@@ -27,7 +27,7 @@ var issuers = []issuer{
 	{5018, 5018, maestroLengths, false}, {5020, 5020, maestroLengths, false}, {5038, 5038, maestroLengths, false}, // Maestro
 	{5893, 5893, maestroLengths, false}, {6304, 6304, maestroLengths, false}, {6759, 6759, maestroLengths, false},
 	{6761, 6763, maestroLengths, false},
-	{50, 50, maestroLengths, true}, {56, 64, maestroLengths, true}, {66, 69, maestroLengths, true},
+	{50, 50, maestroLengths, true}, {56, 59, maestroLengths, true}, {60, 64, maestroLengths, true}, {66, 69, maestroLengths, true},
 	{82, 82, "16", true}, {8600, 8600, "16", true}, {62, 62, "17 18", true},
 }
 

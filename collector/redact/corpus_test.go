@@ -113,6 +113,9 @@ func judge(t *testing.T, part string, mask func(string) string) {
 	total := 0
 	for kind, n := range all {
 		total += found[kind]
+		if _, known := least[kind]; !known {
+			t.Errorf("%s: kind %q: expected one of those in `least`", part, kind)
+		}
 		recall := float64(found[kind]) / float64(n)
 		t.Logf("%s: %-9s %3d of %3d, recall %5.1f %%", part, kind, found[kind], n, 100*recall)
 		if recall < least[kind] {

@@ -11,10 +11,10 @@ func (r *rules) credential(s string, i, done int) found {
 	for end > done && i-end < 4 && behindName[s[end-1]] {
 		end--
 	}
-	if end < done+2 || !r.enabled[ruleCredential] {
+	if end < done+2 {
 		return found{}
 	}
-	if !mayEndCredential(s, end, done) {
+	if !r.enabled[ruleCredential] || !mayEndCredential(s, end, done) {
 		return r.header(s, i, end, done)
 	}
 	start := nameStart(s, end, done)
@@ -166,8 +166,10 @@ func endsClause(s string, i int) bool {
 // isGap tells of what is to be filled in, or was taken out: ${PASSWORD}, <password>, {{ key }}, your-key-here, [credential].
 func isGap(value string) bool {
 	switch value[0] {
-	case '[', '{', '<', '(', '*':
+	case '[', '*':
 		return true
+	case '{', '<', '(':
+		return !isSecretLike(value[1:])
 	case '$':
 		if strings.HasPrefix(value, "$$_") {
 			return true
@@ -177,12 +179,22 @@ func isGap(value string) bool {
 		return len(value) <= 3 || value[len(value)-1] == '%'
 	}
 	lower := strings.ToLower(value)
-	for _, head := range []string{"your", "xxx", "...", "redacted", "placeholder", "insert", "enter_", "replace", "<", "todo", "example_", "secrets.", "vault:", "env.", "ref+", "arn:", "/run/secrets", "file://"} {
+	for _, head := range []string{"...", "secrets.", "vault:", "env.", "ref+", "arn:", "/run/secrets", "file://"} {
 		if strings.HasPrefix(lower, head) {
 			return true
 		}
 	}
+	for _, head := range []string{"your", "xxx", "redacted", "placeholder", "insert", "enter_", "replace", "todo", "example_"} {
+		if strings.HasPrefix(lower, head) {
+			return !isSecretLike(value)
+		}
+	}
 	return false
+}
+
+// isSecretLike says whether a value is more than a name for one: a password may begin with a bracket, or with "your".
+func isSecretLike(value string) bool {
+	return looksRandom(value) || strong(value) && strings.ContainsAny(value, "!@#$%^&*+?")
 }
 
 func isUpperName(value string) bool {
@@ -196,7 +208,7 @@ func isUpperName(value string) bool {
 
 // isCode tells of an expression: os.environ["X"], getpass(), settings.api_key, a type, the name passed on as itself.
 func isCode(s, value string, to int) bool {
-	if strings.ContainsAny(value, "([") || to < len(s) && s[to] == '(' {
+	if head := strings.IndexAny(value, "(["); head > 0 && isCalled(value[:head]) || to < len(s) && s[to] == '(' {
 		return true
 	}
 	word := 0
@@ -214,6 +226,16 @@ func isCode(s, value string, to int) bool {
 		return secretKind(value) != notSecret
 	}
 	return false
+}
+
+// isCalled tells of what may stand before a bracket in code: names alone, or with digits where dots join them.
+func isCalled(head string) bool {
+	for i := range len(head) {
+		if b := head[i]; !isAlnum(b) && b != '_' && b != '.' {
+			return false
+		}
+	}
+	return isPath(head) || strings.Contains(head, ".")
 }
 
 // isPath tells of names joined by dots: stack.settings.database_password.

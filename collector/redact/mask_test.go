@@ -107,7 +107,7 @@ func TestMask(t *testing.T) {
 
 // Texts made to be slow: each would take hours if a rule looked at all of the rest from each place on.
 func TestMaskIsLinear(t *testing.T) {
-	for _, part := range []string{"-eyJ", "a@", "a.1@", "4111 ", "0 ", "+1", "sk-", "hf_", "bearer=", "DE89", "%40", "-----BEGIN ", "{\"a\":", "1-", "token:", "password=[", "pwd:a "} {
+	for _, part := range []string{"-eyJ", "a@", "a.1@", "4111 ", "0 ", "+1", "sk-", "hf_", "bearer=", "DE89", "%40", "-----BEGIN ", "{\"a\":", "1-", "token:", "password=[", "pwd:a ", "authorization:your", "bearer=your-"} {
 		maskWith(&Policy{}, strings.Repeat(part, 4<<20/len(part)))
 	}
 }

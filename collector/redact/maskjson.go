@@ -20,7 +20,7 @@ func (r *rules) maskJSON(s string) (string, bool) {
 
 // maskNamed masks a value of a map: its name may tell what it is.
 func (r *rules) maskNamed(name, value string, scratch []int64) string {
-	name += ": "
+	name = r.settle(name, scratch) + ": "
 	if masked, ok := strings.CutPrefix(r.settle(name+value, scratch), name); ok {
 		value = masked
 	}

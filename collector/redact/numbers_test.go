@@ -9,7 +9,7 @@ import (
 
 // Numbers that are none to hide: of each kind so many of 500 may be changed at most. A bare number of 16 digits passes all
 // checks of a card by chance, each fiftieth time.
-func TestRowsTimesAndIdsStay(t *testing.T) {
+func TestNumbersThatAreNotPersonalAreKept(t *testing.T) {
 	pick := rand.New(rand.NewPCG(1, 2))
 	of := func(alphabet string, n int) string {
 		out := make([]byte, n)

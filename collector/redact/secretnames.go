@@ -17,7 +17,7 @@ var credentialWords = []string{
 }
 
 // shortNames are names of passwords only where they are all of the name.
-var shortNames = map[string]bool{"pass": true, "pw": true, "psw": true, "pswd": true, "pin": false}
+var shortNames = map[string]bool{"pass": true, "pw": true, "psw": true, "pswd": true}
 
 // foreignNames are words for a password in letters beyond ASCII.
 var foreignNames = []string{

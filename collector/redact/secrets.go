@@ -7,6 +7,8 @@ func (r *rules) header(s string, i, end, done int) found {
 	switch b := s[end-1] | 0x20; {
 	case b == 'n' && endsWithFold(s[done:end], "authorization"):
 		return r.authorization(s, i)
+	case !r.enabled[ruleCredential]:
+		return found{}
 	case b == 'e' && endsWithFold(s[done:end], "cookie") && s[i] == ':':
 		return r.cookie(s, i)
 	case b == 'e' && endsWithFold(s[done:end], "value"):
@@ -41,12 +43,17 @@ func (r *rules) authorization(s string, i int) found {
 	} else {
 		scheme = ""
 	}
-	to := secretEnd(s, from, quote)
+	end := secretEnd
 	if scheme == "digest" || strings.HasPrefix(scheme, "aws4") || scheme == "hawk" {
-		to = lineEnd(s, from, quote)
+		end = lineEnd
 	}
-	if value := s[from:min(to, from+maxLook)]; to == from || isGap(value) || saysNothing(value) || !hasDigit(value) && len(value) < leastToken && scheme != "basic" {
+	bound := min(len(s), from+maxLook)
+	to := end(s[:bound], from, quote)
+	if value := s[from:to]; value == "" || isGap(value) || saysNothing(value) || !hasDigit(value) && len(value) < leastToken && scheme != "basic" {
 		return found{}
+	}
+	if to == bound {
+		to = end(s, from, quote)
 	}
 	return found{start: from, end: to, rule: ruleBearer}
 }
@@ -125,9 +132,6 @@ func passwordGoesOn(head string) bool {
 
 // bearer masks what follows Bearer, and Basic in an Authorization header.
 func (r *rules) bearer(s string, i, done int) found {
-	if i+1 >= len(s) || s[i+1]|0x20 != 'e' && s[i+1]|0x20 != 'a' {
-		return found{}
-	}
 	scheme, header := "", strings.Contains(s[max(done, i-24):i], "uthorization")
 	switch {
 	case !r.enabled[ruleBearer] || joined(s, i):
@@ -143,9 +147,13 @@ func (r *rules) bearer(s string, i, done int) found {
 	for body < len(s) && strings.IndexByte(" :=\"'\t\n", s[body]) >= 0 {
 		body++
 	}
-	end, digit := run(s, body, &tokenByte)
-	if body == i+len(scheme) || end == body || !header && !secretLike(end-body, 8, digit) || isGap(s[body:min(end, body+maxLook)]) || isUpperName(s[body:end]) && !digit {
+	bound := min(len(s), body+maxLook)
+	end, digit := run(s[:bound], body, &tokenByte)
+	if body == i+len(scheme) || end == body || !header && !secretLike(end-body, 8, digit) || isGap(s[body:end]) || isUpperName(s[body:end]) && !digit {
 		return found{}
+	}
+	if end == bound {
+		end, _ = run(s, body, &tokenByte)
 	}
 	return found{start: body, end: end, rule: ruleBearer}
 }

@@ -23,9 +23,6 @@ func (r *rules) element(s string, i, done int) found {
 
 // namedValue masks "value": "…" behind "name": "DB_PASSWORD", and value="…" behind key="Password". The name ends at s[end].
 func (r *rules) namedValue(s string, i, end, done int) found {
-	if !endsWithFold(s[done:end], "value") || !r.enabled[ruleCredential] {
-		return found{}
-	}
 	head := s[max(done, end-maxSentence) : end-len("value")]
 	head = strings.TrimRight(head, " \t\n\\\"',")
 	open := strings.LastIndexAny(head, "\"': ")

@@ -130,8 +130,9 @@ func TestKeysOfGitleaksRulesAreMasked(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			t.Fatal(err)
 		}
-		text := "run " + strings.Join(one.Parts, "") + "\n"
-		if rules[one.Rule] = true; maskWith(&Policy{}, text) == text {
+		key := strings.Join(one.Parts, "")
+		text := "run " + key + "\n"
+		if rules[one.Rule] = true; strings.Contains(maskWith(&Policy{}, text), key[len(key)/2:]) { // a name may stand in front
 			left[one.Rule] = text
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestViewReadsWhatIsWrittenAnotherWay(t *testing.T) {
+func TestViewDecodesEscapesAndFoldsDigits(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain text, 100 %":                            "plain text, 100 %",
 		"٠٥٠ ० ０ ๕":                                    "050 0 0 5",

@@ -101,8 +101,8 @@ func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func understoodStatus(code int) bool {
 	switch code {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true // the exporters send the request again
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true // the exporters send the request again, which remote write does not after 429
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return true // final: it is about this request
 	}

@@ -67,8 +67,8 @@ func TestHTTPAnswersThatAreNotFinalAreErrors(t *testing.T) {
 	made, _ := wrap(context.Background(), http.DefaultTransport)
 	client := http.Client{Transport: made}
 	for code, final := range map[int]bool{
-		200: true, 204: true, 400: true, 413: true, 422: true, 429: true, 502: true, 503: true, 504: true,
-		401: false, 403: false, 404: false, 405: false, 500: false, 507: false,
+		200: true, 204: true, 400: true, 413: true, 422: true, 502: true, 503: true, 504: true,
+		401: false, 403: false, 404: false, 405: false, 429: false, 500: false, 507: false,
 	} {
 		answer, err := client.Get(fmt.Sprintf("%s/%d", store.URL, code))
 		if final != (err == nil) || (err == nil && answer.StatusCode != code) {

@@ -129,6 +129,7 @@ class Lifecycle:
         self._runners = {name: Runner(f"otelgate-{name}") for name in providers}
         self._disconnecting = Runner("otelgate-disconnect")
         self._pending: dict[str, _Done] = {}
+        self._ending: set[str] = set()
         self._ended = False
         self._forked = False
         self._metrics_lock: Any = None
@@ -144,16 +145,16 @@ class Lifecycle:
     def shutdown(self, timeout_s: float | None = None) -> bool:
         """Flush and end all, once; what is not sent within `timeout_s` seconds, by default an end's, is given up.
 
-        Called again, by a signal handler that interrupts it for one, it waits until the first call has sent all.
+        Called again, by a signal handler that interrupts it for one, it does no more than wait until all is sent.
         """
         deadline = self._deadline(timeout_s)
         if self._ended:
-            return self._wait_for_all(deadline)
+            return self._end_all(deadline)
         self._ended = True
         failures = self._failures()
         for link in self._links:
             link.stop()
-        delivered = self._run_all(lambda provider: provider.shutdown, deadline)  # flushes, too
+        delivered = self._end_all(deadline)
         for link in self._links:
             pending = self._pending.get(link.signal)
             link.close(in_time=pending is None or pending.is_set())
@@ -197,6 +198,14 @@ class Lifecycle:
             self._pending[name] = self._runners[name].submit(job(provider))
         return self._wait_for_all(deadline)
 
+    def _end_all(self, deadline: Callable[[], float]) -> bool:
+        """Shut each provider down, which flushes it, unless an interrupted call has begun to."""
+        for name, provider in self._providers.items():
+            if name not in self._ending:
+                self._pending[name] = self._runners[name].submit(provider.shutdown)
+                self._ending.add(name)
+        return self._wait_for_all(deadline)
+
     def _wait_for_all(self, deadline: Callable[[], float]) -> bool:
         return all(_wait(done, deadline) for done in list(self._pending.values()))
 
@@ -221,6 +230,7 @@ class Lifecycle:
         self._forked = True
         self._metrics_lock = None
         self._pending.clear()
+        self._ending.clear()
         self._health.renew()
         for link in self._links:
             link.renew()

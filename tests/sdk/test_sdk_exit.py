@@ -210,95 +210,64 @@ def test_a_flush_while_another_runs_sends_what_came_meanwhile() -> None:
     assert len(sent) <= 3, "one that has not begun sends what came until then, too"
 
 
-def test_flush_within_any_line_of_a_flush_returns() -> None:
-    """As a signal handler does that interrupts a flush, in the lines of its waiting, too."""
-    import sys
-    import threading
-    from types import FrameType
-    from typing import Any
+class Sends:
+    """A provider that has sent all once it may go on."""
 
-    from otelgate import _lifecycle
-    from otelgate._health import Health
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.sent = False
 
-    class Provider:
-        """Sends once a signal has come, or once the flush waits for it."""
+    def force_flush(self, timeout_millis: int = 0) -> bool:
+        self.sent = self.go_on.wait(WAIT_S)
+        return self.sent
 
-        go_on = threading.Event()
+    def shutdown(self) -> None:
+        self.force_flush()
 
-        def force_flush(self, timeout_millis: int = 0) -> bool:
-            return self.go_on.wait(WAIT_S)
 
-        def shutdown(self) -> None:
-            pass
-
-    lifecycle = _lifecycle.Lifecycle({"traces": Provider()}, [], Health(), WAIT_S)
-    flushed: list[bool] = []
-
-    def flush(line: int, over: threading.Event) -> None:
-        """Flush, and once more from within its line of that number."""
-        left = line
-
-        def trace(frame: FrameType, what: str, argument: Any) -> Any:
-            nonlocal left
-            left -= what == "line"
-            if left == 0:
-                sys.settrace(None)
-                Provider.go_on.set()
-                flushed.append(lifecycle.flush(WAIT_S))
-            return trace if left > 0 else None
-
-        sys.settrace(trace)
-        flushed.append(lifecycle.flush(WAIT_S))
-        sys.settrace(None)
-        over.set()
-
-    line = 0
-    while len(flushed) == 2 * line:  # until a flush has no such line
+@pytest.mark.parametrize("method", ["flush", "shutdown"])
+def test_end_within_any_line_of_itself_returns_when_all_is_sent(method: str) -> None:
+    """As a signal handler's does that interrupts it, in the lines of its waiting, too."""
+    seen: set[str] = set()
+    line, answers = 0, [True, True]
+    while len(answers) == 2:  # until it has no such line
         line += 1
-        Provider.go_on.clear()
-        over = threading.Event()
-        threading.Thread(target=flush, args=(line, over), daemon=True).start()
-        if not Provider.go_on.wait(0.2):
-            Provider.go_on.set()
-        assert over.wait(2 * WAIT_S), f"a flush from within line {line} of a flush does not return"
-        assert all(flushed), f"a flush from within line {line} of a flush sends nothing"
-    assert line > 20
-
-
-def test_shutdown_within_a_shutdown_waits_until_all_is_sent() -> None:
-    """As a signal handler's does that interrupts `otelgate.shutdown()`: the process ends after it."""
-    import threading
-
-    from otelgate import _lifecycle
-    from otelgate._health import Health
-
-    begun, go_on = threading.Event(), threading.Event()
-    happened: list[str] = []
-
-    class Provider:
-        def force_flush(self, timeout_millis: int = 0) -> bool:
-            return True
-
-        def shutdown(self) -> None:
-            begun.set()
-            go_on.wait(WAIT_S)
-            happened.append("sent")
-
-    lifecycle = _lifecycle.Lifecycle({"traces": Provider()}, [], Health(), WAIT_S)
-
-    def shut_down() -> None:
-        assert lifecycle.shutdown(WAIT_S)
-        happened.append("returned")
-
-    threads = [threading.Thread(target=shut_down) for _ in range(2)]
-    threads[0].start()
-    assert begun.wait(WAIT_S)
-    threads[1].start()
-    threads[1].join(0.2)
-    go_on.set()
-    for thread in threads:
+        provider, answers = Sends(), []
+        end = getattr(_lifecycle.Lifecycle({"traces": provider}, [], Health(), WAIT_S), method)
+        thread = threading.Thread(target=ended_twice, args=(end, provider, line, answers, seen), daemon=True)
+        thread.start()
+        assert until(partial(goes_on_or_waits, provider, thread))
+        provider.go_on.set()
         thread.join(WAIT_S)
-    assert happened == ["sent", "returned", "returned"]
+        assert not thread.is_alive(), f"{method} from within line {line} of {method} does not return"
+        assert all(answers), f"{method} from within line {line} of {method} returns before all is sent"
+    assert {method, "submit", "_wait_for_all", "_wait", "wait"} <= seen
+
+
+def goes_on_or_waits(provider: Sends, thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    return provider.go_on.is_set() or frame is None or frame.f_code is _lifecycle._Done.wait.__code__
+
+
+def ended_twice(
+    end: Callable[[float], bool], provider: Sends, line: int, answers: list[bool], seen: set[str]
+) -> None:
+    """End, and once more from within its line of that number; whether each returned when all was sent."""
+    left = line
+
+    def trace(frame: FrameType, what: str, argument: Any) -> Any:
+        nonlocal left
+        left -= what == "line"
+        seen.add(frame.f_code.co_name)
+        if left == 0:
+            sys.settrace(None)
+            provider.go_on.set()
+            answers.append(end(WAIT_S) and provider.sent)
+        return trace if left > 0 else None
+
+    sys.settrace(trace)
+    answers.append(end(WAIT_S) and provider.sent)
+    sys.settrace(None)
 
 
 def terminate(process: subprocess.Popen[str]) -> tuple[int, str, str]:

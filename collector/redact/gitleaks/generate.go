@@ -43,7 +43,13 @@ func main() {
 		if found := expression.FindStringSubmatch(line); found != nil && id != "" && !skipped.MatchString(id) {
 			for range 3 {
 				key := sample(id, found[1])
-				encoder.Encode(map[string]any{"rule": id, "parts": []string{key[:3], key[3 : len(key)/2+2], key[len(key)/2+2:]}})
+				if len(key) < 6 {
+					log.Fatalf("%s: %q is too short", id, key)
+				}
+				parts := []string{key[:3], key[3 : len(key)/2+2], key[len(key)/2+2:]}
+				if err := encoder.Encode(map[string]any{"rule": id, "parts": parts}); err != nil {
+					log.Fatal(err)
+				}
 			}
 			id = ""
 		}
