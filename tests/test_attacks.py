@@ -51,3 +51,19 @@ def test_a_row_says_what_was_measured_and_what_failed() -> None:
     assert attack_report.table([ATTACK, Attack("another", "", ("tests/d.py",))], tried).splitlines()[2:] == [
         "| a flood | it stopped | **not held**: 2 of 3 tests passed; 7 MiB |"
     ]
+
+
+def test_a_row_of_which_a_test_did_not_run_is_not_held() -> None:
+    assert attack_report.table([ATTACK], PASSED).splitlines()[2:] == [
+        "| a flood | it stopped | **not held**: 2 of 2 tests passed; 7 MiB |"
+    ]
+
+
+def test_a_go_test_fails_with_one_of_its_parts() -> None:
+    printed = [
+        "--- FAIL: TestX (0.01s)",
+        "    --- FAIL: TestX/a (0.00s)",
+        "    --- PASS: TestX/b (0.00s)",
+        "--- PASS: TestY (1s)",
+    ]
+    assert attack_report.go_ended("\n".join(printed)) == {"TestX": False, "TestY": True}

@@ -1,6 +1,6 @@
 // Package applications knows who sends: each application has tokens of its own, the services that it may speak for, a
-// team, a cost centre, and limits. Its extension authenticates senders; `identity` holds what they send to that, and
-// `admission` holds them to their limits.
+// team, a cost centre, and limits. Its extension authenticates senders; the processor `intake` refuses data of services
+// that are not theirs, and `admission` enforces their limits.
 //
 // The file of OTELGATE_APPLICATIONS_FILE:
 //

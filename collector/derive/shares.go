@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// shares divides the series of a metric among owners, by dynamic thresholds: one may hold at most so many times what is
-// still free. A single owner gets nine tenths, and the more there are, the less each: there is a rest for newcomers.
+// shares divides the series of a metric among owners, by dynamic thresholds: one may hold at most nine times as many series
+// as are still free. A single owner gets nine tenths of the limit, and each further one nine tenths of the rest.
 type shares struct {
 	limit int64
 	live  atomic.Int64 // series of all
@@ -28,7 +28,7 @@ func (s *shares) claim(owner string) bool {
 	return true
 }
 
-// keep takes a place for what had one before a restart by its owner's share then.
+// keep takes a place for a series from before a restart, even beyond its owner's share.
 func (s *shares) keep(owner string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

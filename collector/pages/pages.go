@@ -1,5 +1,5 @@
-// Package pages refuses what a web page sends to this machine's loopback: no application sends from a browser, and what a
-// page can reach, every site can that its reader opens. It is a middleware of HTTP servers.
+// Package pages refuses requests from web pages to ports on loopback. No application sends from a browser, and any site that
+// a user of this machine opens could reach these ports. It is a middleware of HTTP servers.
 package pages
 
 import (
@@ -16,8 +16,8 @@ import (
 
 // Config of the extension.
 type Config struct {
-	// LoopbackOnly is whether the servers listen on this machine alone: then a request for a name of the internet comes
-	// from a page whose site says that its address is 127.0.0.1.
+	// LoopbackOnly says that the servers listen on loopback only. A request for a public host name then comes from a page
+	// whose site resolves to 127.0.0.1 (DNS rebinding).
 	LoopbackOnly bool `mapstructure:"loopback_only"`
 }
 
@@ -52,13 +52,13 @@ func (m *middleware) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHT
 	}, nil
 }
 
-// fromPage looks at headers that a page can neither set nor leave out; a browser's own address line sends "none".
+// fromPage looks at headers that a page can neither set nor leave out; a browser's own address bar sends "none".
 func fromPage(header http.Header) bool {
 	site := header.Get("Sec-Fetch-Site")
 	return header.Get("Origin") != "" || site != "" && site != "none"
 }
 
-// local is whether a name cannot be one of a stranger's site: those have a dot.
+// local says whether a host name cannot be a public site's: those have a dot.
 func local(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -114,7 +114,7 @@ func (n *numerals) cardStands(s string, last, done int) bool {
 	return n.groupsAreCard(s, last, done, said)
 }
 
-// runIsCard judges a run of digits alone: of ids each hundredth passes all checks, so what is said of it counts.
+// runIsCard judges a single run of digits. One id in a hundred passes all checks, so the words nearby decide.
 func (n *numerals) runIsCard(said topic) bool {
 	switch said {
 	case cardTopic:

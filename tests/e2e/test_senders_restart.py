@@ -96,7 +96,7 @@ def whole_increase(world: World, of: str) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_totals_equal_what_the_senders_counted(own_gateway: OwnGateway) -> None:
     chance = random.Random(SEED)
     service = f"counting-{uuid.uuid4().hex[:8]}"

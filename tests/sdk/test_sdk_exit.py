@@ -5,11 +5,19 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from types import FrameType
+from typing import Any
 
 import pytest
+from otelgate import _lifecycle
+from otelgate._health import Health
 from otlp_receiver import WAIT_S, Receiver
 from programs import Programs
+from waiting import until
 
 APP = """
     import logging, sys
@@ -83,9 +91,6 @@ def test_one_deadline_for_all_signals() -> None:
     """The three signals are flushed at the same time: each waits for the others to have begun."""
     import threading
 
-    from otelgate import _lifecycle
-    from otelgate._health import Health
-
     barrier = threading.Barrier(3)
 
     class Provider:
@@ -103,9 +108,6 @@ def test_one_deadline_for_all_signals() -> None:
 
 
 def test_each_answer_puts_the_deadline_off() -> None:
-    from otelgate import _lifecycle
-    from otelgate._health import Health
-
     health = Health()
     lifecycle = _lifecycle.Lifecycle({}, [], health, 2.0)
     deadline, limit = lifecycle._deadline(None), lifecycle._deadline(30.0)
@@ -119,9 +121,6 @@ def test_each_answer_puts_the_deadline_off() -> None:
 
 def test_a_flush_that_hangs_is_given_up() -> None:
     import threading
-
-    from otelgate import _lifecycle
-    from otelgate._health import Health
 
     never = threading.Event()
 
@@ -179,9 +178,6 @@ def test_an_exporter_that_hangs_at_its_end_is_left() -> None:
 
 def test_a_flush_while_another_runs_sends_what_came_meanwhile() -> None:
     import threading
-
-    from otelgate import _lifecycle
-    from otelgate._health import Health
 
     recorded, begun, go_on, sent = ["first"], threading.Event(), threading.Event(), []
 
@@ -249,9 +245,7 @@ def goes_on_or_waits(provider: Sends, thread: threading.Thread) -> bool:
     return provider.go_on.is_set() or frame is None or frame.f_code is _lifecycle._Done.wait.__code__
 
 
-def ended_twice(
-    end: Callable[[float], bool], provider: Sends, line: int, answers: list[bool], seen: set[str]
-) -> None:
+def ended_twice(end: Callable[[float], bool], provider: Sends, line: int, answers: list[bool], seen: set[str]) -> None:
     """End, and once more from within its line of that number; whether each returned when all was sent."""
     left = line
 
