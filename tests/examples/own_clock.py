@@ -9,8 +9,8 @@ Instrumentation, SDK, gateway and Prometheus treat what that clock measures as e
 ones. Spans begin at the time of day, as the stores expect.
 
 Each request, and each thread, has a clock of its own, and shares it with the tasks and threads that it starts. Parallel
-waits are summed, so a span with parallel children lasts longer than on the wall clock. A request to another server takes
-no time, and is not given up.
+waits are summed, so a span with parallel children lasts longer than on the wall clock. A request to another server
+takes no time, and is not given up.
 """
 
 import asyncio
