@@ -53,7 +53,7 @@ class Kind:
     expected: str
     parse: Callable[[str], Any]
     shown: Callable[[str], str] = masked
-    """What an error shows of a value that is wrong."""
+    """How an error shows a value that is wrong."""
 
 
 def _whole(raw: str, least: int, most: int) -> int:

@@ -31,7 +31,7 @@ class Kind:
     expected: str
     parse: Callable[[str, Path], Any]
     shown: Callable[[str], str] = masked
-    """What is shown of a value that may hold a secret."""
+    """How a value is shown, which may hold a secret."""
 
 
 def choice(*allowed: str) -> Kind:
