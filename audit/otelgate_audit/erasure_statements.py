@@ -51,7 +51,8 @@ DELETE_WORDS: Final = (
     f" AND (start_time, trace_id, record) IN ({_GIVEN})"
 )
 _STORED: Final = [f"audit.{kind}" for kind in columns.KINDS]
-NAMING: Final = ["audit.users", "audit.sessions", "audit.conversations", "ledger.keys", *_STORED]
+IN_SESSIONS: Final = ["audit.sessions", "audit.conversations", *_STORED]
+NAMING: Final = ["audit.users", "ledger.keys", *IN_SESSIONS]
 THEIRS: Final = sql.SQL(
     "found.service = %(service)s"
     " AND (found.user_id = %(user)s OR (found.user_id IS NULL AND found.session_id = ANY(%(sessions)s)))"

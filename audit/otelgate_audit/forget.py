@@ -39,11 +39,15 @@ REACHES = (
     " ends, backups until they are deleted; Prometheus holds no ids of persons."
 )
 """Every page that names `forget` says this, in these words (tests/test_docs.py)."""
+_EXPECTED = (
+    "the person's user.id as the application sends it, a pseudonym of it, or the id of a session or conversation of"
+    " theirs"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = REACHES
-    parser.add_argument("--user", required=True, metavar="ID", help="the person's user.id, as the application sends it")
+    parser.add_argument("--user", required=True, metavar="ID", help=_EXPECTED)
     parser.add_argument("--service", help="only in this application; default: in all that know the id")
     parser.add_argument("--yes", action="store_true", help="don't ask")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
@@ -55,8 +59,15 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     with database.connect(settings.database_url, name="forget", password=settings.database_password) as connection:
         database.require_schema(connection)
         connection.commit()
-        # No person has an empty id, which would match the records that belong to no person.
-        known = pseudonyms.known_as(connection, settings.pseudonym_key, options.user) if options.user else []
+        try:
+            # No person has an empty id, which would match the records that belong to no person.
+            known = (
+                pseudonyms.known_as(connection, settings.pseudonym_key, options.user, options.service)
+                if options.user
+                else []
+            )
+        except pseudonyms.SharedSession as error:
+            return _refused(options, str(error))
         people = {user: services_of(connection, user) for user in known}
         if options.service:
             people = {user: [options.service] for user, services in people.items() if options.service in services}
@@ -119,12 +130,16 @@ def _tell(settings: Settings, done: list[Erased]) -> None:
 def _not_found(settings: Settings, options: argparse.Namespace) -> int:
     """Say that the person was not found: an id that is mistyped must not pass for an erasure."""
     where = f" in {options.service}" if options.service else ""
-    wanted = "expected the id as the application sends it"
+    wanted = f"expected {_EXPECTED}"
     if not settings.pseudonym_key_file:
         wanted += "; without OTELGATE_PSEUDONYM_KEY_FILE pseudonyms of it are not found"
+    return _refused(options, f"nothing is stored about this user{where}, nothing was erased: {wanted}")
+
+
+def _refused(options: argparse.Namespace, why: str) -> int:
     if options.json:
         print(json.dumps({"found": False, "erased": []}))
-    print(f"nothing is stored about this user{where}, nothing was erased: {wanted}", file=sys.stderr)
+    print(why, file=sys.stderr)
     return 1
 
 

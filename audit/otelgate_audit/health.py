@@ -81,8 +81,9 @@ def _handler(state: State) -> type[BaseHTTPRequestHandler]:
         timeout = 5
 
         def do_GET(self) -> None:
-            if not hosts.is_local(self.headers.get("Host", "")):
-                self.send_error(421, f"expected as host {hosts.EXPECTED}")
+            host = self.headers.get("Host", "")
+            if not hosts.is_local(host):
+                self.send_error(421, f"Host={host[:60]!a}: expected {hosts.EXPECTED}")
                 return
             if self.path.partition("?")[0] != "/health":
                 self.send_error(404, "only /health is here")

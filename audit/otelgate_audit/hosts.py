@@ -1,6 +1,6 @@
 """Which hosts are this machine: those that the sink listens on, and names in a `Host` header.
 
-A web page may lead a name of its own site to 127.0.0.1, and is then let in to what listens there: DNS rebinding.
+A web page can point a name of its own site at 127.0.0.1 and so reach what listens there (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_local(host: str) -> bool:
-    """Whether no stranger's site can have this name (`Host`, with or without a port): those have a dot."""
+    """Whether a Host header, with or without a port, names something local. A public site's name has a dot."""
     name = host.lower()
     if name.startswith("["):
         name = name[1:].partition("]")[0]

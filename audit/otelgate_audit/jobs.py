@@ -19,7 +19,7 @@ import psycopg
 from . import database, gauges, ledger, locks, reconcile, retention
 from .settings import Settings
 from .telemetry import INTERVAL_S, Meters, Telemetry, brief
-from .witness import Witness, WitnessError
+from .witness import Witness
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -105,22 +105,37 @@ class HeadAnnouncer:
     """Sends the ledger's head through the gateway when it has moved: what proves later that nothing was rebuilt.
 
     Once an hour also where it has not, so that a sink that runs has always announced one of late. The same head goes to
-    the witness, if there is one. A witness that fails is counted like a job that failed, and gets all heads that wait
-    with the next run.
+    the witness, if there is one, by a thread of its own: one that hangs holds up nothing. A witness that fails, or that
+    is not done by the next run, is counted like a job that failed, and gets all heads that wait later.
     """
 
     def __init__(self, telemetry: Telemetry, chain_key: bytes, witness: Witness | None = None) -> None:
         self._telemetry, self._chain_key, self._witness = telemetry, chain_key, witness
         self._announced, self._again_us = 0, 0
+        self._writing: threading.Thread | None = None
 
     def __call__(self, connection: psycopg.Connection[Any], now_us: int) -> None:
         self._announce(connection, now_us)
+        connection.commit()
         if self._witness:
-            try:
-                self._witness.write()
-            except WitnessError as error:
-                self._telemetry.meters.failed("witness")
-                _LOGGER.error("%s", error)
+            self._begin_to_write(self._witness)
+
+    def _begin_to_write(self, witness: Witness) -> None:
+        if self._writing and self._writing.is_alive():
+            self._failed(witness.failure("still busy with those before"))
+            return
+        self._writing = threading.Thread(target=self._write, args=(witness,), name="witness", daemon=True)
+        self._writing.start()
+
+    def _write(self, witness: Witness) -> None:
+        try:
+            witness.write()
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._telemetry.meters.failed("witness")
+        _LOGGER.error("witness failed: %s", brief(error))
 
     def _announce(self, connection: psycopg.Connection[Any], now_us: int) -> None:
         seq = ledger.head(connection).seq

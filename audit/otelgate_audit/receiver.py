@@ -1,9 +1,9 @@
 """OTLP over gRPC: one request in, one answer out, and OK only after COMMIT.
 
 Requests stay bytes until decode.py reads them. What the answers make the gateway do (the Collector's OTLP exporter):
-UNAVAILABLE and RESOURCE_EXHAUSTED with a RetryInfo keep the data and try again; every other error drops it for good;
-partial success is only logged there, so what was rejected is counted here. Python's gRPC takes no snappy and no zstd;
-gzip and none work.
+UNAVAILABLE and every other answer that is not about the request itself keep the data, and the gateway tries again;
+INVALID_ARGUMENT drops it for good; partial success is only logged there, so what was rejected is counted here. Python's
+gRPC takes no snappy and no zstd; gzip and none work.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ METRICS: Final = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 _OTLP: Final = (f"/{TRACES}/", f"/{LOGS}/")
 
 REQUESTS: Final = 32
-"""Requests in flight at most; more are told to come again."""
+"""Requests in flight at most; more are asked to retry."""
 _MESSAGES: Final = 8
 """And of their bytes, at most this many of the largest message."""
 _SPARE_THREADS: Final = 4
-"""Threads that answer those who have to come again."""
+"""Threads that answer those who have to retry."""
 _RETRY_S: Final = 2
 _COMMIT_S: Final = 30.0
 """How long a request may wait for its COMMIT where its sender sets no deadline."""
@@ -90,12 +90,12 @@ class Gate:
 
 
 class _Guard(grpc.ServerInterceptor):
-    """Lets in who knows the token, by the headers alone. Health needs none."""
+    """Refuses OTLP requests without the token, by their headers alone. Health needs none."""
 
     def __init__(self, token: bytes) -> None:
         self._expected = b"Bearer " + token
-        # Of streams, since those are asked for no message: gRPC does not read what a stranger sends. UNAVAILABLE, since
-        # a gateway with another token would drop for good what any other answer refuses.
+        # Handled as a stream, so that gRPC does not read a stranger's message. UNAVAILABLE, because the gateway drops
+        # data after a final answer, and a wrong token can be corrected.
         self._refusal: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(
             lambda _, context: _refuse(
                 context, grpc.StatusCode.UNAVAILABLE, "authorization: expected the token in OTELGATE_AUDIT_TOKEN_FILE"
@@ -204,7 +204,7 @@ class Receiver:
             batch = decode(request, time.time_ns() // 1000)
         except Malformed as error:
             refusal = grpc.StatusCode.INVALID_ARGUMENT, str(error)
-        except Exception as error:  # a mistake of ours: sending it again would stop the queue for good
+        except Exception as error:  # a mistake of ours: after any other answer the gateway would retry for ever
             _LOGGER.error("a request of %s could not be read: %s", signal, brief(error))
             refusal = grpc.StatusCode.INVALID_ARGUMENT, f"internal error: {type(error).__name__}"
         if refusal:
@@ -247,7 +247,7 @@ def _service(name: str, export: Callable[[bytes, grpc.ServicerContext], bytes]) 
 
 
 def _refuse(context: grpc.ServicerContext, code: grpc.StatusCode, reason: str) -> NoReturn:
-    """Come again in `_RETRY_S`: what the Collector reads is the RetryInfo in the status' details."""
+    """Ask the sender to retry in `_RETRY_S`: what the Collector reads is the RetryInfo in the status' details."""
     retry = AnyMessage()
     retry.Pack(RetryInfo(retry_delay=Duration(seconds=_RETRY_S)))
     status = Status(code=code.value[0], message=reason, details=[retry])

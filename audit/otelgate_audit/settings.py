@@ -33,12 +33,27 @@ class SettingsError(ValueError):
     """One line for each setting that is wrong."""
 
 
+def masked(text: str) -> str:
+    """A text with the passwords of the URLs in it taken out."""
+    # Also of those that are no good URLs: everything between a colon and the last @.
+    text = re.sub(r":(?!//)\S*@", ":***@", text)
+    return re.sub(r"(?i)(password=)('[^']*'|[^&\s]*)", r"\1***", text)
+
+
+def before_colon(text: str) -> str:
+    """Of an address that may be a secret, no more than its scheme."""
+    scheme, colon, _ = text.partition(":")
+    return f"{scheme}:…" if colon else "…"
+
+
 @dataclass(frozen=True)
 class Kind:
     """`parse(raw)` gives the value or raises ValueError; `expected` completes "expected ..."."""
 
     expected: str
     parse: Callable[[str], Any]
+    shown: Callable[[str], str] = masked
+    """How an error shows a value that is wrong."""
 
 
 def _whole(raw: str, least: int, most: int) -> int:
@@ -104,7 +119,7 @@ PROXIES = Kind("a whole number from 0 to 10", lambda raw: _whole(raw, 0, 10))
 PATH = Kind("a path", lambda raw: Path(raw).expanduser())
 HOST = Kind("an IP address or a host name", _host)
 URL = Kind("an http:// or https:// URL", _url)
-WITNESS = Kind("file: with an absolute path, or an http:// or https:// URL", _witness)
+WITNESS = Kind("file: with an absolute path, or an http:// or https:// URL", _witness, before_colon)
 DATABASE = Kind("a postgresql:// URL", _database)
 RETENTION = Kind("a duration of at least 24h in hours, days or weeks, such as 90d", _retention)
 ORIGINS = Kind("origins such as https://app.example, with commas between", _origins)
@@ -134,7 +149,14 @@ class Settings:
         Path | None, _Spec("", PATH, "File with the password that `migrate` gives to Grafana's role.")
     ]
 
-    audit_host: Annotated[str, _Spec("127.0.0.1", HOST, "Address on which the sink listens.")]
+    audit_host: Annotated[
+        str,
+        _Spec(
+            "127.0.0.1",
+            HOST,
+            "Address on which the sink listens: loopback, except in a container that is published on loopback.",
+        ),
+    ]
     published_host: Annotated[
         str | None,
         _Spec("", HOST, "In a container: the address of its host on which the sink's ports are published."),
@@ -143,7 +165,12 @@ class Settings:
     audit_health_port: Annotated[int, _Spec("4321", PORT, "HTTP: `/health`, 200 when records can be committed.")]
     audit_token_file: Annotated[
         Path | None,
-        _Spec("", PATH, "File with the token that the gateway has to send, at least 32 bytes; without one, any may."),
+        _Spec(
+            "",
+            PATH,
+            "File with the token that the gateway has to send, at least 32 bytes; if none is set, the sink accepts any"
+            " sender. `make up` always sets one.",
+        ),
     ]
     audit_key_file: Annotated[
         Path | None,
@@ -192,7 +219,7 @@ class Settings:
     def __repr__(self) -> str:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
         shown["database_url"] = masked(self.database_url)
-        shown["witness"] = self.witness and self.witness.partition(":")[0]  # the address may be a secret
+        shown["witness"] = self.witness and before_colon(self.witness)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property
@@ -280,20 +307,13 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
         try:
             values[row.field] = row.kind.parse(raw) if raw else () if row.kind is ORIGINS else None
         except ValueError:
-            problems.append(f"{row.env}={masked(raw)!r}: expected {row.kind.expected}")
+            problems.append(f"{row.env}={row.kind.shown(raw)!r}: expected {row.kind.expected}")
             values[row.field] = None
     problems += _ports_used_twice(values)
     problems += _open_to_others(values["audit_host"], values["published_host"])
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**values)
-
-
-def masked(text: str) -> str:
-    """A text with the passwords of the URLs in it taken out."""
-    # Also of those that are no good URLs: whatever stands between a colon and the last @.
-    text = re.sub(r":(?!//)\S*@", ":***@", text)
-    return re.sub(r"(?i)(password=)('[^']*'|[^&\s]*)", r"\1***", text)
 
 
 def markdown() -> str:
@@ -316,7 +336,8 @@ def _unknown(given: Mapping[str, str]) -> Iterator[str]:
 def _open_to_others(host: str | None, published: str | None) -> Iterator[str]:
     """The sink has no TLS: its token and all words would pass in the clear."""
     if host and not hosts.is_loopback(host) and not (published and hosts.is_loopback(published)):
-        yield f"OTELGATE_AUDIT_HOST={host!r}: expected {hosts.LOOPBACK}, since the sink has no TLS"
+        wrong = f"OTELGATE_PUBLISHED_HOST={published!r}" if published else f"OTELGATE_AUDIT_HOST={host!r}"
+        yield f"{wrong}: expected {hosts.LOOPBACK}, since the sink has no TLS"
 
 
 def _ports_used_twice(values: Mapping[str, Any]) -> Iterator[str]:

@@ -76,7 +76,7 @@ class Source(NamedTuple):
     def own(self, given: str) -> str:
         """The id of a trace or record among those of the source's application: `4bf92f…@shop`.
 
-        So what another application says under the same id is about another trace: it changes no row of the first's.
+        So a record of another application with the same id belongs to another trace, and changes no row of this one.
         """
         return given if self.application is None else f"{given}@{self.application}"
 

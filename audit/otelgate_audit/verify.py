@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -60,7 +61,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
                 options.service,
                 loki_url=None if options.no_loki else settings.loki_url,
                 heads_kept=max(settings.retention_audit, settings.retention_events),
-                files=_files(settings, options),
+                kept=_kept(settings),
+                files=[options.heads] if options.heads else [],
             )
         reconciled = _reconciliation(settings, options.from_us, options.to_us, report)
     except (psycopg.OperationalError, psycopg.errors.UndefinedTable, database.SchemaError) as error:
@@ -68,7 +70,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return 2
     if settings.witness and not witness.file_of(settings.witness) and not options.heads:
         report.notes.append("the witness is a webhook, which can't be read: give the lines that it got by --heads FILE")
-    _check_anything(report, reconciled, without_heads=options.no_loki and not _files(settings, options))
+    kept = _kept(settings)
+    without_heads = options.no_loki and not options.heads and not (kept and os.path.exists(kept))
+    _check_anything(report, reconciled, without_heads=without_heads)
     faults = _faults(report, reconciled if isinstance(reconciled, list) else [])
     if options.json:
         whole = {**report.as_json(), "ok": not faults, "reconciliation": reconciled}
@@ -88,13 +92,15 @@ def verify(
     *,
     loki_url: str | None = None,
     heads_kept: timedelta = _HEADS_KEPT,
+    kept: Path | None = None,
     files: Sequence[Path] = (),
     now_us: int | None = None,
 ) -> Report:
     """Check one snapshot of the store, while sinks may go on writing; times in microseconds since 1970.
 
     With `loki_url` also all heads announced within `heads_kept` until `now_us`, also those that the ledger has no
-    entries for, as it may have been emptied; likewise all heads in `files`. The connection must be in no transaction.
+    entries for, as it may have been emptied; likewise all heads in `files`, and in `kept`, which a new system has not
+    written yet. The connection must be in no transaction.
     """
     report, started = Report(), time.perf_counter()
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -104,6 +110,8 @@ def verify(
     connection.isolation_level = connection.read_only = None
     end = micros(datetime.now(UTC)) if now_us is None else now_us
     sources = [heads.file(path) for path in files]
+    if kept and kept not in files:
+        sources.append(heads.file(kept, optional=True))
     if loki_url is not None:
         sources.append(heads.loki(loki_url, end - heads_kept // timedelta(microseconds=1), end))
     for source in sources:
@@ -134,10 +142,9 @@ def examine(
         conversations.check(connection, chain_key, view, report, from_us, to_us, service, progress)
 
 
-def _files(settings: Settings, options: argparse.Namespace) -> list[Path]:
-    """The files with heads: the witness's, and that of the command line."""
-    kept = witness.file_of(settings.witness) if settings.witness else None
-    return [path for path in (kept, options.heads) if path]
+def _kept(settings: Settings) -> Path | None:
+    """The file to which the sink writes heads."""
+    return witness.file_of(settings.witness) if settings.witness else None
 
 
 def moment(text: str) -> int:

@@ -12,12 +12,26 @@ from urllib.request import url2pathname
 _HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
 
 
+def masked(text: str) -> str:
+    """A text with the passwords of the URLs in it taken out."""
+    text = re.sub(r"(://[^:/@\s]*):[^\s]*@", r"\1:***@", text)
+    return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", text)
+
+
+def before_colon(text: str) -> str:
+    """Of an address that may be a secret, no more than its scheme."""
+    scheme, colon, _ = text.partition(":")
+    return f"{scheme}:…" if colon else "…"
+
+
 @dataclass(frozen=True)
 class Kind:
     """`parse(raw, root)` gives the value or raises ValueError; `expected` completes "expected ..."."""
 
     expected: str
     parse: Callable[[str, Path], Any]
+    shown: Callable[[str], str] = masked
+    """How a value is shown, which may hold a secret."""
 
 
 def choice(*allowed: str) -> Kind:
@@ -34,12 +48,6 @@ def choice(*allowed: str) -> Kind:
 def show(value: object) -> str:
     """A value the way the environment writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def masked(text: str) -> str:
-    """A text with the passwords of the URLs in it taken out."""
-    text = re.sub(r"(://[^:/@\s]*):[^\s]*@", r"\1:***@", text)
-    return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", text)
 
 
 def _path(raw: str, root: Path) -> Path:
@@ -176,7 +184,7 @@ HOST = Kind("an IP address or a host name", _host)
 ENDPOINT = Kind("host:port", _endpoint)
 URL = Kind("an http:// or https:// URL", _url)
 SOURCE = Kind("a path, or a file://, http:// or https:// URL", _source)
-WITNESS = Kind("file: with an absolute path, or an http:// or https:// URL", _witness)
+WITNESS = Kind("file: with an absolute path, or an http:// or https:// URL", _witness, before_colon)
 DATABASE = Kind("a postgresql:// URL", _database)
 ORIGINS = Kind("origins such as https://app.example, with commas between", _origins)
 ADDRESS = Kind("a mail address", lambda raw, root: _addresses(raw, 1))

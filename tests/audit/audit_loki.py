@@ -1,14 +1,13 @@
 """A small HTTP server in the place of Loki, which keeps the ledger's heads as the gateway hands them on."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
+from audit_http import Quiet, listening
 from audit_ledger_data import KEY
 from otelgate_audit import ledger, proof
 
@@ -54,24 +53,12 @@ def served() -> Iterator[tuple[Loki, str]]:
     """A Loki without heads, and its URL."""
     known = Loki()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             assert url.path == "/loki/api/v1/query_range"
             body = json.dumps(known.answer({name: each[0] for name, each in parse_qs(url.query).items()})).encode()
-            body = body if known.body is None else known.body
-            self.send_response(known.status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(known.status, body if known.body is None else known.body)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield known, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(Handler) as url:
+        yield known, url

@@ -283,7 +283,10 @@ def test_the_command_erases_in_every_service(
     assert capsys.readouterr().out.splitlines()[-1] == forget.REACHES
 
 
-NOT_FOUND = "nothing is stored about this user{}, nothing was erased: expected the id as the application sends it{}\n"
+NOT_FOUND = (
+    "nothing is stored about this user{}, nothing was erased: expected the person's user.id as the application sends"
+    " it, a pseudonym of it, or the id of a session or conversation of theirs{}\n"
+)
 NO_KEY = "; without OTELGATE_PSEUDONYM_KEY_FILE pseudonyms of it are not found"
 
 
@@ -424,7 +427,46 @@ def test_forget_of_an_id_that_is_also_a_session_leaves_the_sessions_person(
     assert holding(store, "u-17") == before
 
 
-def test_canonical_spellings_are_the_gateways() -> None:
+@pytest.mark.parametrize(
+    ("services", "arguments", "users"),
+    [
+        ((SERVICE, "desk"), [], 2),
+        ((SERVICE, SERVICE), [], 2),
+        ((SERVICE, SERVICE, "desk"), ["--service", SERVICE], 2),
+        ((SERVICE, "desk", "desk"), ["--service", SERVICE], 1),
+    ],
+)
+def test_forget_of_a_session_that_users_share_is_refused(
+    database: str,
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    services: tuple[str, ...],
+    arguments: list[str],
+    users: int,
+) -> None:
+    """Applications that number their sessions have the same ids; with `--service` only its own count."""
+    monkeypatch.setattr(forget.Telemetry, "event", lambda *_: None)
+    for number, service in enumerate(services):
+        batch = conversation(20 + number, f"p{number}", service=service)
+        commit(store, identified(batch, f"person-{number}", "1"))
+    people = [f"I am p{number}," for number in range(len(services))]
+    before = holding(store, *people)
+    if users == 1:
+        assert run(database, tmp_path, "--user", "1", *arguments, "--yes") == 0
+        assert holding(store, people[0]) == {}
+        assert holding(store, people[1])
+        assert holding(store, people[2])
+        return
+    message = f"--user='1': expected the id of one user; as a session's it belongs to {users} users\n"
+    assert run(database, tmp_path, "--user", "1", *arguments, "--yes", "--json") == 1
+    told = capsys.readouterr()
+    assert (json.loads(told.out), told.err) == ({"found": False, "erased": []}, message)
+    assert holding(store, *people) == before
+
+
+def test_digest_a_spelling_equals_the_gateways() -> None:
     """The same as in collector/redact/pseudonym_test.go."""
     greek, turkish = "\u039d\u0399\u039a\u039f\u03a3", "\u0130"
     given = {

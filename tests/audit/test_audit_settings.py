@@ -71,7 +71,17 @@ def test_values(name: str, value: str, field: str, expected: object) -> None:
         (
             "OTELGATE_WITNESS",
             "file:heads.jsonl",
-            "OTELGATE_WITNESS='file:heads.jsonl': expected file: with an absolute path, or an http:// or https:// URL",
+            "OTELGATE_WITNESS='file:…': expected file: with an absolute path, or an http:// or https:// URL",
+        ),
+        (
+            "OTELGATE_WITNESS",
+            "htps://hooks.example/SECRET",
+            "OTELGATE_WITNESS='htps:…': expected file: with an absolute path, or an http:// or https:// URL",
+        ),
+        (
+            "OTELGATE_WITNESS",
+            "hooks.example/SECRET",
+            "OTELGATE_WITNESS='…': expected file: with an absolute path, or an http:// or https:// URL",
         ),
         (
             "OTELGATE_FEEDBACK_ORIGINS",
@@ -196,8 +206,10 @@ def test_the_table_in_the_documentation(root: Path) -> None:
 def test_a_container_that_is_published_on_loopback_listens_everywhere() -> None:
     inside = {"OTELGATE_AUDIT_HOST": "0.0.0.0"}
     assert settings.load({**inside, "OTELGATE_PUBLISHED_HOST": "127.0.0.1"}).audit_host == "0.0.0.0"
-    with pytest.raises(settings.SettingsError, match="expected localhost"):
+    with pytest.raises(settings.SettingsError) as caught:
         settings.load({**inside, "OTELGATE_PUBLISHED_HOST": "10.0.0.5"})
+    expected = "expected localhost or a loopback address, since the sink has no TLS"
+    assert str(caught.value) == f"OTELGATE_PUBLISHED_HOST='10.0.0.5': {expected}"
 
 
 def test_a_short_token_of_the_gateway_is_refused(tmp_path: Path) -> None:

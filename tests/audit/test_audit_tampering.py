@@ -210,7 +210,7 @@ def test_a_webhook_is_noted_as_not_readable(
 ) -> None:
     webhook = {"OTELGATE_WITNESS": "https://witness.example/T0KEN"}
     note = "the witness is a webhook, which can't be read: give the lines that it got by --heads FILE"
-    run(database, tmp_path, "--no-loki", **webhook)
+    assert run(database, tmp_path, "--no-loki", **webhook) == 0
     assert note in json.loads(capsys.readouterr().out)["notes"]
     assert run(database, tmp_path, "--no-loki", "--heads", str(kept), **webhook) == 0
     report = json.loads(capsys.readouterr().out)

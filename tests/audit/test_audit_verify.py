@@ -19,6 +19,7 @@ from otelgate_audit import database as audit_database
 from otelgate_audit.checks import findings, heads
 from otelgate_audit.checks.findings import Report
 from otelgate_audit.records import Event, Feedback, ModelCall, Run, Score, ToolCall
+from otelgate_audit.witness import Witness
 from psycopg import sql
 
 Store = psycopg.Connection[Any]
@@ -322,7 +323,8 @@ def test_a_chain_made_anew_with_its_key_is_told_by_its_heads(
     rebuild_chain(store, KEY)
     known.announce(store, NOW + 60_000_000)
     assert told(check(database)) == set()
-    expected = "was announced at 2026-06-15T12:00:00.000000Z with another link: the chain was made anew"
+    said = f"was announced at 2026-06-15T12:00:00.000000Z, according to Loki at {url},"
+    expected = f"{said} with another link: the chain was made anew"
     assert told(check(database, loki_url=url)) == {f"announced: ledger.entries entry 24: {expected}"}
 
 
@@ -342,14 +344,15 @@ def test_an_old_copy_of_the_database_is_told_by_the_heads(
             known.announce(connection, NOW + 60_000_000)
         assert told(check(database, loki_url=url)) == set()
         assert told(check(old)) == set()
-        said = "was announced at 2026-06-15T12:01:00.000000Z, but the chain ends at 24"
+        announced = f"was announced at 2026-06-15T12:01:00.000000Z, according to Loki at {url},"
+        said = f"{announced} but the chain ends at 24"
         expected = (
             f"announced: ledger.entries entry 32: {said}: its tail is gone, or an old copy of the database was put back"
         )
         assert told(check(old, loki_url=url)) == {expected}
         with audit_database.connect(old, name="test", autocommit=True) as connection:
             commit(connection, conversation(5, "eve"), NOW + 4)
-        made_anew = "was announced at 2026-06-15T12:01:00.000000Z with another link: the chain was made anew"
+        made_anew = f"{announced} with another link: the chain was made anew"
         assert told(check(old, loki_url=url)) == {f"announced: ledger.entries entry 32: {made_anew}"}
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
@@ -367,7 +370,7 @@ def test_heads_of_another_key_are_no_witnesses(database: str, store: Store, loki
     known.announce(store, NOW + 60_000_000)
     report = check(database, loki_url=url)
     assert (report.total, report.heads) == (0, 1)
-    assert report.notes == ["2 announced heads are not signed with this chain key: left out"]
+    assert report.notes == [f"2 heads in Loki at {url} are not signed with this chain key: left out"]
 
 
 def test_heads_of_before_they_were_counted_verify(database: str, store: Store, loki: tuple[Loki, str]) -> None:
@@ -501,6 +504,41 @@ def test_verify_a_new_system_is_ok(
     assert capsys.readouterr().out.splitlines()[-1].startswith("ok: 0 entries, 0 records ")
 
 
+def test_verify_a_new_system_before_the_witness_s_file_exists_is_ok(
+    database: str, loki: tuple[Loki, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that the command line names has to be there."""
+    _, url = loki
+    missing = tmp_path / "heads.jsonl"
+    kept = {"OTELGATE_WITNESS": f"file:{missing}"}
+    assert run(database, tmp_path, OTELGATE_LOKI_URL=url, **kept) == 0
+    assert f"note: announced heads not checked: the witness {missing} has none" in capsys.readouterr().out
+    assert run(database, tmp_path, "--no-loki", **kept) == 2, "without Prometheus, too, there is no one to ask"
+    for more in (kept, {}):
+        assert run(database, tmp_path, "--heads", str(missing), OTELGATE_LOKI_URL=url, **more) == 2
+
+
+def test_verify_with_two_witnesses_names_them_and_counts_a_head_once(
+    database: str, store: Store, loki: tuple[Loki, str], tmp_path: Path
+) -> None:
+    known, url = loki
+    path = tmp_path / "heads.jsonl"
+    kept = Witness(f"file:{path}")
+    for minute in range(3):
+        at, count = ledger.count_head(store)
+        head = ledger.announce(at, KEY, count)
+        known.put(NOW + minute * 60_000_000, head)
+        kept.keep(head)
+    kept.write()
+    assert check(database, loki_url=url, files=[path]).heads == 3
+    rebuild_chain(store, KEY)
+    report = check(database, loki_url=url, files=[path])
+    assert report.heads == 3
+    names = (f"Loki at {url}", f"the witness {path}")
+    found = [[name for name in names if f"according to {name}," in each.what] for each in report.findings]
+    assert sorted(found) == [[names[0]]] * 3 + [[names[1]]] * 3
+
+
 def test_verify_the_first_records_without_a_head_is_ok(database: str, loki: tuple[Loki, str]) -> None:
     """The sink announces its first head within a minute; an hour later there must be one."""
     _, url = loki
@@ -551,8 +589,8 @@ def test_verify_with_a_gap_in_the_heads_notes_it(database: str, store: Store, lo
     known.events.append(known.events[-1])
     del known.events[2:5]
     report = check(database, loki_url=url)
-    assert (report.total, report.heads) == (0, 6)
-    assert report.notes == ["3 announced heads are not in Loki: later ones speak for the same entries"]
+    assert (report.total, report.heads) == (0, 5)
+    assert report.notes == [f"3 announced heads are not in Loki at {url}: later ones speak for the same entries"]
 
 
 def test_without_loki_it_says_so(

@@ -42,7 +42,8 @@ class Report:
     gone: int = 0
     """Entries whose rows retention deleted."""
     conversations: int = 0
-    heads: int = 0
+    announced: set[int] = field(default_factory=set)
+    """A number for each announced head, the same whichever witness has it."""
     seconds: float = 0.0
 
     def add(self, code: str, where: str, record: str, what: str) -> None:
@@ -53,6 +54,10 @@ class Report:
     @property
     def total(self) -> int:
         return self.counts.total()
+
+    @property
+    def heads(self) -> int:
+        return len(self.announced)
 
     @property
     def unchecked(self) -> int:

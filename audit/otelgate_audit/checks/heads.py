@@ -1,8 +1,8 @@
 """The heads that left the database: each minute the sink sends the chain's head to its witnesses, Loki and another.
 
-Whoever holds the chain key and the database can make a chain anew that is right in itself, or put back an old copy;
-what was announced before tells on them. Each head carries how many were announced with it, and the database keeps that
-number, so a witness that lost the latest is noticed.
+Someone with the chain key and the database can rebuild a consistent chain, or put back an old copy; heads announced
+earlier reveal that. Each head carries how many were announced with it, and the database keeps that number, so a witness
+that lost the latest is noticed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ _FIRST_US: Final = 3_600_000_000
 _FEW: Final = 2
 """Heads that a new system may have announced before a witness shows any."""
 _WHERE: Final = "announced heads"
+_UNREADABLE: Final = (
+    *(OSError, http.client.HTTPException),
+    *(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError),
+)
 
 
 class Source(NamedTuple):
@@ -48,9 +52,9 @@ def loki(url: str, from_us: int, to_us: int) -> Source:
     return Source(f"Loki at {url}", "in Loki", _pages(url, from_us * 1000, to_us * 1000))
 
 
-def file(path: Path) -> Source:
-    """The heads in a witness's file."""
-    return Source(f"the witness {path}", "in the witness", witness.read(path))
+def file(path: Path, *, optional: bool = False) -> Source:
+    """The heads in a witness's file; none where it is missing and `optional`, as before the first head."""
+    return Source(f"the witness {path}", "in the witness", witness.read(path, optional=optional))
 
 
 def check(connection: psycopg.Connection[Any], chain_key: bytes, source: Source, report: Report, now_us: int) -> None:
@@ -58,7 +62,7 @@ def check(connection: psycopg.Connection[Any], chain_key: bytes, source: Source,
 
     Where the witness does not answer, or lacks heads that must be there, the report has a finding that says so.
     """
-    before, forged, counts = report.heads, 0, set[int]()
+    found, forged, counts = 0, 0, set[int]()
     try:
         for page in source.pages:
             heads = []
@@ -67,19 +71,21 @@ def check(connection: psycopg.Connection[Any], chain_key: bytes, source: Source,
                 if read is None:
                     forged += 1
                     continue
+                found += 1
+                report.announced.add(hash(read))
                 heads.append((time_ns // 1000, read[0]))
                 if read[1] is not None:
                     counts.add(read[1])
-            _compare(connection, heads, report)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, http.client.HTTPException) as error:
+            _compare(connection, heads, source, report)
+    except _UNREADABLE as error:
         reason = getattr(error, "reason", None) or error
         _unchecked(report, source, f"{source.name} does not answer as expected ({reason})")
         return
-    if report.heads == before:
+    if not found:
         _check_none(connection, report, source, forged, now_us)
         return
     if forged:
-        report.notes.append(f"{forged} announced heads are not signed with this chain key: left out")
+        report.notes.append(f"{forged} heads in {source.name} are not signed with this chain key: left out")
     if counts:
         _check_counts(connection, report, source, counts)
 
@@ -103,7 +109,7 @@ def _check_counts(connection: psycopg.Connection[Any], report: Report, source: S
     if announced > last + _UNDER_WAY:
         _unchecked(report, source, f"{source.name} has none after number {last}, and {announced} were announced")
     if lost := last - min(counts) + 1 - len(counts):
-        report.notes.append(f"{lost} announced heads are not {source.record}: later ones speak for the same entries")
+        report.notes.append(f"{lost} announced heads are not in {source.name}: later ones speak for the same entries")
 
 
 def _unchecked(report: Report, source: Source, why: str) -> None:
@@ -115,7 +121,9 @@ def _announced(connection: psycopg.Connection[Any]) -> int:
     return (row and row[0]) or 0
 
 
-def _compare(connection: psycopg.Connection[Any], heads: list[tuple[int, ledger.Head]], report: Report) -> None:
+def _compare(
+    connection: psycopg.Connection[Any], heads: list[tuple[int, ledger.Head]], source: Source, report: Report
+) -> None:
     rows = connection.execute(
         "SELECT seq, link FROM ledger.entries WHERE seq = ANY(%s)", [[at.seq for _, at in heads]]
     ).fetchall()
@@ -126,14 +134,11 @@ def _compare(connection: psycopg.Connection[Any], heads: list[tuple[int, ledger.
     ).fetchone()
     dropped, last = ends or (0, 0)
     for announced_us, at in heads:
-        report.heads += 1
         if at.seq <= dropped:
             continue
-        said = f"was announced at {when(announced_us)}"
+        said = f"was announced at {when(announced_us)}, according to {source.name},"
         if at.seq > last:
-            what = (
-                f"{said}, but the chain ends at {last}: its tail is gone, or an old copy of the database was put back"
-            )
+            what = f"{said} but the chain ends at {last}: its tail is gone, or an old copy of the database was put back"
             report.add("announced", "ledger.entries", f"entry {at.seq}", what)
         elif links.get(at.seq) != at.link:
             what = f"{said} with another link: the chain was made anew"

@@ -39,7 +39,7 @@ FEEDBACK: Final = "/v1/feedback"
 ELEMENT: Final = "/v1/feedback/element.js"
 HEALTH: Final = "/health"
 MAX_WAITING: Final = 64
-"""Votes that wait for the gateway; further ones are told at once to come again."""
+"""Votes that wait for the gateway; further ones are asked at once to retry."""
 RETRY_AFTER_S: Final = 5
 
 _LOGGER: Final = logging.getLogger(__name__)
