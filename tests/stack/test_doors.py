@@ -41,10 +41,11 @@ def test_find_doors_shows_open_ports_only(tmp_path: Path) -> None:
     ],
 )
 def test_find_doors_names_what_the_gateway_wants(
-    monkeypatch: pytest.MonkeyPatch, token: str, authority: str, wants: list[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, token: str, authority: str, wants: list[str]
 ) -> None:
     monkeypatch.setattr(doors, "_listens", lambda host, port: True)
-    loaded = settings.load({"OTELGATE_TOKEN_FILE": token, "OTELGATE_TLS_CLIENT_CA_FILE": authority})
+    files = {"OTELGATE_TOKEN_FILE": token, "OTELGATE_TLS_CLIENT_CA_FILE": authority}
+    loaded = settings.load({"OTELGATE_STATE_DIR": str(tmp_path), **files})
     found = {door.setting: door for door in doors.find(loaded)}
     gateway = [found[f"OTELGATE_{name}_PORT"] for name in ("GRPC", "HTTP")]
     assert [door.wants for door in gateway] == wants
