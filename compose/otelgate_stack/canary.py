@@ -147,7 +147,7 @@ def send(target: Target, signal: str, protocol: str, canary: Canary, timeout_s: 
 
 
 def _tls(target: Target) -> ssl.SSLContext | None:
-    """What HTTP needs for TLS. gRPC reads the same files, and would not say which of them is bad."""
+    """The TLS context for HTTP. gRPC reads the same files, and would not say which of them is bad."""
     if not target.tls:
         return None
     with _named("tls", *[target.ca_file] if target.ca_file else []):

@@ -1,4 +1,4 @@
-"""What the gateway and the audit sink would refuse about their settings, said before anything is built for it.
+"""Names the settings that the gateway or the audit sink would refuse, before anything is built for them.
 
 The gateway has the last word (collector/settings, collector/guard): it sees an operator's own files, too.
 """
