@@ -16,7 +16,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
 
 # --- the stack --------------------------------------------------------------------------------------
-build: .venv/ready ## every program from source, into the cache; the others do it when they need one
+build: .venv/ready ## every program of the stack, from source, into the cache; the others do it when they need one
 	@$(STACK) build
 
 up: .venv/ready ## start everything (ENGINE=docker|native forces an engine)
@@ -65,7 +65,7 @@ annotate: .venv/ready ## a line on every dashboard (EVENT=deployment|launch|camp
 
 token: .venv/ready ## a token for an application (APPLICATION=shop SERVICE="shop-*")
 	@$(STACK) token "$(or $(APPLICATION),$(error APPLICATION='': expected a name, make token APPLICATION=shop))" \
-		$(foreach service,$(SERVICE),--service "$(service)")
+		$(foreach service,$(if $(filter command,$(origin SERVICE)),$(SERVICE)),--service "$(service)")
 
 amtool: .venv/ready ## ask Alertmanager (ARGS="alert query")
 	@$(STACK) tool amtool $(ARGS)
@@ -79,7 +79,7 @@ sizing: .venv/ready ## memory, CPU and disk of each service, and what a million 
 sbom: .venv/ready ## the parts of each program and of the Python lock, as CycloneDX (TO=dist/sbom)
 	@$(STACK) sbom "$(or $(TO),dist/sbom)" $(ARGS)
 
-vulnerabilities: .venv/ready ## known holes of all these parts; mirrors are settings (ARGS="--called --json")
+vulnerabilities: .venv/ready ## known vulnerabilities of these parts (ARGS="--called --json"; OTELGATE_VULNERABILITIES_* name mirrors)
 	@$(STACK) vulnerabilities $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ test-slow: build ## the slow tests: a 7-minute outage of every store, alerts fro
 	$(PYTEST) -m "slow and not alone" -n 6 -rAP $(ARGS)
 	$(PYTEST) -m "slow and alone" -n 0 -rAP $(ARGS)
 
-attack: .venv/ready ## what was tried from outside, tried again: attack, before, now (ARGS="--write --only sink")
+attack: build ## repeat the attacks of tests/attacks.yaml and print each result, before and now (ARGS="--write" or ARGS="--only sink")
 	@$(BIN)/python tests/attack_report.py $(ARGS)
 
 test-report: .venv/ready ## what the last test runs measured, what took longest, and the sums on one line (ARGS=--strict)

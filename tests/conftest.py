@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import shared
+from dotenv import dotenv_values
 from otelgate_stack import builds, ports, settings
 from otelgate_stack.engines import postgres
 from otelgate_stack.report import Report
@@ -87,6 +88,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def pins(root: Path) -> dict[str, str | None]:
+    """The versions that versions.env pins."""
+    return dict(dotenv_values(root / "versions.env"))
 
 
 @pytest.fixture(scope="session")

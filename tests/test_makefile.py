@@ -33,3 +33,14 @@ def test_a_failed_environment_tells_the_real_reason(root: Path, tmp_path: Path, 
     assert done.returncode == 2
     assert "Error: [Errno 28] No space left on device" in done.stderr
     assert f"{python} -m venv .venv failed: {why}\n" in done.stdout
+
+
+def test_a_token_takes_services_from_the_command_line_only(root: Path) -> None:
+    def recipe(*given: str) -> str:
+        command = ["make", "-C", str(root), "--dry-run", "--old-file=.venv/ready", "token", "APPLICATION=shop", *given]
+        done = subprocess.run(command, env={**os.environ, "SERVICE": "elsewhere"}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "--service" not in recipe()
+    assert '--service "shop-*" --service "till"' in recipe("SERVICE=shop-* till")

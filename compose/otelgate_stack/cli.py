@@ -293,9 +293,13 @@ def _parser() -> argparse.ArgumentParser:
     annotate.add_argument("--version", help="what was deployed")
     annotate.add_argument("--service", help="only where this service is shown (default: everywhere)")
     annotate.add_argument("--text", help="what the line says")
-    token = add("token", _token, "make a token for an application, and its entry in OTELGATE_APPLICATIONS_FILE")
+    token = add(
+        "token", _token, "print a new token for an application, and the entry to add to OTELGATE_APPLICATIONS_FILE"
+    )
     token.add_argument("application", help="its name")
-    token.add_argument("--service", action="append", default=[], help="that it may speak for; * is any text")
+    token.add_argument(
+        "--service", action="append", default=[], help="a service that it may send as; * stands for any text"
+    )
     sizing = add("sizing", _sizing, "measure memory, CPU and disk of each service, and what a million of each takes")
     sizing.add_argument("--seconds", type=float, default=10.0, help="how long CPU is measured (default: %(default)s)")
     sizing.add_argument("--since", type=Path, help="an earlier --json: count only what came since")
@@ -310,7 +314,8 @@ def _parser() -> argparse.ArgumentParser:
     vulnerabilities = add(
         "vulnerabilities",
         _vulnerabilities,
-        "look up known holes of all that is built and installed; exit status 1 if there are, 2 if they can't be",
+        "look up known vulnerabilities of all that is built and installed; exit status 1 if there are any, 2 if the"
+        " check failed",
     )
     vulnerabilities.add_argument("--called", action="store_true", help="leave out code that no program calls")
     doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")

@@ -9,6 +9,7 @@ from .engines.service import loopback
 from .settings import PREFIX, Settings
 
 _TOKEN = "a token"
+_CERTIFICATE = "a certificate"
 _PASSWORD = "a password"
 _NOTHING = "nothing"
 _NO_PAGES = "nothing, but refuses web pages"
@@ -63,8 +64,9 @@ def find(settings: Settings) -> list[Door]:
 
 def _wants(settings: Settings) -> dict[str, str]:
     """By the name of the port's setting."""
-    given = _TOKEN if settings.token_file else _NOTHING
-    ours = {"grpc_port": given, "http_port": given if settings.token_file else _NO_PAGES}
+    secrets = [name for name, on in ((_CERTIFICATE, settings.tls_client_ca_file), (_TOKEN, settings.token_file)) if on]
+    given = " and ".join(secrets)
+    ours = {"grpc_port": given or _NOTHING, "http_port": given or _NO_PAGES}
     return {PREFIX + field.upper(): wants for field, wants in (ours | _WANTS).items()}
 
 

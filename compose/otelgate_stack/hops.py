@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from . import state
+from . import state, target
 from .audit_store import AuditStore
 from .canary import EVENT, SERVICE, Canary
 from .engines import data_folders
@@ -284,6 +284,8 @@ def why_refused(kind: str, settings: Settings, environ: Mapping[str, str]) -> st
                 " (without it, OTELGATE_TLS_CERT_FILE is trusted as it is); if the host's name is what does not match,"
                 " set OTEL_EXPORTER_OTLP_ENDPOINT=https://NAME:PORT"
             )
+        case "client":
+            return f"{target.CLIENT_CERTIFICATE} and {target.CLIENT_KEY} must name a certificate and its key, as PEM"
         case "token" if environ.get("OTEL_EXPORTER_OTLP_HEADERS"):
             return "OTEL_EXPORTER_OTLP_HEADERS must hold authorization=Bearer%20TOKEN with the gateway's token"
         case "token" if settings.token_file:

@@ -76,7 +76,7 @@ def _add(records: Records, record: Record) -> None:
             package["name"] = canonicalize_name(package["name"])
             packages.add(package["name"])
             for part in affected.get("ranges", ()):
-                part["events"] = [event for event in part["events"] if _comparable(event)]
+                part["events"] = [*_comparable(part["events"])]
     if packages:
         records.modified = max(records.modified, datetime.fromisoformat(record["modified"]))
     for package in packages if "withdrawn" not in record else ():
@@ -106,12 +106,17 @@ def _within(events: list[Mapping[str, str]], version: str) -> bool:
     return inside
 
 
-def _comparable(event: Mapping[str, str]) -> bool:
-    """Without an end that is no version of Python's, what began goes on: rather a false alarm than none."""
-    try:
-        return bool([_version(text) for text in event.values()])
-    except InvalidVersion:
-        return False
+def _comparable(events: list[dict[str, str]]) -> Iterator[dict[str, str]]:
+    """A start that is no version of Python's becomes 0, such an end is left out: rather a false alarm than none."""
+    for event in events:
+        for kind, text in event.items():
+            try:
+                _version(text)
+            except InvalidVersion:
+                if kind == "introduced":
+                    yield {kind: "0"}
+            else:
+                yield {kind: text}
 
 
 def _version(text: str) -> Version:

@@ -1,12 +1,13 @@
-"""What the gateway would refuse about its settings, said before anything is built for it.
+"""Names the settings that the gateway or the audit sink would refuse, before anything is built for them.
 
 The gateway has the last word (collector/settings, collector/guard): it sees an operator's own files, too.
 """
 
+import os
 from collections.abc import Iterator
 
-from . import credentials, kinds
-from .errors import SettingsError
+from . import credentials, kinds, target
+from .errors import SettingsError, StackError
 from .settings import ROWS, Settings
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -39,6 +40,11 @@ def _together(settings: Settings) -> Iterator[str]:
             f"OTELGATE_TLS_CLIENT_CA_FILE='{settings.tls_client_ca_file}': expected OTELGATE_TLS_CERT_FILE and"
             " OTELGATE_TLS_KEY_FILE with it"
         )
+    if settings.tls_cert_file:
+        try:
+            target.client(os.environ)
+        except StackError as error:
+            yield str(error)
     if settings.applications_file and not settings.token_file:
         yield (
             f"OTELGATE_APPLICATIONS_FILE='{settings.applications_file}': expected OTELGATE_TOKEN_FILE, the operator's"
@@ -50,6 +56,11 @@ def _together(settings: Settings) -> Iterator[str]:
             f"OTELGATE_HOST='{settings.host}': the gateway would listen there, beyond this machine, without both TLS"
             " and a bearer token: set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or"
             " OTELGATE_INSECURE=true"
+        )
+    if settings.audit and not kinds.loopback(settings.audit_host):
+        yield (
+            f"OTELGATE_AUDIT_HOST='{settings.audit_host}': expected localhost or a loopback address, since the sink has"
+            " no TLS"
         )
     if float(settings.sample_percent) < 100 and _seconds(settings.sample_wait) <= _seconds(settings.sample_slow):
         yield (

@@ -33,7 +33,7 @@ def run(settings: Settings, report: Report, folder: Path, names: Sequence[str] =
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         _write(folder / f"{name}.cdx.json", _of_program(name, programs, settings, made_at), report)
-    _write(folder / "python.cdx.json", _of_lock(settings), report)
+    _write(folder / "python.cdx.json", _of_lock(settings, made_at), report)
 
 
 def _made_at() -> str:
@@ -41,9 +41,12 @@ def _made_at() -> str:
     raw = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not raw:
         return ""
-    if not (raw.isascii() and raw.isdigit()):
-        raise SettingsError(f"SOURCE_DATE_EPOCH={raw!r}: expected a time in seconds since 1970")
-    return datetime.fromtimestamp(int(raw), UTC).isoformat()
+    try:
+        if not (raw.isascii() and raw.isdigit()):
+            raise ValueError(raw)
+        return datetime.fromtimestamp(int(raw), UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise SettingsError(f"SOURCE_DATE_EPOCH={raw!r}: expected a time in seconds since 1970") from None
 
 
 def _of_program(name: str, programs: dict[str, Path], settings: Settings, made_at: str) -> dict[str, Any]:
@@ -52,24 +55,23 @@ def _of_program(name: str, programs: dict[str, Path], settings: Settings, made_a
     command += ["-output-version", _SPEC]
     if builds.PROGRAMS[name].own:
         command += ["-version", f"v{dotenv_values(settings.root / 'versions.env')['OTELGATE_VERSION']}"]
-    made = _made([*command, str(programs[name])], settings, golang.environment())
-    if made_at:
-        made["metadata"]["timestamp"] = made_at
-    return made
+    return _made([*command, str(programs[name])], settings, golang.environment(), made_at)
 
 
-def _of_lock(settings: Settings) -> dict[str, Any]:
+def _of_lock(settings: Settings, made_at: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "cyclonedx_py", "requirements", "--spec-version", _SPEC, "--output-reproducible"]
     command += ["--pyproject", "pyproject.toml", "--output-format", "JSON", _LOCK]
-    return _made(command, settings, dict(os.environ))
+    return _made(command, settings, dict(os.environ), made_at)
 
 
-def _made(command: list[str], settings: Settings, env: dict[str, str]) -> dict[str, Any]:
+def _made(command: list[str], settings: Settings, env: dict[str, str], made_at: str) -> dict[str, Any]:
     done = subprocess.run(command, cwd=settings.root, env=env, capture_output=True, text=True)
     if done.returncode:
         last = "\n".join("  " + line for line in done.stderr.strip().splitlines()[-10:])
         raise StackError(f"{' '.join(command)} failed (exit status {done.returncode}):\n{last}")
     made: dict[str, Any] = json.loads(done.stdout)
+    if made_at:
+        made["metadata"]["timestamp"] = made_at
     return made
 
 

@@ -180,7 +180,7 @@ class Settings:
         _Spec(
             "{state_dir}/secrets/audit_token",
             kinds.PATH,
-            "What the sink wants from the gateway; gateway and sink.",
+            "The token that the gateway sends to the sink.",
             sink=True,
         ),
     ]

@@ -17,7 +17,7 @@ from .engines.services import services
 from .errors import StackError
 from .report import Report
 from .settings import Settings
-from .stores import GatewayMetrics, StoreError
+from .stores import GatewayMetrics, Prometheus, StoreError
 
 MIB = 1 << 20
 # Which store holds what, and where the number of its items is told.
@@ -127,7 +127,6 @@ def _less(now: Density, before: Density) -> Density:
 
 def _counts(settings: Settings) -> dict[str, int]:
     """By store, what the gateway has sent there, and what Prometheus says it took."""
-    url = "http://127.0.0.1:"
     with GatewayMetrics.of(settings) as gateway:
         sent = [
             (sample.labels["__name__"], sample.labels.get("exporter", ""), sample.value) for sample in gateway.samples()
@@ -141,7 +140,7 @@ def _counts(settings: Settings) -> dict[str, int]:
         )
         for store, counter in counters.items()
     }
-    with GatewayMetrics(f"{url}{settings.prometheus_port}") as prometheus:
+    with Prometheus.of(settings) as store, GatewayMetrics(store.url) as prometheus:
         taken = "prometheus_tsdb_head_samples_appended_total"
         counts["prometheus"] = sum(each.value for each in prometheus.samples() if each.labels["__name__"] == taken)
     return {name: round(value) for name, value in counts.items()}

@@ -52,7 +52,7 @@ def find(settings: Settings, environ: Mapping[str, str] | None = None) -> Target
     The standard variables win where they are set: `OTEL_EXPORTER_OTLP_ENDPOINT` (for the protocol that
     `OTEL_EXPORTER_OTLP_PROTOCOL` names), `_CERTIFICATE`, `_CLIENT_CERTIFICATE` with `_CLIENT_KEY`, and `_HEADERS`. Else
     the certificate to trust is the gateway's own, none is shown, and the token is the one in `OTELGATE_TOKEN_FILE`.
-    Raises StackError when that file can't be read.
+    Raises StackError when that file can't be read, and where only one of the two client variables is set.
     """
     given = os.environ if environ is None else environ
     found = urls(settings)
@@ -68,8 +68,13 @@ def find(settings: Settings, environ: Mapping[str, str] | None = None) -> Target
 
 
 def client(environ: Mapping[str, str]) -> tuple[Path, Path] | None:
-    """The certificate to show to a gateway that asks for one, and its key, as the standard variables name them."""
-    shown, key = environ.get(CLIENT_CERTIFICATE), environ.get(CLIENT_KEY)
+    """The certificate to show to a gateway that asks for one, and its key, as the standard variables name them.
+
+    Raises StackError where only one of them is set.
+    """
+    shown, key = environ.get(CLIENT_CERTIFICATE, ""), environ.get(CLIENT_KEY, "")
+    if bool(shown) != bool(key):
+        raise StackError(f"{CLIENT_CERTIFICATE}={shown!r}, {CLIENT_KEY}={key!r}: expected both or neither")
     return (Path(shown), Path(key)) if shown and key else None
 
 

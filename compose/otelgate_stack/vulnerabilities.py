@@ -1,6 +1,6 @@
 """`make vulnerabilities`: govulncheck and pip-audit, against databases by path or URL.
 
-Exit status: 0 if no hole is known, 1 if one is, 2 if it could not be looked up.
+Exit status: 0 if no vulnerability is known, 1 if one is, 2 if the check failed.
 """
 
 import dataclasses
@@ -27,6 +27,7 @@ FOUND = 1
 _OLD_DAYS = 30
 _TIMEOUT_S = 60.0
 _LOCK = "requirements/dev.txt"
+_NO_PROXY = ("NO_PROXY", "no_proxy")  # where both are set, requests reads the second
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Vulnerability:
-    """A known hole of a module that `programs` are made of.
+    """A known vulnerability of a module that `programs` are made of.
 
     `called`: yes or no as far as govulncheck sees which functions our programs call; unknown for Python.
     """
@@ -76,7 +77,12 @@ def run(settings: Settings, report: Report, *, as_json: bool, called_only: bool)
     if as_json:
         now = datetime.now(UTC)
         databases = [
-            {**dataclasses.asdict(database), "modified": database.modified.isoformat(), "age_days": database.age(now)}
+            {
+                "setting": database.setting,
+                "source": kinds.masked(database.source),
+                "modified": database.modified.isoformat(),
+                "age_days": database.age(now),
+            }
             for database in (go, python)
         ]
         vulnerabilities = [dataclasses.asdict(vulnerability) for vulnerability in found]
@@ -149,12 +155,13 @@ def _go(settings: Settings, report: Report) -> Iterator[Vulnerability]:
 def govulncheck(
     checker: Path, source: str, folder: Path, packages: Sequence[str], tags: str = ""
 ) -> list[Vulnerability]:
-    """Known holes of all that is built into these packages of the module in `folder`. Raises CheckError."""
+    """Known vulnerabilities of all that is built into these packages of the module in `folder`. Raises CheckError."""
     database = Path(source).as_uri() if _local(source) else source
     command = [str(checker), "-db", database, "-format", "json", *(["-tags", tags] if tags else []), *packages]
     done = subprocess.run(command, cwd=folder, env=golang.environment(), capture_output=True, text=True)
     if done.returncode:
-        raise CheckError(f"govulncheck failed in {folder} (exit status {done.returncode}):\n{_last(done.stderr)}")
+        said = kinds.masked(_last(done.stderr))
+        raise CheckError(f"govulncheck failed in {folder} (exit status {done.returncode}):\n{said}")
     records: dict[str, dict[str, Any]] = {}
     found: dict[tuple[str, str], Vulnerability] = {}
     for message in _messages(done.stdout):
@@ -195,12 +202,12 @@ def _python(settings: Settings, records: osv_records.Records, report: Report) ->
 
 
 def pip_audit(lock: Path, records: osv_records.Records) -> list[Vulnerability]:
-    """Known holes of the versions in a lock that are for this machine. Raises CheckError."""
+    """Known vulnerabilities of the versions in a lock that are for this machine. Raises CheckError."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_AUDIT_")}
     with osv_records.served(records) as url:
         command = [sys.executable, "-m", "pip_audit", "--requirement", str(lock), "--require-hashes", "--disable-pip"]
         command += ["--vulnerability-service", "osv", "--osv-url", url, "--format", "json", "--progress-spinner", "off"]
-        done = subprocess.run(command, env={**env, "NO_PROXY": "127.0.0.1"}, capture_output=True, text=True)
+        done = subprocess.run(command, env=env | dict.fromkeys(_NO_PROXY, "127.0.0.1"), capture_output=True, text=True)
     try:
         packages = json.loads(done.stdout)["dependencies"]
         unread = [package["name"] for package in packages if "version" not in package]
@@ -213,14 +220,14 @@ def pip_audit(lock: Path, records: osv_records.Records) -> list[Vulnerability]:
             programs="Python",
             module=package["name"],
             version=package["version"],
-            fixed=_first_above(package["version"], hole["fix_versions"]),
-            id=hole["id"],
-            aliases=tuple(hole["aliases"]),
+            fixed=_first_above(package["version"], known["fix_versions"]),
+            id=known["id"],
+            aliases=tuple(known["aliases"]),
             called="unknown",
-            summary=hole["description"],
+            summary=known["description"],
         )
         for package in sorted(packages, key=lambda package: str(package["name"]))
-        for hole in package["vulns"]
+        for known in package["vulns"]
     ]
 
 

@@ -22,7 +22,7 @@ DECLINED_CARD = "4000000000000002"
 GOOD_CARD = "4242424242424242"
 _PAYMOB_S, _BLOCKCHAIN_S = 0.12, 0.25
 TIMEOUT_S: float | None = 5.0
-"""How long an answer is waited for."""
+"""How long to wait for an answer."""
 
 
 class OutsideError(ConnectionError):

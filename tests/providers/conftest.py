@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "sdk"))
 
 import environments
+import otlp_receiver
 import shared
 from environments import Environment
 from model_server import ModelServer
 from otelgate_stack import settings
 from packages import Providers
 from world import World
+
+receiver = otlp_receiver.receiver
 
 
 @pytest.fixture(scope="session")

@@ -4,22 +4,18 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import psutil
 import pytest
 from environments import Environment
-from packages import HERE
-
-sys.path.insert(0, str(HERE.parent / "sdk"))
-
-import grpc
 from otlp_receiver import Receiver
+from packages import HERE
 from waiting import until
 
 TASKS = 10
@@ -30,13 +26,6 @@ NEVER = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_METRIC_EXPORT_INTERVAL": "60
 """All that arrives was sent since something ended."""
 
 Start = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver().start()
-    yield receiver
-    receiver.stop()
 
 
 @pytest.fixture

@@ -4,11 +4,14 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import otlp_receiver
 import pytest
 from opentelemetry import trace
 from otlp_receiver import Receiver
 from programs import Programs, Result
 from traced_runs import Runs
+
+receiver = otlp_receiver.receiver
 
 
 @pytest.fixture
@@ -16,13 +19,6 @@ def programs(tmp_path: Path) -> Programs:
     folder = tmp_path / "programs"
     folder.mkdir()
     return Programs(folder)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver().start()
-    yield receiver
-    receiver.stop()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
+import pytest
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
@@ -211,3 +212,11 @@ class Receiver:
     def everything(self) -> str:
         """All that was received, as text to search in."""
         return "\n".join(str(request) for request in self.requests)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A conftest.py takes it from here. tests/conftest.py can't have it: `make test-versions` runs without that."""
+    receiver = Receiver().start()
+    yield receiver
+    receiver.stop()

@@ -34,6 +34,12 @@ def test_print_two_tokens_are_different() -> None:
     assert printed("shop") != printed("shop")
 
 
+@pytest.mark.parametrize("service", ["", "[a-z]*", "a/b", "a\\b", "a\n", "x" * 256, "Otelgate-audit"])
+def test_print_a_token_for_a_bad_service_is_refused(service: str) -> None:
+    with pytest.raises(StackError, match=f"^SERVICE={re.escape(repr(service))}: expected a service's name"):
+        printed("shop", "shop-*", service)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "otelgate-audit", "x" * 64, "-a"])
 def test_print_a_token_for_no_name_is_refused(name: str) -> None:
     with pytest.raises(StackError, match="expected 1 to 63 letters"):

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from otelgate_stack import builds, golang, images, ports, preflight, settings
+from otelgate_stack import builds, golang, images, ports, preflight, settings, target
 from otelgate_stack.engines import compose_cli, docker, docker_client, native
 from otelgate_stack.errors import SettingsError, StackError
 from otelgate_stack.report import Report
@@ -71,6 +71,25 @@ def test_clients_certificates_without_tls_are_refused(tmp_path: Path) -> None:
     assert problems(OTELGATE_TLS_CLIENT_CA_FILE=str(file)) == [
         f"OTELGATE_TLS_CLIENT_CA_FILE='{file}': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it"
     ]
+
+
+def test_half_of_a_clients_certificate_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pem").touch()
+    tls = {f"OTELGATE_TLS_{name}_FILE": str(tmp_path / "pem") for name in ("CERT", "KEY")}
+    monkeypatch.delenv(target.CLIENT_KEY, raising=False)
+    monkeypatch.setenv(target.CLIENT_CERTIFICATE, "client.pem")
+    assert problems(**tls) == [
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE='client.pem', OTEL_EXPORTER_OTLP_CLIENT_KEY='': expected both or neither"
+    ]
+    monkeypatch.setenv(target.CLIENT_KEY, "client-key.pem")
+    preflight.check(settings.load(tls))
+
+
+def test_an_audit_sink_beyond_this_machine_is_refused() -> None:
+    assert problems(OTELGATE_AUDIT_HOST="0.0.0.0") == [
+        "OTELGATE_AUDIT_HOST='0.0.0.0': expected localhost or a loopback address, since the sink has no TLS"
+    ]
+    preflight.check(settings.load({"OTELGATE_AUDIT_HOST": "0.0.0.0", "OTELGATE_AUDIT": "false"}))
 
 
 def test_applications_without_the_operators_token_are_refused(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from dotenv import dotenv_values
 from otelgate_stack import sbom, settings
 from otelgate_stack.errors import SettingsError
 from otelgate_stack.report import Report
@@ -27,7 +26,6 @@ def test_sbom_names_each_module_and_package(
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     files, said = made(tmp_path / "first", "gateway", "probe")
     again, _ = made(tmp_path / "again", "gateway", "probe")
-    assert list(files) == list(again)
     assert files == again
     assert sorted(files) == ["gateway.cdx.json", "probe.cdx.json", "python.cdx.json"]
 
@@ -52,21 +50,17 @@ def test_sbom_names_each_module_and_package(
 def test_sbom_with_a_source_date_says_that_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     files, _ = made(tmp_path, "probe")
-    times = [json.loads(text)["metadata"]["timestamp"] for text in files.values()]
-    assert times == ["2023-11-14T22:13:20+00:00"] * 2
+    times = {name: json.loads(text)["metadata"]["timestamp"] for name, text in files.items()}
+    assert times == dict.fromkeys(["probe.cdx.json", "python.cdx.json"], "2023-11-14T22:13:20+00:00")
 
 
-def test_sbom_with_a_bad_source_date_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(SettingsError, match=r"^SOURCE_DATE_EPOCH='yesterday': expected a time in seconds since 1970$"):
+@pytest.mark.parametrize("raw", ["yesterday", "-1", "99999999999999", "9" * 30])
+def test_sbom_with_a_bad_source_date_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: str) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", raw)
+    with pytest.raises(SettingsError, match=rf"^SOURCE_DATE_EPOCH='{raw}': expected a time in seconds since 1970$"):
         made(tmp_path)
 
 
 def test_sbom_of_an_unknown_program_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^no program 'zipkin': expected one of gateway, probe, "):
         made(tmp_path, "zipkin")
-
-
-@pytest.fixture
-def pins(root: Path) -> dict[str, str | None]:
-    return dict(dotenv_values(root / "versions.env"))

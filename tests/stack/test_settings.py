@@ -275,5 +275,5 @@ def test_what_is_loopback(host: str, local: bool) -> None:
         ("https://mirror.example/go", "https://mirror.example/go"),
     ],
 )
-def test_a_source_is_a_path_or_a_url(raw: str, value: str) -> None:
+def test_load_a_source_takes_a_path_or_a_url(raw: str, value: str) -> None:
     assert settings.load({"OTELGATE_VULNERABILITIES_GO": raw}, Path("/checkout")).vulnerabilities_go == value

@@ -147,6 +147,29 @@ def test_known_vulnerabilities_are_found(
     assert "check gateway … " in capsys.readouterr().err
 
 
+def test_json_keeps_a_mirrors_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = json.dumps({"modified": NOW}).encode()
+    monkeypatch.setattr(vulnerabilities, "_read", lambda source: index)
+    monkeypatch.setattr(vulnerabilities, "_go", lambda *rest: [])
+    monkeypatch.setattr(vulnerabilities, "_python", lambda *rest: [])
+    python = python_database(tmp_path / "python", record("acme", [{"introduced": "0"}]))
+    mirror = "https://me:s3cret@mirror.example/go"
+    env = {"OTELGATE_VULNERABILITIES_GO": mirror, "OTELGATE_VULNERABILITIES_PYTHON": str(python)}
+    status, said = run(settings.load(env), as_json=True)
+    assert status == 0
+    sources = [database["source"] for database in json.loads(said)["databases"]]
+    assert sources == ["https://me:***@mirror.example/go", str(python)]
+
+
+@pytest.mark.starts
+def test_an_error_of_govulncheck_keeps_a_mirrors_password(tmp_path: Path) -> None:
+    checker = tmp_path / "govulncheck"
+    checker.write_text('#!/bin/sh\necho "get $2: no route" >&2\nexit 1\n')
+    checker.chmod(0o755)
+    with pytest.raises(CheckError, match=r"\n  get https://me:\*\*\*@mirror\.example/go: no route$"):
+        vulnerabilities.govulncheck(checker, "https://me:s3cret@mirror.example/go", tmp_path, ["./..."])
+
+
 @pytest.mark.starts
 def test_nothing_known_ends_with_status_0_and_an_old_database_is_warned_of(
     repository: Callable[..., Settings],
@@ -178,6 +201,7 @@ def command(**env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.starts
 @pytest.mark.parametrize(
     ("source", "why"),
     [
@@ -195,6 +219,7 @@ def test_without_a_go_database_the_status_is_2(source: str, why: str) -> None:
     ]
 
 
+@pytest.mark.starts
 def test_without_a_python_database_the_status_is_2(tmp_path: Path) -> None:
     go = go_database(tmp_path / "go", [])
     done = command(OTELGATE_VULNERABILITIES_GO=str(go), OTELGATE_VULNERABILITIES_PYTHON=str(tmp_path))
@@ -219,6 +244,8 @@ def test_without_a_python_database_the_status_is_2(tmp_path: Path) -> None:
         ("1.5rc1", [{"introduced": "1.5"}], [], False),
         ("1.5", [{"introduced": "2.0"}], ["1.5"], True),  # listed
         ("1.5", [{"introduced": "0"}, {"fixed": "2019-09-12"}], [], True),  # rather a false alarm
+        ("1.5", [{"introduced": "2019-09-12"}, {"fixed": "1.6"}], [], True),
+        ("1.6", [{"introduced": "2019-09-12"}, {"fixed": "1.6"}], [], False),
     ],
 )
 def test_a_version_is_held_against_ranges(
@@ -257,11 +284,23 @@ def test_a_zip_and_yaml_say_the_same_as_json(tmp_path: Path) -> None:
         (None, "^no record of a package of PyPI is in it$"),
     ],
 )
-def test_what_has_no_records_is_refused(tmp_path: Path, content: bytes | None, why: str) -> None:
+def test_read_without_records_is_refused(tmp_path: Path, content: bytes | None, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         osv_records.read(tmp_path if content is None else content)
 
 
+@pytest.mark.starts
+def test_pip_audit_asks_loopback_without_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "elsewhere.example")
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"acme==1.4.0 \\\n    --hash=sha256:{'0' * 64}\n")
+    records = osv_records.read(python_database(tmp_path / "db", record("acme", [{"introduced": "0"}])))
+    assert [one.id for one in vulnerabilities.pip_audit(lock, records)] == ["PYSEC-2026-1"]
+
+
+@pytest.mark.starts
 def test_a_lock_that_cannot_be_read_is_no_success(tmp_path: Path) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text("acme\n")

@@ -111,7 +111,7 @@ def _prometheus(settings: Settings) -> Service:
             f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
             f"--web.external-url={url}",
             "--web.enable-remote-write-receiver",
-            "--web.cors.origin=none",  # a name that no page has; by default every page may read
+            "--web.cors.origin=none",  # no page has this origin; by default every page may read
             "--enable-feature=exemplar-storage",
             "--log.level=warn",
         ),

@@ -230,7 +230,7 @@ GRAFANA = {
     "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
     "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
     "GF_PLUGINS_PREINSTALL_DISABLED": "true",
-    "GF_FEATURE_TOGGLES_ENABLE": "prometheusSpecialCharsInLabelValues",  # or a quote in a name ends a string of PromQL
+    "GF_FEATURE_TOGGLES_ENABLE": "prometheusSpecialCharsInLabelValues",  # else a quote in a name ends a PromQL string
     "GF_LOG_MODE": "console",
     "GF_LOG_LEVEL": "warn",
 }
