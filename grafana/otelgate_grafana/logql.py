@@ -16,7 +16,8 @@ from .panels import logs, timeseries
 from .queries import Query, logql
 
 SELECTED: Final = "{service_name=~`${service:regex}`, deployment_environment_name=~`${environment:regex}`}"
-"""The choice of the dashboard's variables. Grafana escapes no double quote for Loki, so the strings are raw ones."""
+"""The choice of the dashboard's variables. Grafana escapes no double quote for Loki, so the strings are raw ones,
+and the variables offer no name with a backtick."""
 EVERYTHING: Final = '{service_name=~".+"}'
 """The same where there are no variables."""
 ERROR: Final = 17

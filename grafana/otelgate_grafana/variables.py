@@ -28,8 +28,9 @@ Variable = Builder[VariableModel]
 _ALL: Final = "NULL/*|.*|.*/"
 # Loki wants one matcher that the empty string does not satisfy; every series and stream has a service.
 _ANY_SERVICE: Final = "NULL/*|.+|.*/"
-# The canary of `make doctor` is a service too.
-_NOT_OURS: Final = "/^(?!otelgate-)/"
+# The names to offer. The canary of `make doctor` is a service, too, and a backtick would end a raw string of LogQL,
+# where Grafana escapes none.
+_OFFERED: Final = {"service": "/^(?!otelgate-)[^`]+$/", "environment": "/^[^`]+$/"}
 _NOTHING: Final = "NULL"
 _APPLICATIONS: Final = (
     '{__name__=~"gen_ai_.+_count|http_server_request_duration_seconds_count|otelgate_event_count_total"}'
@@ -63,7 +64,7 @@ def tier() -> Variable:
 
 
 def common(*more: Variable) -> tuple[Variable, ...]:
-    """Service and environment, and whatever else the dashboard filters by."""
+    """Service and environment, and what else the dashboard filters by."""
     return (service(), environment(), *more)
 
 
@@ -163,7 +164,7 @@ def _choices(
         .include_all(True)
         .all_value(all_value)
         .allow_custom_value(True)
-        .regex(_NOT_OURS if name == "service" else "")
+        .regex(_OFFERED.get(name, ""))
         .hide(VariableHide.DONT_HIDE)
         .current(current)
     )
