@@ -179,7 +179,8 @@ def refused(gateway: OwnGateway) -> float:
     return sum(
         sample.value
         for sample in GatewayMetrics.of(gateway.settings).samples()
-        if sample.labels["__name__"] == "otelgate_intake_items_total" and wanted.items() <= sample.labels.items()
+        if sample.labels["__name__"].removesuffix("_total") == "otelgate_intake_items"
+        and wanted.items() <= sample.labels.items()
     )
 
 
