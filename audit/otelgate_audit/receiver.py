@@ -187,7 +187,11 @@ class Receiver:
         if reason := self._closed():
             _refuse(context, grpc.StatusCode.UNAVAILABLE, reason)
         if len(request) > self._largest:  # gRPC looks at the size before it decompresses
-            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{len(request)} bytes: expected at most {self._largest}")
+            # In gRPC's own words, by which the gateway knows that it can never be taken.
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"received message larger than max ({len(request)} vs. {self._largest})",
+            )
         ticket = self.gate.enter(len(request))
         if ticket is None:
             _refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many requests in flight")

@@ -363,7 +363,7 @@ def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Sett
         try:
             values[row.field] = row.kind.parse(raw, root) if raw else None
         except ValueError:
-            problems.append(f"{row.env}={kinds.masked(raw)!r}: expected {row.kind.expected}")
+            problems.append(f"{row.env}={row.kind.shown(raw)!r}: expected {row.kind.expected}")
             values[row.field] = None
         shown[row.field] = raw
     problems += _ports_used_twice(values)
@@ -440,4 +440,4 @@ def _ports_used_twice(values: Mapping[str, Any]) -> Iterator[str]:
 def shown(settings: Settings, row: Row) -> str:
     """The value of one setting the way the environment writes it; empty if unset."""
     value = getattr(settings, row.field)
-    return "" if value is None else kinds.masked(kinds.show(value))
+    return "" if value is None else row.kind.shown(kinds.show(value))

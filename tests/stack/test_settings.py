@@ -92,6 +92,13 @@ def test_all_problems_are_told_at_once() -> None:
     ]
 
 
+def test_a_mistyped_witness_hides_its_address() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.load({"OTELGATE_WITNESS": "htps://hooks.example/SECRET"})
+    assert "OTELGATE_WITNESS='htps:…': expected " in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
 def test_two_services_cannot_have_one_port() -> None:
     with pytest.raises(SettingsError) as caught:
         settings.load({"OTELGATE_LOKI_PORT": "9090"})
