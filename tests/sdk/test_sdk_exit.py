@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -17,7 +17,6 @@ from otelgate import _lifecycle
 from otelgate._health import Health
 from otlp_receiver import WAIT_S, Receiver
 from programs import Programs
-from waiting import until
 
 APP = """
     import logging, sys
@@ -232,7 +231,8 @@ def test_end_within_any_line_of_itself_returns_when_all_is_sent(method: str) -> 
         end = getattr(_lifecycle.Lifecycle({"traces": provider}, [], Health(), WAIT_S), method)
         thread = threading.Thread(target=ended_twice, args=(end, provider, line, answers, seen), daemon=True)
         thread.start()
-        assert until(partial(goes_on_or_waits, provider, thread))
+        while not goes_on_or_waits(provider, thread):
+            time.sleep(0.001)
         provider.go_on.set()
         thread.join(WAIT_S)
         assert not thread.is_alive(), f"{method} from within line {line} of {method} does not return"
