@@ -3,6 +3,7 @@ package diskqueue
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,16 +16,10 @@ import (
 	"otelgate/collector/disk"
 )
 
-// alter changes values of a file as a disk would: the pages' structure stays sound.
+// alter changes values of a file as a disk would: the pages' structure stays sound, and checksums as they are.
 func alter(t *testing.T, path string, change func(key string, value []byte) []byte) {
 	t.Helper()
-	db, err := bbolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	err = db.Update(func(tx *bbolt.Tx) error {
-		bucket := tx.Bucket([]byte("default"))
+	edit(t, path, func(bucket *bbolt.Bucket) error {
 		changed := map[string][]byte{}
 		err := bucket.ForEach(func(key, value []byte) error {
 			if next := change(string(key), bytes.Clone(value)); !bytes.Equal(next, value) {
@@ -34,16 +29,13 @@ func alter(t *testing.T, path string, change func(key string, value []byte) []by
 		})
 		for key, value := range changed {
 			if value == nil {
-				err = bucket.Delete([]byte(key))
+				err = errors.Join(err, bucket.Delete([]byte(key)))
 			} else {
-				err = bucket.Put([]byte(key), value)
+				err = errors.Join(err, bucket.Put([]byte(key), value))
 			}
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func asides(t *testing.T, path string) [][]byte {
@@ -68,12 +60,8 @@ func TestDamagedItemIsSetAsideAndItsNeighboursAreSent(t *testing.T) {
 		"emptied": func(item []byte) []byte { return []byte{} },
 	} {
 		t.Run(kind, func(t *testing.T) {
-			w := newWorld(t, t.TempDir())
-			w.away.Store(true)
-			w.start()
-			names := fill(w, "a", 20)
-			w.stop()
-			path := filepath.Join(w.folder, exporterFile)
+			folder, names := queued(t, 20)
+			path := filepath.Join(folder, exporterFile)
 			var damaged []byte
 			alter(t, path, func(key string, value []byte) []byte {
 				if _, ok := itemIndex(key); ok && bytes.Contains(value, []byte("a-7")) {
@@ -82,7 +70,7 @@ func TestDamagedItemIsSetAsideAndItsNeighboursAreSent(t *testing.T) {
 				}
 				return value
 			})
-			next := newWorld(t, w.folder)
+			next := newWorld(t, folder)
 			next.start()
 			next.has(append(append([]string{}, names[:7]...), names[8:]...))
 			next.has(fill(next, "new", 1))
@@ -98,12 +86,8 @@ func TestDamagedItemIsSetAsideAndItsNeighboursAreSent(t *testing.T) {
 }
 
 func TestDamagedIndexesLoseNothing(t *testing.T) {
-	w := newWorld(t, t.TempDir())
-	w.away.Store(true)
-	w.start()
-	names := fill(w, "a", 10)
-	w.stop()
-	path := filepath.Join(w.folder, exporterFile)
+	folder, names := queued(t, 10)
+	path := filepath.Join(folder, exporterFile)
 	alter(t, path, func(key string, value []byte) []byte {
 		if key == metadataKey {
 			m, _ := parse(value)
@@ -112,7 +96,7 @@ func TestDamagedIndexesLoseNothing(t *testing.T) {
 		}
 		return value
 	})
-	next := newWorld(t, w.folder)
+	next := newWorld(t, folder)
 	next.start()
 	next.has(names)
 	if got := asides(t, path); len(got) != 1 {
@@ -122,19 +106,15 @@ func TestDamagedIndexesLoseNothing(t *testing.T) {
 }
 
 func TestItemsWithoutChecksumsAreSent(t *testing.T) {
-	w := newWorld(t, t.TempDir())
-	w.away.Store(true)
-	w.start()
-	names := fill(w, "a", 10)
-	w.stop()
-	path := filepath.Join(w.folder, exporterFile)
+	folder, names := queued(t, 10)
+	path := filepath.Join(folder, exporterFile)
 	alter(t, path, func(key string, value []byte) []byte {
 		if strings.HasPrefix(key, sumPrefix) {
 			return nil
 		}
 		return value
 	})
-	next := newWorld(t, w.folder)
+	next := newWorld(t, folder)
 	next.start()
 	next.has(names)
 	if got := asides(t, path); len(got) != 0 {

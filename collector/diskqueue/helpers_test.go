@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configoptional"
@@ -157,6 +158,30 @@ func (w *world) has(names []string) {
 		}
 		return true
 	})
+}
+
+// queued is a folder in whose queue so many items wait, and their names.
+func queued(t *testing.T, count int) (folder string, names []string) {
+	t.Helper()
+	w := newWorld(t, t.TempDir())
+	w.away.Store(true)
+	w.start()
+	names = fill(w, "a", count)
+	w.stop()
+	return w.folder, names
+}
+
+// edit changes a queue's file while no gateway has it open.
+func edit(t *testing.T, path string, change func(*bbolt.Bucket) error) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Update(func(tx *bbolt.Tx) error { return change(tx.Bucket([]byte("default"))) }); err != nil {
+		t.Fatal(err)
+	}
 }
 
 type host struct{ queues *Queues }

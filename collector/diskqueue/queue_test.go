@@ -3,6 +3,7 @@ package diskqueue
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -80,57 +81,41 @@ func TestWhatWasSentOnAFullDiskIsCrossedOffLater(t *testing.T) {
 }
 
 func TestOrphansAreFoundAndSent(t *testing.T) {
-	w := newWorld(t, t.TempDir())
-	w.away.Store(true)
-	w.start()
-	names := fill(w, "a", 40)
-	w.stop()
-	lose(t, filepath.Join(w.folder, exporterFile))
-
-	next := newWorld(t, w.folder)
+	folder, names := queued(t, 40)
+	// The read index is past every item, as a full disk left it.
+	writeIndexes(t, folder, func(raw []byte) []byte {
+		m, err := parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.read, m.write, m.dispatched = m.write+400, m.write+400, nil
+		return m.marshal()
+	})
+	next := newWorld(t, folder)
 	next.start()
 	next.has(names)
 	if got := next.queues.clients[0].orphaned.Load(); got != 40 {
 		t.Errorf("%d orphans were counted, want 40", got)
 	}
+	if got := asides(t, filepath.Join(folder, exporterFile)); len(got) != 0 {
+		t.Errorf("%d values were set aside", len(got))
+	}
 	next.stop()
 }
 
-// lose moves the read index past every item, as a full disk did.
-func lose(t *testing.T, path string) {
+// writeIndexes writes a queue's indexes with their checksum, as the gateway does.
+func writeIndexes(t *testing.T, folder string, change func([]byte) []byte) {
 	t.Helper()
-	db, err := bbolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	err = db.Update(func(tx *bbolt.Tx) error {
-		bucket := tx.Bucket([]byte("default"))
-		m, err := parse(bucket.Get([]byte(metadataKey)))
-		if err != nil {
-			return err
-		}
-		m.read, m.write, m.dispatched = m.write+400, m.write+400, nil
-		return bucket.Put([]byte(metadataKey), m.marshal())
+	edit(t, filepath.Join(folder, exporterFile), func(bucket *bbolt.Bucket) error {
+		next := change(bucket.Get([]byte(metadataKey)))
+		return errors.Join(bucket.Put([]byte(metadataKey), next), bucket.Put([]byte(sumPrefix+metadataKey), sum(next)))
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestUnreadableIndexesLoseNothing(t *testing.T) {
-	w := newWorld(t, t.TempDir())
-	w.away.Store(true)
-	w.start()
-	names := fill(w, "a", 10)
-	w.stop()
-	db, err := bbolt.Open(filepath.Join(w.folder, exporterFile), 0o600, nil)
-	w.must(err)
-	w.must(db.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte("default")).Put([]byte(metadataKey), []byte("no message"))
-	}))
-	w.must(db.Close())
-	next := newWorld(t, w.folder)
+	folder, names := queued(t, 10)
+	writeIndexes(t, folder, func([]byte) []byte { return []byte("no message") })
+	next := newWorld(t, folder)
 	next.start()
 	next.has(names)
 	next.stop()
@@ -200,15 +185,11 @@ func TestDamagedFileIsSetAsideAndTheQueueGoesOn(t *testing.T) {
 }
 
 func TestSoundFileIsLeftAlone(t *testing.T) {
-	w := newWorld(t, t.TempDir())
-	w.away.Store(true)
-	w.start()
-	names := fill(w, "a", 5)
-	w.stop()
-	if err := Check(filepath.Join(w.folder, exporterFile)); err != nil {
+	folder, names := queued(t, 5)
+	if err := Check(filepath.Join(folder, exporterFile)); err != nil {
 		t.Errorf("Check of a sound file: %v", err)
 	}
-	next := newWorld(t, w.folder)
+	next := newWorld(t, folder)
 	next.start()
 	next.has(names)
 	next.stop()

@@ -24,7 +24,7 @@ const (
 )
 
 // claim marks a resource as its application's, or returns false if the application may not speak for the service it names.
-// The name is written anew: an attribute may come twice, and the first would be checked and the last one kept.
+// It rewrites the name, since an attribute can occur twice: the first would be checked, and the last one stored.
 func (y *tally) claim(application *applications.Application, of pcommon.Resource) bool {
 	resource, name := of.Attributes(), serviceOf(of)
 	if name == "" || name == "unknown_service" || strings.HasPrefix(name, "unknown_service:") {

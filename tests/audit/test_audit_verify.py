@@ -324,7 +324,7 @@ def test_a_chain_made_anew_with_its_key_is_told_by_its_heads(
     known.announce(store, NOW + 60_000_000)
     assert told(check(database)) == set()
     said = f"was announced at 2026-06-15T12:00:00.000000Z, according to Loki at {url},"
-    expected = f"{said} with another link: the chain was made anew"
+    expected = f"{said} with another link: the chain was rebuilt"
     assert told(check(database, loki_url=url)) == {f"announced: ledger.entries entry 24: {expected}"}
 
 
@@ -352,8 +352,8 @@ def test_an_old_copy_of_the_database_is_told_by_the_heads(
         assert told(check(old, loki_url=url)) == {expected}
         with audit_database.connect(old, name="test", autocommit=True) as connection:
             commit(connection, conversation(5, "eve"), NOW + 4)
-        made_anew = f"{announced} with another link: the chain was made anew"
-        assert told(check(old, loki_url=url)) == {f"announced: ledger.entries entry 32: {made_anew}"}
+        rebuilt = f"{announced} with another link: the chain was rebuilt"
+        assert told(check(old, loki_url=url)) == {f"announced: ledger.entries entry 32: {rebuilt}"}
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 

@@ -141,7 +141,7 @@ def _compare(
             what = f"{said} but the chain ends at {last}: its tail is gone, or an old copy of the database was put back"
             report.add("announced", "ledger.entries", f"entry {at.seq}", what)
         elif links.get(at.seq) != at.link:
-            what = f"{said} with another link: the chain was made anew"
+            what = f"{said} with another link: the chain was rebuilt"
             report.add("announced", "ledger.entries", f"entry {at.seq}", what)
 
 

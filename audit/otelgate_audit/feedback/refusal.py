@@ -15,7 +15,7 @@ _SHORT.maxstring = _SHORT.maxother = 60
 class Refusal(Exception):
     """Which field was wrong, its value, and what was expected.
 
-    `value` is shown cut short; None where it has to stay out: a secret, or somebody's words."""
+    `value` is shown cut short; None where it has to stay out: a secret, or a person's words."""
 
     def __init__(
         self, status: int, field: str, value: object, expected: str, headers: Mapping[str, str] | None = None
