@@ -3,6 +3,9 @@
 // stops (Tempo answers UNKNOWN then), has a full disk (INTERNAL, 500), limits its rate (RESOURCE_EXHAUSTED), or does not
 // know the gateway's password (401). An answer is final only if the same request would get it again; after any other the
 // request stays in its queue and is retried.
+//
+// A store that answers before it has written the data to disk gets `wait`: the request stays in its queue for so long
+// after the answer, and is sent again if the connection breaks in that time.
 package storeanswers
 
 import (
@@ -11,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
@@ -18,38 +22,77 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 )
 
+// Config of the extension.
+type Config struct {
+	// Wait after an accepted gRPC request: so long, and as long again as the request took, since a store that is slow to
+	// answer is slow to write, too. 0: the store answers when the data are safe.
+	Wait time.Duration `mapstructure:"wait"`
+}
+
+// Validate names a wait that cannot be.
+func (c *Config) Validate() error {
+	if c.Wait < 0 {
+		return fmt.Errorf("wait: %s: expected 0s or more", c.Wait)
+	}
+	return nil
+}
+
 // NewFactory makes the extension `store_answers`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("store_answers"), func() component.Config { return &struct{}{} },
-		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
-			return middleware{}, nil
+	return extension.NewFactory(component.MustNewType("store_answers"), func() component.Config { return &Config{} },
+		func(_ context.Context, _ extension.Settings, config component.Config) (extension.Extension, error) {
+			return middleware{wait: config.(*Config).Wait}, nil
 		},
 		component.StabilityLevelBeta)
 }
 
-type middleware struct{}
+type middleware struct {
+	wait time.Duration
+}
 
 func (middleware) Start(context.Context, component.Host) error { return nil }
 
 func (middleware) Shutdown(context.Context) error { return nil }
 
 // GetGRPCClientOptions returns the interceptor that makes an answer which is not final UNAVAILABLE.
-func (middleware) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error) {
-	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(intercept)}, nil
+func (m middleware) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error) {
+	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(m.intercept)}, nil
 }
 
-func intercept(
+func (m middleware) intercept(
 	ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
+	began := time.Now()
 	err := invoke(ctx, method, request, reply, conn, options...)
+	if err == nil && m.wait > 0 {
+		return stays(conn, m.wait+time.Since(began))
+	}
 	said := status.Convert(err)
 	if understood(said) {
 		return err
 	}
 	return status.Errorf(codes.Unavailable, "%s: %s", said.Code(), said.Message())
+}
+
+// stays returns an error when the connection breaks within the time: the store may have stopped before it wrote the data.
+// The exporter's timeout is for the answer, which is here: it does not end the wait.
+func stays(conn connection, wait time.Duration) error {
+	ctx, done := context.WithTimeout(context.Background(), wait)
+	defer done()
+	if conn.GetState() == connectivity.Ready && !conn.WaitForStateChange(ctx, connectivity.Ready) {
+		return nil
+	}
+	return status.Errorf(codes.Unavailable, "the connection broke within %s of the answer", wait)
+}
+
+// connection is what a wait looks at of a *grpc.ClientConn.
+type connection interface {
+	GetState() connectivity.State
+	WaitForStateChange(ctx context.Context, source connectivity.State) bool
 }
 
 // understood says whether the exporter takes the answer for what it is.

@@ -21,6 +21,7 @@ CHOSEN = {
     "applications/self",
     "pages",
     "store_answers",
+    "store_answers/tempo",
 }
 
 

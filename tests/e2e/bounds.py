@@ -61,11 +61,22 @@ class Sink(Names, grpc.GenericRpcHandler):
 
     def __init__(self) -> None:
         super().__init__()
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        """On the port that it had before, if any."""
         self.server = grpc.server(
             ThreadPoolExecutor(4), handlers=(self,), options=[("grpc.max_receive_message_length", 32 << 20)]
         )
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
         self.server.start()
+
+    def lose_all(self) -> None:
+        """End as a store that had everything in memory, and start again."""
+        self.server.stop(0).wait()
+        self.names.clear()
+        self.start()
 
     def service(self, details: Any) -> grpc.RpcMethodHandler:
         return grpc.unary_unary_rpc_method_handler(self._export)  # bytes, as they are

@@ -58,3 +58,16 @@ def test_final_answer_drops_the_request_and_counts_it(gateway_binary: Path, tmp_
         failed = partial(gateway.metric, exporter="otlp_http/loki")
         assert until(lambda: failed("otelcol_exporter_send_failed_log_records") == len(events))
         assert until(lambda: spans | events <= gateway.audit.names), "a store's refusal costs no other store"
+
+
+def test_store_that_ends_soon_after_its_answer_gets_the_spans_again(gateway_binary: Path, tmp_path: Path) -> None:
+    with bench(gateway_binary, tmp_path) as gateway:
+        export = gateway.config / "60-export.yaml"
+        text = export.read_text()
+        assert text.count("wait: 1500ms") == 1
+        export.write_text(text.replace("wait: 1500ms", "wait: 1h"))  # a busy machine needs longer to end the store
+        gateway.start()
+        spans, _ = _send(gateway)
+        assert until(lambda: spans <= gateway.tempo.names)
+        gateway.tempo.lose_all()
+        assert until(lambda: spans <= gateway.tempo.names)
