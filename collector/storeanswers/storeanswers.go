@@ -80,19 +80,13 @@ func (m middleware) intercept(
 
 // stays returns an error when the connection breaks within the time: the store may have stopped before it wrote the data.
 // The exporter's timeout is for the answer, which is here: it does not end the wait.
-func stays(conn connection, wait time.Duration) error {
+func stays(conn *grpc.ClientConn, wait time.Duration) error {
 	ctx, done := context.WithTimeout(context.Background(), wait)
 	defer done()
 	if conn.GetState() == connectivity.Ready && !conn.WaitForStateChange(ctx, connectivity.Ready) {
 		return nil
 	}
 	return status.Errorf(codes.Unavailable, "the connection broke within %s of the answer", wait)
-}
-
-// connection is what a wait looks at of a *grpc.ClientConn.
-type connection interface {
-	GetState() connectivity.State
-	WaitForStateChange(ctx context.Context, source connectivity.State) bool
 }
 
 // understood says whether the exporter takes the answer for what it is.

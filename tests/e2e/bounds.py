@@ -30,8 +30,13 @@ from otelgate_stack import ports, web
 ROOT = Path(__file__).resolve().parents[2]
 EXPORT = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
 NAME = re.compile(rb"(?:run|line)-[0-9a-f]+-\d+")
-PLAIN = "yaml:exporters: {otlp_grpc/tempo: {compression: none}, otlp_http/loki: {compression: none}}"
-"""Python's gRPC reads no snappy, and Loki's lines are looked for as they are."""
+WAIT = "BENCH_WAIT"
+PLAIN = (
+    "yaml:{exporters: {otlp_grpc/tempo: {compression: none}, otlp_http/loki: {compression: none}},"
+    f" extensions: {{store_answers/tempo: {{wait: '${{env:{WAIT}:-0s}}'}}}}}}"
+)
+"""Python's gRPC reads no snappy, and Loki's lines are looked for as they are. A store has what it answered for, unless
+a test sets WAIT."""
 RUNS, EVENTS, STEPS = "otelgate_run_count_total", "otelgate_event_count_total", "bounds_steps_total"
 
 
