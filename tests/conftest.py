@@ -19,6 +19,7 @@ for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
 
 _BEGIN_FIRST = (
     "tests/e2e/test_outage.py",
+    "tests/e2e/test_faults_stores.py",
     "tests/e2e/test_faults.py",
     "tests/e2e/test_increase.py",
     "tests/e2e/test_alert_delivery_apps.py",

@@ -20,6 +20,8 @@ from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 from world import OwnGateway, OwnWorld, World
 
+pytest.register_assert_rewrite("faults")
+
 
 @pytest.fixture(scope="session")
 def world() -> World:

@@ -1,129 +1,16 @@
-"""Runs and events are sent while something fails: each that was acknowledged is in every store and counted, once.
+"""The gateway is killed, stopped and reloaded, clients send twice or with wrong clocks: no acknowledged run is lost.
 
 `make test-report` shows the table: a row for each fault.
 """
 
-import os
-import signal
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable
 
-import psycopg
 import pytest
-from acknowledged import CALL_USD, Sender, total, trace_id
-from otelgate_stack import web
-from otelgate_stack.engines import ServiceStatus
-from waiting import until
+from faults import HOUR_S, Fault, keeps_and_counts_once, kill_gateway, reload_gateway, stop_gateway, without
 from world import OwnWorld
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-More = Callable[[], None]
-"""Waits until a hundred more runs and events were acknowledged."""
-
-Act = Callable[[OwnWorld, More], None]
-
-
-def no_fault(world: OwnWorld, more: More) -> None:
-    more()
-
-
-def kill_gateway(times: int) -> Act:
-    def act(world: OwnWorld, more: More) -> None:
-        for _ in range(times):
-            world.gateway.kill()
-            world.gateway.start()
-            more()
-
-    return act
-
-
-def stop_gateway(times: int) -> Act:
-    def act(world: OwnWorld, more: More) -> None:
-        for _ in range(times):
-            world.gateway.stop()
-            world.gateway.start()
-            more()
-
-    return act
-
-
-def reload_gateway(world: OwnWorld, more: More) -> None:
-    for _ in range(2):
-        world.gateway.reload()
-        more()
-
-
-def without(*stores: str, then: Act = no_fault) -> Act:
-    """Something else happens while stores are away."""
-
-    def act(world: OwnWorld, more: More) -> None:
-        with world.without(*stores):
-            more()
-            then(world, more)
-
-    return act
-
-
-def status(world: OwnWorld, store: str) -> ServiceStatus:
-    return next(each for each in world.backends.status() if each.name == store)
-
-
-def kill(*stores: str) -> Act:
-    """One after the other."""
-
-    def act(world: OwnWorld, more: More) -> None:
-        for store in stores:
-            world.backends.kill(store)
-            more()
-            assert until(lambda store=store: status(world, store).ready, deadline_s=180), "it did not come back"
-
-    return act
-
-
-def stop(*stores: str) -> Act:
-    """One after the other, as an operator would."""
-
-    def act(world: OwnWorld, more: More) -> None:
-        for store in stores:
-            with world.without(store):
-                more()
-            more()
-
-    return act
-
-
-def freeze(*stores: str) -> Act:
-    """They take connections and answer nothing."""
-
-    def act(world: OwnWorld, more: More) -> None:
-        frozen = [int(status(world, store).pid_or_container) for store in stores]
-        try:
-            for process in frozen:
-                os.kill(process, signal.SIGSTOP)
-            more()
-            more()
-        finally:
-            for process in frozen:
-                os.kill(process, signal.SIGCONT)
-
-    return act
-
-
-@dataclass(frozen=True)
-class Fault:
-    """`times`: how often each is sent, though it was acknowledged."""
-
-    name: str
-    act: Act = no_fault
-    ahead_s: int = 0
-    times: int = 1
-
-
-HOUR_S = 3600
 FAULTS = (
     Fault("none"),
     Fault("gateway killed 5 times", kill_gateway(5)),
@@ -132,16 +19,6 @@ FAULTS = (
     Fault("sink and Tempo away, gateway killed 3 times", without("audit", "tempo", then=kill_gateway(3))),
     Fault("Prometheus away, gateway stopped", without("prometheus", then=stop_gateway(1))),
     Fault("Prometheus away, gateway killed", without("prometheus", then=kill_gateway(1))),
-    Fault("sink killed 3 times", kill("audit", "audit", "audit")),
-    Fault("PostgreSQL away", without("postgres")),
-    Fault("PostgreSQL killed 3 times", kill("postgres", "postgres", "postgres")),
-    Fault("Tempo frozen", freeze("tempo")),
-    Fault("Loki frozen", freeze("loki")),
-    Fault("Prometheus frozen", freeze("prometheus")),
-    Fault("all frozen", freeze("tempo", "loki", "prometheus", "audit")),
-    Fault("Loki and Prometheus killed", kill("loki", "loki", "prometheus")),
-    Fault("Tempo killed 3 times", kill("tempo", "tempo", "tempo")),
-    Fault("each store stopped", stop("tempo", "loki", "prometheus", "audit", "postgres")),
     Fault("each sent three times", times=3),
     Fault("an hour late", ahead_s=-HOUR_S),
     Fault("ten days late", ahead_s=-240 * HOUR_S),
@@ -150,72 +27,8 @@ FAULTS = (
 )
 
 
-def on_record(world: OwnWorld, service: str) -> list[str]:
-    """The trace ids of the runs in PostgreSQL; none while it starts."""
-    with suppress(psycopg.OperationalError), psycopg.connect(world.database_url, autocommit=True) as database:
-        rows = database.execute("SELECT trace_id FROM audit.runs WHERE service = %s", [service]).fetchall()
-        return [row[0] for row in rows]
-    return []
-
-
-def in_loki(world: OwnWorld, service: str) -> list[str]:
-    """The ids of the events. Loki shows lines of many hours ago when their chunk is written."""
-    web.post(f"{world.loki.url}/flush").raise_for_status()
-    earliest_ns = time.time_ns() - 264 * HOUR_S * 10**9
-    lines = world.loki.query_range(f'{{service_name="{service}"}}', start_ns=earliest_ns, limit=5000)
-    return [line.metadata["log_record_uid"] for line in lines]
-
-
-def in_tempo(world: OwnWorld, traces: Sequence[str]) -> dict[str, list[str]]:
-    """The ids of each trace's spans."""
-    return {each: [span.span_id for span in world.tempo.trace(each)] for each in traces}
-
-
-def absent(spans: Mapping[str, Sequence[str]]) -> list[str]:
-    return [trace for trace, ids in spans.items() if len(set(ids)) != 2]
-
-
 @pytest.mark.parametrize("number", range(len(FAULTS)), ids=[fault.name for fault in FAULTS])
-def test_what_is_acknowledged_is_kept_and_counted_once(
+def test_acknowledged_runs_are_kept_and_counted_once(
     own_world: OwnWorld, number: int, record_property: Callable[[str, object], None]
 ) -> None:
-    world, fault, service = own_world, FAULTS[number], f"fault-{number}"
-    first = 1 + number * 1_000_000
-    sender = Sender(world, service, first, fault.ahead_s, fault.times)
-
-    def more() -> None:
-        wanted = sender.acknowledged + 100
-        assert until(lambda: sender.acknowledged >= wanted, deadline_s=300), "nothing more is acknowledged"
-
-    try:
-        more()
-        fault.act(world, more)
-        more()
-    finally:
-        acknowledged = sender.stop()
-    wanted = [trace_id(first + each) for each in range(acknowledged)]
-    events = [f"{service}-{first + each}" for each in range(acknowledged)]
-
-    counted = until(
-        lambda: total(world, "otelgate_run_count_total", service), lambda value: value >= acknowledged, deadline_s=180
-    )
-    stored = until(lambda: on_record(world, service), lambda rows: len(rows) >= acknowledged, deadline_s=180)
-    lines = until(lambda: in_loki(world, service), lambda rows: len(rows) >= acknowledged, deadline_s=180, every_s=2)
-    spans = until(lambda: in_tempo(world, wanted), lambda found: not absent(found), deadline_s=180, every_s=1)
-    repeated = [trace for trace, ids in spans.items() if len(ids) > len(set(ids))]
-    record_property(
-        "measured",
-        f"{acknowledged} acknowledged; lost in Tempo {len(absent(spans))}, "
-        f"PostgreSQL {acknowledged - len(set(stored))}, Loki {acknowledged - len(set(lines))}; "
-        f"twice in Tempo {len(repeated)}, PostgreSQL {len(stored) - len(set(stored))}, "
-        f"Loki {len(lines) - len(set(lines))}; {counted:.0f} counted",
-    )
-    assert counted == acknowledged
-    assert until(lambda: total(world, "otelgate_event_count_total", service) == acknowledged)
-    cost = pytest.approx(acknowledged * CALL_USD, rel=1e-9)
-    assert until(lambda: total(world, "otelgate_llm_cost_total", service) == cost)
-    assert Counter(stored) == Counter(wanted)
-    assert Counter(lines) == Counter(events)
-    assert absent(spans) == []
-    if fault.times > 1:  # after a crash Tempo may have what was on its way twice
-        assert repeated == []
+    keeps_and_counts_once(own_world, FAULTS[number], number, record_property)
