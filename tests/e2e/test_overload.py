@@ -171,6 +171,7 @@ def test_overload_keeps_to_the_memory_limit(
     limit_mib: int,
     make: Callable[[int], list[Request]],
     away: bool,
+    record_property: Callable[[str, object], None],
 ) -> None:
     requests = make(limit_mib)
     mean = sum(len(request.body) for request in requests) / len(requests)
@@ -188,10 +189,11 @@ def test_overload_keeps_to_the_memory_limit(
         assert until(overload.is_stored, deadline_s=600), "acknowledged, and not delivered"
         counted = until(overload.counted, lambda counted: counted == overload.totals, deadline_s=120)
         ratio = gateway.rss_mib(peak=True) / limit_mib
-        print(
-            f"\n{limit_mib} MiB, {senders} senders: at most {ratio:.2f} of it; {overload.refused} refusals, "
+        record_property(
+            "measured",
+            f"{limit_mib} MiB, {senders} senders: at most {ratio:.2f} of it; {overload.refused} refusals, "
             f"{overload.taken} requests taken: "
-            + ", ".join(f"{signal} {number:.0f}" for signal, number in counted.items())
+            + ", ".join(f"{signal} {number:.0f}" for signal, number in counted.items()),
         )
         assert counted == overload.totals
         assert overload.refused > 0
