@@ -17,7 +17,7 @@ _NO_PAGES = "nothing, but refuses web pages"
 # By the setting of the port, without the two that depend on settings.
 _WANTS = {
     "health_port": _NO_PAGES,
-    "metrics_port": _NOTHING,
+    "metrics_port": _NO_PAGES,
     "self_port": _TOKEN,
     "prometheus_port": _NOTHING,
     "loki_port": _NOTHING,
@@ -29,7 +29,7 @@ _WANTS = {
     "jaeger_grpc_port": _NOTHING,
     "jaeger_otlp_port": _NOTHING,
     "audit_port": _TOKEN,
-    "audit_health_port": "nothing, but refuses foreign names",
+    "audit_health_port": _NO_PAGES,
     "feedback_port": "a signed token for each vote",
     "postgres_port": _PASSWORD,
     "alertmanager_port": _NOTHING,
