@@ -15,7 +15,7 @@ def _tls() -> ssl.SSLContext:
 
 def client(**options: Any) -> httpx.Client:
     """A client with httpx's own options."""
-    return httpx.Client(trust_env=False, verify=_tls(), **options)
+    return httpx.Client(**{"trust_env": False, "verify": _tls(), **options})
 
 
 def get(url: str, **options: Any) -> httpx.Response:
