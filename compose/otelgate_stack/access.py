@@ -139,6 +139,14 @@ def curl_config(settings: Settings) -> Path:
     return _folder(settings) / "curl"
 
 
+def how_to_log_in(settings: Settings) -> str:
+    """For people: with what they open the pages and addresses that are printed."""
+    return (
+        f"Prometheus, Alertmanager, Jaeger: user {USER}, password in {of(settings).password};"
+        f" curl sends all that is wanted with -K {curl_config(settings)}"
+    )
+
+
 def prepare(settings: Settings) -> None:
     """Write what follows from the secrets, where it changed. They must be there. Raises StackError."""
     secrets = of(settings)

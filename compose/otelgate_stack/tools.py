@@ -8,7 +8,6 @@ from . import access, builds
 from .report import Report
 from .settings import Settings
 
-
 # The commands of promtool that ask a Prometheus. Those of `check` come in two words.
 _ASKING = ("query", "push", "check healthy", "check ready")
 
