@@ -93,7 +93,7 @@ class _Store(AbstractContextManager["_Store"]):
 
     def __init__(self, url: str, timeout_s: float = 10.0, **options: Any) -> None:
         self.url = url.rstrip("/")
-        self._http = web.client(**{"base_url": self.url, "timeout": timeout_s, **options})
+        self.http = web.client(**{"base_url": self.url, "timeout": timeout_s, **options})
 
     def __enter__(self) -> Self:
         return self
@@ -105,19 +105,19 @@ class _Store(AbstractContextManager["_Store"]):
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self.http.close()
 
     def ready(self) -> bool:
         """Whether the store says that it is ready; False when nothing answers."""
         try:
-            return self._http.get(self.ready_path).is_success
+            return self.http.get(self.ready_path).is_success
         except httpx.HTTPError:
             return False
 
     def reachable(self) -> bool:
         """Whether anything answers HTTP at the store's address, ready or not."""
         try:
-            self._http.get(self.ready_path)
+            self.http.get(self.ready_path)
         except httpx.HTTPError:
             return False
         return True
@@ -126,7 +126,7 @@ class _Store(AbstractContextManager["_Store"]):
         self, path: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         try:
-            response = self._http.get(path, params=params, headers=headers)
+            response = self.http.get(path, params=params, headers=headers)
         except httpx.HTTPError as error:
             raise StoreError(f"{self.url}{path}", str(error) or type(error).__name__) from error
         if not response.is_success:
@@ -284,7 +284,7 @@ class AuditSink(_Store):
     def problem(self) -> str:
         """Why it can't commit now; empty when it can. Raises StoreError when nothing answers."""
         try:
-            status = self._http.get(self.ready_path).json()["status"]
+            status = self.http.get(self.ready_path).json()["status"]
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
             raise StoreError(f"{self.url}{self.ready_path}", str(error) or type(error).__name__) from error
         return "" if status == "ok" else str(status)
