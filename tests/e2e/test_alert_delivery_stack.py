@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from alert_watch import Measured, Watch, watched
+from otelgate_stack import access
 from scaled_rules import Times
 
 DAY_NS = 86_400 * 10**9

@@ -252,10 +252,8 @@ def test_a_run_is_found_in_every_store(stack: Stack) -> None:
     ]
     for store in stores:
         assert re.search(rf"^  {store} +\d+\.\d\d s +\d+\.\d\d s$", text, re.M), text
-    assert (
-        f"curl -sK {access.curl_config(stack.settings)} https://127.0.0.1:{stack.settings.tempo_port}/api/v2/traces/{found[1]}\n"
-        in text
-    )
+    curl, tempo = access.curl_config(stack.settings), access.url(stack.settings, "tempo")
+    assert f"curl -sK {curl} {tempo}/api/v2/traces/{found[1]}\n" in text
     assert "\033[" not in text
 
 
