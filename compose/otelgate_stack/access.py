@@ -104,9 +104,9 @@ def client(settings: Settings, service: str, **more: Any) -> httpx.Client:
 
 
 def get(settings: Settings, service: str, path: str, **more: Any) -> httpx.Response:
-    """One GET of a path, or of a URL, of this service. Raises httpx.HTTPError."""
-    with client(settings, service) as asked:
-        return asked.get(path, **more)
+    """One GET of a path of this service, or of a URL of any service. Raises httpx.HTTPError."""
+    where = path if "://" in path else url(settings, service) + path
+    return web.get(where, **options(settings, service), **more)
 
 
 def as_client(service: str, secrets: Secrets) -> dict[str, Any]:

@@ -20,9 +20,9 @@ def client(**options: Any) -> httpx.Client:
 
 def get(url: str, **options: Any) -> httpx.Response:
     """As httpx.get. Raises httpx.HTTPError."""
-    return httpx.get(url, trust_env=False, verify=_tls(), **options)
+    return httpx.get(url, **{"trust_env": False, "verify": _tls(), **options})
 
 
 def post(url: str, **options: Any) -> httpx.Response:
     """As httpx.post. Raises httpx.HTTPError."""
-    return httpx.post(url, trust_env=False, verify=_tls(), **options)
+    return httpx.post(url, **{"trust_env": False, "verify": _tls(), **options})

@@ -188,7 +188,7 @@ def _files(settings: Settings, service: str) -> Path:
 
 
 def stage_files(settings: Settings) -> None:
-    """Make the files that Prometheus, Alertmanager and the prober read, for their containers' users; see `stage_secrets`.
+    """Make the files of `_WITH_FILES` for their containers' users; see `stage_secrets`.
 
     Raises StackError, SettingsError.
     """
