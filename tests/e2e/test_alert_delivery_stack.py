@@ -3,6 +3,7 @@
 Those that look back for minutes look back, and wait, a third as long here.
 """
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from alert_watch import Measured, Watch, watched
+from otelgate_stack import access
 from scaled_rules import Times
 
 DAY_NS = 86_400 * 10**9
@@ -67,6 +69,9 @@ def refusing_in_place_of(watch: Watch, store: str, port: int) -> Iterator[None]:
     """The gateway corrects what the stores are known to refuse, so a store that refuses has to be made."""
     watch.engine.stop(store)
     server = ThreadingHTTPServer(("127.0.0.1", port), _Refusal)
+    secrets, tls = access.of(watch.settings), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(secrets.certificate, secrets.key)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield

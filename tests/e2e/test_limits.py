@@ -169,7 +169,7 @@ def _in_postgres(world: World, maker: Maker, wanted: dict[int, str]) -> None:
 
 def _in_loki(world: World, service: str, wanted: dict[int, str]) -> None:
     """Of each line only its beginning and its end are asked for: some have a megabyte."""
-    loki = stores.Loki(world.loki.url, timeout_s=60)
+    loki = stores.Loki.of(world.settings, timeout_s=60)
     query = f'{{service_name="{service}"}} | line_format `{{{{ trunc 20 __line__ }}}}|{{{{ trunc -30 __line__ }}}}`'
 
     def look() -> dict[int, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import thrown_away
 import trustme
-from otelgate_stack import doctor, ports, settings
+from otelgate_stack import access, doctor, ports, settings
 from otelgate_stack.audit_store import AuditStore
 from otelgate_stack.canary import Canary, RefusedError, send
 from otelgate_stack.doors import Door
@@ -169,7 +169,7 @@ def test_a_stopped_store_is_named(stack: Stack, service: str, signal: str, waits
     name = service.capitalize()
     (hop,) = lost(hops)
     assert (hop.signal, hop.name) == (signal, f"gateway → {name}")
-    url = f"http://127.0.0.1:{stack.settings.ports()[f'OTELGATE_{service.upper()}_PORT']}"
+    url = access.url(stack.settings, service)
     assert re.fullmatch(f"{name} does not answer at {url}; {waits}", hop.detail), hop.detail
     assert hop.fix == f"start {name} with `make up`; if it stops again, `make logs SERVICE={service}` says why"
     assert verdicts(examine(stack.settings)) == WELL
@@ -303,7 +303,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
 
 def test_a_store_that_refuses_is_named(gateway: Callable[..., Stack]) -> None:
     with refusing_store(400) as url:
-        loaded = gateway(OTELGATE_LOKI_PORT=url.rpartition(":")[2]).settings
+        loaded = gateway(OTELGATE_LOKI_ENDPOINT=f"{url}/otlp").settings
         (hop,) = (hop for hop in lost(examine(loaded)) if hop.signal == "logs")
     assert (hop.name, hop.ok) == ("gateway → Loki", False)
     assert hop.detail == "Loki refused it for good, and the gateway dropped 2 log_records"
