@@ -11,9 +11,9 @@ import http.server
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import browser as chromium
 import httpx
@@ -23,8 +23,9 @@ import pytest
 import thrown_away
 import whole_stack
 from browser import Browser
-from otelgate_stack import debian, doctor, settings, stores, web
+from otelgate_stack import access, debian, doctor, settings, stores, web
 from otelgate_stack.engines import services, watchers
+from otelgate_stack.engines.service import Service
 from otelgate_stack.hops import Hop
 from otelgate_stack.report import Report
 from page_requests import MARK, TRACE_ID, Sent
@@ -74,11 +75,14 @@ class Attacked:
     def settings(self) -> settings.Settings:
         return self.stack.settings
 
-    def url(self, port: str, path: str = "", host: str = "127.0.0.1") -> str:
-        """Of a port's setting, in the scheme of its service."""
+    def service(self, port: str) -> Service:
+        """That has this port."""
         setting = settings.PREFIX + port.upper()
-        service = next(each for each in services.services(self.settings) if setting in each.ports)
-        scheme = "https" if urlsplit(service.url).scheme == "https" else "http"
+        return next(each for each in services.services(self.settings) if setting in each.ports)
+
+    def url(self, port: str, path: str = "", host: str = "127.0.0.1") -> str:
+        """In the scheme of the port's service."""
+        scheme = "https" if self.service(port).url.startswith("https:") else "http"
         return f"{scheme}://{host}:{getattr(self.settings, port)}{path}"
 
 
@@ -93,22 +97,28 @@ class _Blank(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def _serving(kind: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
+    """The port."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     for name in watchers.EXPORTERS.values():
         debian.fetch(name, settings.load(), Report())
     folder = tmp_path_factory.mktemp("p")
     stack = whole_stack.start(str(folder / "state"), OTELGATE_EXPORTERS="true", OTELGATE_TRACES_TO="both")
-    listener, site = Listener(), http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Blank)
-    threading.Thread(target=site.serve_forever, daemon=True).start()
+    listener = Listener()
     # That certificates are not of a public authority is not what should keep pages out.
     switches = (f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1", "--ignore-certificate-errors")
     try:
-        with chromium.browsing(folder / "profile", *switches, kind=Browser) as browser:
-            yield Attacked(stack, browser, site.server_port, listener)
+        with _serving(_Blank) as site, chromium.browsing(folder / "profile", *switches, kind=Browser) as browser:
+            yield Attacked(stack, browser, site, listener)
     finally:
-        site.shutdown()
-        site.server_close()
         listener.close()
         thrown_away.end(stack.settings)
 
@@ -139,7 +149,8 @@ def _operator(attacked: Attacked, service: str, path: str) -> httpx.Response:
 
 
 def _as_operator(attacked: Attacked, sent: Sent) -> httpx.Response:
-    with web.client(timeout=60) as client:
+    known = access.options(attacked.settings, attacked.service(sent.port).name)
+    with web.client(timeout=60, **known) as client:
         url = attacked.url(sent.port, sent.path)
         return client.request(sent.method, url, content=sent.body, headers={"Content-Type": sent.type})
 
@@ -200,13 +211,15 @@ def _for_the_page(url: str, sent: Sent) -> dict[str, str]:
     return {"url": url, "method": sent.method, "way": sent.way, "type": sent.type, "body": body}
 
 
-def _send(attacked: Attacked, origin: str, sent: Sequence[Sent]) -> list[str]:
-    """Send them as a page of that origin does; those that were read, or were taken."""
+def _send(attacked: Attacked, origin: str, sent: Sequence[Sent], to: str = "") -> list[str]:
+    """Send them as a page of that origin does, to their services or to one address; those that were read, or taken."""
     browser = attacked.browser
     browser.open(f"{origin}/")
     browser.network()
-    marked = [f"{each.path}{'&' if '?' in each.path else '?'}n={number}" for number, each in enumerate(sent)]
-    urls = [attacked.url(each.port, path) for each, path in zip(sent, marked, strict=True)]
+    urls = [
+        f"{to or attacked.url(each.port)}{each.path}{'&' if '?' in each.path else '?'}n={number}"
+        for number, each in enumerate(sent)
+    ]
     given = [_for_the_page(url, each) for url, each in zip(urls, sent, strict=True)]
     read, answered = browser.run(SCRIPT, given), _answers(browser)
     return [
@@ -221,6 +234,40 @@ def _examine(attacked: Attacked) -> list[Hop]:
     hops: list[Hop] = []
     doctor.examine(attacked.settings, hops.append, 60)
     return [hop for hop in hops if hop.ok is False]
+
+
+def test_what_a_page_sends_would_arrive(attacked: Attacked) -> None:
+    """An open service gets all of it, and the page reads its answers; else the next tests would show nothing."""
+    arrived: dict[str, tuple[str, str, bytes]] = {}
+
+    class Open(_Blank):
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            arrived[self.path.rpartition("=")[2]] = (self.command, self.headers.get("Content-Type", ""), body)
+            self.send_response(200)
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(b"data: all\n\n")
+
+        def do_OPTIONS(self) -> None:
+            self.send_response(204)
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.send_header("Access-Control-Allow-Headers", "content-type")
+            self.end_headers()
+
+    sent = page.requests(attacked.listener.port)
+    with _serving(Open) as port:
+        had = _send(attacked, f"http://{REBOUND}:{attacked.site}", sent, f"http://127.0.0.1:{port}")
+    assert len(arrived) == len(sent)
+    for number, each in enumerate(sent):
+        method, kind, body = arrived[str(number)]
+        assert (method, kind) == (each.method, each.type), _shown(each)
+        assert body.rstrip(b"=\r\n") == each.body, _shown(each)
+    assert {line.partition(":")[0] for line in had} >= {_shown(each) for each in sent if each.way in ("cors", "blind")}
 
 
 @pytest.mark.parametrize("host", [REBOUND, "localhost"])
