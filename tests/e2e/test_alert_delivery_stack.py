@@ -3,7 +3,6 @@
 Those that look back for minutes look back, and wait, a third as long here.
 """
 
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from alert_watch import Measured, Watch, watched
-from otelgate_stack import access
+from in_place_of import speak_tls
 from scaled_rules import Times
 
 DAY_NS = 86_400 * 10**9
@@ -69,9 +68,7 @@ def refusing_in_place_of(watch: Watch, store: str, port: int) -> Iterator[None]:
     """The gateway corrects what the stores are known to refuse, so a store that refuses has to be made."""
     watch.engine.stop(store)
     server = ThreadingHTTPServer(("127.0.0.1", port), _Refusal)
-    secrets, tls = access.of(watch.settings), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(secrets.certificate, secrets.key)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    speak_tls(server, watch.settings)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield

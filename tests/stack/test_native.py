@@ -126,7 +126,7 @@ def test_a_half_started_stack_is_taken_down(engine: MakeEngine, env: dict[str, s
 
 
 def test_what_does_not_answer_in_time_is_taken_down(engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_answers", lambda service: False)
+    monkeypatch.setattr(native, "_answers", lambda service, settings: False)
     stack = engine("prometheus")
     stack.ready_timeout_s = 0.0
     with pytest.raises(StackError, match=r"^prometheus did not answer within \d+ s; its log is "):
