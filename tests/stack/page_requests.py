@@ -120,7 +120,7 @@ def _traces() -> Iterator[Sent]:
     yield get(f"/api/v3/traces/{TRACE_ID}", READ)
     for port in ("tempo_otlp_port", "jaeger_otlp_port"):
         _, post = _to(port)
-        yield post("/opentelemetry.proto.collector.trace.v1.TraceService/Export", TRACE, body=_spans())
+        yield post(_EXPORT_SPANS, TRACE, body=_spans())
 
 
 def _alertmanager() -> Iterator[Sent]:
@@ -149,7 +149,7 @@ def _gateway() -> Iterator[Sent]:
     yield post("/v1/traces", TRACE, body=_spans())
     for port in ("grpc_port", "self_port"):
         _, post = _to(port)
-        yield post("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", SERIES, body=_metrics())
+        yield post(_EXPORT_METRICS, SERIES, body=_metrics())
     get, _ = _to("metrics_port")
     yield get("/metrics", READ)
     yield get("/metrics", READ, "script")
@@ -165,7 +165,7 @@ def _audit() -> Iterator[Sent]:
     get, _ = _to("audit_health_port")
     yield get("/health", READ)
     _, post = _to("audit_port")
-    yield post("/opentelemetry.proto.collector.trace.v1.TraceService/Export", TRACE, body=_spans())
+    yield post(_EXPORT_SPANS, TRACE, body=_spans())
 
 
 def _exporters(listener: str) -> Iterator[Sent]:
@@ -184,11 +184,20 @@ def _exporters(listener: str) -> Iterator[Sent]:
     yield get("/metrics", READ, "preload")
 
 
-NOT_HTTP: Final = (
-    *("grpc_port", "self_port", "loki_grpc_port", "tempo_grpc_port", "tempo_otlp_port", "jaeger_grpc_port"),
-    *("jaeger_otlp_port", "audit_port", "postgres_port"),
-)
-"""Ports of gRPC, and the database's."""
+_EXPORT_SPANS: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_EXPORT_METRICS: Final = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+
+GRPC: Final = {
+    "self_port": _EXPORT_METRICS,
+    "loki_grpc_port": "/logproto.Querier/Label",
+    "tempo_grpc_port": "/tempopb.StreamingQuerier/SearchTags",
+    "tempo_otlp_port": _EXPORT_SPANS,
+    "jaeger_grpc_port": "/jaeger.api_v3.QueryService/GetServices",
+    "jaeger_otlp_port": _EXPORT_SPANS,
+    "audit_port": _EXPORT_SPANS,
+}
+"""A method for each port of gRPC that wants a secret."""
+NOT_HTTP: Final = (*GRPC, "grpc_port", "postgres_port")
 
 _READ_BY_OPERATORS: Final = {
     "health_port": "/",

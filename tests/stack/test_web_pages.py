@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import browser as chromium
+import grpc
 import httpx
 import page_requests as page
 import psycopg
@@ -23,7 +24,7 @@ import pytest
 import thrown_away
 import whole_stack
 from browser import Browser
-from otelgate_stack import access, debian, doctor, settings, stores, web
+from otelgate_stack import access, debian, doctor, doors, settings, stores, web
 from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.service import Service
 from otelgate_stack.hops import Hop
@@ -117,10 +118,22 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     switches = (f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1", "--ignore-certificate-errors")
     try:
         with _serving(_Blank) as site, chromium.browsing(folder / "profile", *switches, kind=Browser) as browser:
-            yield Attacked(stack, browser, site, listener)
+            attacked = Attacked(stack, browser, site, listener)
+            _log_in(attacked)
+            yield attacked
     finally:
         listener.close()
         thrown_away.end(stack.settings)
+
+
+def _log_in(attacked: Attacked) -> None:
+    """As the operator has, in the same browser, wherever a password lets in."""
+    password = Path(access.of(attacked.settings).password).read_text().strip()
+    for each in page.rebound():
+        if access.WANTS.get(attacked.service(each.port).name) == access.PASSWORD:
+            url = attacked.url(each.port, each.path, host=f"{access.USER}:{password}@127.0.0.1")
+            attacked.browser.open(url)
+            assert _answers(attacked.browser)[url] == httpx.codes.OK, each.port
 
 
 # What the requests would lead to, as the operator sees it.
@@ -334,3 +347,46 @@ def test_a_service_gives_nothing_to_a_page_that_knows_it_by_another_name(
     read = {_shown(each): text for each in [*tables, *others] if (text := _read_by_another_name(attacked, each))}
     assert read == {}
     record_property("measured", f"0 of {len(tables)} HTTP services can be read by another host name")
+
+
+# A process of another account on this machine sends any header, and has no secret.
+
+
+def test_a_process_without_the_secrets_reads_and_changes_nothing(
+    attacked: Attacked, record_property: Callable[[str, object], None]
+) -> None:
+    of_browsers = ("events", "socket")
+    closed = [
+        each
+        for each in [*page.rebound(), *page.requests(attacked.listener.port)]
+        if attacked.service(each.port).name in access.WANTS and each.way not in of_browsers
+    ]
+    before = _seen(attacked)
+    taken = [_shown(each) for each in closed if _is_taken(attacked, each)]
+    assert taken == []
+    assert _examine(attacked) == []
+    assert _seen(attacked) == before
+    record_property("measured", f"0 of {len(closed)} requests without a password or certificate had an effect")
+
+
+def _is_taken(attacked: Attacked, sent: Sent) -> bool:
+    try:
+        with web.client(verify=False, timeout=60) as client:
+            url, headers = attacked.url(sent.port, sent.path), {"Content-Type": sent.type}
+            return client.request(sent.method, url, content=sent.body, headers=headers).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize(("port", "method"), page.GRPC.items(), ids=lambda each: each.rpartition("/")[2])
+def test_grpc_is_refused_without_the_secrets(attacked: Attacked, port: str, method: str) -> None:
+    """Whether by TLS or without; and the doctor says so."""
+    (door,) = [each for each in doors.find(attacked.settings) if each.setting == settings.PREFIX + port.upper()]
+    assert door.locked
+    address = f"127.0.0.1:{getattr(attacked.settings, port)}"
+    authority = Path(access.of(attacked.settings).authority).read_bytes()
+    by_tls = grpc.secure_channel(address, grpc.ssl_channel_credentials(authority))
+    for channel in (by_tls, grpc.insecure_channel(address)):
+        with channel, pytest.raises(grpc.RpcError) as refused:
+            channel.unary_unary(method)(b"", timeout=60)
+        assert refused.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAUTHENTICATED)

@@ -21,7 +21,7 @@ const WAYS = {
     return answer.ok ? `${answer.status} ${await answer.text()}` : "";
   },
   async blind(request) {
-    await fetch(request.url, {...init(request), mode: "no-cors"});
+    await fetch(request.url, {...init(request), mode: "no-cors", credentials: "include"});
     return "";
   },
   async beacon(request) {
