@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.parse
-import urllib.request
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .quantities import Quantity
+from .stores import Store
 
 UNKNOWN_SERVICE: Final = "unknown_service"
 LIVE_MS: Final = 60_000
@@ -66,18 +66,18 @@ class Counts:
         return any(start <= time_ms < end for each in self.series for start, end in each.gaps)
 
 
-def read(url: str, quantity: Quantity, start_ms: int, end_ms: int) -> dict[str, Counts]:
+def read(store: Store, quantity: Quantity, start_ms: int, end_ms: int) -> dict[str, Counts]:
     """The counts of each service, start_ms < time <= end_ms. Raises PrometheusError."""
     found: dict[str, Counts] = {}
     earlier: dict[str, int] | None = None
-    for labels, samples in _query(url, f"{quantity.metric}[{end_ms - start_ms}ms]", end_ms, quantity.scale):
+    for labels, samples in _query(store, f"{quantity.metric}[{end_ms - start_ms}ms]", end_ms, quantity.scale):
         if "otel_metric_overflow" in labels:
             continue  # more series than the gateway keeps apart: their services are unknown
         before = None
         if samples[0][1] and samples[0][0] > start_ms + LIVE_MS:
             # It begins late and not with the zero that the gateway writes first: samples before it are missing.
             if earlier is None:
-                earlier = _last(url, quantity, start_ms)
+                earlier = _last(store, quantity, start_ms)
             before = earlier.get(_key(labels), 0)
         counts = found.setdefault(labels.get("service_name", UNKNOWN_SERVICE), Counts())
         counts.series.append(_series(samples, before, start_ms))
@@ -98,9 +98,9 @@ def _series(samples: list[tuple[int, int]], before: int | None, start_ms: int) -
     return series
 
 
-def _last(url: str, quantity: Quantity, time_ms: int) -> dict[str, int]:
+def _last(store: Store, quantity: Quantity, time_ms: int) -> dict[str, int]:
     """The last value of each series within the day before."""
-    rows = _query(url, f"last_over_time({quantity.metric}[{_LOOK_BACK}])", time_ms, quantity.scale)
+    rows = _query(store, f"last_over_time({quantity.metric}[{_LOOK_BACK}])", time_ms, quantity.scale)
     return {_key(labels): samples[0][1] for labels, samples in rows}
 
 
@@ -108,12 +108,14 @@ def _key(labels: dict[str, str]) -> str:
     return json.dumps({name: value for name, value in labels.items() if name != "__name__"}, sort_keys=True)
 
 
-def _query(url: str, query: str, time_ms: int, scale: int) -> Iterable[tuple[dict[str, str], list[tuple[int, int]]]]:
+def _query(
+    store: Store, query: str, time_ms: int, scale: int
+) -> Iterable[tuple[dict[str, str], list[tuple[int, int]]]]:
     """Labels and samples (ms, units) of each series."""
     parameters = urllib.parse.urlencode({"query": query, "time": f"{time_ms / 1000:.3f}"})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    url = store.url
     try:
-        with opener.open(f"{url}/api/v1/query?{parameters}", timeout=_TIMEOUT_S) as answer:
+        with store.opener.open(f"{url}/api/v1/query?{parameters}", timeout=_TIMEOUT_S) as answer:
             result = json.load(answer)["data"]["result"]
             return [(each["metric"], _samples(each, scale)) for each in result]
     except urllib.error.HTTPError as error:

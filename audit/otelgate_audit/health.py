@@ -85,6 +85,9 @@ def _handler(state: State) -> type[BaseHTTPRequestHandler]:
             if not hosts.is_local(host):
                 self.send_error(421, f"Host={host[:60]!a}: expected {hosts.EXPECTED}")
                 return
+            if hosts.is_of_page(self.headers):
+                self.send_error(403, "requests of web pages are refused")
+                return
             if self.path.partition("?")[0] != "/health":
                 self.send_error(404, "only /health is here")
                 return

@@ -1,14 +1,24 @@
-"""Which hosts are this machine: those that the sink listens on, and names in a `Host` header.
+"""Which requests come from this machine's own programs: by their `Host`, and by what browsers say of pages.
 
-A web page can point a name of its own site at 127.0.0.1 and so reach what listens there (DNS rebinding).
+A web page can send requests to this machine's loopback. It can also point a name of its own site at 127.0.0.1 and so
+read what listens there (DNS rebinding). The gateway's check is collector/pages.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
+from typing import Protocol
+from urllib.parse import urlsplit
 
 LOOPBACK = "localhost or a loopback address"
 EXPECTED = "an IP address, localhost, or a name without a dot"
+
+
+class Headers(Protocol):
+    """A request's headers, found whatever their case."""
+
+    def get(self, name: str, default: str, /) -> str: ...
 
 
 def is_loopback(host: str) -> bool:
@@ -34,3 +44,18 @@ def is_local(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_of_page(headers: Headers) -> bool:
+    """Whether a web page sent it. A page can neither set nor leave out these headers; an address bar sends `none`."""
+    return bool(headers.get("Origin", "")) or headers.get("Sec-Fetch-Site", "none") != "none"
+
+
+def is_of_foreign_page(headers: Headers, origins: Collection[str] = ()) -> bool:
+    """Whether a page of another origin sent it, that is none of `origins` either; a link that was followed did not."""
+    origin, site = headers.get("Origin", ""), headers.get("Sec-Fetch-Site", "")
+    if origin in origins or (not origin and headers.get("Sec-Fetch-Dest", "") == "document"):
+        return False
+    if site:
+        return site not in ("none", "same-origin")
+    return bool(origin) and urlsplit(origin).netloc != headers.get("Host", "")

@@ -46,7 +46,7 @@ from typing import Any, Final
 
 import psycopg
 
-from . import database
+from . import database, stores
 from .counted import PrometheusError
 from .partitions import EPOCH
 from .quantities import QUANTITIES, Quantity, written
@@ -67,14 +67,15 @@ def check(connection: psycopg.Connection[Any], settings: Settings, now_us: int) 
     Writes them to audit.reconciliation and returns them. Begins with the first window after the store's first commit.
     Raises PrometheusError; then nothing is written.
     """
+    prometheus = stores.prometheus(settings)
     limit = (now_us - _GRACE_US) // WINDOW_US * WINDOW_US
     windows: list[Window] = []
     for quantity in QUANTITIES:
         for start, end in _due(connection, quantity, limit):
-            found, known = compare(connection, settings.prometheus_url, quantity, edges(start, end), now_us)
+            found, known = compare(connection, prometheus, quantity, edges(start, end), now_us)
             while known < end < limit:  # the counter's jump is further on: as far again, and again
                 end = min(limit, end + (end - start))
-                found, known = compare(connection, settings.prometheus_url, quantity, edges(start, end), now_us)
+                found, known = compare(connection, prometheus, quantity, edges(start, end), now_us)
             windows += [window for window in found if window.to_us <= known]
     with connection.transaction():
         _write(connection, windows, now_us)
@@ -86,11 +87,12 @@ def report(connection: psycopg.Connection[Any], settings: Settings, from_us: int
 
     Raises PrometheusError. Older than what Prometheus keeps, rows are surplus; than what the store keeps, missing.
     """
+    prometheus = stores.prometheus(settings)
     now_us = time.time_ns() // 1000
     wanted = edges(from_us, min(to_us, now_us))
     windows: list[Window] = []
     for quantity in QUANTITIES:
-        windows += compare(connection, settings.prometheus_url, quantity, wanted, now_us, final=True)[0]
+        windows += compare(connection, prometheus, quantity, wanted, now_us, final=True)[0]
     return windows
 
 

@@ -188,7 +188,18 @@ class Settings:
     prometheus_url: Annotated[
         str, _Spec("http://127.0.0.1:9090", URL, "Prometheus, where reconciliation reads the gateway's counts.")
     ]
-    loki_url: Annotated[str, _Spec("http://127.0.0.1:3100", URL, "Loki, where `verify` finds the ledger's heads.")]
+    loki_url: Annotated[str, _Spec("https://127.0.0.1:3100", URL, "Loki, where `verify` finds the ledger's heads.")]
+    stores_password_file: Annotated[
+        Path | None,
+        _Spec("", PATH, "File with the password of user `otelgate` at Prometheus; none is sent without it."),
+    ]
+    stores_cert_file: Annotated[
+        Path | None, _Spec("", PATH, "Certificate that is shown to stores with https:// URLs (PEM).")
+    ]
+    stores_key_file: Annotated[Path | None, _Spec("", PATH, "Its key (PEM).")]
+    stores_ca_file: Annotated[
+        Path | None, _Spec("", PATH, "Authority of those stores' certificates (PEM), beside those of the system.")
+    ]
     witness: Annotated[
         str | None,
         _Spec("", WITNESS, "A second place for the ledger's heads, out of the stack's reach: a file, or a webhook."),
@@ -249,6 +260,11 @@ class Settings:
     def audit_token(self) -> bytes | None:
         """The token that senders of OTLP need; None where no file is set. Raises SettingsError."""
         return self._long_secret("audit_token_file") if self.audit_token_file else None
+
+    @property
+    def stores_password(self) -> str | None:
+        """None where no file is set. Raises SettingsError."""
+        return self._secret("stores_password_file").decode() if self.stores_password_file else None
 
     @property
     def pseudonym_key(self) -> bytes | None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 from tqdm import tqdm
 
-from . import database, reconcile, witness
+from . import database, reconcile, stores, witness
 from .checks import chain, conversations, heads, records
 from .checks.findings import UNCHECKED, Report
 from .partitions import DAY_US, micros
@@ -59,7 +59,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
                 options.from_us,
                 options.to_us,
                 options.service,
-                loki_url=None if options.no_loki else settings.loki_url,
+                loki=None if options.no_loki else stores.loki(settings),
                 heads_kept=max(settings.retention_audit, settings.retention_events),
                 kept=_kept(settings),
                 files=[options.heads] if options.heads else [],
@@ -90,7 +90,7 @@ def verify(
     to_us: int | None = None,
     service: str | None = None,
     *,
-    loki_url: str | None = None,
+    loki: stores.Store | None = None,
     heads_kept: timedelta = _HEADS_KEPT,
     kept: Path | None = None,
     files: Sequence[Path] = (),
@@ -98,7 +98,7 @@ def verify(
 ) -> Report:
     """Check one snapshot of the store, while sinks may go on writing; times in microseconds since 1970.
 
-    With `loki_url` also all heads announced within `heads_kept` until `now_us`, also those that the ledger has no
+    With `loki` also all heads announced within `heads_kept` until `now_us`, also those that the ledger has no
     entries for, as it may have been emptied; likewise all heads in `files`, and in `kept`, which a new system has not
     written yet. The connection must be in no transaction.
     """
@@ -112,8 +112,8 @@ def verify(
     sources = [heads.file(path) for path in files]
     if kept and kept not in files:
         sources.append(heads.file(kept, optional=True))
-    if loki_url is not None:
-        sources.append(heads.loki(loki_url, end - heads_kept // timedelta(microseconds=1), end))
+    if loki is not None:
+        sources.append(heads.loki(loki, end - heads_kept // timedelta(microseconds=1), end))
     for source in sources:
         heads.check(connection, chain_key, source, report, end)
         connection.rollback()

@@ -20,6 +20,7 @@ from . import counted
 from .counted import Counts
 from .partitions import EPOCH
 from .quantities import Quantity
+from .stores import Store
 
 WINDOW_US: Final = 300_000_000
 
@@ -89,7 +90,7 @@ def edges(from_us: int, to_us: int) -> list[int]:
 
 def compare(
     connection: psycopg.Connection[Any],
-    url: str,
+    prometheus: Store,
     quantity: Quantity,
     edges: Sequence[int],
     now_us: int,
@@ -106,7 +107,7 @@ def compare(
     rejects = _rejects(connection, quantity, edges[0])
     began: dict[str, tuple[int, Tally]] = {}  # of each service, where its window begins and its tally there
     for first in range(0, len(edges) - 1, _HOUR):
-        part = _Part(connection, url, quantity, edges[first : first + _HOUR + 1], rejects, now_us)
+        part = _Part(connection, prometheus, quantity, edges[first : first + _HOUR + 1], rejects, now_us)
         start, end = part.edges[0], part.edges[-1]
         # Each part counts from its own beginning, so what is carried over is told from the edge that both have.
         began = {service: (edge, tally.plus(part.tally(service, start))) for service, (edge, tally) in began.items()}
@@ -138,7 +139,7 @@ class _Part:
     def __init__(
         self,
         connection: psycopg.Connection[Any],
-        url: str,
+        prometheus: Store,
         quantity: Quantity,
         edges: Sequence[int],
         rejects: Sequence[_Rejected],
@@ -146,7 +147,7 @@ class _Part:
     ) -> None:
         self.edges = edges
         begin, end = edges[0] // 1000 - _LEAD_MS, min(edges[-1] // 1000 + _TAIL_MS, now_us // 1000)
-        self._counts = counted.read(url, quantity, begin, max(end, edges[-1] // 1000))
+        self._counts = counted.read(prometheus, quantity, begin, max(end, edges[-1] // 1000))
         self._latest = max((each.times[-1] for c in self._counts.values() for each in c.series), default=0)
         self._more = end < now_us // 1000  # Prometheus could be asked for later samples
         self._moments = sorted({time for c in self._counts.values() for edge in edges for time in _choice(c, edge)})

@@ -30,6 +30,7 @@ import (
 	genai "otelgate/collector/genai"
 	intake "otelgate/collector/intake"
 	labelguard "otelgate/collector/labelguard"
+	ownmetrics "otelgate/collector/ownmetrics"
 	pages "otelgate/collector/pages"
 	prometheusremotewrite "otelgate/collector/prometheusremotewrite"
 	redact "otelgate/collector/redact"
@@ -65,6 +66,7 @@ func components() (otelcol.Factories, error) {
 		applications.NewFactory(),
 		diskqueue.NewFactory(),
 		folderlock.NewFactory(),
+		ownmetrics.NewFactory(),
 		pages.NewFactory(),
 		storeanswers.NewFactory(),
 	)
@@ -78,6 +80,7 @@ func components() (otelcol.Factories, error) {
 		applications.NewFactory().Type():           "otelgate/collector v0.0.0",
 		diskqueue.NewFactory().Type():              "otelgate/collector v0.0.0",
 		folderlock.NewFactory().Type():             "otelgate/collector v0.0.0",
+		ownmetrics.NewFactory().Type():             "otelgate/collector v0.0.0",
 		pages.NewFactory().Type():                  "otelgate/collector v0.0.0",
 		storeanswers.NewFactory().Type():           "otelgate/collector v0.0.0",
 	})

@@ -7,6 +7,8 @@ import (
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/service/telemetry"
 	"go.uber.org/zap"
+
+	"otelgate/collector/ownmetrics"
 )
 
 // quietly lets the gateway's own telemetry fail at the end: it is sent to the gateway's own receiver, which is closed
@@ -14,7 +16,7 @@ import (
 func quietly(factories func() (otelcol.Factories, error)) func() (otelcol.Factories, error) {
 	return func() (otelcol.Factories, error) {
 		made, err := factories()
-		made.Telemetry = quietFactory{made.Telemetry}
+		made.Telemetry = quietFactory{ownmetrics.Telemetry(made.Telemetry)}
 		return made, err
 	}
 }

@@ -78,6 +78,10 @@ var (
 		value, ok := atoi(number)
 		return raw, err == nil && host != "" && ok && value >= 1 && value <= 65535
 	}}
+	store = kind{"host:port, or https://host:port with TLS", func(raw string) (any, bool) {
+		_, ok := hostPort.accept(strings.TrimPrefix(raw, "https://"))
+		return raw, ok
+	}}
 	httpURL = kind{"an http:// or https:// URL", func(raw string) (any, bool) {
 		parsed, err := url.Parse(raw)
 		return raw, err == nil && parsed.Host != "" && (parsed.Scheme == "http" || parsed.Scheme == "https")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"net"
@@ -39,12 +40,12 @@ func (p provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc)
 	if key == "instance_id" {
 		return confmap.NewRetrieved(instanceOf(loaded["data_dir"].(string), loaded[key].(string)))
 	}
-	if key == "audit_headers" {
-		headers, err := loaded.auditHeaders()
+	if secret, ok := headers[key]; ok {
+		made, err := secret.headers(loaded)
 		if err != nil {
 			return nil, err
 		}
-		return confmap.NewRetrieved(headers)
+		return confmap.NewRetrieved(made)
 	}
 	switch value := loaded[key].(type) {
 	case string:
@@ -67,13 +68,16 @@ func (s Settings) derived() map[string]any {
 		"tls":             nil,
 		"auth":            nil,
 		"self_token":      selfToken(),
-		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "store_answers", "store_answers/tempo", "admission", "pages", "applications/self"},
+		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "store_answers", "store_answers/tempo", "admission", "pages", "pages/own", "own_metrics", "applications/self"},
 		"trace_exporters": traceExporters[s["traces_to"].(string)],
 		"samplers":        []any{},
 		"audit_branch":    []any{},
 		"sample_slow_ms":  s.duration("sample_slow").Milliseconds(),
 		"log_max_age":     s.logMaxAge().String(),
 		"own_host":        "127.0.0.1",
+		"stores_tls":      s.storesTLS(),
+		"tempo_tls":       s.grpcTLS("tempo_endpoint"),
+		"jaeger_tls":      s.grpcTLS("jaeger_endpoint"),
 		"loopback_only":   Loopback(cmp.Or(s["published_host"].(string), s["host"].(string))),
 	}
 	maps.Copy(out, s.bounds())
@@ -101,21 +105,59 @@ func (s Settings) derived() map[string]any {
 	return out
 }
 
-// auditHeaders go with everything that the audit sink gets: the token by which it knows the gateway, if there is one.
-func (s Settings) auditHeaders() (map[string]any, error) {
-	name := s["audit_token_file"].(string)
+// sent is a secret that goes with each request as a header: the content of the file that a setting names.
+type sent struct {
+	setting, noun string
+	authorization func(secret string) string
+}
+
+// headers by the name under which config/ asks for them: the token by which the audit sink knows the gateway, and the
+// password by which Prometheus does.
+var headers = map[string]sent{
+	"audit_headers": {"audit_token_file", "token", func(token string) string { return "Bearer " + token }},
+	"prometheus_headers": {"stores_password_file", "password", func(password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(storesUser+":"+password))
+	}},
+}
+
+// storesUser is whom the stores' password is of.
+const storesUser = "otelgate"
+
+// headers are none where the setting is not set.
+func (h sent) headers(s Settings) (map[string]any, error) {
+	name, env := s[h.setting].(string), prefix+strings.ToUpper(h.setting)
 	if name == "" {
 		return map[string]any{}, nil
 	}
 	content, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("OTELGATE_AUDIT_TOKEN_FILE='%s': %w", name, err)
+		return nil, fmt.Errorf("%s='%s': %w", env, name, err)
 	}
-	token := strings.TrimSpace(string(content))
-	if token == "" {
-		return nil, fmt.Errorf("OTELGATE_AUDIT_TOKEN_FILE='%s': expected a token, the file is empty", name)
+	secret := strings.TrimSpace(string(content))
+	if secret == "" {
+		return nil, fmt.Errorf("%s='%s': expected a %s, the file is empty", env, name, h.noun)
 	}
-	return map[string]any{"authorization": "Bearer " + token}, nil
+	return map[string]any{"authorization": h.authorization(secret)}, nil
+}
+
+// storesTLS is for stores that are reached by TLS.
+func (s Settings) storesTLS() map[string]any {
+	out := map[string]any{}
+	if s["stores_ca_file"] != "" {
+		out["ca_file"], out["include_system_ca_certs_pool"] = s["stores_ca_file"], true
+	}
+	if s["stores_cert_file"] != "" {
+		out["cert_file"], out["key_file"] = s["stores_cert_file"], s["stores_key_file"]
+	}
+	return out
+}
+
+// grpcTLS is for a store whose endpoint says by its scheme whether it is reached by TLS.
+func (s Settings) grpcTLS(endpoint string) map[string]any {
+	if strings.HasPrefix(s[endpoint].(string), "https://") {
+		return s.storesTLS()
+	}
+	return map[string]any{"insecure": true}
 }
 
 // Loopback is true only where it is certain: names other than localhost are not resolved.

@@ -70,10 +70,14 @@ var Table = []Setting{
 	{"audit", "true", boolean, "`false` leaves the audit sink out: conversations are then on record nowhere"},
 	{"audit_endpoint", "127.0.0.1:4320", hostPort, "the audit sink's OTLP gRPC receiver"},
 	{"audit_token_file", "", file, "file with the token that the sink wants from the gateway; read at the start"},
-	{"tempo_endpoint", "127.0.0.1:14317", hostPort, "Tempo's OTLP gRPC receiver"},
-	{"jaeger_endpoint", "127.0.0.1:24317", hostPort, "Jaeger's OTLP gRPC receiver"},
-	{"loki_endpoint", "http://127.0.0.1:3100/otlp", httpURL, "Loki's OTLP endpoint"},
+	{"tempo_endpoint", "https://127.0.0.1:14317", store, "Tempo's OTLP gRPC receiver"},
+	{"jaeger_endpoint", "https://127.0.0.1:24317", store, "Jaeger's OTLP gRPC receiver"},
+	{"loki_endpoint", "https://127.0.0.1:3100/otlp", httpURL, "Loki's OTLP endpoint"},
 	{"prometheus_endpoint", "http://127.0.0.1:9090/api/v1/write", httpURL, "Prometheus' remote-write endpoint"},
+	{"stores_password_file", "", file, "file with the password of user `otelgate` at Prometheus; none is sent without it. Read at the start"},
+	{"stores_cert_file", "", file, "certificate that the gateway shows to stores with https:// endpoints, PEM"},
+	{"stores_key_file", "", file, "its private key, PEM"},
+	{"stores_ca_file", "", file, "authority that has signed those stores' certificates, PEM; those of the system count, too"},
 }
 
 // Settings holds the parsed value of each key: string, int64, float64 or bool.
@@ -116,6 +120,9 @@ func (s Settings) check() []error {
 	var faults []error
 	if (s["tls_cert_file"] == "") != (s["tls_key_file"] == "") {
 		faults = append(faults, errors.New("OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither"))
+	}
+	if (s["stores_cert_file"] == "") != (s["stores_key_file"] == "") {
+		faults = append(faults, errors.New("OTELGATE_STORES_CERT_FILE and OTELGATE_STORES_KEY_FILE: expected both or neither"))
 	}
 	if s["tls_client_ca_file"] != "" && s["tls_cert_file"] == "" {
 		faults = append(faults, fmt.Errorf("OTELGATE_TLS_CLIENT_CA_FILE='%s': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it", s["tls_client_ca_file"]))

@@ -37,7 +37,7 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 		"OTELGATE_TRACES_TO=zipkin":            "OTELGATE_TRACES_TO='zipkin': expected one of tempo, jaeger, both",
 		"OTELGATE_MEMORY_LIMIT_MIB=0":          "OTELGATE_MEMORY_LIMIT_MIB='0': expected a whole number of at least 128",
 		"OTELGATE_QUEUE_BYTES=10":              "OTELGATE_QUEUE_BYTES='10': expected a whole number of at least 8192",
-		"OTELGATE_TEMPO_ENDPOINT=http://tempo": "OTELGATE_TEMPO_ENDPOINT='http://tempo': expected host:port",
+		"OTELGATE_TEMPO_ENDPOINT=http://tempo": "OTELGATE_TEMPO_ENDPOINT='http://tempo': expected host:port, or https://host:port with TLS",
 		"OTELGATE_LOKI_ENDPOINT=loki:3100":     "OTELGATE_LOKI_ENDPOINT='loki:3100': expected an http:// or https:// URL",
 		"OTELGATE_TOKEN_FILE=/no/such/file":    "OTELGATE_TOKEN_FILE='/no/such/file': expected a file that can be read",
 		"OTELGATE_TLS_CERT_FILE=" + cert:       "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither",
@@ -141,7 +141,7 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "applications" {
 		t.Errorf("authenticator = %v", got)
 	}
-	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 10 {
+	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 12 {
 		t.Errorf("extensions = %v", got)
 	}
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from . import web
+from . import access
 from .settings import Settings
 
 PAGE = "page"
@@ -39,7 +39,7 @@ def pages(settings: Settings) -> Iterator[tuple[str, str]]:
     for service, path in _HEALTH.items():
         url = f"http://127.0.0.1:{getattr(settings, f'{service}_port')}"
         try:
-            if web.get(url + path, timeout=2).is_success:
+            if access.get(settings, service, url + path, timeout=2).is_success:
                 yield WHAT[service].removeprefix(f"{PAGE}: "), url
         except httpx.HTTPError:
             continue

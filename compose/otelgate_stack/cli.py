@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import addresses, alerting, builds, credentials, kinds, queue_disk, state, target
+from . import access, addresses, alerting, builds, credentials, kinds, queue_disk, state, target
 from . import settings as settings_module
 from .engines import Engine, ServiceStatus, choose, data_folders
 from .errors import CheckError, SettingsError, StackError
@@ -229,6 +229,7 @@ def _say_where(settings: Settings, engine: Engine, report: Report) -> None:
     report.line()
     for line in alerting.describe(settings):
         report.line(line)
+    report.line(access.how_to_log_in(settings))
     if any(service.name == "grafana" for service in services):
         report.line(f"Grafana's user is admin, its password is in {credentials.grafana_admin_password(settings)}")
     report.line("\nnext: " + report.style("make demo", "bold"))

@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-from . import state
+from . import access, state
 from .errors import StackError
 from .settings import OF_BOTH, PREFIX, Settings
 
@@ -43,13 +43,15 @@ def grafana_secret_key(settings: Settings) -> Path:
 def ensure(settings: Settings) -> None:
     """Generate those that are missing. Raises StackError for one of the user's own that can't be read."""
     state.make_folder(folder(settings))
+    _ensure_certificate(settings)
     for path, setting in wanted(settings).items():
-        if path.parent == folder(settings):
-            _generate(path)
+        if path.parent == folder(settings) and not path.exists():
+            _write(path, secrets.token_hex(_BYTES) + "\n")
         try:
             path.read_bytes()
         except OSError as error:
             raise StackError(f"{setting}='{path}': {error.strerror}") from None
+    access.prepare(settings)
 
 
 def wanted(settings: Settings) -> dict[Path, str]:
@@ -67,14 +69,23 @@ def wanted(settings: Settings) -> dict[Path, str]:
     return wanted
 
 
-def _generate(path: Path) -> None:
+def _ensure_certificate(settings: Settings) -> None:
+    """The certificate of the stores and its key, which only make sense together."""
+    certificate, key = settings.stores_cert_file, settings.stores_key_file
+    if certificate and key and {certificate.parent, key.parent} == {folder(settings)}:
+        if certificate.exists() and key.exists():
+            return
+        made = access.new_certificate()
+        for path, text in zip((key, certificate), reversed(made), strict=True):
+            _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
     """Whole or not at all: a file half written when the power went would lock everything out."""
-    if path.exists():
-        return
     draft = path.with_suffix(".draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(_BYTES) + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)

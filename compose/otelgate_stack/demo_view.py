@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import addresses, conversation_view, trace_view
+from . import access, addresses, conversation_view, trace_view
 from .audit_store import Row
 from .freshness import ASK_EVERY_S, median_and_p95
 from .report import Report
@@ -230,20 +230,21 @@ def _show_next(found: Found, settings: Settings, report: Report) -> None:
     from .demo import METRIC, log_query, trace_query
 
     _title("where to look next", report)
-    trace_id, local = found.run.trace_id, "http://127.0.0.1"
+    trace_id, curl = found.run.trace_id, f"curl -sK {access.curl_config(settings)}"
+    where = {name: access.url(settings, name) for name in ("prometheus", "tempo", "jaeger", "loki")}
     rows = list(addresses.pages(settings))
-    rows += [("metrics", f'make promtool ARGS="query instant {local}:{settings.prometheus_port} {METRIC}"')]
+    rows += [("metrics", f'make promtool ARGS="query instant {where["prometheus"]} {METRIC}"')]
     if settings.traces_to != "jaeger":
-        tempo = f"{local}:{settings.tempo_port}"
+        tempo = where["tempo"]
         rows += [
-            ("the trace", f"curl -s {tempo}/api/v2/traces/{trace_id}"),
-            ("a search", f"curl -s '{tempo}/api/search?q={quote(trace_query(found.run.instance))}'"),
+            ("the trace", f"{curl} {tempo}/api/v2/traces/{trace_id}"),
+            ("a search", f"{curl} '{tempo}/api/search?q={quote(trace_query(found.run.instance))}'"),
         ]
     if settings.traces_to != "tempo":
-        rows += [("the trace", f"curl -s {local}:{settings.jaeger_port}/api/v3/traces/{trace_id}")]
-    loki = f"{local}:{settings.loki_port}/loki/api/v1/query_range"
+        rows += [("the trace", f"{curl} {where['jaeger']}/api/v3/traces/{trace_id}")]
+    loki = f"{where['loki']}/loki/api/v1/query_range"
     rows += [
-        ("its logs", f"curl -s '{loki}?query={quote(log_query(trace_id))}'"),
+        ("its logs", f"{curl} '{loki}?query={quote(log_query(trace_id))}'"),
         ("the agent", "examples/demo/agent.py"),
         ("the stack", "make status, make logs, make doctor"),
     ]
@@ -251,6 +252,7 @@ def _show_next(found: Found, settings: Settings, report: Report) -> None:
         url, password = settings.database, settings.database_password
         rows.insert(-2, ("all of it", f"PGPASSWORD=$(cat {password}) psql {url}"))
     report.table(rows)
+    report.line(access.how_to_log_in(settings), "dim")
 
 
 def as_json(runs: Sequence["Run"], found: Found) -> dict[str, Any]:

@@ -3,42 +3,33 @@
 import socket
 from dataclasses import dataclass
 
-from . import state
+from . import access, state
 from .engines import compose_cli, services
 from .engines.service import loopback
 from .settings import PREFIX, Settings
 
 _TOKEN = "a token"
-_CERTIFICATE = "a certificate"
-_PASSWORD = "a password"
+_CERTIFICATE = access.CERTIFICATE
+_PASSWORD = access.PASSWORD
 _NOTHING = "nothing"
 _NO_PAGES = "nothing, but refuses web pages"
 
 # By the setting of the port, without the two that depend on settings.
 _WANTS = {
     "health_port": _NO_PAGES,
-    "metrics_port": _NOTHING,
+    "metrics_port": _NO_PAGES,
     "self_port": _TOKEN,
-    "prometheus_port": _NOTHING,
-    "loki_port": _NOTHING,
-    "loki_grpc_port": _NOTHING,
-    "tempo_port": _NOTHING,
-    "tempo_grpc_port": _NOTHING,
-    "tempo_otlp_port": _NOTHING,
-    "jaeger_port": _NOTHING,
-    "jaeger_grpc_port": _NOTHING,
-    "jaeger_otlp_port": _NOTHING,
+    "loki_grpc_port": _CERTIFICATE,
+    "tempo_grpc_port": _CERTIFICATE,
+    "tempo_otlp_port": _CERTIFICATE,
+    "jaeger_grpc_port": _PASSWORD,
+    "jaeger_otlp_port": _CERTIFICATE,
     "audit_port": _TOKEN,
-    "audit_health_port": "nothing, but refuses foreign names",
+    "audit_health_port": _NO_PAGES,
     "feedback_port": "a signed token for each vote",
     "postgres_port": _PASSWORD,
-    "alertmanager_port": _NOTHING,
-    "prober_port": _NOTHING,
-    "node_exporter_port": _NOTHING,
-    "postgres_exporter_port": _NOTHING,
-    "redis_exporter_port": _NOTHING,
     "grafana_port": _PASSWORD,
-}
+} | {f"{service.replace('-', '_')}_port": wants for service, wants in access.WANTS.items()}
 
 
 @dataclass(frozen=True)

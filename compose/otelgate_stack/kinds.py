@@ -88,6 +88,11 @@ def _endpoint(raw: str, root: Path) -> str:
     return raw
 
 
+def _store(raw: str, root: Path) -> str:
+    _endpoint(raw.removeprefix("https://"), root)
+    return raw
+
+
 def _url(raw: str, root: Path) -> str:
     parts = urlsplit(raw)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -182,6 +187,7 @@ BOOL = Kind("true or false", _caught(_bool))
 PATH = Kind("a path", _path)
 HOST = Kind("an IP address or a host name", _host)
 ENDPOINT = Kind("host:port", _endpoint)
+STORE = Kind("host:port, or https://host:port with TLS", _store)
 URL = Kind("an http:// or https:// URL", _url)
 SOURCE = Kind("a path, or a file://, http:// or https:// URL", _source)
 WITNESS = Kind("file: with an absolute path, or an http:// or https:// URL", _witness, before_colon)

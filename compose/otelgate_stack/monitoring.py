@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from . import example_files, state
+from . import access, example_files, state
 from .engines.service import LOOPBACK, loopback
 from .errors import StackError
 from .settings import Settings
@@ -35,6 +35,9 @@ _PARTS = {
     "alertmanager": ("alertmanager", "alerts", "/-/ready"),
     "grafana": ("grafana", "dashboards", "/api/health"),
 }
+_MADE = "# Made by `make up`; change compose/otelgate_stack/monitoring.py.\n"
+# The prober's modules that send what a service wants.
+_MODULES = {access.PASSWORD: "password", access.CERTIFICATE: "certificate"}
 _DATABASE = "database"
 _REDIS = "redis"
 # A target may be a URL with a user and a password; neither may become a label.
@@ -54,6 +57,7 @@ class Places:
     rules: str
     examples: str
     probes: str
+    secrets: access.Secrets
     local: str | None = None
 
 
@@ -77,6 +81,7 @@ def native(settings: Settings) -> Places:
         rules=str(settings.root / "grafana" / "rendered" / "rules"),
         examples=str(example_files.folder(settings) / "rules"),
         probes=str(probes(settings)),
+        secrets=access.of(settings),
     )
 
 
@@ -101,6 +106,7 @@ DOCKER = Places(
     rules="/etc/otelgate-rules",
     examples="/etc/otelgate-examples/rules",
     probes="/etc/otelgate-probes",
+    secrets=access.MOUNTED,
     local="host.docker.internal",
 )
 
@@ -113,12 +119,25 @@ def probes(settings: Settings) -> Path:
 def write(settings: Settings, services: Collection[str], places: Places, file: Path) -> None:
     """The configuration for these services as a file, and the folder of the targets that come and go."""
     state.make_folder(file.parent)
-    text = "# Made by `make up`; change compose/otelgate_stack/monitoring.py.\n" + render(settings, services, places)
+    text = _MADE + render(settings, services, places)
     draft = file.with_suffix(".draft")
     draft.write_text(text)
     draft.replace(file)
     state.make_folder(probes(settings))
     example_files.prepare(settings)
+
+
+def write_modules(settings: Settings, places: Places, file: Path) -> None:
+    """The prober's configuration as a file: its modules, and those that send what the stack's own parts want."""
+    base = settings.root / "compose" / "prober" / "prober.yml"
+    config = yaml.safe_load(base.read_text())
+    for wanted, name in _MODULES.items():
+        service = next(service for service, wants in access.WANTS.items() if wants == wanted)
+        sent = {key: value for key, value in access.as_client(service, places.secrets).items() if key != "scheme"}
+        plain = config["modules"]["http"]
+        config["modules"][name] = {**plain, "http": {**plain["http"], **sent}}
+    state.make_folder(file.parent)
+    file.write_text(_MADE + yaml.safe_dump(config, sort_keys=False))
 
 
 def render(settings: Settings, services: Collection[str], places: Places) -> str:
@@ -129,7 +148,8 @@ def render(settings: Settings, services: Collection[str], places: Places) -> str
         raise StackError(f"{base}: expected a mapping")
     config["rule_files"] = [f"{places.rules}/*.yaml", f"{places.examples}/*.yaml"]
     if "alertmanager" in services:
-        config["alerting"] = {"alertmanagers": [{"static_configs": [_targets(places.addresses["alertmanager"])]}]}
+        told = {"static_configs": [_targets(places.addresses["alertmanager"])]}
+        config["alerting"] = {"alertmanagers": [access.as_client("alertmanager", places.secrets) | told]}
     config["scrape_configs"] = list(_jobs(settings, services, places))
     return yaml.safe_dump(config, sort_keys=False, width=120)
 
@@ -138,28 +158,33 @@ def _jobs(settings: Settings, services: Collection[str], places: Places) -> Iter
     addresses = places.addresses
     for name in ("prometheus", "alertmanager"):
         if name in services:
-            yield {"job_name": name, "static_configs": [_targets(addresses[name])]}
+            yield _job(name, name, places) | {"static_configs": [_targets(addresses[name])]}
     if "node-exporter" in services:
-        yield {"job_name": "node", "static_configs": [_targets(addresses["node-exporter"], instance=platform.node())]}
+        host = _targets(addresses["node-exporter"], instance=platform.node())
+        yield _job("node", "node-exporter", places) | {"static_configs": [host]}
     if "postgres-exporter" in services:
         database = _targets(addresses["postgres-exporter"], instance=_database(settings, places))
-        yield {"job_name": "postgres", "static_configs": [database]}
+        yield _job("postgres", "postgres-exporter", places) | {"static_configs": [database]}
     if "redis-exporter" in services:
         yield _redis(places)
     if "prober" in services:
         yield _probe(settings, services, places)
 
 
+def _job(name: str, service: str, places: Places) -> dict[str, Any]:
+    """The beginning of a job that asks this service."""
+    return {"job_name": name, **access.as_client(service, places.secrets)}
+
+
 def _probe(settings: Settings, services: Collection[str], places: Places) -> dict[str, Any]:
     own = [
-        _targets(f"http://{places.addresses[name]}{path}", service=service, kind=kind)
+        _own_target(name, f"{places.addresses[name]}{path}", service=service, kind=kind)
         for name, (service, kind, path) in _PARTS.items()
         if name in services
     ]
     if settings.audit and {"postgres", "audit"} & set(services):
         own.append(_targets(_database(settings, places), service="postgres", kind=_DATABASE))
-    return {
-        "job_name": "probe",
+    return _job("probe", "prober", places) | {
         "scrape_interval": PROBE_INTERVAL,
         "scrape_timeout": PROBE_TIMEOUT,
         "metrics_path": "/probe",
@@ -170,7 +195,8 @@ def _probe(settings: Settings, services: Collection[str], places: Places) -> dic
             {"source_labels": ["__address__"], "target_label": "__param_target"},
             {"source_labels": ["kind", "__address__"], "regex": f"{_DATABASE};{_HOST_PORT}",
              "target_label": "__param_target"},
-            {"target_label": "__param_module", "replacement": "http"},
+            {"source_labels": ["__param_module"], "regex": "^$", "target_label": "__param_module",
+             "replacement": "http"},
             {"source_labels": ["kind"], "regex": _DATABASE, "target_label": "__param_module", "replacement": "tcp"},
             *_through(places, "prober"),
         ],
@@ -179,8 +205,7 @@ def _probe(settings: Settings, services: Collection[str], places: Places) -> dic
 
 def _redis(places: Places) -> dict[str, Any]:
     """Every Redis that an application has told of, by the one exporter."""
-    return {
-        "job_name": "redis",
+    return _job("redis", "redis-exporter", places) | {
         "metrics_path": "/scrape",
         "file_sd_configs": _files(places),
         "relabel_configs": [
@@ -213,6 +238,12 @@ def _database(settings: Settings, places: Places) -> str:
 def _files(places: Places) -> list[dict[str, Any]]:
     # inotify tells of changes at once; the interval is for folders that it can't see.
     return [{"files": [f"{places.probes}/*.json"], "refresh_interval": "10s"}]
+
+
+def _own_target(name: str, address: str, **labels: str) -> dict[str, Any]:
+    """A part of the stack, probed by the module that sends what it wants."""
+    module = {"__param_module": _MODULES[access.WANTS[name]]} if name in access.WANTS else {}
+    return _targets(f"{access.scheme(name)}://{address}", **labels, **module)
 
 
 def _targets(address: str, **labels: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
@@ -21,7 +22,10 @@ __all__ = ["OF_BOTH", "PREFIX", "ROWS", "Row", "Settings", "SettingsError", "loa
 
 PREFIX = "OTELGATE_"
 # Secrets that the gateway and the sink both have, generated like the sink's.
-OF_BOTH = ("pseudonym_key_file", "audit_token_file")
+OF_BOTH = (
+    *("pseudonym_key_file", "audit_token_file"),
+    *("stores_password_file", "stores_ca_file", "stores_cert_file", "stores_key_file"),
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 # Names that start like ours and are none of the stack's settings: the release, which versions.env sets, and the SDK's
@@ -196,7 +200,7 @@ class Settings:
     prometheus_url: Annotated[
         str, _Spec("http://127.0.0.1:{prometheus_port}", kinds.URL, "Prometheus as the sink sees it.", sink=True)
     ]
-    loki_url: Annotated[str, _Spec("http://127.0.0.1:{loki_port}", kinds.URL, "Loki as the sink sees it.", sink=True)]
+    loki_url: Annotated[str, _Spec("https://127.0.0.1:{loki_port}", kinds.URL, "Loki as the sink sees it.", sink=True)]
     witness: Annotated[
         str | None, _Spec("", kinds.WITNESS, "A second place for the heads of the audit's ledger.", sink=True)
     ]
@@ -213,16 +217,16 @@ class Settings:
     ]
 
     tempo_endpoint: Annotated[
-        str, _Spec("127.0.0.1:{tempo_otlp_port}", kinds.ENDPOINT, "Tempo as the gateway sees it.", gateway=True)
+        str, _Spec("https://127.0.0.1:{tempo_otlp_port}", kinds.STORE, "Tempo as the gateway sees it.", gateway=True)
     ]
     jaeger_endpoint: Annotated[
-        str, _Spec("127.0.0.1:{jaeger_otlp_port}", kinds.ENDPOINT, "Jaeger as the gateway sees it.", gateway=True)
+        str, _Spec("https://127.0.0.1:{jaeger_otlp_port}", kinds.STORE, "Jaeger as the gateway sees it.", gateway=True)
     ]
     audit_endpoint: Annotated[
         str, _Spec("127.0.0.1:{audit_port}", kinds.ENDPOINT, "The audit sink as the gateway sees it.", gateway=True)
     ]
     loki_endpoint: Annotated[
-        str, _Spec("http://127.0.0.1:{loki_port}/otlp", kinds.URL, "Loki as the gateway sees it.", gateway=True)
+        str, _Spec("https://127.0.0.1:{loki_port}/otlp", kinds.URL, "Loki as the gateway sees it.", gateway=True)
     ]
     prometheus_endpoint: Annotated[
         str,
@@ -231,6 +235,42 @@ class Settings:
             kinds.URL,
             "Prometheus as the gateway sees it.",
             gateway=True,
+        ),
+    ]
+    stores_password_file: Annotated[
+        Path | None,
+        _Spec(
+            "{state_dir}/secrets/stores_password",
+            kinds.PATH,
+            "The password of `otelgate` at Prometheus and what else takes passwords.",
+            sink=True,
+        ),
+    ]
+    stores_cert_file: Annotated[
+        Path | None,
+        _Spec(
+            "{state_dir}/secrets/stores_certificate",
+            kinds.PATH,
+            "The certificate of Loki, Tempo, Jaeger and of those who ask them (PEM).",
+            sink=True,
+        ),
+    ]
+    stores_key_file: Annotated[
+        Path | None,
+        _Spec(
+            "{state_dir}/secrets/stores_key",
+            kinds.PATH,
+            "The key of that certificate (PEM).",
+            sink=True,
+        ),
+    ]
+    stores_ca_file: Annotated[
+        Path | None,
+        _Spec(
+            "{stores_cert_file}",
+            kinds.PATH,
+            "Authority of that certificate (PEM).",
+            sink=True,
         ),
     ]
 
@@ -292,6 +332,7 @@ class Settings:
         """The gateway's environment, `OTELGATE_*` only: it refuses names it doesn't know."""
         pairs = {row.env: getattr(self, row.field) for row in ROWS if row.gateway}
         pairs |= {row.env: getattr(self, row.field) for row in ROWS if row.field in OF_BOTH}
+        pairs["OTELGATE_STORES_PASSWORD_FILE"] = self.prometheus_password(self.prometheus_endpoint)
         return {name: kinds.show(value) for name, value in pairs.items() if value is not None}
 
     @property
@@ -311,10 +352,18 @@ class Settings:
             return self.database_password_file
         return self.state_dir / "secrets" / "database_password"
 
+    def prometheus_password(self, url: str) -> Path | None:
+        """The file with the password for the Prometheus at this URL: the generated one is for the stack's own alone."""
+        parts = urlsplit(url)
+        own = parts.hostname in ("127.0.0.1", "localhost", "::1") and parts.port == self.prometheus_port
+        generated = self.stores_password_file == self.state_dir / "secrets" / "stores_password"
+        return self.stores_password_file if own or not generated else None
+
     def sink_env(self) -> dict[str, str]:
         """The audit sink's environment, `OTELGATE_*` only."""
         pairs = {row.env: getattr(self, row.field) for row in ROWS if row.sink}
         pairs |= {"OTELGATE_DATABASE_URL": self.database, "OTELGATE_DATABASE_PASSWORD_FILE": self.database_password}
+        pairs["OTELGATE_STORES_PASSWORD_FILE"] = self.prometheus_password(self.prometheus_url)
         return {name: kinds.show(value) for name, value in pairs.items() if value is not None}
 
     def ports(self) -> dict[str, int]:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
-from . import web
+from . import access, web
 from .settings import Settings
 from .spans import Event, Span, from_otlp_json
 
@@ -79,19 +79,21 @@ class TraceSummary:
 
 
 class _Store(AbstractContextManager["_Store"]):
-    """What the clients share: one HTTP connection pool, errors that tell, `ready()`."""
+    """What the clients share: one HTTP connection pool, errors that tell, `ready()`. More options are httpx's own."""
 
+    service: str
     port_setting: str
     ready_path = "/ready"
 
     @classmethod
     def of(cls, settings: Settings, timeout_s: float = 10.0) -> Self:
-        """This stack's client; `timeout_s` in seconds. The one place that says how its services are reached."""
-        return cls(f"http://127.0.0.1:{getattr(settings, cls.port_setting)}", timeout_s)
+        """This stack's client, with what the service wants of one (access.py); `timeout_s` in seconds."""
+        url = f"{access.scheme(cls.service)}://127.0.0.1:{getattr(settings, cls.port_setting)}"
+        return cls(url, timeout_s, **access.options(settings, cls.service))
 
-    def __init__(self, url: str, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, timeout_s: float = 10.0, **options: Any) -> None:
         self.url = url.rstrip("/")
-        self._http = web.client(base_url=self.url, timeout=timeout_s, transport=transport)
+        self.http = web.client(**{"base_url": self.url, "timeout": timeout_s, **options})
 
     def __enter__(self) -> Self:
         return self
@@ -103,19 +105,19 @@ class _Store(AbstractContextManager["_Store"]):
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self.http.close()
 
     def ready(self) -> bool:
         """Whether the store says that it is ready; False when nothing answers."""
         try:
-            return self._http.get(self.ready_path).is_success
+            return self.http.get(self.ready_path).is_success
         except httpx.HTTPError:
             return False
 
     def reachable(self) -> bool:
         """Whether anything answers HTTP at the store's address, ready or not."""
         try:
-            self._http.get(self.ready_path)
+            self.http.get(self.ready_path)
         except httpx.HTTPError:
             return False
         return True
@@ -124,7 +126,7 @@ class _Store(AbstractContextManager["_Store"]):
         self, path: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         try:
-            response = self._http.get(path, params=params, headers=headers)
+            response = self.http.get(path, params=params, headers=headers)
         except httpx.HTTPError as error:
             raise StoreError(f"{self.url}{path}", str(error) or type(error).__name__) from error
         if not response.is_success:
@@ -144,6 +146,7 @@ class _Store(AbstractContextManager["_Store"]):
 class Prometheus(_Store):
     """Prometheus' HTTP API (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
 
+    service = "prometheus"
     port_setting = "prometheus_port"
     ready_path = "/-/ready"
 
@@ -187,6 +190,7 @@ def _sample(labels: Mapping[str, str], pair: tuple[float, str]) -> Sample:
 class Loki(_Store):
     """Loki's HTTP API (https://grafana.com/docs/loki/latest/reference/loki-http-api/)."""
 
+    service = "loki"
     port_setting = "loki_port"
 
     def query_range(
@@ -218,6 +222,7 @@ class Loki(_Store):
 class Tempo(_Store):
     """Tempo's HTTP API (https://grafana.com/docs/tempo/latest/api_docs/)."""
 
+    service = "tempo"
     port_setting = "tempo_port"
 
     def trace(self, trace_id: str) -> list[Span]:
@@ -247,6 +252,7 @@ class Tempo(_Store):
 class Jaeger(_Store):
     """Jaeger's query API, version 3: OTLP JSON (https://www.jaegertracing.io/docs/latest/architecture/apis/)."""
 
+    service = "jaeger"
     port_setting = "jaeger_port"
     ready_path = "/api/v3/services"
 
@@ -259,6 +265,7 @@ class Jaeger(_Store):
 class GatewayMetrics(_Store):
     """The gateway's own metrics, as Prometheus text at `/metrics`."""
 
+    service = "gateway"
     port_setting = "metrics_port"
     ready_path = "/metrics"
 
@@ -270,13 +277,14 @@ class GatewayMetrics(_Store):
 class AuditSink(_Store):
     """The audit sink's health; what it stored is in PostgreSQL (audit_store.py)."""
 
+    service = "audit"
     port_setting = "audit_health_port"
     ready_path = "/health"
 
     def problem(self) -> str:
         """Why it can't commit now; empty when it can. Raises StoreError when nothing answers."""
         try:
-            status = self._http.get(self.ready_path).json()["status"]
+            status = self.http.get(self.ready_path).json()["status"]
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
             raise StoreError(f"{self.url}{self.ready_path}", str(error) or type(error).__name__) from error
         return "" if status == "ok" else str(status)

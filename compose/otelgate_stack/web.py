@@ -15,14 +15,14 @@ def _tls() -> ssl.SSLContext:
 
 def client(**options: Any) -> httpx.Client:
     """A client with httpx's own options."""
-    return httpx.Client(trust_env=False, verify=_tls(), **options)
+    return httpx.Client(**{"trust_env": False, "verify": _tls(), **options})
 
 
 def get(url: str, **options: Any) -> httpx.Response:
     """As httpx.get. Raises httpx.HTTPError."""
-    return httpx.get(url, trust_env=False, verify=_tls(), **options)
+    return httpx.get(url, **{"trust_env": False, "verify": _tls(), **options})
 
 
 def post(url: str, **options: Any) -> httpx.Response:
     """As httpx.post. Raises httpx.HTTPError."""
-    return httpx.post(url, trust_env=False, verify=_tls(), **options)
+    return httpx.post(url, **{"trust_env": False, "verify": _tls(), **options})

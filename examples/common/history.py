@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
 import psycopg
+from otelgate_stack import access
 from otelgate_stack.errors import StackError
 from otelgate_stack.settings import Settings
 
@@ -165,8 +165,8 @@ def _to_prometheus(settings: Settings, where: places.Native | places.Containers,
         where.make_blocks(files)
         step.done(f"{len(files)} blocks")
     step = _Step("write the last hours to Prometheus")
-    url = f"http://127.0.0.1:{settings.prometheus_port}"
-    prometheus.remote_write(url, found, points, border, step.part(len(found)))
+    with access.client(settings, "prometheus", timeout=60) as client:
+        prometheus.remote_write(client, found, points, border, step.part(len(found)))
     step.done()
 
 
@@ -184,14 +184,13 @@ def _to_audit(settings: Settings, where: places.Native | places.Containers, past
 def _to_loki(settings: Settings, past: Past) -> None:
     step = _Step(f"push {len(past.story.logs)} log lines to Loki")
     headers = {"Content-Type": "application/x-protobuf"}
-    url = f"http://127.0.0.1:{settings.loki_port}/otlp/v1/logs"
-    with httpx.Client(timeout=60, trust_env=False) as client:
+    with access.client(settings, "loki", timeout=60) as client:
         for request in otlp.log_requests(past.story.logs, past.resource, content=False):
-            answer = client.post(url, content=request.SerializeToString(), headers=headers)
+            answer = client.post("/otlp/v1/logs", content=request.SerializeToString(), headers=headers)
             if not answer.is_success:
-                raise StackError(f"{url}: HTTP {answer.status_code}: {answer.text.strip()[:300]}")
+                raise StackError(f"{answer.url}: HTTP {answer.status_code}: {answer.text.strip()[:300]}")
         # Queries look for old lines on disk alone, where Loki would bring these half an hour from now.
-        client.post(f"http://127.0.0.1:{settings.loki_port}/flush").raise_for_status()
+        client.post("/flush").raise_for_status()
     step.done()
 
 
@@ -203,7 +202,7 @@ def _to_traces(settings: Settings, where: places.Native | places.Containers, pas
     stores = {"tempo": [where.tempo], "jaeger": [where.jaeger]}.get(settings.traces_to, [where.tempo, where.jaeger])
     step = _Step(f"send the last hour's {len({span.trace_id for span in young})} traces")
     for address in stores:
-        with grpc.insecure_channel(address) as channel:
+        with places.channel(settings, address) as channel:
             _export(channel, "trace", otlp.trace_requests(young, past.resource, content=False))
     step.done()
 
@@ -237,10 +236,10 @@ def _wait_until_visible(settings: Settings, past: Past) -> None:
     counted = [each for each in all_series(past) if dict(each.labels)["__name__"] == runs]
     points = [at for each in counted for at, _ in series.on_grid(each, grid) if at < border]
     left = list({at - at % prometheus.BLOCK_S: at for at in points}.values())  # a point of each block
-    url, deadline = f"http://127.0.0.1:{settings.prometheus_port}/api/v1/query", time.monotonic() + _VISIBLE_S
+    deadline = time.monotonic() + _VISIBLE_S
     while left and time.monotonic() < deadline:
         asked = {"query": f"count_over_time({metric}[1m])", "time": f"{left[0]}"}
-        if httpx.get(url, params=asked, timeout=30, trust_env=False).json()["data"]["result"]:
+        if access.get(settings, "prometheus", "/api/v1/query", params=asked, timeout=30).json()["data"]["result"]:
             left.pop(0)
         else:
             time.sleep(1)

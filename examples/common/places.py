@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from otelgate_stack import builds, state
+import grpc
+from otelgate_stack import access, builds, state
 from otelgate_stack.engines import docker_client
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
@@ -84,6 +85,15 @@ def find(settings: Settings) -> Iterator[Native | Containers]:
             yield Containers(client)
     else:
         yield Native(settings)
+
+
+def channel(settings: Settings, address: str) -> grpc.Channel:
+    """A channel to a trace store's OTLP receiver (host:port), which wants the stores' certificate. Raises OSError."""
+    secrets = access.of(settings)
+    files = (Path(file).read_bytes() for file in (secrets.authority, secrets.key, secrets.certificate))
+    # In Docker's network it has an address that the certificate does not name.
+    named = (("grpc.ssl_target_name_override", "localhost"),)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(*files), options=named)
 
 
 def _command(promtool: str | Path, file: Path, folder: str | Path) -> list[str | Path]:

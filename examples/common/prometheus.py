@@ -55,7 +55,7 @@ def write_files(
 
 
 def remote_write(
-    url: str, all_series: Sequence[Series], points: list[int], since: float, said: Callable[[int], None]
+    client: httpx.Client, all_series: Sequence[Series], points: list[int], since: float, said: Callable[[int], None]
 ) -> None:
     """Send the points from `since` on to Prometheus' remote-write receiver. Raises StackError with what it answered."""
     # https://prometheus.io/docs/specs/prw/remote_write_spec/
@@ -64,14 +64,13 @@ def remote_write(
         "Content-Encoding": "snappy",
         "X-Prometheus-Remote-Write-Version": "0.1.0",
     }
-    with httpx.Client(timeout=60, trust_env=False) as client:
-        for first in range(0, len(all_series), _SERIES_A_REQUEST):
-            said(first)
-            some = all_series[first : first + _SERIES_A_REQUEST]
-            body = b"".join(_timeseries(series, points, since) for series in some)
-            answer = client.post(f"{url}/api/v1/write", content=_snappy(body), headers=headers)
-            if not answer.is_success:
-                raise StackError(f"{url}/api/v1/write: HTTP {answer.status_code}: {answer.text.strip()[:300]}")
+    for first in range(0, len(all_series), _SERIES_A_REQUEST):
+        said(first)
+        some = all_series[first : first + _SERIES_A_REQUEST]
+        body = b"".join(_timeseries(series, points, since) for series in some)
+        answer = client.post("/api/v1/write", content=_snappy(body), headers=headers)
+        if not answer.is_success:
+            raise StackError(f"{answer.url}: HTTP {answer.status_code}: {answer.text.strip()[:300]}")
 
 
 def _text(series: Series) -> tuple[str, str]:

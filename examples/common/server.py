@@ -13,6 +13,9 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from otelgate_audit import hosts
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .faults import Faults
 
@@ -52,13 +55,34 @@ def host() -> str:
     return os.environ.get("EXAMPLE_HOST") or "127.0.0.1"
 
 
+class OwnPages:
+    """ASGI middleware: refuses pages of other origins, and names by which they may lead a browser here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = _refusal(Headers(scope=scope)) if scope["type"] in ("http", "websocket") else None
+        await (refusal or self._app)(scope, receive, send)
+
+
+def _refusal(headers: Headers) -> JSONResponse | None:
+    if not hosts.is_local(headers.get("Host", "")):
+        return JSONResponse({"error": f"Host: expected {hosts.EXPECTED}"}, 421)
+    if hosts.is_of_foreign_page(headers):
+        return JSONResponse({"error": "requests of other origins' pages are refused"}, 403)
+    return None
+
+
 @contextmanager
-def serve(app: FastAPI, port: int = 0) -> Iterator[str]:
+def serve(app: ASGIApp, port: int = 0) -> Iterator[str]:
     """Yields the URL, `http://host:port`. Port 0: a free one. Raises OSError where the port is taken."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host(), port))
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        OwnPages(app), log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="server", daemon=True)
     thread.start()

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 import psycopg
 from grafana_foundation_sdk.models.dashboard import VariableModel
-from otelgate_stack import settings, web
+from otelgate_stack import access, settings
 
 from . import main, render, uids
 from .layout import POINTS, Dashboard
@@ -47,11 +47,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Stores:
-    """Where to ask: URLs, and a database connection string for the role that Grafana has. None: do not ask there."""
+    """Whom to ask: clients, and a database connection string for the role that Grafana has. None: do not ask there."""
 
-    prometheus: str | None = None
-    loki: str | None = None
-    tempo: str | None = None
+    prometheus: httpx.Client | None = None
+    loki: httpx.Client | None = None
+    tempo: httpx.Client | None = None
     database: str | None = None
 
 
@@ -109,19 +109,19 @@ def ask(dashboard: Dashboard, stores: Stores, window: Window, **chosen: Value) -
 def run(query: Query, values: Mapping[str, Value], stores: Stores, window: Window) -> Result:
     """One query, its variables and macros replaced."""
     text = interpolate(query.text, values, window)
-    address = _where(query, stores)
-    assert address is not None
+    asked = _where(query, stores)
+    assert asked is not None
     started = time.monotonic()
     error, rows = "", list[Sequence[object]]()
     try:
-        if query.datasource == uids.PROMETHEUS:
-            rows = _prometheus(address, text, dict(query.fields), window)
+        if isinstance(asked, str):
+            rows = _sql(asked, text)
+        elif query.datasource == uids.PROMETHEUS:
+            rows = _prometheus(asked, text, dict(query.fields), window)
         elif query.datasource == uids.LOKI:
-            rows = _loki(address, text, dict(query.fields), window)
-        elif query.datasource == uids.TEMPO:
-            rows = _tempo(address, text, window)
+            rows = _loki(asked, text, dict(query.fields), window)
         else:
-            rows = _sql(address, text)
+            rows = _tempo(asked, text, window)
     except psycopg.errors.InsufficientPrivilege as refused:
         # Content is read by who was granted it: for others those panels are empty, and say why.
         error = "" if "schema content" in str(refused) else str(refused)
@@ -215,7 +215,7 @@ def _value(variable: VariableModel) -> str:
     return Everything(variable.all_value or "") if first == "$__all" else first or ""
 
 
-def _where(query: Query, stores: Stores) -> str | None:
+def _where(query: Query, stores: Stores) -> httpx.Client | str | None:
     return {
         uids.PROMETHEUS: stores.prometheus,
         uids.LOKI: stores.loki,
@@ -224,13 +224,13 @@ def _where(query: Query, stores: Stores) -> str | None:
     }.get(query.datasource)
 
 
-def _prometheus(url: str, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
+def _prometheus(client: httpx.Client, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
     """Values of each series that has any."""
     if fields.get("instant"):
-        answer = _get(f"{url}/api/v1/query", query=text, time=window.end)
+        answer = _get(client, "/api/v1/query", query=text, time=window.end)
     else:
         step = max(window.interval, _seconds(fields.get("interval", "")))
-        answer = _get(f"{url}/api/v1/query_range", query=text, start=window.start, end=window.end, step=step)
+        answer = _get(client, "/api/v1/query_range", query=text, start=window.start, end=window.end, step=step)
     result = answer["data"]["result"]
     if answer["data"]["resultType"] in ("scalar", "string"):
         return [[float(result[1])]]
@@ -243,29 +243,29 @@ def _values(result: list[dict[str, Any]]) -> list[Sequence[object]]:
     return [row for row in rows if row]
 
 
-def _label_values(url: str, text: str) -> None:
+def _label_values(client: httpx.Client, text: str) -> None:
     matched = re.fullmatch(r"label_values\((.+), (\w+)\)", text)
     if not matched:
         raise ValueError(f"{text}: expected label_values(series, label)")
-    _get(f"{url}/api/v1/label/{matched[2]}/values", **{"match[]": matched[1]})
+    _get(client, f"/api/v1/label/{matched[2]}/values", **{"match[]": matched[1]})
 
 
-def _loki(url: str, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
+def _loki(client: httpx.Client, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
     """Lines of each stream, or values of each series."""
     nanoseconds = {"start": round(window.start * 1e9), "end": round(window.end * 1e9)}
     if fields.get("queryType") == "instant":
-        answer = _get(f"{url}/loki/api/v1/query", query=text, time=nanoseconds["end"], limit=fields["maxLines"])
+        answer = _get(client, "/loki/api/v1/query", query=text, time=nanoseconds["end"], limit=fields["maxLines"])
     else:
         options = {"limit": fields["maxLines"], "step": window.interval, **nanoseconds}
-        answer = _get(f"{url}/loki/api/v1/query_range", query=text, **options)
+        answer = _get(client, "/loki/api/v1/query_range", query=text, **options)
     found = answer["data"]["result"]
     return [stream["values"] for stream in found] if answer["data"]["resultType"] == "streams" else _values(found)
 
 
-def _tempo(url: str, text: str, window: Window) -> list[Sequence[object]]:
+def _tempo(client: httpx.Client, text: str, window: Window) -> list[Sequence[object]]:
     if not text:  # the service graph, whose series are in Prometheus
         return [[text]]
-    answer = _get(f"{url}/api/search", q=text, start=round(window.start), end=round(window.end), limit=20)
+    answer = _get(client, "/api/search", q=text, start=round(window.start), end=round(window.end), limit=20)
     return [[trace["traceID"]] for trace in answer.get("traces") or []]
 
 
@@ -280,8 +280,8 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
 
 
-def _get(url: str, **parameters: Any) -> Any:
-    answer = web.get(url, params=parameters, timeout=_TIMEOUT_S)
+def _get(client: httpx.Client, path: str, **parameters: Any) -> Any:
+    answer = client.get(path, params=parameters, timeout=_TIMEOUT_S)
     if answer.is_error:
         raise ValueError(f"{answer.status_code} {answer.text.strip()}")
     return json.loads(answer.text)
@@ -299,9 +299,9 @@ def stores(loaded: settings.Settings) -> Stores:
     # psycopg takes what a URL leaves out from keywords; the role is Grafana's, not the owner's.
     given = {"user": "otelgate_grafana"} | ({"password": password.read_text().strip()} if password else {})
     return Stores(
-        loaded.prometheus_url,
-        loaded.loki_url,
-        f"http://127.0.0.1:{loaded.tempo_port}",
+        access.client(loaded, "prometheus"),
+        access.client(loaded, "loki"),
+        access.client(loaded, "tempo"),
         psycopg.conninfo.make_conninfo(loaded.database, **given),
     )
 

@@ -26,8 +26,14 @@ ENVIRONMENT: Final = {
     "OTELGATE_GRAFANA_EXAMPLES": "a folder, empty until `make example` puts the examples' dashboards there",
 }
 """Names that the files take from Grafana's environment."""
-PASSWORD_FILE: Final = "secrets/grafana_database_password"
-"""Below the folder that Grafana is started in."""
+SECRETS: Final = {
+    "secrets/grafana_database_password": "the password of Grafana's role in the database",
+    "secrets/stores_password": "the password of `otelgate` at Prometheus and Jaeger",
+    "secrets/stores_certificate": "the certificate that is shown to Loki and Tempo (PEM)",
+    "secrets/stores_key": "its key (PEM)",
+    "secrets/stores_authority": "the authority of their certificates (PEM)",
+}
+"""Files below the folder that Grafana is started in."""
 
 _SOURCE: Final = {
     "name", "uid", "type", "access", "url", "user", "database", "isDefault", "editable", "jsonData", "secureJsonData",
@@ -49,16 +55,17 @@ _TRACING: Final[dict[str, Any]] = {
 _POSTGRES: Final = (
     "database", "sslmode", "postgresVersion", "timescaledb", "maxOpenConns", "maxIdleConns", "connMaxLifetime",
 )  # fmt: skip
+_TLS: Final[dict[str, Any]] = {"tlsAuth": None, "tlsAuthWithCACert": None}
 _JSON: Final[dict[str, dict[str, Any]]] = {
     "prometheus": {
         "httpMethod": None, "prometheusType": None, "timeInterval": None,
         "exemplarTraceIdDestinations": {"name", "datasourceUid", "url", "urlDisplayLabel"},
     },
     "loki": {
-        "maxLines": None,
+        **_TLS, "maxLines": None,
         "derivedFields": {"name", "matcherType", "matcherRegex", "url", "datasourceUid", "urlDisplayLabel"},
     },
-    "tempo": _TRACING,
+    "tempo": {**_TRACING, **_TLS},
     "jaeger": _TRACING,
     "grafana-postgresql-datasource": dict.fromkeys(_POSTGRES),
 }  # fmt: skip
@@ -138,8 +145,8 @@ def _values(tree: dict[str, Any]) -> Iterator[str]:
     """Names of the environment, files and data sources that a value names."""
     for text in strings(tree):
         for file in re.findall(r"\$__file\{([^}]*)\}", text):
-            if file != PASSWORD_FILE:
-                yield f"file {file!r}: expected {PASSWORD_FILE}"
+            if file not in SECRETS:
+                yield f"file {file!r}: expected one of {', '.join(SECRETS)}"
         bare = re.sub(r"\$__file\{[^}]*\}", "", text.replace("$$", ""))
         for name in re.findall(r"\$\{?(\w+)", bare):
             if name not in ENVIRONMENT:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 from audit_http import Quiet, listening
 from audit_ledger_data import KEY
-from otelgate_audit import ledger, proof
+from otelgate_audit import ledger, proof, settings, stores
 
 Store = psycopg.Connection[Any]
 
@@ -46,6 +46,11 @@ class Loki:
         inside = [each for each in self.events if int(query["start"]) <= each[0] < int(query["end"])]
         result = [{"stream": labels, "values": [[str(at), ""]]} for at, labels in inside[: int(query["limit"])]]
         return {"status": "success", "data": {"resultType": "streams", "result": result}}
+
+
+def asked(url: str) -> stores.Store:
+    """How `verify` asks the Loki at this URL."""
+    return stores.loki(settings.load({"OTELGATE_LOKI_URL": url}))
 
 
 @contextmanager

@@ -419,9 +419,9 @@ def test_pages_of_listed_origins_may_post_and_no_others(start: Start) -> None:
     assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
     for origin in ("https://evil.example", f"{ORIGIN}.evil.example", "https://sub.shop.example", "null"):
         refused = client.options("/v1/feedback", headers={"Origin": origin, **ask})
-        assert refused.status_code == 400
-        assert "Access-Control-Allow-Origin" not in refused.headers
-        assert "Access-Control-Allow-Origin" not in post(client, "up", token(), headers={"Origin": origin}).headers
+        sent = post(client, "up", token(), headers={"Origin": origin})
+        assert {refused.status_code, sent.status_code} == {403}
+        assert not {"Access-Control-Allow-Origin"} & {*refused.headers, *sent.headers}
 
 
 def test_the_element_is_served_to_be_cached(start: Start) -> None:

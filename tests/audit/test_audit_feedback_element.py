@@ -10,21 +10,18 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
+import browser as chromium
 import grpc
-import httpx
 import pytest
 from audit_feedback_server import TRACE_ID, Gateway, serving, settings, token
+from browser import Browser
 from otelgate_audit.feedback import app
-from otelgate_stack import web
 from waiting import until
 
 ELEMENT = Path(app.__file__).parent / "element.js"
 HARNESS = Path(__file__).parent / "feedback_element.mjs"
 NODE = shutil.which("node")
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 NEW_ENOUGH = 18
 
 SHADOW = "shadow-6066-11e4-a52e-4f735466cecf"
@@ -39,11 +36,6 @@ def node_is_missing() -> str:
     version = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     old = int(version.removeprefix("v").partition(".")[0]) < NEW_ENOUGH
     return f"node {version} is older than {NEW_ENOUGH}: the element's logic is not tested" if old else ""
-
-
-needs_browser = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None, reason="chromium and chromedriver are not both installed: no test in a browser"
-)
 
 
 def test_the_logic() -> None:
@@ -127,33 +119,12 @@ class Page:
         self._server.server_close()
 
 
-class Browser:
-    """A session with chromedriver, by the W3C WebDriver protocol."""
-
-    def __init__(self, client: httpx.Client, profile: Path) -> None:
-        self._client = client
-        arguments = [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-            "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-            f"--user-data-dir={profile}",
-        ]  # fmt: skip
-        options = {"binary": BROWSER, "args": arguments}
-        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
-        answer = client.post("/session", json=wanted).raise_for_status()
-        self._session = f"/session/{answer.json()['value']['sessionId']}"
-
-    def post(self, path: str, **body: Any) -> Any:
-        return self._client.post(self._session + path, json=body).raise_for_status().json()["value"]
-
-    def get(self, path: str) -> Any:
-        return self._client.get(self._session + path).raise_for_status().json()["value"]
-
-    def quit(self) -> None:
-        self._client.delete(self._session).raise_for_status()
+class Visitor(Browser):
+    """A browser that shows a page with the element."""
 
     def open(self, url: str) -> None:
         """Load a page; the element is then there."""
-        self.post("/url", url=url)
+        super().open(url)
         host = self.post("/element", using="css selector", value="otelgate-feedback")[REFERENCE]
         self._root = self.get(f"/element/{host}/shadow")[SHADOW]
 
@@ -188,24 +159,14 @@ def page() -> Iterator[Page]:
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    assert DRIVER is not None
-    with subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True) as driver:
-        try:
-            assert driver.stdout is not None
-            ready = next(line for line in driver.stdout if "started successfully on" in line)
-            url = f"http://127.0.0.1:{ready.rstrip().rstrip('.').rpartition(' ')[2]}"
-            with web.client(base_url=url, timeout=60) as client:
-                browser = Browser(client, tmp_path / "profile")
-                yield browser
-                browser.quit()
-        finally:
-            driver.terminate()
+def browser(tmp_path: Path) -> Iterator[Visitor]:
+    with chromium.browsing(tmp_path / "profile", kind=Visitor) as visitor:
+        yield visitor
 
 
-@needs_browser
+@chromium.needed
 def test_by_keyboard_in_a_browser(
-    page: Page, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Page, browser: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "RETRY_AFTER_S", 1)
     gateway = Gateway()

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, commit, conversation, settings, trace_id
-from audit_loki import Loki
+from audit_loki import Loki, asked
 from otelgate_audit import columns, ledger, proof, verify
 from otelgate_audit import database as audit_database
 from otelgate_audit.witness import Witness
@@ -180,18 +180,18 @@ def test_verify_finds_each_tampering(
 ) -> None:
     known, url = loki
     away = "http://127.0.0.1:9"
-    assert found(database, loki_url=url, files=[kept]) == set(), "the control"
+    assert found(database, loki=asked(url), files=[kept]) == set(), "the control"
     with store.transaction():
         TAMPERINGS[tampering](store, STATEMENTS.get(tampering, ""))
     if tampering.startswith("heads are hidden"):
         known.events.clear()
-        assert found(database, loki_url=url) == {"unchecked"}
+        assert found(database, loki=asked(url)) == {"unchecked"}
     else:
-        assert found(database, loki_url=url) - {"unchecked"}
+        assert found(database, loki=asked(url)) - {"unchecked"}
     alone = found(database)
     assert bool(alone) == (tampering not in ONLY_BY_HEADS)
-    assert found(database, loki_url=away) == alone | {"unchecked"}
-    assert found(database, loki_url=away, files=[kept]) - {"unchecked"}, "by the second witness"
+    assert found(database, loki=asked(away)) == alone | {"unchecked"}
+    assert found(database, loki=asked(away), files=[kept]) - {"unchecked"}, "by the second witness"
     statuses = []
     for options, more in (([], {}), ([], {"OTELGATE_WITNESS": f"file:{kept}"}), (["--heads", str(kept)], {})):
         statuses.append(run(database, tmp_path, *options, **more))

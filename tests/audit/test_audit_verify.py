@@ -13,7 +13,7 @@ from unittest.mock import MagicMock
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, RECORDS, commit, conversation, settings, trace_id
-from audit_loki import Loki
+from audit_loki import Loki, asked
 from otelgate_audit import attest, columns, ledger, proof, verify
 from otelgate_audit import database as audit_database
 from otelgate_audit.checks import findings, heads
@@ -299,7 +299,7 @@ def test_announced_heads_that_agree_are_counted(database: str, store: Store, lok
     known, url = loki
     for minute in range(5):
         known.announce(store, NOW + minute * 60_000_000)
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert (report.total, report.heads, report.notes) == (0, 5, [])
     assert known.asked[0]["query"] == '{service_name="otelgate-audit"} | otelgate_audit_head_seq != ""'
 
@@ -311,7 +311,7 @@ def test_heads_are_read_page_by_page(
     known, url = loki
     for minute in range(5):
         known.announce(store, NOW + minute * 60_000_000)
-    assert check(database, loki_url=url).heads == 5
+    assert check(database, loki=asked(url)).heads == 5
     assert len(known.asked) == SLICES + 2
 
 
@@ -325,7 +325,7 @@ def test_a_chain_made_anew_with_its_key_is_told_by_its_heads(
     assert told(check(database)) == set()
     said = f"was announced at 2026-06-15T12:00:00.000000Z, according to Loki at {url},"
     expected = f"{said} with another link: the chain was rebuilt"
-    assert told(check(database, loki_url=url)) == {f"announced: ledger.entries entry 24: {expected}"}
+    assert told(check(database, loki=asked(url))) == {f"announced: ledger.entries entry 24: {expected}"}
 
 
 def test_an_old_copy_of_the_database_is_told_by_the_heads(
@@ -342,18 +342,18 @@ def test_an_old_copy_of_the_database_is_told_by_the_heads(
         with audit_database.connect(database, name="test", autocommit=True) as connection:
             commit(connection, conversation(4, "ann"), NOW + 3)
             known.announce(connection, NOW + 60_000_000)
-        assert told(check(database, loki_url=url)) == set()
+        assert told(check(database, loki=asked(url))) == set()
         assert told(check(old)) == set()
         announced = f"was announced at 2026-06-15T12:01:00.000000Z, according to Loki at {url},"
         said = f"{announced} but the chain ends at 24"
         expected = (
             f"announced: ledger.entries entry 32: {said}: its tail is gone, or an old copy of the database was put back"
         )
-        assert told(check(old, loki_url=url)) == {expected}
+        assert told(check(old, loki=asked(url))) == {expected}
         with audit_database.connect(old, name="test", autocommit=True) as connection:
             commit(connection, conversation(5, "eve"), NOW + 4)
         rebuilt = f"{announced} with another link: the chain was rebuilt"
-        assert told(check(old, loki_url=url)) == {f"announced: ledger.entries entry 32: {rebuilt}"}
+        assert told(check(old, loki=asked(url))) == {f"announced: ledger.entries entry 32: {rebuilt}"}
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
@@ -365,10 +365,10 @@ def test_heads_of_another_key_are_no_witnesses(database: str, store: Store, loki
     known, url = loki
     known.announce(store, NOW, b"another key")
     known.events.append((NOW * 1000 + 1, {"otelgate_audit_head_seq": "x"}))
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert told(report) == {unchecked(f"of 2 in Loki at {url} none is signed with this chain key")}
     known.announce(store, NOW + 60_000_000)
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert (report.total, report.heads) == (0, 1)
     assert report.notes == [f"2 heads in Loki at {url} are not signed with this chain key: left out"]
 
@@ -378,10 +378,10 @@ def test_heads_of_before_they_were_counted_verify(database: str, store: Store, l
     known.announce_as_before(store, NOW)
     commit(store, conversation(4, "ann"), NOW + 3)
     known.announce_as_before(store, NOW + 60_000_000)
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert (report.total, report.heads, report.notes) == (0, 2, [])
     known.announce(store, NOW + 120_000_000)
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert (report.total, report.heads, report.notes) == (0, 3, [])
 
 
@@ -439,7 +439,7 @@ def test_verify_a_wiped_ledger_finds_it(
     statements, alone = WIPED[left]
     store.execute(statements)
     assert set(check(database).counts) == alone
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert set(report.counts) == alone | {("announced", "ledger.entries")}
     said = "but the chain ends at 0: its tail is gone, or an old copy of the database was put back"
     if left != "the head":
@@ -465,7 +465,7 @@ def test_verify_a_wiped_ledger_that_goes_on_finds_it(
     for number in range(10, 15):
         commit(store, conversation(number, "eve"), NOW + number)
     known.announce(store, NOW + 60_000_000)
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert report.counts["announced", "ledger.entries"] == 1
 
 
@@ -486,7 +486,7 @@ def test_verify_a_ledger_cut_short_finds_it(database: str, store: Store, loki: t
         f"DELETE FROM ledger.entries WHERE seq > {seq};"
         f"UPDATE ledger.head SET (seq, link) = (SELECT seq, link FROM ledger.entries WHERE seq = {seq})"
     )
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert report.counts["announced", "ledger.entries"] == 1
     assert check(database).counts["announced", "ledger.entries"] == 0
 
@@ -495,7 +495,7 @@ def test_verify_a_new_system_is_ok(
     database: str, loki: tuple[Loki, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, url = loki
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert (report.total, report.notes) == (
         0,
         [f"announced heads not checked: Loki at {url} has none of this time"],
@@ -530,9 +530,9 @@ def test_verify_with_two_witnesses_names_them_and_counts_a_head_once(
         known.put(NOW + minute * 60_000_000, head)
         kept.keep(head)
     kept.write()
-    assert check(database, loki_url=url, files=[path]).heads == 3
+    assert check(database, loki=asked(url), files=[path]).heads == 3
     rebuild_chain(store, KEY)
-    report = check(database, loki_url=url, files=[path])
+    report = check(database, loki=asked(url), files=[path])
     assert report.heads == 3
     names = (f"Loki at {url}", f"the witness {path}")
     found = [[name for name in names if f"according to {name}," in each.what] for each in report.findings]
@@ -547,7 +547,7 @@ def test_verify_the_first_records_without_a_head_is_ok(database: str, loki: tupl
         commit(connection, conversation(1, "ann"))
     with audit_database.connect(database, name="test") as connection:
         found = [
-            told(verify.verify(connection, KEY, loki_url=url, now_us=NOW + later)) for later in (0, hour, hour + 1)
+            told(verify.verify(connection, KEY, loki=asked(url), now_us=NOW + later)) for later in (0, hour, hour + 1)
         ]
     none = unchecked(f"Loki at {url} has none: they were deleted, lost, or never sent")
     assert found == [set(), set(), {none}]
@@ -564,7 +564,7 @@ def test_verify_without_the_heads_that_were_announced_fails(
     found = {}
     for kept in (0, 1, 19, 20, 30):
         known.events = heads_of[:kept]
-        found[kept] = told(check(database, loki_url=url))
+        found[kept] = told(check(database, loki=asked(url)))
     none = unchecked(f"Loki at {url} has none: they were deleted, lost, or never sent")
     late = "Loki at {} has none after number {}, and 30 were announced"
     assert found == {
@@ -588,7 +588,7 @@ def test_verify_with_a_gap_in_the_heads_notes_it(database: str, store: Store, lo
         known.announce(store, NOW + minute * 60_000_000)
     known.events.append(known.events[-1])
     del known.events[2:5]
-    report = check(database, loki_url=url)
+    report = check(database, loki=asked(url))
     assert (report.total, report.heads) == (0, 5)
     assert report.notes == [f"3 announced heads are not in Loki at {url}: later ones speak for the same entries"]
 
@@ -633,7 +633,7 @@ def test_verify_with_a_loki_that_fails_could_not_be_checked(
     known, url = loki
     known.announce(store, NOW)
     known.status, known.body = ANSWERS[answer]
-    (finding,) = told(check(database, loki_url=url))
+    (finding,) = told(check(database, loki=asked(url)))
     assert finding.startswith(unchecked(f"Loki at {url} does not answer as expected ("))
     assert run(database, tmp_path, "--json", OTELGATE_LOKI_URL=url) == 2
     report = json.loads(capsys.readouterr().out)
@@ -645,7 +645,7 @@ def test_verify_with_loki_away_could_not_be_checked(
 ) -> None:
     away = "http://127.0.0.1:9"
     refused = f"Loki at {away} does not answer as expected ([Errno 111] Connection refused)"
-    assert told(check(database, loki_url=away)) == {unchecked(refused)}
+    assert told(check(database, loki=asked(away))) == {unchecked(refused)}
     assert run(database, tmp_path) == 2
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 could not be checked: 24 entries, ")
     store.execute(f"UPDATE audit.tool_calls SET tool = 'refund' WHERE {CALL}")

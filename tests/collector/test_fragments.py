@@ -20,6 +20,8 @@ CHOSEN = {
     "applications",
     "applications/self",
     "pages",
+    "pages/own",
+    "own_metrics",
     "store_answers",
     "store_answers/tempo",
 }

@@ -17,7 +17,7 @@ from typing import Any
 import otlp
 import pytest
 import trustme
-from otelgate_stack import audit_store, credentials, doctor, monitoring, state, web
+from otelgate_stack import access, audit_store, credentials, doctor, monitoring, state
 from otelgate_stack.audit_store import AuditStore
 from otelgate_stack.engines import ServiceStatus, compose_cli, watchers
 from otelgate_stack.engines.docker import DockerEngine
@@ -118,8 +118,8 @@ def test_containers_run_as_configured(stack: DockerEngine, docker: Any) -> None:
 
 def asked(stack: DockerEngine, query: str) -> list[dict[str, str]]:
     """The labels of what Prometheus finds."""
-    url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/query"
-    found = web.get(url, params={"query": query}, timeout=ANSWER_S).raise_for_status().json()["data"]["result"]
+    answer = access.get(stack.settings, "prometheus", "/api/v1/query", params={"query": query}, timeout=ANSWER_S)
+    found = answer.raise_for_status().json()["data"]["result"]
     return [each["metric"] for each in found]
 
 
@@ -131,8 +131,8 @@ def nothing_is_down(stack: DockerEngine) -> bool:
 @pytest.mark.shows("K27")
 def test_what_is_scraped_and_probed_answers(stack: DockerEngine) -> None:
     def targets() -> dict[tuple[str, str], str]:
-        url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/targets"
-        found = web.get(url, timeout=ANSWER_S).raise_for_status().json()["data"]["activeTargets"]
+        answer = access.get(stack.settings, "prometheus", "/api/v1/targets", timeout=ANSWER_S)
+        found = answer.raise_for_status().json()["data"]["activeTargets"]
         return {(each["labels"]["job"], each["labels"]["instance"]): each["health"] for each in found}
 
     assert until(lambda: set(targets().values()) == {"up"}, deadline_s=SOON_S), targets()
@@ -144,10 +144,9 @@ def test_what_is_scraped_and_probed_answers(stack: DockerEngine) -> None:
 
 
 def test_alertmanager_hears_of_alerts(stack: DockerEngine) -> None:
-    url = f"http://127.0.0.1:{stack.settings.alertmanager_port}/api/v2/alerts"
-
     def names() -> set[str]:
-        found = web.get(url, timeout=ANSWER_S).raise_for_status().json()
+        answer = access.get(stack.settings, "alertmanager", "/api/v2/alerts", timeout=ANSWER_S)
+        found = answer.raise_for_status().json()
         return {each["labels"]["alertname"] for each in found}
 
     assert until(lambda: "Watchdog" in names(), deadline_s=SOON_S)

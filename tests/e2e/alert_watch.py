@@ -157,8 +157,8 @@ class Watch:
     def _holds(self, name: str, thrown: float, alert: Mapping[str, Any]) -> float:
         """Since when the condition had held without a break when the alert fired."""
         fired = datetime.fromisoformat(alert["startsAt"]).timestamp()
-        answer = web.get(
-            f"{self.prometheus.url}/api/v1/query_range",
+        answer = self.prometheus.http.get(
+            "/api/v1/query_range",
             params={"query": self.rules[name]["expr"], "start": thrown, "end": fired + STEP_S, "step": STEP_S},
             timeout=60,
         ).raise_for_status()

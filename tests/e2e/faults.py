@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from acknowledged import CALL_USD, Sender, total, trace_id
-from otelgate_stack import web
 from otelgate_stack.engines import ServiceStatus
 from waiting import until
 from world import OwnWorld
@@ -131,7 +130,7 @@ def on_record(world: OwnWorld, service: str) -> list[str]:
 
 def in_loki(world: OwnWorld, service: str) -> list[str]:
     """The ids of the events. Loki shows lines of many hours ago when their chunk is written."""
-    web.post(f"{world.loki.url}/flush").raise_for_status()
+    world.loki.http.post("/flush").raise_for_status()
     earliest_ns = time.time_ns() - 264 * HOUR_S * 10**9
     lines = world.loki.query_range(f'{{service_name="{service}"}}', start_ns=earliest_ns, limit=5000)
     return [line.metadata["log_record_uid"] for line in lines]

@@ -196,10 +196,11 @@ class Request:
 
 
 class Maker:
-    """Makes requests; the same ones for the same seed, but for their times."""
+    """Makes requests; the same ones for the same seed, but for their times. Without `hostile` all items are good."""
 
-    def __init__(self, service: str, seed: int) -> None:
-        self._service, self._random, self._number = service, random.Random(seed), 0
+    def __init__(self, service: str, seed: int, hostile: bool = True) -> None:
+        self.service, self._random, self._number = service, random.Random(seed), 0
+        self._hostile = hostile
         self.traces = [self._random.randbytes(16) for _ in range(TRACES)]
 
     def request(self, signal: str, now: int) -> Request:
@@ -209,7 +210,7 @@ class Maker:
             "metrics": (POINTS, self._metric, ExportMetricsServiceRequest()),
         }[signal]
         found = Request(signal, self._random.choice(PROTOCOLS))
-        names = list(kinds)
+        names = list(kinds) if self._hostile else [GOOD]
         weights = [kinds[name].weight for name in names]
         items = []
         for name in self._random.choices(names, weights, k=self._random.randint(1, 5)):
@@ -220,11 +221,17 @@ class Maker:
             found.counted.update(kinds[name].counted)
             if kinds[name].stored:
                 found.numbers[self._number] = name
-        counted, spoiled = self._random.choice(RESOURCES)
+        counted, spoiled = self._random.choice(RESOURCES if self._hostile else RESOURCES[:1])
         found.counted.update(counted)
         self._fill(message, signal, items, spoiled)
         found.body = self._json(message) if found.protocol == "json" else self._protobuf(message)
         return found
+
+    def torn(self, signal: str, now: int) -> Request:
+        """One that ends too early, or is noise: it can't be decoded."""
+        found = self.request(signal, now)
+        cut = found.body[: self._random.randrange(1, len(found.body))]
+        return Request(signal, found.protocol, self._random.choice((cut, b"\xff" + self._random.randbytes(len(cut)))))
 
     def _fill(self, message: Any, signal: str, items: list[Any], spoiled: KeyValue | None) -> None:
         if signal == "traces":
@@ -236,7 +243,7 @@ class Maker:
         else:
             of_resource = message.resource_metrics.add()
             of_resource.scope_metrics.add().metrics.extend(items)
-        of_resource.resource.attributes.append(pair("service.name", self._service))
+        of_resource.resource.attributes.append(pair("service.name", self.service))
         if spoiled:
             of_resource.resource.attributes.append(spoiled)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from alert_watch import Measured, Watch, watched
+from in_place_of import speak_tls
 from scaled_rules import Times
 
 DAY_NS = 86_400 * 10**9
@@ -67,6 +68,7 @@ def refusing_in_place_of(watch: Watch, store: str, port: int) -> Iterator[None]:
     """The gateway corrects what the stores are known to refuse, so a store that refuses has to be made."""
     watch.engine.stop(store)
     server = ThreadingHTTPServer(("127.0.0.1", port), _Refusal)
+    speak_tls(server, watch.settings)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield

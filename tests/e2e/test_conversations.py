@@ -13,7 +13,6 @@ import psycopg
 import pytest
 import shared
 from otelgate_audit import database as audit_database
-from otelgate_stack import web
 from psycopg.rows import dict_row
 from waiting import until
 from world import World
@@ -157,7 +156,7 @@ def test_feedback_that_comes_first_waits_for_its_run(world: World) -> None:
 def fallen(world: World) -> list[dict[str, Any]]:
     """Counters that are less than before, which is taken for a new beginning, with their samples."""
     asked = {"query": "otelgate_run_count_total[1h]"}
-    answer = web.get(f"{world.prometheus.url}/api/v1/query", params=asked, timeout=60).json()
+    answer = world.prometheus.http.get("/api/v1/query", params=asked, timeout=60).json()
     found: list[dict[str, Any]] = answer["data"]["result"]
     return [
         series

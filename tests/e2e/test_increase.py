@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from otelgate_stack import web
 from test_genai import COST_USD, call
 from waiting import until
 from world import World
@@ -45,8 +44,8 @@ class Raw:
 
 def raw(world: World, time_s: float) -> Raw | None:
     """What Prometheus holds in the range up to `time_s`; None before there is anything."""
-    answer = web.get(
-        f"{world.prometheus.url}/api/v1/query",
+    answer = world.prometheus.http.get(
+        "/api/v1/query",
         params={"query": f"{SERIES}[{RANGE_S:.0f}s]", "time": f"{time_s:.3f}"},
     )
     series = answer.raise_for_status().json()["data"]["result"]

@@ -23,7 +23,6 @@ import pytest
 from gateways import GatewayContainer
 from leaks import Leak
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from otelgate_stack import web
 from waiting import until
 from world import OwnWorld
 
@@ -186,7 +185,7 @@ def answers(world: OwnWorld, sent: Sent) -> dict[str, bytes]:
     found = {}
     for store, paths in {"prometheus": prometheus, "loki": loki, "tempo": tempo, "jaeger": jaeger}.items():
         for path, params in paths.items():
-            answer = web.get(getattr(world, store).url + path, params=params, timeout=60)
+            answer = getattr(world, store).http.get(path, params=params, timeout=60)
             assert answer.is_success, f"{answer.url}: {answer.text[:300]}"
             name = f"{store} {path.rsplit('/', 1)[0] if 'traces' in path else path}"
             found[name] = found.get(name, b"") + b"\n" + runs(answer.content)
@@ -207,7 +206,7 @@ def flush(world: OwnWorld) -> None:
 
     before = blocks()
     for store in (world.tempo, world.loki):
-        assert web.post(f"{store.url}/flush", timeout=60).is_success
+        assert store.http.post("/flush", timeout=60).is_success
     assert until(lambda: blocks() - before), "Tempo wrote no block"
 
 

@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -19,8 +19,10 @@ from otelgate_stack import stores, web
 from waiting import until
 from world import OwnGateway, World
 
-REQUESTS = 2000
 SENDERS = 4
+NEIGHBOURS, TORN = 10, 25
+"""One request in so many is a neighbour's, and one in so many can't be decoded."""
+SIGNALS = ("traces", "logs", "metrics")
 METHODS = {
     "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
     "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
@@ -45,6 +47,16 @@ class Door:
             assert time.monotonic() < deadline, "refused for two minutes"
             time.sleep(0.2)
         assert rejected(request, answer) == request.refused
+
+    def send_torn(self, request: Request) -> None:
+        """One that can't be decoded is refused for good."""
+        if request.protocol == "grpc":
+            with pytest.raises(grpc.RpcError) as refused:
+                self.export(request.signal, request.body)
+            assert refused.value.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT), refused.value
+        else:
+            headers = GZIPPED_JSON if request.protocol == "json" else PROTOBUF
+            assert self.post(request.signal, request.body, headers).status_code == 400
 
     def _once(self, request: Request) -> bytes | None:
         """The answer, or None where the request has to come again."""
@@ -80,29 +92,45 @@ def numbers(requests: Iterable[Request], signal: str) -> dict[int, str]:
     return {n: kind for each in requests if each.signal == signal for n, kind in each.numbers.items()}
 
 
-def test_every_item_that_is_acknowledged_is_stored_and_every_other_one_is_counted(own_gateway: OwnGateway) -> None:
-    seed, service = secrets.randbits(32), f"hostile-{secrets.token_hex(4)}"
+@pytest.mark.parametrize("requests", [1000, pytest.param(4000, marks=pytest.mark.slow)])
+def test_every_item_that_is_acknowledged_is_stored_and_every_other_one_is_counted(
+    own_gateway: OwnGateway, record_property: Callable[[str, object], None], requests: int
+) -> None:
+    seed, name = secrets.randbits(32), secrets.token_hex(4)
     print("seed", seed)
     own_gateway.gateway.stop()
     own_gateway.gateway.start(OTELGATE_TRACES_TO="both")
-    maker, door, before = Maker(service, seed), Door(own_gateway), intake(own_gateway)
-    sent = [maker.request(("traces", "logs", "metrics")[n % 3], time.time_ns()) for n in range(REQUESTS)]
-    with ThreadPoolExecutor(SENDERS) as pool:
-        list(pool.map(door.send, sent))
+    hostile, neighbour = Maker(f"hostile-{name}", seed), Maker(f"neighbour-{name}", seed + 1, hostile=False)
+    door, before = Door(own_gateway), intake(own_gateway)
+    makers = [neighbour if n % NEIGHBOURS == 0 else hostile for n in range(requests - requests // TORN)]
+    sent = [(maker, maker.request(SIGNALS[n % 3], time.time_ns())) for n, maker in enumerate(makers)]
+    torn = [hostile.torn(SIGNALS[n % 3], time.time_ns()) for n in range(requests // TORN)]
+    with ThreadPoolExecutor(SENDERS + 1) as pool:
+        refused = pool.submit(lambda: [door.send_torn(each) for each in torn])
+        list(pool.map(door.send, [each for _, each in sent]))
+        refused.result()
 
-    expected = sum((each.counted for each in sent), Counter[str]())
+    assert own_gateway.gateway.running()
+    expected = sum((each.counted for _, each in sent), Counter[str]())
     assert intake(own_gateway) - before == expected
-    for store in (own_gateway.tempo, own_gateway.jaeger):
-        _in_traces(store, maker, numbers(sent, "traces"))
-    _in_postgres(own_gateway, maker, numbers(sent, "traces"))
-    _in_loki(own_gateway, service, numbers(sent, "logs"))
-    _in_prometheus(own_gateway, service, numbers(sent, "metrics"))
+    for maker in (hostile, neighbour):
+        _in_their_stores(own_gateway, maker, [each for of, each in sent if of is maker])
     dropped = [
         sample
         for sample in stores.GatewayMetrics.of(own_gateway.settings).samples()
         if "send_failed" in sample.labels["__name__"] and sample.value
     ]
     assert dropped == []
+    items = sum(len(each.numbers) for of, each in sent if of is neighbour)
+    record_property("measured", f"{requests} requests, no crash, {items} of {items} items of a neighbour stored")
+
+
+def _in_their_stores(world: World, maker: Maker, sent: list[Request]) -> None:
+    for store in (world.tempo, world.jaeger):
+        _in_traces(store, maker, numbers(sent, "traces"))
+    _in_postgres(world, maker, numbers(sent, "traces"))
+    _in_loki(world, maker.service, numbers(sent, "logs"))
+    _in_prometheus(world, maker.service, numbers(sent, "metrics"))
 
 
 def _missing(wanted: dict[int, str], found: set[int]) -> Counter[str]:
@@ -141,7 +169,7 @@ def _in_postgres(world: World, maker: Maker, wanted: dict[int, str]) -> None:
 
 def _in_loki(world: World, service: str, wanted: dict[int, str]) -> None:
     """Of each line only its beginning and its end are asked for: some have a megabyte."""
-    loki = stores.Loki(world.loki.url, timeout_s=60)
+    loki = stores.Loki.of(world.settings, timeout_s=60)
     query = f'{{service_name="{service}"}} | line_format `{{{{ trunc 20 __line__ }}}}|{{{{ trunc -30 __line__ }}}}`'
 
     def look() -> dict[int, str]:

@@ -9,7 +9,7 @@ from typing import Self
 
 import psycopg
 from gateways import Gateway
-from otelgate_stack import settings, stores
+from otelgate_stack import access, settings, stores
 from otelgate_stack.engines.native import NativeEngine
 from waiting import until
 
@@ -53,8 +53,8 @@ class World:
     def audit_env(self) -> dict[str, str]:
         """For `python -m otelgate_audit`."""
         stores = {
-            "OTELGATE_PROMETHEUS_URL": f"http://127.0.0.1:{self.settings.prometheus_port}",
-            "OTELGATE_LOKI_URL": f"http://127.0.0.1:{self.settings.loki_port}",
+            "OTELGATE_PROMETHEUS_URL": access.url(self.settings, "prometheus"),
+            "OTELGATE_LOKI_URL": access.url(self.settings, "loki"),
         }
         return {**self.application_env("otelgate-audit"), **self.settings.sink_env(), **stores}
 

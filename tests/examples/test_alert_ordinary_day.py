@@ -10,7 +10,7 @@ import pytest
 from example_stack import KEEPS_LONG, WEDNESDAY, ExampleStack, running_stack
 from otelgate_grafana import uids
 from otelgate_grafana.alerts.rules import ALERTS
-from otelgate_stack import web
+from otelgate_stack import access
 from recorded import committed
 
 from examples.common import history, places, prometheus, series, traffic
@@ -58,8 +58,8 @@ def test_no_condition_holds(past: tuple[ExampleStack, float], name: str) -> None
     stack, end = past
     rules = committed(stack.settings.root)
     asked = {"query": rules.inlined(rules.alerts[name]), "start": end - HOURS * 3600, "end": end, "step": STEP_S}
-    url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/query_range"
-    answer = web.post(url, data=asked, timeout=300).json()
+    with access.client(stack.settings, "prometheus", timeout=300) as client:
+        answer = client.post("/api/v1/query_range", data=asked).json()
     assert answer["status"] == "success", answer
     held = {(row["metric"].get("service_name"), len(row["values"])) for row in answer["data"]["result"]}
     assert held == set()

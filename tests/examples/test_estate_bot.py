@@ -7,7 +7,7 @@ import httpx
 import pytest
 from example_stack import ExampleStack
 from fastapi.testclient import TestClient
-from otelgate_stack import web
+from otelgate_stack import access
 from waiting import until
 
 from examples.common import history
@@ -202,10 +202,10 @@ def test_history_has_lines_and_traces(stack: ExampleStack, summary: dict[str, An
     end = int(summary["started"])
     counted = f'sum(count_over_time({{service_name="{SERVICE}"}}[1d]))'
     asked = {"query": counted, "time": str(end - 86_400)}
-    url = f"http://127.0.0.1:{stack.settings.loki_port}/loki/api/v1/query"
 
     def lines() -> float:
-        result = web.get(url, params=asked, timeout=60).json()["data"]["result"]
+        answer = access.get(stack.settings, "loki", "/loki/api/v1/query", params=asked, timeout=60)
+        result = answer.json()["data"]["result"]
         return float(result[0]["value"][1]) if result else 0.0
 
     between = "BETWEEN to_timestamp(%s) AND to_timestamp(%s)"
@@ -236,10 +236,10 @@ def test_days(text: str) -> None:
 
 def total(stack: ExampleStack, metric: str) -> float:
     """All that the history's series of a metric grew by, exactly: from their samples, which begin with 0."""
-    url = f"http://127.0.0.1:{stack.settings.prometheus_port}/api/v1/query"
     asked = {"query": f"{metric}{{{PAST}}}[3d]", "time": f"{time.time():.3f}"}
+    answer = access.get(stack.settings, "prometheus", "/api/v1/query", params=asked, timeout=60)
     found = 0.0
-    for series in web.get(url, params=asked, timeout=60).json()["data"]["result"]:
+    for series in answer.json()["data"]["result"]:
         values = [float(value) for _, value in series["values"]]
         steps = zip([0.0, *values], values, strict=False)
         found += sum(after - before if after >= before else after for before, after in steps)

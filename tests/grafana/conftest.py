@@ -17,7 +17,7 @@ from dashboard_stores import Filled
 from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
 from otelgate_grafana.ask import Stores, Window
-from otelgate_stack import builds, settings, state, web
+from otelgate_stack import access, builds, settings, state
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 
@@ -34,7 +34,8 @@ _SERVICES = ("prometheus", "loki", "postgres")
 def filled() -> Filled:
     made = shared.once("grafana", _fill)
     loaded = settings.load(made["env"])
-    stores = Stores(loaded.prometheus_url, loaded.loki_url, None, database=made["reader"])
+    prometheus, loki = access.client(loaded, "prometheus"), access.client(loaded, "loki")
+    stores = Stores(prometheus, loki, database=made["reader"])
     return Filled(stores, made["owner"], Window(*made["window"]))
 
 
@@ -99,7 +100,8 @@ def _fill_loki(loaded: settings.Settings, window: Window) -> None:
             for number, (severity, text, more) in enumerate(lines)
         ]
         streams.append({"stream": {"service_name": service, "deployment_environment_name": "test"}, "values": values})
-    web.post(f"{loaded.loki_url}/loki/api/v1/push", json={"streams": streams}, timeout=30).raise_for_status()
+    with access.client(loaded, "loki", timeout=30) as client:
+        client.post("/loki/api/v1/push", json={"streams": streams}).raise_for_status()
 
 
 def _fill_database(loaded: settings.Settings, end: int) -> tuple[str, str]:

@@ -3,19 +3,18 @@
 The derived metrics are made from collector/derive/metrics.yaml, which is what the gateway derives from; the others from
 testdata/series.txt, recorded from stacks with traffic:
 
-    python tests/grafana/dashboard_series.py http://127.0.0.1:9090      adds what is there to the file
+    python tests/grafana/dashboard_series.py      adds what is there to the file
 """
 
 import hashlib
 import math
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from otelgate_stack import web
+from otelgate_stack import access, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = Path(__file__).parent / "testdata" / "series.txt"
@@ -163,9 +162,9 @@ def _parse(line: str) -> tuple[str, Labels]:
     return name, dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', inside))
 
 
-def record(url: str) -> int:
+def record(loaded: settings.Settings) -> int:
     """Add to the file what a Prometheus has and the gateway does not derive. Returns how many series it has then."""
-    answer = web.get(f"{url}/api/v1/series", params={"match[]": '{__name__=~".+"}'}, timeout=60)
+    answer = access.get(loaded, "prometheus", "/api/v1/series", params={"match[]": '{__name__=~".+"}'}, timeout=60)
     made = {exposed(metric) for metric in derived()}
     lines = {f"{name}{_written(labels)}" for name, labels in recorded()} if RECORDED.exists() else set()
     for labels in answer.raise_for_status().json()["data"]:
@@ -189,4 +188,4 @@ def _written(labels: Labels) -> str:
 
 
 if __name__ == "__main__":
-    print(f"{record(sys.argv[1])} series in {RECORDED}")
+    print(f"{record(settings.load())} series in {RECORDED}")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 import thrown_away
@@ -12,7 +13,7 @@ from otelgate_grafana import lint, recording
 from otelgate_grafana.alerts.model import tidy
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.alerts.settings import load
-from otelgate_stack import ports, settings, web
+from otelgate_stack import access, ports, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 
@@ -110,11 +111,12 @@ def test_recorded_series_that_are_named_are_recorded() -> None:
 
 
 def _refused_by_prometheus(filled: Filled, queries: list[tuple[str, str]]) -> list[str]:
-    with web.client(base_url=filled.stores.prometheus or "", timeout=60) as client:
-        answers = [
-            (name, client.post("/api/v1/query", data={"query": text, "time": str(filled.window.end)}).json())
-            for name, text in queries
-        ]
+    client = filled.stores.prometheus
+    assert client
+    answers = [
+        (name, client.post("/api/v1/query", data={"query": text, "time": str(filled.window.end)}, timeout=60).json())
+        for name, text in queries
+    ]
     assert len(answers) > 50
     return [f"{name}: {answer['error']}" for name, answer in answers if answer["status"] != "success"]
 
@@ -122,10 +124,12 @@ def _refused_by_prometheus(filled: Filled, queries: list[tuple[str, str]]) -> li
 def test_logql_is_understood(filled: Filled) -> None:
     found = blocks("logql")
     span = {"start": str(round((filled.window.end - 600) * 1e9)), "end": str(round(filled.window.end * 1e9))}
-    with web.client(base_url=filled.stores.loki or "", timeout=60) as client:
-        answers = [
-            (page, client.get("/loki/api/v1/query_range", params={"query": text, **span})) for page, text in found
-        ]
+    client = filled.stores.loki
+    assert client
+    answers = [
+        (page, client.get("/loki/api/v1/query_range", params={"query": text, **span}, timeout=60))
+        for page, text in found
+    ]
     assert answers
     assert [f"{page}: {answer.text}" for page, answer in answers if answer.status_code != 200] == []
 
@@ -143,24 +147,25 @@ def test_sql_is_understood_with_grafanas_rights(filled: Filled) -> None:
 
 
 @pytest.fixture(scope="module")
-def tempo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def tempo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     folder = str(tmp_path_factory.mktemp("tempo") / "state")
     env = {**ports.free_env(), "OTELGATE_STATE_DIR": folder, "OTELGATE_CACHE_DIR": str(settings.load().cache_dir)}
     loaded = settings.load(env)
     engine = NativeEngine(loaded, Report(), services=["tempo"])
     engine.up()
-    yield f"http://127.0.0.1:{env['OTELGATE_TEMPO_PORT']}"
+    with access.client(loaded, "tempo", timeout=30) as client:
+        yield client
     thrown_away.end(loaded)
 
 
-def test_traceql_is_understood(tempo: str) -> None:
+def test_traceql_is_understood(tempo: httpx.Client) -> None:
     found = blocks("traceql")
     assert found
     for page, text in found:
-        answer = web.get(f"{tempo}/api/search", params={"q": text, "limit": 1}, timeout=30)
+        answer = tempo.get("/api/search", params={"q": text, "limit": 1})
         assert answer.status_code == 200, f"{page}: {text}: {answer.text}"
 
 
-def test_a_wrong_query_is_not_understood(tempo: str, filled: Filled) -> None:
-    assert web.get(f"{tempo}/api/search", params={"q": "{ kind = nothing }"}).status_code == 400
+def test_a_wrong_query_is_not_understood(tempo: httpx.Client, filled: Filled) -> None:
+    assert tempo.get("/api/search", params={"q": "{ kind = nothing }"}).status_code == 400
     assert _refused_by_prometheus(filled, [("x", "rate(up)")] * 51) != []

@@ -14,7 +14,7 @@ import planted_lines
 import pytest
 import thrown_away
 from otelgate_grafana import ask, logql, main, names, uids
-from otelgate_stack import ports, settings, stores, web
+from otelgate_stack import access, ports, settings, stores
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from waiting import until
@@ -31,6 +31,7 @@ _FROM_EXPORTERS = ("node_", "redis_", "probe_", "otelgate_session_active")
 class Shop:
     """Stores in which the applications' telemetry has arrived; `started` in Unix seconds."""
 
+    settings: settings.Settings
     prometheus: stores.Prometheus
     loki: stores.Loki
     started: float
@@ -47,7 +48,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     engine.up()
     try:
         _emit(loaded, kept)
-        seen = Shop(stores.Prometheus(loaded.prometheus_url), stores.Loki(loaded.loki_url), started)
+        seen = Shop(loaded, stores.Prometheus.of(loaded), stores.Loki.of(loaded), started)
         wanted = len(planted_lines.LINES)
         assert until(lambda: len(_texts(seen, logql.EVERYTHING + ' | scope_name = "shop"')) == wanted)
         assert until(lambda: seen.prometheus.query("otelgate_event_count_total > 2"))
@@ -109,7 +110,7 @@ def test_log_queries_that_count_give_sums(shop: Shop) -> None:
         "cost-logged": {"estate-bot": sum(line.extra.get("turn.cost_usd", 0) for line in planted_lines.LINES)},
     }
     for query in COUNT_QUERIES:
-        asked = web.get(f"{shop.loki.url}/loki/api/v1/query", params={"query": query.anywhere()})
+        asked = access.get(shop.settings, "loki", "/loki/api/v1/query", params={"query": query.anywhere()})
         answer = asked.raise_for_status().json()["data"]["result"]
         given = {_legend(query.legend, series["metric"]): float(series["value"][1]) for series in answer}
         if query is logql.LINES_BY_LEVEL:
@@ -155,7 +156,7 @@ def test_panels_show_what_applications_emit(shop: Shop, uid: str) -> None:
     [dashboard] = [each for each in main.DASHBOARDS if each.uid == uid]
     now = time.time()
     window = ask.Window(now - 600, now)
-    where = ask.Stores(shop.prometheus.url, shop.loki.url)
+    where = ask.Stores(access.client(shop.settings, "prometheus"), access.client(shop.settings, "loki"))
     answers = ask.ask(dashboard, where, window, **ask.everything(dashboard))
     assert [answer for answer in answers if answer.error] == []
     empty = [f"{answer.panel}: {answer.query.text}" for answer in answers if not answer.rows]

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
 from otelgate_grafana import links, provisioning, uids
-from otelgate_stack import demo, ports, settings, web
+from otelgate_stack import access, demo, ports, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from waiting import until
@@ -152,7 +152,7 @@ def _exemplar(loaded: settings.Settings) -> dict[str, str]:
             "start": str(time.time() - 600),
             "end": str(time.time()),
         }
-        answer = web.get(f"{loaded.prometheus_url}/api/v1/query_exemplars", params=parameters).json()
+        answer = access.get(loaded, "prometheus", "/api/v1/query_exemplars", params=parameters).json()
         found[:] = [entry for series in answer["data"] for entry in series["exemplars"]]
         return bool(found)
 
@@ -199,11 +199,8 @@ def _tags(way: dict[str, Any]) -> str:
 
 
 def _get(running: Running, uid: str, path: str, **parameters: str) -> Any:
-    base = {
-        uids.PROMETHEUS: running.settings.prometheus_url,
-        uids.LOKI: running.settings.loki_url,
-        uids.TEMPO: f"http://127.0.0.1:{running.settings.tempo_port}",
-    }[uid]
-    answer = web.get(f"{base}{path}", params=parameters, headers={"Accept": "application/json"}, timeout=30)
+    store = {uids.PROMETHEUS: "prometheus", uids.LOKI: "loki", uids.TEMPO: "tempo"}[uid]
+    json = {"Accept": "application/json"}
+    answer = access.get(running.settings, store, path, params=parameters, headers=json, timeout=30)
     assert answer.status_code == 200, answer.text
     return answer.json()

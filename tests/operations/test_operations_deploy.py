@@ -41,7 +41,7 @@ def test_a_deployment_and_another(new_stack: MakeStack) -> None:
     assert {file.name: file.read_text().strip() for file in folder.iterdir()} == secrets
     for step in STEPS:
         assert re.search(rf"^✔ {re.escape(step)} ", again, re.M), again
-    assert re.search(r"^  tempo +ready +http://127\.0\.0\.1:\d+$", again, re.M), again
+    assert re.search(r"^  tempo +ready +https://127\.0\.0\.1:\d+$", again, re.M), again
     assert again.endswith("\ndeployed: every service answers and data flow\n")
     pids = {service["name"]: service["pid_or_container"] for service in first["services"]}
     assert {service["name"]: service["pid_or_container"] for service in stack.json("status")} == pids

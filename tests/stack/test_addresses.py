@@ -31,7 +31,7 @@ def test_a_page_is_told_from_an_api() -> None:
     assert "prometheus http://127.0.0.1:9090 API; ask it with `make promtool`" in native
     assert "prometheus http://127.0.0.1:9090 page: queries, targets, rules" in docker
     for lines in (native, docker):
-        assert "loki http://127.0.0.1:3100 API" in lines
+        assert "loki https://127.0.0.1:3100 API" in lines
         assert "alertmanager http://127.0.0.1:9093 page: alerts and silences" in lines
 
 

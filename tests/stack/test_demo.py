@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import thrown_away
 import trustme
-from otelgate_stack import conversation_view, demo, freshness, settings, trace_view
+from otelgate_stack import access, conversation_view, demo, freshness, settings, trace_view
 from otelgate_stack.errors import StackError
 from otelgate_stack.freshness import Arrival, Look
 from otelgate_stack.report import Report
@@ -252,7 +252,8 @@ def test_a_run_is_found_in_every_store(stack: Stack) -> None:
     ]
     for store in stores:
         assert re.search(rf"^  {store} +\d+\.\d\d s +\d+\.\d\d s$", text, re.M), text
-    assert f"curl -s http://127.0.0.1:{stack.settings.tempo_port}/api/v2/traces/{found[1]}\n" in text
+    curl, tempo = access.curl_config(stack.settings), access.url(stack.settings, "tempo")
+    assert f"curl -sK {curl} {tempo}/api/v2/traces/{found[1]}\n" in text
     assert "\033[" not in text
 
 
@@ -314,7 +315,7 @@ def test_a_store_that_is_away_is_named(stack: Stack) -> None:
     finally:
         stack.engine.start("loki")
     assert status == 1
-    url = f"http://127.0.0.1:{stack.settings.loki_port}/loki/api/v1/query_range"
+    url = f"https://127.0.0.1:{stack.settings.loki_port}/loki/api/v1/query_range"
     assert re.search(rf"^  trace [0-9a-f]{{32}}: Loki: {url}: \[Errno 111\] Connection refused$", text, re.M), text
     assert re.search(r"^  Loki +never +never$", text, re.M)
     assert text.endswith("\nnext: make doctor finds the hop that lost it\n")

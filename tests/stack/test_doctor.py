@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import thrown_away
 import trustme
-from otelgate_stack import doctor, ports, settings
+from in_place_of import speak_tls
+from otelgate_stack import access, doctor, ports, settings
 from otelgate_stack.audit_store import AuditStore
 from otelgate_stack.canary import Canary, RefusedError, send
 from otelgate_stack.doors import Door
@@ -169,7 +170,7 @@ def test_a_stopped_store_is_named(stack: Stack, service: str, signal: str, waits
     name = service.capitalize()
     (hop,) = lost(hops)
     assert (hop.signal, hop.name) == (signal, f"gateway → {name}")
-    url = f"http://127.0.0.1:{stack.settings.ports()[f'OTELGATE_{service.upper()}_PORT']}"
+    url = access.url(stack.settings, service)
     assert re.fullmatch(f"{name} does not answer at {url}; {waits}", hop.detail), hop.detail
     assert hop.fix == f"start {name} with `make up`; if it stops again, `make logs SERVICE={service}` says why"
     assert verdicts(examine(stack.settings)) == WELL
@@ -247,8 +248,7 @@ def test_without_the_gateways_metrics_the_stores_decide(stack: Stack) -> None:
 
 def test_a_wrong_address_is_named(stack: Stack) -> None:
     """The doctor of a person whose Loki is another than the gateway's."""
-    with refusing_store(404) as url:
-        port = url.rpartition(":")[2]
+    with refusing_store(404, stack.settings) as port:
         hops = examine(settings.load({**stack.env, "OTELGATE_LOKI_PORT": port}), deadline_s=2)
     (hop,) = lost(hops)
     assert (hop.signal, hop.name) == ("logs", "Loki answers")
@@ -256,9 +256,9 @@ def test_a_wrong_address_is_named(stack: Stack) -> None:
 
 
 class refusing_store:
-    """A store that answers everything with one status."""
+    """The port of a store that answers everything with one status."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, own: Settings) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
@@ -273,10 +273,11 @@ class refusing_store:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        speak_tls(self._server, own)
 
     def __enter__(self) -> str:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return str(self._server.server_port)
 
     def __exit__(self, *exception: object) -> None:
         self._server.shutdown()
@@ -301,9 +302,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         thrown_away.end(each.settings)
 
 
-def test_a_store_that_refuses_is_named(gateway: Callable[..., Stack]) -> None:
-    with refusing_store(400) as url:
-        loaded = gateway(OTELGATE_LOKI_PORT=url.rpartition(":")[2]).settings
+def test_a_store_that_refuses_is_named(gateway: Callable[..., Stack], tmp_path: Path) -> None:
+    own = {f"OTELGATE_STORES_{name}_FILE": str(tmp_path / name) for name in ("CERT", "KEY")}
+    for name, text in zip(own.values(), access.new_certificate(), strict=True):
+        Path(name).write_text(text)
+    with refusing_store(400, settings.load(own)) as port:
+        loaded = gateway(OTELGATE_LOKI_PORT=port, **own).settings
         (hop,) = (hop for hop in lost(examine(loaded)) if hop.signal == "logs")
     assert (hop.name, hop.ok) == ("gateway → Loki", False)
     assert hop.detail == "Loki refused it for good, and the gateway dropped 2 log_records"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from otelgate_stack import builds, monitoring, settings
+from otelgate_stack import access, builds, credentials, monitoring, settings
 from otelgate_stack.engines import services
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
@@ -43,6 +43,9 @@ def test_promtool_takes_it(tmp_path: Path, root: Path, docker: bool) -> None:
     monitoring.write(loaded, services.names(loaded), monitoring.DOCKER if docker else monitoring.native(loaded), file)
     assert monitoring.probes(loaded).is_dir()
     text = file.read_text().replace(monitoring.DOCKER.rules, str(root / "grafana" / "rendered" / "rules"))
+    credentials.ensure(loaded)
+    for inside, outside in zip(vars(access.MOUNTED).values(), vars(access.of(loaded)).values(), strict=True):
+        text = text.replace(inside, outside)
     file.write_text(text.replace(monitoring.DOCKER.probes, str(tmp_path)))
     answer = subprocess.run([promtool, "check", "config", "--lint=all", file], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -56,8 +59,8 @@ def test_the_stacks_own_parts_are_probed() -> None:
         "otelgate-audit": ("http://127.0.0.1:4321/health", "api"),
         "otelgate-feedback": ("http://127.0.0.1:4322/health", "api"),
         "prometheus": ("http://127.0.0.1:9090/-/ready", "store"),
-        "loki": ("http://127.0.0.1:3100/ready", "store"),
-        "tempo": ("http://127.0.0.1:3200/ready", "store"),
+        "loki": ("https://127.0.0.1:3100/ready", "store"),
+        "tempo": ("https://127.0.0.1:3200/ready", "store"),
         "jaeger": ("http://127.0.0.1:16686/api/services", "store"),
         "alertmanager": ("http://127.0.0.1:9093/-/ready", "alerts"),
         "grafana": ("http://127.0.0.1:3000/api/health", "dashboards"),
@@ -87,7 +90,7 @@ def test_only_what_runs_is_watched() -> None:
 
 def test_inside_compose_the_services_have_their_names() -> None:
     made = config(settings.load({"OTELGATE_LOKI_PORT": "1"}), monitoring.DOCKER)
-    assert own(made)["loki"][0] == "http://loki:3100/ready"
+    assert own(made)["loki"][0] == "https://loki:3100/ready"
     assert own(made)["postgres"][0] == "postgres:5432"
     assert made["rule_files"] == ["/etc/otelgate-rules/*.yaml", "/etc/otelgate-examples/rules/*.yaml"]
     assert "127.0.0.1" not in str([job["static_configs"] for job in made["scrape_configs"] if "static_configs" in job])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from otelgate_stack import state, web
+from otelgate_stack import access, state
 from otelgate_stack.engines import ServiceStatus, native
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
@@ -126,7 +126,7 @@ def test_a_half_started_stack_is_taken_down(engine: MakeEngine, env: dict[str, s
 
 
 def test_what_does_not_answer_in_time_is_taken_down(engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_answers", lambda service: False)
+    monkeypatch.setattr(native, "_answers", lambda service, settings: False)
     stack = engine("prometheus")
     stack.ready_timeout_s = 0.0
     with pytest.raises(StackError, match=r"^prometheus did not answer within \d+ s; its log is "):
@@ -201,10 +201,9 @@ def test_retention_reaches_the_backends(engine: MakeEngine) -> None:
         OTELGATE_RETENTION_TRACES="12d",
     )
     stack.up()
-    url = {status.name: status.url for status in stack.status()}
-    flags = web.get(f"{url['prometheus']}/api/v1/status/flags").json()["data"]
+    flags = access.get(stack.settings, "prometheus", "/api/v1/status/flags").json()["data"]
     assert flags["storage.tsdb.retention.time"] == "10d"
-    loki = web.get(f"{url['loki']}/config").text
+    loki = access.get(stack.settings, "loki", "/config").text
     assert "  retention_period: 11d\n" in loki
     assert "  retention_enabled: true\n" in loki
-    assert "block_retention: 288h0m0s\n" in web.get(f"{url['tempo']}/status/config").text
+    assert "block_retention: 288h0m0s\n" in access.get(stack.settings, "tempo", "/status/config").text

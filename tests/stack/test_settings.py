@@ -21,7 +21,7 @@ BAD = {
     ("OTELGATE_INSECURE", "yes"): "expected true or false",
     ("OTELGATE_QUEUE_BYTES", "1GB"): "expected a whole number of at least 8192",
     ("OTELGATE_HOST", "http://x"): "expected an IP address or a host name",
-    ("OTELGATE_TEMPO_ENDPOINT", "http://tempo:4317"): "expected host:port",
+    ("OTELGATE_TEMPO_ENDPOINT", "http://tempo:4317"): "expected host:port, or https://host:port with TLS",
     ("OTELGATE_LOKI_ENDPOINT", "loki:3100"): "expected an http:// or https:// URL",
     ("OTELGATE_RETENTION_LOGS", "90m"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
     ("OTELGATE_RETENTION_TRACES", "0d"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
@@ -118,7 +118,7 @@ def test_an_offset_moves_every_port_that_is_not_set() -> None:
 
 def test_an_offset_moves_what_is_made_of_ports() -> None:
     moved = settings.load({"OTELGATE_PORT_OFFSET": "40000"})
-    assert moved.tempo_endpoint == "127.0.0.1:54317"
+    assert moved.tempo_endpoint == "https://127.0.0.1:54317"
     assert moved.prometheus_endpoint == "http://127.0.0.1:49090/api/v1/write"
     assert moved.database == "postgresql://otelgate@127.0.0.1:55432/otelgate"
     assert moved.gateway_env()["OTELGATE_GRPC_PORT"] == "44317"
@@ -145,8 +145,8 @@ def test_endpoints_follow_the_ports_and_folders_they_are_made_of(tmp_path: Path)
     loaded = settings.load(
         {"OTELGATE_TEMPO_OTLP_PORT": "5", "OTELGATE_LOKI_PORT": "6", "OTELGATE_STATE_DIR": "s"}, tmp_path
     )
-    assert loaded.tempo_endpoint == "127.0.0.1:5"
-    assert loaded.loki_endpoint == "http://127.0.0.1:6/otlp"
+    assert loaded.tempo_endpoint == "https://127.0.0.1:5"
+    assert loaded.loki_endpoint == "https://127.0.0.1:6/otlp"
     assert loaded.data_dir == tmp_path / "s" / "gateway"
 
 

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from otelgate_stack import web
+from otelgate_stack import access
 from otelgate_stack.engines.native import NativeEngine
 from waiting import until
 
@@ -24,7 +24,7 @@ def test_logs_of_more_services_than_lokis_default_are_taken(engine: Callable[...
         }
         for service in services
     ]
-    loki = web.client(base_url=f"http://127.0.0.1:{stack.settings.loki_port}", timeout=60)
+    loki = access.client(stack.settings, "loki", timeout=60)
     body, headers = json.dumps({"resourceLogs": resources}), {"content-type": "application/json"}
     answer = loki.post("/otlp/v1/logs", content=body, headers=headers)
     assert answer.is_success, answer.text

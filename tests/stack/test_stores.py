@@ -126,7 +126,8 @@ def test_an_unknown_trace_is_empty(store: type[Tempo] | type[Jaeger]) -> None:
 @pytest.mark.parametrize("kind", [Prometheus, Loki, Tempo, Jaeger, GatewayMetrics, AuditSink])
 def test_a_client_of_settings_asks_their_port(kind: type[Prometheus]) -> None:
     name = f"OTELGATE_{kind.port_setting.upper()}"
-    assert kind.of(load({name: "4999"})).url == "http://127.0.0.1:4999"
+    scheme = "https" if kind in (Loki, Tempo) else "http"
+    assert kind.of(load({name: "4999"})).url == f"{scheme}://127.0.0.1:4999"
 
 
 def test_prometheus_values() -> None:

@@ -16,7 +16,7 @@ import pytest
 import thrown_away
 import whole_stack
 from otelgate_grafana import provisioning
-from otelgate_stack import debian, example_files, monitoring, settings, web
+from otelgate_stack import access, debian, example_files, monitoring, settings
 from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
@@ -44,7 +44,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def asked(stack: Stack, path: str, **parameters: str) -> Any:
     """`data` of an answer of Prometheus."""
-    answer = web.get(f"{stack.settings.prometheus_url}/api/v1/{path}", params=parameters, timeout=60)
+    answer = access.get(stack.settings, "prometheus", f"/api/v1/{path}", params=parameters, timeout=60)
     return answer.raise_for_status().json()["data"]
 
 
@@ -56,8 +56,8 @@ def values(stack: Stack, query: str, *labels: str) -> dict[tuple[str, ...], floa
 
 def alerts(stack: Stack) -> set[str]:
     """Names of what Alertmanager was told of."""
-    url = f"http://127.0.0.1:{stack.settings.alertmanager_port}/api/v2/alerts"
-    return {alert["labels"]["alertname"] for alert in web.get(url, timeout=60).raise_for_status().json()}
+    answer = access.get(stack.settings, "alertmanager", "/api/v2/alerts", timeout=60)
+    return {alert["labels"]["alertname"] for alert in answer.raise_for_status().json()}
 
 
 def tell(stack: Stack, name: str, *targets: tuple[str, str]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.parse
-import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,6 +18,7 @@ import psycopg
 
 from .. import attest, ledger, witness
 from ..partitions import DAY_US
+from ..stores import Store
 from .findings import UNCHECKED, Report, when
 
 QUERY: Final = '{service_name="otelgate-audit"} | otelgate_audit_head_seq != ""'
@@ -47,9 +47,9 @@ class Source(NamedTuple):
     pages: Iterable[list[tuple[int, dict[str, Any]]]]
 
 
-def loki(url: str, from_us: int, to_us: int) -> Source:
+def loki(store: Store, from_us: int, to_us: int) -> Source:
     """The heads that Loki got between two times."""
-    return Source(f"Loki at {url}", "in Loki", _pages(url, from_us * 1000, to_us * 1000))
+    return Source(f"Loki at {store.url}", "in Loki", _pages(store, from_us * 1000, to_us * 1000))
 
 
 def file(path: Path, *, optional: bool = False) -> Source:
@@ -153,17 +153,17 @@ def _read(fields: dict[str, str], chain_key: bytes) -> tuple[ledger.Head, int | 
     return ledger.announced(seq, link, signature, chain_key, count)
 
 
-def _pages(loki_url: str, start_ns: int, end_ns: int) -> Iterator[list[tuple[int, dict[str, str]]]]:
+def _pages(loki: Store, start_ns: int, end_ns: int) -> Iterator[list[tuple[int, dict[str, str]]]]:
     """The events with their attributes, oldest first. Raises OSError, ValueError, LookupError and the like."""
     for begin in range(start_ns, end_ns, _SLICE_NS):
-        yield from _slice(loki_url, begin, min(begin + _SLICE_NS, end_ns))
+        yield from _slice(loki, begin, min(begin + _SLICE_NS, end_ns))
 
 
-def _slice(loki_url: str, start_ns: int, end_ns: int) -> Iterator[list[tuple[int, dict[str, str]]]]:
+def _slice(loki: Store, start_ns: int, end_ns: int) -> Iterator[list[tuple[int, dict[str, str]]]]:
     while start_ns < end_ns:
         parameters = {"query": QUERY, "start": start_ns, "end": end_ns, "limit": _PAGE, "direction": "forward"}
-        request = urllib.request.Request(f"{loki_url}/loki/api/v1/query_range?{urllib.parse.urlencode(parameters)}")
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+        url = f"{loki.url}/loki/api/v1/query_range?{urllib.parse.urlencode(parameters)}"
+        with loki.opener.open(url, timeout=_TIMEOUT_S) as answer:
             streams: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         # Without Loki's categorised answers, what is known of a line is all in its stream's labels.
         events = sorted(

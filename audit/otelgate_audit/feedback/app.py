@@ -32,7 +32,7 @@ from . import body, connections, tokens
 from .emit import Emitter
 from .rates import Rates, client
 from .refusal import Refusal, Unavailable
-from .shield import Shield
+from .shield import Pages, Shield
 from .votes import Vote, Votes
 
 FEEDBACK: Final = "/v1/feedback"
@@ -109,7 +109,8 @@ def application(settings: Settings, emitter: Emitter) -> Starlette:
         middleware=[
             Middleware(
                 Shield,
-                paths=frozenset((FEEDBACK, ELEMENT, HEALTH)),
+                paths={FEEDBACK: Pages.LISTED, ELEMENT: Pages.ALL, HEALTH: Pages.NONE},
+                origins=settings.feedback_origins,
                 behind_proxy=settings.feedback_trust_proxy > 0,
             ),
             # The token says who votes: no cookies, so no credentials.

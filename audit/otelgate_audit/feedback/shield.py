@@ -1,12 +1,15 @@
 """Around every answer: headers that keep it harmless in a browser, and an access log without content.
 
-Without a proxy in front, requests for a name of the internet are refused: a page sent them by DNS rebinding.
+Refused are requests of pages other than those that may vote, and without a proxy in front requests for a name of the
+internet: a page sent them by DNS rebinding.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection, Mapping
+from enum import Enum
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,12 +30,24 @@ _HEADERS: Final = {
 }
 
 
+_PROXY: Final = "with a proxy in front, set OTELGATE_FEEDBACK_TRUST_PROXY"
+
+
+class Pages(Enum):
+    """The web pages that may ask for a path."""
+
+    ALL = "all"
+    LISTED = "those of the listed origins"
+    NONE = "none"
+
+
 class Shield:
     """ASGI middleware. A header that the answer has already stays as it is."""
 
-    def __init__(self, app: ASGIApp, paths: frozenset[str], behind_proxy: bool) -> None:
+    def __init__(self, app: ASGIApp, paths: Mapping[str, Pages], origins: Collection[str], behind_proxy: bool) -> None:
         self._app = app
         self._paths = paths
+        self._origins = origins
         self._behind_proxy = behind_proxy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,20 +65,31 @@ class Shield:
                     headers.setdefault(name, value)
             await send(message)
 
-        host = Headers(scope=scope).get("host", "")
-        app = self._app if self._behind_proxy or hosts.is_local(host) else _misdirected(host)
+        refusal = self._refusal(scope["path"], Headers(scope=scope))
         try:
-            await app(scope, receive, sending)
+            await (refusal.response() if refusal else self._app)(scope, receive, sending)
         finally:
             self._log(scope, status, time.monotonic() - began)
+
+    def _refusal(self, path: str, headers: Headers) -> Refusal | None:
+        host = headers.get("Host", "")
+        if not self._behind_proxy and not hosts.is_local(host):
+            return Refusal(421, "Host", host, f"{hosts.EXPECTED}; {_PROXY}")
+        pages = self._paths.get(path, Pages.NONE)
+        if pages is Pages.NONE and hosts.is_of_page(headers):
+            return Refusal(403, "path", path, "no request of a web page")
+        if pages is Pages.LISTED and self._is_of_unlisted_page(headers):
+            return Refusal(403, "Origin", headers.get("Origin", ""), "an origin in OTELGATE_FEEDBACK_ORIGINS")
+        return None
+
+    def _is_of_unlisted_page(self, headers: Headers) -> bool:
+        # A proxy may give a Host of its own. Then only a browser knows whether a page is of the same origin.
+        if self._behind_proxy and "Sec-Fetch-Site" not in headers:
+            return False
+        return hosts.is_of_foreign_page(headers, self._origins)
 
     def _log(self, scope: dict[str, Any] | Any, status: int, seconds: float) -> None:
         """No address, no query, no unknown path: any of them may tell of a person."""
         path = scope["path"] if scope["path"] in self._paths else "(another path)"
         level = logging.DEBUG if path == "/health" else logging.INFO
         _LOGGER.log(level, "%s %s %d %.0f ms", scope["method"], path, status, seconds * 1000)
-
-
-def _misdirected(host: str) -> ASGIApp:
-    expected = f"{hosts.EXPECTED}; with a proxy in front, set OTELGATE_FEEDBACK_TRUST_PROXY"
-    return Refusal(421, "Host", host, expected).response()

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from .. import alerting, builds, credentials, example_files, kinds, monitoring, state, target
+from .. import access, alerting, builds, credentials, example_files, kinds, monitoring, state, target
 from ..errors import StackError
 from ..settings import OF_BOTH, PREFIX, ROWS, Settings
 from . import services, watchers
@@ -30,6 +30,8 @@ _ENDPOINTS = {
     "loki_url",
 }
 
+# Their files are made at start.
+_WITH_FILES = ("prometheus", "alertmanager", "prober")
 # Where Alertmanager's container sees its files.
 INSIDE = Path("/etc/otelgate")
 _OF_THE_GATEWAY = ("tls_cert_file", "tls_key_file", "tls_client_ca_file", "token_file", *OF_BOTH)
@@ -126,6 +128,9 @@ def environment(settings: Settings) -> dict[str, str]:
     if settings.database_password is None:
         env["DATABASE_PASSWORD_INSIDE"] = ""
         env["OTELGATE_DATABASE_PASSWORD_FILE"] = "/dev/null"
+    for name, url in (("GATEWAY", settings.prometheus_endpoint), ("SINK", settings.prometheus_url)):
+        password = settings.prometheus_password(url)
+        env[f"{name}_STORES_PASSWORD"] = access.MOUNTED.password if password else ""
     env["GATEWAY_INSIDE"] = f"{'https' if settings.tls_cert_file else 'http'}://gateway:4317"
     env["GATEWAY_HEADERS"] = services.gateway_variables(settings).get("OTEL_EXPORTER_OTLP_HEADERS", "")
     # It keeps to a fifth more than its limit (tests/e2e/test_overload.py); the rest is for what the kernel counts.
@@ -154,7 +159,7 @@ def _watching(settings: Settings) -> Mapping[str, str]:
         upper = name.replace("-", "_").upper()
         counts[f"{upper}_REPLICAS"] = "1" if name in here else "0"
         counts[f"{upper}_PULL"] = "missing" if name in here else "never"
-    folders = {f"{name.upper()}_FILES": str(_files(settings, name)) for name in ("prometheus", "alertmanager")}
+    folders = {f"{name.upper()}_FILES": str(_files(settings, name)) for name in _WITH_FILES}
     database = {} if settings.own_database else watchers.grafana_database(settings)
     if not settings.audit:  # nothing is generated for a database that isn't there
         database = {**database, "OTELGATE_GRAFANA_DATABASE_PASSWORD_FILE": "/dev/null"}
@@ -183,17 +188,18 @@ def _files(settings: Settings, service: str) -> Path:
 
 
 def stage_files(settings: Settings) -> None:
-    """Make the files that Prometheus and Alertmanager read, for their containers' users; see `stage_secrets`.
+    """Make the files of `_WITH_FILES` for their containers' users; see `stage_secrets`.
 
     Raises StackError, SettingsError.
     """
     made = _files(settings, "rendered")
-    for service in ("prometheus", "alertmanager"):
+    for service in _WITH_FILES:
         shutil.rmtree(made / service, ignore_errors=True)
         state.make_folder(made / service)
     monitoring.write(settings, running(settings), monitoring.DOCKER, made / "prometheus" / "prometheus.yml")
+    monitoring.write_modules(settings, monitoring.DOCKER, made / "prober" / "prober.yml")
     alerting.render(settings, made / "alertmanager", inside=INSIDE)
-    for service in ("prometheus", "alertmanager"):
+    for service in _WITH_FILES:
         folder = _files(settings, service)
         state.make_folder(folder)
         folder.chmod(0o755)
@@ -231,6 +237,7 @@ def _secrets(settings: Settings) -> dict[str, Path]:
         given["database_password_file"] = settings.database_password
         given["gateway_authority"] = services.gateway_authority(settings)
         given["client_certificate"], given["client_key"] = services.client_certificate(settings)
+    given["stores_web"], given["stores_users"] = access.web_config(settings), access.htpasswd(settings)
     given["grafana_admin_password"] = credentials.grafana_admin_password(settings)
     given["grafana_secret_key"] = credentials.grafana_secret_key(settings)
     if settings.own_database:
@@ -275,9 +282,9 @@ def stage_secrets(settings: Settings) -> None:
 def _stamp(settings: Settings) -> str:
     """Changes with the mounted files; it is a label of every service, so that `make up` applies an edited file."""
     digest = hashlib.sha256()
-    own = [settings.root / "compose" / name for name in ("loki", "tempo", "jaeger", "postgres", "prober")]
+    own = [settings.root / "compose" / name for name in ("loki", "tempo", "jaeger", "postgres")]
     rendered = [settings.root / "grafana" / "rendered" / "rules", settings.root / "grafana" / "provisioning"]
-    made = [_files(settings, name) for name in ("prometheus", "alertmanager")]
+    made = [_files(settings, name) for name in _WITH_FILES]
     for folder in (*own, *rendered, *made):
         for file in sorted(folder.rglob("*")):
             if file.is_file():

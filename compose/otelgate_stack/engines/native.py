@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from .. import audit_store, builds, credentials, ports, preflight, state, web
+from .. import access, audit_store, builds, credentials, ports, preflight, state
 from ..errors import StackError
 from ..report import Report, duration
 from ..settings import Settings
@@ -55,6 +55,7 @@ class NativeEngine:
             if not running:
                 self._stop_leftovers()
                 watchers.fetch(self._asked, self.settings, self._report)
+            credentials.ensure(self.settings)
             watchers.prepare(self.settings, self._names)
             wanted = services(self.settings, self._names)
             missing = [service for service in wanted if not (running and self._is_running(service.name))]
@@ -66,7 +67,6 @@ class NativeEngine:
                 self._report.line("already up")
                 return
             state.check_disk({self.settings.state_dir: state.START_BYTES}, "starting the stack")
-            credentials.ensure(self.settings)
             programs = self._programs()
             try:
                 if not running:
@@ -98,7 +98,7 @@ class NativeEngine:
         found = []
         for service in services(self.settings, self._names):
             info = processes.get(service.name, {"statename": "STOPPED", "pid": 0, "now": 0, "start": 0})
-            ready = bool(info["pid"]) and _answers(service)
+            ready = bool(info["pid"]) and _answers(service, self.settings)
             found.append(
                 ServiceStatus(
                     name=service.name,
@@ -163,7 +163,7 @@ class NativeEngine:
                 waiting.remove(service)
             started = [each for each in pending if each not in waiting]
             self._raise_if_failed(started)
-            for service in [each for each in started if _answers(each)]:
+            for service in [each for each in started if _answers(each, self.settings)]:
                 self._report.done(f"start {service.name}", time.monotonic() - began)
                 pending.remove(service)
             waited = time.monotonic() - began
@@ -250,11 +250,11 @@ class NativeEngine:
             yield
 
 
-def _answers(service: Service) -> bool:
+def _answers(service: Service, settings: Settings) -> bool:
     if service.health.startswith("postgresql:"):
         return audit_store.answers(service.health, service.password_file)
     try:
-        return web.get(service.health, timeout=2).is_success
+        return access.get(settings, service.name, service.health, timeout=2).is_success
     except httpx.HTTPError:
         return False
 

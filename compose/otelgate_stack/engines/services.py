@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .. import credentials, target
+from .. import access, credentials, target
 from ..errors import StackError
 from ..settings import Settings
 from . import watchers
@@ -101,7 +101,7 @@ def _gateway(settings: Settings) -> Service:
 def _prometheus(settings: Settings) -> Service:
     config = watchers.prometheus_config(settings)
     data_dir = settings.state_dir / "prometheus"
-    url = f"http://{LOOPBACK}:{settings.prometheus_port}"
+    url = access.url(settings, "prometheus")
     return Service(
         name="prometheus",
         arguments=(
@@ -112,6 +112,7 @@ def _prometheus(settings: Settings) -> Service:
             f"--web.external-url={url}",
             "--web.enable-remote-write-receiver",
             "--web.cors.origin=none",  # no page has this origin; by default every page may read
+            f"--web.config.file={access.web_config(settings)}",
             "--enable-feature=exemplar-storage",
             "--log.level=warn",
         ),
@@ -120,13 +121,13 @@ def _prometheus(settings: Settings) -> Service:
         url=url,
         health=f"{url}/-/ready",
         data_dir=data_dir,
-        configs=(config, *watchers.rules(settings)),
+        configs=(config, *watchers.rules(settings), access.web_config(settings)),
     )
 
 
 def _loki(settings: Settings) -> Service:
     config = settings.root / "compose" / "loki" / "loki.yaml"
-    url = f"http://{LOOPBACK}:{settings.loki_port}"
+    url = access.url(settings, "loki")
     return Service(
         name="loki",
         arguments=("-config.expand-env=true", f"-config.file={config}"),
@@ -135,14 +136,14 @@ def _loki(settings: Settings) -> Service:
         url=url,
         health=f"{url}/ready",
         data_dir=settings.state_dir / "loki",
-        configs=(config,),
+        configs=(config, *_secrets(settings)),
     )
 
 
 def _tempo(settings: Settings) -> Service:
     config = settings.root / "compose" / "tempo" / "tempo.yaml"
     ports = ("tempo_port", "tempo_grpc_port", "tempo_otlp_port")
-    url = f"http://{LOOPBACK}:{settings.tempo_port}"
+    url = access.url(settings, "tempo")
     return Service(
         name="tempo",
         arguments=("-config.expand-env=true", f"-config.file={config}"),
@@ -151,7 +152,7 @@ def _tempo(settings: Settings) -> Service:
         url=url,
         health=f"{url}/ready",
         data_dir=settings.state_dir / "tempo",
-        configs=(config,),
+        configs=(config, *_secrets(settings)),
         # Within 30 s of a query this version waits in vain for its own query queue. What it has taken is in its
         # write-ahead log by then, so being killed loses nothing.
         stop_wait_s=5,
@@ -161,7 +162,7 @@ def _tempo(settings: Settings) -> Service:
 def _jaeger(settings: Settings) -> Service:
     config = settings.root / "compose" / "jaeger" / "jaeger.yaml"
     ports = ("jaeger_port", "jaeger_grpc_port", "jaeger_otlp_port")
-    url = f"http://{LOOPBACK}:{settings.jaeger_port}"
+    url = access.url(settings, "jaeger")
     return Service(
         name="jaeger",
         arguments=("--config", f"file:{config}"),
@@ -170,7 +171,7 @@ def _jaeger(settings: Settings) -> Service:
         url=url,
         health=f"{url}/api/services",
         data_dir=settings.state_dir / "jaeger",
-        configs=(config,),
+        configs=(config, *_secrets(settings)),
     )
 
 
@@ -229,7 +230,14 @@ def _sources(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(file for file in folder.rglob("*") if file.suffix in (".py", ".sql", ".js")))
 
 
+def _secrets(settings: Settings) -> tuple[Path, ...]:
+    """What a backend knows of those who may ask it: changed, it has to be restarted with those who ask."""
+    return Path(access.of(settings).certificate), access.web_config(settings)
+
+
 def _backend_env(settings: Settings, name: str, *fields: str) -> dict[str, str]:
     """What a backend's config file reads: where to listen, where its data are, and these settings."""
     known = {"OTELGATE_BACKEND_HOST": LOOPBACK, "OTELGATE_BACKEND_DIR": str(settings.state_dir / name)}
+    known |= {f"OTELGATE_STORES_{name.upper()}": file for name, file in vars(access.of(settings)).items()}
+    known["OTELGATE_STORES_USERS"] = str(access.htpasswd(settings))
     return known | {f"OTELGATE_{field.upper()}": str(getattr(settings, field)) for field in fields}

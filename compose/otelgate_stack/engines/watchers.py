@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from .. import alerting, credentials, debian, example_files, monitoring, state
+from .. import access, alerting, credentials, debian, example_files, monitoring, state
 from ..errors import StackError
 from ..report import Report
 from ..settings import Settings
@@ -76,18 +76,24 @@ def prepare(settings: Settings, names: Collection[str]) -> None:
     """Write the configuration files that are made at start. Raises StackError, SettingsError."""
     if "prometheus" in names:
         monitoring.write(settings, names, monitoring.native(settings), prometheus_config(settings))
+    if "prober" in names:
+        monitoring.write_modules(settings, monitoring.native(settings), _prober_config(settings))
     if "alertmanager" in names:
         folder = _alerting_folder(settings)
         state.make_folder(folder)
         alerting.render(settings, folder)
     if "grafana" in names:
-        _link_password(settings)
+        _link_secrets(settings)
         example_files.prepare(settings)
 
 
 def prometheus_config(settings: Settings) -> Path:
     """Prometheus' configuration, natively."""
     return settings.state_dir / "rendered" / "prometheus.yml"
+
+
+def _prober_config(settings: Settings) -> Path:
+    return settings.state_dir / "rendered" / "prober.yml"
 
 
 def rules(settings: Settings) -> tuple[Path, ...]:
@@ -97,7 +103,7 @@ def rules(settings: Settings) -> tuple[Path, ...]:
 
 def _alertmanager(settings: Settings) -> Service:
     folder = _alerting_folder(settings)
-    url = _url(settings.alertmanager_port)
+    url = access.url(settings, "alertmanager")
     return Service(
         name="alertmanager",
         arguments=(
@@ -105,6 +111,7 @@ def _alertmanager(settings: Settings) -> Service:
             f"--storage.path={folder.parent / 'data'}",
             f"--web.listen-address={LOOPBACK}:{settings.alertmanager_port}",
             f"--web.external-url={url}",
+            f"--web.config.file={access.web_config(settings)}",
             "--cluster.listen-address=",  # one instance has nobody to gossip with
             "--log.level=warn",
         ),
@@ -113,12 +120,12 @@ def _alertmanager(settings: Settings) -> Service:
         url=url,
         health=f"{url}/-/ready",
         data_dir=folder.parent / "data",
-        configs=tuple(sorted(folder.glob("*"))),
+        configs=(*sorted(folder.glob("*")), access.web_config(settings)),
     )
 
 
 def _prober(settings: Settings) -> Service:
-    config = settings.root / "compose" / "prober" / "prober.yml"
+    config = _prober_config(settings)
     return _exporter(settings, "prober", "/-/healthy", f"--config.file={config}", configs=(config,))
 
 
@@ -172,16 +179,29 @@ def _exporter(
 ) -> Service:
     field = f"{name.replace('-', '_')}_port"
     port: int = getattr(settings, field)
+    url = access.url(settings, name)
     return Service(
         name=name,
-        arguments=(*arguments, f"--web.listen-address={LOOPBACK}:{port}"),
+        arguments=(*arguments, f"--web.listen-address={LOOPBACK}:{port}", *_closed(settings, name)),
         environment=environment or {},
         ports=bound(settings, field),
-        url=_url(port),
-        health=f"{_url(port)}{health}",
+        url=url,
+        health=f"{url}{health}",
         data_dir=settings.state_dir / name,
-        configs=configs,
+        configs=(*configs, access.web_config(settings), Path(access.of(settings).certificate)),
         stop_wait_s=5,  # they hold nothing
+    )
+
+
+def _closed(settings: Settings, name: str) -> tuple[str, ...]:
+    """The arguments by which an exporter lets in those alone who send what it wants."""
+    if access.WANTS[name] == access.PASSWORD:
+        return (f"--web.config.file={access.web_config(settings)}",)
+    secrets = access.of(settings)
+    return (
+        f"-tls-server-cert-file={secrets.certificate}",
+        f"-tls-server-key-file={secrets.key}",
+        f"-tls-server-ca-cert-file={secrets.authority}",
     )
 
 
@@ -205,7 +225,7 @@ def _grafana(settings: Settings) -> Service:
             **GRAFANA,
             **grafana_database(settings),
             **{name: str(path) for name, path in paths.items()},
-            **{name: _url(getattr(settings, f"{store}_port")) for name, store in stores.items()},
+            **{name: access.url(settings, store) for name, store in stores.items()},
             "GF_SERVER_HTTP_ADDR": LOOPBACK,
             "GF_SERVER_HTTP_PORT": str(settings.grafana_port),
             "GF_SERVER_ROOT_URL": settings.grafana_url,
@@ -260,15 +280,19 @@ def grafana_home() -> Path | None:
     return next((place for place in places if (place / "conf" / "defaults.ini").is_file()), None)
 
 
-def _link_password(settings: Settings) -> None:
-    """Where grafana/provisioning looks for the database's password; without the audit store there is an empty one."""
-    link = _grafana_folder(settings) / "secrets" / "grafana_database_password"
-    state.make_folder(link.parent)
-    link.unlink(missing_ok=True)
-    if settings.audit and settings.grafana_database_password_file:
-        link.symlink_to(settings.grafana_database_password_file)
-    else:
-        link.touch(0o600)
+def _link_secrets(settings: Settings) -> None:
+    """Where grafana/provisioning looks for them; without the audit store there is an empty password of the database."""
+    database = settings.grafana_database_password_file if settings.audit else None
+    stores = {f"stores_{name}": file for name, file in vars(access.of(settings)).items()}
+    folder = _grafana_folder(settings) / "secrets"
+    state.make_folder(folder)
+    for name, target in {"grafana_database_password": database, **stores}.items():
+        link = folder / name
+        link.unlink(missing_ok=True)
+        if target:
+            link.symlink_to(target)
+        else:
+            link.touch(0o600)
 
 
 def _grafana_folder(settings: Settings) -> Path:
