@@ -30,6 +30,7 @@ _WANTS = {
     "jaeger_otlp_port": _NOTHING,
     "audit_port": _TOKEN,
     "audit_health_port": "nothing, but refuses foreign names",
+    "keeper_port": "nothing, but refuses foreign names",
     "feedback_port": "a signed token for each vote",
     "postgres_port": _PASSWORD,
     "alertmanager_port": _NOTHING,

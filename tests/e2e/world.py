@@ -56,7 +56,7 @@ class World:
             "OTELGATE_PROMETHEUS_URL": f"http://127.0.0.1:{self.settings.prometheus_port}",
             "OTELGATE_LOKI_URL": f"http://127.0.0.1:{self.settings.loki_port}",
         }
-        return {**self.application_env("otelgate-audit"), **self.settings.sink_env(), **stores}
+        return {**self.application_env("otelgate-audit"), **self.settings.owner_env(), **stores}
 
     def run(self, command: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run to the end; stdout and stderr apart."""
