@@ -199,7 +199,7 @@ def _grant_writer(connection: psycopg.Connection[Any], password: str | None) -> 
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(name, writer))
     for target, rights in _WRITER_MAY.items():
         given = sql.SQL("GRANT {} ON {} TO {}")
-        connection.execute(given.format(sql.SQL(", ".join(rights)), sql.SQL(target), writer))  # type: ignore[arg-type]
+        connection.execute(given.format(sql.SQL(", ".join(rights)), sql.SQL(target), writer))
     return done
 
 

@@ -1,7 +1,7 @@
 """What the keeper does every so often: each job a thread with a connection of its own.
 
-An error is logged, counted, and the job runs again when its time comes; it never ends the process. Of several keepers on
-one database, one does each job: the one that holds the job's advisory lock (locks.py), for as long as its connection
+An error is logged, counted, and the job runs again when its time comes; it never ends the process. Of several keepers
+on one database, one does each job: the one that holds the job's advisory lock (locks.py), for as long as its connection
 lives.
 """
 
@@ -104,8 +104,8 @@ class Jobs:
 class HeadAnnouncer:
     """Sends the ledger's head through the gateway when it has moved: what proves later that nothing was rebuilt.
 
-    Once an hour also where it has not, so that a keeper that runs has always announced one of late. The same head goes to
-    the witness, if there is one, by a thread of its own: one that hangs holds up nothing. A witness that fails, or that
+    Once an hour also where it has not, so that a keeper that runs has always announced one of late. The same head goes
+    to the witness, if there is one, by a thread of its own: one that hangs holds up nothing. A witness that fails, or that
     is not done by the next run, is counted like a job that failed, and gets all heads that wait later.
     """
 

@@ -145,7 +145,11 @@ class Settings:
 
     database_url: Annotated[
         str,
-        _Spec("postgresql://otelgate@127.0.0.1:15432/otelgate", DATABASE, "The database, as its owner."),
+        _Spec(
+            "postgresql://otelgate@127.0.0.1:15432/otelgate",
+            DATABASE,
+            "The database, as its owner; the sink logs in as another role.",
+        ),
     ]
     database_password_file: Annotated[Path | None, _Spec("", PATH, "File with the password of that role.")]
     writer_password_file: Annotated[
@@ -153,7 +157,7 @@ class Settings:
         _Spec(
             "",
             PATH,
-            "File with the password of the role `otelgate_writer`: the sink connects by it, `keep` and `migrate` set it.",
+            "File with the password of the role `otelgate_writer`: the sink logs in with it, `keep` sets it.",
         ),
     ]
     grafana_database_password_file: Annotated[

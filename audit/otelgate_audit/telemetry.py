@@ -1,4 +1,4 @@
-"""What the sink and the keeper tell of themselves: metrics and log events, by OTLP to the gateway, and plain lines on stderr.
+"""What the sink and the keeper tell of themselves: metrics and log events by OTLP to the gateway, lines on stderr.
 
 A gateway that is away costs lines on stderr, at most one a minute, and nothing else.
 """
@@ -102,7 +102,10 @@ class Meters:
     def ready(self, now: Callable[[], bool]) -> None:
         """Have `now` called at each collection: whether the keeper can do its jobs."""
         self._meter.create_observable_gauge(
-            "otelgate.audit.keeper.ready", [lambda _: [Observation(int(now()))]], "{keeper}", "1 while it does its jobs."
+            "otelgate.audit.keeper.ready",
+            [lambda _: [Observation(int(now()))]],
+            "{keeper}",
+            "1 while it does its jobs.",
         )
 
     def levels(self, name: str, values: Iterable[tuple[Mapping[str, str], float]]) -> None:

@@ -60,15 +60,17 @@ AUDIT_JOB_FAILING: Final = Alert(
     severity="warning",
     team="platform",
     summary="The audit store's job {{ $labels.otelgate_audit_job }} failed {{ $value | humanize }} times in 15 minutes",
-    description="It tries again by itself; until then what it does (gauges, comparing, retention, ledger heads, partitions) "
-    "rests.",
+    description="It tries again by itself; until then what it does rests: gauges, comparing, retention, ledger heads, "
+    "partitions.",
     dashboard=CONVERSATION_AUDIT,
     fires=Case(
         {series("otelgate_audit_job_failures_total", **_KEEPER, **_JOB): "_x10 1+1x60"}, "17m", (Expected(_JOB, "25"),)
     ),
     quiet=(
         Case(
-            {series("otelgate_audit_job_failures_total", **_KEEPER, **_JOB): "_x10 1x60"}, "14m", why="not yet 10 minutes"
+            {series("otelgate_audit_job_failures_total", **_KEEPER, **_JOB): "_x10 1x60"},
+            "14m",
+            why="not yet 10 minutes",
         ),
         Case({series("otelgate_audit_job_failures_total", **_KEEPER, **_JOB): "9x90"}, "40m", why="failed long ago"),
     ),
@@ -106,8 +108,8 @@ AUDIT_KEEPER_ABSENT: Final = Alert(
     severity="critical",
     team="platform",
     summary="The keeper of the audit store is silent",
-    description="Conversations are stored. No session or user is counted, nothing is compared, no head of the ledger leaves "
-    "the database, and nothing that is too old is deleted.",
+    description="Conversations are stored. No session or user is counted, nothing is compared, no head of the ledger "
+    "leaves the database, and nothing that is too old is deleted.",
     dashboard=GATEWAY,
     fires=Case({series(_READY, **_KEEPER): "1x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
     quiet=(
