@@ -105,8 +105,8 @@ class HeadAnnouncer:
     """Sends the ledger's head through the gateway when it has moved: what proves later that nothing was rebuilt.
 
     Once an hour also where it has not, so that a keeper that runs has always announced one of late. The same head goes
-    to the witness, if there is one, by a thread of its own: one that hangs holds up nothing. A witness that fails, or that
-    is not done by the next run, is counted like a job that failed, and gets all heads that wait later.
+    to the witness, if there is one, by a thread of its own: one that hangs holds up nothing. A witness that fails, or
+    that is not done by the next run, is counted like a job that failed, and gets all heads that wait later.
     """
 
     def __init__(self, telemetry: Telemetry, chain_key: bytes, witness: Witness | None = None) -> None:
