@@ -48,10 +48,10 @@ def micros(moment: datetime) -> int:
 
 
 def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> None:
-    """Make those that are missing, in the caller's transaction, whoever the caller is (0005_writer.sql).
+    """Make those that are missing, in the caller's transaction, by a function that the sink's role may call, too.
 
     Safe while another process makes the same: they take turns by the row of ledger.head, which a role that only reads
-    cannot lock.
+    cannot lock. See 0005_writer.sql.
     """
     for partition in sorted(set(wanted), key=lambda each: each.name):
         connection.execute("SELECT ledger.make_partition(%s, %s)", [partition.table, partition.start])

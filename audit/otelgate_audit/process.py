@@ -74,7 +74,7 @@ class Watch:
 
     `check(connection)` is called on each new connection; it raises SchemaError where the schema is not this program's.
     `looked()` is called after each look, `refused(why)` for each SchemaError. `worded(said)` may add to what the
-    database says when it lets nobody in.
+    database says when it refuses the connection.
     """
 
     def __init__(
@@ -118,16 +118,18 @@ class Watch:
             connection = self._connection = known or self._connect()
             standby = connection.execute("SELECT pg_is_in_recovery()").fetchone()
             self._tell("database", "it is a standby: read-only" if standby and standby[0] else OK)
-            if self._state.database == OK and not (known and self._state.schema == OK):
+            if not known and self._state.database == OK:
                 self._check(connection)
                 self._tell("schema", OK)
         except (psycopg.OperationalError, DBAPIError) as error:
             self._hang_up()
             self._tell("database", self._worded(_first_line(error)))
         except (database.SchemaError, CommandError) as error:
+            self._hang_up()
             self._tell("schema", str(error))
             self._refused(str(error))
         except psycopg.Error as error:  # such as a schema whose rights are not given yet
+            self._hang_up()
             self._tell("schema", _first_line(error))
 
     def _hang_up(self) -> None:
