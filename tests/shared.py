@@ -27,7 +27,7 @@ from otelgate_stack.report import Report
 _VARIABLE: Final = "PYTEST_SHARED_FOLDER"
 _MADE: Final = "made.json"
 
-STORES: Final = ("prometheus", "loki", "tempo", "jaeger", "postgres", "audit", "feedback")
+STORES: Final = ("prometheus", "loki", "tempo", "jaeger", "postgres", "keeper", "audit", "feedback")
 
 
 def begin() -> bool:

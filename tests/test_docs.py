@@ -99,11 +99,11 @@ def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
         assert forget.REACHES in " ".join((root / page).read_text().split()), f"{page}: expected {forget.REACHES!r}"
 
 
-def test_pages_agree_on_how_often_the_audit_sink_deletes(root: Path) -> None:
+def test_pages_agree_on_how_often_the_keeper_deletes(root: Path) -> None:
     (hour,) = {job.every_s for job in jobs.standard(MagicMock(), MagicMock()) if job.name == "retention"}
     assert hour == 3600
     for page in ("audit/README.md", "docs/operations.md"):
-        assert "the audit sink deletes it every hour" in " ".join((root / page).read_text().split()), page
+        assert "the keeper deletes it every hour" in " ".join((root / page).read_text().split()), page
 
 
 @pytest.mark.parametrize("command", ["make demo", "make test"])

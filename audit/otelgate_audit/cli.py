@@ -21,6 +21,7 @@ from . import database, settings
 # subcommand -> module, what it does. Only the one that runs is imported.
 COMMANDS: Final = {
     "serve": ("server", "take OTLP from the gateway and commit it to PostgreSQL"),
+    "keep": ("keeper", "own the tables: migrate, make partitions, publish gauges, delete what is too old"),
     "feedback": ("feedback.app", "take votes of web pages: POST /v1/feedback"),
     "migrate": ("migrate", "bring the database's schema, views and roles up to date"),
     "verify": ("verify", "check the ledger and the records that it speaks for"),

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, the schema's migrations, and the roles that may read it."""
+"""Connections to PostgreSQL, the schema's migrations, and the roles that may read it or insert into it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from psycopg import sql
 from sqlalchemy import create_engine, pool
 from sqlalchemy.engine import Engine
 
+from .settings import Settings
+
 READER = "otelgate_reader"
 CONTENT = "otelgate_content"
 GRAFANA = "otelgate_grafana"
+WRITER = "otelgate_writer"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # A sink and a job that both migrate take turns (locks.py).
@@ -32,6 +35,31 @@ _LIMITS = {
     "idle_in_transaction_session_timeout": "60s",
 }
 _TRIES, _PAUSE_S = 20, 0.1
+_SPAN_KEY = "SELECT (start_time, trace_id, span_id)"
+_USER = "UPDATE (first_seen, last_seen, signed_up_at, tier, tier_at, conversations)"
+_SESSION = "UPDATE (user_id, user_at, first_seen, last_seen, tier, tier_at, conversations, agents)"
+# All that the sink does: it adds records, words and entries, reads which records and votes are there, never a word, and
+# keeps what is derived up to date. 0005_writer.sql guards the ledger's head, and has the two functions.
+_WRITER_MAY = {
+    "TABLE audit.alembic_version": ("SELECT",),
+    "TABLE audit.runs": ("INSERT", _SPAN_KEY),
+    "TABLE audit.model_calls": ("INSERT", _SPAN_KEY),
+    "TABLE audit.tool_calls": ("INSERT", _SPAN_KEY),
+    "TABLE audit.feedback": ("INSERT", "SELECT"),
+    "TABLE audit.scores": ("INSERT", "SELECT"),
+    "TABLE audit.events": ("INSERT", "SELECT (start_time, uid)"),
+    "TABLE audit.conversations": ("INSERT", "SELECT"),
+    "TABLE audit.users": ("INSERT", "SELECT", _USER),
+    "TABLE audit.sessions": ("INSERT", "SELECT", _SESSION),
+    "TABLE audit.user_days": ("INSERT",),
+    "TABLE content.texts": ("INSERT",),
+    "TABLE content.rejects": ("INSERT",),
+    "TABLE ledger.keys": ("SELECT", "INSERT (service, user_id, key, created_at)"),
+    "TABLE ledger.entries": ("INSERT",),
+    "TABLE ledger.head": ("SELECT", "UPDATE (seq, link, committed_at)"),
+    "FUNCTION ledger.make_partition": ("EXECUTE",),
+    "FUNCTION audit.take_out": ("EXECUTE",),
+}
 
 
 class SchemaError(RuntimeError):
@@ -41,7 +69,7 @@ class SchemaError(RuntimeError):
 def connect(url: str, *, name: str, password: str | None = None, **options: Any) -> psycopg.Connection[Any]:
     """A connection in UTC that gives up on a dead server within seconds. `name` shows in pg_stat_activity.
 
-    `options` are psycopg's (autocommit, row_factory). Raises psycopg.OperationalError.
+    `options` are psycopg's (user, autocommit, row_factory). Raises psycopg.OperationalError.
     """
     if password:
         options["password"] = password
@@ -58,7 +86,30 @@ def connect(url: str, *, name: str, password: str | None = None, **options: Any)
     )
 
 
-def migrate(url: str, *, password: str | None = None, grafana_password: str | None = None) -> list[str]:
+def connect_writer(settings: Settings, *, name: str, **options: Any) -> psycopg.Connection[Any]:
+    """`connect` as the sink's role. Raises psycopg.OperationalError, SettingsError."""
+    # What the URL says of the owner is not sent: neither its name nor its password.
+    login = {"user": WRITER, "password": settings.writer_password or ""}
+    return connect(settings.database_url, name=name, **login, **options)
+
+
+def migrate_with(settings: Settings) -> list[str]:
+    """`migrate` the database of these settings. Raises SettingsError."""
+    return migrate(
+        settings.database_url,
+        password=settings.database_password,
+        grafana_password=settings.grafana_password,
+        writer_password=settings.writer_password,
+    )
+
+
+def migrate(
+    url: str,
+    *,
+    password: str | None = None,
+    grafana_password: str | None = None,
+    writer_password: str | None = None,
+) -> list[str]:
     """Bring the schema, the views and the roles up to date; safe to repeat. Returns what was done, in words."""
     from . import locks, views
 
@@ -80,6 +131,7 @@ def migrate(url: str, *, password: str | None = None, grafana_password: str | No
         with connect(url, name="migrate", password=password) as connection:
             done += views.apply(connection)
             done += _grant(connection, grafana_password)
+            done += _grant_writer(connection, writer_password)
     return done
 
 
@@ -93,7 +145,8 @@ def require_schema(connection: psycopg.Connection[Any]) -> None:
         found = row[0] if row else None
     if found != wanted:
         raise SchemaError(
-            f"the database's schema is at {found or 'nothing'}: expected {wanted}; run `otelgate-audit migrate`"
+            f"the database's schema is at {found or 'nothing'}: expected {wanted};"
+            " `otelgate-audit keep` brings it there, or `migrate`"
         )
 
 
@@ -125,11 +178,7 @@ def _grant(connection: psycopg.Connection[Any], grafana_password: str | None) ->
     done = []
     for role in (READER, CONTENT):
         done += _create_role(connection, role, sql.SQL("NOLOGIN"))
-    _create_role(connection, GRAFANA, sql.SQL("LOGIN"))
-    if grafana_password:
-        connection.execute(
-            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(GRAFANA), sql.Literal(grafana_password))
-        )
+    _login(connection, GRAFANA, grafana_password)
     done += _limit(connection, GRAFANA)
     reader, content = sql.Identifier(READER), sql.Identifier(CONTENT)
     connection.execute(sql.SQL("GRANT {} TO {}, {}").format(reader, content, sql.Identifier(GRAFANA)))
@@ -137,6 +186,28 @@ def _grant(connection: psycopg.Connection[Any], grafana_password: str | None) ->
         name = sql.Identifier(schema)
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(name, allowed))
         connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(name, allowed))
+    return done
+
+
+def _grant_writer(connection: psycopg.Connection[Any], password: str | None) -> list[str]:
+    """Make the sink's role, and give it what it needs and nothing else: what it had before is taken away."""
+    done = _login(connection, WRITER, password)
+    writer = sql.Identifier(WRITER)
+    for schema in ("audit", "content", "ledger"):
+        name = sql.Identifier(schema)
+        connection.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}").format(name, writer))
+        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(name, writer))
+    for target, rights in _WRITER_MAY.items():
+        given = sql.SQL("GRANT {} ON {} TO {}")
+        connection.execute(given.format(sql.SQL(", ".join(rights)), sql.SQL(target), writer))
+    return done
+
+
+def _login(connection: psycopg.Connection[Any], role: str, password: str | None) -> list[str]:
+    """Make a role that logs in, and set its password where one is given."""
+    done = _create_role(connection, role, sql.SQL("LOGIN"))
+    if password:
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password)))
     return done
 
 

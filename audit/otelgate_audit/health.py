@@ -1,4 +1,4 @@
-"""GET /health: 200 when records can be committed, else 503; JSON says why. Nothing is asked of the database here."""
+"""GET /health: 200 when the process can do its work, else 503; JSON says why. Nothing is asked of the database here."""
 
 from __future__ import annotations
 
@@ -18,30 +18,28 @@ OK = "ok"
 
 @dataclass
 class State:
-    """What the sink knows of itself, each `ok` or a reason in words."""
+    """What the sink, or the keeper, knows of itself, each `ok` or a reason in words."""
 
     database: str = "not asked yet"
     schema: str = "not asked yet"
     stopping: bool = False
-    queue: Callable[[], tuple[int, float]] = field(default=lambda: (0, 0.0))
-    """Requests in flight, and the age of the oldest in seconds."""
+    queue: Callable[[], tuple[int, float]] | None = field(default=lambda: (0, 0.0))
+    """Requests in flight, and the age of the oldest in seconds; None where there are no requests."""
 
     def closed(self) -> str | None:
-        """Why no record can be committed now; None if it can."""
+        """Why it can do nothing now; None if it can."""
         if self.stopping:
-            return "the sink is stopping"
+            return "the process is stopping"
         if self.database != OK:
             return f"database: {self.database}"
         return None if self.schema == OK else f"schema: {self.schema}"
 
     def report(self) -> dict[str, Any]:
-        requests, oldest_s = self.queue()
-        return {
-            "status": self.closed() or OK,
-            "database": self.database,
-            "schema": self.schema,
-            "queue": {"requests": requests, "oldest_s": round(oldest_s, 3)},
-        }
+        told: dict[str, Any] = {"status": self.closed() or OK, "database": self.database, "schema": self.schema}
+        if self.queue:
+            requests, oldest_s = self.queue()
+            told["queue"] = {"requests": requests, "oldest_s": round(oldest_s, 3)}
+        return told
 
 
 class HealthServer:

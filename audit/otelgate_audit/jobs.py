@@ -1,7 +1,7 @@
-"""What the serving process does every so often: each job a thread with a connection of its own.
+"""What the keeper does every so often: each job a thread with a connection of its own.
 
-An error is logged, counted, and the job runs again when its time comes; it never ends the process. Of several sinks on
-one database, one does each job: the one that holds the job's advisory lock (locks.py), for as long as its connection
+An error is logged, counted, and the job runs again when its time comes; it never ends the process. Of several keepers
+on one database, one does each job: the one that holds the job's advisory lock (locks.py), for as long as its connection
 lives.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from . import database, gauges, ledger, locks, reconcile, retention
+from . import database, gauges, ledger, locks, partitions, reconcile, retention
 from .settings import Settings
 from .telemetry import INTERVAL_S, Meters, Telemetry, brief
 from .witness import Witness
@@ -32,7 +32,7 @@ _AGAIN_US = 3_600_000_000
 class Job:
     """`run(connection, now_us)` every `every_s` seconds, counted from its end. `lock`: its advisory lock's key.
 
-    `rest()` instead where it failed, or where another sink does it.
+    `rest()` instead where it failed, or where another keeper does it.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Jobs:
             connection.close()
 
     def _run(self, job: Job) -> bool:
-        """False where another sink does it."""
+        """False where another keeper does it."""
         connection = self._connections.get(job.name)
         if connection is None or connection.closed:
             connection = database.connect(
@@ -104,9 +104,9 @@ class Jobs:
 class HeadAnnouncer:
     """Sends the ledger's head through the gateway when it has moved: what proves later that nothing was rebuilt.
 
-    Once an hour also where it has not, so that a sink that runs has always announced one of late. The same head goes to
-    the witness, if there is one, by a thread of its own: one that hangs holds up nothing. A witness that fails, or that
-    is not done by the next run, is counted like a job that failed, and gets all heads that wait later.
+    Once an hour also where it has not, so that a keeper that runs has always announced one of late. The same head goes
+    to the witness, if there is one, by a thread of its own: one that hangs holds up nothing. A witness that fails, or
+    that is not done by the next run, is counted like a job that failed, and gets all heads that wait later.
     """
 
     def __init__(self, telemetry: Telemetry, chain_key: bytes, witness: Witness | None = None) -> None:
@@ -151,7 +151,7 @@ class HeadAnnouncer:
 
 
 def standard(settings: Settings, telemetry: Telemetry) -> list[Job]:
-    """The jobs of `otelgate-audit serve`."""
+    """The jobs of `otelgate-audit keep`."""
     witness = Witness(settings.witness) if settings.witness else None
     announce = HeadAnnouncer(telemetry, settings.chain_key, witness)
     meters = telemetry.meters
@@ -161,6 +161,7 @@ def standard(settings: Settings, telemetry: Telemetry) -> list[Job]:
         Job("head", 60, lock + 1, announce),
         Job("reconcile", 300, lock + 2, lambda c, now_us: _reconcile(c, settings, now_us)),
         Job("retention", 3600, lock + 3, lambda c, now_us: _retention(c, settings, now_us)),
+        Job("partitions", 3600, lock + 4, partitions.ahead),
     ]
 
 

@@ -13,7 +13,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    password, grafana = settings.database_password, settings.grafana_password
-    done = database.migrate(settings.database_url, password=password, grafana_password=grafana)
-    print("\n".join(done or ["nothing to do"]))
+    print("\n".join(database.migrate_with(settings) or ["nothing to do"]))
     return 0

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_US: Final = 86_400_000_000
@@ -49,20 +48,19 @@ def micros(moment: datetime) -> int:
 
 
 def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> None:
-    """Make those that are missing, in the caller's transaction. Safe while another sink makes the same: they take turns
-    by the row of ledger.head, which a role that only reads cannot lock."""
-    connection.execute("SELECT FROM ledger.head FOR UPDATE")
+    """Make those that are missing, in the caller's transaction, by a function that the sink's role may call, too.
+
+    Safe while another process makes the same: they take turns by the row of ledger.head, which a role that only reads
+    cannot lock. See 0005_writer.sql.
+    """
     for partition in sorted(set(wanted), key=lambda each: each.name):
-        if connection.execute("SELECT 1 WHERE to_regclass(%s) IS NOT NULL", [partition.name]).fetchone():
-            continue
-        table, name = _name(partition.table), _name(partition.name)
-        # CREATE TABLE ... PARTITION OF would wait for every reader of the table, and all others would wait for it.
-        connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(name, table))
-        connection.execute(
-            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-                table, name, partition.start, partition.end
-            )
-        )
+        connection.execute("SELECT ledger.make_partition(%s, %s)", [partition.table, partition.start])
+
+
+def ahead(connection: psycopg.Connection[Any], now_us: int) -> None:
+    """Make those of today and of the two days to come, so that records find theirs."""
+    tables, days = (*DAILY, *MONTHLY), range(3)
+    create(connection, [covering(table, now_us + day * DAY_US) for table in tables for day in days])
 
 
 def existing(connection: psycopg.Connection[Any], table: str) -> list[Partition]:
@@ -83,7 +81,3 @@ def _parse(table: str, name: str) -> Partition:
     year, month, day = int(found[1]), int(found[2]), int(found[3] or 1)
     start = datetime(year, month, day, tzinfo=UTC)
     return covering(table, micros(start))
-
-
-def _name(qualified: str) -> sql.Identifier:
-    return sql.Identifier(*qualified.split("."))

@@ -25,7 +25,10 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 
 # The gateway, the stack and the SDK have settings in the same environment. Names that start like these are the sink's
 # alone, but for the gateway's two and the SDK's one, so a wrong one is told.
-_STRICT = ("OTELGATE_AUDIT_", "OTELGATE_FEEDBACK_", "OTELGATE_DATABASE_", "OTELGATE_GRAFANA_DATABASE_")
+_STRICT = (
+    *("OTELGATE_AUDIT_", "OTELGATE_KEEPER_", "OTELGATE_FEEDBACK_"),
+    *("OTELGATE_DATABASE_", "OTELGATE_WRITER_", "OTELGATE_GRAFANA_DATABASE_"),
+)
 _OTHERS = {"OTELGATE_AUDIT_ENDPOINT", "OTELGATE_FEEDBACK_SECRET"}
 
 
@@ -142,9 +145,21 @@ class Settings:
 
     database_url: Annotated[
         str,
-        _Spec("postgresql://otelgate@127.0.0.1:15432/otelgate", DATABASE, "The database, as its owner."),
+        _Spec(
+            "postgresql://otelgate@127.0.0.1:15432/otelgate",
+            DATABASE,
+            "The database, as its owner; the sink logs in as another role.",
+        ),
     ]
     database_password_file: Annotated[Path | None, _Spec("", PATH, "File with the password of that role.")]
+    writer_password_file: Annotated[
+        Path | None,
+        _Spec(
+            "",
+            PATH,
+            "File with the password of the role `otelgate_writer`: the sink logs in with it, `keep` sets it.",
+        ),
+    ]
     grafana_database_password_file: Annotated[
         Path | None, _Spec("", PATH, "File with the password that `migrate` gives to Grafana's role.")
     ]
@@ -154,15 +169,16 @@ class Settings:
         _Spec(
             "127.0.0.1",
             HOST,
-            "Address on which the sink listens: loopback, except in a container that is published on loopback.",
+            "Address on which the sink and the keeper listen: loopback, except in a container that is published there.",
         ),
     ]
     published_host: Annotated[
         str | None,
-        _Spec("", HOST, "In a container: the address of its host on which the sink's ports are published."),
+        _Spec("", HOST, "In a container: the address of its host on which its ports are published."),
     ]
     audit_port: Annotated[int, _Spec("4320", PORT, "OTLP over gRPC, from the gateway.")]
     audit_health_port: Annotated[int, _Spec("4321", PORT, "HTTP: `/health`, 200 when records can be committed.")]
+    keeper_port: Annotated[int, _Spec("4323", PORT, "HTTP: the keeper's `/health`, 200 when it does its jobs.")]
     audit_token_file: Annotated[
         Path | None,
         _Spec(
@@ -237,6 +253,11 @@ class Settings:
     def database_password(self) -> str | None:
         """None where no file is set. Raises SettingsError."""
         return self._secret("database_password_file").decode() if self.database_password_file else None
+
+    @property
+    def writer_password(self) -> str | None:
+        """None where no file is set. Raises SettingsError."""
+        return self._secret("writer_password_file").decode() if self.writer_password_file else None
 
     @property
     def grafana_password(self) -> str | None:

@@ -94,8 +94,7 @@ class Store:
                 conversation.question_hash = question_hash(key, conversation.question)
         known = [trace.conversation.trace_id for trace in traces if trace.before is not None]
         if known:
-            # An UPDATE would make a new version in each index, too.
-            cursor.execute("DELETE FROM audit.conversations WHERE trace_id = ANY(%s)", [known])
+            cursor.execute("SELECT audit.take_out(%s)", [known])
         copying.copy(cursor, copying.CONVERSATIONS, (trace.conversation for trace in traces))
 
 

@@ -1,4 +1,4 @@
-"""What the sink tells of itself: metrics and log events, by OTLP to the gateway, and plain lines on stderr.
+"""What the sink and the keeper tell of themselves: metrics and log events by OTLP to the gateway, lines on stderr.
 
 A gateway that is away costs lines on stderr, at most one a minute, and nothing else.
 """
@@ -51,7 +51,7 @@ _GAUGES: Final = {
 
 
 class Meters:
-    """The sink's own metrics. Without a provider nothing is measured."""
+    """The metrics of the sink and of the keeper. Without a provider nothing is measured."""
 
     def __init__(self, provider: MeterProvider | None = None) -> None:
         self._meter = (provider or NoOpMeterProvider()).get_meter(SCOPE)
@@ -99,6 +99,15 @@ class Meters:
             "otelgate.audit.queue.age", [lambda _: [Observation(age_s())]], "s", "Age of the oldest batch that waits."
         )
 
+    def ready(self, now: Callable[[], bool]) -> None:
+        """Have `now` called at each collection: whether the keeper can do its jobs."""
+        self._meter.create_observable_gauge(
+            "otelgate.audit.keeper.ready",
+            [lambda _: [Observation(int(now()))]],
+            "{keeper}",
+            "1 while it does its jobs.",
+        )
+
     def levels(self, name: str, values: Iterable[tuple[Mapping[str, str], float]]) -> None:
         """Set a gauge of this table: from now on exactly these series, each with its attributes."""
         if name not in _GAUGES:
@@ -120,11 +129,12 @@ class Telemetry:
         self,
         settings: Settings,
         service: str = "otelgate-audit",
+        port: int | None = None,
         readers: list[MetricReader] | None = None,
         exporter: LogRecordExporter | None = None,
     ) -> None:
         # Two sinks on one machine have two ports; without an id of their own their counters would be one series.
-        instance = f"{socket.gethostname()}:{settings.audit_port}"
+        instance = f"{socket.gethostname()}:{port or settings.audit_port}"
         resource = Resource.create({"service.name": service, "service.instance.id": instance})
         if readers is None:
             metrics = OTLPMetricExporter(endpoint=settings.otlp_endpoint, timeout=5)

@@ -177,8 +177,7 @@ class Writer:
     def _connect(self) -> bool:
         connection: psycopg.Connection[Any] | None = None
         try:
-            password = self._settings.database_password
-            connection = database.connect(self._settings.database_url, name="audit", password=password, autocommit=True)
+            connection = database.connect_writer(self._settings, name="audit", autocommit=True)
             connection.execute(_SESSION)
             database.require_schema(connection)
         except Exception as error:  # also of a mistake of ours: this thread must not end

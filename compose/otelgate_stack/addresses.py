@@ -14,6 +14,7 @@ WHAT = {
     "tempo": "API",
     "jaeger": "API",
     "audit": "OTLP gRPC, for the gateway alone",
+    "keeper": "health; it owns the audit store's tables",
     "postgres": "database; `psql` opens it",
     "feedback": "API: POST /v1/feedback takes votes",
     "alertmanager": f"{PAGE}: alerts and silences",

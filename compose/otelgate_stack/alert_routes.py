@@ -57,7 +57,11 @@ INHIBITIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
         ("service_name",),  # a probe knows no environment
     ),
     # Without a gateway nobody is heard.
-    ("GatewayAbsent", ("TelemetryAbsent", "AuditSinkAbsent", "LowTraffic", "NoQueries", "NoReservations"), ()),
+    (
+        "GatewayAbsent",
+        ("TelemetryAbsent", "AuditSinkAbsent", "AuditKeeperAbsent", "LowTraffic", "NoQueries", "NoReservations"),
+        (),
+    ),
 )
 """While the first fires, the others are silent where they agree in these labels."""
 

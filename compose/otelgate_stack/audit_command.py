@@ -12,4 +12,4 @@ def run(settings: Settings, arguments: Sequence[str], *, capture: bool = False) 
     """Run it to its end. `capture`: keep what it prints, instead of printing it."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     command = [sys.executable, "-m", "otelgate_audit", *arguments]
-    return subprocess.run(command, env={**env, **settings.sink_env()}, capture_output=capture, text=True)
+    return subprocess.run(command, env={**env, **settings.owner_env()}, capture_output=capture, text=True)

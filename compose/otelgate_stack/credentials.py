@@ -60,7 +60,7 @@ def wanted(settings: Settings) -> dict[Path, str]:
     wanted |= {path: PREFIX + field.upper() for field in OF_BOTH if (path := getattr(settings, field))}
     if not settings.audit:
         return wanted
-    fields = ("audit_key_file", "feedback_secret_file", "grafana_database_password_file")
+    fields = ("audit_key_file", "feedback_secret_file", "grafana_database_password_file", "writer_password_file")
     wanted |= {getattr(settings, field): PREFIX + field.upper() for field in fields}
     if settings.database_password:
         wanted[settings.database_password] = "OTELGATE_DATABASE_PASSWORD_FILE"

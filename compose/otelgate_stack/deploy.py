@@ -115,7 +115,7 @@ def _start(settings: Settings, engine: Engine, bring_up: BringUp) -> str:
 
 
 def _migrate(settings: Settings) -> str:
-    """The sink migrates when it starts; here its errors would be seen."""
+    """The keeper migrates when it starts; here its errors would be seen."""
     if not settings.audit:
         return "no audit store"
     answer = audit_command.run(settings, ["migrate"], capture=True)

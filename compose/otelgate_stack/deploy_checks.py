@@ -17,7 +17,7 @@ from . import builds, credentials, golang, ports, preflight, state, web
 from .engines import Engine
 from .engines.services import PYTHON, names, services
 from .errors import StackError
-from .settings import ROOT, Settings
+from .settings import ROOT, WRITER, Settings
 
 PYTHON_MIN = (3, 11)
 # What the services take when idle (docs/sizing.md), and as much again to work with.
@@ -26,7 +26,7 @@ SHORTEST_PASSWORD = 16
 DEFAULTS = ("", "admin", "changeme", "grafana", "otelgate", "password", "postgres", "root", "secret")
 """Passwords that everybody tries first."""
 
-_ROLES = {"otelgate_grafana", "otelgate_monitor"}
+_ROLES = {"otelgate_grafana", "otelgate_monitor", WRITER}
 
 
 @dataclass(frozen=True)

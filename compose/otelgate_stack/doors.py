@@ -26,6 +26,7 @@ _WANTS = {
     "jaeger_otlp_port": _CERTIFICATE,
     "audit_port": _TOKEN,
     "audit_health_port": _NO_PAGES,
+    "keeper_port": _NO_PAGES,
     "feedback_port": "a signed token for each vote",
     "postgres_port": _PASSWORD,
     "grafana_port": _PASSWORD,

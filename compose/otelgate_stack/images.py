@@ -29,7 +29,7 @@ SOURCE_LABEL = "otelgate.source"
 STAND_IN_LABEL = "otelgate.stand-in"
 
 # Built here; all others are pulled.
-OWN = ("gateway", "audit", "feedback")
+OWN = ("gateway", "audit", "keeper", "feedback")
 Context = Mapping[str, Path | bytes | None]
 """Path in an image or a build context → a file, bytes, or None for an empty folder."""
 
@@ -79,6 +79,7 @@ def names(settings: Settings) -> dict[str, str]:
         "tempo": f"grafana/tempo:{pin['TEMPO_IMAGE_TAG']}",
         "jaeger": f"jaegertracing/jaeger:{pin['JAEGER_IMAGE_TAG']}",
         "audit": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
+        "keeper": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
         "feedback": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
         "postgres": f"postgres:{pin['POSTGRES_VERSION']}",
         "alertmanager": f"prom/alertmanager:{pin['ALERTMANAGER_IMAGE_TAG']}",

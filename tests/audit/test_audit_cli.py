@@ -53,8 +53,8 @@ def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> 
         ("verfiy", "otelgate-audit: unknown command 'verfiy'; did you mean verify?\n"),
         (
             "xyz",
-            "otelgate-audit: unknown command 'xyz'; expected one of serve, feedback, migrate, verify, forget, export,"
-            " retention, reconcile, generate, tier\n",
+            "otelgate-audit: unknown command 'xyz'; expected one of serve, keep, feedback, migrate, verify, forget,"
+            " export, retention, reconcile, generate, tier\n",
         ),
     ],
 )

@@ -49,9 +49,7 @@ def test_hostile_requests_cost_nothing_but_themselves(database: str, tmp_path: P
     chosen = settings.load({"OTELGATE_DATABASE_URL": database, "OTELGATE_AUDIT_KEY_FILE": str(key)})
     chosen = replace(chosen, audit_port=0, audit_health_port=0)
     sink = server.Sink(
-        chosen,
-        Telemetry(chosen, readers=[InMemoryMetricReader()], exporter=InMemoryLogRecordExporter()),
-        migrate=False,
+        chosen, Telemetry(chosen, readers=[InMemoryMetricReader()], exporter=InMemoryLogRecordExporter())
     )
     sink.start()
     sent: list[int] = []

@@ -155,7 +155,13 @@ def test_the_standard_jobs(tmp_path: object) -> None:
     telemetry = Telemetry(chosen, readers=[], exporter=InMemoryLogRecordExporter())
     work = jobs.standard(chosen, telemetry)
     telemetry.shutdown()
-    assert {job.name: job.every_s for job in work} == {"gauges": 15, "head": 60, "reconcile": 300, "retention": 3600}
+    assert {job.name: job.every_s for job in work} == {
+        "gauges": 15,
+        "head": 60,
+        "reconcile": 300,
+        "retention": 3600,
+        "partitions": 3600,
+    }
     assert len({job.lock for job in work}) == len(work)
 
 

@@ -1,4 +1,4 @@
-"""The serving process against a real PostgreSQL: from a recorded request to its rows, with and without its database."""
+"""The sink and the keeper against a real PostgreSQL: from a recorded request to its rows, and without a database."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -24,13 +24,14 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import receiver, server, settings
+from otelgate_audit import keeper, partitions, process, receiver, server, settings
 from otelgate_audit.telemetry import Telemetry
 from psycopg import sql
 from waiting import until
 
 # What tests/golden/openinference-graph-content says.
 WORDS = ("When is the flight to Oslo?", "The flight to Oslo leaves at nine . ")
+NO_SCHEMA = "the database's schema is at nothing: expected 0005; `otelgate-audit keep` brings it there, or `migrate`"
 TOOL = ("search_flights", "ok", "to Oslo", "SK1 to Oslo, SK2 to Oslo")
 
 
@@ -39,23 +40,35 @@ def sink_settings(database: str, tmp_path: Path) -> settings.Settings:
     key = tmp_path / "chain.key"
     key.write_text("a1" * 32)
     env = {"OTELGATE_DATABASE_URL": database, "OTELGATE_AUDIT_KEY_FILE": str(key)}
-    return replace(settings.load(env), audit_port=0, audit_health_port=0)
+    return replace(settings.load(env), audit_port=0, audit_health_port=0, keeper_port=0)
 
 
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_LOOK_S", 0.05)
+    monkeypatch.setattr(process, "_LOOK_S", 0.05)
 
 
 @contextmanager
-def running(chosen: settings.Settings, migrate: bool = False) -> Iterator[server.Sink]:
-    telemetry = Telemetry(chosen, readers=[InMemoryMetricReader()], exporter=InMemoryLogRecordExporter())
-    sink = server.Sink(chosen, telemetry, migrate=migrate)
-    sink.start()
-    try:
+def running(chosen: settings.Settings) -> Iterator[server.Sink]:
+    with _started(lambda telemetry: server.Sink(chosen, telemetry), chosen) as sink:
         yield sink
+
+
+@contextmanager
+def keeping(chosen: settings.Settings, migrate: bool = True) -> Iterator[keeper.Keeper]:
+    with _started(lambda telemetry: keeper.Keeper(chosen, telemetry, migrate=migrate), chosen) as kept:
+        yield kept
+
+
+@contextmanager
+def _started(make: Callable[[Telemetry], Any], chosen: settings.Settings) -> Iterator[Any]:
+    telemetry = Telemetry(chosen, readers=[InMemoryMetricReader()], exporter=InMemoryLogRecordExporter())
+    part = make(telemetry)
+    part.start()
+    try:
+        yield part
     finally:
-        sink.stop()
+        part.stop()
         telemetry.shutdown()
 
 
@@ -118,23 +131,42 @@ def test_a_recorded_run_becomes_its_rows_however_often_it_comes(
         assert connection.execute("SELECT count(*) FROM content.rejects").fetchone() == (0,)
 
 
-def test_it_waits_for_its_database_and_makes_the_schema(server: Any, sink_settings: settings.Settings) -> None:
+def exported(port: int, request: bytes) -> bool:
+    """Whether the sink took it; False where it asks to be sent the same again, as the gateway then does."""
+    try:
+        return export(port, request) == b""
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.UNAVAILABLE:
+            raise
+        return False
+
+
+def test_a_sink_before_its_database_and_its_keeper_waits_and_loses_nothing(
+    root: Path, server: Any, template: str, sink_settings: settings.Settings
+) -> None:
     name = "audit_later"
     url = server.get_uri(database=name).replace("postgres:@", "otelgate@", 1)
+    chosen = replace(sink_settings, database_url=url)
+    request = recorded(root, "openinference-graph-content")
     try:
-        with running(replace(sink_settings, database_url=url), migrate=True) as sink:
+        with running(chosen) as sink:
             assert until(lambda: "does not exist" in sink.state.database)
             code, report = get(sink.health.port)
             assert (code, report["schema"], report["queue"]) == (503, "not asked yet", {"requests": 0, "oldest_s": 0.0})
             assert f'database "{name}" does not exist' in report["status"]
-            with pytest.raises(grpc.RpcError) as caught:
-                export(sink.receiver.port, b"\n\0")
-            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+            assert not exported(sink.receiver.port, request)
             admin(server, "CREATE DATABASE {} OWNER otelgate", name)
-            assert until(lambda: get(sink.health.port)[0] == 200)
-            assert export(sink.receiver.port, b"\n\0") == b""
+            assert until(lambda: get(sink.health.port)[1]["status"] == f"schema: {NO_SCHEMA}")
+            assert not exported(sink.receiver.port, request)
+            with keeping(chosen) as kept:
+                assert until(lambda: get(kept.health.port)[0] == 200)
+                assert get(kept.health.port)[1] == {"status": "ok", "database": "ok", "schema": "ok"}
+                assert until(lambda: exported(sink.receiver.port, request))
+            assert sink.failure is None
             assert get(sink.health.port)[1]["status"] == "ok"
             assert get(sink.health.port, "/other")[0] == 404
+            with psycopg.connect(url) as connection:
+                assert connection.execute("SELECT service, runs FROM audit.conversations").fetchall() == [("travel", 1)]
             admin(server, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
             end_connections(server, name)
             assert until(lambda: get(sink.health.port)[0] == 503)
@@ -154,17 +186,41 @@ def end_connections(server: Any, name: str) -> None:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
-def test_it_refuses_a_schema_that_it_may_not_migrate(database: str, sink_settings: settings.Settings) -> None:
+def test_a_sink_without_its_role_says_who_makes_it(sink_settings: settings.Settings, monkeypatch: Any) -> None:
+    monkeypatch.setattr(server.database, "WRITER", "otelgate_writer_none")
+    with running(sink_settings) as sink:
+        assert until(lambda: "otelgate_writer_none" in sink.state.database)
+        assert sink.state.database.endswith("does not exist; `otelgate-audit keep` makes this role")
+
+
+def test_the_keeper_makes_the_partitions_of_the_days_to_come(
+    database: str, sink_settings: settings.Settings, connection: psycopg.Connection[Any]
+) -> None:
+    today = time.time_ns() // 1000
+    wanted = {
+        partitions.covering(table, today + day * partitions.DAY_US).name
+        for table in (*partitions.DAILY, *partitions.MONTHLY)
+        for day in (1, 2)
+    }
+    made = "SELECT count(*) FROM unnest(%s::text[]) AS wanted WHERE to_regclass(wanted) IS NOT NULL"
+    with keeping(sink_settings):
+        assert until(lambda: connection.execute(made, [list(wanted)]).fetchone() == (len(wanted),))
+
+
+def test_a_keeper_refuses_a_schema_that_it_may_not_migrate(database: str, sink_settings: settings.Settings) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("DELETE FROM audit.alembic_version")
-    with running(sink_settings, migrate=False) as sink:
+    with keeping(sink_settings, migrate=False) as sink:
         assert until(lambda: sink.failure)
-        assert sink.failure == "the database's schema is at nothing: expected 0004; run `otelgate-audit migrate`"
+        assert (
+            sink.failure
+            == "the database's schema is at nothing: expected 0005; `otelgate-audit keep` brings it there, or `migrate`"
+        )
         assert sink.state.closed() == f"schema: {sink.failure}"
 
 
 @contextmanager
-def process(chosen: settings.Settings, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+def served(chosen: settings.Settings, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     """`otelgate-audit serve` as a process of its own, and its two ports. Its gateway is away."""
     grpc_port, health_port, nobody = free_ports(3)
     env = {
@@ -200,7 +256,7 @@ def test_sigterm_commits_what_is_in_flight(
 ) -> None:
     """The writer waits for a lock that this test holds while the process is told to end."""
     log = tmp_path / "serve.log"
-    with process(sink_settings, log) as (started, port, health_port), psycopg.connect(database) as holder:
+    with served(sink_settings, log) as (started, port, health_port), psycopg.connect(database) as holder:
         holder.execute("SELECT * FROM ledger.head FOR UPDATE")
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             answer = channel.unary_unary(f"/{receiver.TRACES}/Export").future(
@@ -208,7 +264,7 @@ def test_sigterm_commits_what_is_in_flight(
             )
             assert until(lambda: get(health_port)[1]["queue"]["requests"] == 1)
             started.send_signal(signal.SIGTERM)
-            assert until(lambda: get(health_port)[1]["status"] == "the sink is stopping")
+            assert until(lambda: get(health_port)[1]["status"] == "the process is stopping")
             assert not answer.done()
             holder.rollback()
             assert answer.result() == b""
@@ -222,7 +278,7 @@ def test_sigterm_commits_what_is_in_flight(
 def test_no_thread_but_the_main_one_can_be_given_the_signal(sink_settings: settings.Settings, tmp_path: Path) -> None:
     """The kernel may hand a signal to any thread that does not block it, and only the main one looks."""
     log = tmp_path / "serve.log"
-    with process(sink_settings, log) as (started, _, _):
+    with served(sink_settings, log) as (started, _, _):
         taking = [
             thread
             for thread in map(int, os.listdir(f"/proc/{started.pid}/task"))

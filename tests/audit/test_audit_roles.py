@@ -235,7 +235,7 @@ def test_purge_while_grafana_reads_every_table_leaves_what_is_read(database: str
         assert verify.verify(other, KEY).findings == []
 
 
-@pytest.mark.parametrize("name", ["gauges", "head", "reconcile", "retention"])
+@pytest.mark.parametrize("name", ["gauges", "head", "reconcile", "retention", "partitions"])
 def test_do_a_job_while_grafana_holds_its_lock_succeeds(database: str, tmp_path: Path, name: str) -> None:
     chosen = settings(database, tmp_path)
     (job,) = (each for each in jobs.standard(chosen, _NoTelemetry()) if each.name == name)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ def test_a_database_without_the_schema_is_named(server: object, database: str) -
         connection.execute("DELETE FROM audit.alembic_version")
         with pytest.raises(audit_database.SchemaError) as caught:
             audit_database.require_schema(connection)
-    expected = "the database's schema is at nothing: expected 0004; run `otelgate-audit migrate`"
+    expected = "the database's schema is at nothing: expected 0005; `otelgate-audit keep` brings it there, or `migrate`"
     assert str(caught.value) == expected
 
 

@@ -301,7 +301,7 @@ def test_announced_heads_that_agree_are_counted(database: str, store: Store, lok
         known.announce(store, NOW + minute * 60_000_000)
     report = check(database, loki=asked(url))
     assert (report.total, report.heads, report.notes) == (0, 5, [])
-    assert known.asked[0]["query"] == '{service_name="otelgate-audit"} | otelgate_audit_head_seq != ""'
+    assert known.asked[0]["query"] == '{service_name=~"otelgate-keeper|otelgate-audit"} | otelgate_audit_head_seq != ""'
 
 
 def test_heads_are_read_page_by_page(

@@ -213,7 +213,9 @@ def test_a_schema_that_is_not_ours_is_not_written(
     (version,) = connection.execute("SELECT version_num FROM audit.alembic_version").fetchone()
     connection.execute("UPDATE audit.alembic_version SET version_num = '9999'")
     writer = make_writer()
-    expected = f"the database's schema is at 9999: expected {version}; run `otelgate-audit migrate`"
+    expected = (
+        f"the database's schema is at 9999: expected {version}; `otelgate-audit keep` brings it there, or `migrate`"
+    )
     assert until(lambda: writer.down == expected, every_s=0.001)
     with pytest.raises(Unavailable, match=f"^{expected}$"):
         writer.commit(batch(run("01")), 30)

@@ -116,6 +116,7 @@ def test_ports_on_the_host_are_the_settings(render: Render) -> None:
         ("tempo", 3200): chosen["OTELGATE_TEMPO_PORT"],
         ("jaeger", 16686): chosen["OTELGATE_JAEGER_PORT"],
         ("audit", 4321): chosen["OTELGATE_AUDIT_HEALTH_PORT"],
+        ("keeper", 4323): chosen["OTELGATE_KEEPER_PORT"],
         ("feedback", 4322): chosen["OTELGATE_FEEDBACK_PORT"],
         ("postgres", 5432): chosen["OTELGATE_POSTGRES_PORT"],
         ("alertmanager", 9093): chosen["OTELGATE_ALERTMANAGER_PORT"],
@@ -139,8 +140,8 @@ def test_the_audit_store_can_be_left_out_or_be_elsewhere(
     render: Render, variant: str, audit: int, postgres: int
 ) -> None:
     config = render(**VARIANTS[variant])["services"]
-    scales = {name: config[name].get("scale", 1) for name in ("audit", "feedback", "postgres")}
-    assert scales == {"audit": audit, "feedback": audit, "postgres": postgres}
+    scales = {name: config[name].get("scale", 1) for name in ("audit", "keeper", "feedback", "postgres")}
+    assert scales == {"audit": audit, "keeper": audit, "feedback": audit, "postgres": postgres}
     assert config["gateway"]["environment"]["OTELGATE_AUDIT"] == ("true" if audit else "false")
 
 
@@ -187,11 +188,15 @@ def test_grafana_starts_without_the_audit_store(render: Render) -> None:
 
 def test_the_sink_reads_what_compose_gives_it(render: Render) -> None:
     config = render(OTELGATE_FEEDBACK_ORIGINS="https://app.example", OTELGATE_RETENTION_AUDIT="10d")["services"]
-    for name in ("audit", "feedback"):
+    owned = {f"OTELGATE_{name}_FILE" for name in ("DATABASE_PASSWORD", "GRAFANA_DATABASE_PASSWORD", "PSEUDONYM_KEY")}
+    for name in ("audit", "keeper", "feedback"):
         environment = config[name]["environment"]
         loaded = sink_settings.load(environment)
-        assert loaded.database_url == "postgresql://otelgate@postgres:5432/otelgate"
-        assert loaded.database_password_file == Path("/run/secrets/database_password")
+        owner = name == "keeper"
+        role = "otelgate" if owner else "otelgate_writer"
+        assert loaded.database_url == f"postgresql://{role}@postgres:5432/otelgate"
+        assert loaded.database_password_file == (Path("/run/secrets/database_password") if owner else None)
+        assert loaded.writer_password_file == Path("/run/secrets/writer_password")
         assert (loaded.prometheus_url, loaded.loki_url) == ("http://prometheus:9090", "http://loki:3100")
         assert loaded.otlp_endpoint == "http://gateway:4317"
         assert loaded.feedback_origins == ("https://app.example",)
@@ -201,18 +206,25 @@ def test_the_sink_reads_what_compose_gives_it(render: Render) -> None:
         assert given - set(environment) == {
             "OTELGATE_AUDIT_PORT",
             "OTELGATE_AUDIT_HEALTH_PORT",
+            "OTELGATE_KEEPER_PORT",
             "OTELGATE_FEEDBACK_PORT",
+            *(() if owner else owned),
         }
     assert config["gateway"]["environment"]["OTELGATE_AUDIT_ENDPOINT"] == "audit:4320"
 
 
 def test_a_database_elsewhere_is_reached_with_its_own_password(render: Render, tmp_path: Path) -> None:
     config = render(**VARIANTS["database"])
-    environment = config["services"]["audit"]["environment"]
-    assert environment["OTELGATE_DATABASE_URL"] == "postgresql://me@db.example/audit"
+    assert {
+        name: config["services"][name]["environment"]["OTELGATE_DATABASE_URL"]
+        for name in ("keeper", "audit", "feedback")
+    } == {
+        "keeper": "postgresql://me@db.example/audit",
+        **dict.fromkeys(("audit", "feedback"), "postgresql://otelgate_writer@db.example/audit"),
+    }
     assert config["secrets"]["database_password"]["file"] == f"{tmp_path}/state/docker/database_password_file"
     without = render(OTELGATE_DATABASE_URL="postgresql://me@db.example/audit")
-    assert without["services"]["audit"]["environment"]["OTELGATE_DATABASE_PASSWORD_FILE"] == ""
+    assert without["services"]["keeper"]["environment"]["OTELGATE_DATABASE_PASSWORD_FILE"] == ""
     assert without["secrets"]["database_password"]["file"] == "/dev/null"
 
 
@@ -254,20 +266,22 @@ def test_services_meet_only_those_that_they_need(render: Render) -> None:
     }
     stores = {"prometheus", "loki", "tempo", "jaeger"}
     read = {"grafana", "postgres", "prober"}
+    audit = {"audit", "keeper"}
     watching = {"prometheus", "alertmanager", "prober"}
     expected = {
-        "gateway": {*stores, "audit", "feedback", "prober"},
+        "gateway": {*stores, *audit, "feedback", "prober"},
         "prometheus": set(networks) - {"prometheus", "feedback"},
-        "loki": {"gateway", "audit", "prometheus", "tempo", "jaeger", *read},
+        "loki": {"gateway", *audit, "prometheus", "tempo", "jaeger", *read},
         "tempo": {"gateway", "prometheus", "loki", "jaeger", *read},
         "jaeger": {"gateway", "prometheus", "loki", "tempo", *read},
-        "audit": {"gateway", "prometheus", "loki", "postgres", "postgres-exporter", "prober"},
+        "audit": {"gateway", "prometheus", "loki", "keeper", "postgres", "postgres-exporter", "prober"},
+        "keeper": {"gateway", "prometheus", "loki", "audit", "postgres", "postgres-exporter", "prober"},
         "feedback": {"gateway", "prober"},
-        "postgres": {*stores, "grafana", "audit", "postgres-exporter", "prober"},
+        "postgres": {*stores, "grafana", *audit, "postgres-exporter", "prober"},
         "alertmanager": {"prometheus", "prober", "node-exporter", "postgres-exporter", "redis-exporter"},
         "prober": set(networks) - {"prober"},
         "node-exporter": {*watching, "postgres-exporter", "redis-exporter"},
-        "postgres-exporter": {*watching, "node-exporter", "redis-exporter", "postgres", "audit"},
+        "postgres-exporter": {*watching, "node-exporter", "redis-exporter", "postgres", *audit},
         "redis-exporter": {*watching, "node-exporter", "postgres-exporter"},
         "grafana": {*stores, "postgres", "prober"},
     }
@@ -279,7 +293,9 @@ def test_secrets_are_mounted_where_they_are_needed(render: Render) -> None:
         name: {secret["source"] for secret in each.get("secrets", ())} for name, each in render()["services"].items()
     }
     assert mounted["feedback"] == {"feedback_secret", "gateway_authority", "client_certificate", "client_key"}
-    assert {name for name, secrets in mounted.items() if "audit_key" in secrets} == {"audit"}
+    assert {name for name, secrets in mounted.items() if "audit_key" in secrets} == {"audit", "keeper"}
+    assert {name for name, secrets in mounted.items() if "database_password" in secrets} == {"keeper", "postgres"}
+    assert {name for name, secrets in mounted.items() if "writer_password" in secrets} == {"audit", "keeper"}
     assert {name for name, secrets in mounted.items() if "audit_token" in secrets} == {"audit", "gateway"}
     assert "feedback_secret" not in mounted["audit"]
 

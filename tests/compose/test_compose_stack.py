@@ -33,7 +33,7 @@ Make = Callable[..., DockerEngine]
 SOON_S = 240.0
 ANSWER_S = 60.0
 SERVICES = [
-    *("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "postgres", "feedback", "alertmanager"),
+    *("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "keeper", "postgres", "feedback", "alertmanager"),
     *watchers.EXPORTERS,
 ]
 

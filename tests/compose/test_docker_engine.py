@@ -170,6 +170,7 @@ def test_the_audit_stores_secrets_are_copied_too(load: Load) -> None:
     env = compose_cli.environment(made)
     for name, generated in (
         ("OTELGATE_DATABASE_PASSWORD_FILE", "database_password"),
+        ("OTELGATE_WRITER_PASSWORD_FILE", "writer_password"),
         ("OTELGATE_AUDIT_KEY_FILE", "audit_key"),
         ("OTELGATE_PSEUDONYM_KEY_FILE", "pseudonym_key"),
         ("OTELGATE_AUDIT_TOKEN_FILE", "audit_token"),

@@ -33,7 +33,7 @@ from otelgate_stack.report import Report
 from scaled_rules import Times
 from waiting import until
 
-SERVICES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "alertmanager", "prober")
+SERVICES = ("gateway", "prometheus", "loki", "tempo", "audit", "keeper", "postgres", "alertmanager", "prober")
 STEP_S = 1
 """How exactly it is known since when a condition holds."""
 
@@ -215,12 +215,12 @@ def watched(
 
 @contextmanager
 def compared_soon() -> Iterator[None]:
-    """Stacks that are started meanwhile have a sink that compares runs sooner: quick_sink.py."""
+    """Stacks that are started meanwhile have a keeper that compares runs sooner: quick_keeper.py."""
     real = native.services
 
     def services(loaded: settings.Settings, only: Sequence[str] | None = None) -> list[Service]:
-        quick = ("-P", str(Path(__file__).with_name("quick_sink.py")), "serve")
-        return [replace(each, arguments=quick) if each.name == "audit" else each for each in real(loaded, only)]
+        quick = ("-P", str(Path(__file__).with_name("quick_keeper.py")), "keep")
+        return [replace(each, arguments=quick) if each.name == "keeper" else each for each in real(loaded, only)]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "services", services)

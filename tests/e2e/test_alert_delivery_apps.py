@@ -1,7 +1,7 @@
 """The critical alerts about applications: the switches of all examples are thrown, and notifications arrive.
 
 Those that wait for more than 2 minutes wait for one here, and the audit sink compares runs each minute, not five:
-quick_sink.py. LlmAvailabilityLow asks for a day: promtool shows that it fires, tests/alerting that it is delivered.
+quick_keeper.py. LlmAvailabilityLow asks for a day: promtool shows that it fires, tests/alerting that it is delivered.
 """
 
 import threading

@@ -20,6 +20,7 @@ DAY_NS = 86_400 * 10**9
 QUEUE_BYTES = 4_000_000
 TIMES = {
     "AuditSinkAbsent": Times("40s", {"3m": "1m"}),
+    "AuditKeeperAbsent": Times("40s", {"3m": "1m"}),
     "GatewayAbsent": Times("20s", {"2m": "40s"}),
 }
 LONG_S = 600
@@ -104,15 +105,16 @@ def test_the_stack_tells_of_itself(tmp_path: Path, record_property: Callable[[st
         began = time.time()
         assert send_turn(watch, days_ago=200) == 200
         told("AuditRejecting", began)
-        # A store, the audit sink and the database stop.
+        # A store, the audit sink, its keeper and the database stop.
         began = time.time()
-        for name in ("audit", "loki", "postgres"):
+        for name in ("audit", "keeper", "loki", "postgres"):
             watch.engine.stop(name)
         filled = fill_the_queue(watch)
         told("GatewayQueueFull", filled)
         told("DatabaseDown", began, "postgres")
         told("ServiceDown", began, "loki")
         told("AuditSinkAbsent", began)
+        told("AuditKeeperAbsent", began)
         # Last, since it is how all the others are seen.
         began = time.time()
         watch.engine.stop("gateway")

@@ -15,7 +15,7 @@ SERVICE, SEED = "audit-outage", "outage"
 
 
 def chaos(world: OwnWorld) -> list[tuple[float, str, Callable[[], None]]]:
-    """What happens when which share of the runs is sent: two stops of PostgreSQL, four deaths."""
+    """What happens when which share of the runs is sent: two stops of PostgreSQL, five deaths."""
     backends, gateway = world.backends, world.gateway
 
     def kill_gateway() -> None:
@@ -30,6 +30,7 @@ def chaos(world: OwnWorld) -> list[tuple[float, str, Callable[[], None]]]:
         (0.50, "the sink is killed", lambda: backends.kill("audit")),
         (0.60, "PostgreSQL stops", lambda: backends.stop("postgres")),
         (0.70, "PostgreSQL is back", lambda: backends.start("postgres")),
+        (0.75, "the keeper is killed", lambda: backends.kill("keeper")),
         (0.80, "the sink is killed", lambda: backends.kill("audit")),
     ]
 

@@ -56,7 +56,7 @@ class World:
             "OTELGATE_PROMETHEUS_URL": access.url(self.settings, "prometheus"),
             "OTELGATE_LOKI_URL": access.url(self.settings, "loki"),
         }
-        return {**self.application_env("otelgate-audit"), **self.settings.sink_env(), **stores}
+        return {**self.application_env("otelgate-audit"), **self.settings.owner_env(), **stores}
 
     def run(self, command: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run to the end; stdout and stderr apart."""

@@ -19,7 +19,7 @@ from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 from otelgate_stack.stores import Loki, Prometheus, Tempo
 
-STORES = ("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback")
+STORES = ("gateway", "prometheus", "loki", "tempo", "audit", "keeper", "postgres", "feedback")
 WATCHERS = ("prober", "node-exporter", "postgres-exporter", "redis-exporter")
 WEDNESDAY = 1_781_719_200.0
 """18:00 UTC of 2026-06-17, in Unix seconds: where a past ends that must not depend on today's weekday or hour. Fewer

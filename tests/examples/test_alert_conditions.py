@@ -88,7 +88,7 @@ ROWS = (
 )
 CALM = ("redis_memory_used_bytes", "pg_stat_database_numbackends", "node_memory_MemAvailable_bytes")
 """Beside what the rows look at, this is to be there before anything goes wrong."""
-ABSENT = ("GatewayAbsent", "AuditSinkAbsent")
+ABSENT = ("GatewayAbsent", "AuditSinkAbsent", "AuditKeeperAbsent")
 LATER = ("L2", "L3", "L4", "L5", "L24", "L29")
 """Those with a test of their own below."""
 

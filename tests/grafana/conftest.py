@@ -110,7 +110,7 @@ def _fill_database(loaded: settings.Settings, end: int) -> tuple[str, str]:
     password = loaded.database_password.read_text().strip()
     owner = psycopg.conninfo.make_conninfo(loaded.database, password=password)
     database.migrate(loaded.database, password=password, grafana_password="for tests")
-    read = audit_settings.load(loaded.sink_env())
+    read = audit_settings.load(loaded.owner_env())
     arguments = argparse.ArgumentParser()
     generate.add_arguments(arguments)
     wanted = ["--conversations", str(_CONVERSATIONS), "--days", str(_DAYS), "--until", _iso(end)]

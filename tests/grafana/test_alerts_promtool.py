@@ -107,6 +107,7 @@ def _healthy() -> dict[str, str]:
     for gateway in ("gw-1", "gw-2"):
         rows |= _gateway(gateway)
     rows[series("otelgate_audit_queue_age_seconds", instance="sink")] = "0x40"
+    rows[series("otelgate_audit_keeper_ready", instance="keeper")] = "1x40"
     return rows
 
 

@@ -57,6 +57,7 @@ def test_the_stacks_own_parts_are_probed() -> None:
     assert own(config(loaded)) == {
         "otelgate-gateway": ("http://127.0.0.1:1/", "gateway"),
         "otelgate-audit": ("http://127.0.0.1:4321/health", "api"),
+        "otelgate-keeper": ("http://127.0.0.1:4323/health", "api"),
         "otelgate-feedback": ("http://127.0.0.1:4322/health", "api"),
         "prometheus": ("http://127.0.0.1:9090/-/ready", "store"),
         "loki": ("https://127.0.0.1:3100/ready", "store"),

@@ -81,6 +81,7 @@ def test_secrets_are_files_for_their_owner_alone(running: NativeEngine) -> None:
     names = {
         *("audit_key", "database_password", "feedback_secret", "grafana_database_password", "postgres_password"),
         *("monitor_password", "grafana_admin_password", "grafana_secret_key", "pseudonym_key", "audit_token"),
+        "writer_password",
     }
     assert {file.name for file in folder.iterdir()} == names
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -163,8 +164,8 @@ def test_a_cluster_that_cannot_be_made_says_why(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "there"),
     [
-        ({}, ["audit", "postgres", "feedback"]),
-        ({"OTELGATE_DATABASE_URL": "postgresql://db.example/audit"}, ["audit", "feedback"]),
+        ({}, ["audit", "keeper", "postgres", "feedback"]),
+        ({"OTELGATE_DATABASE_URL": "postgresql://db.example/audit"}, ["audit", "keeper", "feedback"]),
         ({"OTELGATE_AUDIT": "false"}, []),
     ],
 )
@@ -179,7 +180,7 @@ def test_votes_stop_first_and_the_database_last() -> None:
     stopped = services.stop_order(names)
     stores = [name for name in stopped if name not in watchers.ORDER]
     assert stores[:2] == ["feedback", "gateway"]
-    assert stores[-2:] == ["audit", "postgres"]
+    assert stores[-3:] == ["audit", "keeper", "postgres"]
     assert sorted(stopped) == sorted(names)
 
 

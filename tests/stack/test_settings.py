@@ -239,11 +239,33 @@ def test_the_sink_reads_what_it_gets(tmp_path: Path) -> None:
         {"OTELGATE_POSTGRES_PORT": "5", "OTELGATE_RETENTION_AUDIT": "2w", "OTELGATE_STATE_DIR": str(tmp_path)}
     )
     sink = sink_settings.load(loaded.sink_env())
-    assert sink.database_url == "postgresql://otelgate@127.0.0.1:5/otelgate"
-    assert sink.database_password_file == tmp_path / "secrets" / "database_password"
-    assert sink.audit_key_file == tmp_path / "secrets" / "audit_key"
-    assert sink.retention_audit == timedelta(days=14)
-    assert sink.feedback_origins == ()
+    assert sink.database_url == "postgresql://otelgate_writer@127.0.0.1:5/otelgate"
+    assert (sink.database_password_file, sink.grafana_database_password_file) == (None, None)
+    keeper = sink_settings.load(loaded.owner_env())
+    assert keeper.database_url == "postgresql://otelgate@127.0.0.1:5/otelgate"
+    assert keeper.database_password_file == tmp_path / "secrets" / "database_password"
+    for each in (sink, keeper):
+        assert each.writer_password_file == tmp_path / "secrets" / "writer_password"
+        assert each.audit_key_file == tmp_path / "secrets" / "audit_key"
+        assert each.retention_audit == timedelta(days=14)
+        assert each.feedback_origins == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("postgresql://me:s3cret@db.example:6/audit?sslmode=require", "db.example:6/audit?sslmode=require"),
+        (
+            "postgresql://db.example/audit?user=me&password=s3cret&options=-c%20a%3Db",
+            "db.example/audit?options=-c%20a%3Db",
+        ),
+        ("postgres://me@[::1]:5/audit", "[::1]:5/audit"),
+    ],
+)
+def test_the_sink_gets_no_login_of_the_owner(given: str, expected: str) -> None:
+    sink = settings.load({"OTELGATE_DATABASE_URL": given}).sink_env()
+    assert sink["OTELGATE_DATABASE_URL"].partition("://")[2] == f"otelgate_writer@{expected}"
+    assert not any("s3cret" in value for value in sink.values())
 
 
 def test_a_database_of_ones_own() -> None:

@@ -114,8 +114,8 @@ def test_alertmanager_hears_the_watchdog(watched: Stack) -> None:
 
 def test_the_stacks_own_parts_answer_their_probes(watched: Stack) -> None:
     parts = {
-        *("otelgate-gateway", "otelgate-audit", "otelgate-feedback", "prometheus", "loki", "tempo", "alertmanager"),
-        "postgres",
+        *("otelgate-gateway", "otelgate-audit", "otelgate-keeper", "otelgate-feedback", "postgres"),
+        *("prometheus", "loki", "tempo", "alertmanager"),
     } | ({"grafana"} & {status.name for status in watched.engine.status()})
     wanted = {(part,): 1.0 for part in parts}
     probed = until(
@@ -221,7 +221,7 @@ def test_what_cannot_be_had_is_left_out_and_said(
     monkeypatch.setenv("PATH", str(tmp_path))  # neither exporters nor an apt-get
     loaded = settings.load({**env, "OTELGATE_CACHE_DIR": str(tmp_path / "cache")})
     assert watchers.present(services.names(loaded), loaded) == [
-        *("gateway", "prometheus", "loki", "tempo", "audit", "postgres", "feedback", "alertmanager")
+        *("gateway", "prometheus", "loki", "tempo", "audit", "keeper", "postgres", "feedback", "alertmanager")
     ]
     watchers.fetch(services.names(loaded), loaded, Report(output))
     lines = output.getvalue().splitlines()

@@ -1,4 +1,4 @@
-"""The heads that left the database: each minute the sink sends the chain's head to its witnesses, Loki and another.
+"""The heads that left the database: each minute the keeper sends the chain's head to its witnesses, Loki and another.
 
 Someone with the chain key and the database can rebuild a consistent chain, or put back an old copy; heads announced
 earlier reveal that. Each head carries how many were announced with it, and the database keeps that number, so a witness
@@ -21,7 +21,8 @@ from ..partitions import DAY_US
 from ..stores import Store
 from .findings import UNCHECKED, Report, when
 
-QUERY: Final = '{service_name="otelgate-audit"} | otelgate_audit_head_seq != ""'
+QUERY: Final = '{service_name=~"otelgate-keeper|otelgate-audit"} | otelgate_audit_head_seq != ""'
+"""The sink announced them before there was a keeper."""
 _PAGE: Final = 1_000
 _TIMEOUT_S: Final = 30
 _SLICE_NS: Final = 28 * DAY_US * 1000
@@ -29,7 +30,7 @@ _SLICE_NS: Final = 28 * DAY_US * 1000
 _UNDER_WAY: Final = 10
 """The last so many heads may be missing: they are on their way, or came after a backup of Loki was taken."""
 _FIRST_US: Final = 3_600_000_000
-"""A sink announces its first head within a minute; an entry this old must have had one."""
+"""A keeper announces its first head within a minute; an entry this old must have had one."""
 _FEW: Final = 2
 """Heads that a new system may have announced before a witness shows any."""
 _WHERE: Final = "announced heads"

@@ -131,6 +131,8 @@ def environment(settings: Settings) -> dict[str, str]:
     for name, url in (("GATEWAY", settings.prometheus_endpoint), ("SINK", settings.prometheus_url)):
         password = settings.prometheus_password(url)
         env[f"{name}_STORES_PASSWORD"] = access.MOUNTED.password if password else ""
+    if settings.database_url:
+        env["DATABASE_OF_WRITER"] = settings.database_of_writer
     env["GATEWAY_INSIDE"] = f"{'https' if settings.tls_cert_file else 'http'}://gateway:4317"
     env["GATEWAY_HEADERS"] = services.gateway_variables(settings).get("OTEL_EXPORTER_OTLP_HEADERS", "")
     # It keeps to a fifth more than its limit (tests/e2e/test_overload.py); the rest is for what the kernel counts.
@@ -232,7 +234,7 @@ def _secrets(settings: Settings) -> dict[str, Path]:
     """The files that containers mount, by the setting's field, or another name."""
     given = {field: getattr(settings, field) for field in _OF_THE_GATEWAY}
     if settings.audit:
-        fields = ("grafana_database_password_file", "audit_key_file", "feedback_secret_file")
+        fields = ("grafana_database_password_file", "writer_password_file", "audit_key_file", "feedback_secret_file")
         given |= {field: getattr(settings, field) for field in fields}
         given["database_password_file"] = settings.database_password
         given["gateway_authority"] = services.gateway_authority(settings)

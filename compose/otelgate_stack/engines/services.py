@@ -14,18 +14,18 @@ from . import watchers
 from .service import LOOPBACK, Service, bound, loopback, python_env
 
 # The order data flows; then who watches.
-ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "postgres", "feedback", *watchers.ORDER)
+ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "keeper", "postgres", "feedback", *watchers.ORDER)
 # Votes come in at `feedback` and go to the gateway, and Grafana reads from all.
 _STOP_FIRST = ("grafana", "feedback")
 # Modules of this very Python; the others are programs of builds.PROGRAMS.
-PYTHON = ("audit", "postgres", "feedback")
+PYTHON = ("audit", "keeper", "postgres", "feedback")
 
 
 def names(settings: Settings) -> list[str]:
     """The services of a stack, in the order data flows."""
     unused = {{"tempo": "jaeger", "jaeger": "tempo"}.get(settings.traces_to)}
     if not settings.audit:
-        unused |= {"audit", "feedback"}
+        unused |= {"audit", "keeper", "feedback"}
     if not settings.own_database:
         unused |= {"postgres", "postgres-exporter"}
     if not settings.exporters:
@@ -47,6 +47,7 @@ def services(settings: Settings, only: Sequence[str] | None = None) -> list[Serv
         "tempo": _tempo,
         "jaeger": _jaeger,
         "audit": _audit,
+        "keeper": _keeper,
         "postgres": _postgres,
         "feedback": _feedback,
         **watchers.MAKERS,
@@ -184,6 +185,21 @@ def _audit(settings: Settings) -> Service:
         url=f"http://{loopback(settings.audit_host)}:{settings.audit_port}",
         health=f"http://{loopback(settings.audit_host)}:{settings.audit_health_port}/health",
         data_dir=settings.state_dir / "audit",
+        configs=_sources(settings.root / "audit" / "otelgate_audit"),
+        after=("postgres",),
+    )
+
+
+def _keeper(settings: Settings) -> Service:
+    url = f"http://{loopback(settings.audit_host)}:{settings.keeper_port}"
+    return Service(
+        name="keeper",
+        arguments=("-m", "otelgate_audit", "keep"),
+        environment=python_env(settings) | settings.owner_env() | gateway_variables(settings),
+        ports=bound(settings, "keeper_port", host=settings.audit_host),
+        url=url,
+        health=f"{url}/health",
+        data_dir=settings.state_dir / "keeper",
         configs=_sources(settings.root / "audit" / "otelgate_audit"),
         after=("postgres",),
     )

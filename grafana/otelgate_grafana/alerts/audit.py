@@ -1,4 +1,4 @@
-"""The audit trail: rows that are missing or refused, jobs that fail, a sink that is away or behind."""
+"""The audit trail: rows that are missing or refused, jobs that fail, a sink or keeper that is away or behind."""
 
 from typing import Final
 
@@ -8,6 +8,7 @@ from .expressions import grown, limit
 from .model import Alert, Case, Expected, Group
 
 _SINK: Final = {"job": "otelgate-audit", "instance": "sink:4320", "service_name": "otelgate-audit"}
+_KEEPER: Final = {"job": "otelgate-keeper", "instance": "sink:4323", "service_name": "otelgate-keeper"}
 _MISSING: Final = "otelgate_audit_reconciliation_missing"
 
 _CALLS: Final = {"service_name": "osool", "otelgate_audit_quantity": "calls"}
@@ -58,40 +59,62 @@ AUDIT_JOB_FAILING: Final = Alert(
     for_="10m",
     severity="warning",
     team="platform",
-    summary="The audit sink's job {{ $labels.otelgate_audit_job }} failed {{ $value | humanize }} times in 15 minutes",
-    description="It tries again by itself; until then what it does (gauges, comparing, retention, ledger heads) rests.",
+    summary="The audit store's job {{ $labels.otelgate_audit_job }} failed {{ $value | humanize }} times in 15 minutes",
+    description="It tries again by itself; until then what it does rests: gauges, comparing, retention, ledger heads, "
+    "partitions.",
     dashboard=CONVERSATION_AUDIT,
     fires=Case(
-        {series("otelgate_audit_job_failures_total", **_SINK, **_JOB): "_x10 1+1x60"}, "17m", (Expected(_JOB, "25"),)
+        {series("otelgate_audit_job_failures_total", **_KEEPER, **_JOB): "_x10 1+1x60"}, "17m", (Expected(_JOB, "25"),)
     ),
     quiet=(
         Case(
-            {series("otelgate_audit_job_failures_total", **_SINK, **_JOB): "_x10 1x60"}, "14m", why="not yet 10 minutes"
+            {series("otelgate_audit_job_failures_total", **_KEEPER, **_JOB): "_x10 1x60"},
+            "14m",
+            why="not yet 10 minutes",
         ),
-        Case({series("otelgate_audit_job_failures_total", **_SINK, **_JOB): "9x90"}, "40m", why="failed long ago"),
+        Case({series("otelgate_audit_job_failures_total", **_KEEPER, **_JOB): "9x90"}, "40m", why="failed long ago"),
     ),
 )
 
 _AGE: Final = "otelgate_audit_queue_age_seconds"
+# A gateway with OTELGATE_AUDIT=false has no such exporter, and nothing is absent.
+_SENT: Final = 'and on () (count(otelcol_exporter_queue_capacity{exporter="otlp_grpc/audit"}) > 0)'
 _EXPORTS: Final = series(
     "otelcol_exporter_queue_capacity", instance="gw-1", exporter="otlp_grpc/audit", data_type="traces"
 )
 
 AUDIT_SINK_ABSENT: Final = Alert(
     name="AuditSinkAbsent",
-    # A gateway with OTELGATE_AUDIT=false has no such exporter, and nobody is missed.
-    expr=f"absent_over_time({_AGE}[3m])\n"
-    'and on () (count(otelcol_exporter_queue_capacity{exporter="otlp_grpc/audit"}) > 0)',
+    expr=f"absent_over_time({_AGE}[3m])\n{_SENT}",
     for_="2m",
     severity="critical",
     team="platform",
     summary="The audit sink is silent",
-    description="Conversations wait in the gateway's queue on disk until it is back. Nobody counts sessions and users.",
+    description="Conversations wait in the gateway's queue on disk until it is back.",
     dashboard=GATEWAY,
     fires=Case({series(_AGE, **_SINK): "0x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
     quiet=(
         Case({series(_AGE, **_SINK): "0x10 _x6 0x40", _EXPORTS: "1000x60"}, "9m", why="a restart"),
         Case({}, "12m", why="no gateway sends to it"),
+    ),
+)
+
+_READY: Final = "otelgate_audit_keeper_ready"
+
+AUDIT_KEEPER_ABSENT: Final = Alert(
+    name="AuditKeeperAbsent",
+    expr=f"absent_over_time({_READY}[3m])\n{_SENT}",
+    for_="2m",
+    severity="critical",
+    team="platform",
+    summary="The keeper of the audit store is silent",
+    description="Conversations are stored. No session or user is counted, nothing is compared, no head of the ledger "
+    "leaves the database, and nothing that is too old is deleted.",
+    dashboard=GATEWAY,
+    fires=Case({series(_READY, **_KEEPER): "1x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
+    quiet=(
+        Case({series(_READY, **_KEEPER): "1x10 _x6 1x40", _EXPORTS: "1000x60"}, "9m", why="a restart"),
+        Case({}, "12m", why="no gateway sends to the audit store"),
     ),
 )
 
@@ -114,7 +137,10 @@ AUDIT_QUEUE_OLD: Final = Alert(
 GROUPS: Final = (
     Group(
         "otelgate-audit-alerts",
-        (AUDIT_ROWS_MISSING, AUDIT_REJECTING, AUDIT_JOB_FAILING, AUDIT_SINK_ABSENT, AUDIT_QUEUE_OLD),
+        (
+            *(AUDIT_ROWS_MISSING, AUDIT_REJECTING, AUDIT_JOB_FAILING),
+            *(AUDIT_SINK_ABSENT, AUDIT_KEEPER_ABSENT, AUDIT_QUEUE_OLD),
+        ),
         interval="15s",
     ),
 )

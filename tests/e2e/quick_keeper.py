@@ -1,6 +1,6 @@
-"""The audit sink, which compares runs sooner: windows of a minute instead of five, compared every 10 s.
+"""The keeper of the audit store, which compares runs sooner: windows of a minute instead of five, compared every 10 s.
 
-python quick_sink.py serve     as `otelgate-audit serve`
+python quick_keeper.py keep     as `otelgate-audit keep`
 """
 
 import sys

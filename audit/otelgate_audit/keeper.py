@@ -1,0 +1,87 @@
+"""`otelgate-audit keep`: the process that owns the tables, and does what the sink's role may not.
+
+It brings the schema, the views and the roles up to date when it starts, and does the jobs (jobs.py): partitions of the
+days to come, gauges, the ledger's heads, reconciliation, retention. It takes no data, and listens for
+/health only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from . import database, jobs, process
+from .health import HealthServer, State
+from .process import Connection, Watch
+from .settings import Settings
+from .telemetry import Telemetry
+
+_LOGGER = logging.getLogger(__name__)
+
+SERVICE = "otelgate-keeper"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-migrate", action="store_true", help="refuse a database at another version, where `keep` would migrate it"
+    )
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Keep until SIGTERM or SIGINT. 1: the port is taken, or the schema is not this program's and can't be made so."""
+    # A bad file ends it now.
+    _ = settings.chain_key, settings.database_password, settings.writer_password, settings.grafana_password
+    return process.run(
+        lambda: Telemetry(settings, SERVICE, port=settings.keeper_port),
+        lambda telemetry: Keeper(settings, telemetry, migrate=not options.no_migrate),
+    )
+
+
+class Keeper:
+    """The parts of the process."""
+
+    def __init__(self, settings: Settings, telemetry: Telemetry, *, migrate: bool) -> None:
+        self._settings, self._telemetry, self._migrate = settings, telemetry, migrate
+        self.failure: str | None = None
+        self.state = State(queue=None)
+        self.health = HealthServer(settings.audit_host, settings.keeper_port, self.state)
+        self._jobs: jobs.Jobs | None = None
+        self._watch = Watch(self.state, self._connect, self._begin, refused=self._refused)
+        telemetry.meters.ready(lambda: self.state.closed() is None)
+
+    def start(self) -> None:
+        """Listen, and begin to look for the database. Raises OSError where the port is taken."""
+        self.health.start()
+        _LOGGER.info("/health on %s:%d", self._settings.audit_host, self.health.port)
+        self._watch.start()
+
+    def stop(self) -> None:
+        """End every part; what a job was doing is rolled back."""
+        self.state.stopping = True
+        self._watch.stop()
+        self._watch.join()
+        if self._jobs:
+            self._jobs.stop()
+        self.health.stop()
+        _LOGGER.info("stopped")
+
+    def _connect(self) -> Connection:
+        settings = self._settings
+        return database.connect(
+            settings.database_url, name="watch", password=settings.database_password, autocommit=True
+        )
+
+    def _begin(self, connection: Connection) -> None:
+        if self._migrate and not self._jobs:
+            for line in database.migrate_with(self._settings):
+                _LOGGER.info("migrated: %s", line)
+        database.require_schema(connection)
+        if not self._jobs:
+            work = jobs.standard(self._settings, self._telemetry)
+            meters = self._telemetry.meters
+            self._jobs = jobs.Jobs(self._settings, meters, work, lambda: self.state.closed() is None)
+            self._jobs.start()
+
+    def _refused(self, why: str) -> None:
+        if not self._jobs:  # a schema that changes later may come back
+            self.failure = why
