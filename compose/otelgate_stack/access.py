@@ -119,6 +119,11 @@ def as_client(service: str, secrets: Secrets) -> dict[str, Any]:
     return {}
 
 
+def known_by(settings: Settings) -> tuple[Path, ...]:
+    """Files that change with the secrets: who has read them, on either side, has to be restarted then."""
+    return web_config(settings), Path(of(settings).certificate)
+
+
 def web_config(settings: Settings) -> Path:
     """The file by which Prometheus and its relatives know the password (`--web.config.file`)."""
     return _folder(settings) / "web.yml"
