@@ -1,8 +1,8 @@
 """`otelgate-audit keep`: the process that owns the tables, and does what the sink's role may not.
 
 It brings the schema, the views and the roles up to date when it starts, and does the jobs (jobs.py): partitions of the
-days to come, gauges, the ledger's heads, reconciliation, retention. It takes no data, and listens for
-/health only.
+days to come, gauges, the ledger's heads, reconciliation, retention. It takes no data, and
+listens for /health only.
 """
 
 from __future__ import annotations

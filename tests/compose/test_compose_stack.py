@@ -76,9 +76,9 @@ def test_a_conversation_is_on_record(stack: DockerEngine) -> None:
     assert not audit_store.answers(stack.settings.database, None)
 
 
-def test_the_sink_has_its_commands(stack: DockerEngine, docker: Any) -> None:
-    """Its image holds all that they import, the heaviest included."""
-    container = containers(stack, docker)["audit"]
+def test_the_keeper_has_the_owners_commands_and_the_sink_has_not(stack: DockerEngine, docker: Any) -> None:
+    """Their image holds all that they import, the heaviest included."""
+    container = containers(stack, docker)["keeper"]
     for code in (
         "import otelgate_audit.export, pyarrow.parquet",
         "import otelgate_audit.verify, ssl, sqlite3, zoneinfo",
@@ -87,6 +87,9 @@ def test_the_sink_has_its_commands(stack: DockerEngine, docker: Any) -> None:
         assert (status, output) == (0, b"")
     status, output = container.exec_run(["/python/bin/python3", "-m", "otelgate_audit", "migrate"])
     assert status == 0, output
+    sink = containers(stack, docker)["audit"]
+    status, output = sink.exec_run(["/python/bin/python3", "-m", "otelgate_audit", "migrate"])
+    assert (status, b"no password supplied" in output) == (1, True)
 
 
 def test_no_secret_is_in_a_container(stack: DockerEngine, docker: Any) -> None:
