@@ -10,8 +10,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/exporter"
-	otlpexporter "go.opentelemetry.io/collector/exporter/otlpexporter"
-	otlphttpexporter "go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/processor"
@@ -33,9 +31,13 @@ import (
 	pages "otelgate/collector/pages"
 	prometheusremotewrite "otelgate/collector/prometheusremotewrite"
 	redact "otelgate/collector/redact"
+	rejects "otelgate/collector/rejects"
 	sender "otelgate/collector/sender"
 	sequence "otelgate/collector/sequence"
 	storeanswers "otelgate/collector/storeanswers"
+	otlpgrpc "otelgate/collector/stores/otlpgrpc"
+	otlphttp "otelgate/collector/stores/otlphttp"
+	streams "otelgate/collector/streams"
 )
 
 type aliasProvider interface{ DeprecatedAlias() component.Type }
@@ -66,6 +68,7 @@ func components() (otelcol.Factories, error) {
 		diskqueue.NewFactory(),
 		folderlock.NewFactory(),
 		pages.NewFactory(),
+		rejects.NewFactory(),
 		storeanswers.NewFactory(),
 	)
 	if err != nil {
@@ -79,6 +82,7 @@ func components() (otelcol.Factories, error) {
 		diskqueue.NewFactory().Type():              "otelgate/collector v0.0.0",
 		folderlock.NewFactory().Type():             "otelgate/collector v0.0.0",
 		pages.NewFactory().Type():                  "otelgate/collector v0.0.0",
+		rejects.NewFactory().Type():                "otelgate/collector v0.0.0",
 		storeanswers.NewFactory().Type():           "otelgate/collector v0.0.0",
 	})
 
@@ -93,16 +97,16 @@ func components() (otelcol.Factories, error) {
 	})
 
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
-		otlpexporter.NewFactory(),
-		otlphttpexporter.NewFactory(),
+		otlpgrpc.NewFactory(),
+		otlphttp.NewFactory(),
 		prometheusremotewrite.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
 	factories.ExporterModules = makeModulesMap(factories.Exporters, map[component.Type]string{
-		otlpexporter.NewFactory().Type():          "go.opentelemetry.io/collector/exporter/otlpexporter v0.155.0",
-		otlphttpexporter.NewFactory().Type():      "go.opentelemetry.io/collector/exporter/otlphttpexporter v0.155.0",
+		otlpgrpc.NewFactory().Type():              "otelgate/collector v0.0.0",
+		otlphttp.NewFactory().Type():              "otelgate/collector v0.0.0",
 		prometheusremotewrite.NewFactory().Type(): "otelgate/collector v0.0.0",
 	})
 
@@ -118,6 +122,7 @@ func components() (otelcol.Factories, error) {
 		labelguard.NewFactory(),
 		redact.NewFactory(),
 		sender.NewFactory(),
+		streams.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -134,6 +139,7 @@ func components() (otelcol.Factories, error) {
 		labelguard.NewFactory().Type():             "otelgate/collector v0.0.0",
 		redact.NewFactory().Type():                 "otelgate/collector v0.0.0",
 		sender.NewFactory().Type():                 "otelgate/collector v0.0.0",
+		streams.NewFactory().Type():                "otelgate/collector v0.0.0",
 	})
 
 	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](
