@@ -25,20 +25,22 @@ func New(limit int) *Shares { return &Shares{limit: int64(limit), held: map[stri
 // Live is how many places are taken.
 func (s *Shares) Live() int64 { return s.live.Load() }
 
-// Full says whether Claim would give this owner none.
-func (s *Shares) Full(owner string) bool {
+// Fits says whether this owner may have one more, beside so many that it is to get, and all owners are to get, already.
+func (s *Shares) Fits(owner string, its, all int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.full(owner)
+	return s.fits(owner, int64(its), int64(all))
 }
 
-func (s *Shares) full(owner string) bool { return s.held[owner] >= timesFree*(s.limit-s.live.Load()) }
+func (s *Shares) fits(owner string, its, all int64) bool {
+	return s.held[owner]+its < timesFree*(s.limit-s.live.Load()-all)
+}
 
 // Claim takes one of the places, or says that this owner gets no more.
 func (s *Shares) Claim(owner string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.full(owner) {
+	if !s.fits(owner, 0, 0) {
 		return false
 	}
 	s.take(owner)
@@ -54,6 +56,13 @@ func (s *Shares) Keep(owner string) bool {
 	}
 	s.take(owner)
 	return true
+}
+
+// Take a place, even where there is none: what is there is there.
+func (s *Shares) Take(owner string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.take(owner)
 }
 
 func (s *Shares) take(owner string) {

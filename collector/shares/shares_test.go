@@ -61,3 +61,24 @@ func TestOwnersThatGaveAllBackAreForgotten(t *testing.T) {
 		t.Errorf("held %v, live %d", s.held, s.Live())
 	}
 }
+
+func TestPlacesThatAreToBeTakenCount(t *testing.T) {
+	s := New(100)
+	for n := range 90 {
+		if !s.Fits("first", n, n) {
+			t.Fatalf("%d did not fit", n)
+		}
+	}
+	if s.Fits("first", 90, 90) {
+		t.Error("more than its share")
+	}
+	if !s.Fits("second", 0, 90) {
+		t.Error("another's places are its own")
+	}
+	for range 101 {
+		s.Take("first")
+	}
+	if s.Live() != 101 || s.Fits("second", 0, 0) {
+		t.Error("what was there did not count")
+	}
+}
