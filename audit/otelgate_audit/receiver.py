@@ -136,6 +136,9 @@ class Receiver:
                 ("grpc.max_receive_message_length", self._largest),
                 # More streams of one connection wait at the sender, whose memory is on disk.
                 ("grpc.max_concurrent_streams", threads),
+                ("grpc.max_metadata_size", 32 << 10),
+                ("grpc.server_handshake_timeout_ms", 10_000),
+                ("grpc.max_connection_idle_ms", 600_000),
                 # Else a second sink on this port would get half of the connections, without a word.
                 ("grpc.so_reuseport", 0),
             ],

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"otelgate/collector/derived"
+	"otelgate/collector/shares"
 )
 
 type accumulator struct {
@@ -26,6 +27,9 @@ type accumulator struct {
 	mu      sync.Mutex
 	sources map[uint64]*source
 	series  map[uint64]*series
+	// senderPlaces and seriesPlaces are shares of who sends.
+	senderPlaces, seriesPlaces *shares.Shares
+	senderRoom, seriesRoom     noRoom
 	// forgotten is until when senders may have been counted that are not remembered: since the state began, or since
 	// the latest of those that went to make room. A sender that is older may have been counted before.
 	forgotten int64
@@ -46,6 +50,7 @@ func newAccumulator(id component.ID, cfg *Config, settings component.TelemetrySe
 	a := &accumulator{
 		id: id, config: cfg, logger: settings.Logger, next: next, clock: clock, registry: registry,
 		sources: map[uint64]*source{}, series: map[uint64]*series{}, warned: map[string]bool{},
+		senderPlaces: shares.New(cfg.MaxSenders), seriesPlaces: shares.New(cfg.MaxSeries),
 	}
 	var err error
 	a.telemetry, err = a.observe(settings.MeterProvider)

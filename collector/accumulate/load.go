@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unique"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -45,7 +46,12 @@ func (a *accumulator) load(ctx context.Context) error {
 	for key, s := range a.series {
 		if s.shape = shapes[key]; s.shape == nil {
 			delete(a.series, key)
+			continue
 		}
+		a.seriesPlaces.Take(s.Owner)
+	}
+	for _, s := range a.sources {
+		a.senderPlaces.Take(s.Owner)
 	}
 	if a.forgotten = loaded.Forgotten; a.forgotten == 0 || unread > 0 {
 		a.forgotten = now
@@ -78,7 +84,7 @@ func (a *accumulator) loadEntry(key string, encoded []byte, into *state, shapes 
 		if err := json.Unmarshal(encoded, s); err != nil {
 			return err
 		}
-		s.Seen = now
+		s.Seen, s.Owner = now, unique.Make(s.Owner).Value()
 		a.sources[number] = s
 	case 's':
 		s := &series{exemplars: pmetric.NewExemplarSlice()}
@@ -112,13 +118,28 @@ func (s *series) resume(cfg *Config, now int64) {
 // inUse is how lately what was heard is not forgotten to make room.
 const inUse = 10 * time.Minute
 
-// roomForSender and roomForSeries forget a tenth, of what was not heard for longest; false if all are in use.
+// roomForSender and roomForSeries forget a tenth, of what was not heard for longest; false if all are in use. Then all are
+// looked through again a second later only.
 func (a *accumulator) roomForSender(now int64) bool {
-	return a.forget(now-int64(inUse), a.config.MaxSenders/10+1, 0)
+	return a.senderRoom.look(now, func() bool { return a.forget(now-int64(inUse), a.config.MaxSenders/10+1, 0) })
 }
 
 func (a *accumulator) roomForSeries(now int64) bool {
-	return a.forget(now-int64(inUse), 0, a.config.MaxSeries/10+1)
+	return a.seriesRoom.look(now, func() bool { return a.forget(now-int64(inUse), 0, a.config.MaxSeries/10+1) })
+}
+
+// noRoom is until when there is none, Unix nanoseconds.
+type noRoom int64
+
+func (n *noRoom) look(now int64, forget func() bool) bool {
+	if now < int64(*n) {
+		return false
+	}
+	if forget() {
+		return true
+	}
+	*n = noRoom(now + int64(time.Second))
+	return false
 }
 
 // expire forgets what was not heard of for long.
@@ -150,9 +171,11 @@ func (a *accumulator) forget(before int64, sources, many int) bool {
 		return false
 	}
 	for _, key := range oldSources {
+		a.senderPlaces.Release(a.sources[key].Owner)
 		delete(a.sources, key)
 	}
 	for _, key := range oldSeries {
+		a.seriesPlaces.Release(a.series[key].Owner)
 		delete(a.series, key)
 	}
 	a.telemetry.forgot(int64(len(oldSources)), int64(len(oldSeries)))

@@ -14,21 +14,54 @@ func TestSendersAreBoundedAndTotalsStay(t *testing.T) {
 	for i := range 30 {
 		r.sent(r.metrics(point{resource: of("shop", "session.id", fmt.Sprint(i)), delta: true, from: 1, value: 1}))
 	}
-	r.flushed().expect(27, 27)
-	if got := r.counted("otelgate.accumulate.dropped"); got[tooMany] != 10 {
+	r.flushed().expect(25, 25)
+	if got := r.counted("otelgate.accumulate.dropped"); got[tooMany] != 12 {
 		t.Error(got)
 	}
 	r.pass(11 * time.Minute)
 	for i := range 10 {
 		r.sent(r.metrics(point{resource: of("shop", "session.id", fmt.Sprint("later", i)), delta: true, from: 1, value: 1}))
 	}
-	r.flushed().expect(37, 37)
+	r.flushed().expect(35, 35)
 	if got := r.counted("otelgate.accumulate.expired"); got["sender"] == 0 || got["series"] != 0 || len(r.sources) > 21 {
 		t.Error(got, len(r.sources))
 	}
 	r.start()
 	if len(r.sources) > 21 {
 		t.Errorf("%d are still stored", len(r.sources))
+	}
+}
+
+func TestApplicationBeyondItsShareCostsNoOther(t *testing.T) {
+	for name, bound := range map[string]func(*Config){
+		"senders": func(c *Config) { c.MaxSenders = 100 }, "series": func(c *Config) { c.MaxSeries = 100 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, bound)
+			send := func(application, service, tier string) {
+				r.sent(r.metrics(point{
+					resource: of(service, "otelgate.application", application, "session.id", tier), labels: map[string]any{"tier": tier},
+					delta: true, from: 1, value: 1,
+				}))
+			}
+			send("bank", "bank-web", "first")
+			for i := range 200 { // by two of its services
+				send("shop", []string{"shop-web", "shop-api"}[i%2], fmt.Sprint(i))
+			}
+			taken := 200 - int(r.counted("otelgate.accumulate.dropped")[tooMany])
+			if taken < 85 || taken > 95 {
+				t.Errorf("%d of the greedy one's, want about nine tenths", taken)
+			}
+			for range 2 { // after a restart, too
+				for _, other := range []string{"bank", "newcomer"} {
+					send(other, other+"-web", "another")
+					r.refused(0, "")
+				}
+				send("shop", "shop-web", "one more")
+				r.refused(1, tooMany)
+				r.start()
+			}
+		})
 	}
 }
 

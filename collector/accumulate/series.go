@@ -1,7 +1,9 @@
 package accumulate
 
 import (
+	"cmp"
 	"time"
+	"unique"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatautil"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -30,6 +32,7 @@ type series struct {
 	Metric  string `json:"metric"`
 	Service string `json:"service,omitempty"`
 	Env     string `json:"env,omitempty"`
+	Owner   string `json:"owner,omitempty"` // of its place
 
 	Seen  int64 `json:"at"` // Unix nanoseconds, as all times here
 	Total value `json:"total"`
@@ -76,6 +79,7 @@ func (s *series) clone() *series {
 type place struct {
 	resource *pcommon.Map // as the sender has it, with an instance
 	identity pcommon.Map  // of it, what stores keep
+	owner    string       // who its places are shared among: applications, or services where those are not known
 	own      bool
 	delta    bool
 	scope    pcommon.InstrumentationScope
@@ -94,7 +98,8 @@ func (a *accumulator) placeOf(resource pcommon.Map) place {
 			value.CopyTo(identity.PutEmpty(name))
 		}
 	}
-	return place{resource: &whole, identity: identity, own: own}
+	owner := unique.Make(cmp.Or(derived.Label(whole, "otelgate.application"), derived.Label(whole, "service.name"))).Value()
+	return place{resource: &whole, identity: identity, owner: owner, own: own}
 }
 
 // key tells series apart by what stores keep of them.
@@ -137,7 +142,7 @@ func (p place) newSeries(labels pcommon.Map, v value, gateway string) (*series, 
 	encoded, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(shape)
 	return &series{
 		shape: encoded, unsaved: true, exemplars: pmetric.NewExemplarSlice(), Own: p.own, Total: v.zero(), First: v.zero(), Metric: p.metric.Name(),
-		Service: derived.Label(labels, "service.name"), Env: derived.Label(labels, "deployment.environment.name"),
+		Service: derived.Label(labels, "service.name"), Env: derived.Label(labels, "deployment.environment.name"), Owner: p.owner,
 	}, err
 }
 

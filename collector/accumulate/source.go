@@ -9,6 +9,7 @@ type source struct {
 	Last    int64      `json:"t"`           // the latest point, by the sender's clock
 	Values  []value    `json:"v,omitempty"` // cumulative: more than one where processes can't be told apart
 	Counted [][2]int64 `json:"d,omitempty"` // deltas: start and time of the latest
+	Owner   string     `json:"o,omitempty"` // of its place
 }
 
 const (

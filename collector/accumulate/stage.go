@@ -10,6 +10,8 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatautil"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"otelgate/collector/shares"
 )
 
 const cumulative = pmetric.AggregationTemporalityCumulative
@@ -22,6 +24,27 @@ type stage struct {
 	series  map[uint64]*series
 	saves   map[string]any // by the key in the storage
 	counts  map[string]int64
+	// New ones, by who gets their places.
+	newSources, newSeries places
+}
+
+// places are to be taken when the stage is stored.
+type places struct {
+	by  map[string]int
+	all int
+}
+
+func (p *places) add(owner string) {
+	if p.by == nil {
+		p.by = map[string]int{}
+	}
+	p.by[owner]++
+	p.all++
+}
+
+// fits makes room where there is none for one more of this owner, if something is not in use.
+func (p *places) fits(of *shares.Shares, owner string, makeRoom func() bool) bool {
+	return of.Fits(owner, p.by[owner], p.all) || (makeRoom() && of.Fits(owner, p.by[owner], p.all))
 }
 
 func (a *accumulator) stage() *stage {
@@ -58,9 +81,15 @@ func (st *stage) commit(ctx context.Context) error {
 		}
 	}
 	for key, s := range st.sources {
+		if _, known := st.accumulator.sources[key]; !known {
+			st.senderPlaces.Take(s.Owner)
+		}
 		st.accumulator.sources[key] = s
 	}
 	for key, s := range st.series {
+		if _, known := st.accumulator.series[key]; !known {
+			st.seriesPlaces.Take(s.Owner)
+		}
 		s.unsaved = false
 		st.accumulator.series[key] = s
 	}
@@ -80,17 +109,18 @@ func (st *stage) source(key uint64) *source {
 	return s
 }
 
-// newSource is nil where there are too many.
-func (st *stage) newSource(key uint64) *source {
-	if len(st.accumulator.sources)+len(st.sources) >= st.config.MaxSenders && !st.roomForSender(st.now) {
+// newSource is nil where its owner has too many.
+func (st *stage) newSource(key uint64, owner string) *source {
+	if !st.newSources.fits(st.senderPlaces, owner, func() bool { return st.roomForSender(st.now) }) {
 		return nil
 	}
-	s := &source{}
+	st.newSources.add(owner)
+	s := &source{Owner: owner}
 	st.sources[key] = s
 	return s
 }
 
-// seriesOf finds or makes the one that a point belongs to; nil where there are too many.
+// seriesOf finds or makes the one that a point belongs to; nil where its owner has too many.
 func (st *stage) seriesOf(p place, r reading) (uint64, *series, error) {
 	key := p.key(r.attributes)
 	if s, ok := st.series[key]; ok {
@@ -101,7 +131,7 @@ func (st *stage) seriesOf(p place, r reading) (uint64, *series, error) {
 		st.series[key] = s
 		return key, s, nil
 	}
-	if len(st.accumulator.series)+len(st.series) >= st.config.MaxSeries && !st.roomForSeries(st.now) {
+	if !st.newSeries.fits(st.seriesPlaces, p.owner, func() bool { return st.roomForSeries(st.now) }) {
 		return key, nil, nil
 	}
 	s, err := p.newSeries(r.attributes, r.value, st.config.InstanceID)
@@ -109,6 +139,7 @@ func (st *stage) seriesOf(p place, r reading) (uint64, *series, error) {
 		return key, nil, err
 	}
 	s.derivable = st.config.mayDerive(s.Metric)
+	st.newSeries.add(p.owner)
 	st.series[key] = s
 	return key, s, nil
 }
@@ -171,7 +202,7 @@ func (st *stage) delta(mark string, s *series, out uint64, r reading) string {
 	key := senderKey(mark, "delta", 0)
 	from := st.source(key)
 	if from == nil {
-		if from = st.newSource(key); from == nil {
+		if from = st.newSource(key, s.Owner); from == nil {
 			return tooMany
 		}
 	}
@@ -214,7 +245,7 @@ func (st *stage) cumulative(mark string, s *series, out uint64, r reading) strin
 // firstOf counts the first point of a cumulative sender. What it has counted so far is a rise only if it can't have
 // been counted before: the sender began after this gateway had begun to remember.
 func (st *stage) firstOf(key uint64, mark string, s *series, out uint64, r reading) string {
-	from := st.newSource(key)
+	from := st.newSource(key, s.Owner)
 	if from == nil {
 		return tooMany
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -25,12 +26,20 @@ func (m *middleware) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption,
 	calls := &calls{middleware: m, decoded: &sync.Map{}}
 	codec := &codec{CodecV2: encoding.GetCodecV2("proto"), calls: calls}
 	return []grpc.ServerOption{
+		grpc.ConnectionTimeout(handshake),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.InTapHandle(calls.tap),
 		grpc.StatsHandler(calls),
 		grpc.ForceServerCodecV2(codec),
 		grpc.ChainUnaryInterceptor(calls.intercept),
 	}, nil
 }
+
+// Of a connection before it has a request: how long it may take to be set up, TLS included, and how large headers are.
+const (
+	handshake      = 10 * time.Second
+	maxHeaderBytes = 32 << 10
+)
 
 type calls struct {
 	*middleware

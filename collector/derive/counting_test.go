@@ -88,7 +88,7 @@ func TestOverflow(t *testing.T) {
 		"test.count{kind=k0} +2ms 1", "test.count{kind=k1} +2ms 0.5", "test.count{kind=k2} +2ms 0.5",
 		"test.count{otel.metric.overflow=true} +2ms 3.5")
 	for _, m := range r.plan.metrics {
-		if live, over := m.series.live.Load(), m.series.overflowed.Load(); live != 3 || over != 7 {
+		if live, over := m.series.Live(), m.series.overflowed.Load(); live != 3 || over != 7 {
 			t.Errorf("%s: %d live, %d overflowed", m.name, live, over)
 		}
 	}

@@ -94,7 +94,7 @@ func TestAFullDiskRefusesAndCountsNothing(t *testing.T) {
 		t.Errorf("%d invalid, %d refused", got, r.refused.Load())
 	}
 	same(t, only(r.flushed(true), "test.count"), "test.count{kind=a} +2ms 0.5")
-	if len(before) == 0 || r.plan.metrics[0].series.live.Load() != 1 {
+	if len(before) == 0 || r.plan.metrics[0].series.Live() != 1 {
 		t.Error("a refused request keeps no place for a series")
 	}
 	left.Store(math.MaxInt64)

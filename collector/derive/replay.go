@@ -103,7 +103,7 @@ func (r *restoring) series(in *reader) {
 	}
 	shard := m.series.shard(key)
 	before, there := shard.series[key]
-	if !there && key != overflowKey && !m.series.keep(s.owner) {
+	if !there && key != overflowKey && !m.series.Keep(s.owner) {
 		r.unfit[number] = name
 		return
 	}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"otelgate/collector/shares"
 )
 
 const (
@@ -17,8 +19,8 @@ const (
 
 // store holds the series of one metric.
 type store struct {
-	shares // without the overflow series
-	shards [storeShards]storeShard
+	*shares.Shares // without the overflow series
+	shards         [storeShards]storeShard
 
 	overflowed, expired, invalid atomic.Int64
 	// Of the request at hand.
@@ -62,7 +64,7 @@ func (s *series) label(name string) string {
 const overflowPart = -1
 
 func newStore(limit int) *store {
-	s := &store{shares: shares{limit: int64(limit), held: map[string]int64{}}}
+	s := &store{Shares: shares.New(limit)}
 	for i := range s.shards {
 		s.shards[i].series = map[uint64]*series{}
 	}
@@ -116,7 +118,7 @@ func (m *metric) find(r *record, part int) *series {
 	shard := m.series.shard(key)
 	shard.Lock()
 	s, ok := shard.series[key]
-	if !ok && key != overflowKey && m.series.claim(r.owner()) {
+	if !ok && key != overflowKey && m.series.Claim(r.owner()) {
 		s = m.newSeries(r, part)
 		shard.series[key] = s
 		ok = true
@@ -182,6 +184,6 @@ func (m *metric) remove(shard *storeShard, key uint64) {
 	owner := shard.series[key].owner
 	delete(shard.series, key)
 	if key != overflowKey {
-		m.series.release(owner)
+		m.series.Release(owner)
 	}
 }

@@ -60,7 +60,7 @@ func (c *connector) observe(provider otelmetric.MeterProvider, signal string) (*
 func (c *connector) report(o otelmetric.Observer, in *instruments, signal string) {
 	for _, m := range c.plan.metrics {
 		name := otelmetric.WithAttributes(attribute.String("otelgate.derive.metric", m.name))
-		o.ObserveInt64(in.live, m.series.live.Load(), name)
+		o.ObserveInt64(in.live, m.series.Live(), name)
 		o.ObserveInt64(in.overflow, m.series.overflowed.Load(), name)
 		o.ObserveInt64(in.expired, m.series.expired.Load(), name)
 		o.ObserveInt64(in.invalid, m.series.invalid.Load(), name)

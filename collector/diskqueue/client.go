@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
 )
@@ -21,6 +22,8 @@ import (
 type client struct {
 	next   *checked
 	queue  string // as a person names it
+	id     component.ID
+	name   string
 	room   func(size int64) error
 	logger *zap.Logger
 

@@ -98,7 +98,7 @@ func (q *Queues) GetClient(ctx context.Context, kind component.Kind, id componen
 		return next, nil
 	}
 	opened := &client{
-		next: next, queue: id.String() + " (" + name + ")", room: q.roomFor, logger: q.logger,
+		next: next, queue: id.String() + " (" + name + ")", id: id, name: name, room: q.roomFor, logger: q.logger,
 		late: map[string]*storage.Operation{}, reading: map[string]int64{},
 	}
 	if err := opened.recover(ctx); err != nil {
@@ -154,7 +154,24 @@ func (q *Queues) wanted(pending int64) int64 {
 	defer q.mu.Unlock()
 	var total int64
 	for _, c := range q.clients {
-		total += max(0, pending-c.reusable())
+		if !strings.HasSuffix(c.id.Name(), Refused) { // what comes there was in another queue before
+			total += max(0, pending-c.reusable())
+		}
+	}
+	return total
+}
+
+// Refused ends the name of an exporter's second queue, for what its store refused.
+const Refused = "-refused"
+
+// Waiting is how many bytes of items are in a queue's file.
+func (q *Queues) Waiting(id component.ID, name string) (total int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, c := range q.clients {
+		if c.id == id && c.name == name {
+			total += c.bytes.Load()
+		}
 	}
 	return total
 }

@@ -10,8 +10,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/exporter"
-	otlpexporter "go.opentelemetry.io/collector/exporter/otlpexporter"
-	otlphttpexporter "go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/processor"
@@ -34,9 +32,13 @@ import (
 	pages "otelgate/collector/pages"
 	prometheusremotewrite "otelgate/collector/prometheusremotewrite"
 	redact "otelgate/collector/redact"
+	rejects "otelgate/collector/rejects"
 	sender "otelgate/collector/sender"
 	sequence "otelgate/collector/sequence"
 	storeanswers "otelgate/collector/storeanswers"
+	otlpgrpc "otelgate/collector/stores/otlpgrpc"
+	otlphttp "otelgate/collector/stores/otlphttp"
+	streams "otelgate/collector/streams"
 )
 
 type aliasProvider interface{ DeprecatedAlias() component.Type }
@@ -68,6 +70,7 @@ func components() (otelcol.Factories, error) {
 		folderlock.NewFactory(),
 		ownmetrics.NewFactory(),
 		pages.NewFactory(),
+		rejects.NewFactory(),
 		storeanswers.NewFactory(),
 	)
 	if err != nil {
@@ -82,6 +85,7 @@ func components() (otelcol.Factories, error) {
 		folderlock.NewFactory().Type():             "otelgate/collector v0.0.0",
 		ownmetrics.NewFactory().Type():             "otelgate/collector v0.0.0",
 		pages.NewFactory().Type():                  "otelgate/collector v0.0.0",
+		rejects.NewFactory().Type():                "otelgate/collector v0.0.0",
 		storeanswers.NewFactory().Type():           "otelgate/collector v0.0.0",
 	})
 
@@ -96,16 +100,16 @@ func components() (otelcol.Factories, error) {
 	})
 
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
-		otlpexporter.NewFactory(),
-		otlphttpexporter.NewFactory(),
+		otlpgrpc.NewFactory(),
+		otlphttp.NewFactory(),
 		prometheusremotewrite.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
 	factories.ExporterModules = makeModulesMap(factories.Exporters, map[component.Type]string{
-		otlpexporter.NewFactory().Type():          "go.opentelemetry.io/collector/exporter/otlpexporter v0.155.0",
-		otlphttpexporter.NewFactory().Type():      "go.opentelemetry.io/collector/exporter/otlphttpexporter v0.155.0",
+		otlpgrpc.NewFactory().Type():              "otelgate/collector v0.0.0",
+		otlphttp.NewFactory().Type():              "otelgate/collector v0.0.0",
 		prometheusremotewrite.NewFactory().Type(): "otelgate/collector v0.0.0",
 	})
 
@@ -121,6 +125,7 @@ func components() (otelcol.Factories, error) {
 		labelguard.NewFactory(),
 		redact.NewFactory(),
 		sender.NewFactory(),
+		streams.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -137,6 +142,7 @@ func components() (otelcol.Factories, error) {
 		labelguard.NewFactory().Type():             "otelgate/collector v0.0.0",
 		redact.NewFactory().Type():                 "otelgate/collector v0.0.0",
 		sender.NewFactory().Type():                 "otelgate/collector v0.0.0",
+		streams.NewFactory().Type():                "otelgate/collector v0.0.0",
 	})
 
 	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](

@@ -1,5 +1,6 @@
 // Package prometheusremotewrite is the Collector's exporter of that name behind a queue that is bounded in bytes. Its own
 // counts requests, of which one may have a sample or all series: while Prometheus is away, they would take any memory.
+// Points that Prometheus refuses for good cost no others.
 package prometheusremotewrite
 
 import (
@@ -11,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"otelgate/collector/stores"
 )
 
 // Config is the exporter's own, and the queue.
@@ -19,6 +22,9 @@ type Config struct {
 	// QueueBytes may wait, as protobuf; decoded it takes some times as much. What is over is refused: `derive` and
 	// `accumulate` send their totals again, and so do clients.
 	QueueBytes int64 `mapstructure:"queue_bytes"`
+	// Rejects is the extension that keeps a record of points that Prometheus refuses for good. Without one, a request
+	// that it refuses is dropped as a whole.
+	Rejects *component.ID `mapstructure:"rejects"`
 }
 
 // Validate the configuration.
@@ -39,20 +45,36 @@ func NewFactory() exporter.Factory {
 			return &Config{Config: *own}
 		},
 		exporter.WithMetrics(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
-			config := cfg.(*Config)
-			writer, err := inner.CreateMetrics(ctx, set, &config.Config)
-			if err != nil {
-				return nil, err
-			}
-			set.MeterProvider = queueMeters{set.MeterProvider} // the writer counts what it sends
-			queue := exporterhelper.NewDefaultQueueConfig()
-			queue.Sizer, queue.QueueSize, queue.NumConsumers = exporterhelper.RequestSizerTypeBytes, config.QueueBytes, 1
-			queue.Batch = configoptional.None[exporterhelper.BatchConfig]()
-			return exporterhelper.NewMetrics(ctx, set, cfg, writer.ConsumeMetrics,
-				exporterhelper.WithQueue(configoptional.Some(queue)),
-				exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}), // the writer has its own
-				exporterhelper.WithCapabilities(writer.Capabilities()),
-				exporterhelper.WithStart(writer.Start),
-				exporterhelper.WithShutdown(writer.Shutdown))
+			return create(ctx, set, inner, cfg.(*Config))
 		}, inner.MetricsStability()))
+}
+
+func create(ctx context.Context, set exporter.Settings, inner exporter.Factory, config *Config) (exporter.Metrics, error) {
+	sends := set
+	sends.TelemetrySettings = stores.Inner(set.TelemetrySettings)
+	writer, err := inner.CreateMetrics(ctx, sends, &config.Config)
+	if err != nil {
+		return nil, err
+	}
+	send, start := writer.ConsumeMetrics, writer.Start
+	if config.Rejects != nil {
+		points := stores.NewPoints(set.ID.String(), writer.ConsumeMetrics, *config.Rejects, set.Logger)
+		send = points.Send
+		start = func(ctx context.Context, host component.Host) error {
+			if err := points.Start(host); err != nil {
+				return err
+			}
+			return writer.Start(ctx, host)
+		}
+	}
+	set.TelemetrySettings = stores.Outer(set.TelemetrySettings)
+	queue := exporterhelper.NewDefaultQueueConfig()
+	queue.Sizer, queue.QueueSize, queue.NumConsumers = exporterhelper.RequestSizerTypeBytes, config.QueueBytes, 1
+	queue.Batch = configoptional.None[exporterhelper.BatchConfig]()
+	return exporterhelper.NewMetrics(ctx, set, config, send,
+		exporterhelper.WithQueue(configoptional.Some(queue)),
+		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}), // the writer has its own
+		exporterhelper.WithCapabilities(writer.Capabilities()),
+		exporterhelper.WithStart(start),
+		exporterhelper.WithShutdown(writer.Shutdown))
 }

@@ -68,7 +68,7 @@ func (s Settings) derived() map[string]any {
 		"tls":             nil,
 		"auth":            nil,
 		"self_token":      selfToken(),
-		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "answers", "store_answers", "store_answers/tempo", "admission", "pages", "pages/own", "own_metrics", "applications/self"},
+		"extensions":      []any{"folder_lock", "healthcheckv2", "disk_queue", "rejects", "answers", "store_answers", "store_answers/tempo", "admission", "pages", "pages/own", "own_metrics", "applications/self"},
 		"trace_exporters": traceExporters[s["traces_to"].(string)],
 		"samplers":        []any{},
 		"audit_branch":    []any{},

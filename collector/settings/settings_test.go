@@ -142,7 +142,7 @@ func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
 	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "applications" {
 		t.Errorf("authenticator = %v", got)
 	}
-	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 12 {
+	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 13 {
 		t.Errorf("extensions = %v", got)
 	}
 }

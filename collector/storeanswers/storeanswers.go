@@ -72,6 +72,7 @@ func (m middleware) intercept(
 		return stays(conn, m.wait+time.Since(began))
 	}
 	said := status.Convert(err)
+	note(ctx, err != nil && refusesRequest(said))
 	if understood(said) {
 		return err
 	}
@@ -128,6 +129,7 @@ const longest = 500
 
 func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	answer, err := t.next.RoundTrip(request)
+	note(request.Context(), err == nil && refusesStatus(answer.StatusCode))
 	if err != nil || understoodStatus(answer.StatusCode) {
 		return answer, err
 	}

@@ -78,6 +78,15 @@ def test_every_service_is_watched_bounded_and_confined(render: Render, variant: 
             assert service["depends_on"]["init"]["condition"] == "service_completed_successfully", name
 
 
+def test_go_programs_know_their_containers_limit(render: Render) -> None:
+    config = render(OTELGATE_TRACES_TO="both")["services"]
+    for name, limit in services.GO_MEMORY_MIB.items():
+        assert config[name]["environment"]["GOMEMLIMIT"] == f"{limit}MiB", name
+        assert 0.85 < (limit << 20) / int(config[name]["mem_limit"]) <= 0.9, name
+    python_or_c = {"init", "gateway", "audit", "feedback", "postgres"}
+    assert config.keys() - services.GO_MEMORY_MIB.keys() == python_or_c
+
+
 @ALL
 def test_all_state_is_in_named_volumes_and_the_rest_is_read_only(render: Render, variant: str) -> None:
     config = render(**VARIANTS[variant])

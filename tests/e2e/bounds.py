@@ -43,17 +43,29 @@ RUNS, EVENTS, STEPS = "otelgate_run_count_total", "otelgate_event_count_total", 
 class Names:
     """The names in the requests that a store took.
 
-    While it is `away`, a store answers with `code` over gRPC and `status` over HTTP.
+    While it is `away`, a store answers with `code` over gRPC and `status` over HTTP. Requests with a name that is `bad`
+    it refuses for good, those with one for `later` for now.
     """
 
     def __init__(self) -> None:
         self.names: set[bytes] = set()
+        self.bad: set[bytes] = set()
+        self.later: set[bytes] = set()
         self.twice: set[bytes] = set()
         """Those that came in more than one request."""
         self.away = False
         self.code = grpc.StatusCode.UNAVAILABLE
         self.status = 503
         self.refused = 0
+
+    def answer(self, body: bytes) -> tuple[grpc.StatusCode, int] | None:
+        """The refusal of a request, over gRPC and HTTP; None if it is taken."""
+        names = set(NAME.findall(body))
+        if self.away:
+            return self.code, self.status
+        if names & self.bad:
+            return grpc.StatusCode.INVALID_ARGUMENT, 400
+        return (grpc.StatusCode.RESOURCE_EXHAUSTED, 429) if names & self.later else None
 
     def note(self, body: bytes) -> None:
         new = set(NAME.findall(body))
@@ -87,9 +99,9 @@ class Sink(Names, grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(self._export)  # bytes, as they are
 
     def _export(self, body: bytes, context: grpc.ServicerContext) -> bytes:
-        if self.away:
+        if refusal := self.answer(body):
             self.refused += 1
-            context.abort(self.code, "away")
+            context.abort(refusal[0], f"refused, with the words {body[-40:]!r}")
         self.note(body)
         return b""
 
@@ -125,11 +137,12 @@ class _Taker(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.server.away:
+        refusal = self.server.answer(body)
+        if refusal:
             self.server.refused += 1
         else:
             self.server.take(self.path, body)
-        self.send_response(self.server.status if self.server.away else 200)
+        self.send_response(refusal[1] if refusal else 200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

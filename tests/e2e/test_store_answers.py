@@ -47,16 +47,15 @@ def test_answer_that_is_not_final_keeps_the_request(
         assert gateway.metric("otelcol_exporter_send_failed_log_records") == 0
 
 
-def test_final_answer_drops_the_request_and_counts_it(gateway_binary: Path, tmp_path: Path) -> None:
+def test_final_answer_rejects_each_item_and_counts_it(gateway_binary: Path, tmp_path: Path) -> None:
     with bench(gateway_binary, tmp_path) as gateway:
         for store in (gateway.tempo, gateway.others):
             store.away, store.code, store.status = True, grpc.StatusCode.INVALID_ARGUMENT, 400
         gateway.start()
         spans, events = _send(gateway)
-        failed = partial(gateway.metric, exporter="otlp_grpc/tempo")
-        assert until(lambda: failed("otelcol_exporter_send_failed_spans") == len(spans))
-        failed = partial(gateway.metric, exporter="otlp_http/loki")
-        assert until(lambda: failed("otelcol_exporter_send_failed_log_records") == len(events))
+        rejected = partial(gateway.metric, "otelgate_rejected_items")
+        assert until(lambda: rejected(store="otlp_grpc/tempo") == len(spans))
+        assert until(lambda: rejected(store="otlp_http/loki") == len(events))
         assert until(lambda: spans | events <= gateway.audit.names), "a store's refusal costs no other store"
 
 

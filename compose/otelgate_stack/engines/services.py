@@ -3,6 +3,7 @@
 The configuration files are the ones that compose.yaml mounts, and the arguments are those that it gives.
 """
 
+import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,14 @@ from .service import LOOPBACK, Service, bound, loopback, python_env
 ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "keeper", "postgres", "feedback", *watchers.ORDER)
 # Votes come in at `feedback` and go to the gateway, and Grafana reads from all.
 _STOP_FIRST = ("grafana", "feedback")
+# Programs in Go -> MiB near which they collect garbage harder: nine tenths of their containers' limits. The gateway's
+# follows from OTELGATE_MEMORY_LIMIT_MIB.
+GO_MEMORY_MIB = {
+    **dict.fromkeys(("prometheus", "loki", "tempo", "jaeger"), 900),
+    "alertmanager": 230,
+    **dict.fromkeys(watchers.EXPORTERS, 115),
+    "grafana": 460,
+}
 # Modules of this very Python; the others are programs of builds.PROGRAMS.
 PYTHON = ("audit", "keeper", "postgres", "feedback")
 
@@ -52,7 +61,14 @@ def services(settings: Settings, only: Sequence[str] | None = None) -> list[Serv
         "feedback": _feedback,
         **watchers.MAKERS,
     }
-    return [makers[name](settings) for name in (names(settings) if only is None else only)]
+    return [_bounded(makers[name](settings)) for name in (names(settings) if only is None else only)]
+
+
+def _bounded(service: Service) -> Service:
+    if service.name not in GO_MEMORY_MIB:
+        return service
+    limit = {"GOMEMLIMIT": f"{GO_MEMORY_MIB[service.name]}MiB"}
+    return dataclasses.replace(service, environment=limit | service.environment)
 
 
 def gateway_variables(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the gateway had to cut, correct or refuse, since some store would not have taken it."""
+"""What the gateway had to cut, correct or refuse, since some store would not take it, and what a store did not take."""
 
 from typing import Final
 
@@ -86,4 +86,70 @@ POINTS_DROPPED: Final = Alert(
     quiet=(Case(_points("resent", "0+10x60"), "10m", why="sent again, and counted before"),),
 )
 
-ALERTS: Final = (INTAKE_REFUSING, INTAKE_CUTTING, POINTS_DROPPED)
+_REJECTED: Final = "otelgate_rejected_items_total"
+_BAD: Final = {"store": "otlp_http/loki", "signal": "logs", "application": "shop"}
+
+STORE_REJECTING: Final = Alert(
+    name="StoreRejecting",
+    expr=f"{grown(_REJECTED, '15m', by='instance, store, signal, application')} > 0",
+    for_="0s",
+    severity="warning",
+    team="platform",
+    summary="{{ $labels.store }} refused {{ $value | humanize }} items of {{ $labels.signal }} for good "
+    "(application {{ $labels.application }})",
+    description="In 15 minutes. They are not stored; rejects.jsonl on {{ $labels.instance }} says which and why. All "
+    "others of their batches are stored.",
+    dashboard=GATEWAY,
+    fires=Case(
+        {series(_REJECTED, **_GW, **_BAD): "_x6 3x30"}, "5m", (Expected({"instance": "gw-1", **_BAD}, "3"),)
+    ),
+    quiet=(Case({series(_REJECTED, **_GW, **_BAD): "3x90"}, "30m", why="rejected long ago, once"),),
+)
+
+_SECOND: Final = {"exporter": "otlp_http/loki-refused", "data_type": "logs"}
+_WAITING: Final = "otelcol_exporter_queue_size"
+
+STORE_REFUSING: Final = Alert(
+    name="StoreRefusing",
+    expr=f'sum by (instance, exporter) (min_over_time({_WAITING}{{exporter=~".+-refused"}}[10m])) > 0',
+    for_="5m",
+    severity="warning",
+    team="platform",
+    summary="{{ $labels.instance }}: the store refuses what waits in {{ $labels.exporter }}",
+    description="{{ $value | humanize }} bytes, for 15 minutes. Other batches go on, and nothing is lost yet.",
+    dashboard=GATEWAY,
+    fires=Case(
+        {series(_WAITING, **_GW, **_SECOND): "0x10 500x90"},
+        "25m",
+        (Expected({"instance": "gw-1", "exporter": "otlp_http/loki-refused"}, "500"),),
+    ),
+    quiet=(
+        Case({series(_WAITING, **_GW, **_SECOND): "0x10 500x10 0x90"}, "25m", why="taken after 5 minutes"),
+        Case(
+            {series(_WAITING, **_GW, exporter="otlp_http/loki", data_type="logs"): "500x90"},
+            "25m",
+            why="the first queue: that is GatewayDeliveryStalled's",
+        ),
+    ),
+)
+
+_OTHER: Final = "otelgate_streams_other_lines_total"
+
+LOG_STREAMS_OVER: Final = Alert(
+    name="LogStreamsOver",
+    expr=f"{grown(_OTHER, '15m', by='instance, application')} > 0",
+    for_="0s",
+    severity="warning",
+    team="platform",
+    summary="{{ $value | humanize }} log lines of {{ $labels.application }} went to the service _OTHER",
+    description="In 15 minutes, at {{ $labels.instance }}: it has as many services as its share allows.",
+    dashboard=GATEWAY,
+    fires=Case(
+        {series(_OTHER, **_GW, application="shop"): "_x6 12x30"},
+        "5m",
+        (Expected({"instance": "gw-1", "application": "shop"}, "12"),),
+    ),
+    quiet=(Case({series(_OTHER, **_GW, application="shop"): "12x90"}, "30m", why="over once, long ago"),),
+)
+
+ALERTS: Final = (INTAKE_REFUSING, INTAKE_CUTTING, POINTS_DROPPED, STORE_REJECTING, STORE_REFUSING, LOG_STREAMS_OVER)

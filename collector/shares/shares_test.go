@@ -1,20 +1,18 @@
-package derive
+package shares
 
 import "testing"
 
-func claimed(s *shares, owner string, times int) (n int) {
+func claimed(s *Shares, owner string, times int) (n int) {
 	for range times {
-		if s.claim(owner) {
+		if s.Claim(owner) {
 			n++
 		}
 	}
 	return n
 }
 
-func newShares(limit int64) *shares { return &shares{limit: limit, held: map[string]int64{}} }
-
 func TestGreedyOwnerLeavesARestForNewcomers(t *testing.T) {
-	s := newShares(2000)
+	s := New(2000)
 	if got := claimed(s, "flooder", 10_000); got != 1800 {
 		t.Errorf("the only one: %d, want nine tenths", got)
 	}
@@ -25,7 +23,7 @@ func TestGreedyOwnerLeavesARestForNewcomers(t *testing.T) {
 		t.Errorf("one that needs few: %d of 10", got)
 	}
 	for range 1800 {
-		s.release("flooder")
+		s.Release("flooder")
 	}
 	if got := claimed(s, "late", 10_000); got < 1000 {
 		t.Errorf("what was given back is for others: %d", got)
@@ -33,33 +31,54 @@ func TestGreedyOwnerLeavesARestForNewcomers(t *testing.T) {
 }
 
 func TestPlacesOfBeforeARestartAreKept(t *testing.T) {
-	s := newShares(2000)
+	s := New(2000)
 	claimed(s, "second", 180)
 	for n := range 1820 {
-		if !s.keep("first") {
+		if !s.Keep("first") {
 			t.Fatalf("only %d were kept", n)
 		}
 	}
-	if s.keep("first") || s.claim("late") {
+	if s.Keep("first") || s.Claim("late") {
 		t.Error("more than the limit")
 	}
 }
 
 func TestSmallLimitIsReached(t *testing.T) {
-	for limit := int64(1); limit <= 4; limit++ {
-		if got := claimed(newShares(limit), "only", 100); got != int(limit) {
+	for limit := 1; limit <= 4; limit++ {
+		if got := claimed(New(limit), "only", 100); got != limit {
 			t.Errorf("%d of %d", got, limit)
 		}
 	}
 }
 
 func TestOwnersThatGaveAllBackAreForgotten(t *testing.T) {
-	s := newShares(10)
+	s := New(10)
 	for range 3 {
 		claimed(s, "a", 1)
-		s.release("a")
+		s.Release("a")
 	}
-	if len(s.held) != 0 || s.live.Load() != 0 {
-		t.Errorf("held %v, live %d", s.held, s.live.Load())
+	if len(s.held) != 0 || s.Live() != 0 {
+		t.Errorf("held %v, live %d", s.held, s.Live())
+	}
+}
+
+func TestPlacesThatAreToBeTakenCount(t *testing.T) {
+	s := New(100)
+	for n := range 90 {
+		if !s.Fits("first", n, n) {
+			t.Fatalf("%d did not fit", n)
+		}
+	}
+	if s.Fits("first", 90, 90) {
+		t.Error("more than its share")
+	}
+	if !s.Fits("second", 0, 90) {
+		t.Error("another's places are its own")
+	}
+	for range 101 {
+		s.Take("first")
+	}
+	if s.Live() != 101 || s.Fits("second", 0, 0) {
+		t.Error("what was there did not count")
 	}
 }

@@ -1,0 +1,121 @@
+package stores
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.uber.org/zap"
+
+	"otelgate/collector/rejects"
+	"otelgate/collector/storeanswers"
+)
+
+// sending is one store's way for one signal.
+type sending[T any] struct {
+	signal[T]
+	store  string // the exporter
+	send   func(context.Context, T) error
+	queue  func(context.Context, T) error // the second one
+	pieces int                            // bytes
+	book   rejects.Book
+	logger *zap.Logger
+
+	patience patience
+	pause    pause
+	stop     chan struct{}
+}
+
+// first is what the first queue's consumers do with a batch.
+func (s *sending[T]) first(ctx context.Context, batch T) error {
+	err, refused := s.once(ctx, batch)
+	if err == nil {
+		return nil
+	}
+	if !consumererror.IsPermanent(err) && !(refused && s.patience.ends(time.Now())) {
+		return err
+	}
+	s.logger.Info("the store refuses a batch; it goes to the second queue, and the next ones go on", zap.Error(err), zap.Int("items", s.items(batch)))
+	return s.park(ctx, batch)
+}
+
+// once sends, and says whether the store refused this very request.
+func (s *sending[T]) once(ctx context.Context, data T) (err error, refused bool) {
+	ctx, answer := storeanswers.Watch(ctx)
+	if err = s.send(ctx, data); err == nil {
+		s.patience.renew()
+		return nil, false
+	}
+	return err, answer.Refused()
+}
+
+// park puts the batch into the second queue. After an error, what is not there is sent again.
+func (s *sending[T]) park(ctx context.Context, batch T) error {
+	all := []T{batch}
+	if s.bytes(batch) > s.pieces {
+		all = s.cut(batch, s.pieces)
+	}
+	for n, piece := range all {
+		if err := s.queue(ctx, piece); err != nil {
+			return s.failed(err, s.join(all[n:]))
+		}
+	}
+	return nil
+}
+
+// again is what the second queue's consumer does with a piece. What is left of it goes to the end of the queue, so that
+// the others in it get their turn, and that nothing is sent twice after a restart. A piece that the store could not be
+// asked for stays.
+func (s *sending[T]) again(ctx context.Context, piece T) error {
+	whole := s.items(piece)
+	left, refused, err := s.deliver(ctx, piece)
+	if err == nil {
+		return nil
+	}
+	if refused {
+		s.pause.wait(s.stop)
+	}
+	if (refused || s.items(left) < whole) && s.queue(ctx, left) == nil {
+		return nil
+	}
+	return s.failed(err, left)
+}
+
+// deliver sends all that the store takes, and rejects what it refuses for good, item by item. It ends early at what the
+// store may take later; left is what then was not sent.
+func (s *sending[T]) deliver(ctx context.Context, data T) (left T, refused bool, err error) {
+	waiting := []T{data}
+	for len(waiting) > 0 {
+		last := len(waiting) - 1
+		piece := waiting[last]
+		switch err, refused = s.once(ctx, piece); {
+		case err == nil:
+			s.pause.reset()
+			waiting = waiting[:last]
+		case !consumererror.IsPermanent(err):
+			return s.join(waiting), refused, err
+		case s.items(piece) > 1:
+			halves := s.halves(piece)
+			waiting = append(waiting[:last], halves[1], halves[0])
+		default:
+			if s.items(piece) == 1 {
+				s.reject(ctx, piece, err)
+			}
+			waiting = waiting[:last]
+		}
+	}
+	return left, false, nil
+}
+
+func (s *sending[T]) reject(ctx context.Context, one T, why error) {
+	item := s.describe(one)
+	encoded, err := s.encode(one)
+	if err != nil {
+		s.logger.Warn("an item that the store refuses cannot be encoded", zap.Error(err))
+	}
+	item.Time, item.Signal, item.Store, item.Bytes = time.Now().UTC(), s.name, s.store, len(encoded)
+	item.Reason = rejects.ReasonOf(why.Error(), encoded)
+	s.book.Reject(ctx, item)
+	s.logger.Warn("the store refuses an item for good; it is in "+rejects.File, zap.String("service", item.Service),
+		zap.String("application", item.Application), zap.String("reason", item.Reason))
+}

@@ -1,0 +1,128 @@
+"""A store refuses a batch: its other items are stored once, other batches go on, and the bad item is on record."""
+
+import json
+import signal
+import stat
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import grpc
+from bounds import Bench, bench, lines, runs
+from otelgate_stack import settings
+from waiting import until
+
+OWN = """
+exporters:
+  otlp_grpc/mine: {endpoint: "127.0.0.1:1", sending_queue: {queue_size: 5}, retry_on_failure: {enabled: false}}
+  otlp_http/mine: {endpoint: "http://127.0.0.1:1", sending_queue: {enabled: false}, encoding: json}
+  otlp/older: {endpoint: "127.0.0.1:1"}
+  otlp_grpc/tempo: {sending_queue: {enabled: false}}
+service:
+  pipelines:
+    traces/mine: {receivers: [otlp], exporters: [otlp_grpc/mine, otlp_http/mine, otlp/older]}
+    metrics/mine: {receivers: [otlp], exporters: [otlp_grpc/mine, otlp_http/mine]}
+"""
+
+
+def _take(gateway: Bench, request: bytes, signal: str = "trace") -> None:
+    assert gateway.send(request, signal=signal) == grpc.StatusCode.OK
+
+
+def test_bad_items_stand_alone_and_their_neighbours_are_stored_once(gateway_binary: Path, tmp_path: Path) -> None:
+    with bench(gateway_binary, tmp_path) as gateway:
+        spans_sent, spans = runs("a", 50, 100)
+        lines_sent, events = lines("a", 50, 100)
+        gateway.tempo.bad = gateway.audit.bad = {b"run-a-7", b"run-a-31"}
+        gateway.others.bad = {b"line-a-0"}
+        gateway.start()
+        _take(gateway, spans_sent)
+        _take(gateway, lines_sent, "logs")
+        assert until(lambda: gateway.tempo.names == spans - gateway.tempo.bad)
+        assert until(lambda: gateway.audit.names == (spans | events) - gateway.audit.bad)
+        assert until(lambda: gateway.others.names == events - gateway.others.bad)
+        for store in (gateway.tempo, gateway.audit, gateway.others):
+            assert store.twice == set()
+        rejected = partial(gateway.metric, "otelgate_rejected_items")
+        assert until(lambda: rejected() == 5)
+        for name, count in {"otlp_grpc/tempo": 2, "otlp_grpc/audit": 2, "otlp_http/loki": 1}.items():
+            assert rejected(store=name) == count
+        assert gateway.metric("otelcol_exporter_send_failed_spans") == 0
+        assert gateway.metric("otelcol_exporter_send_failed_log_records") == 0
+
+        file = gateway.data / "rejects.jsonl"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        written = [json.loads(line) for line in file.read_text().splitlines()]
+        assert sorted(line["store"] for line in written) == sorted(2 * ["otlp_grpc/audit", "otlp_grpc/tempo"] + ["otlp_http/loki"])
+        for line in written:
+            assert line["service"] == "bounds"
+            assert line["bytes"] > 0
+            assert line["reason"]
+        assert len({line["trace_id"] for line in written if line["signal"] == "traces"}) == 2
+        for word in ("word", "run-a", "line-a", "paid"):
+            assert word not in file.read_text(), "no words of an item"
+
+
+def test_killed_gateway_loses_no_neighbour_of_a_bad_item(gateway_binary: Path, tmp_path: Path) -> None:
+    with bench(gateway_binary, tmp_path) as gateway:
+        sent, spans = runs("b", 200, 100)
+        gateway.tempo.bad = {b"run-b-77"}
+        for refusals in (1, 3, 6):
+            gateway.tempo.names.clear()
+            gateway.tempo.refused = 0
+            gateway.start()
+            request, named = (sent, spans) if refusals == 1 else runs(f"b{refusals}", 200, 100)
+            gateway.tempo.bad |= {sorted(named)[100]}
+            _take(gateway, request)
+            assert until(lambda wanted=refusals: gateway.tempo.refused >= wanted)
+            gateway.end(signal.SIGKILL)
+            gateway.start()
+            assert until(lambda named=named: gateway.tempo.names >= named - gateway.tempo.bad)
+            gateway.end()
+
+
+def test_batches_refused_for_now_hold_up_no_other(gateway_binary: Path, tmp_path: Path) -> None:
+    with bench(gateway_binary, tmp_path, OTELGATE_MEMORY_LIMIT_MIB="128") as gateway:  # one consumer of each queue
+        later, refused = set[bytes](), gateway.others.refused
+        gateway.start()
+        for number in range(4):
+            request, named = lines(f"c{number}", 3, 100)
+            later |= named
+            gateway.others.later = later
+            _take(gateway, request, "logs")
+            assert until(lambda before=refused: gateway.others.refused > before)
+            refused = gateway.others.refused
+        request, named = lines("d", 3, 100)
+        _take(gateway, request, "logs")
+        assert until(lambda: named <= gateway.others.names)
+        assert not later & gateway.others.names
+        gateway.others.later = set()
+        assert until(lambda: later <= gateway.others.names)
+        assert gateway.others.twice == set()
+        assert gateway.metric("otelgate_rejected_items") == 0
+
+
+def test_services_beyond_the_bound_share_a_stream(gateway_binary: Path, tmp_path: Path) -> None:
+    with bench(gateway_binary, tmp_path) as gateway:
+        (gateway.config / "99-own.yaml").write_text("processors: {streams: {max_streams: 1}}\n")
+        gateway.start()
+        first, named = lines("e", 3, 100)
+        _take(gateway, first, "logs")
+        second, more = lines("f", 3, 100)
+        _take(gateway, second.replace(b"bounds", b"beyond"), "logs")
+        assert until(lambda: named | more <= gateway.others.names)
+        assert gateway.metric("otelgate_streams_other_lines") == len(more)
+        assert gateway.metric("otelgate_streams_live") == 1
+
+
+def test_own_exporters_configuration_is_taken(gateway_binary: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(OWN)
+    files = [*sorted((settings.ROOT / "collector" / "config").glob("*.yaml")), own]
+    said = subprocess.run(
+        [gateway_binary, "validate", *(f"--config={file}" for file in files)],
+        env={"OTELGATE_DATA_DIR": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 0, said.stderr
