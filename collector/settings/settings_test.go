@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -169,25 +170,62 @@ func TestTokenForTheOwnMetricsStaysTheSameInAProcess(t *testing.T) {
 	}
 }
 
-func TestTheAuditSinkGetsTheTokenInTheFile(t *testing.T) {
-	if got := retrieve(t, "audit_headers"); len(got.(map[string]any)) != 0 {
-		t.Errorf("without a file: %v", got)
-	}
-	file := filepath.Join(t.TempDir(), "token")
-	setting := "OTELGATE_AUDIT_TOKEN_FILE=" + file
-	for content, want := range map[string]string{"s3cret\n": "Bearer s3cret", "\n": ""} {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+func TestWhatIsInAFileIsSentAsAHeader(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	for key, of := range map[string]struct{ env, noun, want string }{
+		"audit_headers":      {"OTELGATE_AUDIT_TOKEN_FILE", "token", "Bearer s3cret"},
+		"prometheus_headers": {"OTELGATE_STORES_PASSWORD_FILE", "password", "Basic b3RlbGdhdGU6czNjcmV0"},
+	} {
+		if got := retrieve(t, key); len(got.(map[string]any)) != 0 {
+			t.Errorf("%s without a file: %v", key, got)
+		}
+		if err := os.WriteFile(file, []byte("s3cret\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if want == "" {
-			p := provider{environ: func() []string { return []string{setting} }}
-			_, err := p.Retrieve(context.Background(), "otelgate:audit_headers", nil)
-			if err == nil || !strings.HasSuffix(err.Error(), "token': expected a token, the file is empty") {
-				t.Errorf("an empty file: %v", err)
-			}
-		} else if got := retrieve(t, "audit_headers", setting).(map[string]any)["authorization"]; got != want {
-			t.Errorf("authorization = %v, want %s", got, want)
+		setting := of.env + "=" + file
+		if got := retrieve(t, key, setting).(map[string]any)["authorization"]; got != of.want {
+			t.Errorf("%s: authorization = %v, want %s", key, got, of.want)
 		}
+		if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := provider{environ: func() []string { return []string{setting} }}
+		_, err := p.Retrieve(context.Background(), "otelgate:"+key, nil)
+		want := fmt.Sprintf("%s='%s': expected a %s, the file is empty", of.env, file, of.noun)
+		if err == nil || err.Error() != want {
+			t.Errorf("an empty file: %v, want %s", err, want)
+		}
+	}
+}
+
+func TestAnEndpointSaysWhetherItIsReachedByTLS(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pem")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var given []string
+	for _, name := range []string{"CERT", "KEY", "CA"} {
+		given = append(given, "OTELGATE_STORES_"+name+"_FILE="+file)
+	}
+	known := map[string]any{"ca_file": file, "include_system_ca_certs_pool": true, "cert_file": file, "key_file": file}
+	plain := map[string]any{"insecure": true}
+	for _, name := range []string{"TEMPO", "JAEGER"} {
+		key, env := strings.ToLower(name)+"_tls", "OTELGATE_"+name+"_ENDPOINT="
+		for endpoint, want := range map[string]map[string]any{"https://store:4317": known, "store:4317": plain} {
+			if got := retrieve(t, key, append(given, env+endpoint)...); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %v, want %v", endpoint, got, want)
+			}
+		}
+	}
+	if got := retrieve(t, "stores_tls", given...); !reflect.DeepEqual(got, known) {
+		t.Errorf("stores_tls = %v, want %v", got, known)
+	}
+	if got := retrieve(t, "stores_tls"); !reflect.DeepEqual(got, map[string]any{}) {
+		t.Errorf("stores_tls without files = %v", got)
+	}
+	_, err := Load(given[:1])
+	if want := "OTELGATE_STORES_CERT_FILE and OTELGATE_STORES_KEY_FILE: expected both or neither"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

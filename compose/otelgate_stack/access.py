@@ -119,6 +119,11 @@ def as_client(service: str, secrets: Secrets) -> dict[str, Any]:
     return {}
 
 
+def known_by(settings: Settings) -> tuple[Path, ...]:
+    """Files that change with the secrets: who has read them, on either side, has to be restarted then."""
+    return web_config(settings), Path(of(settings).certificate)
+
+
 def web_config(settings: Settings) -> Path:
     """The file by which Prometheus and its relatives know the password (`--web.config.file`)."""
     return _folder(settings) / "web.yml"
@@ -212,8 +217,9 @@ def _read(path: str) -> str:
         found = Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise StackError(f"OTELGATE_STORES_PASSWORD_FILE='{path}': {error}") from None
-    if not found or len(found.encode()) > 72:  # what bcrypt takes
-        raise StackError(f"OTELGATE_STORES_PASSWORD_FILE='{path}': expected a password of 1 to 72 bytes in it")
+    if not 1 <= (size := len(found.encode())) <= 72:  # what bcrypt takes
+        expected = "expected a password of 1 to 72 bytes in it"
+        raise StackError(f"OTELGATE_STORES_PASSWORD_FILE='{path}': {expected}, found {size}")
     return found
 
 

@@ -125,7 +125,8 @@ def _secrets(settings: Settings) -> str:
     """Generated at the first start; those of the user's own have to be as good."""
     wanted = credentials.wanted(settings)
     there = {path: setting for path, setting in wanted.items() if path.exists()}
-    problems = [problem for path, setting in there.items() for problem in _weak(path, setting)]
+    public = {settings.stores_cert_file, settings.stores_ca_file}
+    problems = [problem for path, setting in there.items() if path not in public for problem in _weak(path, setting)]
     if problems:
         raise StackError("\n".join(problems))
     return f"{len(there)} there, {len(wanted) - len(there)} to be generated"

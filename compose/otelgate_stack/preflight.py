@@ -50,6 +50,17 @@ def _together(settings: Settings) -> Iterator[str]:
             f"OTELGATE_APPLICATIONS_FILE='{settings.applications_file}': expected OTELGATE_TOKEN_FILE, the operator's"
             " token, with it"
         )
+    pair = (settings.stores_cert_file, settings.stores_key_file)
+    if len({file is not None and file.parent == credentials.folder(settings) for file in pair}) > 1:
+        yield "OTELGATE_STORES_CERT_FILE and OTELGATE_STORES_KEY_FILE: expected both or neither"
+    for url, env, port in (
+        (settings.tempo_endpoint, "OTELGATE_TEMPO_ENDPOINT", settings.tempo_otlp_port),
+        (settings.jaeger_endpoint, "OTELGATE_JAEGER_ENDPOINT", settings.jaeger_otlp_port),
+        (settings.loki_endpoint, "OTELGATE_LOKI_ENDPOINT", settings.loki_port),
+        (settings.loki_url, "OTELGATE_LOKI_URL", settings.loki_port),
+    ):
+        if not url.startswith("https://") and settings.is_own(url, port):
+            yield f"{env}='{url}': expected https://, which is all that the stack's own takes"
     closed = settings.tls_cert_file and settings.tls_key_file and settings.token_file
     if not (kinds.loopback(settings.host) or closed or settings.insecure):
         yield (

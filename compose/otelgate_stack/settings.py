@@ -352,10 +352,15 @@ class Settings:
             return self.database_password_file
         return self.state_dir / "secrets" / "database_password"
 
+    @staticmethod
+    def is_own(url: str, port: int) -> bool:
+        """Whether a URL, or host:port, leads to this port of the stack's own."""
+        parts = urlsplit(url if "://" in url else f"//{url}")
+        return parts.hostname in ("127.0.0.1", "localhost", "::1") and parts.port == port
+
     def prometheus_password(self, url: str) -> Path | None:
         """The file with the password for the Prometheus at this URL: the generated one is for the stack's own alone."""
-        parts = urlsplit(url)
-        own = parts.hostname in ("127.0.0.1", "localhost", "::1") and parts.port == self.prometheus_port
+        own = self.is_own(url, self.prometheus_port)
         generated = self.stores_password_file == self.state_dir / "secrets" / "stores_password"
         return self.stores_password_file if own or not generated else None
 

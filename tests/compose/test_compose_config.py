@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from otelgate_audit import settings as sink_settings
 from otelgate_grafana import provisioning
-from otelgate_stack import images, settings
+from otelgate_stack import access, images, settings
 from otelgate_stack.engines import compose_cli, postgres, services, watchers
 from otelgate_stack.settings import OF_BOTH, ROWS
 
@@ -192,7 +192,7 @@ def test_the_sink_reads_what_compose_gives_it(render: Render) -> None:
         loaded = sink_settings.load(environment)
         assert loaded.database_url == "postgresql://otelgate@postgres:5432/otelgate"
         assert loaded.database_password_file == Path("/run/secrets/database_password")
-        assert (loaded.prometheus_url, loaded.loki_url) == ("http://prometheus:9090", "http://loki:3100")
+        assert (loaded.prometheus_url, loaded.loki_url) == ("http://prometheus:9090", "https://loki:3100")
         assert loaded.otlp_endpoint == "http://gateway:4317"
         assert loaded.feedback_origins == ("https://app.example",)
         assert loaded.retention_audit == timedelta(days=10)
@@ -300,7 +300,7 @@ def test_settings_reach_the_services(render: Render) -> None:
     assert config["gateway"]["environment"]["OTELGATE_MEMORY_LIMIT_MIB"] == "2000"
     assert config["gateway"]["environment"]["OTELGATE_FSYNC"] == "true"
     assert config["gateway"]["environment"]["OTELGATE_LOKI_ENDPOINT"] == "https://loki.example.org/otlp"
-    assert config["gateway"]["environment"]["OTELGATE_TEMPO_ENDPOINT"] == "tempo:14317"
+    assert config["gateway"]["environment"]["OTELGATE_TEMPO_ENDPOINT"] == "https://tempo:14317"
     assert int(config["gateway"]["mem_limit"]) == 3000 << 20
 
 
@@ -351,11 +351,49 @@ def test_what_reads_a_file_made_at_start_gets_the_native_arguments(render: Rende
     inside, here = flags(service["command"]), flags(list(native.arguments))
     assert inside.keys() == here.keys()
     different = {flag for flag in inside if inside[flag] != here[flag]}
-    assert different <= {"--config.file", "--storage.path", "--storage.tsdb.path", "--web.listen-address"}
+    files = {"--config.file", "--web.config.file", "--storage.path", "--storage.tsdb.path"}
+    assert different <= {*files, "--web.listen-address"}
     assert inside["--web.listen-address"] == here["--web.listen-address"].replace("127.0.0.1", "0.0.0.0")
     (file,) = [each for each in service["volumes"] if each["target"] == "/etc/otelgate"]
     assert Path(inside["--config.file"]).name == Path(here["--config.file"]).name
     assert file["source"] == f"{tmp_path}/state/docker/{name}"
+
+
+def test_services_mount_what_they_and_their_health_checks_need(render: Render) -> None:
+    """The stores' secrets go to those alone who ask a store, or have to know who may."""
+    services = render()["services"]
+    mounted = {
+        name: {secret["source"].removeprefix("stores_") for secret in service.get("secrets", ())
+               if secret["source"].startswith("stores_")}
+        for name, service in services.items()
+    }  # fmt: skip
+    pair = {"certificate", "key", "authority"}
+    both, closed = {"password", *pair}, {"web", "password"}
+    assert {name: found for name, found in mounted.items() if found} == {
+        "gateway": both,
+        "audit": both,
+        "grafana": both,
+        "prometheus": both | closed,
+        "prober": both | closed,
+        "loki": pair,
+        "tempo": both,
+        "jaeger": both | {"users"},
+        "redis-exporter": pair,
+        **dict.fromkeys(("alertmanager", "node-exporter", "postgres-exporter"), closed),
+    }
+    for name, wants in access.WANTS.items():
+        sent = {option.partition("=")[0] for option in services[name]["healthcheck"]["test"] if option.startswith("-")}
+        assert sent == ({"-password"} if wants == access.PASSWORD else {"-certificate", "-key", "-authority"}), name
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [("http://prometheus.example:9090", ""), ("http://127.0.0.1:9090", "/run/secrets/stores_password")],
+)
+def test_a_prometheus_elsewhere_does_not_get_the_password(render: Render, url: str, sent: str) -> None:
+    given = {"OTELGATE_PROMETHEUS_ENDPOINT": f"{url}/api/v1/write", "OTELGATE_PROMETHEUS_URL": url}
+    services = render(**given)["services"]
+    assert {services[name]["environment"]["OTELGATE_STORES_PASSWORD_FILE"] for name in ("gateway", "audit")} == {sent}
 
 
 @pytest.mark.parametrize("name", list(watchers.EXPORTERS))

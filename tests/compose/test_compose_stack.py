@@ -14,11 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import knocking
 import otlp
 import pytest
 import trustme
 from otelgate_stack import access, audit_store, credentials, doctor, monitoring, state
 from otelgate_stack.audit_store import AuditStore
+from otelgate_stack.doors import Door
 from otelgate_stack.engines import ServiceStatus, compose_cli, watchers
 from otelgate_stack.engines.docker import DockerEngine
 from otelgate_stack.errors import StackError
@@ -92,6 +94,15 @@ def test_no_secret_is_in_a_container(stack: DockerEngine, docker: Any) -> None:
     secrets = [file.read_text().strip() for file in credentials.folder(stack.settings).iterdir()]
     for name, container in containers(stack, docker).items():
         assert not [secret for secret in secrets if secret in str(container.attrs)], name
+
+
+@pytest.mark.shows("F23")
+@pytest.mark.parametrize("name", list(access.WANTS))
+def test_a_port_takes_what_it_wants_and_refuses_all_else(stack: DockerEngine, name: str) -> None:
+    ((setting, (host, port)),) = compose_cli.published(stack.settings, [name]).items()
+    door = Door(name, setting, f"{host}:{port}", access.WANTS[name], True)
+    assert knocking.takes(door, stack.settings)
+    assert knocking.refuses(door, stack.settings)
 
 
 def test_a_second_up_changes_nothing(stack: DockerEngine, docker: Any) -> None:

@@ -176,6 +176,10 @@ def test_the_audit_stores_secrets_are_copied_too(load: Load) -> None:
         ("OTELGATE_FEEDBACK_SECRET_FILE", "feedback_secret"),
         ("OTELGATE_GRAFANA_DATABASE_PASSWORD_FILE", "grafana_database_password"),
         ("POSTGRES_PASSWORD_COPY", "postgres_password"),
+        ("OTELGATE_STORES_PASSWORD_FILE", "stores_password"),
+        ("OTELGATE_STORES_CERT_FILE", "stores_certificate"),
+        ("OTELGATE_STORES_KEY_FILE", "stores_key"),
+        ("OTELGATE_STORES_CA_FILE", "stores_certificate"),
     ):
         assert Path(env[name]).read_text() == (credentials.folder(made) / generated).read_text()
         assert Path(env[name]).parent == made.state_dir / "docker"

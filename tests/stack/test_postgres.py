@@ -81,12 +81,14 @@ def test_secrets_are_files_for_their_owner_alone(running: NativeEngine) -> None:
     names = {
         *("audit_key", "database_password", "feedback_secret", "grafana_database_password", "postgres_password"),
         *("monitor_password", "grafana_admin_password", "grafana_secret_key", "pseudonym_key", "audit_token"),
+        "stores_password",
     }
-    assert {file.name for file in folder.iterdir()} == names
+    pair = {"stores_certificate", "stores_key"}
+    assert {file.name for file in folder.iterdir()} == names | pair
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
     secrets = {file.name: file.read_text().strip() for file in folder.iterdir()}
-    assert all(re.fullmatch("[0-9a-f]{64}", secret) for secret in secrets.values())
+    assert all(re.fullmatch("[0-9a-f]{64}", secrets[name]) for name in names)
     assert len(set(secrets.values())) == len(secrets)
     seen = [*psutil.Process(pid(running)).cmdline(), *psutil.Process(pid(running)).environ().values()]
     for file in (running.settings.state_dir / "native").rglob("*"):

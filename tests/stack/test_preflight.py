@@ -56,6 +56,28 @@ def test_an_open_gateway_is_allowed_in_words() -> None:
     preflight.check(settings.load({"OTELGATE_HOST": "0.0.0.0", "OTELGATE_INSECURE": "true"}))
 
 
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("LOKI_ENDPOINT", "http://127.0.0.1:3100/otlp"),
+        ("LOKI_URL", "http://localhost:3100"),
+        ("TEMPO_ENDPOINT", "127.0.0.1:14317"),
+        ("JAEGER_ENDPOINT", "[::1]:24317"),
+    ],
+)
+def test_a_store_of_the_stack_is_reached_by_tls_only(name: str, url: str) -> None:
+    expected = "expected https://, which is all that the stack's own takes"
+    assert problems(**{f"OTELGATE_{name}": url}) == [f"OTELGATE_{name}='{url}': {expected}"]
+    elsewhere = url.replace("3100", "3101").replace("4317", "4318")
+    preflight.check(settings.load({f"OTELGATE_{name}": elsewhere}))
+
+
+@pytest.mark.parametrize("name", ["CERT", "KEY"])
+def test_a_certificate_of_ones_own_needs_its_key(tmp_path: Path, name: str) -> None:
+    expected = "OTELGATE_STORES_CERT_FILE and OTELGATE_STORES_KEY_FILE: expected both or neither"
+    assert problems(**{f"OTELGATE_STORES_{name}_FILE": str(tmp_path / "pem")}) == [expected]
+
+
 def test_files_that_the_gateway_cannot_read_are_named(tmp_path: Path) -> None:
     gone = str(tmp_path / "none")
     assert problems(OTELGATE_PRICES_FILE=gone, OTELGATE_TLS_KEY_FILE=str(tmp_path)) == [

@@ -263,7 +263,7 @@ def _fingerprints(wanted: Sequence[Service], programs: dict[str, Path]) -> dict[
     """What each service was started with; another value means that it must be restarted."""
     result = {}
     for service in wanted:
-        configs = [config.read_text() for config in service.configs]
+        configs = [config.read_text() for config in (*service.configs, *service.secrets)]
         parts = [str(programs[service.name]), service.arguments, sorted(service.environment.items()), configs]
         result[service.name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     return result

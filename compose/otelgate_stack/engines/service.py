@@ -30,6 +30,8 @@ class Service:
     stop_signal: str = "TERM"
     after: tuple[str, ...] = ()
     password_file: Path | None = None
+    secrets: tuple[Path, ...] = ()
+    """Files by which it knows who may ask it: changed, it has to be restarted, as those have who ask."""
     started_in: Path | None = None
     """The folder that it is started in, where that matters."""
 

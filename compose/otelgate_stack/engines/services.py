@@ -89,6 +89,7 @@ def _gateway(settings: Settings) -> Service:
         name="gateway",
         arguments=tuple(word for config in configs for word in ("--config", f"file:{config}")),
         environment=settings.gateway_env(),
+        secrets=access.known_by(settings),
         ports=bound(settings, "grpc_port", "http_port", host=settings.host) | bound(settings, *own),
         url=target.urls(settings)["http"],
         health=f"http://{LOOPBACK}:{settings.health_port}/",
@@ -121,7 +122,8 @@ def _prometheus(settings: Settings) -> Service:
         url=url,
         health=f"{url}/-/ready",
         data_dir=data_dir,
-        configs=(config, *watchers.rules(settings), access.web_config(settings)),
+        configs=(config, *watchers.rules(settings)),
+        secrets=access.known_by(settings),
     )
 
 
@@ -136,7 +138,8 @@ def _loki(settings: Settings) -> Service:
         url=url,
         health=f"{url}/ready",
         data_dir=settings.state_dir / "loki",
-        configs=(config, *_secrets(settings)),
+        configs=(config,),
+        secrets=access.known_by(settings),
     )
 
 
@@ -152,7 +155,8 @@ def _tempo(settings: Settings) -> Service:
         url=url,
         health=f"{url}/ready",
         data_dir=settings.state_dir / "tempo",
-        configs=(config, *_secrets(settings)),
+        configs=(config,),
+        secrets=access.known_by(settings),
         # Within 30 s of a query this version waits in vain for its own query queue. What it has taken is in its
         # write-ahead log by then, so being killed loses nothing.
         stop_wait_s=5,
@@ -171,7 +175,8 @@ def _jaeger(settings: Settings) -> Service:
         url=url,
         health=f"{url}/api/services",
         data_dir=settings.state_dir / "jaeger",
-        configs=(config, *_secrets(settings)),
+        configs=(config,),
+        secrets=access.known_by(settings),
     )
 
 
@@ -184,6 +189,7 @@ def _audit(settings: Settings) -> Service:
         url=f"http://{loopback(settings.audit_host)}:{settings.audit_port}",
         health=f"http://{loopback(settings.audit_host)}:{settings.audit_health_port}/health",
         data_dir=settings.state_dir / "audit",
+        secrets=access.known_by(settings),
         configs=_sources(settings.root / "audit" / "otelgate_audit"),
         after=("postgres",),
     )
@@ -228,11 +234,6 @@ def _postgres(settings: Settings) -> Service:
 
 def _sources(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(file for file in folder.rglob("*") if file.suffix in (".py", ".sql", ".js")))
-
-
-def _secrets(settings: Settings) -> tuple[Path, ...]:
-    """What a backend knows of those who may ask it: changed, it has to be restarted with those who ask."""
-    return Path(access.of(settings).certificate), access.web_config(settings)
 
 
 def _backend_env(settings: Settings, name: str, *fields: str) -> dict[str, str]:

@@ -120,7 +120,8 @@ def _alertmanager(settings: Settings) -> Service:
         url=url,
         health=f"{url}/-/ready",
         data_dir=folder.parent / "data",
-        configs=(*sorted(folder.glob("*")), access.web_config(settings)),
+        configs=tuple(sorted(folder.glob("*"))),
+        secrets=access.known_by(settings),
     )
 
 
@@ -188,7 +189,8 @@ def _exporter(
         url=url,
         health=f"{url}{health}",
         data_dir=settings.state_dir / name,
-        configs=(*configs, access.web_config(settings), Path(access.of(settings).certificate)),
+        configs=configs,
+        secrets=access.known_by(settings),
         stop_wait_s=5,  # they hold nothing
     )
 
