@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from . import access
 from .audit_store import AuditStore
 from .backup_places import folder_bytes
 from .engines import Engine
@@ -140,7 +141,8 @@ def _counts(settings: Settings) -> dict[str, int]:
         )
         for store, counter in counters.items()
     }
-    with Prometheus.of(settings) as store, GatewayMetrics(store.url) as prometheus:
+    own = access.options(settings, "prometheus")
+    with Prometheus.of(settings) as store, GatewayMetrics(store.url, **own) as prometheus:
         taken = "prometheus_tsdb_head_samples_appended_total"
         counts["prometheus"] = sum(each.value for each in prometheus.samples() if each.labels["__name__"] == taken)
     return {name: round(value) for name, value in counts.items()}

@@ -57,8 +57,9 @@ def test_a_stacks_life(env: dict[str, str]) -> None:
         shown = [line.split() for line in lines]
         sent_to = f"http://127.0.0.1:{env['OTELGATE_GRPC_PORT']}"
         assert ["OTLP", "gRPC", sent_to, "applications", "send", "here"] in shown
-        for name, what in (("tempo", ["API"]), ("alertmanager", ["page:", "alerts", "and", "silences"])):
-            assert [name, f"http://127.0.0.1:{env[f'OTELGATE_{name.upper()}_PORT']}", *what] in shown
+        page = ["page:", "alerts", "and", "silences"]
+        for name, scheme, what in (("tempo", "https", ["API"]), ("alertmanager", "http", page)):
+            assert [name, f"{scheme}://127.0.0.1:{env[f'OTELGATE_{name.upper()}_PORT']}", *what] in shown
         assert any(line.startswith("alerts: ") for line in lines)
         assert lines[-1] == "next: make demo"
 
