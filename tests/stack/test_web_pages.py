@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import browser as chromium
-import grpc
 import httpx
 import page_requests as page
 import psycopg
@@ -24,7 +23,7 @@ import pytest
 import thrown_away
 import whole_stack
 from browser import Browser
-from otelgate_stack import access, debian, doctor, doors, settings, stores, web
+from otelgate_stack import access, debian, doctor, settings, stores, web
 from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.service import Service
 from otelgate_stack.hops import Hop
@@ -376,17 +375,3 @@ def _is_taken(attacked: Attacked, sent: Sent) -> bool:
             return client.request(sent.method, url, content=sent.body, headers=headers).is_success
     except httpx.TransportError:
         return False
-
-
-@pytest.mark.parametrize(("port", "method"), page.GRPC.items(), ids=lambda each: each.rpartition("/")[2])
-def test_grpc_is_refused_without_the_secrets(attacked: Attacked, port: str, method: str) -> None:
-    """Whether by TLS or without; and the doctor says so."""
-    (door,) = [each for each in doors.find(attacked.settings) if each.setting == settings.PREFIX + port.upper()]
-    assert door.locked
-    address = f"127.0.0.1:{getattr(attacked.settings, port)}"
-    authority = Path(access.of(attacked.settings).authority).read_bytes()
-    by_tls = grpc.secure_channel(address, grpc.ssl_channel_credentials(authority))
-    for channel in (by_tls, grpc.insecure_channel(address)):
-        with channel, pytest.raises(grpc.RpcError) as refused:
-            channel.unary_unary(method)(b"", timeout=60)
-        assert refused.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAUTHENTICATED)
