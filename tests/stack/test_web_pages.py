@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.starts, chromium.needed]
 __all__ = ["no_otel_variables"]
 
 REBOUND = "evil.example"
-"""A name of a stranger's site that leads to this machine."""
+"""A name of a foreign site that leads to this machine."""
 SCRIPT = (Path(__file__).parent / "web_page.js").read_text()
 
 
@@ -64,7 +64,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Attacked:
-    """A whole stack, its user's browser, and a site of a stranger's."""
+    """A whole stack, its operator's browser, and the port of a foreign site's pages."""
 
     stack: Stack
     browser: Browser
@@ -102,8 +102,10 @@ def _serving(kind: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
     """The port."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
 
 
 @pytest.fixture(scope="module")
