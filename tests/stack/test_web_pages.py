@@ -29,6 +29,7 @@ from otelgate_stack.engines.service import Service
 from otelgate_stack.hops import Hop
 from otelgate_stack.report import Report
 from page_requests import MARK, TRACE_ID, Sent
+from waiting import until
 from whole_stack import Stack, no_otel_variables
 
 pytestmark = [pytest.mark.starts, chromium.needed]
@@ -276,7 +277,7 @@ def test_what_a_page_sends_would_arrive(attacked: Attacked) -> None:
     sent = page.requests(attacked.listener.port)
     with _serving(Open) as port:
         had = _send(attacked, f"http://{REBOUND}:{attacked.site}", sent, f"http://127.0.0.1:{port}")
-    assert len(arrived) == len(sent)
+        assert until(lambda: len(arrived) == len(sent)), "a beacon is on its way when the page has sent it"
     for number, each in enumerate(sent):
         method, kind, body = arrived[str(number)]
         assert (method, kind) == (each.method, each.type), _shown(each)
