@@ -20,7 +20,7 @@ var (
 	password    = flag.String("password", "", "file with the password of the user "+user)
 	certificate = flag.String("certificate", "", "file with the certificate to show, and to trust; PEM")
 	authority   = flag.String("authority", "", "file with the authority to trust in its place; PEM")
-	key         = flag.String("key", "", "file with the certificate's key; PEM")
+	keyFile     = flag.String("key", "", "file with the certificate's key; PEM")
 )
 
 func main() {
@@ -72,7 +72,7 @@ func probe(url string) error {
 
 // mutual is for a server that wants the certificate that it shows itself.
 func mutual() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(*certificate, *key)
+	pair, err := tls.LoadX509KeyPair(*certificate, *keyFile)
 	if err != nil {
 		return nil, err
 	}

@@ -93,6 +93,7 @@ class _Store(AbstractContextManager["_Store"]):
 
     def __init__(self, url: str, timeout_s: float = 10.0, **options: Any) -> None:
         self.url = url.rstrip("/")
+        # For what has no method here, too.
         self.http = web.client(**{"base_url": self.url, "timeout": timeout_s, **options})
 
     def __enter__(self) -> Self:
