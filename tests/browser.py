@@ -82,7 +82,9 @@ def browsing(profile: Path, *arguments: str, kind: type[B], timeout_s: float = 6
             url = f"http://127.0.0.1:{ready.rstrip().rstrip('.').rpartition(' ')[2]}"
             with web.client(base_url=url, timeout=timeout_s) as client:
                 browser = kind(client, profile, arguments)
-                yield browser
-                browser.quit()
+                try:
+                    yield browser
+                finally:
+                    browser.quit()
         finally:
             driver.terminate()

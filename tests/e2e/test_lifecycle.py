@@ -34,6 +34,7 @@ def _takes(gateway: Bench, name: str) -> None:
     request, names = runs(name, 3, 100)
     assert until(lambda: gateway.send(request) == grpc.StatusCode.OK)
     assert until(lambda: names <= gateway.tempo.names and names <= gateway.audit.names)
+    assert gateway.metric("otelcol_receiver_accepted_spans") > 0  # its own metrics are those of what runs now
 
 
 def test_sighup_takes_a_new_configuration(gateway: Bench) -> None:

@@ -187,17 +187,11 @@ def _exporters(listener: str) -> Iterator[Sent]:
 _EXPORT_SPANS: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _EXPORT_METRICS: Final = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
-GRPC: Final = {
-    "self_port": _EXPORT_METRICS,
-    "loki_grpc_port": "/logproto.Querier/Label",
-    "tempo_grpc_port": "/tempopb.StreamingQuerier/SearchTags",
-    "tempo_otlp_port": _EXPORT_SPANS,
-    "jaeger_grpc_port": "/jaeger.api_v3.QueryService/GetServices",
-    "jaeger_otlp_port": _EXPORT_SPANS,
-    "audit_port": _EXPORT_SPANS,
-}
-"""A method for each port of gRPC that wants a secret."""
-NOT_HTTP: Final = (*GRPC, "grpc_port", "postgres_port")
+NOT_HTTP: Final = (
+    *("grpc_port", "self_port", "loki_grpc_port", "tempo_grpc_port", "tempo_otlp_port", "jaeger_grpc_port"),
+    *("jaeger_otlp_port", "audit_port", "postgres_port"),
+)
+"""Ports of gRPC, and the database's."""
 
 _READ_BY_OPERATORS: Final = {
     "health_port": "/",

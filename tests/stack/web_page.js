@@ -2,7 +2,7 @@
 // Each of `requests` has: url, method, way, type, body (base64).
 const [requests, done] = arguments;
 
-const TIME_MS = 8000;
+const TIME_MS = 20000; // WebDriver gives a script 30 s
 
 const bytes = ({body}) => Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
 const blob = (request) => new Blob([bytes(request)], request.type ? {type: request.type} : {});
