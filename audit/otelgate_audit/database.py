@@ -71,7 +71,7 @@ def connect(url: str, *, name: str, password: str | None = None, **options: Any)
 
     `options` are psycopg's (user, autocommit, row_factory). Raises psycopg.OperationalError.
     """
-    if password:
+    if password is not None:
         options["password"] = password
     return psycopg.connect(
         url,

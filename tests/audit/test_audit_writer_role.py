@@ -5,13 +5,14 @@ As someone would who has taken over the sink: with its role, its chain key, and 
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, as_writer, commit, conversation, trace_id
 from otelgate_audit import database as audit_database
-from otelgate_audit import partitions, verify
+from otelgate_audit import partitions, settings, verify
 from psycopg import sql
 from test_audit_tampering import STATEMENTS, TAMPERINGS
 
@@ -180,11 +181,11 @@ def test_functions_of_the_owner_have_a_fixed_search_path_and_are_the_writers_alo
 
 @pytest.mark.parametrize("table", [*partitions.DAILY, *partitions.MONTHLY])
 @pytest.mark.parametrize("moment", ["2024-02-29T23:59:59.999999", "2025-12-31T00:00:00", "2026-06-01T00:00:00"])
-def test_make_a_partition_as_the_writer_is_the_one_that_covers_the_time(database: str, table: str, moment: str) -> None:
+def test_make_a_partition_as_the_writer_is_the_one_that_covers_the_time(store: str, table: str, moment: str) -> None:
     """Also where the session's clock is another place's."""
     time_us = partitions.micros(datetime.fromisoformat(moment).replace(tzinfo=UTC))
     wanted = partitions.covering(table, time_us)
-    with as_writer(database) as writer:
+    with as_writer(store) as writer:
         writer.execute("SET timezone = 'Pacific/Kiritimati'")
         for _ in range(2):
             writer.execute("SELECT ledger.make_partition(%s, %s)", [table, f"{moment}Z"])
@@ -212,6 +213,20 @@ def test_migrate_takes_a_right_away_that_the_writer_should_not_have(database: st
         for text in ("DELETE FROM audit.runs", "SELECT input FROM content.texts", "UPDATE ledger.entries SET mac = ''"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 writer.execute(text)
+
+
+@pytest.mark.parametrize("password", ["", "the writer's"])
+def test_connect_as_the_writer_sends_no_login_of_the_owner(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, password: str
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(psycopg, "connect", lambda url, **options: given.update(options))
+    env = {"OTELGATE_DATABASE_URL": "postgresql://me:s3cret@db.example/audit"}
+    if password:
+        (tmp_path / "writer").write_text(f"{password}\n")
+        env["OTELGATE_WRITER_PASSWORD_FILE"] = str(tmp_path / "writer")
+    audit_database.connect_writer(settings.load(env), name="test")
+    assert (given["user"], given["password"]) == ("otelgate_writer", password)
 
 
 def test_migrate_sets_the_writers_password(server: Any, database: str) -> None:
