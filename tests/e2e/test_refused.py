@@ -53,7 +53,9 @@ def test_bad_items_stand_alone_and_their_neighbours_are_stored_once(gateway_bina
         file = gateway.data / "rejects.jsonl"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         written = [json.loads(line) for line in file.read_text().splitlines()]
-        assert sorted(line["store"] for line in written) == sorted(2 * ["otlp_grpc/audit", "otlp_grpc/tempo"] + ["otlp_http/loki"])
+        assert sorted(line["store"] for line in written) == sorted(
+            2 * ["otlp_grpc/audit", "otlp_grpc/tempo"] + ["otlp_http/loki"]
+        )
         for line in written:
             assert line["service"] == "bounds"
             assert line["bytes"] > 0

@@ -131,7 +131,7 @@ _SENT: Final = " or ".join(
 
 GATEWAY_DELIVERY_STALLED: Final = Alert(
     name="GatewayDeliveryStalled",
-    # A big queue takes days to fill: long before, its store is away. What waits since a store refused it is StoreRefusing's.
+    # A big queue takes days to fill: long before, its store is away. The second ones are StoreRefusing's.
     expr='sum by (instance, exporter) (min_over_time(otelcol_exporter_queue_size{exporter!~".+-refused"}[5m])) > 0\n'
     f"unless on (instance, exporter) ({_SENT})",
     for_="5m",

@@ -100,9 +100,7 @@ STORE_REJECTING: Final = Alert(
     description="In 15 minutes. They are not stored; rejects.jsonl on {{ $labels.instance }} says which and why. All "
     "others of their batches are stored.",
     dashboard=GATEWAY,
-    fires=Case(
-        {series(_REJECTED, **_GW, **_BAD): "_x6 3x30"}, "5m", (Expected({"instance": "gw-1", **_BAD}, "3"),)
-    ),
+    fires=Case({series(_REJECTED, **_GW, **_BAD): "_x6 3x30"}, "5m", (Expected({"instance": "gw-1", **_BAD}, "3"),)),
     quiet=(Case({series(_REJECTED, **_GW, **_BAD): "3x90"}, "30m", why="rejected long ago, once"),),
 )
 
