@@ -49,6 +49,7 @@ def test_bad_items_stand_alone_and_their_neighbours_are_stored_once(gateway_bina
             assert rejected(store=name) == count
         assert gateway.metric("otelcol_exporter_send_failed_spans") == 0
         assert gateway.metric("otelcol_exporter_send_failed_log_records") == 0
+        assert gateway.metric("otelcol_exporter_sent_spans", exporter="otlp_grpc/tempo") == len(gateway.tempo.names)
 
         file = gateway.data / "rejects.jsonl"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -57,7 +57,7 @@ GATEWAY_DROPPING: Final = Alert(
     severity="critical",
     team="platform",
     summary="{{ $labels.instance }} lost {{ $value | humanize }} {{ $labels.signal }} for {{ $labels.exporter }}",
-    description="The store refused them for good, so they were not tried again.",
+    description="Prometheus was away for too long, or a store without a second queue refused them for good.",
     dashboard=GATEWAY,
     # Born with its first value, which increase() does not see.
     fires=Case(

@@ -1,4 +1,4 @@
-"""What the gateway had to cut, correct or refuse, since some store would not take it, and what a store did not take."""
+"""Items that the gateway had to cut, correct or refuse, as no store would take them, or that a store refused."""
 
 from typing import Final
 
