@@ -148,6 +148,7 @@ func TestBothQueuesShareTheirBytes(t *testing.T) {
 	require.NoError(t, b.logs.ConsumeLogs(ctx, records(names...)))
 	require.Eventually(t, func() bool { return b.queues.Waiting(p.secondID, "logs") > 0 && b.queues.Waiting(p.id, "logs") == 0 }, patient, time.Millisecond)
 	require.ErrorContains(t, b.logs.ConsumeLogs(ctx, records(named(180)...)), "sending queue is full")
+	require.EqualValues(t, 180, counted(t, b, "otelcol_exporter_enqueue_failed_log_records"))
 	require.NoError(t, b.logs.ConsumeLogs(ctx, records("good")))
 	server.answers(refusing("never", 0))
 	require.Eventually(t, func() bool { return len(server.taken()) == 41 }, patient, time.Millisecond)
