@@ -51,10 +51,7 @@ func newPair[T any](of signal[T], set exporter.Settings, cfg *Refused, queue exp
 
 // Start the exporter, and then the queues, whose consumers send at once.
 func (p *pair[T]) Start(ctx context.Context, host component.Host) error {
-	var err error
-	if p.book, err = bookOf(host, p.rejects, "refused::rejects"); err != nil {
-		return err
-	}
+	p.book = bookOf(host, p.rejects, p.logger)
 	if p.storage != nil {
 		if files, ok := host.GetExtensions()[*p.storage].(interface {
 			Waiting(id component.ID, name string) int64
