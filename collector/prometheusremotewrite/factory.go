@@ -61,9 +61,7 @@ func create(ctx context.Context, set exporter.Settings, inner exporter.Factory, 
 		points := stores.NewPoints(set.ID.String(), writer.ConsumeMetrics, *config.Rejects, set.Logger)
 		send = points.Send
 		start = func(ctx context.Context, host component.Host) error {
-			if err := points.Start(host); err != nil {
-				return err
-			}
+			points.Start(host)
 			return writer.Start(ctx, host)
 		}
 	}

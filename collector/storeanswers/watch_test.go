@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-func TestRefusalOfARequestIsToldFromAStoreThatTakesNone(t *testing.T) {
+func TestRefusalOfARequestIsNoStoreThatTakesNone(t *testing.T) {
 	for _, each := range []struct {
 		err  error
 		want bool

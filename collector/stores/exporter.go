@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 
 	"otelgate/collector/diskqueue"
 )
@@ -27,10 +29,11 @@ type pair[T any] struct {
 	sender, firstQueue, secondQueue component.Component
 	enter                           func(context.Context, T) error // the first queue
 	used                            func(component.ID) int64       // bytes on disk
+	notQueued                       metric.Int64Counter
 	end                             sync.Once
 }
 
-func newPair[T any](of signal[T], set exporter.Settings, cfg *Refused, queue exporterhelper.QueueBatchConfig) *pair[T] {
+func newPair[T any](of signal[T], set exporter.Settings, cfg *Refused, queue exporterhelper.QueueBatchConfig) (*pair[T], error) {
 	p := &pair[T]{
 		sending:  &sending[T]{signal: of, store: set.ID.String(), pieces: cfg.PieceBytes, logger: set.Logger, stop: make(chan struct{})},
 		id:       set.ID,
@@ -41,15 +44,14 @@ func newPair[T any](of signal[T], set exporter.Settings, cfg *Refused, queue exp
 	if queue.Sizer == exporterhelper.RequestSizerTypeBytes {
 		p.most = queue.QueueSize
 	}
-	return p
+	var err error
+	p.notQueued, err = notQueued(set.TelemetrySettings, of.counted, of.unit)
+	return p, err
 }
 
 // Start the exporter, and then the queues, whose consumers send at once.
 func (p *pair[T]) Start(ctx context.Context, host component.Host) error {
-	var err error
-	if p.book, err = bookOf(host, p.rejects, "refused::rejects"); err != nil {
-		return err
-	}
+	p.book = bookOf(host, p.rejects, p.logger)
 	if p.storage != nil {
 		if files, ok := host.GetExtensions()[*p.storage].(interface {
 			Waiting(id component.ID, name string) int64
@@ -80,6 +82,7 @@ var errFull = fmt.Errorf("%w: what the store refused takes a part of it", export
 func (p *pair[T]) consume(ctx context.Context, data T) error {
 	if p.used != nil && p.most > 0 {
 		if second := p.used(p.secondID); second > 0 && p.used(p.id)+second+int64(p.bytes(data)) > p.most {
+			p.notQueued.Add(ctx, int64(p.items(data)), metric.WithAttributes(attribute.String("exporter", p.store)))
 			return errFull
 		}
 	}

@@ -43,15 +43,18 @@ func (w wrapped[C]) traces(ctx context.Context, set exporter.Settings, raw compo
 	if err != nil {
 		return nil, err
 	}
-	p := newPair(ofTraces, set, cfg.Refused, *queue.Get())
+	p, err := newPair(ofTraces, set, cfg.Refused, *queue.Get())
+	if err != nil {
+		return nil, err
+	}
 	p.sender, p.send = sender, sender.ConsumeTraces
 	again, andAgain := secondQueue(*queue.Get(), *retry)
-	second, err := exporterhelper.NewTraces(ctx, outerSettings(set, p.secondID), cfg, p.again, options(again, andAgain)...)
+	second, err := exporterhelper.NewTraces(ctx, secondSettings(set, p.secondID), cfg, p.again, options(again, andAgain)...)
 	if err != nil {
 		return nil, err
 	}
 	p.secondQueue, p.queue = second, second.ConsumeTraces
-	first, err := exporterhelper.NewTraces(ctx, outerSettings(set, p.id), cfg, p.first, options(*queue, *retry)...)
+	first, err := exporterhelper.NewTraces(ctx, outerSettings(set), cfg, p.first, options(*queue, *retry)...)
 	if err != nil {
 		return nil, err
 	}
@@ -69,15 +72,18 @@ func (w wrapped[C]) logs(ctx context.Context, set exporter.Settings, raw compone
 	if err != nil {
 		return nil, err
 	}
-	p := newPair(ofLogs, set, cfg.Refused, *queue.Get())
+	p, err := newPair(ofLogs, set, cfg.Refused, *queue.Get())
+	if err != nil {
+		return nil, err
+	}
 	p.sender, p.send = sender, sender.ConsumeLogs
 	again, andAgain := secondQueue(*queue.Get(), *retry)
-	second, err := exporterhelper.NewLogs(ctx, outerSettings(set, p.secondID), cfg, p.again, options(again, andAgain)...)
+	second, err := exporterhelper.NewLogs(ctx, secondSettings(set, p.secondID), cfg, p.again, options(again, andAgain)...)
 	if err != nil {
 		return nil, err
 	}
 	p.secondQueue, p.queue = second, second.ConsumeLogs
-	first, err := exporterhelper.NewLogs(ctx, outerSettings(set, p.id), cfg, p.first, options(*queue, *retry)...)
+	first, err := exporterhelper.NewLogs(ctx, outerSettings(set), cfg, p.first, options(*queue, *retry)...)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +96,13 @@ func innerSettings(set exporter.Settings) exporter.Settings {
 	return set
 }
 
-func outerSettings(set exporter.Settings, id component.ID) exporter.Settings {
-	set.ID, set.TelemetrySettings = id, Outer(set.TelemetrySettings)
+func outerSettings(set exporter.Settings) exporter.Settings {
+	set.TelemetrySettings = Outer(set.TelemetrySettings)
+	return set
+}
+
+func secondSettings(set exporter.Settings, id component.ID) exporter.Settings {
+	set.ID, set.TelemetrySettings = id, second(set.TelemetrySettings)
 	return set
 }
 

@@ -29,7 +29,7 @@ import (
 	"otelgate/collector/storeanswers"
 )
 
-// store is a fake one. What it answers is up to the names of the items in a request.
+// store is a fake one. Its answer depends on the names of the items in a request.
 type store struct {
 	*httptest.Server
 

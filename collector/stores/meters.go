@@ -16,20 +16,33 @@ import (
 
 // Inner are the settings of the exporter that sends.
 func Inner(set component.TelemetrySettings) component.TelemetrySettings {
-	set.MeterProvider = meters{set.MeterProvider, "_send_failed_", true}
+	set.MeterProvider = meters{set.MeterProvider, []string{"_send_failed_"}, true}
 	set.Logger = set.Logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return withoutFailures{core} }))
 	return set
 }
 
 // Outer are those of the exporter with the queue.
 func Outer(set component.TelemetrySettings) component.TelemetrySettings {
-	set.MeterProvider = meters{set.MeterProvider, "_sent_", false}
+	set.MeterProvider = meters{set.MeterProvider, []string{"_sent_"}, false}
 	return set
+}
+
+// second are those of the second queue: a batch for which it has no room stays in the first, and is refused to no sender.
+func second(set component.TelemetrySettings) component.TelemetrySettings {
+	set.MeterProvider = meters{set.MeterProvider, []string{"_sent_", "_enqueue_failed_"}, false}
+	return set
+}
+
+// notQueued is exporterhelper's own counter of items that the first queue refuses.
+func notQueued(set component.TelemetrySettings, items, unit string) (metric.Int64Counter, error) {
+	return set.MeterProvider.Meter("go.opentelemetry.io/collector/exporter/exporterhelper").Int64Counter(
+		"otelcol_exporter_enqueue_failed_"+strings.ReplaceAll(items, " ", "_"), metric.WithUnit(unit),
+		metric.WithDescription("Number of "+items+" failed to be added to the sending queue. [Alpha]"))
 }
 
 type meters struct {
 	metric.MeterProvider
-	without string // counters whose names hold it
+	without []string // counters whose names hold one of these
 	inner   bool
 }
 
@@ -45,8 +58,10 @@ type meter struct {
 
 // Int64Counter is that of items.
 func (m meter) Int64Counter(name string, options ...metric.Int64CounterOption) (metric.Int64Counter, error) {
-	if strings.Contains(name, m.of.without) {
-		return noop.Int64Counter{}, nil
+	for _, each := range m.of.without {
+		if strings.Contains(name, each) {
+			return noop.Int64Counter{}, nil
+		}
 	}
 	return m.Meter.Int64Counter(name, options...)
 }

@@ -2,7 +2,6 @@ package stores
 
 import (
 	"context"
-	"fmt"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -23,9 +22,8 @@ func NewPoints(store string, send func(context.Context, pmetric.Metrics) error, 
 }
 
 // Start finds the extension.
-func (p *Points) Start(host component.Host) (err error) {
-	p.sending.book, err = bookOf(host, p.rejects, "rejects")
-	return err
+func (p *Points) Start(host component.Host) {
+	p.sending.book = bookOf(host, p.rejects, p.sending.logger)
 }
 
 // Send returns an error if the store takes the points perhaps later.
@@ -37,11 +35,17 @@ func (p *Points) Send(ctx context.Context, data pmetric.Metrics) error {
 	return nil
 }
 
-// bookOf is the extension that a setting names.
-func bookOf(host component.Host, id component.ID, setting string) (rejects.Book, error) {
+// bookOf is the extension of this name. A configuration of one's own may leave it out: then items are on record in the log.
+func bookOf(host component.Host, id component.ID, logger *zap.Logger) rejects.Book {
 	book, ok := host.GetExtensions()[id].(rejects.Book)
 	if !ok {
-		return nil, fmt.Errorf("%s='%s': expected the extension of that name in service::extensions", setting, id)
+		logger.Warn("no such extension is in service::extensions: items that the store refuses for good are in this log only, and not counted",
+			zap.Stringer("rejects", id))
+		return logOnly{}
 	}
-	return book, nil
+	return book
 }
+
+type logOnly struct{}
+
+func (logOnly) Reject(context.Context, rejects.Item) {}

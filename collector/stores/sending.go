@@ -63,9 +63,9 @@ func (s *sending[T]) park(ctx context.Context, batch T) error {
 	return nil
 }
 
-// again is what the second queue's consumer does with a piece. What is left of it goes to the end of the queue, so that
-// the others in it get their turn, and that nothing is sent twice after a restart. A piece that the store could not be
-// asked for stays.
+// again is what the second queue's consumer does with a piece. The rest of it goes to the end of the queue, so that
+// the others in it get their turn, and that nothing is sent twice after a restart. While
+// the store cannot be reached, a piece stays.
 func (s *sending[T]) again(ctx context.Context, piece T) error {
 	whole := s.items(piece)
 	left, refused, err := s.deliver(ctx, piece)

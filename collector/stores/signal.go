@@ -13,7 +13,10 @@ import (
 
 // signal is what the wrapper does with the data of one signal.
 type signal[T any] struct {
-	name  string
+	name string
+	// counted and unit are its items as exporterhelper counts them.
+	counted, unit string
+
 	items func(T) int
 	bytes func(T) int
 	// halves takes a request of several items apart, and cut one into requests of at most so many bytes, or of one item.
@@ -28,7 +31,8 @@ type signal[T any] struct {
 }
 
 var ofTraces = signal[ptrace.Traces]{
-	name:  "traces",
+	name:    "traces",
+	counted: "spans", unit: "{span}",
 	items: ptrace.Traces.SpanCount,
 	bytes: (&ptrace.ProtoMarshaler{}).TracesSize,
 	halves: func(data ptrace.Traces) (all []ptrace.Traces) {
@@ -61,7 +65,8 @@ var ofTraces = signal[ptrace.Traces]{
 }
 
 var ofLogs = signal[plog.Logs]{
-	name:  "logs",
+	name:    "logs",
+	counted: "log records", unit: "{record}",
 	items: plog.Logs.LogRecordCount,
 	bytes: (&plog.ProtoMarshaler{}).LogsSize,
 	halves: func(data plog.Logs) (all []plog.Logs) {

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 var ctx = context.Background()
@@ -148,6 +150,7 @@ func TestBothQueuesShareTheirBytes(t *testing.T) {
 	require.NoError(t, b.logs.ConsumeLogs(ctx, records(names...)))
 	require.Eventually(t, func() bool { return b.queues.Waiting(p.secondID, "logs") > 0 && b.queues.Waiting(p.id, "logs") == 0 }, patient, time.Millisecond)
 	require.ErrorContains(t, b.logs.ConsumeLogs(ctx, records(named(180)...)), "sending queue is full")
+	require.EqualValues(t, 180, counted(t, b, "otelcol_exporter_enqueue_failed_log_records"))
 	require.NoError(t, b.logs.ConsumeLogs(ctx, records("good")))
 	server.answers(refusing("never", 0))
 	require.Eventually(t, func() bool { return len(server.taken()) == 41 }, patient, time.Millisecond)
@@ -279,14 +282,25 @@ func TestExporterWithoutASecondQueueIsUpstreams(t *testing.T) {
 
 func TestFaultsOfTheSecondQueueAreNamed(t *testing.T) {
 	require.EqualError(t, (&Refused{}).Validate(), "piece_bytes=0: expected more than 0")
-	server := newStore(t, refusing("never", 0))
+}
+
+func TestWithoutTheExtensionItemsAreOnRecordInTheLog(t *testing.T) {
+	server := newStore(t, refusing("bad", http.StatusBadRequest))
 	factory := httpFactory()
 	cfg := factory.CreateDefaultConfig().(*Config[otlphttpexporter.Config])
-	cfg.Exporter.ClientConfig.Endpoint = server.URL
+	cfg.Exporter.ClientConfig.Endpoint, cfg.Exporter.ClientConfig.Compression = server.URL, "none"
 	cfg.Exporter.QueueConfig.GetOrInsertDefault()
-	cfg.Refused = &Refused{Rejects: component.MustNewID("rejects"), PieceBytes: 1}
-	made, err := factory.CreateLogs(ctx, exporter.Settings{ID: component.NewID(factory.Type()), TelemetrySettings: componenttest.NewNopTelemetrySettings()}, cfg)
+	cfg.Refused = &Refused{Rejects: component.MustNewID("rejects"), PieceBytes: 1000}
+	settings := componenttest.NewNopTelemetrySettings()
+	core, said := observer.New(zap.WarnLevel)
+	settings.Logger = zap.New(core)
+	made, err := factory.CreateLogs(ctx, exporter.Settings{ID: component.NewID(factory.Type()), TelemetrySettings: settings}, cfg)
 	require.NoError(t, err)
-	require.ErrorContains(t, made.Start(ctx, componenttest.NewNopHost()), "refused::rejects='rejects': expected the extension of that name")
+	require.NoError(t, made.Start(ctx, componenttest.NewNopHost()))
+	require.NoError(t, made.ConsumeLogs(ctx, records(named(3, 1)...)))
+	require.Eventually(t, func() bool {
+		return len(server.taken()) == 2 && said.FilterMessageSnippet("refuses an item").Len() == 1
+	}, patient, time.Millisecond)
+	require.Equal(t, 1, said.FilterMessageSnippet("no such extension").Len())
 	require.NoError(t, made.Shutdown(ctx))
 }

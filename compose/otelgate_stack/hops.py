@@ -73,8 +73,9 @@ class Route:
         return counters.get(f"otelcol_exporter_sent_{ITEMS[self.signal]}/{self.exporter}", 0)
 
     def dropped(self, counters: Counters) -> float:
-        """Items that the store refused for good, which the gateway then dropped."""
-        return counters.get(f"otelcol_exporter_send_failed_{ITEMS[self.signal]}/{self.exporter}", 0)
+        """Items that the store refused for good, of all signals, and what the gateway lost of this one."""
+        lost = counters.get(f"otelcol_exporter_send_failed_{ITEMS[self.signal]}/{self.exporter}", 0)
+        return lost + counters.get(f"otelgate_rejected_items/{self.exporter}", 0)
 
     def waiting(self, counters: Counters) -> float:
         """What waits in the exporter's queue, in bytes."""
@@ -154,7 +155,9 @@ def counters(gateway: GatewayMetrics) -> dict[str, float] | None:
         return None
     found: dict[str, float] = {}
     for sample in samples:
-        component = sample.labels.get("exporter") or sample.labels.get("receiver") or ""
+        component = next(
+            (sample.labels[kind] for kind in ("exporter", "receiver", "store") if kind in sample.labels), ""
+        )
         # The Prometheus exporter adds _total to counters or not, as it is configured.
         key = sample.labels["__name__"].removesuffix("_total") + "/" + component
         found[key] = found.get(key, 0) + sample.value
@@ -218,8 +221,8 @@ def why_not_exported(route: Route, before: Counters, now: Counters) -> tuple[str
     """What holds a canary at the gateway's exporter, and what to do."""
     if (dropped := route.dropped(now) - route.dropped(before)) > 0:
         return (
-            f"{route.name} refused it for good, and the gateway dropped {dropped:g} {ITEMS[route.signal]}",
-            "`make logs SERVICE=gateway` shows its answer",
+            f"{route.name} refused it for good, and the gateway rejected {dropped:g} {ITEMS[route.signal]}",
+            "`make logs SERVICE=gateway` shows its answer, and rejects.jsonl in OTELGATE_DATA_DIR each item",
         )
     if not route.store.reachable():
         return (

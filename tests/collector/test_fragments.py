@@ -15,6 +15,7 @@ CHOSEN = {
     "healthcheckv2",
     "disk_queue",
     "folder_lock",
+    "rejects",
     "admission",
     "answers",
     "applications",
@@ -168,7 +169,7 @@ def test_image_loads_every_fragment(root: Path, fragments: dict[str, dict]) -> N
 def test_manifest_holds_just_what_the_fragments_use(root: Path, fragments: dict[str, dict]) -> None:
     """By the folder names of the modules: otlpreceiver is `otlp`, transformprocessor is `transform`."""
     manifest = yaml.safe_load((root / "collector/manifest.yaml").read_text())
-    module_of = {"otlp_grpc": "otlp", "otlp_http": "otlphttp", "file_storage": "filestorage"}
+    module_of = {"file_storage": "filestorage"}
     for section in SECTIONS:
         types = {component.split("/")[0] for part, component, _ in defined(fragments) if part == section}
         used = {module_of.get(kind, kind).replace("_", "") for kind in types}

@@ -101,7 +101,7 @@ class Sink(Names, grpc.GenericRpcHandler):
     def _export(self, body: bytes, context: grpc.ServicerContext) -> bytes:
         if refusal := self.answer(body):
             self.refused += 1
-            context.abort(refusal[0], f"refused, with the words {body[-40:]!r}")
+            context.abort(refusal[0], f"refused: {body[100:400]!r}")
         self.note(body)
         return b""
 

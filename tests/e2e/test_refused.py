@@ -1,14 +1,16 @@
 """A store refuses a batch: its other items are stored once, other batches go on, and the bad item is on record."""
 
+import hashlib
 import json
 import signal
 import stat
 import subprocess
 from functools import partial
 from pathlib import Path
+from string import ascii_lowercase
 
 import grpc
-from bounds import Bench, bench, lines, runs
+from bounds import EXPORT, Bench, bench, lines, runs
 from otelgate_stack import settings
 from waiting import until
 
@@ -49,11 +51,14 @@ def test_bad_items_stand_alone_and_their_neighbours_are_stored_once(gateway_bina
             assert rejected(store=name) == count
         assert gateway.metric("otelcol_exporter_send_failed_spans") == 0
         assert gateway.metric("otelcol_exporter_send_failed_log_records") == 0
+        assert gateway.metric("otelcol_exporter_sent_spans", exporter="otlp_grpc/tempo") == len(gateway.tempo.names)
 
         file = gateway.data / "rejects.jsonl"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         written = [json.loads(line) for line in file.read_text().splitlines()]
-        assert sorted(line["store"] for line in written) == sorted(2 * ["otlp_grpc/audit", "otlp_grpc/tempo"] + ["otlp_http/loki"])
+        assert sorted(line["store"] for line in written) == sorted(
+            2 * ["otlp_grpc/audit", "otlp_grpc/tempo"] + ["otlp_http/loki"]
+        )
         for line in written:
             assert line["service"] == "bounds"
             assert line["bytes"] > 0
@@ -113,6 +118,37 @@ def test_services_beyond_the_bound_share_a_stream(gateway_binary: Path, tmp_path
         assert until(lambda: named | more <= gateway.others.names)
         assert gateway.metric("otelgate_streams_other_lines") == len(more)
         assert gateway.metric("otelgate_streams_live") == 1
+
+
+APPLICATIONS = """
+applications:
+  - {name: shop, token_sha256: [%s], services: ["shop-*"]}
+  - {name: bank, token_sha256: [%s], services: ["bank-*"]}
+"""
+
+
+def test_application_beyond_its_share_of_streams_costs_no_other(gateway_binary: Path, tmp_path: Path) -> None:
+    operator, applications = tmp_path / "token", tmp_path / "applications.yaml"
+    operator.write_text("operator")
+    applications.write_text(
+        APPLICATIONS % tuple(hashlib.sha256(each.encode()).hexdigest() for each in ("shop", "bank"))
+    )
+    files = {"OTELGATE_TOKEN_FILE": str(operator), "OTELGATE_APPLICATIONS_FILE": str(applications)}
+    with bench(gateway_binary, tmp_path, **files) as gateway:
+        (gateway.config / "99-own.yaml").write_text("processors: {streams: {max_streams: 20}}\n")
+        gateway.start()
+        call = gateway.channel.unary_unary(EXPORT.format("logs", "Logs"))
+        sent = set[bytes]()
+        services = ["bank-a", *(f"shop-{letter}" for letter in ascii_lowercase), "bank-b"]
+        for number, service in enumerate(services):
+            request, names = lines(f"{number:x}", 1, 100)
+            token = f"Bearer {service[:4]}"
+            call(request.replace(b"bounds", service.encode()), timeout=60, metadata=[("authorization", token)])
+            sent |= names
+        assert until(lambda: sent <= gateway.others.names)
+        other = partial(gateway.metric, "otelgate_streams_other_lines")
+        assert other(application="shop") == 8
+        assert other(application="bank") == 0
 
 
 def test_own_exporters_configuration_is_taken(gateway_binary: Path, tmp_path: Path) -> None:

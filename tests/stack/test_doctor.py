@@ -310,8 +310,8 @@ def test_a_store_that_refuses_is_named(gateway: Callable[..., Stack], tmp_path: 
         loaded = gateway(OTELGATE_LOKI_PORT=port, **own).settings
         (hop,) = (hop for hop in lost(examine(loaded)) if hop.signal == "logs")
     assert (hop.name, hop.ok) == ("gateway → Loki", False)
-    assert hop.detail == "Loki refused it for good, and the gateway dropped 2 log_records"
-    assert hop.fix == "`make logs SERVICE=gateway` shows its answer"
+    assert hop.detail == "Loki refused it for good, and the gateway rejected 2 log_records"
+    assert hop.fix == "`make logs SERVICE=gateway` shows its answer, and rejects.jsonl in OTELGATE_DATA_DIR each item"
 
 
 def _send_for_ever(loaded: Settings) -> None:

@@ -57,7 +57,7 @@ GATEWAY_DROPPING: Final = Alert(
     severity="critical",
     team="platform",
     summary="{{ $labels.instance }} lost {{ $value | humanize }} {{ $labels.signal }} for {{ $labels.exporter }}",
-    description="The store refused them for good, so they were not tried again.",
+    description="Prometheus was away for too long, or a store without a second queue refused them for good.",
     dashboard=GATEWAY,
     # Born with its first value, which increase() does not see.
     fires=Case(
@@ -131,7 +131,7 @@ _SENT: Final = " or ".join(
 
 GATEWAY_DELIVERY_STALLED: Final = Alert(
     name="GatewayDeliveryStalled",
-    # A big queue takes days to fill: long before, its store is away. What waits since a store refused it is StoreRefusing's.
+    # A big queue takes days to fill: long before, its store is away. The second ones are StoreRefusing's.
     expr='sum by (instance, exporter) (min_over_time(otelcol_exporter_queue_size{exporter!~".+-refused"}[5m])) > 0\n'
     f"unless on (instance, exporter) ({_SENT})",
     for_="5m",

@@ -1,4 +1,4 @@
-"""What the gateway had to cut, correct or refuse, since some store would not take it, and what a store did not take."""
+"""Items that the gateway had to cut, correct or refuse, as no store would take them, or that a store refused."""
 
 from typing import Final
 
@@ -100,9 +100,7 @@ STORE_REJECTING: Final = Alert(
     description="In 15 minutes. They are not stored; rejects.jsonl on {{ $labels.instance }} says which and why. All "
     "others of their batches are stored.",
     dashboard=GATEWAY,
-    fires=Case(
-        {series(_REJECTED, **_GW, **_BAD): "_x6 3x30"}, "5m", (Expected({"instance": "gw-1", **_BAD}, "3"),)
-    ),
+    fires=Case({series(_REJECTED, **_GW, **_BAD): "_x6 3x30"}, "5m", (Expected({"instance": "gw-1", **_BAD}, "3"),)),
     quiet=(Case({series(_REJECTED, **_GW, **_BAD): "3x90"}, "30m", why="rejected long ago, once"),),
 )
 

@@ -46,7 +46,8 @@ _NOW = Row(
             prom(
                 or_zero(
                     f"({_signals('exporter_send_failed', window='1h', of='increase')} or vector(0)) + "
-                    f"({_signals('exporter_enqueue_failed', window='1h', of='increase')} or vector(0))"
+                    f"({_signals('exporter_enqueue_failed', window='1h', of='increase')} or vector(0)) + "
+                    "(sum(increase(otelgate_rejected_items_total[1h])) or vector(0))"
                 ),
                 instant=True,
             )
@@ -56,7 +57,7 @@ _NOW = Row(
         description="What the gateway had accepted and could not deliver, in the last hour: a store refused it for "
         "good, or its queue was full. Must be 0.",
         thresholds=rising(1, 1),
-        alerts=("GatewayDropping",),
+        alerts=("GatewayDropping", "StoreRejecting"),
         links=[_HEALTH],
     ),
     gauge(
@@ -153,6 +154,7 @@ _HOPS = Row(
         [
             prom(or_zero(_signals("exporter_send_failed", by="exporter")), "send failed {{exporter}}"),
             prom(or_zero(_signals("exporter_enqueue_failed", by="exporter")), "queue full {{exporter}}"),
+            prom(rate("otelgate_rejected_items_total", by="store"), "refused {{store}}"),
         ],
         unit="suffix: /s",
         width=8,
