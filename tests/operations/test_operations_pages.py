@@ -127,6 +127,7 @@ RUN = {
     "make doctor": "",
     "make logs SERVICE=gateway": "",
     "make logs SERVICE=audit": "",
+    "make logs SERVICE=keeper": "",
     "make logs SERVICE=postgres": "",
     "make logs SERVICE=prometheus": "",
     "make audit-verify": "",
