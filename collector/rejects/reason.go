@@ -25,6 +25,7 @@ func ReasonOf(said string, encoded []byte) string {
 	if _, words, ok := strings.Cut(said, grpcWords); ok {
 		said = words
 	}
+	said = head(said, 2*longestReason)
 	content := bytes.ToLower(encoded)
 	said = word.ReplaceAllStringFunc(said, func(each string) string {
 		if len(each) >= shortestWord && bytes.Contains(content, []byte(strings.ToLower(each))) || digits(each) > mostDigits {
@@ -32,10 +33,20 @@ func ReasonOf(said string, encoded []byte) string {
 		}
 		return each
 	})
-	if characters := []rune(said); len(characters) > longestReason {
-		said = string(characters[:longestReason]) + hidden
+	if short := head(said, longestReason); short != said {
+		return short + hidden
 	}
 	return said
+}
+
+// head is the beginning of a text, characters.
+func head(text string, most int) string {
+	for at := range text {
+		if most--; most < 0 {
+			return text[:at]
+		}
+	}
+	return text
 }
 
 func digits(text string) (n int) {

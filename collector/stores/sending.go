@@ -35,7 +35,9 @@ func (s *sending[T]) first(ctx context.Context, batch T) error {
 	if !consumererror.IsPermanent(err) && !(refused && s.patience.ends(time.Now())) {
 		return err
 	}
-	s.logger.Info("the store refuses a batch; it goes to the second queue, and the next ones go on", zap.Error(err), zap.Int("items", s.items(batch)))
+	_, reason := s.reason(batch, err)
+	s.logger.Info("the store refuses a batch; it goes to the second queue, and the next ones go on",
+		zap.String("reason", reason), zap.Int("items", s.items(batch)))
 	return s.park(ctx, batch)
 }
 
@@ -63,9 +65,9 @@ func (s *sending[T]) park(ctx context.Context, batch T) error {
 	return nil
 }
 
-// again is what the second queue's consumer does with a piece. The rest of it goes to the end of the queue, so that
-// the others in it get their turn, and that nothing is sent twice after a restart. While
-// the store cannot be reached, a piece stays.
+// again is what the second queue's consumer does with a piece. The rest of it goes to the end of the queue, so that the
+// others in it get their turn, and that nothing is sent twice after a restart. While the store cannot be reached, a piece
+// stays.
 func (s *sending[T]) again(ctx context.Context, piece T) error {
 	whole := s.items(piece)
 	left, refused, err := s.deliver(ctx, piece)
@@ -109,13 +111,18 @@ func (s *sending[T]) deliver(ctx context.Context, data T) (left T, refused bool,
 
 func (s *sending[T]) reject(ctx context.Context, one T, why error) {
 	item := s.describe(one)
-	encoded, err := s.encode(one)
-	if err != nil {
-		s.logger.Warn("an item that the store refuses cannot be encoded", zap.Error(err))
-	}
-	item.Time, item.Signal, item.Store, item.Bytes = time.Now().UTC(), s.name, s.store, len(encoded)
-	item.Reason = rejects.ReasonOf(why.Error(), encoded)
+	item.Time, item.Signal, item.Store = time.Now().UTC(), s.name, s.store
+	item.Bytes, item.Reason = s.reason(one, why)
 	s.book.Reject(ctx, item)
 	s.logger.Warn("the store refuses an item for good; it is in "+rejects.File, zap.String("service", item.Service),
 		zap.String("application", item.Application), zap.String("reason", item.Reason))
+}
+
+// reason is what the store said, without words of the data, whose bytes are counted as well.
+func (s *sending[T]) reason(data T, why error) (bytes int, text string) {
+	encoded, err := s.encode(data)
+	if err != nil { // nothing can be looked for in it
+		return 0, "the data cannot be encoded"
+	}
+	return len(encoded), rejects.ReasonOf(why.Error(), encoded)
 }

@@ -100,7 +100,7 @@ def test_the_stack_tells_of_itself(tmp_path: Path, record_property: Callable[[st
         with refusing_in_place_of(watch, "loki", watch.settings.loki_port):
             began = time.time()
             assert send_line(watch, "refused for good") == 200
-            told("GatewayDropping", began)
+            told("StoreRejecting", began)
         # Older than the audit store keeps.
         began = time.time()
         assert send_turn(watch, days_ago=200) == 200

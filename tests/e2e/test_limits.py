@@ -118,7 +118,7 @@ def test_every_item_that_is_acknowledged_is_stored_and_every_other_one_is_counte
     dropped = [
         sample
         for sample in stores.GatewayMetrics.of(own_gateway.settings).samples()
-        if "send_failed" in sample.labels["__name__"] and sample.value
+        if re.search("send_failed|rejected", sample.labels["__name__"]) and sample.value
     ]
     assert dropped == []
     items = sum(len(each.numbers) for of, each in sent if of is neighbour)

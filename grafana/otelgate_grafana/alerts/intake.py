@@ -93,7 +93,7 @@ STORE_REJECTING: Final = Alert(
     name="StoreRejecting",
     expr=f"{grown(_REJECTED, '15m', by='instance, store, signal, application')} > 0",
     for_="0s",
-    severity="warning",
+    severity="critical",
     team="platform",
     summary="{{ $labels.store }} refused {{ $value | humanize }} items of {{ $labels.signal }} for good "
     "(application {{ $labels.application }})",
