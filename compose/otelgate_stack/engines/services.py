@@ -206,7 +206,6 @@ def _audit(settings: Settings) -> Service:
         url=f"http://{loopback(settings.audit_host)}:{settings.audit_port}",
         health=f"http://{loopback(settings.audit_host)}:{settings.audit_health_port}/health",
         data_dir=settings.state_dir / "audit",
-        secrets=access.known_by(settings),
         configs=_sources(settings.root / "audit" / "otelgate_audit"),
         after=("postgres",),
     )
@@ -222,6 +221,7 @@ def _keeper(settings: Settings) -> Service:
         url=url,
         health=f"{url}/health",
         data_dir=settings.state_dir / "keeper",
+        secrets=access.known_by(settings),
         configs=_sources(settings.root / "audit" / "otelgate_audit"),
         after=("postgres",),
     )
