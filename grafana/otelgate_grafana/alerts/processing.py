@@ -99,6 +99,7 @@ PRICES_BROKEN: Final = Alert(
 )
 
 GROUPS: Final = (
+    Group("otelgate-processing-critical", intake.CRITICAL, interval="15s"),
     Group(
         "otelgate-processing-alerts",
         (DERIVED_SERIES_NEAR_CAP, DERIVED_SERIES_OVERFLOW, REDACTION_REFUSING, PRICES_BROKEN, *intake.ALERTS),
