@@ -100,8 +100,7 @@ func TestMetricsAreServedAsThePrometheusReaderNamesThem(t *testing.T) {
 	count(t, meters(t, configtelemetry.LevelNormal), "otelcol_test_items", 3)
 	status, body := get(t, serving(t), Path, nil)
 	require.Equal(t, http.StatusOK, status)
-	require.Contains(t, body, "# TYPE otelcol_test_items_total counter\n")
-	require.Contains(t, body, "otelcol_test_items_total{otel_scope_name=\"test\"")
+	require.Contains(t, body, "# TYPE otelcol_test_items counter\notelcol_test_items 3\n") // no suffix, no scope
 	require.Contains(t, body, `service_instance_id="one"`)
 }
 
@@ -133,8 +132,8 @@ func TestAfterAReloadTheNewTelemetryIsServed(t *testing.T) {
 	count(t, meters(t, configtelemetry.LevelNormal), "otelcol_before", 1)
 	count(t, meters(t, configtelemetry.LevelNormal), "otelcol_after", 1)
 	_, body := get(t, address, Path, nil)
-	require.Contains(t, body, "otelcol_after_total")
-	require.NotContains(t, body, "otelcol_before_total")
+	require.Contains(t, body, "otelcol_after ")
+	require.NotContains(t, body, "otelcol_before ")
 }
 
 func TestWithoutTelemetryThereAreNoMetrics(t *testing.T) {

@@ -43,8 +43,9 @@ func (f factory) CreateMeterProvider(ctx context.Context, set telemetry.MeterSet
 		return f.Factory.CreateMeterProvider(ctx, set, cfg)
 	}
 	registry := prometheus.NewRegistry()
-	reader, err := otelprom.New(otelprom.WithRegisterer(registry),
-		otelprom.WithTranslationStrategy(otlptranslator.NoUTF8EscapingWithSuffixes))
+	// The names that the Collector's own reader gives by default.
+	reader, err := otelprom.New(otelprom.WithRegisterer(registry), otelprom.WithoutScopeInfo(),
+		otelprom.WithTranslationStrategy(otlptranslator.NoTranslation))
 	if err != nil {
 		return nil, err
 	}

@@ -83,8 +83,8 @@ def test_go_programs_know_their_containers_limit(render: Render) -> None:
     for name, limit in services.GO_MEMORY_MIB.items():
         assert config[name]["environment"]["GOMEMLIMIT"] == f"{limit}MiB", name
         assert 0.85 < (limit << 20) / int(config[name]["mem_limit"]) <= 0.9, name
-    python_or_c = {"init", "gateway", "audit", "feedback", "postgres"}
-    assert config.keys() - services.GO_MEMORY_MIB.keys() == python_or_c
+    others = {"init", "gateway", "audit", "keeper", "feedback", "postgres"}
+    assert config.keys() - services.GO_MEMORY_MIB.keys() == others
 
 
 @ALL
@@ -396,7 +396,7 @@ def test_services_mount_what_they_and_their_health_checks_need(render: Render) -
     both, closed = {"password", *pair}, {"web", "password"}
     assert {name: found for name, found in mounted.items() if found} == {
         "gateway": both,
-        "audit": both,
+        "keeper": both,
         "grafana": both,
         "prometheus": both | closed,
         "prober": both | closed,
@@ -418,7 +418,7 @@ def test_services_mount_what_they_and_their_health_checks_need(render: Render) -
 def test_a_prometheus_elsewhere_does_not_get_the_password(render: Render, url: str, sent: str) -> None:
     given = {"OTELGATE_PROMETHEUS_ENDPOINT": f"{url}/api/v1/write", "OTELGATE_PROMETHEUS_URL": url}
     services = render(**given)["services"]
-    assert {services[name]["environment"]["OTELGATE_STORES_PASSWORD_FILE"] for name in ("gateway", "audit")} == {sent}
+    assert {services[name]["environment"]["OTELGATE_STORES_PASSWORD_FILE"] for name in ("gateway", "keeper")} == {sent}
 
 
 @pytest.mark.parametrize("name", list(watchers.EXPORTERS))

@@ -162,8 +162,9 @@ def _audit() -> Iterator[Sent]:
     vote = post("/v1/feedback", TAKEN, body=json.dumps({"rating": "positive", "trace_id": TRACE_ID}).encode())
     yield from (replace(vote, way="cors", type=JSON), replace(vote, type=TEXT), replace(vote, way="beacon", type=TEXT))
     yield get("/health", READ)
-    get, _ = _to("audit_health_port")
-    yield get("/health", READ)
+    for port in ("audit_health_port", "keeper_port"):
+        get, _ = _to(port)
+        yield get("/health", READ)
     _, post = _to("audit_port")
     yield post(_EXPORT_SPANS, TRACE, body=_spans())
 
@@ -201,6 +202,7 @@ _READ_BY_OPERATORS: Final = {
     "tempo_port": "/api/search?limit=1",
     "jaeger_port": "/api/services",
     "audit_health_port": "/health",
+    "keeper_port": "/health",
     "feedback_port": "/health",
     "alertmanager_port": "/api/v2/status",
     "prober_port": "/metrics",

@@ -53,7 +53,8 @@ def test_a_port_takes_what_it_wants_and_refuses_all_else(watched: Stack, name: s
 def test_ports_that_are_not_knocked_at_are_known(watched: Stack) -> None:
     left = {each.setting for each in doors.find(watched.settings)} - {f"OTELGATE_{name}_PORT" for name in PORTS}
     gateway = {f"OTELGATE_{name}_PORT" for name in ("GRPC", "HTTP", "HEALTH", "METRICS", "SELF")}
-    assert left - gateway == {f"OTELGATE_{name}_PORT" for name in ("AUDIT", "AUDIT_HEALTH", "FEEDBACK", "POSTGRES")}
+    others = {f"OTELGATE_{name}_PORT" for name in ("AUDIT", "AUDIT_HEALTH", "KEEPER", "FEEDBACK", "POSTGRES")}
+    assert left - gateway == others
 
 
 @pytest.mark.starts
