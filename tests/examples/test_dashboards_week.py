@@ -29,6 +29,8 @@ NOT_YET = {
     "otelgate_admission_refused_total": _SINCE,
     "otelgate_intake_items_total": _SINCE,
     "otelgate_intake_requests_total": _SINCE,
+    "otelgate_rejected_items_total": _SINCE,
+    "otelgate_streams_other_lines_total": _SINCE,
     "gateway:dropped:increase5m": _SINCE,
     "gateway:not_queued:increase5m": _SINCE,
     "otelgate_audit_reconciliation_missing": "an hour of the sink's must be over first",

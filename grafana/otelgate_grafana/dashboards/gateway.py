@@ -154,7 +154,7 @@ _HOPS = Row(
         [
             prom(or_zero(_signals("exporter_send_failed", by="exporter")), "send failed {{exporter}}"),
             prom(or_zero(_signals("exporter_enqueue_failed", by="exporter")), "queue full {{exporter}}"),
-            prom(rate("otelgate_rejected_items_total", by="store"), "refused {{store}}"),
+            prom(or_zero(rate("otelgate_rejected_items_total", by="store")), "refused {{store}}"),
         ],
         unit="suffix: /s",
         width=8,
