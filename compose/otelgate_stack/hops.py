@@ -78,8 +78,9 @@ class Route:
         return lost + counters.get(f"otelgate_rejected_items/{self.exporter}", 0)
 
     def waiting(self, counters: Counters) -> float:
-        """What waits in the exporter's queue, in bytes."""
-        return counters.get(f"otelcol_exporter_queue_size/{self.exporter}", 0)
+        """What waits in the exporter's two queues, in bytes."""
+        queues = (self.exporter, f"{self.exporter}-refused")
+        return sum(counters.get(f"otelcol_exporter_queue_size/{queue}", 0) for queue in queues)
 
     def held(self, counters: Counters) -> str:
         """What waits, where, and whether it outlives the gateway."""

@@ -158,7 +158,9 @@ def test_altered_item_is_set_aside_and_the_others_in_its_queue_go_on(gateway_bin
             assert gateway.send(request, signal="logs") == grpc.StatusCode.OK
             events |= names
         gateway.end(SIGKILL)
-        for file in gateway.data.glob("exporter_otlp_http_loki*_logs"):  # the store's answer moves it to the second queue
+        for file in gateway.data.glob(
+            "exporter_otlp_http_loki*_logs"
+        ):  # the store's answer moves it to the second queue
             file.write_bytes(file.read_bytes().replace(b"line-5-3", b"line-XXX"))
 
         gateway.others.away = False
