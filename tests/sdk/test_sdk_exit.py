@@ -254,6 +254,7 @@ def ended_twice(end: Callable[[float], bool], provider: Sends, line: int, answer
         left -= what == "line"
         seen.add(frame.f_code.co_name)
         if left == 0:
+            left = -1  # once: an event of another kind may still follow
             sys.settrace(None)
             provider.go_on.set()
             answers.append(end(WAIT_S) and provider.sent)
