@@ -16,7 +16,7 @@ EXPECTED = "an IP address, localhost, or a name without a dot"
 
 
 class Headers(Protocol):
-    """A request's headers, found whatever their case."""
+    """A request's headers; case does not matter."""
 
     def get(self, name: str, default: str, /) -> str: ...
 

@@ -7,7 +7,6 @@ of this stack's own programs send what is in it.
 
 import datetime
 import ipaddress
-import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -241,10 +240,5 @@ def _quoted(value: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """For this user alone, whole or not at all."""
-    if path.exists() and path.read_text() == text:
-        return
-    draft = path.with_suffix(".draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
+    if not (path.exists() and path.read_text() == text):
+        state.write_private(path, text)

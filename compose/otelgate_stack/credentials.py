@@ -3,7 +3,6 @@
 They are never printed and never in a process's arguments; programs get the paths.
 """
 
-import os
 import secrets
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def ensure(settings: Settings) -> None:
     _ensure_certificate(settings)
     for path, setting in wanted(settings).items():
         if path.parent == folder(settings) and not path.exists():
-            _write(path, secrets.token_hex(_BYTES) + "\n")
+            state.write_private(path, secrets.token_hex(_BYTES) + "\n")
         try:
             path.read_bytes()
         except OSError as error:
@@ -77,15 +76,4 @@ def _ensure_certificate(settings: Settings) -> None:
             return
         made = access.new_certificate()
         for path, text in zip((key, certificate), reversed(made), strict=True):
-            _write(path, text)
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: a file half written when the power went would lock everything out."""
-    draft = path.with_suffix(".draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
+            state.write_private(path, text)

@@ -39,6 +39,17 @@ def make_folder(folder: Path) -> None:
         raise StackError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
+def write_private(path: Path, text: str) -> None:
+    """For this user alone, whole or not at all: a file half written when the power went would lock everything out."""
+    draft = path.with_suffix(".draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+
+
 def remove(settings: Settings) -> bool:
     """Remove the state folder; False if there is none. Raises StackError if it isn't ours."""
     folder = settings.state_dir

@@ -1,4 +1,4 @@
-"""An example's own pages, and programs, may ask it; pages of other origins may not, by whatever name they call it."""
+"""An example's own pages, and programs, may ask it; pages of other origins may not, under any host name."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit

@@ -208,7 +208,7 @@ def _shown(sent: Sent) -> str:
 
 
 def _answers(browser: Browser) -> dict[str, int]:
-    """The status of each answer that the browser got, whatever the page could see of it, by the URL that was asked."""
+    """The status of each answer that the browser got, by URL, including answers that the page cannot read."""
     found, asked = {}, {}
     for event in browser.network():
         params = event["params"]
