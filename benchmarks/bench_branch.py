@@ -27,7 +27,8 @@ from pathlib import Path
 import grpc
 from bench_gateway import line
 from gateway_load import Load
-from otelgate_stack import builds, ports, settings
+from otelgate_stack import ports, settings
+from otelgate_stack.build import builds
 from otelgate_stack.report import Report
 
 ROOT = Path(__file__).resolve().parents[1]

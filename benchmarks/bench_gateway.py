@@ -34,7 +34,7 @@ from typing import Any
 import grpc
 from bench_sdk import interval
 from gateway_load import Load, Sink, compare
-from otelgate_stack import golang
+from otelgate_stack.build import golang
 
 HERE = Path(__file__).parent
 CONFIGURATIONS = HERE / "gateway"

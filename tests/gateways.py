@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
-from otelgate_stack import images, settings, web
+from otelgate_stack import settings, web
+from otelgate_stack.build import images
 from otelgate_stack.engines import compose_cli
 from otelgate_stack.report import Report
 from otelgate_stack.settings import OF_BOTH

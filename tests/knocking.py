@@ -8,7 +8,7 @@ from collections.abc import Callable
 import grpc
 import httpx
 from otelgate_stack import access, web
-from otelgate_stack.doors import Door
+from otelgate_stack.doctor.doors import Door
 from otelgate_stack.settings import Settings
 
 WAIT_S = 60

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from otelgate_grafana.__main__ import RENDERED
 from otelgate_grafana.alerts.render import seconds
-from otelgate_stack import monitoring
+from otelgate_stack.config import monitoring
 from otelgate_stack.settings import Settings
 
 COMMITTED = RENDERED / "rules"

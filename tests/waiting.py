@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from otelgate_stack.stores import StoreError
+from otelgate_stack.clients import StoreError
 
 T = TypeVar("T")
 

@@ -14,9 +14,18 @@ from . import kinds
 from .errors import StackError
 from .settings import ROWS
 
+LOOPBACK = "127.0.0.1"
+
 RANGE = range(20_000, 32_000)
 """Where `free_env` looks: below the ports that systems take for outgoing connections (Linux: from 32768), which would
 take one before the stack does."""
+
+
+def loopback(host: str) -> str:
+    """The address under which this machine reaches what listens on `host`."""
+    if host in ("0.0.0.0", "::"):
+        return LOOPBACK
+    return f"[{host}]" if ":" in host else host
 
 
 def check_free(needed: Mapping[str, tuple[str, int]]) -> None:

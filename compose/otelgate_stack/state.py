@@ -135,6 +135,22 @@ def size(number: float) -> str:
     return f"{number:.1f} GiB"
 
 
+def folder_bytes(folder: Path) -> int:
+    """Bytes of the files in a folder, as their lengths tell; one that goes away meanwhile counts nothing."""
+    total = 0
+    for file in files(folder):
+        try:
+            total += file.stat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def files(folder: Path) -> list[Path]:
+    """The files in a folder and below; none where there is no such folder."""
+    return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+
+
 def check_disk(needs: dict[Path, int], purpose: str) -> None:
     """Refuse if a disk has not the bytes free that its folders need together. Raises StackError."""
     by_disk: dict[int, list[Path]] = {}

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from otelgate_stack import access, builds, state
+from otelgate_stack import access, state
+from otelgate_stack.build import builds
 from otelgate_stack.engines import docker_client
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report

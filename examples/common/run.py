@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 
 import httpx
-from otelgate_stack import example_files, state, target
 from otelgate_stack import settings as stack_settings
-from otelgate_stack.engines import choose, docker_client
+from otelgate_stack import state, target
+from otelgate_stack.config import example_files
+from otelgate_stack.engines import docker_client
+from otelgate_stack.engines.stack import choose
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings

@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from otelgate_stack import debian
+from otelgate_stack.build import debian
 
 from examples.common.server import host
 

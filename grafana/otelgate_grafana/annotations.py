@@ -1,28 +1,20 @@
 """Lines on every dashboard: what was deployed, launched or broke, and when."""
 
-import re
+from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from . import datasources, uids
 from .variables import chosen
 
-KINDS: Final = ("deployment", "launch", "campaign", "change", "outage")
-"""Product events that draw a line: `otelgate.event("deployment", version="1.4.2")`, or `make annotate`."""
-
-
-SENTENCE: Final = "sentence"
-"""The attribute with the text of `make annotate`, as one word. (An application's own `text` is one already.)"""
-
-
-def as_word(text: str) -> str:
-    """Without white space, as in a form: `+` for it. AS_TEXT is the way back."""
-    return re.sub(r"\s", "+", text.strip().replace("%", "%25").replace("+", "%2B"))
-
-
+_SHARED = yaml.safe_load(Path(__file__).parents[1].joinpath("annotations.yaml").read_text())
+KINDS: Final[list[str]] = _SHARED["kinds"]
+SENTENCE: Final[str] = _SHARED["sentence"]
 AS_TEXT: Final = f"replace(replace(replace(attributes ->> '{SENTENCE}', '+', ' '), '%2B', '+'), '%25', '%')"
+"""The way back from commands/annotate.py's as_word."""
 
 
 class Deployments(Builder[dashboard.AnnotationQuery]):

@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import yaml
-from otelgate_stack import alerting, builds, web
+from otelgate_stack import web
+from otelgate_stack.build import builds
+from otelgate_stack.config import alerting
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 

@@ -14,7 +14,9 @@ from otelgate_audit.telemetry import INTERVAL_S
 from otelgate_grafana.alerts import render
 from otelgate_grafana.alerts.model import Alert
 from otelgate_grafana.alerts.rules import ALERTS, GROUPS
-from otelgate_stack import alert_routes, alerting, builds, monitoring, settings
+from otelgate_stack import settings
+from otelgate_stack.build import builds
+from otelgate_stack.config import alert_routes, alerting, monitoring
 from otelgate_stack.errors import SettingsError
 from otelgate_stack.report import Report
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from alerting_manager import Manager, running
 from alerting_settings import load
-from otelgate_stack import alerting, settings
+from otelgate_stack import settings
+from otelgate_stack.config import alerting
 
 PAGE = "docs/alerting.md"
 

@@ -8,7 +8,8 @@ import pytest
 from alert_inbox import Inbox, inbox
 from alerting_manager import Manager, fired, running
 from alerting_settings import load
-from otelgate_stack import alert_routes, web
+from otelgate_stack import web
+from otelgate_stack.config import alert_routes
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from otelgate_stack import builds, images, ports, settings
+from otelgate_stack import ports, settings
+from otelgate_stack.build import builds, images
 from otelgate_stack.engines import compose_cli, docker_client
 from otelgate_stack.engines.docker import DockerEngine
 from otelgate_stack.errors import StackError

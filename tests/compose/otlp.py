@@ -17,7 +17,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from otelgate_stack import stores
+from otelgate_stack import clients
 from otelgate_stack.settings import Settings
 from waiting import until
 
@@ -67,11 +67,11 @@ def send(settings: Settings, *, ca: Path | None = None, token: str | None = None
 def missing(settings: Settings, sent: Sent, *names: str) -> list[str]:
     """Those of these stores that don't answer with what was sent, after three minutes each; none, as soon as all do."""
     look = {
-        "prometheus": lambda: stores.Prometheus.of(settings).value(f"compose_test == {sent.number}"),
-        "loki": lambda: stores.Loki.of(settings).query_range(
+        "prometheus": lambda: clients.Prometheus.of(settings).value(f"compose_test == {sent.number}"),
+        "loki": lambda: clients.Loki.of(settings).query_range(
             f'{{service_name="compose-test"}} |= "compose line" | number="{sent.number}"'
         ),
-        "tempo": lambda: stores.Tempo.of(settings).trace(sent.trace_id),
-        "jaeger": lambda: stores.Jaeger.of(settings).trace(sent.trace_id),
+        "tempo": lambda: clients.Tempo.of(settings).trace(sent.trace_id),
+        "jaeger": lambda: clients.Jaeger.of(settings).trace(sent.trace_id),
     }
     return [name for name in names if not until(look[name], deadline_s=180)]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import otlp
 import pytest
-from otelgate_stack import audit_command, backup, credentials, state
-from otelgate_stack.audit_store import AuditStore
+from otelgate_stack import credentials, state
+from otelgate_stack.backup import backup
+from otelgate_stack.clients.audit_store import AuditStore
+from otelgate_stack.commands import audit_command
 from otelgate_stack.engines.docker import DockerEngine
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from otelgate_audit import settings as sink_settings
 from otelgate_grafana import provisioning
-from otelgate_stack import access, images, settings
+from otelgate_stack import access, settings
+from otelgate_stack.build import images
 from otelgate_stack.engines import compose_cli, postgres, services, watchers
 from otelgate_stack.settings import OF_BOTH, ROWS
 

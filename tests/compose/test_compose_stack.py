@@ -18,13 +18,17 @@ import knocking
 import otlp
 import pytest
 import trustme
-from otelgate_stack import access, audit_store, credentials, doctor, monitoring, state
-from otelgate_stack.audit_store import AuditStore
-from otelgate_stack.doors import Door
-from otelgate_stack.engines import ServiceStatus, compose_cli, watchers
+from otelgate_stack import access, credentials, state
+from otelgate_stack.clients import audit_store
+from otelgate_stack.clients.audit_store import AuditStore
+from otelgate_stack.config import monitoring
+from otelgate_stack.doctor import doctor
+from otelgate_stack.doctor.doors import Door
+from otelgate_stack.doctor.hops import Hop
+from otelgate_stack.engines import compose_cli, watchers
 from otelgate_stack.engines.docker import DockerEngine
+from otelgate_stack.engines.engine import ServiceStatus
 from otelgate_stack.errors import StackError
-from otelgate_stack.hops import Hop
 from otelgate_stack.report import Report
 from waiting import until
 

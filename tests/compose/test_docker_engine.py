@@ -12,7 +12,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from otelgate_stack import credentials, images, python_image, settings
+from otelgate_stack import credentials, settings
+from otelgate_stack.build import images, python_image
 from otelgate_stack.engines import compose_cli, docker_client
 from otelgate_stack.engines.docker import available
 from otelgate_stack.errors import StackError

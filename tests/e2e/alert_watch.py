@@ -25,7 +25,9 @@ import shared
 import thrown_away
 from alert_inbox import Inbox, Message, inbox
 from otelgate_grafana.alerts.render import seconds
-from otelgate_stack import debian, monitoring, settings, stores, web
+from otelgate_stack import clients, settings, web
+from otelgate_stack.build import debian
+from otelgate_stack.config import monitoring
 from otelgate_stack.engines import native, watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.engines.service import Service
@@ -81,8 +83,8 @@ class Watch:
     applications: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     @property
-    def prometheus(self) -> stores.Prometheus:
-        return stores.Prometheus.of(self.settings)
+    def prometheus(self) -> clients.Prometheus:
+        return clients.Prometheus.of(self.settings)
 
     def start(self, app: str, fault: str = "", *arguments: str) -> float:
         """`make example` in the background, until the test is over; returns when its users began to come."""

@@ -13,7 +13,8 @@ import pytest
 import shared
 import thrown_away
 from gateways import Gateway, GatewayContainer, GatewayProcess
-from otelgate_stack import builds, ports, settings
+from otelgate_stack import ports, settings
+from otelgate_stack.build import builds
 from otelgate_stack.engines import docker_client
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from acknowledged import CALL_USD, Sender, total, trace_id
-from otelgate_stack.engines import ServiceStatus
+from otelgate_stack.engines.engine import ServiceStatus
 from waiting import until
 from world import OwnWorld
 

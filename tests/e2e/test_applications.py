@@ -10,7 +10,7 @@ import httpx
 import psycopg
 import pytest
 import yaml
-from otelgate_stack.stores import GatewayMetrics
+from otelgate_stack.clients import GatewayMetrics
 from waiting import until
 from world import OwnGateway, whole_trace
 

@@ -4,7 +4,7 @@ import grpc
 import pytest
 from acknowledged import CALL_USD, Sender, a_run, total
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
-from otelgate_stack.stores import GatewayMetrics
+from otelgate_stack.clients import GatewayMetrics
 from waiting import until
 from world import OwnWorld, World
 

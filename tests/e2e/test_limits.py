@@ -15,7 +15,7 @@ import httpx
 import psycopg
 import pytest
 from hostile import GOOD, Maker, Request, metric_of, rejected
-from otelgate_stack import stores, web
+from otelgate_stack import clients, web
 from waiting import until
 from world import OwnGateway, World
 
@@ -82,7 +82,7 @@ class Door:
 def intake(world: World) -> Counter[str]:
     """What the gateway's `intake` has counted so far, as `action/reason`."""
     found: Counter[str] = Counter()
-    for sample in stores.GatewayMetrics.of(world.settings).samples():
+    for sample in clients.GatewayMetrics.of(world.settings).samples():
         if sample.labels["__name__"].removesuffix("_total") == "otelgate_intake_items":
             found[f"{sample.labels['action']}/{sample.labels['reason']}"] += int(sample.value)
     return found
@@ -117,7 +117,7 @@ def test_every_item_that_is_acknowledged_is_stored_and_every_other_one_is_counte
         _in_their_stores(own_gateway, maker, [each for of, each in sent if of is maker])
     dropped = [
         sample
-        for sample in stores.GatewayMetrics.of(own_gateway.settings).samples()
+        for sample in clients.GatewayMetrics.of(own_gateway.settings).samples()
         if re.search("send_failed|rejected", sample.labels["__name__"]) and sample.value
     ]
     assert dropped == []
@@ -137,8 +137,8 @@ def _missing(wanted: dict[int, str], found: set[int]) -> Counter[str]:
     return Counter(kind for number, kind in wanted.items() if number not in found)
 
 
-def _in_traces(store: stores.Tempo | stores.Jaeger, maker: Maker, wanted: dict[int, str]) -> None:
-    def look() -> dict[int, stores.Span]:
+def _in_traces(store: clients.Tempo | clients.Jaeger, maker: Maker, wanted: dict[int, str]) -> None:
+    def look() -> dict[int, clients.Span]:
         return {int(span.span_id, 16): span for each in maker.traces for span in store.trace(each.hex())}
 
     found = until(look, lambda found: len(found) >= len(wanted), deadline_s=120, every_s=1)
@@ -169,7 +169,7 @@ def _in_postgres(world: World, maker: Maker, wanted: dict[int, str]) -> None:
 
 def _in_loki(world: World, service: str, wanted: dict[int, str]) -> None:
     """Of each line only its beginning and its end are asked for: some have a megabyte."""
-    loki = stores.Loki.of(world.settings, timeout_s=60)
+    loki = clients.Loki.of(world.settings, timeout_s=60)
     query = f'{{service_name="{service}"}} | line_format `{{{{ trunc 20 __line__ }}}}|{{{{ trunc -30 __line__ }}}}`'
 
     def look() -> dict[int, str]:

@@ -11,7 +11,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
-from otelgate_stack.stores import GatewayMetrics
+from otelgate_stack.clients import GatewayMetrics
 from waiting import until
 from world import OwnGateway, OwnWorld, World
 

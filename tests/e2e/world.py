@@ -9,7 +9,7 @@ from typing import Self
 
 import psycopg
 from gateways import Gateway
-from otelgate_stack import access, settings, stores
+from otelgate_stack import access, clients, settings
 from otelgate_stack.engines.native import NativeEngine
 from waiting import until
 
@@ -19,20 +19,20 @@ class World:
     """The stores with a gateway in front of them, to send to and look at; `settings` is what they run with."""
 
     settings: settings.Settings
-    prometheus: stores.Prometheus
-    loki: stores.Loki
-    tempo: stores.Tempo
-    jaeger: stores.Jaeger
+    prometheus: clients.Prometheus
+    loki: clients.Loki
+    tempo: clients.Tempo
+    jaeger: clients.Jaeger
 
     @classmethod
     def of(cls, loaded: settings.Settings, **more: object) -> Self:
         """With the stores of these settings; `more` is what the class has beside them."""
         return cls(
             loaded,
-            stores.Prometheus.of(loaded),
-            stores.Loki.of(loaded),
-            stores.Tempo.of(loaded),
-            stores.Jaeger.of(loaded),
+            clients.Prometheus.of(loaded),
+            clients.Loki.of(loaded),
+            clients.Tempo.of(loaded),
+            clients.Jaeger.of(loaded),
             **more,
         )
 
@@ -88,7 +88,7 @@ class OwnWorld(OwnGateway):
                 self.backends.start(store)
 
 
-def whole_trace(store: stores.Tempo | stores.Jaeger, trace_id: str, spans: int) -> list[stores.Span]:
+def whole_trace(store: clients.Tempo | clients.Jaeger, trace_id: str, spans: int) -> list[clients.Span]:
     """A trace once it has that many spans: they leave the application in several batches, which arrive in any order.
 
     The answer that has them all is kept. While Tempo moves a trace from memory to its write-ahead log, it finds none.

@@ -20,7 +20,7 @@ from pathlib import Path
 from example_stack import WEDNESDAY, ExampleStack
 from otelgate_grafana import uids
 from otelgate_grafana.alerts.rules import ALERTS
-from otelgate_stack.stores import Prometheus
+from otelgate_stack.clients import Prometheus
 from recorded import Rules
 from waiting import until
 

@@ -14,10 +14,10 @@ import psycopg
 import shared
 import thrown_away
 from otelgate_stack import settings
+from otelgate_stack.clients import Loki, Prometheus, Tempo
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
-from otelgate_stack.stores import Loki, Prometheus, Tempo
 
 STORES = ("gateway", "prometheus", "loki", "tempo", "audit", "keeper", "postgres", "feedback")
 WATCHERS = ("prober", "node-exporter", "postgres-exporter", "redis-exporter")

@@ -27,7 +27,7 @@ from alert_day import (
 )
 from example_stack import KEEPS_LONG, STORES, WATCHERS, WEDNESDAY, running_stack
 from otelgate_grafana.alerts.rules import ALERTS
-from otelgate_stack import monitoring
+from otelgate_stack.config import monitoring
 from recorded import Rules, committed
 from waiting import until
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from example_stack import ExampleStack, heed_interrupts
 from otelgate_grafana import names
-from otelgate_stack.spans import Span
+from otelgate_stack.clients.spans import Span
 from waiting import until
 
 from examples.common import history, traffic

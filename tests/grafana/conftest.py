@@ -17,7 +17,8 @@ from dashboard_stores import Filled
 from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
 from otelgate_grafana.ask import Stores, Window
-from otelgate_stack import access, builds, settings, state
+from otelgate_stack import access, settings, state
+from otelgate_stack.build import builds
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 

@@ -13,7 +13,8 @@ from otelgate_grafana.alerts.cases import histogram, series
 from otelgate_grafana.alerts.model import Expected, expand
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.promql import CALLS, FEEDBACK, FIRST_CHUNK, HTTP, TOKENS, TOOLS, TURNS
-from otelgate_stack import builds, settings
+from otelgate_stack import settings
+from otelgate_stack.build import builds
 from otelgate_stack.report import Report
 
 RULES = RENDERED / "rules"

@@ -14,7 +14,7 @@ import planted_lines
 import pytest
 import thrown_away
 from otelgate_grafana import ask, logql, main, names, uids
-from otelgate_stack import access, ports, settings, stores
+from otelgate_stack import access, clients, ports, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from waiting import until
@@ -32,8 +32,8 @@ class Shop:
     """Stores in which the applications' telemetry has arrived; `started` in Unix seconds."""
 
     settings: settings.Settings
-    prometheus: stores.Prometheus
-    loki: stores.Loki
+    prometheus: clients.Prometheus
+    loki: clients.Loki
     started: float
 
 
@@ -48,7 +48,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     engine.up()
     try:
         _emit(loaded, kept)
-        seen = Shop(loaded, stores.Prometheus.of(loaded), stores.Loki.of(loaded), started)
+        seen = Shop(loaded, clients.Prometheus.of(loaded), clients.Loki.of(loaded), started)
         wanted = len(planted_lines.LINES)
         assert until(lambda: len(_texts(seen, logql.EVERYTHING + ' | scope_name = "shop"')) == wanted)
         assert until(lambda: seen.prometheus.query("otelgate_event_count_total > 2"))

@@ -19,7 +19,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
 from otelgate_grafana import links, provisioning, uids
-from otelgate_stack import access, demo, ports, settings
+from otelgate_stack import access, ports, settings
+from otelgate_stack.demo import demo
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from waiting import until

@@ -9,7 +9,8 @@ from otelgate_grafana import main, names, provisioning, uids
 from otelgate_grafana.__main__ import RENDERED
 from otelgate_grafana.alerts.rules import ALERTS, EXAMPLE_GROUPS, STACK_GROUPS
 from otelgate_grafana.render import text
-from otelgate_stack import example_files, settings
+from otelgate_stack import settings
+from otelgate_stack.config import example_files
 
 EXAMPLES = {dashboard.uid for dashboard in main.DASHBOARDS if dashboard.folder == uids.APPLICATIONS_FOLDER}
 OWN = {

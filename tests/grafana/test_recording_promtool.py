@@ -7,7 +7,8 @@ import pytest
 from otelgate_grafana import recording
 from otelgate_grafana.__main__ import RENDERED
 from otelgate_grafana.promql import HTTP, TURNS
-from otelgate_stack import builds, settings
+from otelgate_stack import settings
+from otelgate_stack.build import builds
 from otelgate_stack.report import Report
 
 _OF = 'service_name="osool", deployment_environment_name="prod"'

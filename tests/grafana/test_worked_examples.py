@@ -9,7 +9,8 @@ import pytest
 from otelgate_grafana import lint, main, uids
 from otelgate_grafana.alerts import render
 from otelgate_grafana.alerts.model import Group
-from otelgate_stack import builds, settings
+from otelgate_stack import settings
+from otelgate_stack.build import builds
 from otelgate_stack.report import Report
 
 

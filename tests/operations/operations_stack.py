@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from otelgate_stack import settings, stores
+from otelgate_stack import clients, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
@@ -31,16 +31,16 @@ class Operated:
         return NativeEngine(self.settings, Report())
 
     @property
-    def prometheus(self) -> stores.Prometheus:
-        return stores.Prometheus.of(self.settings)
+    def prometheus(self) -> clients.Prometheus:
+        return clients.Prometheus.of(self.settings)
 
     @property
-    def loki(self) -> stores.Loki:
-        return stores.Loki.of(self.settings)
+    def loki(self) -> clients.Loki:
+        return clients.Loki.of(self.settings)
 
     @property
-    def tempo(self) -> stores.Tempo:
-        return stores.Tempo.of(self.settings)
+    def tempo(self) -> clients.Tempo:
+        return clients.Tempo.of(self.settings)
 
     def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """`python -m otelgate_stack …` to its end."""

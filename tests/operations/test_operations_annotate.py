@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 from otelgate_grafana import annotations
-from otelgate_stack.annotate import Annotation
+from otelgate_stack.commands.annotate import Annotation
 from otelgate_stack.errors import StackError
 
 

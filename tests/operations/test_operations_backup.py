@@ -15,8 +15,8 @@ import httpx
 import pytest
 from operations_stack import URL, Operated
 from otelgate_stack import credentials, web
-from otelgate_stack.canary import Canary
-from otelgate_stack.stores import Jaeger
+from otelgate_stack.clients import Jaeger
+from otelgate_stack.doctor.canary import Canary
 from shared import clean_env
 from waiting import until
 

@@ -13,7 +13,8 @@ import psutil
 import psycopg
 import pytest
 from operations_stack import Operated
-from otelgate_stack import credentials, deploy_checks, settings
+from otelgate_stack import credentials, settings
+from otelgate_stack.commands import deploy_checks
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report

@@ -13,8 +13,8 @@ import pytest
 from operations_stack import Operated
 from otelgate_grafana import annotations, ask, main, render
 from otelgate_stack import credentials
+from otelgate_stack.commands.sizing import Density
 from otelgate_stack.engines.services import services
-from otelgate_stack.sizing import Density
 from waiting import until
 
 GRAFANA = "otelgate_grafana"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from operations_stack import Operated
-from otelgate_stack.stores import Jaeger
+from otelgate_stack.clients import Jaeger
 from waiting import until
 
 

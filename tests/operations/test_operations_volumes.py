@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from otelgate_stack import settings
-from otelgate_stack.backup_file import Packed
-from otelgate_stack.backup_places import Volumes
+from otelgate_stack.backup.archive import Packed
+from otelgate_stack.backup.places import Volumes
 from otelgate_stack.engines import compose_cli, docker_client
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report

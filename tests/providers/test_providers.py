@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from model_server import ModelServer
-from otelgate_stack.stores import Sample
+from otelgate_stack.clients import Sample
 from packages import Providers
 from waiting import until
 from world import World

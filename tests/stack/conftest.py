@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import thrown_away
-from otelgate_stack import builds, ports, settings
+from otelgate_stack import ports, settings
+from otelgate_stack.build import builds
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 

@@ -11,7 +11,10 @@ import psutil
 import pytest
 import thrown_away
 import whole_stack
-from otelgate_stack import access, credentials, debian, doors, settings, tools
+from otelgate_stack import access, credentials, settings
+from otelgate_stack.build import debian
+from otelgate_stack.commands import tools
+from otelgate_stack.doctor import doors
 from otelgate_stack.engines import watchers
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report

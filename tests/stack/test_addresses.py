@@ -6,8 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from otelgate_stack import addresses, cli, demo_view, settings
-from otelgate_stack.engines import ServiceStatus, services
+from otelgate_stack import addresses, settings
+from otelgate_stack.commands import cli
+from otelgate_stack.demo import demo_view
+from otelgate_stack.engines import services
+from otelgate_stack.engines.engine import ServiceStatus
 from otelgate_stack.report import Report
 
 

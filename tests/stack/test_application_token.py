@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from otelgate_stack import application_token
+from otelgate_stack.commands import application_token
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from otelgate_stack import builds, golang, settings
+from otelgate_stack import settings
+from otelgate_stack.build import builds, golang
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
@@ -107,7 +108,8 @@ def test_a_failed_build_shows_the_compilers_last_lines_and_the_log(module: Setti
 
 def test_two_builders_at_once_make_one_program(module: Settings) -> None:
     code = (
-        "import sys; from pathlib import Path; from otelgate_stack import builds, settings;"
+        "import sys; from pathlib import Path; from otelgate_stack import settings;"
+        "from otelgate_stack.build import builds;"
         "from otelgate_stack.report import Report;"
         f"s = settings.load({{'OTELGATE_CACHE_DIR': {str(module.cache_dir)!r}}}, Path({str(module.root)!r}));"
         "print(builds.build(['gateway'], s, Report(sys.stderr))['gateway'])"

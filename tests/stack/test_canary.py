@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from otelgate_stack import canary, hops, settings, target
+from otelgate_stack import settings, target
+from otelgate_stack.doctor import canary, hops
 
 PROTOCOLS = pytest.mark.parametrize("protocol", canary.PROTOCOLS)
 

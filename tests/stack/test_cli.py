@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from otelgate_stack import builds, settings
+from otelgate_stack import settings
+from otelgate_stack.build import builds
 from otelgate_stack.engines import watchers
 
 pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from otelgate_stack import debian, settings
+from otelgate_stack import settings
+from otelgate_stack.build import debian
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings

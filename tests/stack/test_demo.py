@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import thrown_away
 import trustme
-from otelgate_stack import access, conversation_view, demo, freshness, settings, trace_view
+from otelgate_stack import access, settings
+from otelgate_stack.clients import LogLine, Prometheus, StoreError
+from otelgate_stack.clients.spans import Span
+from otelgate_stack.demo import conversation_view, demo, freshness, trace_view
+from otelgate_stack.demo.freshness import Arrival, Look
 from otelgate_stack.errors import StackError
-from otelgate_stack.freshness import Arrival, Look
 from otelgate_stack.report import Report
-from otelgate_stack.spans import Span
-from otelgate_stack.stores import LogLine, Prometheus, StoreError
 from otelgate_stack.target import Target, find
 from waiting import until
 from whole_stack import Stack, no_otel_variables, stack, start

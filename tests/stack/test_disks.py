@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from otelgate_stack import cli, doctor, hops, ports, settings, state
-from otelgate_stack.hops import Hop
+from otelgate_stack import ports, settings, state
+from otelgate_stack.commands import cli
+from otelgate_stack.doctor import doctor, hops
+from otelgate_stack.doctor.hops import Hop
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 

@@ -12,14 +12,15 @@ import pytest
 import thrown_away
 import trustme
 from in_place_of import speak_tls
-from otelgate_stack import access, doctor, ports, settings
-from otelgate_stack.audit_store import AuditStore
-from otelgate_stack.canary import Canary, RefusedError, send
-from otelgate_stack.doors import Door
-from otelgate_stack.hops import Hop
+from otelgate_stack import access, ports, settings
+from otelgate_stack.clients import AuditSink
+from otelgate_stack.clients.audit_store import AuditStore
+from otelgate_stack.doctor import doctor
+from otelgate_stack.doctor.canary import Canary, RefusedError, send
+from otelgate_stack.doctor.doors import Door
+from otelgate_stack.doctor.hops import Hop
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
-from otelgate_stack.stores import AuditSink
 from otelgate_stack.target import find
 from waiting import until
 from whole_stack import Stack, no_otel_variables, stack, start

@@ -1,9 +1,9 @@
 """The doctor names what the gateway has cut, corrected or refused."""
 
 import httpx
-from otelgate_stack import hops
-from otelgate_stack.hops import Hop
-from otelgate_stack.stores import GatewayMetrics
+from otelgate_stack.clients import GatewayMetrics
+from otelgate_stack.doctor import hops
+from otelgate_stack.doctor.hops import Hop
 
 FIX = "docs/limits.md explains the reasons; `make logs SERVICE=gateway` names the senders of what was refused"
 

@@ -4,7 +4,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from otelgate_stack import doors, ports, settings
+from otelgate_stack import ports, settings
+from otelgate_stack.doctor import doors
 
 
 @pytest.mark.parametrize("traces_to", ["both", "tempo"])

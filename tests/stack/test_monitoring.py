@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from otelgate_stack import access, builds, credentials, monitoring, settings
+from otelgate_stack import access, credentials, settings
+from otelgate_stack.build import builds
+from otelgate_stack.config import monitoring
 from otelgate_stack.engines import services
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 from otelgate_stack import access, state
-from otelgate_stack.engines import ServiceStatus, native
+from otelgate_stack.engines import native
+from otelgate_stack.engines.engine import ServiceStatus
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
 from waiting import until

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import thrown_away
 from otelgate_stack import credentials, settings, state
-from otelgate_stack.audit_store import answers
+from otelgate_stack.clients.audit_store import answers
 from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.engines.postgres import MAJOR

@@ -9,8 +9,9 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from otelgate_stack import builds, golang, images, ports, preflight, settings, target
-from otelgate_stack.engines import compose_cli, docker, docker_client, native
+from otelgate_stack import ports, settings, target
+from otelgate_stack.build import builds, golang, images
+from otelgate_stack.engines import compose_cli, docker, docker_client, native, preflight
 from otelgate_stack.errors import SettingsError, StackError
 from otelgate_stack.report import Report
 

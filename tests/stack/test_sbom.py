@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from otelgate_stack import sbom, settings
+from otelgate_stack import settings
+from otelgate_stack.build import sbom
 from otelgate_stack.errors import SettingsError
 from otelgate_stack.report import Report
 

@@ -7,11 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from otelgate_stack.audit_store import AuditStore
-from otelgate_stack.canary import AGENT, EVENT, PROTOCOLS, SIGNALS, SPANS, TOOL, USER, Canary, send
-from otelgate_stack.settings import load
-from otelgate_stack.spans import Event, Span
-from otelgate_stack.stores import (
+from otelgate_stack.clients import (
     AuditSink,
     GatewayMetrics,
     Jaeger,
@@ -22,6 +18,10 @@ from otelgate_stack.stores import (
     StoreError,
     Tempo,
 )
+from otelgate_stack.clients.audit_store import AuditStore
+from otelgate_stack.clients.spans import Event, Span
+from otelgate_stack.doctor.canary import AGENT, EVENT, PROTOCOLS, SIGNALS, SPANS, TOOL, USER, Canary, send
+from otelgate_stack.settings import load
 from otelgate_stack.target import find
 from waiting import until
 from whole_stack import Stack, no_otel_variables, stack

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from otelgate_stack import builds, osv_records, settings, vulnerabilities
+from otelgate_stack import settings
+from otelgate_stack.build import builds, osv_records, vulnerabilities
 from otelgate_stack.errors import CheckError
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings

@@ -16,7 +16,9 @@ import pytest
 import thrown_away
 import whole_stack
 from otelgate_grafana import provisioning
-from otelgate_stack import access, debian, example_files, monitoring, settings
+from otelgate_stack import access, settings
+from otelgate_stack.build import debian
+from otelgate_stack.config import example_files, monitoring
 from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report

@@ -23,10 +23,12 @@ import pytest
 import thrown_away
 import whole_stack
 from browser import Browser
-from otelgate_stack import access, debian, doctor, settings, stores, web
+from otelgate_stack import access, clients, settings, web
+from otelgate_stack.build import debian
+from otelgate_stack.doctor import doctor
+from otelgate_stack.doctor.hops import Hop
 from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.service import Service
-from otelgate_stack.hops import Hop
 from otelgate_stack.report import Report
 from page_requests import MARK, TRACE_ID, Sent
 from waiting import until
@@ -142,11 +144,11 @@ def _log_in(attacked: Attacked) -> None:
 
 
 def _series(attacked: Attacked) -> object:
-    return [dict(each.labels) for each in stores.Prometheus.of(attacked.settings).query(f'{{__name__=~"{MARK}.*"}}')]
+    return [dict(each.labels) for each in clients.Prometheus.of(attacked.settings).query(f'{{__name__=~"{MARK}.*"}}')]
 
 
 def _lines(attacked: Attacked) -> object:
-    return [each.line for each in stores.Loki.of(attacked.settings).query_range(f'{{service_name="{MARK}"}}')]
+    return [each.line for each in clients.Loki.of(attacked.settings).query_range(f'{{service_name="{MARK}"}}')]
 
 
 def _traces(attacked: Attacked) -> object:
@@ -155,7 +157,7 @@ def _traces(attacked: Attacked) -> object:
     url = psycopg.conninfo.make_conninfo(attacked.settings.database, password=password.read_text().strip())
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT count(*) FROM audit.runs WHERE trace_id = %s", [TRACE_ID]).fetchone()
-    found = [store.of(attacked.settings).trace(TRACE_ID) for store in (stores.Tempo, stores.Jaeger)]
+    found = [store.of(attacked.settings).trace(TRACE_ID) for store in (clients.Tempo, clients.Jaeger)]
     return rows, [span.name for spans in found for span in spans]
 
 

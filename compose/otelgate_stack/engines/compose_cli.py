@@ -13,7 +13,9 @@ from typing import Any
 
 import yaml
 
-from .. import access, alerting, builds, credentials, example_files, kinds, monitoring, state, target
+from .. import access, credentials, kinds, state, target
+from ..build import builds
+from ..config import alerting, example_files, monitoring
 from ..errors import StackError
 from ..settings import OF_BOTH, PREFIX, ROWS, Settings
 from . import services, watchers

@@ -10,10 +10,13 @@ from typing import Any
 
 from docker import errors as docker_errors  # type: ignore[import-untyped]
 
-from .. import builds, credentials, images, ports, preflight, state
+from .. import credentials, ports, state
+from ..build import builds, images
+from ..errors import StackError
 from ..report import Report
 from ..settings import Settings
-from . import ServiceStatus, StackError, compose_cli, docker_client, services, watchers
+from . import compose_cli, docker_client, preflight, services, watchers
+from .engine import ServiceStatus
 
 READY_WITHIN_S = 180.0
 _LOG_LINES = 15

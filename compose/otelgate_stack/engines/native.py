@@ -13,11 +13,14 @@ from pathlib import Path
 import httpx
 import psutil
 
-from .. import access, audit_store, builds, credentials, ports, preflight, state
+from .. import access, credentials, ports, state
+from ..build import builds
+from ..clients import audit_store
 from ..errors import StackError
 from ..report import Report, duration
 from ..settings import Settings
-from . import ServiceStatus, _logs, watchers
+from . import logs, preflight, watchers
+from .engine import ServiceStatus
 from .service import Service
 from .services import PYTHON, names, services, stop_order
 from .supervisor import LONGEST_STOP_S, Supervisor
@@ -114,7 +117,7 @@ class NativeEngine:
     def logs(self, services: Sequence[str], follow: bool) -> None:
         """The logs of these services (none: of all), each line after its service's name."""
         chosen = [self._known(name) for name in services] or self._names
-        _logs.show({name: self._supervisor.log(name) for name in chosen}, self._report, follow)
+        logs.show({name: self._supervisor.log(name) for name in chosen}, self._report, follow)
 
     def reload(self, service: str) -> None:
         """SIGHUP for one service, where it runs."""
@@ -204,7 +207,7 @@ class NativeEngine:
 
     def _with_log(self, message: str, service: str) -> str:
         log = self._supervisor.log(service)
-        lines = "\n".join("  " + line[:500] for line in _logs.last_lines(log, 10))
+        lines = "\n".join("  " + line[:500] for line in logs.last_lines(log, 10))
         return f"{message}; its log is {log}, its last lines:\n{lines or '  (empty)'}"
 
     def _is_running(self, name: str) -> bool:

@@ -4,9 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..ports import LOOPBACK
 from ..settings import Settings
-
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,6 @@ class Service:
 def bound(settings: Settings, *fields: str, host: str = LOOPBACK) -> dict[str, tuple[str, int]]:
     """`Service.ports` of these settings."""
     return {f"OTELGATE_{field.upper()}": (host, getattr(settings, field)) for field in fields}
-
-
-def loopback(host: str) -> str:
-    """The address under which this machine reaches what listens on `host`."""
-    if host in ("0.0.0.0", "::"):
-        return LOOPBACK
-    return f"[{host}]" if ":" in host else host
 
 
 def python_env(settings: Settings) -> dict[str, str]:

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .. import access, credentials, target
+from ..build.debian import EXPORTERS
 from ..errors import StackError
+from ..ports import LOOPBACK, loopback
 from ..settings import Settings
 from . import watchers
-from .service import LOOPBACK, Service, bound, loopback, python_env
+from .service import Service, bound, python_env
 
 # The order data flows; then who watches.
 ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "keeper", "postgres", "feedback", *watchers.ORDER)
@@ -23,7 +25,7 @@ _STOP_FIRST = ("grafana", "feedback")
 GO_MEMORY_MIB = {
     **dict.fromkeys(("prometheus", "loki", "tempo", "jaeger"), 900),
     "alertmanager": 230,
-    **dict.fromkeys(watchers.EXPORTERS, 115),
+    **dict.fromkeys(EXPORTERS, 115),
     "grafana": 460,
 }
 # Modules of this very Python; the others are programs of builds.PROGRAMS.
@@ -38,7 +40,7 @@ def names(settings: Settings) -> list[str]:
     if not settings.own_database:
         unused |= {"postgres", "postgres-exporter"}
     if not settings.exporters:
-        unused |= set(watchers.EXPORTERS)
+        unused |= set(EXPORTERS)
     return [name for name in ORDER if name not in unused]
 
 

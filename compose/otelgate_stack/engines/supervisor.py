@@ -5,7 +5,6 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
 from ..errors import StackError
+from ..waiting import until
 from .service import Service
 
 LONGEST_STOP_S = 60
@@ -158,11 +158,8 @@ class Supervisor:
 
     @staticmethod
     def _wait(condition: Callable[[], bool], seconds: float, message: str) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                raise StackError(message)
-            time.sleep(0.05)
+        if late := until(lambda: "" if condition() else message, seconds, 0.05):
+            raise StackError(late)
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -13,20 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from .. import access, alerting, credentials, debian, example_files, monitoring, state
+from .. import access, credentials, state
+from ..build import debian
+from ..config import alerting, example_files, monitoring
 from ..errors import StackError
+from ..ports import LOOPBACK
 from ..report import Report
 from ..settings import Settings
-from .service import LOOPBACK, Service, bound
+from .service import Service, bound
 
-# What probes and exports; OTELGATE_EXPORTERS=false leaves it out. -> the distribution's package.
-EXPORTERS = {
-    "prober": "prometheus-blackbox-exporter",
-    "node-exporter": "prometheus-node-exporter",
-    "postgres-exporter": "prometheus-postgres-exporter",
-    "redis-exporter": "prometheus-redis-exporter",
-}
-ORDER = ("alertmanager", *EXPORTERS, "grafana")
+ORDER = ("alertmanager", *debian.EXPORTERS, "grafana")
 # What the stack can do without, and what is missing then.
 OPTIONAL = {
     "prober": "nothing is probed: ServiceDown and DatabaseDown cannot fire",
@@ -49,21 +45,21 @@ def program(name: str, settings: Settings) -> Path | None:
     if name == "grafana":
         found = shutil.which("grafana")
         return Path(found) if found and grafana_home() else None
-    return debian.installed(EXPORTERS[name], settings)
+    return debian.installed(debian.EXPORTERS[name], settings)
 
 
 def fetch(names: Iterable[str], settings: Settings, report: Report) -> None:
     """Fetch what is missing, and say what can't be had and what that means."""
-    missing = [name for name in names if name in EXPORTERS and not program(name, settings)]
+    missing = [name for name in names if name in debian.EXPORTERS and not program(name, settings)]
 
     def fetched(name: str) -> str:
         try:
-            debian.fetch(EXPORTERS[name], settings, report)
+            debian.fetch(debian.EXPORTERS[name], settings, report)
         except StackError as error:
             return str(error)
         return ""
 
-    with ThreadPoolExecutor(len(EXPORTERS)) as pool:
+    with ThreadPoolExecutor(len(debian.EXPORTERS)) as pool:
         reasons = dict(zip(missing, pool.map(fetched, missing), strict=True))
     if "grafana" in names and not program("grafana", settings):
         reasons["grafana"] = "no `grafana` with its folder `conf` on PATH"

@@ -1,0 +1,240 @@
+"""Container images: the gateway's and the audit sink's own, and stand-ins for the others where there is no registry.
+
+All are built FROM scratch through the engine's API, out of static programs (see builds.py) or of what runs here
+(python_image.py, postgres_image.py), so nothing is pulled and neither a docker CLI nor BuildKit is needed.
+"""
+
+import hashlib
+import io
+import tarfile
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from docker import errors as docker_errors  # type: ignore[import-untyped]
+from dotenv import dotenv_values
+
+from .. import state
+from ..errors import StackError
+from ..report import Report
+from ..settings import Settings
+from . import builds, debian, postgres_image, python_image, shared_libraries
+
+# Says what an image was made of; an image with the same sum is not built again.
+SOURCE_LABEL = "otelgate.source"
+# Marks a stand-in for an official image.
+STAND_IN_LABEL = "otelgate.stand-in"
+
+# Built here; all others are pulled.
+OWN = ("gateway", "audit", "keeper", "feedback")
+Context = Mapping[str, Path | bytes | None]
+"""Path in an image or a build context → a file, bytes, or None for an empty folder."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What compose.yaml relies on in an official image: entrypoint, user, and the folder that this user owns."""
+
+    program: str
+    user: str
+    data: str | None = None
+
+    def dockerfile(self, service: str) -> str:
+        lines = ["FROM scratch", f"COPY {service} {self.program}", "COPY libraries /"]
+        lines += [f"ENV LD_LIBRARY_PATH={shared_libraries.FOLDER}"]
+        if self.data:
+            lines += [f"COPY --chown={self.user} data {self.data}", f"WORKDIR {self.data}"]
+        return "\n".join([*lines, f"USER {self.user}", f'ENTRYPOINT ["{self.program}"]', ""])
+
+
+OFFICIAL: dict[str, Layout | None] = {
+    "prometheus": Layout("/bin/prometheus", "65534:65534", "/prometheus"),
+    "loki": Layout("/usr/bin/loki", "10001:10001", "/loki"),
+    "tempo": Layout("/tempo", "10001:10001", "/var/tempo"),
+    "jaeger": Layout("/cmd/jaeger/jaeger-linux", "10001"),
+    "postgres": None,  # postgres_image.py
+    "alertmanager": Layout("/bin/alertmanager", "65534:65534", "/alertmanager"),
+    "prober": Layout("/bin/blackbox_exporter", "65534:65534"),
+    "node-exporter": Layout("/bin/node_exporter", "65534:65534"),
+    "postgres-exporter": Layout("/bin/postgres_exporter", "65534:65534"),
+    "redis-exporter": Layout("/redis_exporter", "59000:59000"),
+}
+
+
+def pins(settings: Settings) -> dict[str, str]:
+    """versions.env."""
+    return {name: value or "" for name, value in dotenv_values(settings.root / "versions.env").items()}
+
+
+def names(settings: Settings) -> dict[str, str]:
+    """Each service's image, as compose.yaml names it (a test compares them)."""
+    pin = pins(settings)
+    return {
+        "gateway": f"otelgate/gateway:{pin['OTELGATE_VERSION']}",
+        "prometheus": f"prom/prometheus:{pin['PROMETHEUS_IMAGE_TAG']}",
+        "loki": f"grafana/loki:{pin['LOKI_VERSION']}",
+        "tempo": f"grafana/tempo:{pin['TEMPO_IMAGE_TAG']}",
+        "jaeger": f"jaegertracing/jaeger:{pin['JAEGER_IMAGE_TAG']}",
+        "audit": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
+        "keeper": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
+        "feedback": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
+        "postgres": f"postgres:{pin['POSTGRES_VERSION']}",
+        "alertmanager": f"prom/alertmanager:{pin['ALERTMANAGER_IMAGE_TAG']}",
+        "prober": f"prom/blackbox-exporter:{pin['PROBER_IMAGE_TAG']}",
+        "node-exporter": f"prom/node-exporter:{pin['NODE_EXPORTER_IMAGE_TAG']}",
+        "postgres-exporter": f"prometheuscommunity/postgres-exporter:{pin['POSTGRES_EXPORTER_IMAGE_TAG']}",
+        "redis-exporter": f"oliver006/redis_exporter:{pin['REDIS_EXPORTER_IMAGE_TAG']}",
+        "grafana": f"grafana/grafana:{pin['GRAFANA_IMAGE_TAG']}",
+    }
+
+
+def build_gateway(settings: Settings, report: Report, client: Any) -> str:
+    """Build the gateway's image unless the one that is there is made of the same files. Returns its name."""
+    programs = builds.build(["gateway", "probe"], settings, report)
+    collector = settings.root / "collector"
+    context: Context = {
+        "Dockerfile": collector / "Dockerfile",
+        "data": None,
+        **programs,
+        **{f"config/{file.name}": file for file in sorted((collector / "config").glob("*.yaml"))},
+    }
+    name = names(settings)["gateway"]
+    with state.locked(settings.cache_dir / "images.lock"):  # another's pruning would take the layers of this one
+        _build(name, context, report, client, {SOURCE_LABEL: checksum(context)})
+    return name
+
+
+def build_audit(settings: Settings, report: Report, client: Any) -> str:
+    """Build the audit sink's image unless the one that is there is made of the same. Returns its name."""
+
+    def files() -> Context:
+        found = python_image.files(settings)
+        return {**found, **dict(python_image.compiled(found))}
+
+    name = names(settings)["audit"]
+    labels = {SOURCE_LABEL: python_image.key(settings)}
+    with state.locked(settings.cache_dir / "images.lock"), _missing(name, report, client, labels) as missing:
+        if missing:
+            _import(name, files(), python_image.INSTRUCTIONS, client, labels)
+    return name
+
+
+def build_stand_ins(services: Iterable[str], settings: Settings, report: Report, client: Any) -> list[str]:
+    """Build the images that these backends need and the engine lacks, out of the native programs.
+
+    For machines that reach no registry, tests above all: compose.yaml runs with them as it does with the official ones.
+    An image that is there already is left alone. Returns the names of those built.
+    """
+    wanted = {service: names(settings)[service] for service in services}
+    missing = {service: name for service, name in wanted.items() if not is_there(name, client)}
+    built = [service for service in missing if OFFICIAL[service] and service not in debian.EXPORTERS]
+    programs = builds.build(built, settings, report)
+    for service in set(missing) & set(debian.EXPORTERS):
+        programs[service] = debian.fetch(debian.EXPORTERS[service], settings, report).resolve()
+    for service, name in missing.items():
+        if layout := OFFICIAL[service]:
+            libraries = shared_libraries.collect([programs[service]])
+            context: Context = {
+                "Dockerfile": layout.dockerfile(service).encode(),
+                "data": None,
+                "libraries": None,
+                service: programs[service],
+                **{f"libraries{place}": file for place, file in libraries.items()},
+            }
+            _build(name, context, report, client, {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(context)})
+        else:
+            files = postgres_image.files()
+            labels = {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(files)}
+            with report.step(f"image {name}"):
+                _import(name, files, postgres_image.INSTRUCTIONS, client, labels, postgres_image.USER_ID)
+    return list(missing.values())
+
+
+def is_there(name: str, client: Any) -> bool:
+    """Whether the engine has this image."""
+    try:
+        client.images.get(name)
+    except docker_errors.ImageNotFound:
+        return False
+    return True
+
+
+def checksum(context: Context) -> str:
+    """Changes with any file of the context."""
+    digest = hashlib.sha256()
+    for name, content in sorted(context.items()):
+        digest.update(f"\0{name}\0".encode())
+        if isinstance(content, Path):
+            with content.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        else:
+            digest.update(content or b"")
+    return digest.hexdigest()
+
+
+@contextmanager
+def _missing(name: str, report: Report, client: Any, labels: Mapping[str, str]) -> Iterator[bool]:
+    """A step that makes an image, and whether the one that is there is made of something else."""
+    with report.step(f"image {name}") as step:
+        there = is_there(name, client) and client.images.get(name).labels.get(SOURCE_LABEL) == labels[SOURCE_LABEL]
+        if there:
+            step.note("there already")
+        yield not there
+        if not there:
+            # The image that had this name before; one that a container still uses stays.
+            client.images.prune(filters={"dangling": True, "label": SOURCE_LABEL})
+
+
+def _build(name: str, context: Context, report: Report, client: Any, labels: Mapping[str, str]) -> None:
+    """By the Dockerfile in the context."""
+    with _missing(name, report, client, labels) as missing, tempfile.TemporaryFile() as file:
+        if not missing:
+            return
+        _pack(context, file)
+        file.seek(0)
+        try:
+            client.images.build(fileobj=file, custom_context=True, tag=name, rm=True, forcerm=True, labels=dict(labels))
+        except docker_errors.BuildError as error:
+            last = "".join(line.get("stream", "") for line in error.build_log)[-2000:].strip()
+            raise StackError(f"building the image {name} failed: {error.msg}\n{last}") from error
+        except docker_errors.DockerException as error:
+            raise StackError(f"building the image {name} failed: {error}") from error
+
+
+def _import(
+    name: str, files: Context, instructions: Iterable[str], client: Any, labels: Mapping[str, str], owner: int = 0
+) -> None:
+    """One layer of these files. Where they are many, a Dockerfile would have the engine copy them several times."""
+    repository, _, tag = name.rpartition(":")
+    changes = [*instructions, *(f"LABEL {key}={value}" for key, value in labels.items())]
+    folders: Context = {str(parent): None for path in files for parent in PurePosixPath(path).parents}
+    with tempfile.TemporaryFile() as file:
+        _pack({**folders, **files}, file, owner, owned={path for path in files if files[path] is None})
+        file.seek(0)
+        parts = iter(lambda: file.read(1 << 20), b"")  # a file itself would be sent with its length and as chunks, too
+        try:
+            client.api.import_image_from_stream(parts, repository=repository, tag=tag, changes=changes)
+        except docker_errors.DockerException as error:
+            raise StackError(f"building the image {name} failed: {error}") from error
+
+
+def _pack(context: Context, file: IO[bytes], owner: int = 0, owned: Collection[str] = ()) -> None:
+    """Write files as a tar: paths and bytes become files, None a folder; no times, and root's but for those `owned`."""
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        for name, content in sorted(context.items()):
+            entry = tarfile.TarInfo(name)
+            entry.mode = 0o755
+            entry.uid = entry.gid = owner if name in owned else 0
+            if content is None:
+                entry.type = tarfile.DIRTYPE
+                tar.addfile(entry)
+            elif isinstance(content, bytes):
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+            else:
+                entry.size = content.stat().st_size
+                with content.open("rb") as source:
+                    tar.addfile(entry, source)

@@ -1,0 +1,162 @@
+"""The audit sink's image without a registry: the Python that runs this, with what the sink needs of it.
+
+The interpreter, its standard library, the packages of the extra `audit` with all that they require, our own sources and
+the shared libraries of all that. So the image is for this machine's architecture, and its C library is this machine's.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ..errors import StackError
+from ..settings import Settings
+from . import shared_libraries
+
+Content = Path | bytes
+PREFIX = "/python"
+USER = "10001:10001"
+
+INSTRUCTIONS = (
+    f"ENV LD_LIBRARY_PATH={shared_libraries.FOLDER}",
+    "ENV PYTHONUTF8=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1",
+    f"USER {USER}",
+    f'ENTRYPOINT ["{PREFIX}/bin/python3", "-m", "otelgate_audit"]',
+    'CMD ["serve"]',
+)
+
+_FOLDER = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_SITE = f"{PREFIX}/lib/{_FOLDER}/site-packages"
+# Of the standard library and of packages: what no service runs.
+_LEFT_OUT = {
+    "__pycache__",
+    "site-packages",
+    "dist-packages",
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "turtledemo",
+    "lib2to3",
+    "ensurepip",
+    "include",
+}
+# Windows of Tk, and of Arrow what talks to other machines.
+_LEFT_OUT_NAMES = ("_tkinter", "_flight.", "_s3fs.", "libarrow_flight", "libarrow_python_flight", "libarrow_s3")
+_LEFT_OUT_SUFFIXES = {".a", ".h", ".pyc", ".pyi", ".pxd", ".pxi", ".pyx", ".exe"}
+_ACCOUNTS = {
+    "/etc/passwd": b"otelgate:x:10001:10001::/:/sbin/nologin\n",
+    "/etc/group": b"otelgate:x:10001:\n",
+    "/etc/nsswitch.conf": b"hosts: files dns\n",
+}
+
+
+def key(settings: Settings) -> str:
+    """Changes with what the image is made of: our sources, the packages' versions, Python's, the C library's."""
+    own = (Path(__file__), Path(shared_libraries.__file__))
+    parts = [sys.version, platform.machine(), *platform.libc_ver(), *(file.read_text() for file in own)]
+    parts += [f"{each.name}=={each.version}" for each in _distributions("otelgate", {"audit"})]
+    digest = hashlib.sha256("\0".join(parts).encode())
+    for place, file in sorted(_own_sources(settings).items()):
+        digest.update(f"\0{place}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def files(settings: Settings) -> dict[str, Content]:
+    """Everything in the image by its path there, but for byte code. Raises StackError."""
+    executable = Path(sys.executable).resolve()
+    found: dict[str, Content] = {**_ACCOUNTS, f"{PREFIX}/bin/python3": executable}
+    found.update(_tree(Path(sysconfig.get_path("stdlib")), f"{PREFIX}/lib/{_FOLDER}"))
+    dynload = Path(sysconfig.get_config_var("DESTSHARED"))
+    found.update(_tree(dynload, f"{PREFIX}/lib/{_FOLDER}/lib-dynload"))
+    for distribution in _distributions("otelgate", {"audit"}):
+        found.update(_package(distribution))
+    found.update(_own_sources(settings))
+    programs = [executable, *(path for path in found.values() if isinstance(path, Path) and ".so" in path.suffixes)]
+    packages = [Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")]
+    found.update(shared_libraries.collect(programs, packages))
+    return found
+
+
+def compiled(found: Mapping[str, Content]) -> Iterator[tuple[str, bytes]]:
+    """The byte code that lies beside these sources here, by its path in the image; marked as not to be checked.
+
+    Without it every start would compile everything, since nothing can be written in a container.
+    """
+    for place, source in found.items():
+        if not isinstance(source, Path) or source.suffix != ".py":
+            continue
+        cached = Path(importlib.util.cache_from_source(str(source)))
+        try:
+            code, stat = cached.read_bytes(), source.stat()
+        except OSError:
+            continue
+        dated = int(stat.st_mtime).to_bytes(8, "little")[:4] + (stat.st_size & 0xFFFFFFFF).to_bytes(4, "little")
+        # PEP 552: magic number, flags, and for flags 0 the source's time and size, for 1 its hash, which isn't read.
+        if code[:16] == importlib.util.MAGIC_NUMBER + bytes(4) + dated:
+            parent, _, name = place.rpartition("/")
+            target = f"{parent}/__pycache__/{Path(name).stem}.{sys.implementation.cache_tag}.pyc"
+            yield target, importlib.util.MAGIC_NUMBER + b"\x01\0\0\0" + bytes(8) + code[16:]
+
+
+def _own_sources(settings: Settings) -> dict[str, Path]:
+    rooms = (settings.root / "sdk" / "otelgate", settings.root / "audit" / "otelgate_audit")
+    return {place: file for room in rooms for place, file in _tree(room, f"{_SITE}/{room.name}")}
+
+
+def _tree(folder: Path, place: str) -> Iterator[tuple[str, Path]]:
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        if path.is_file() and _wanted(inside):
+            yield f"{place}/{inside}", path
+
+
+def _wanted(inside: Path) -> bool:
+    left_out = _LEFT_OUT.intersection(inside.parts) or inside.suffix in _LEFT_OUT_SUFFIXES
+    return not left_out and not inside.parts[0].startswith("config-") and not inside.name.startswith(_LEFT_OUT_NAMES)
+
+
+def _distributions(name: str, extras: set[str]) -> list[importlib.metadata.Distribution]:
+    """This distribution and all that it requires with these extras, as installed here."""
+    found: dict[str, importlib.metadata.Distribution] = {}
+    asked: set[tuple[str, frozenset[str]]] = set()
+    wanted = [(canonicalize_name(name), frozenset(extras))]
+    while wanted:
+        name, chosen = each = wanted.pop()
+        if each in asked:
+            continue
+        asked.add(each)
+        try:
+            found[name] = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            raise StackError(
+                f"the Python package {name} is missing: `make` installs it (pip install 'otelgate[audit]')"
+            ) from None
+        for text in found[name].requires or []:
+            requirement = Requirement(text)
+            if _applies(requirement, chosen):
+                wanted.append((canonicalize_name(requirement.name), frozenset(requirement.extras)))
+    return [found[name] for name in sorted(found)]
+
+
+def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
+    if requirement.marker is None:
+        return True
+    environment = {name: str(value) for name, value in default_environment().items()}
+    return any(requirement.marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras))
+
+
+def _package(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, Path]]:
+    for file in distribution.files or []:
+        source = Path(str(distribution.locate_file(file)))
+        # Scripts lie outside of site-packages; a .pth of a package in development would lead to this machine.
+        if ".." not in file.parts and file.suffix != ".pth" and _wanted(Path(*file.parts)) and source.is_file():
+            yield f"{_SITE}/{file}", source

@@ -1,0 +1,21 @@
+"""Reads the audit sink's health."""
+
+import httpx
+
+from .store import Store, StoreError
+
+
+class AuditSink(Store):
+    """The audit sink's health; what it stored is in PostgreSQL (audit_store.py)."""
+
+    service = "audit"
+    port_setting = "audit_health_port"
+    ready_path = "/health"
+
+    def problem(self) -> str:
+        """Why it can't commit now; empty when it can. Raises StoreError when nothing answers."""
+        try:
+            status = self.http.get(self.ready_path).json()["status"]
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            raise StoreError(f"{self.url}{self.ready_path}", str(error) or type(error).__name__) from error
+        return "" if status == "ok" else str(status)

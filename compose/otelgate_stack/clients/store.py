@@ -1,0 +1,97 @@
+"""Errors, connections and access rules that the HTTP clients share."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from .. import access, web
+from ..settings import Settings
+
+
+class StoreError(Exception):
+    """A store could not be reached or refused the request; the text names the URL and the reason.
+
+    `status` is the HTTP status, None where there was no answer at all.
+    """
+
+    def __init__(self, url: str, reason: str, status: int | None = None) -> None:
+        super().__init__(f"{url}: {reason}")
+        self.status = status
+
+
+class Store(AbstractContextManager["Store"]):
+    """What the clients share: one HTTP connection pool, errors that tell, `ready()`. More options are httpx's own."""
+
+    service: str
+    port_setting: str
+    ready_path = "/ready"
+
+    @classmethod
+    def of(cls, settings: Settings, timeout_s: float = 10.0) -> Self:
+        """This stack's client, with what the service wants of one (access.py); `timeout_s` in seconds."""
+        url = f"{access.scheme(cls.service)}://127.0.0.1:{getattr(settings, cls.port_setting)}"
+        return cls(url, timeout_s, **access.options(settings, cls.service))
+
+    def __init__(self, url: str, timeout_s: float = 10.0, **options: Any) -> None:
+        self.url = url.rstrip("/")
+        # For what has no method here, too.
+        self.http = web.client(**{"base_url": self.url, "timeout": timeout_s, **options})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
+    def ready(self) -> bool:
+        """Whether the store says that it is ready; False when nothing answers."""
+        try:
+            return self.http.get(self.ready_path).is_success
+        except httpx.HTTPError:
+            return False
+
+    def reachable(self) -> bool:
+        """Whether anything answers HTTP at the store's address, ready or not."""
+        try:
+            self.http.get(self.ready_path)
+        except httpx.HTTPError:
+            return False
+        return True
+
+    def get(
+        self, path: str, params: Mapping[str, str | float] | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """What the store answers at a path. Raises StoreError where it doesn't answer, or refuses."""
+        return self._request("GET", path, params=params, headers=headers)
+
+    def get_or_none(self, path: str) -> httpx.Response | None:
+        """As `get`, but None for what the store doesn't know."""
+        try:
+            return self.get(path)
+        except StoreError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+
+    def post(self, path: str, content: bytes | None = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Send this body to a path. Raises StoreError as `get` does."""
+        return self._request("POST", path, content=content, headers=headers)
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = self.http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise StoreError(f"{self.url}{path}", str(error) or type(error).__name__) from error
+        if not response.is_success:
+            line = next(iter(response.text.strip().splitlines()), "empty answer")
+            raise StoreError(str(response.url), f"HTTP {response.status_code}: {line[:300]}", response.status_code)
+        return response

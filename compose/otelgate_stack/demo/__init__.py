@@ -1,0 +1,1 @@
+"""`make demo`: an example agent's runs, and all that the stores hold of them."""

@@ -1,0 +1,1 @@
+"""`make doctor`: canaries, the hops that they take, and the open ports."""
