@@ -12,7 +12,7 @@ import pytest
 from otelgate_audit import settings as sink_settings
 from otelgate_grafana import provisioning
 from otelgate_stack import access, settings
-from otelgate_stack.build import images
+from otelgate_stack.build import debian, images
 from otelgate_stack.engines import compose_cli, postgres, services, watchers
 from otelgate_stack.settings import OF_BOTH, ROWS
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_had_is_left_out(load: Callable[..., settings.Settings], 
 
 def test_exporters_can_be_left_out(render: Render) -> None:
     config = render(OTELGATE_EXPORTERS="false")["services"]
-    assert {name for name in config if config[name].get("scale", 1) == 0} == {*watchers.EXPORTERS, "jaeger"}
+    assert {name for name in config if config[name].get("scale", 1) == 0} == {*debian.EXPORTERS, "jaeger"}
     elsewhere = render(**VARIANTS["database"])["services"]
     assert elsewhere["postgres-exporter"]["scale"] == 0
 
@@ -422,7 +422,7 @@ def test_a_prometheus_elsewhere_does_not_get_the_password(render: Render, url: s
     assert {services[name]["environment"]["OTELGATE_STORES_PASSWORD_FILE"] for name in ("gateway", "keeper")} == {sent}
 
 
-@pytest.mark.parametrize("name", list(watchers.EXPORTERS))
+@pytest.mark.parametrize("name", list(debian.EXPORTERS))
 def test_exporters_get_the_native_arguments(render: Render, name: str) -> None:
     native = services.services(settings.load({}), [name])[0]
     given = set(render()["services"][name]["command"])

@@ -19,13 +19,14 @@ import otlp
 import pytest
 import trustme
 from otelgate_stack import access, credentials, state
+from otelgate_stack.build import debian
 from otelgate_stack.clients import audit_store
 from otelgate_stack.clients.audit_store import AuditStore
 from otelgate_stack.config import monitoring
 from otelgate_stack.doctor import doctor
 from otelgate_stack.doctor.doors import Door
 from otelgate_stack.doctor.hops import Hop
-from otelgate_stack.engines import compose_cli, watchers
+from otelgate_stack.engines import compose_cli
 from otelgate_stack.engines.docker import DockerEngine
 from otelgate_stack.engines.engine import ServiceStatus
 from otelgate_stack.errors import StackError
@@ -40,7 +41,7 @@ SOON_S = 240.0
 ANSWER_S = 60.0
 SERVICES = [
     *("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "keeper", "postgres", "feedback", "alertmanager"),
-    *watchers.EXPORTERS,
+    *debian.EXPORTERS,
 ]
 
 
@@ -255,7 +256,7 @@ def test_a_trace_store_that_is_no_longer_wanted_is_stopped(engine: Make, docker:
     ports = {name: str(port) for name, port in made.settings.ports().items()}
     other = engine(**ports, OTELGATE_TRACES_TO="jaeger")
     other.up()
-    assert set(containers(other, docker)) - {"grafana"} == {"init", *SERVICES} - {"tempo", *watchers.EXPORTERS}
+    assert set(containers(other, docker)) - {"grafana"} == {"init", *SERVICES} - {"tempo", *debian.EXPORTERS}
 
 
 def test_open_without_tls_and_token_it_refuses_and_says_why(engine: Make, docker: Any) -> None:

@@ -28,7 +28,7 @@ from otelgate_grafana.alerts.render import seconds
 from otelgate_stack import clients, settings, web
 from otelgate_stack.build import debian
 from otelgate_stack.config import monitoring
-from otelgate_stack.engines import native, watchers
+from otelgate_stack.engines import native
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.engines.service import Service
 from otelgate_stack.report import Report
@@ -197,7 +197,7 @@ def watched(
 
     With `for_s` no rule holds longer than that, and none is evaluated less often than every scaled_rules.OFTEN_S.
     """
-    debian.fetch(watchers.EXPORTERS["prober"], settings.load(), Report())  # without it nothing here can be shown
+    debian.fetch(debian.EXPORTERS["prober"], settings.load(), Report())  # without it nothing here can be shown
     often = None if for_s is None else scaled_rules.OFTEN_S
     rules = scaled_rules.write(folder / "rules", times or {}, interval_s=often, for_s=for_s)
     with inbox() as box, scaled_rules.loaded(rules):

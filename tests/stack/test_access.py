@@ -15,7 +15,6 @@ from otelgate_stack import access, credentials, settings
 from otelgate_stack.build import debian
 from otelgate_stack.commands import tools
 from otelgate_stack.doctor import doors
-from otelgate_stack.engines import watchers
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 from whole_stack import Stack
@@ -29,7 +28,7 @@ PORTS = [
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    for name in watchers.EXPORTERS.values():
+    for name in debian.EXPORTERS.values():
         debian.fetch(name, settings.load(), Report())
     folder = str(tmp_path_factory.mktemp("s") / "state")
     running = whole_stack.start(folder, OTELGATE_EXPORTERS="true", OTELGATE_TRACES_TO="both")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from otelgate_stack import settings
-from otelgate_stack.build import builds
+from otelgate_stack.build import builds, debian
 from otelgate_stack.engines import watchers
 
 pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
 def what_there_is() -> list[str]:
     """What the stack is made of here: exporters are there once they were fetched, which the first `up` does."""
     stack = ("gateway", "prometheus", "loki", "tempo", "audit", "keeper", "postgres", "feedback", "alertmanager")
-    return [*stack, *watchers.present([*watchers.EXPORTERS, "grafana"], settings.load())]
+    return [*stack, *watchers.present([*debian.EXPORTERS, "grafana"], settings.load())]
 
 
 def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

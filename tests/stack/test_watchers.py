@@ -33,7 +33,7 @@ SOON_S = 180.0
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    for name in watchers.EXPORTERS.values():
+    for name in debian.EXPORTERS.values():
         debian.fetch(name, settings.load(), Report())  # without them these tests would show nothing
     with pytest.MonkeyPatch.context() as patch:
         # A target that goes away is forgotten after two more probes of it.
@@ -72,7 +72,7 @@ def test_exporters_of_a_healthy_stack_do_not_complain_with_each_scrape(watched: 
     """What somebody who tries `make logs` would see first."""
     scraped = 'min(count_over_time(up{job=~"node|postgres"}[10m]))'
     assert until(lambda: values(watched, scraped).get((), 0) >= 3, deadline_s=SOON_S)
-    for name in watchers.EXPORTERS:
+    for name in debian.EXPORTERS:
         log = (watched.settings.state_dir / "native" / "log" / f"{name}.log").read_text()
         said = Counter(re.sub(r"\d+", "N", line) for line in log.splitlines())
         assert [line for line, times in said.items() if times >= 3] == [], name
@@ -212,7 +212,7 @@ def test_up_again_finds_everything_up(watched: Stack) -> None:
 
 def test_without_exporters_nothing_asks_for_them() -> None:
     names = services.names(settings.load({"OTELGATE_EXPORTERS": "false"}))
-    assert not set(names) & set(watchers.EXPORTERS)
+    assert not set(names) & set(debian.EXPORTERS)
     assert {"alertmanager", "grafana"} <= set(names)
     assert "postgres-exporter" not in services.names(settings.load({"OTELGATE_DATABASE_URL": "postgresql://me@db/x"}))
 
@@ -231,7 +231,7 @@ def test_what_cannot_be_had_is_left_out_and_said(
         "prober: not started (prometheus-blackbox-exporter is not on PATH, and there is no apt-get to fetch it with);"
         " nothing is probed: ServiceDown and DatabaseDown cannot fire"
     )
-    assert [line.partition(":")[0] for line in lines] == [*watchers.EXPORTERS, "grafana"]
+    assert [line.partition(":")[0] for line in lines] == [*debian.EXPORTERS, "grafana"]
 
 
 def test_who_reads_first_stops_first() -> None:

@@ -27,7 +27,7 @@ from otelgate_stack import access, clients, settings, web
 from otelgate_stack.build import debian
 from otelgate_stack.doctor import doctor
 from otelgate_stack.doctor.hops import Hop
-from otelgate_stack.engines import services, watchers
+from otelgate_stack.engines import services
 from otelgate_stack.engines.service import Service
 from otelgate_stack.report import Report
 from page_requests import MARK, TRACE_ID, Sent
@@ -113,7 +113,7 @@ def _serving(kind: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
-    for name in watchers.EXPORTERS.values():
+    for name in debian.EXPORTERS.values():
         debian.fetch(name, settings.load(), Report())
     folder = tmp_path_factory.mktemp("p")
     stack = whole_stack.start(str(folder / "state"), OTELGATE_EXPORTERS="true", OTELGATE_TRACES_TO="both")
