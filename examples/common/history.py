@@ -18,9 +18,10 @@ from typing import Any
 
 import grpc
 import psycopg
-from otelgate_stack import access
+from otelgate_stack.clients import Loki, Prometheus
 from otelgate_stack.errors import StackError
 from otelgate_stack.settings import Settings
+from otelgate_stack.waiting import until
 
 from . import activity, derived, otlp, places, prometheus, series
 from .faults import Faults
@@ -165,8 +166,8 @@ def _to_prometheus(settings: Settings, where: places.Native | places.Containers,
         where.make_blocks(files)
         step.done(f"{len(files)} blocks")
     step = _Step("write the last hours to Prometheus")
-    with access.client(settings, "prometheus", timeout=60) as client:
-        prometheus.remote_write(client, found, points, border, step.part(len(found)))
+    with Prometheus.of(settings, timeout_s=60) as store:
+        prometheus.remote_write(store, found, points, border, step.part(len(found)))
     step.done()
 
 
@@ -184,13 +185,11 @@ def _to_audit(settings: Settings, where: places.Native | places.Containers, past
 def _to_loki(settings: Settings, past: Past) -> None:
     step = _Step(f"push {len(past.story.logs)} log lines to Loki")
     headers = {"Content-Type": "application/x-protobuf"}
-    with access.client(settings, "loki", timeout=60) as client:
+    with Loki.of(settings, timeout_s=60) as store:
         for request in otlp.log_requests(past.story.logs, past.resource, content=False):
-            answer = client.post("/otlp/v1/logs", content=request.SerializeToString(), headers=headers)
-            if not answer.is_success:
-                raise StackError(f"{answer.url}: HTTP {answer.status_code}: {answer.text.strip()[:300]}")
+            store.post("/otlp/v1/logs", request.SerializeToString(), headers)
         # Queries look for old lines on disk alone, where Loki would bring these half an hour from now.
-        client.post("/flush").raise_for_status()
+        store.post("/flush")
     step.done()
 
 
@@ -236,14 +235,14 @@ def _wait_until_visible(settings: Settings, past: Past) -> None:
     counted = [each for each in all_series(past) if dict(each.labels)["__name__"] == runs]
     points = [at for each in counted for at, _ in series.on_grid(each, grid) if at < border]
     left = list({at - at % prometheus.BLOCK_S: at for at in points}.values())  # a point of each block
-    deadline = time.monotonic() + _VISIBLE_S
-    while left and time.monotonic() < deadline:
-        asked = {"query": f"count_over_time({metric}[1m])", "time": f"{left[0]}"}
-        if access.get(settings, "prometheus", "/api/v1/query", params=asked, timeout=30).json()["data"]["result"]:
-            left.pop(0)
-        else:
-            time.sleep(1)
-    step.done(f"{len(left)} not found within {_VISIBLE_S:.0f} s" if left else "")
+    with Prometheus.of(settings, timeout_s=30) as store:
+
+        def missing() -> str:
+            while left and store.query(f"count_over_time({metric}[1m])", left[0]):
+                left.pop(0)
+            return f"{len(left)} not found within {_VISIBLE_S:.0f} s" if left else ""
+
+        step.done(until(missing, _VISIBLE_S, every_s=1))
 
 
 class _Step:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-import httpx
-from otelgate_stack.errors import StackError
+from otelgate_stack.clients import Prometheus
 
 from .series import Series, on_grid
 
@@ -55,9 +54,9 @@ def write_files(
 
 
 def remote_write(
-    client: httpx.Client, all_series: Sequence[Series], points: list[int], since: float, said: Callable[[int], None]
+    store: Prometheus, all_series: Sequence[Series], points: list[int], since: float, said: Callable[[int], None]
 ) -> None:
-    """Send the points from `since` on to Prometheus' remote-write receiver. Raises StackError with what it answered."""
+    """Send the points from `since` on to Prometheus' remote-write receiver. Raises StoreError with what it answered."""
     # https://prometheus.io/docs/specs/prw/remote_write_spec/
     headers = {
         "Content-Type": "application/x-protobuf",
@@ -68,9 +67,7 @@ def remote_write(
         said(first)
         some = all_series[first : first + _SERIES_A_REQUEST]
         body = b"".join(_timeseries(series, points, since) for series in some)
-        answer = client.post("/api/v1/write", content=_snappy(body), headers=headers)
-        if not answer.is_success:
-            raise StackError(f"{answer.url}: HTTP {answer.status_code}: {answer.text.strip()[:300]}")
+        store.post("/api/v1/write", _snappy(body), headers)
 
 
 def _text(series: Series) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 from otelgate_stack import settings as stack_settings
 from otelgate_stack import state, target
+from otelgate_stack.clients import StoreError
 from otelgate_stack.config import example_files
 from otelgate_stack.engines import docker_client
 from otelgate_stack.engines.stack import choose
@@ -82,9 +83,9 @@ def main() -> int:
             history.load(settings, example, number, environment=ENVIRONMENT, seed=options.seed)
         command = [_instrument(), sys.executable, "-m", "examples.common.traffic", *_without_history(sys.argv[1:])]
         return subprocess.run(command, env=environment(settings, example), cwd=ROOT).returncode
-    except (StackError, ValueError) as error:
+    except (StackError, StoreError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1 if isinstance(error, StackError) else 2
+        return 2 if isinstance(error, ValueError) else 1
     except KeyboardInterrupt:
         return 130
 

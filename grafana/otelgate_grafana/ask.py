@@ -7,7 +7,6 @@ Addresses come from the stack's settings. Exit code 1: a query failed, or one wa
 """
 
 import argparse
-import json
 import re
 import sys
 import time
@@ -17,10 +16,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-import httpx
 import psycopg
 from grafana_foundation_sdk.models.dashboard import VariableModel
-from otelgate_stack import access, settings
+from otelgate_stack import settings
+from otelgate_stack.clients import Loki, Prometheus, Store, StoreError, Tempo
 
 from . import main, render, uids
 from .layout import POINTS, Dashboard
@@ -29,7 +28,7 @@ from .queries import Query
 _SCRAPE_S: Final = 15
 _PARALLEL: Final = 6
 """Requests that a browser sends to one host at a time."""
-_TIMEOUT_S: Final = 60
+TIMEOUT_S: Final = 60
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ class Window:
 class Stores:
     """Whom to ask: clients, and a database connection string for the role that Grafana has. None: do not ask there."""
 
-    prometheus: httpx.Client | None = None
-    loki: httpx.Client | None = None
-    tempo: httpx.Client | None = None
+    prometheus: Prometheus | None = None
+    loki: Loki | None = None
+    tempo: Tempo | None = None
     database: str | None = None
 
 
@@ -125,7 +124,7 @@ def run(query: Query, values: Mapping[str, Value], stores: Stores, window: Windo
     except psycopg.errors.InsufficientPrivilege as refused:
         # Content is read by who was granted it: for others those panels are empty, and say why.
         error = "" if "schema content" in str(refused) else str(refused)
-    except (httpx.HTTPError, psycopg.Error, ValueError) as failure:
+    except (StoreError, psycopg.Error, ValueError) as failure:
         error = f"{failure}\n{text}"
     numbers = [number for row in rows for number in map(_number, row) if number is not None]
     zero = bool(numbers) and not any(numbers)
@@ -181,7 +180,7 @@ def beside_panels(dashboard: Dashboard, stores: Stores, window: Window, **chosen
                 _label_values(stores.prometheus, interpolate(str(query["query"]), values, window))
             elif isinstance(query, str) and query.lstrip().upper().startswith("SELECT") and stores.database:
                 _sql(stores.database, interpolate(query, values, window))
-        except (httpx.HTTPError, psycopg.Error, ValueError) as failure:
+        except (StoreError, psycopg.Error, ValueError) as failure:
             yield name, str(failure)
 
 
@@ -215,7 +214,7 @@ def _value(variable: VariableModel) -> str:
     return Everything(variable.all_value or "") if first == "$__all" else first or ""
 
 
-def _where(query: Query, stores: Stores) -> httpx.Client | str | None:
+def _where(query: Query, stores: Stores) -> Store | str | None:
     return {
         uids.PROMETHEUS: stores.prometheus,
         uids.LOKI: stores.loki,
@@ -224,13 +223,13 @@ def _where(query: Query, stores: Stores) -> httpx.Client | str | None:
     }.get(query.datasource)
 
 
-def _prometheus(client: httpx.Client, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
+def _prometheus(store: Store, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
     """Values of each series that has any."""
     if fields.get("instant"):
-        answer = _get(client, "/api/v1/query", query=text, time=window.end)
+        answer = _get(store, "/api/v1/query", query=text, time=window.end)
     else:
         step = max(window.interval, _seconds(fields.get("interval", "")))
-        answer = _get(client, "/api/v1/query_range", query=text, start=window.start, end=window.end, step=step)
+        answer = _get(store, "/api/v1/query_range", query=text, start=window.start, end=window.end, step=step)
     result = answer["data"]["result"]
     if answer["data"]["resultType"] in ("scalar", "string"):
         return [[float(result[1])]]
@@ -243,29 +242,29 @@ def _values(result: list[dict[str, Any]]) -> list[Sequence[object]]:
     return [row for row in rows if row]
 
 
-def _label_values(client: httpx.Client, text: str) -> None:
+def _label_values(store: Store, text: str) -> None:
     matched = re.fullmatch(r"label_values\((.+), (\w+)\)", text)
     if not matched:
         raise ValueError(f"{text}: expected label_values(series, label)")
-    _get(client, f"/api/v1/label/{matched[2]}/values", **{"match[]": matched[1]})
+    _get(store, f"/api/v1/label/{matched[2]}/values", **{"match[]": matched[1]})
 
 
-def _loki(client: httpx.Client, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
+def _loki(store: Store, text: str, fields: dict[str, Any], window: Window) -> list[Sequence[object]]:
     """Lines of each stream, or values of each series."""
     nanoseconds = {"start": round(window.start * 1e9), "end": round(window.end * 1e9)}
     if fields.get("queryType") == "instant":
-        answer = _get(client, "/loki/api/v1/query", query=text, time=nanoseconds["end"], limit=fields["maxLines"])
+        answer = _get(store, "/loki/api/v1/query", query=text, time=nanoseconds["end"], limit=fields["maxLines"])
     else:
         options = {"limit": fields["maxLines"], "step": window.interval, **nanoseconds}
-        answer = _get(client, "/loki/api/v1/query_range", query=text, **options)
+        answer = _get(store, "/loki/api/v1/query_range", query=text, **options)
     found = answer["data"]["result"]
     return [stream["values"] for stream in found] if answer["data"]["resultType"] == "streams" else _values(found)
 
 
-def _tempo(client: httpx.Client, text: str, window: Window) -> list[Sequence[object]]:
+def _tempo(store: Store, text: str, window: Window) -> list[Sequence[object]]:
     if not text:  # the service graph, whose series are in Prometheus
         return [[text]]
-    answer = _get(client, "/api/search", q=text, start=round(window.start), end=round(window.end), limit=20)
+    answer = _get(store, "/api/search", q=text, start=round(window.start), end=round(window.end), limit=20)
     return [[trace["traceID"]] for trace in answer.get("traces") or []]
 
 
@@ -280,11 +279,8 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
 
 
-def _get(client: httpx.Client, path: str, **parameters: Any) -> Any:
-    answer = client.get(path, params=parameters, timeout=_TIMEOUT_S)
-    if answer.is_error:
-        raise ValueError(f"{answer.status_code} {answer.text.strip()}")
-    return json.loads(answer.text)
+def _get(store: Store, path: str, **parameters: Any) -> Any:
+    return store.get(path, parameters).json()
 
 
 def _seconds(duration: str) -> int:
@@ -299,9 +295,9 @@ def stores(loaded: settings.Settings) -> Stores:
     # psycopg takes what a URL leaves out from keywords; the role is Grafana's, not the owner's.
     given = {"user": "otelgate_grafana"} | ({"password": password.read_text().strip()} if password else {})
     return Stores(
-        access.client(loaded, "prometheus"),
-        access.client(loaded, "loki"),
-        access.client(loaded, "tempo"),
+        Prometheus.of(loaded, TIMEOUT_S),
+        Loki.of(loaded, TIMEOUT_S),
+        Tempo.of(loaded, TIMEOUT_S),
         psycopg.conninfo.make_conninfo(loaded.database, **given),
     )
 

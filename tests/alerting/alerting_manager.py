@@ -13,6 +13,7 @@ import httpx
 import yaml
 from otelgate_stack import web
 from otelgate_stack.build import builds
+from otelgate_stack.clients import Alertmanager
 from otelgate_stack.config import alerting
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
@@ -33,8 +34,11 @@ class Manager:
 
     def states(self) -> dict[str, str]:
         """alertname -> active, suppressed or unprocessed, of the alerts that it holds."""
-        found = web.get(f"{self.url}/api/v2/alerts", timeout=60).json()
-        return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in found}
+        return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in self.alerts()}
+
+    def alerts(self) -> list[Mapping[str, Any]]:
+        """Those that it holds."""
+        return Alertmanager(self.url, timeout_s=60).alerts()
 
 
 GROUP_INTERVAL = "1s"

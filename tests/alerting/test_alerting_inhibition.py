@@ -8,7 +8,6 @@ import pytest
 from alert_inbox import Inbox, inbox
 from alerting_manager import Manager, fired, running
 from alerting_settings import load
-from otelgate_stack import web
 from otelgate_stack.config import alert_routes
 
 
@@ -70,7 +69,7 @@ def test_inhibitions(manager: Manager, box: Inbox) -> None:
 
 def silenced(manager: Manager) -> set[tuple[str, str, str]]:
     """Name and place of each silent alert, and the name of one that silences it."""
-    alerts = web.get(f"{manager.url}/api/v2/alerts", timeout=60).json()
+    alerts = manager.alerts()
     names = {alert["fingerprint"]: alert["labels"]["alertname"] for alert in alerts}
     return {
         (alert["labels"]["alertname"], alert["labels"].get("place", ""), names[source])

@@ -20,7 +20,7 @@ import pytest
 import trustme
 from otelgate_stack import access, credentials, state
 from otelgate_stack.build import debian
-from otelgate_stack.clients import audit_store
+from otelgate_stack.clients import Alertmanager, Prometheus, audit_store
 from otelgate_stack.clients.audit_store import AuditStore
 from otelgate_stack.config import monitoring
 from otelgate_stack.doctor import doctor
@@ -137,9 +137,7 @@ def test_containers_run_as_configured(stack: DockerEngine, docker: Any) -> None:
 
 def asked(stack: DockerEngine, query: str) -> list[dict[str, str]]:
     """The labels of what Prometheus finds."""
-    answer = access.get(stack.settings, "prometheus", "/api/v1/query", params={"query": query}, timeout=ANSWER_S)
-    found = answer.raise_for_status().json()["data"]["result"]
-    return [each["metric"] for each in found]
+    return [dict(each.labels) for each in Prometheus.of(stack.settings, ANSWER_S).query(query)]
 
 
 def nothing_is_down(stack: DockerEngine) -> bool:
@@ -164,9 +162,8 @@ def test_what_is_scraped_and_probed_answers(stack: DockerEngine) -> None:
 
 def test_alertmanager_hears_of_alerts(stack: DockerEngine) -> None:
     def names() -> set[str]:
-        answer = access.get(stack.settings, "alertmanager", "/api/v2/alerts", timeout=ANSWER_S)
-        found = answer.raise_for_status().json()
-        return {each["labels"]["alertname"] for each in found}
+        alerts = Alertmanager.of(stack.settings, ANSWER_S).alerts()
+        return {each["labels"]["alertname"] for each in alerts}
 
     assert until(lambda: "Watchdog" in names(), deadline_s=SOON_S)
 

@@ -16,9 +16,10 @@ import thrown_away
 from dashboard_stores import Filled
 from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
-from otelgate_grafana.ask import Stores, Window
+from otelgate_grafana.ask import TIMEOUT_S, Stores, Window
 from otelgate_stack import access, settings, state
 from otelgate_stack.build import builds
+from otelgate_stack.clients import Loki, Prometheus
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 
@@ -35,8 +36,7 @@ _SERVICES = ("prometheus", "loki", "postgres")
 def filled() -> Filled:
     made = shared.once("grafana", _fill)
     loaded = settings.load(made["env"])
-    prometheus, loki = access.client(loaded, "prometheus"), access.client(loaded, "loki")
-    stores = Stores(prometheus, loki, database=made["reader"])
+    stores = Stores(Prometheus.of(loaded, TIMEOUT_S), Loki.of(loaded, TIMEOUT_S), database=made["reader"])
     return Filled(stores, made["owner"], Window(*made["window"]))
 
 

@@ -114,7 +114,10 @@ def _refused_by_prometheus(filled: Filled, queries: list[tuple[str, str]]) -> li
     client = filled.stores.prometheus
     assert client
     answers = [
-        (name, client.post("/api/v1/query", data={"query": text, "time": str(filled.window.end)}, timeout=60).json())
+        (
+            name,
+            client.http.post("/api/v1/query", data={"query": text, "time": str(filled.window.end)}).json(),
+        )
         for name, text in queries
     ]
     assert len(answers) > 50
@@ -127,8 +130,7 @@ def test_logql_is_understood(filled: Filled) -> None:
     client = filled.stores.loki
     assert client
     answers = [
-        (page, client.get("/loki/api/v1/query_range", params={"query": text, **span}, timeout=60))
-        for page, text in found
+        (page, client.http.get("/loki/api/v1/query_range", params={"query": text, **span})) for page, text in found
     ]
     assert answers
     assert [f"{page}: {answer.text}" for page, answer in answers if answer.status_code != 200] == []

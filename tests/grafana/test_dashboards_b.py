@@ -156,7 +156,7 @@ def test_panels_show_what_applications_emit(shop: Shop, uid: str) -> None:
     [dashboard] = [each for each in main.DASHBOARDS if each.uid == uid]
     now = time.time()
     window = ask.Window(now - 600, now)
-    where = ask.Stores(access.client(shop.settings, "prometheus"), access.client(shop.settings, "loki"))
+    where = ask.Stores(shop.prometheus, shop.loki)
     answers = ask.ask(dashboard, where, window, **ask.everything(dashboard))
     assert [answer for answer in answers if answer.error] == []
     empty = [f"{answer.panel}: {answer.query.text}" for answer in answers if not answer.rows]

@@ -18,6 +18,7 @@ import whole_stack
 from otelgate_grafana import provisioning
 from otelgate_stack import access, settings
 from otelgate_stack.build import debian
+from otelgate_stack.clients import Alertmanager
 from otelgate_stack.config import example_files, monitoring
 from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.native import NativeEngine
@@ -58,8 +59,7 @@ def values(stack: Stack, query: str, *labels: str) -> dict[tuple[str, ...], floa
 
 def alerts(stack: Stack) -> set[str]:
     """Names of what Alertmanager was told of."""
-    answer = access.get(stack.settings, "alertmanager", "/api/v2/alerts", timeout=60)
-    return {alert["labels"]["alertname"] for alert in answer.raise_for_status().json()}
+    return {alert["labels"]["alertname"] for alert in Alertmanager.of(stack.settings, timeout_s=60).alerts()}
 
 
 def tell(stack: Stack, name: str, *targets: tuple[str, str]) -> None:
