@@ -39,7 +39,7 @@ WANTS = {
     "postgres-exporter": PASSWORD,
     "redis-exporter": CERTIFICATE,
 }
-"""By service, of its HTTP; one that is not here wants nothing, or something of its own (doors.py)."""
+"""By service, of its HTTP; one that is not here wants nothing, or something of its own (doctor/doors.py)."""
 
 # The password is 256 bits of randomness, which no attempts will find: a slow hash would only cost each request.
 _HASH_ROUNDS = 4

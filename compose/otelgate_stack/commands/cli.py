@@ -1,4 +1,7 @@
-"""The command line behind `make up|down|status|logs|clean|settings|demo|doctor`."""
+"""The command line behind `make up|down|status|logs|clean|settings|demo|doctor`.
+
+The other commands are imported when they run: `make status` needs neither gRPC nor the SDK.
+"""
 
 import argparse
 import contextlib

@@ -37,7 +37,7 @@ _PARTS = {
     "alertmanager": ("alertmanager", "alerts", "/-/ready"),
     "grafana": ("grafana", "dashboards", "/api/health"),
 }
-_MADE = "# Made by `make up`; change compose/otelgate_stack/monitoring.py.\n"
+_MADE = "# Made by `make up`; change compose/otelgate_stack/config/monitoring.py.\n"
 # The prober's modules that send what a service wants.
 _MODULES = {access.PASSWORD: "password", access.CERTIFICATE: "certificate"}
 _DATABASE = "database"

@@ -1,7 +1,8 @@
 """The services that watch: Alertmanager, the prober, the exporters, Grafana. They start where they can be had.
 
 Alertmanager is built from source like the stores. The prober and the exporters are packages of the machine's own
-distribution (debian.py), Grafana what is on PATH: without them the stack runs all the same, and some panels stay empty.
+distribution (build/debian.py), Grafana what is on PATH: without them the stack runs all the same, and some panels stay
+empty.
 """
 
 import functools
