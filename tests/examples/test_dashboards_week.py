@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from otelgate_grafana import ask, logql, main, promql, queries, recording
+from otelgate_grafana import ask, logql, main, promql, queries
+from otelgate_grafana.alerts import recording
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.layout import Dashboard
 from waiting import until

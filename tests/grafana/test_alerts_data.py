@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from otelgate_grafana import lint, names, recording, uids
+from otelgate_grafana import lint, names, uids
 from otelgate_grafana.__main__ import RENDERED, stale
-from otelgate_grafana.alerts import render
+from otelgate_grafana.alerts import recording, render
 from otelgate_grafana.alerts.model import Alert
 from otelgate_grafana.alerts.rules import ALERTS, GROUPS
 from otelgate_grafana.alerts.settings import load

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 import thrown_away
 from dashboard_stores import Filled
-from otelgate_grafana import lint, recording
+from otelgate_grafana import lint
+from otelgate_grafana.alerts import recording
 from otelgate_grafana.alerts.model import tidy
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.alerts.settings import load

@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from otelgate_grafana import recording
-from otelgate_grafana.alerts import slo_alerts
+from otelgate_grafana.alerts import recording, slo_alerts
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.alerts.settings import load
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import promtool_rules
 import pytest
-from otelgate_grafana import recording
 from otelgate_grafana.__main__ import RENDERED
+from otelgate_grafana.alerts import recording
 from otelgate_grafana.promql import HTTP, TURNS
 from otelgate_stack import settings
 from otelgate_stack.build import builds

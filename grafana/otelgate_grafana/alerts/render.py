@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from .. import recording
+from . import recording
 from .model import RECEIVERS, Alert, Case, Expected, Group, Records, expand, tidy
 from .rules import ALERTS, EXAMPLE_GROUPS, GROUPS, STACK_GROUPS
 from .settings import Settings, load

@@ -7,10 +7,10 @@ events that have no series count as zero where there was traffic; where there wa
 from collections.abc import Iterator
 from typing import Final
 
-from .alerts import slo, thresholds
-from .alerts.expressions import APPLICATIONS, grown
-from .alerts.model import BY, Record, Records
-from .promql import CALLS, COST, EVENTS, FEEDBACK, FIRST_CHUNK, HTTP, TOKENS, TOOLS, TURNS
+from ..promql import CALLS, COST, EVENTS, FEEDBACK, FIRST_CHUNK, HTTP, TOKENS, TOOLS, TURNS
+from . import slo, thresholds
+from .expressions import APPLICATIONS, grown
+from .model import BY, Record, Records
 
 _AGENT: Final = "gen_ai_agent_name"
 _MODEL: Final = "gen_ai_request_model"
