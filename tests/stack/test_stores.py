@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from otelgate_stack.clients import (
+    Alertmanager,
     AuditSink,
     GatewayMetrics,
     Jaeger,
@@ -123,7 +124,7 @@ def test_an_unknown_trace_is_empty(store: type[Tempo] | type[Jaeger]) -> None:
     assert store("http://s", transport=answering("", 404)).trace(TRACE_ID) == []
 
 
-@pytest.mark.parametrize("kind", [Prometheus, Loki, Tempo, Jaeger, GatewayMetrics, AuditSink])
+@pytest.mark.parametrize("kind", [Prometheus, Loki, Tempo, Jaeger, Alertmanager, GatewayMetrics, AuditSink])
 def test_a_client_of_settings_asks_their_port(kind: type[Prometheus]) -> None:
     name = f"OTELGATE_{kind.port_setting.upper()}"
     scheme = "https" if kind in (Loki, Tempo) else "http"
@@ -170,6 +171,22 @@ def test_loki_keeps_labels_and_metadata_apart() -> None:
         "direction": "forward",
     }
     assert requests[0].headers["X-Loki-Response-Encoding-Flags"] == "categorize-labels"
+
+
+def test_alertmanager_tells_its_alerts() -> None:
+    requests: list[httpx.Request] = []
+    alert = {"labels": {"alertname": "ServiceDown"}, "status": {"state": "active"}}
+    client = Alertmanager("http://a", transport=answering([alert], requests=requests))
+    assert client.alerts() == [alert]
+    assert requests[0].url == "http://a/api/v2/alerts"
+
+
+def test_post_sends_body_and_headers_and_tells_why_it_was_refused() -> None:
+    requests: list[httpx.Request] = []
+    Loki("http://l", transport=answering("", 204, requests)).post("/push", b"body", {"content-type": "text/x"})
+    assert (requests[0].method, requests[0].content, requests[0].headers["content-type"]) == ("POST", b"body", "text/x")
+    with pytest.raises(StoreError, match=re.escape("http://l/push: HTTP 429: slower")):
+        Loki("http://l", transport=answering("slower", 429)).post("/push", b"body")
 
 
 def test_errors_name_url_status_and_first_line() -> None:
