@@ -1,13 +1,14 @@
-"""The stack of these settings: which engine runs it, how it is brought up, where its data are."""
+"""The stack of these settings: which engine runs it, how it is brought up, where its data are.
+
+An engine is imported when it is chosen: each brings libraries that the other, and most commands, do without.
+"""
 
 from pathlib import Path
 
 from .. import state
 from ..report import Report
 from ..settings import Settings
-from . import docker
 from .engine import Engine
-from .native import NativeEngine
 
 
 def choose(settings: Settings, report: Report) -> tuple[Engine, str]:
@@ -18,7 +19,11 @@ def choose(settings: Settings, report: Report) -> tuple[Engine, str]:
     """
     name, reason = _decide(settings)
     if name == "docker":
-        return docker.DockerEngine(settings, report), reason
+        from .docker import DockerEngine
+
+        return DockerEngine(settings, report), reason
+    from .native import NativeEngine
+
     return NativeEngine(settings, report), reason
 
 
@@ -37,6 +42,8 @@ def up(settings: Settings, engine: Engine) -> None:
 def data_folders(settings: Settings) -> dict[str, Path]:
     """Where the data of this stack are on this machine, by what they are. Containers' are the engine's."""
     if state.active_engine(settings) == "docker":
+        from . import docker
+
         return docker.data_folders()
     return {"stores": settings.state_dir, "gateway's queues": settings.data_dir}
 
@@ -46,5 +53,7 @@ def _decide(settings: Settings) -> tuple[str, str]:
         return settings.engine, f"ENGINE={settings.engine} asks for it"
     if active := state.active_engine(settings):
         return active, "this stack was brought up with it"
+    from . import docker
+
     usable, reason = docker.available(settings)
     return ("docker" if usable else "native"), reason
