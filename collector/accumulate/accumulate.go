@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"otelgate/collector/derived"
+	"otelgate/collector/resent"
 	"otelgate/collector/shares"
 )
 
@@ -33,10 +34,13 @@ type accumulator struct {
 	// forgotten is until when senders may have been counted that are not remembered: since the state began, or since
 	// the latest of those that went to make room. A sender that is older may have been counted before.
 	forgotten int64
-	store     storage.Client
-	loaded    int64           // when what was stored was read
-	expired   int64           // when what is old was last looked for
-	warned    map[string]bool // reasons
+	// requests are those that were counted, by their digest. A source remembers its latest deltas only, and a request
+	// may have more, or be sent again after many others.
+	requests *resent.Memory
+	store    storage.Client
+	loaded   int64           // when what was stored was read
+	expired  int64           // when what is old was last looked for
+	warned   map[string]bool // reasons
 
 	flushing  sync.Mutex
 	stop      context.CancelFunc
@@ -51,6 +55,7 @@ func newAccumulator(id component.ID, cfg *Config, settings component.TelemetrySe
 		id: id, config: cfg, logger: settings.Logger, next: next, clock: clock, registry: registry,
 		sources: map[uint64]*source{}, series: map[uint64]*series{}, warned: map[string]bool{},
 		senderPlaces: shares.New(cfg.MaxSenders), seriesPlaces: shares.New(cfg.MaxSeries),
+		requests: resent.New(cfg.Resent, clock()),
 	}
 	var err error
 	a.telemetry, err = a.observe(settings.MeterProvider)
@@ -133,6 +138,10 @@ func (a *accumulator) count(ctx context.Context, metrics pmetric.Metrics) error 
 		})
 		return resource.ScopeMetrics().Len() == 0
 	})
+	if failed == nil && st.again() {
+		a.tell(ctx, map[string]int64{isResent: st.points()})
+		return nil
+	}
 	if failed == nil {
 		failed = st.commit(ctx)
 	}

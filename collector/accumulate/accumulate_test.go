@@ -154,9 +154,38 @@ func TestRequestThatIsSentAgainCountsOnce(t *testing.T) {
 	r.start()
 	r.sent(request)
 	r.flushed().expect(13, 13)
-	if got := r.counted("otelgate.accumulate.dropped")[resent]; got != 2 {
+	if got := r.counted("otelgate.accumulate.dropped")[isResent]; got != 2 {
 		t.Errorf("%d resent since the restart", got)
 	}
+}
+
+func (r *rig) deltas(first, count int) pmetric.Metrics {
+	points := make([]point, count)
+	for i := range points {
+		from := float64(1000 - first - i)
+		points[i] = point{resource: of("d"), delta: true, from: from, to: from - 1, value: 1}
+	}
+	return r.metrics(points...)
+}
+
+func TestRequestWithMoreDeltasThanASeriesRemembersCountsOnce(t *testing.T) {
+	r := newRig(t)
+	request := r.deltas(0, 3*maxCounted)
+	r.sent(request)
+	r.sent(request)
+	r.sent(r.deltas(3*maxCounted, 2*maxCounted)) // others come between
+	r.sent(request)
+	r.flushed().expect(5*maxCounted, 5*maxCounted)
+	if got := r.counted("otelgate.accumulate.dropped")[isResent]; got != 6*maxCounted {
+		t.Errorf("%d resent", got)
+	}
+}
+
+func TestRequestThatAddsPointsToOneBeforeCountsThem(t *testing.T) {
+	r := newRig(t)
+	r.sent(r.deltas(0, 3))
+	r.sent(r.deltas(0, 5))
+	r.flushed().expect(5, 5)
 }
 
 func TestDeltasThatComeLateCount(t *testing.T) {

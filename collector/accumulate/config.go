@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+
+	"otelgate/collector/resent"
 )
 
 // Config of the processor.
@@ -32,6 +34,8 @@ type Config struct {
 	// MaxSenders and MaxSeries bound what is remembered.
 	MaxSenders int `mapstructure:"max_senders"`
 	MaxSeries  int `mapstructure:"max_series"`
+	// Resent bounds the memory of requests that were counted, by which one that is sent again is known whole.
+	Resent resent.Config `mapstructure:"resent"`
 }
 
 func defaultConfig() component.Config {
@@ -43,6 +47,7 @@ func defaultConfig() component.Config {
 		KeepFor:         7 * 24 * time.Hour,
 		MaxSenders:      100_000,
 		MaxSeries:       50_000,
+		Resent:          resent.Config{For: 10 * time.Minute, Max: 100_000}, // 3 MB
 	}
 }
 
@@ -73,7 +78,7 @@ func (c *Config) Validate() error {
 	if c.MaxSeries < 1 {
 		faults = append(faults, fmt.Errorf("max_series=%d: expected at least 1", c.MaxSeries))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, c.Resent.Fault())...)
 }
 
 func (c *Config) mayDerive(metric string) bool {

@@ -37,6 +37,8 @@ func TestConfigFaults(t *testing.T) {
 		"keep_for=1s: expected at least 1m0s",
 		"max_senders=0: expected at least 1",
 		"max_series=0: expected at least 1",
+		"resent::for=0s: expected more than 0",
+		"resent::max=0: expected at least 2",
 	}
 	if err := cfg.Validate(); err == nil || err.Error() != strings.Join(want, "\n") {
 		t.Error(err)

@@ -14,7 +14,7 @@ const (
 	noTemporality = "no_temporality" // neither delta nor cumulative, so it is unknown what it counts
 	notANumber    = "not_a_number"   // NaN, infinite, beyond 1e300, or a counter below zero
 	malformed     = "malformed"      // buckets that don't fit their bounds or their count
-	resent        = "resent"         // was counted before
+	isResent      = "resent"         // was counted before
 	late          = "late"           // older than what the same sender said before; its next one makes up for it
 	tooMany       = "limit"          // as many senders or series as there may be
 	isDerived     = "derived"        // the gateway derives this metric from the service's spans

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatautil"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -24,6 +25,7 @@ type stage struct {
 	series  map[uint64]*series
 	saves   map[string]any // by the key in the storage
 	counts  map[string]int64
+	digest  uint64 // of the points' senders and times, in any order
 	// New ones, by who gets their places.
 	newSources, newSeries places
 }
@@ -57,6 +59,42 @@ func (a *accumulator) stage() *stage {
 func sourceKey(key uint64) string { return "c" + strconv.FormatUint(key, 16) }
 func seriesKey(key uint64) string { return "s" + strconv.FormatUint(key, 16) }
 func shapeKey(key uint64) string  { return "l" + strconv.FormatUint(key, 16) }
+
+// saw adds a point to the digest of the request.
+func (st *stage) saw(sender uint64, r reading) {
+	mixed := sender
+	for _, part := range [...]uint64{uint64(r.start), uint64(r.at)} { // as in splitmix64
+		mixed = (mixed ^ part) * 0xbf58476d1ce4e5b9
+		mixed = (mixed ^ mixed>>27) * 0x94d049bb133111eb
+		mixed ^= mixed >> 31
+	}
+	st.digest += mixed
+}
+
+// points that accumulate, of the whole request.
+func (st *stage) points() int64 {
+	all := int64(0)
+	for _, count := range st.counts {
+		all += count
+	}
+	return all
+}
+
+// again says that the whole request was counted before. One of which something is left out is not remembered.
+func (st *stage) again() bool {
+	return st.digest != 0 && st.requests.Has(st.digest, time.Unix(0, st.now))
+}
+
+func (st *stage) remember() {
+	for reason := range st.counts {
+		if reason != "" && !ordinary[reason] {
+			return
+		}
+	}
+	if st.digest != 0 {
+		st.requests.Again(st.digest, time.Unix(0, st.now))
+	}
+}
 
 // commit stores what changed, and makes it what holds.
 func (st *stage) commit(ctx context.Context) error {
@@ -93,6 +131,7 @@ func (st *stage) commit(ctx context.Context) error {
 		s.unsaved = false
 		st.accumulator.series[key] = s
 	}
+	st.remember()
 	return nil
 }
 
@@ -200,6 +239,7 @@ func (st *stage) touch(p place, s *series, r reading) {
 
 func (st *stage) delta(mark string, s *series, out uint64, r reading) string {
 	key := senderKey(mark, "delta", 0)
+	st.saw(key, r)
 	from := st.source(key)
 	if from == nil {
 		if from = st.newSource(key, s.Owner); from == nil {
@@ -207,7 +247,7 @@ func (st *stage) delta(mark string, s *series, out uint64, r reading) string {
 		}
 	}
 	if !from.delta(r.start, r.at) {
-		return resent
+		return isResent
 	}
 	from.Seen, s.Delta = st.now, true
 	s.spend(r.value, st.now)
@@ -220,13 +260,14 @@ func (st *stage) cumulative(mark string, s *series, out uint64, r reading) strin
 		r.start = 0 // the conventions' way to say that it isn't known
 	}
 	key := senderKey(mark, "cumulative", r.start)
+	st.saw(key, r)
 	from := st.source(key)
 	if from == nil {
 		return st.firstOf(key, mark, s, out, r)
 	}
 	switch {
 	case r.at == from.Last:
-		return resent
+		return isResent
 	case r.at < from.Last:
 		return late
 	}

@@ -66,7 +66,7 @@ func (t *telemetry) close() {
 }
 
 // ordinary reasons happen where nothing is wrong.
-var ordinary = map[string]bool{resent: true, late: true, isDerived: true}
+var ordinary = map[string]bool{isResent: true, late: true, isDerived: true}
 
 // tell counts what became of points, logs each reason once, and lets the sender know what was dropped.
 func (a *accumulator) tell(ctx context.Context, counts map[string]int64) {
