@@ -29,6 +29,7 @@ _SCRAPE_S: Final = 15
 _PARALLEL: Final = 6
 """Requests that a browser sends to one host at a time."""
 TIMEOUT_S: Final = 60
+"""Seconds that a query may take."""
 
 
 @dataclass(frozen=True)
