@@ -7,7 +7,8 @@ from unittest.mock import MagicMock
 
 import pytest
 from otelgate._settings import DEFAULTS
-from otelgate_audit import forget, jobs
+from otelgate_audit.jobs import forget
+from otelgate_audit.jobs import schedule as jobs
 from otelgate_stack import settings
 
 

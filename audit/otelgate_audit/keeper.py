@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import logging
 
-from . import database, jobs, process
-from .health import HealthServer, State
-from .process import Connection, Watch
+from .jobs import schedule as jobs
+from .model import database
+from .process import lifecycle as process
+from .process.health import HealthServer, State
+from .process.lifecycle import Connection, Watch
+from .process.telemetry import Telemetry
 from .settings import Settings
-from .telemetry import Telemetry
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -11,13 +11,14 @@ import argparse
 import gc
 import logging
 
-from . import database, process
-from .health import HealthServer, State
-from .process import Connection, Watch
-from .receiver import Receiver
+from .ingest.receiver import Receiver
+from .model import database
+from .process import lifecycle as process
+from .process.health import HealthServer, State
+from .process.lifecycle import Connection, Watch
+from .process.telemetry import Telemetry
 from .settings import Settings
-from .telemetry import Telemetry
-from .writer import Writer
+from .store.writer import Writer
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -7,13 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 from audit_records import CHAIN_KEY, NOW, batch, event, feedback, model_call, run, score, tool_call, words
-from otelgate_audit import copying, proof, store
-from otelgate_audit.conversation import question_hash, question_key, rebuild
-from otelgate_audit.group import key_of
-from otelgate_audit.people import SIGNUP
-from otelgate_audit.records import TABLES, ModelCall, Run, ToolCall
-from otelgate_audit.telemetry import Meters
-from otelgate_audit.writer import Unavailable, Writer
+from otelgate_audit.ledger import proof
+from otelgate_audit.model import copying
+from otelgate_audit.model.records import TABLES, ModelCall, Run, ToolCall
+from otelgate_audit.process.telemetry import Meters
+from otelgate_audit.store import insert as store
+from otelgate_audit.store.conversation import question_hash, question_key, rebuild
+from otelgate_audit.store.group import key_of
+from otelgate_audit.store.people import SIGNUP
+from otelgate_audit.store.writer import Unavailable, Writer
 from psycopg import sql
 
 SPANS = (Run, ModelCall, ToolCall)

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from audit_records import CHAIN_KEY, NOW
 from decoding import SPAN_ID, TRACE_ID, log, logs, span, traces
-from otelgate_audit import decode, verify
-from otelgate_audit.records import Batch
-from otelgate_audit.writer import Writer
+from otelgate_audit.ingest import decode
+from otelgate_audit.model.records import Batch
+from otelgate_audit.store.writer import Writer
+from otelgate_audit.verify import verification as verify
 
 ID = TRACE_ID.hex()
 START_NS = (NOW - 10 * 60 * 10**6) * 1000

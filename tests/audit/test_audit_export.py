@@ -15,8 +15,12 @@ from typing import Any
 import psycopg
 import pytest
 from audit_records import DAY, NOW, feedback, model_call, run, tool_call
-from otelgate_audit import cli, export, export_formats, export_rows, generate
-from otelgate_audit.records import Record, Text
+from otelgate_audit import cli
+from otelgate_audit.commands import generate
+from otelgate_audit.export import command as export
+from otelgate_audit.export import formats as export_formats
+from otelgate_audit.export import rows as export_rows
+from otelgate_audit.model.records import Record, Text
 from psycopg import sql
 from pyarrow import parquet
 

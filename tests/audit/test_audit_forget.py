@@ -9,11 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, SERVICE, commit, conversation, settings, trace_id
-from otelgate_audit import columns, erasure, forget, pseudonyms, verify
-from otelgate_audit import database as audit_database
-from otelgate_audit.erasure import Erased, Erasure
-from otelgate_audit.ledger import Chain
-from otelgate_audit.records import Batch, Event, Feedback, Reject, Text
+from otelgate_audit.jobs import erasure, forget
+from otelgate_audit.jobs.erasure import Erased, Erasure
+from otelgate_audit.ledger.chain import Chain
+from otelgate_audit.model import columns, pseudonyms
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model.records import Batch, Event, Feedback, Reject, Text
+from otelgate_audit.verify import verification as verify
 from psycopg import sql
 
 Store = psycopg.Connection[Any]

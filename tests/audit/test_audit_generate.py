@@ -6,9 +6,10 @@ import re
 
 import psycopg
 import pytest
-from otelgate_audit import generate, settings
-from otelgate_audit.partitions import DAY_US
-from otelgate_audit.synthetic import SECOND, World
+from otelgate_audit import settings
+from otelgate_audit.commands import generate
+from otelgate_audit.commands.synthetic import SECOND, World
+from otelgate_audit.model.partitions import DAY_US
 
 UNTIL = 1_706_745_600 * SECOND  # 2024-02-01T00:00:00Z
 

@@ -11,9 +11,10 @@ import pytest
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import jobs, settings
-from otelgate_audit.jobs import Job, Jobs
-from otelgate_audit.telemetry import Meters, Telemetry
+from otelgate_audit import settings
+from otelgate_audit.jobs import schedule as jobs
+from otelgate_audit.jobs.schedule import Job, Jobs
+from otelgate_audit.process.telemetry import Meters, Telemetry
 from waiting import until
 
 
@@ -166,7 +167,7 @@ def test_the_standard_jobs(tmp_path: object) -> None:
 
 
 def test_lines_about_a_gateway_that_is_away_are_few() -> None:
-    from otelgate_audit.telemetry import _Sparse
+    from otelgate_audit.process.telemetry import _Sparse
 
     now = [0.0]
     sparse = _Sparse(lambda: now[0])

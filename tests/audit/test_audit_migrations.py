@@ -10,8 +10,10 @@ import psycopg
 import pytest
 from alembic import command
 from audit_ledger_data import DAY, KEY, NOW, SERVICE, as_writer, commit, conversation, trace_id
-from otelgate_audit import database as audit_database
-from otelgate_audit import partitions, reconcile, verify
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model import partitions
+from otelgate_audit.reconcile import comparison as reconcile
+from otelgate_audit.verify import verification as verify
 from psycopg import sql
 
 ROWS = Path(__file__).parent / "testdata" / "rows_0001.sql"

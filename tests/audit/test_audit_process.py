@@ -24,8 +24,11 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import keeper, partitions, process, receiver, server, settings
-from otelgate_audit.telemetry import Telemetry
+from otelgate_audit import keeper, server, settings
+from otelgate_audit.ingest import receiver
+from otelgate_audit.model import partitions
+from otelgate_audit.process import lifecycle as process
+from otelgate_audit.process.telemetry import Telemetry
 from psycopg import sql
 from waiting import until
 

@@ -14,8 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
-from otelgate_audit import partitions, reconcile, settings
-from otelgate_audit.quantities import CALLS, COST, QUANTITIES, RUNS, Quantity
+from otelgate_audit import settings
+from otelgate_audit.model import partitions
+from otelgate_audit.reconcile import comparison as reconcile
+from otelgate_audit.reconcile.quantities import CALLS, COST, QUANTITIES, RUNS, Quantity
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 """A full five minutes; every test's clock begins here."""

@@ -10,10 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, commit, conversation, settings
-from otelgate_audit import database as audit_database
-from otelgate_audit import jobs, locks, partitions, retention, verify
-from otelgate_audit.jobs import Job, Jobs
-from otelgate_audit.telemetry import Meters
+from otelgate_audit.jobs import retention
+from otelgate_audit.jobs import schedule as jobs
+from otelgate_audit.jobs.schedule import Job, Jobs
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model import locks, partitions
+from otelgate_audit.process.telemetry import Meters
+from otelgate_audit.verify import verification as verify
 from psycopg import sql
 from waiting import until
 

@@ -14,9 +14,12 @@ import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, commit, conversation, settings, trace_id
 from audit_loki import Loki, asked
-from otelgate_audit import columns, ledger, proof, verify
-from otelgate_audit import database as audit_database
-from otelgate_audit.witness import Witness
+from otelgate_audit.ledger import chain as ledger
+from otelgate_audit.ledger import proof
+from otelgate_audit.ledger.witness import Witness
+from otelgate_audit.model import columns
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.verify import verification as verify
 
 Store = psycopg.Connection[Any]
 

@@ -14,12 +14,15 @@ import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, RECORDS, commit, conversation, settings, trace_id
 from audit_loki import Loki, asked
-from otelgate_audit import attest, columns, ledger, proof, verify
-from otelgate_audit import database as audit_database
-from otelgate_audit.checks import findings, heads
-from otelgate_audit.checks.findings import Report
-from otelgate_audit.records import Event, Feedback, ModelCall, Run, Score, ToolCall
-from otelgate_audit.witness import Witness
+from otelgate_audit.ledger import attest, proof
+from otelgate_audit.ledger import chain as ledger
+from otelgate_audit.ledger.witness import Witness
+from otelgate_audit.model import columns
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model.records import Event, Feedback, ModelCall, Run, Score, ToolCall
+from otelgate_audit.verify import findings, heads
+from otelgate_audit.verify import verification as verify
+from otelgate_audit.verify.findings import Report
 from psycopg import sql
 
 Store = psycopg.Connection[Any]

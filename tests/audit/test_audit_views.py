@@ -5,11 +5,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import otelgate_audit
 import psycopg
 import pytest
 from audit_analytics_data import DAY, at, talk
-from otelgate_audit import database as audit_database
-from otelgate_audit import generate, views
+from otelgate_audit.commands import generate
+from otelgate_audit.model import analytics as views
+from otelgate_audit.model import database as audit_database
 from psycopg import sql
 
 CALLS = (
@@ -51,7 +53,7 @@ def test_everything_is_explained(world: psycopg.Connection[Any]) -> None:
         " UNION ALL SELECT c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c"
         " WHERE c.relnamespace = 'analytics'::regnamespace"
     ).fetchall()
-    text = (Path(views.__file__).parent / "analytics.md").read_text()
+    text = (Path(otelgate_audit.__file__).parent / "analytics.md").read_text()
     named = set(re.findall(r"`(?:analytics\.|content\.)?(\w+)[`(]", text))
     assert [name for name, comment in objects if not comment] == []
     assert sorted({name for name, _ in objects} - named) == []

@@ -11,9 +11,11 @@ import pytest
 from audit_http import Quiet, listening
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import jobs, settings, witness
-from otelgate_audit.telemetry import Telemetry
-from otelgate_audit.witness import Witness, WitnessError
+from otelgate_audit import settings
+from otelgate_audit.jobs import schedule as jobs
+from otelgate_audit.ledger import witness
+from otelgate_audit.ledger.witness import Witness, WitnessError
+from otelgate_audit.process.telemetry import Telemetry
 from waiting import until
 
 HEAD = {"otelgate.audit.head.seq": 5, "otelgate.audit.head.count": 1}

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from audit_check import Counts, check, deliver, made_up_run, split
 from audit_records import DAY, NOW, TRACE, batch, event, feedback, model_call, run, score, tool_call, words
-from otelgate_audit import copying
-from otelgate_audit.people import SIGNUP
-from otelgate_audit.records import Reject
-from otelgate_audit.writer import Writer
+from otelgate_audit.model import copying
+from otelgate_audit.model.records import Reject
+from otelgate_audit.store.people import SIGNUP
+from otelgate_audit.store.writer import Writer
 
 
 def test_a_run(writer: Writer, connection: psycopg.Connection) -> None:

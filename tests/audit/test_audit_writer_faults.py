@@ -9,9 +9,10 @@ import psycopg
 import pytest
 from audit_check import Counts, check, deliver, made_up_run, split
 from audit_records import DAY, NOW, TRACE, batch, event, run, words
-from otelgate_audit import copying, store
-from otelgate_audit.records import Run
-from otelgate_audit.writer import Unavailable, Writer
+from otelgate_audit.model import copying
+from otelgate_audit.model.records import Run
+from otelgate_audit.store import insert as store
+from otelgate_audit.store.writer import Unavailable, Writer
 from psycopg import sql
 from waiting import until
 

@@ -11,8 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, as_writer, commit, conversation, trace_id
-from otelgate_audit import database as audit_database
-from otelgate_audit import partitions, settings, verify
+from otelgate_audit import settings
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model import partitions
+from otelgate_audit.verify import verification as verify
 from psycopg import sql
 from test_audit_tampering import STATEMENTS, TAMPERINGS
 

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from unittest import mock
 
-from otelgate_audit import cli, jobs, reconcile, windows
+from otelgate_audit import cli
+from otelgate_audit.jobs import schedule as jobs
+from otelgate_audit.process.telemetry import Telemetry
+from otelgate_audit.reconcile import comparison as reconcile
+from otelgate_audit.reconcile import windows
 from otelgate_audit.settings import Settings
-from otelgate_audit.telemetry import Telemetry
 
 WINDOW_US = 60_000_000
 EVERY_S = 10

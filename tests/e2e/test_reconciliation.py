@@ -6,7 +6,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from otelgate_audit import reconcile, settings
+from otelgate_audit import settings
+from otelgate_audit.reconcile import comparison as reconcile
 from runs import Sender, kind_of, shape
 from waiting import until
 from world import World
