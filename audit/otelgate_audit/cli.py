@@ -25,14 +25,11 @@ COMMANDS: Final = {
     "keep": ("keeper", "own the tables: migrate, make partitions, publish gauges, delete what is too old"),
     "feedback": ("feedback.app", "take votes of web pages: POST /v1/feedback"),
     "migrate": ("commands.migrate", "bring the database's schema, views and roles up to date"),
-    "verify": ("verify.verification", "check the ledger and the records that it speaks for"),
+    "verify": ("verify.command", "check the ledger and the records that it speaks for"),
     "forget": ("jobs.forget", "erase what the store holds about a person"),
     "export": ("export.command", "write conversations to a file"),
     "retention": ("jobs.retention", "delete what is older than the settings say"),
-    "reconcile": (
-        "reconcile.comparison",
-        "compare the runs, calls and cost that the gateway counted with those stored",
-    ),
+    "reconcile": ("reconcile.command", "compare the runs, calls and cost that the gateway counted with those stored"),
     "generate": ("commands.generate", "fill a database with made-up conversations"),
     "tier": ("commands.tier", "list or set the monthly prices of tiers"),
 }

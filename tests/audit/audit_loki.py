@@ -9,8 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 from audit_http import Quiet, listening
 from audit_ledger_data import KEY
-from otelgate_audit import settings
-from otelgate_audit.ledger import chain as ledger
+from otelgate_audit import ledger, settings
 from otelgate_audit.ledger import proof
 from otelgate_audit.process import stores
 

@@ -81,7 +81,7 @@ def test_the_keeper_has_the_owners_commands_and_the_sink_has_not(stack: DockerEn
     container = containers(stack, docker)["keeper"]
     for code in (
         "import otelgate_audit.export.command, pyarrow.parquet",
-        "import otelgate_audit.verify.verification, ssl, sqlite3, zoneinfo",
+        "import otelgate_audit.verify.command, ssl, sqlite3, zoneinfo",
     ):
         status, output = container.exec_run(["/python/bin/python3", "-c", code])
         assert (status, output) == (0, b"")

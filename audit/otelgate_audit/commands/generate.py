@@ -17,10 +17,12 @@ import psycopg
 from psycopg import sql
 from tqdm import tqdm
 
-from ..model import copying, database, partitions
+from ..model import clock, copying, database, partitions
+from ..model.clock import DAY_US
 from ..model.records import ModelCall, Text
 from ..settings import Settings
 from ..store import conversation
+from ..store.conversation_rows import CONVERSATIONS
 from ..store.people import People
 from .synthetic import SECOND, Item, World
 
@@ -37,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conversations", type=_count, default=1_000_000, metavar="N", help="default: 1000000")
     parser.add_argument("--days", type=_count, default=90, metavar="N", help="how far back they go (default: 90)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed gives the same rows (1)")
-    parser.add_argument("--until", type=_moment, metavar="TIME", help="when they end: 2026-01-31T12:00Z (default: now)")
+    parser.add_argument(
+        "--until", type=clock.option, metavar="TIME", help="when they end: 2026-01-31T12:00Z (default: now)"
+    )
     parser.add_argument("--no-model-calls", action="store_true", help="leave audit.model_calls empty; totals stay")
     parser.add_argument("--force", action="store_true", help="even where there are conversations already")
 
@@ -85,7 +89,7 @@ def write(
 ) -> Counter[str]:
     """Store each conversation's records, the rows that they make, and events. Returns the rows by table."""
     rows = [conversation.rebuild(items, items[0][0].start_time) for items in talks]
-    people, counts = People(), Counter({copying.CONVERSATIONS.table: len(rows)})
+    people, counts = People(), Counter({CONVERSATIONS.table: len(rows)})
     records: dict[type, list[Any]] = defaultdict(list)
     texts: list[Text] = []
     for items in [*talks, events]:
@@ -99,7 +103,7 @@ def write(
         row.question_hash = conversation.question_hash(_QUESTION_KEY, row.question or "")
         people.moved(None, (row.service, row.user_id, row.session_id), row.started_at)
     with connection.cursor() as cursor:
-        copying.copy(cursor, copying.CONVERSATIONS, rows)
+        copying.copy(cursor, CONVERSATIONS, rows)
         for target, made in [(copying.TARGETS[kind], made) for kind, made in records.items()] + [
             (copying.TEXTS, texts)
         ]:
@@ -126,19 +130,11 @@ def vacuum(connection: psycopg.Connection[Any]) -> None:
 
 def _partition(connection: psycopg.Connection[Any], table: str, records: list[Any]) -> None:
     if table in partitions.DAILY or table in partitions.MONTHLY:
-        days = {record.start_time // partitions.DAY_US for record in records}
-        partitions.create(connection, [partitions.covering(table, day * partitions.DAY_US) for day in days])
+        days = {record.start_time // DAY_US for record in records}
+        partitions.create(connection, [partitions.covering(table, day * DAY_US) for day in days])
 
 
 def _count(raw: str) -> int:
     if not raw.isdigit() or not int(raw):
         raise argparse.ArgumentTypeError(f"{raw!r}: expected a whole number of at least 1")
     return int(raw)
-
-
-def _moment(raw: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(raw)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{raw!r}: expected a time such as 2026-01-31T12:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from ..model.partitions import DAY_US
+from ..model.clock import DAY_US
 from ..model.records import Event, Feedback, ModelCall, Record, Run, Score, Text, ToolCall
 
 SECOND: Final = 1_000_000

@@ -12,23 +12,24 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import psycopg
 from tqdm import tqdm
 
-from ..model import database, pseudonyms
+from ..model import clock, database, pseudonyms
 from ..settings import Settings
-from . import rows as export_rows
+from . import rows
 from .formats import FORMATS, Format
 from .rows import Selection
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", dest="start", type=_moment, metavar="TIME", help="that started at this time or later")
-    parser.add_argument("--to", dest="end", type=_moment, metavar="TIME", help="that started before this time")
+    parser.add_argument(
+        "--from", dest="start", type=clock.option, metavar="TIME", help="that started at this time or later"
+    )
+    parser.add_argument("--to", dest="end", type=clock.option, metavar="TIME", help="that started before this time")
     parser.add_argument("--service", help="of this application, its service.name")
     parser.add_argument("--user", metavar="ID", help="of this user")
     parser.add_argument("--format", choices=FORMATS, default="jsonl", help="default: jsonl")
@@ -75,24 +76,14 @@ def write(connection: psycopg.Connection[Any], selection: Selection, form: Forma
     number = 0
     visible = sys.stderr.isatty()
     with connection.transaction():
-        total = export_rows.count(connection, selection) if visible else None
+        total = rows.count(connection, selection) if visible else None
         with tqdm(total=total, unit=" conversations", unit_scale=True, disable=not visible) as progress:
-            for rows in export_rows.batches(connection, selection):
-                form.write(rows)
-                number += len(rows)
-                progress.update(len(rows))
+            for batch in rows.batches(connection, selection):
+                form.write(batch)
+                number += len(batch)
+                progress.update(len(batch))
         form.close()
     return number
-
-
-def _moment(raw: str) -> datetime:
-    """A date or a time, UTC if not said otherwise."""
-    try:
-        moment = datetime.fromisoformat(raw)
-    except ValueError:
-        expected = "a date or a time such as 2026-01-31 or 2026-01-31T12:00Z"
-        raise argparse.ArgumentTypeError(f"{raw!r}: expected {expected}") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _problem(options: argparse.Namespace) -> str:

@@ -7,21 +7,15 @@ database.
 from __future__ import annotations
 
 import functools
-from typing import Final, Protocol
+from typing import Protocol
 
-from ..model.records import Batch, Identity, Reject
+from ..model.records import MAX_PAYLOAD, UNKNOWN_SERVICE, Batch, Identity, Reject
 from . import log_events, spans, wire
 from .spans import Source
 from .values import Unfit, name
 from .wire import Malformed
 
-__all__ = ["MAX_PAYLOAD", "UNKNOWN_SERVICE", "Malformed", "decode_logs", "decode_traces"]
-
-MAX_PAYLOAD: Final = 64 * 1024
-"""Bytes of a rejected record that are kept."""
-
-UNKNOWN_SERVICE: Final = "unknown_service"
-"""The conventions' word for a resource without `service.name`."""
+__all__ = ["Malformed", "decode_logs", "decode_traces"]
 
 
 def decode_traces(request: bytes, now_us: int) -> Batch:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from ..model import ratings
 from ..model.records import Batch, Event, Feedback, Identity, Score, Text
 from . import wire
 from .spans import Source
@@ -17,7 +18,6 @@ _FEEDBACK: Final = b"otelgate.feedback"
 _EVALUATION: Final = b"gen_ai.evaluation.result"
 _EVENT_NAME: Final = "otelgate.event.name"
 _UID: Final = "log.record.uid"
-_NEUTRAL: Final = 3
 _OWN_PREFIX: Final = "otelgate."
 _OWN: Final = frozenset((_UID, "user.id", "session.id", "gen_ai.conversation.id", "event.name"))
 _WORD: Final = re.compile(r"\S*")
@@ -64,11 +64,11 @@ def identity(raw: bytes, now_us: int) -> Identity:
 
 def _take_feedback(common: _Common, attributes: Attributes, batch: Batch) -> None:
     rating = name(attributes, "otelgate.feedback.rating")
-    if rating not in (None, "positive", "negative"):
-        raise Unfit(f"otelgate.feedback.rating {cut(rating)}: expected positive or negative")
-    score = whole(attributes, "otelgate.feedback.score", 1, 5)
-    if rating is None and score is not None and score != _NEUTRAL:
-        rating = "positive" if score > _NEUTRAL else "negative"
+    if rating not in (None, *ratings.STORED):
+        raise Unfit(f"otelgate.feedback.rating {cut(rating)}: expected {' or '.join(ratings.STORED)}")
+    score = whole(attributes, "otelgate.feedback.score", min(ratings.POINTS), max(ratings.POINTS))
+    if rating is None and score is not None:
+        rating = ratings.POINTS[score]
     _take_text(common, _long(attributes, "otelgate.feedback.comment"), batch)
     batch.feedback.append(Feedback(*common, rating, score))
 

@@ -25,7 +25,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[i
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from ..model.records import Batch, Reject
+from ..model import clock
+from ..model.records import MAX_PAYLOAD, Batch, Reject
 from ..process.telemetry import Meters, brief
 from ..settings import Settings
 from ..store.writer import Unavailable
@@ -48,7 +49,6 @@ _SPARE_THREADS: Final = 4
 _RETRY_S: Final = 2
 _COMMIT_S: Final = 30.0
 """How long a request may wait for its COMMIT where its sender sets no deadline."""
-_PAYLOAD: Final = 65_536
 _REJECTED: Final = "content.rejects says why"
 """The gateway writes this into its log, so it must not quote the record as a reason does."""
 
@@ -208,14 +208,14 @@ class Receiver:
     ) -> Batch:
         refusal = None
         try:
-            batch = decode(request, time.time_ns() // 1000)
+            batch = decode(request, clock.now_us())
         except Malformed as error:
             refusal = grpc.StatusCode.INVALID_ARGUMENT, str(error)
         except Exception as error:  # a mistake of ours: after any other answer the gateway would retry for ever
             _LOGGER.error("a request of %s could not be read: %s", signal, brief(error))
             refusal = grpc.StatusCode.INVALID_ARGUMENT, f"internal error: {type(error).__name__}"
         if refusal:
-            reject = Reject(signal, None, None, None, False, refusal[1], len(request), request[:_PAYLOAD])
+            reject = Reject(signal, None, None, None, False, refusal[1], len(request), request[:MAX_PAYLOAD])
             batch = Batch(rejects=[reject])
         for kind, number in counts(batch).items():
             self._meters.accepted(kind, number)

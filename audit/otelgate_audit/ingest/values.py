@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from ..model import clock
 from . import wire
 
 Attributes = Mapping[str, Any]
@@ -28,8 +29,8 @@ MAX_VALUE: Final = 10**15
 MAX_INT: Final = 2**63 - 1
 MAX_USD: Final = 1_000_000
 MAX_DEPTH: Final = 64
-_EARLIEST_NS: Final = 946_684_800 * 10**9  # 2000-01-01
-_DAY_NS: Final = 86_400 * 10**9
+_EARLIEST_NS: Final = clock.to_us(datetime(2000, 1, 1, tzinfo=UTC)) * 1000
+_DAY_NS: Final = clock.DAY_US * 1000
 _SHOWN: Final = 64
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 
-from ..ledger import attest
-from ..ledger import chain as ledger
-from ..ledger.chain import Chain, Head
-from ..model.partitions import EPOCH, Partition, micros
-from ..verify.chain import dropped_signature
+from .. import ledger
+from ..ledger import Chain, Head, attest, proof
+from ..model import clock
+from ..model.partitions import Partition
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -47,17 +45,15 @@ def _drop(connection: psycopg.Connection[Any], chain: Chain, partition: Partitio
     at = _last_entry(connection, partition) if partition.table == _LEDGER else head
     if at is None:
         return False
-    start, end = micros(partition.start), micros(partition.end)
-    signature = dropped_signature(
-        chain.key, [partition.table, partition.name, start, end, rows, at.seq, at.link, now_us]
-    )
+    start, end = clock.to_us(partition.start), clock.to_us(partition.end)
+    signature = proof.dropped(chain.key, [partition.table, partition.name, start, end, rows, at.seq, at.link, now_us])
     connection.execute(
         "INSERT INTO ledger.dropped VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (table_name, partition) DO UPDATE SET (rows, seq, link, dropped_at, signature)"
         " = (excluded.rows, excluded.seq, excluded.link, excluded.dropped_at, excluded.signature)",
         [
             *(partition.table, partition.name, partition.start, partition.end, rows, at.seq, at.link),
-            *(EPOCH + timedelta(microseconds=now_us), signature),
+            *(clock.from_us(now_us), signature),
         ],
     )
     told = attest.retained(chain.key, partition.table, end, partition.name, signature)

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 import orjson
 import psycopg
 from psycopg import sql
 
-from ..ledger import attest
-from ..ledger import chain as ledger
+from .. import ledger
+from ..ledger import Chain, Head, attest
 from ..ledger.attest import Row
-from ..ledger.chain import Chain, Head
-from ..model import columns
-from ..model.partitions import EPOCH
+from ..model import clock, columns
 from ..model.records import Event, Record
 from ..store.conversation import Conversation, question_hash, question_key, rebuild
-from ..verify.conversations import records_of
+from ..store.conversation_rows import records_of
 from . import erasure_statements as statements
 
 _TRACES: Final = 200
@@ -49,16 +46,6 @@ class Erased:
     rejects: int = 0
     unproven: list[str] = field(default_factory=list)
     """Records that were not what the ledger attests: erased, but not attested anew."""
-
-
-def services_of(connection: psycopg.Connection[Any], user_id: str) -> list[str]:
-    """The applications whose records name a user. Reads all of the tables."""
-    union = sql.SQL(" UNION ").join(
-        sql.SQL("SELECT service FROM {} WHERE user_id = %(user)s").format(sql.Identifier(*table.split(".")))
-        for table in statements.NAMING
-    )
-    with connection.transaction():
-        return sorted(service for (service,) in connection.execute(union, {"user": user_id}))
 
 
 class Erasure:
@@ -172,9 +159,9 @@ class Erasure:
                 continue
             starts = [start for start, _, _ in found]
             given = {
-                "first": attest.moment(min(starts)),
-                "last": attest.moment(max(starts)),
-                "starts": [attest.moment(start) for start in starts],
+                "first": clock.parameter(min(starts)),
+                "last": clock.parameter(max(starts)),
+                "starts": [clock.parameter(start) for start in starts],
                 "traces": [trace for _, trace, _ in found],
                 "records": [record for _, _, record in found],
             }
@@ -185,7 +172,7 @@ class Erasure:
         """Make the rows anew where ids and words come in; their totals stay as they are."""
         records = records_of(self._connection, traces) if traces else {}
         for trace in traces:
-            values: dict[str, Any] = {"trace": trace, "now": attest.moment(now_us)}
+            values: dict[str, Any] = {"trace": trace, "now": clock.parameter(now_us)}
             try:
                 made = rebuild(records.get(trace, []), now_us)
             except ValueError:  # retention left no span of it
@@ -196,7 +183,7 @@ class Erasure:
                 values[name] = getattr(made, name)
             for name in ("asked_start", "replied_start"):
                 at = getattr(made, name)
-                values[name] = None if at is None else attest.moment(at)
+                values[name] = None if at is None else clock.parameter(at)
             marks = {name: made.state[name] for name in statements.MARKS if name in made.state}
             cursor.execute(
                 statements.CONVERSATION,
@@ -225,7 +212,7 @@ class Erasure:
                     self.erased.sessions = cursor.rowcount
             cursor.execute(
                 "INSERT INTO audit.erasures (done_at, services, records, traces) VALUES (%s, %s, %s, %s)",
-                [EPOCH + timedelta(microseconds=now_us), [self._service], self.erased.records, self.erased.traces],
+                [clock.from_us(now_us), [self._service], self.erased.records, self.erased.traces],
             )
         return True
 

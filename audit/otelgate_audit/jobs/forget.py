@@ -17,18 +17,18 @@ import argparse
 import json
 import logging
 import sys
-import time
 from dataclasses import asdict
 from typing import Any
 
 import psycopg
 from tqdm import tqdm
 
-from ..ledger.chain import Chain
-from ..model import database, pseudonyms
+from ..ledger import Chain
+from ..model import clock, database
 from ..process.telemetry import Telemetry
 from ..settings import Settings
-from .erasure import Erased, Erasure, StillWriting, services_of
+from . import persons
+from .erasure import Erased, Erasure, StillWriting
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -62,13 +62,13 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         try:
             # No person has an empty id, which would match the records that belong to no person.
             known = (
-                pseudonyms.known_as(connection, settings.pseudonym_key, options.user, options.service)
+                persons.known_as(connection, settings.pseudonym_key, options.user, options.service)
                 if options.user
                 else []
             )
-        except pseudonyms.SharedSession as error:
+        except persons.SharedSession as error:
             return _refused(options, str(error))
-        people = {user: services_of(connection, user) for user in known}
+        people = {user: persons.services_of(connection, user) for user in known}
         if options.service:
             people = {user: [options.service] for user, services in people.items() if options.service in services}
             if options.user and not known:  # what could not be stored may name them all the same
@@ -78,7 +78,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         if not options.yes and not _confirmed(connection, chain, people):
             return 2 if not sys.stdin.isatty() else 1
         try:
-            now_us = time.time_ns() // 1000
+            now_us = clock.now_us()
             done = [
                 each for user, services in people.items() for each in forget(connection, chain, user, services, now_us)
             ]

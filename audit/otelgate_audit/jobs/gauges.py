@@ -1,8 +1,8 @@
 """What only the database can tell: how many sessions and users are active, who is over the limit, the highest spend.
 
 Numbers by service, never ids. A service that the database knows and that is quiet has zeros. Each query reads only its
-window by an index, so that a million conversations cost nothing. Two sinks on one database don't both publish: jobs.py
-gives the job to one.
+window by an index, so that a million conversations cost nothing. Two sinks on one database don't both publish:
+schedule.py gives the job to one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from ..model.partitions import EPOCH
+from ..model import clock
 from ..process.telemetry import Meters
 from ..settings import Settings
 
@@ -77,7 +77,7 @@ def read(connection: psycopg.Connection[Any], settings: Settings, now_us: int) -
     Windows are open to the future, so that a client's clock that is ahead hides nobody. The reconciliation is the sum
     over the windows that ended within the last hour; a service has it once it was compared.
     """
-    now = EPOCH + timedelta(microseconds=now_us)
+    now = clock.from_us(now_us)
     services = known(connection)
 
     def each(statement: str, labels: Mapping[str, str], **values: object) -> list[Level]:

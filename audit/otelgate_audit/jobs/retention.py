@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -19,11 +18,11 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from ..ledger import attest
-from ..ledger import chain as ledger
-from ..ledger.chain import Chain
-from ..model import database, partitions
-from ..model.partitions import DAY_US, Partition, micros
+from .. import ledger
+from ..ledger import Chain, attest
+from ..model import clock, database, partitions
+from ..model.clock import DAY_US
+from ..model.partitions import Partition
 from ..settings import Settings
 from . import dropping
 
@@ -70,7 +69,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     """Purges as the sink does every hour, and prints what went."""
     with database.connect(settings.database_url, name="retention", password=settings.database_password) as connection:
         database.require_schema(connection)
-        done = purge(connection, settings, time.time_ns() // 1000, dry_run=options.dry_run)
+        done = purge(connection, settings, clock.now_us(), dry_run=options.dry_run)
     if options.json:
         print(json.dumps([asdict(each) for each in done]))
         return 0
@@ -140,7 +139,7 @@ class _Purge:
     def _old(self, table: str, before_us: int) -> list[Partition]:
         with self.connection.transaction():
             found = partitions.existing(self.connection, table)
-        return [each for each in found if micros(each.end) <= before_us]
+        return [each for each in found if clock.to_us(each.end) <= before_us]
 
     def _drop_all(self, table: str, before_us: int) -> Iterator[Deleted]:
         for partition in self._old(table, before_us):
@@ -156,7 +155,7 @@ class _Purge:
         """Have the ledger say first what is to be deleted, whatever happens in between. False if nothing is."""
         statement = sql.SQL("SELECT 1 FROM {} WHERE {} LIMIT 1").format(_name(table), sql.SQL(_ROWS[table][1]))
         with self.connection.transaction():
-            if self.connection.execute(statement, {"before": attest.moment(before_us)}).fetchone() is None:
+            if self.connection.execute(statement, {"before": clock.parameter(before_us)}).fetchone() is None:
                 return False
         if table in _PROVEN and not self.dry_run:
             with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -170,7 +169,7 @@ class _Purge:
             return Deleted(table, "", 0)
         key, old = _ROWS[table]
         names = sql.SQL(", ").join(map(sql.Identifier, key))
-        parameters = {"before": attest.moment(before_us), "batch": _BATCH}
+        parameters = {"before": clock.parameter(before_us), "batch": _BATCH}
         if self.dry_run:
             with self.connection.transaction():
                 statement = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(_name(table), sql.SQL(old))
@@ -200,7 +199,7 @@ class _Purge:
             " ON (events.start_time, coalesce(events.trace_id, ''), events.uid)"
             " = (texts.start_time, texts.trace_id, texts.record) WHERE texts.start_time < %s LIMIT %s)"
         ).format()
-        return Deleted(_TEXTS, "", self._in_batches(statement, [attest.moment(before_us), _BATCH]))
+        return Deleted(_TEXTS, "", self._in_batches(statement, [clock.parameter(before_us), _BATCH]))
 
     def _attest_events(self, partition: Partition) -> None:
         """Before words are dropped: the product events that they belong to are attested anew without them."""
@@ -226,7 +225,7 @@ class _Purge:
                     " AND (start_time, trace_id, record) IN ("
                     "SELECT * FROM unnest(%s::timestamptz[], %s::text[], %s::text[]))",
                     [
-                        *(partition.start, partition.end, [attest.moment(row.identity[0]) for row in found]),
+                        *(partition.start, partition.end, [clock.parameter(row.identity[0]) for row in found]),
                         *([row.identity[at] for row in found] for at in (1, 2)),
                     ],
                 )
@@ -240,7 +239,7 @@ class _Purge:
         )
         with self.connection.transaction():
             seq = ledger.head(self.connection).seq
-            found = self.connection.execute(unused, [attest.moment(before_us)]).fetchall()
+            found = self.connection.execute(unused, [clock.parameter(before_us)]).fetchall()
         with self.connection.transaction(), self.connection.cursor() as cursor:
             ledger.lock(cursor)
             return cursor.execute(
@@ -252,7 +251,7 @@ class _Purge:
 
 def _cut(now_us: int, kept: timedelta) -> int:
     """The last midnight, UTC, before which everything goes."""
-    before = now_us - kept // timedelta(microseconds=1)
+    before = now_us - clock.length_us(kept)
     return before - before % DAY_US
 
 

@@ -7,18 +7,16 @@ stays a finding of `verify`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 
-from ..model import columns, copying, partitions
-from ..model.partitions import EPOCH
+from ..model import clock, columns, copying, partitions
 from ..model.records import Record
-from . import chain as ledger
 from . import proof
-from .chain import Chain, Entry, Head, Key
+from .chain import ENTRIES, Chain, Entry, Head, advance
+from .keys import Key
 
 RETAIN: Final = "retain"
 _WORDS: Final = 3
@@ -82,17 +80,9 @@ def append(
     if made:
         partitions.create(connection, [partitions.covering("ledger.entries", committed_at)])
         with connection.cursor() as cursor:
-            copying.copy(cursor, copying.ENTRIES, made)
-            ledger.advance(cursor, new, committed_at)
+            copying.copy(cursor, ENTRIES, made)
+            advance(cursor, new, committed_at)
     return new
-
-
-def moment(time_us: int) -> str:
-    """A time as a parameter; infinity where no calendar has it."""
-    try:
-        return (EPOCH + timedelta(microseconds=time_us)).isoformat()
-    except OverflowError:
-        return "infinity" if time_us > 0 else "-infinity"
 
 
 def _attested(
@@ -111,7 +101,7 @@ def _attested(
         " ORDER BY start_time, trace_id, record, seq DESC",
         [
             [kind, f"erase.{kind}", f"retain.{kind}"],
-            *(moment(min(starts)), moment(max(starts)), [moment(start) for start in starts]),
+            *(clock.parameter(min(starts)), clock.parameter(max(starts)), [clock.parameter(start) for start in starts]),
             *([trace_id for _, trace_id, _ in identities], [record for _, _, record in identities]),
         ],
     )

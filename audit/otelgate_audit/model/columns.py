@@ -14,6 +14,7 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.pq import Format
 from psycopg.types.json import set_json_loads
 
+from .clock import PG_EPOCH_US
 from .records import TABLES, ModelCall, Record
 
 KINDS: Final[dict[str, Any]] = {table: record for record, table in TABLES.items()}
@@ -22,7 +23,6 @@ SPANS: Final = ("runs", "model_calls", "tool_calls")
 EVENTS: Final = ("feedback", "scores", "events")
 
 _COST: Final = ModelCall._fields.index("cost_pico")
-_EPOCH_2000_US: Final = 946_684_800_000_000
 _INT64: Final = 2**63
 
 
@@ -85,7 +85,7 @@ class _Micros(Loader):
     format = Format.BINARY
 
     def load(self, data: Buffer) -> int:
-        return int.from_bytes(data, "big", signed=True) + _EPOCH_2000_US
+        return int.from_bytes(data, "big", signed=True) + PG_EPOCH_US
 
 
 def _loads(text: str | bytes) -> Any:

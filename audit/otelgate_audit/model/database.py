@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, pool
 from sqlalchemy.engine import Engine
 
 from ..settings import Settings
+from . import analytics, locks
 
 READER = "otelgate_reader"
 CONTENT = "otelgate_content"
@@ -111,9 +112,6 @@ def migrate(
     writer_password: str | None = None,
 ) -> list[str]:
     """Bring the schema, the views and the roles up to date; safe to repeat. Returns what was done, in words."""
-    from . import analytics as views
-    from . import locks
-
     done = []
     with connect(url, name="migrate", password=password) as lock:
         locks.wait(lock, _MIGRATION_LOCK)
@@ -130,7 +128,7 @@ def migrate(
         if before != after:
             done.append(f"schema: {before or 'empty'} → {after}")
         with connect(url, name="migrate", password=password) as connection:
-            done += views.apply(connection)
+            done += analytics.apply(connection)
             done += _grant(connection, grafana_password)
             done += _grant_writer(connection, writer_password)
     return done

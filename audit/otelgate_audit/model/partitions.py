@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-DAY_US: Final = 86_400_000_000
+from . import clock
 
 DAILY: Final = ("audit.runs", "audit.model_calls", "audit.tool_calls", "content.texts")
 MONTHLY: Final = ("audit.events", "ledger.entries")
@@ -30,8 +29,7 @@ class Partition:
 
 def covering(table: str, time_us: int) -> Partition:
     """The partition of `table` for a time in microseconds since 1970."""
-    moment = EPOCH + timedelta(microseconds=time_us)
-    start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    start = clock.from_us(time_us).replace(hour=0, minute=0, second=0, microsecond=0)
     if table in MONTHLY:
         start = start.replace(day=1)
         end = (start + timedelta(days=32)).replace(day=1)
@@ -40,11 +38,6 @@ def covering(table: str, time_us: int) -> Partition:
         end = start + timedelta(days=1)
         suffix = f"{start:%Y%m%d}"
     return Partition(table, f"{table}_{suffix}", start, end)
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970, as records have their times."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> None:
@@ -60,7 +53,7 @@ def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> 
 def ahead(connection: psycopg.Connection[Any], now_us: int) -> None:
     """Make those of today and of the two days to come, so that records find theirs."""
     tables, days = (*DAILY, *MONTHLY), range(3)
-    create(connection, [covering(table, now_us + day * DAY_US) for table in tables for day in days])
+    create(connection, [covering(table, now_us + day * clock.DAY_US) for table in tables for day in days])
 
 
 def existing(connection: psycopg.Connection[Any], table: str) -> list[Partition]:
@@ -79,5 +72,4 @@ def _parse(table: str, name: str) -> Partition:
     if not found:
         raise ValueError(f"partition {name!r} of {table}: expected {table}_YYYYMM or {table}_YYYYMMDD")
     year, month, day = int(found[1]), int(found[2]), int(found[3] or 1)
-    start = datetime(year, month, day, tzinfo=UTC)
-    return covering(table, micros(start))
+    return covering(table, clock.to_us(datetime(year, month, day, tzinfo=UTC)))

@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 PICO_PER_USD: Final = 10**12
+MAX_PAYLOAD: Final = 64 * 1024
+"""Bytes of a rejected record that are kept."""
+UNKNOWN_SERVICE: Final = "unknown_service"
+"""The conventions' word for a resource without `service.name`."""
 
 
 class Run(NamedTuple):

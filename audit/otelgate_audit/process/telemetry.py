@@ -35,7 +35,7 @@ _LAST_S: Final = 1.5
 _PACKAGE: Final = "otelgate_audit"
 _WRITE_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _UNIT: Final = "{unit}"  # of the quantity that the label names
-# name -> unit, description; what the database knows (gauges.py)
+# name -> unit, description; what the database knows (jobs/gauges.py)
 _GAUGES: Final = {
     "otelgate.session.active": ("{session}", "Sessions with a record in the last 5 minutes."),
     "otelgate.user.active": ("{user}", "Users with a record in the window."),

@@ -35,28 +35,19 @@ Below, what is said of runs holds for each quantity.
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import psycopg
 
-from ..model import database
-from ..model.partitions import EPOCH
+from ..model import clock
+from ..model.clock import DAY_US
 from ..process import stores
 from ..settings import Settings
-from .counted import PrometheusError
 from .quantities import QUANTITIES, Quantity, written
-from .windows import NUMBERS, WINDOW_US, Window, compare, edges, microseconds, unstamped
+from .windows import NUMBERS, WINDOW_US, Window, compare, edges, unstamped
 
-__all__ = ["PrometheusError", "Window", "add_arguments", "by_service", "check", "notes", "report", "run", "words"]
-
-_DAY_US: Final = 86_400_000_000
 _GRACE_US: Final = 60_000_000
 """A window is closed this long after its end: until then counts and rows are under way."""
 _TITLES: Final = {each.name: each.title for each in QUANTITIES}
@@ -89,7 +80,7 @@ def report(connection: psycopg.Connection[Any], settings: Settings, from_us: int
     Raises PrometheusError. Older than what Prometheus keeps, rows are surplus; than what the store keeps, missing.
     """
     prometheus = stores.prometheus(settings)
-    now_us = time.time_ns() // 1000
+    now_us = clock.now_us()
     wanted = edges(from_us, min(to_us, now_us))
     windows: list[Window] = []
     for quantity in QUANTITIES:
@@ -103,7 +94,7 @@ def by_service(windows: Iterable[Window]) -> list[dict[str, Any]]:
     for window in windows:
         totals[window.service, window.quantity].update(window.numbers)
     return [
-        {"service": service, "quantity": quantity.name, **_numbers(quantity, units)}
+        {"service": service, "quantity": quantity.name, **numbers(quantity, units)}
         for (service, quantity), units in sorted(totals.items(), key=_order)
     ]
 
@@ -123,44 +114,17 @@ def words(compared: Mapping[str, Any]) -> str:
     return f"{title} of {compared['service']}: " + ", ".join(f"{name} {written(compared[name])}" for name in NUMBERS)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    for name, meaning in (("--from", "begin of the range; default: a day before its end"), ("--to", "default: now")):
-        parser.add_argument(name, type=_moment, metavar="TIME", help=f"{meaning} (ISO 8601; UTC unless it says)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-
-
-def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Prints the windows, notes on stderr; the exit code is 1 where something is missing, surplus or rejected."""
-    end = options.to or time.time_ns() // 1000
-    start = vars(options)["from"] or end - _DAY_US
-    if start >= end:
-        print(f"--from {_iso(start)} --to {_iso(end)}: expected a begin before the end", file=sys.stderr)
-        return 2
-    with database.connect(settings.database_url, name="reconcile", password=settings.database_password) as connection:
-        database.require_schema(connection)
-        try:
-            windows = report(connection, settings, start, end)
-        except PrometheusError as error:
-            print(error, file=sys.stderr)
-            return 1
-        for note in notes(connection, start, end):
-            print(f"note: {note}", file=sys.stderr)
-    for line in _json(windows) if options.json else _text(windows):
-        print(line)
-    return 1 if any(window.missing or window.surplus or window.rejected for window in windows) else 0
-
-
 def _due(connection: psycopg.Connection[Any], quantity: Quantity, limit: int) -> list[tuple[int, int]]:
     """What to compare, in whole windows: ranges apart from each other, oldest first."""
-    oldest = limit - _DAY_US
+    oldest = limit - DAY_US
     rows = connection.execute(
         "SELECT from_time, to_time, missing > 0 OR surplus > 0 FROM audit.reconciliation"
         " WHERE quantity = %s AND from_time >= %s",
-        [quantity.name, _time(oldest)],
+        [quantity.name, clock.from_us(oldest)],
     ).fetchall()
-    progress = max((microseconds(to) for _, to, _ in rows), default=_beginning(connection, quantity, oldest))
+    progress = max((clock.to_us(to) for _, to, _ in rows), default=_beginning(connection, quantity, oldest))
     # The window after one with a difference begins where that ends, and that moment may move.
-    ranges = [(microseconds(start), min(limit, microseconds(to) + WINDOW_US)) for start, to, differs in rows if differs]
+    ranges = [(clock.to_us(start), min(limit, clock.to_us(to) + WINDOW_US)) for start, to, differs in rows if differs]
     if progress < limit:
         ranges.append((progress, limit))
     joined: list[tuple[int, int]] = []
@@ -182,12 +146,12 @@ def _beginning(connection: psycopg.Connection[Any], quantity: Quantity, oldest: 
     assert row
     first, compared_before = row
     # Before the store's first commit there may have been a gateway and no sink.
-    return oldest if compared_before else max(oldest, -(-microseconds(first) // WINDOW_US) * WINDOW_US)
+    return oldest if compared_before else max(oldest, -(-clock.to_us(first) // WINDOW_US) * WINDOW_US)
 
 
 def _write(connection: psycopg.Connection[Any], windows: Iterable[Window], now_us: int) -> None:
     for window in windows:
-        values = (window.quantity.name, window.service, _time(window.from_us), _time(window.to_us))
+        values = (window.quantity.name, window.service, clock.from_us(window.from_us), clock.from_us(window.to_us))
         connection.execute(
             "DELETE FROM audit.reconciliation WHERE quantity = %s AND service = %s AND to_time > %s AND from_time < %s",
             values,
@@ -195,27 +159,11 @@ def _write(connection: psycopg.Connection[Any], windows: Iterable[Window], now_u
         connection.execute(
             "INSERT INTO audit.reconciliation (quantity, service, from_time, to_time, counted, stored, rejected,"
             " missing, surplus, checked_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (*values, *_numbers(window.quantity, window.numbers).values(), _time(now_us)),
+            (*values, *numbers(window.quantity, window.numbers).values(), clock.from_us(now_us)),
         )
 
 
-def _text(windows: list[Window]) -> Iterator[str]:
-    """Windows with a difference, and a line for each service and quantity."""
-    for window in sorted(windows, key=lambda each: each.from_us):
-        if window.missing or window.surplus or window.rejected:
-            yield f"{_iso(window.from_us)} {_iso(window.to_us)} {words(by_service([window])[0])}"
-    totals = by_service(windows)
-    yield from map(words, totals) if totals else ["nothing was counted or stored"]
-
-
-def _json(windows: Iterable[Window]) -> Iterator[str]:
-    for window in windows:
-        where = {"service": window.service, "quantity": window.quantity.name}
-        when = {"from": _iso(window.from_us), "to": _iso(window.to_us)}
-        yield json.dumps({**where, **when, **_numbers(window.quantity, window.numbers)}, default=float)
-
-
-def _numbers(quantity: Quantity, units: Mapping[str, int]) -> dict[str, Any]:
+def numbers(quantity: Quantity, units: Mapping[str, int]) -> dict[str, Any]:
     """`NUMBERS` of units in runs, calls or USD."""
     return {name: quantity.number(units[name]) for name in NUMBERS}
 
@@ -223,16 +171,3 @@ def _numbers(quantity: Quantity, units: Mapping[str, int]) -> dict[str, Any]:
 def _order(total: tuple[tuple[str, Quantity], Any]) -> tuple[str, int]:
     (service, quantity), _ = total
     return service, QUANTITIES.index(quantity)
-
-
-def _moment(raw: str) -> int:
-    moment = datetime.fromisoformat(raw)
-    return microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-def _iso(us: int) -> str:
-    return _time(us).isoformat().replace("+00:00", "Z")
-
-
-def _time(us: int) -> datetime:
-    return EPOCH + timedelta(microseconds=us)

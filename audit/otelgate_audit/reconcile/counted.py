@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ..model.records import UNKNOWN_SERVICE
 from ..process.stores import Store
 from .quantities import Quantity
 
-UNKNOWN_SERVICE: Final = "unknown_service"
 LIVE_MS: Final = 60_000
 """Longer than this between two samples, and samples are missing: the gateway writes every live series each 15 s."""
 

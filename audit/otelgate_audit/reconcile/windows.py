@@ -1,4 +1,4 @@
-"""Counts and rows side by side, window by window: what reconcile.py compares, and why its edges are where they are.
+"""Counts and rows side by side, window by window: what comparison.py compares, and why its edges are where they are.
 
 Totals run on from the first edge to the last, and a window is the difference of two of them. An hour is read at a time.
 """
@@ -9,14 +9,15 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 
-from ..model.partitions import EPOCH
+from ..model import clock
+from ..model.records import UNKNOWN_SERVICE
 from ..process.stores import Store
 from . import counted
 from .counted import Counts
@@ -78,7 +79,7 @@ class Tally(NamedTuple):
         return Tally(*(a - b for a, b in zip(self, other, strict=True)))
 
     def under_way(self) -> int:
-        """What came and was not counted yet, but for a constant; see reconcile.py."""
+        """What came and was not counted yet, but for a constant; see comparison.py."""
         return self.stored + self.rejected - self.counted
 
 
@@ -195,7 +196,7 @@ def _choice(counts: Counts, edge: int) -> set[int]:
 def _stored(connection: psycopg.Connection[Any], quantity: Quantity, moments: Sequence[int]) -> dict[str, list[int]]:
     """What rows of each service hold, received up to each moment and after the time that an edge may move over."""
     # A sample's time is cut to whole milliseconds, so that all of its millisecond is counted in it.
-    ends = [_time(moment * 1000 + 1000) for moment in moments]
+    ends = [clock.from_us(moment * 1000 + 1000) for moment in moments]
     statement = sql.SQL(
         "SELECT service, width_bucket(received_at, %(ends)s::timestamptz[]) AS place, sum({amount}) FROM {table}"
         " WHERE {counts} AND received_at >= %(from)s AND received_at < %(to)s GROUP BY 1, 2"
@@ -236,9 +237,9 @@ def _rejects(connection: psycopg.Connection[Any], quantity: Quantity, from_us: i
         " FROM content.rejects WHERE {rejects} AND arrived_at >= %(from)s"
         " ORDER BY trace_id, record, CASE WHEN record IS NULL THEN id END, arrived_at"
     ).format(amount=sql.SQL(quantity.rejected), rejects=sql.SQL(quantity.rejects))
-    rows = connection.execute(statement, {"from": _time(from_us - 1000 * _LEAD_MS)}).fetchall()
+    rows = connection.execute(statement, {"from": clock.from_us(from_us - 1000 * _LEAD_MS)}).fetchall()
     return [
-        _Rejected(_label(service or counted.UNKNOWN_SERVICE), microseconds(received), round(amount * quantity.scale))
+        _Rejected(_label(service or UNKNOWN_SERVICE), clock.to_us(received), round(amount * quantity.scale))
         for service, received, amount in rows
     ]
 
@@ -249,17 +250,9 @@ def unstamped(connection: psycopg.Connection[Any], from_us: int, to_us: int) -> 
     rows = connection.execute(
         "SELECT service, count(*) FROM audit.model_calls WHERE received_at IS NULL AND duplicate_of IS NULL"
         " AND start_time >= %s AND start_time < %s GROUP BY service ORDER BY service",
-        [_time(from_us), _time(to_us)],
+        [clock.from_us(from_us), clock.from_us(to_us)],
     ).fetchall()
     return dict(rows)
-
-
-def microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
-
-
-def _time(us: int) -> datetime:
-    return EPOCH + timedelta(microseconds=us)
 
 
 def _label(service: str) -> str:

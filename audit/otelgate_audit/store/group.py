@@ -9,15 +9,27 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from ..model.copying import moment
-from ..model.partitions import DAY_US
-from ..model.records import TABLES, Batch, Event, Feedback, ModelCall, Record, Reject, Run, Score, Text, ToolCall
+from ..model import clock
+from ..model.clock import DAY_US
+from ..model.records import (
+    MAX_PAYLOAD,
+    TABLES,
+    Batch,
+    Event,
+    Feedback,
+    ModelCall,
+    Record,
+    Reject,
+    Run,
+    Score,
+    Text,
+    ToolCall,
+)
 
 Item = tuple[Record, Text | None]
 """A record with its words."""
 
 _AHEAD: Final = 2 * DAY_US  # the decoder allows one; a partition is made for whatever comes through here
-_PAYLOAD: Final = 65_536
 _REASON: Final = 500
 
 
@@ -86,7 +98,7 @@ def _reject(item: Item, reason: str) -> Reject:
         run=isinstance(record, Run) and record.operation == "invoke_agent" and record.duplicate_of is None,
         reason=plain(reason)[:_REASON],
         size=len(payload),
-        payload=payload[:_PAYLOAD],
+        payload=payload[:MAX_PAYLOAD],
         call=isinstance(record, ModelCall) and record.duplicate_of is None,
         cost_pico=record.cost_pico if isinstance(record, ModelCall) else None,
         received_at=record.received_at if isinstance(record, Run | ModelCall) else None,
@@ -97,7 +109,7 @@ def _misplaced(record: Record, oldest: int, kept: timedelta) -> str:
     table, start = TABLES[type(record)], record.start_time
     if start >= oldest:
         return f"{table} at {start} µs since 1970: expected a time up to two days from now"
-    return f"{table} of {moment(start):%Y-%m-%dT%H:%M:%SZ}: older than the {_days(kept)} kept"
+    return f"{table} of {clock.from_us(start):%Y-%m-%dT%H:%M:%SZ}: older than the {_days(kept)} kept"
 
 
 def _words(text: Text | None) -> dict[str, Any]:
@@ -110,7 +122,7 @@ def plain(text: Any) -> Any:
 
 
 def _before(now_us: int, kept: timedelta) -> int:
-    return now_us - kept // timedelta(microseconds=1)
+    return now_us - clock.length_us(kept)
 
 
 def _days(kept: timedelta) -> str:

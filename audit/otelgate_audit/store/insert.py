@@ -13,11 +13,13 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from ..ledger import chain as ledger
-from ..ledger.chain import Chain, Head, Keys
-from ..model import copying
+from .. import ledger
+from ..ledger import Chain, Head, Keys
+from ..model import clock, columns, copying
+from ..model.clock import DAY_US
 from ..model.records import TABLES, Feedback, ModelCall, Record, Run, Score, Text, ToolCall
 from .conversation import Conversation, begin, question_hash, question_key
+from .conversation_rows import CONVERSATIONS, load, select
 from .group import Item, key_of
 from .people import Belongs, People
 
@@ -57,7 +59,7 @@ class Store:
         owners = {ledger.owner(record, users) for record, _ in items}
         keys = self.keys.ensure(cursor, owners, now_us)
         entries, head = self.chain.entries(head, now_us, items, keys, users)
-        copying.copy(cursor, copying.ENTRIES, entries)
+        copying.copy(cursor, ledger.ENTRIES, entries)
         return head
 
     def _merge(self, cursor: psycopg.Cursor[Any], items: Sequence[Item], now_us: int) -> dict[str, _Trace]:
@@ -96,34 +98,22 @@ class Store:
         known = [trace.conversation.trace_id for trace in traces if trace.before is not None]
         if known:
             cursor.execute("SELECT audit.take_out(%s)", [known])
-        copying.copy(cursor, copying.CONVERSATIONS, (trace.conversation for trace in traces))
+        copying.copy(cursor, CONVERSATIONS, (trace.conversation for trace in traces))
 
 
 def stored(connection: psycopg.Connection[Any], kind: type, records: Collection[Record]) -> set[tuple[Any, ...]]:
     """The keys (`key_of`) of those records that are in their table already."""
     found: set[tuple[Any, ...]] = set()
-    for day in {record.start_time // _DAY_US for record in records}:
-        same = [record for record in records if record.start_time // _DAY_US == day]
+    for day in {record.start_time // DAY_US for record in records}:
+        same = [record for record in records if record.start_time // DAY_US == day]
         key = [key_of(record) for record in same]
-        times = [copying.moment(record.start_time) for record in same]
+        times = [clock.from_us(record.start_time) for record in same]
         # The bounds let the planner leave out all other partitions.
-        bounds = [copying.moment(day * _DAY_US), copying.moment((day + 1) * _DAY_US)]
-        columns = [[each[at] for each in key] for at in range(2, len(key[0]))]
-        rows = copying.reading(connection).execute(_STORED[kind], [times, *columns, *bounds])
+        bounds = [clock.from_us(day * DAY_US), clock.from_us((day + 1) * DAY_US)]
+        keys = [[each[at] for each in key] for at in range(2, len(key[0]))]
+        rows = columns.cursor(connection).execute(_STORED[kind], [times, *keys, *bounds])
         found.update((kind, *row) for row in rows)
     return found
-
-
-def load(connection: psycopg.Connection[Any], names: Collection[str]) -> Iterable[Conversation]:
-    """The rows of these traces, as far as there are any."""
-    if not names:
-        return
-    for row in copying.reading(connection).execute(_LOAD, [list(names)]):
-        *values, state = row
-        values[_COST] = copying.pico(values[_COST])
-        conversation = Conversation(*values)
-        conversation.restore(state)
-        yield conversation
 
 
 def _copy(cursor: psycopg.Cursor[Any], items: Iterable[Item]) -> None:
@@ -146,18 +136,12 @@ def _waiting(connection: psycopg.Connection[Any], names: Sequence[str]) -> Itera
     if not names:
         return
     for kind in (Feedback, Score):
-        for row in copying.reading(connection).execute(_VOTES[kind], [list(names)]):
+        for row in columns.cursor(connection).execute(_VOTES[kind], [list(names)]):
             yield kind(*row)
 
 
 def _belongs(conversation: Conversation) -> Belongs:
     return conversation.service, conversation.user_id, conversation.session_id
-
-
-def _select(target: copying.Target) -> sql.Composed:
-    return sql.SQL("SELECT {} FROM {} WHERE trace_id = ANY(%s)").format(
-        sql.SQL(", ").join(map(sql.Identifier, target.columns)), sql.Identifier(*target.table.split("."))
-    )
 
 
 def _stored(kind: type) -> sql.Composed:
@@ -173,8 +157,5 @@ def _stored(kind: type) -> sql.Composed:
     ).format(arrays, columns, sql.Identifier(*copying.TARGETS[kind].table.split(".")), same)
 
 
-_DAY_US: Final = 86_400_000_000
-_COST: Final = copying.CONVERSATIONS.columns.index("cost_usd")
-_LOAD: Final = _select(copying.CONVERSATIONS)
-_VOTES: Final = {kind: _select(copying.TARGETS[kind]) for kind in (Feedback, Score)}
+_VOTES: Final = {kind: select(copying.TARGETS[kind]) for kind in (Feedback, Score)}
 _STORED: Final = {kind: _stored(kind) for kind in TABLES}

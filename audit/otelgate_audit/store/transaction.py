@@ -16,10 +16,11 @@ from typing import Any, Final
 
 import psycopg
 
-from ..ledger import chain as ledger
-from ..ledger.chain import Chain, Head
-from ..model import partitions
-from ..model.copying import moment, usd
+from .. import ledger
+from ..ledger import Chain, Head
+from ..model import clock, partitions
+from ..model.clock import DAY_US
+from ..model.copying import usd
 from ..model.records import TABLES, Event, Text
 from .group import Group, Item, counts, plain
 from .insert import Store, stored
@@ -141,12 +142,12 @@ class Transactions:
         """Those that the records need. In a transaction of its own: they stay if the records' is rolled back."""
         wanted: set[tuple[str, int]] = set()
         for record, text in items:
-            day = record.start_time // partitions.DAY_US
+            day = record.start_time // DAY_US
             wanted.add((TABLES[type(record)], day))
             if text is not None:
                 wanted.add(("texts", day))
         if wanted:
-            today = now_us // partitions.DAY_US
+            today = now_us // DAY_US
             wanted |= {("entries", today), ("entries", today + 1)}  # another sink's clock may be ahead
         missing = wanted - self._known
         tables = {name.split(".")[1]: name for name in (*partitions.DAILY, *partitions.MONTHLY)}
@@ -154,11 +155,7 @@ class Transactions:
             with connection.transaction():
                 partitions.create(
                     connection,
-                    [
-                        partitions.covering(tables[table], day * partitions.DAY_US)
-                        for table, day in missing
-                        if table in tables
-                    ],
+                    [partitions.covering(tables[table], day * DAY_US) for table, day in missing if table in tables],
                 )
             self._known |= missing
 
@@ -179,9 +176,9 @@ def _write_rejects(cursor: psycopg.Cursor[Any], group: Group, now_us: int) -> No
         " cost_usd, received_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             (
-                *(moment(now_us), *(plain(each) if isinstance(each, str) else each for each in reject[:-2])),
+                *(clock.from_us(now_us), *(plain(each) if isinstance(each, str) else each for each in reject[:-2])),
                 None if reject.cost_pico is None else usd(reject.cost_pico),
-                None if reject.received_at is None else moment(reject.received_at),
+                None if reject.received_at is None else clock.from_us(reject.received_at),
             )
             for _, reject in group.rejects
         ],

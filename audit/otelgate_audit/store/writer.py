@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ..model import database
+from ..model import clock, database
 from ..model.records import Batch
 from ..process.telemetry import Meters
 from ..settings import Settings, SettingsError
@@ -57,9 +57,7 @@ class _Waiting:
 class Writer:
     """One per process. `clock_us` gives the time that rows and ledger get, microseconds since 1970."""
 
-    def __init__(
-        self, settings: Settings, meters: Meters, clock_us: Callable[[], int] = lambda: time.time_ns() // 1000
-    ) -> None:
+    def __init__(self, settings: Settings, meters: Meters, clock_us: Callable[[], int] = clock.now_us) -> None:
         """Raises SettingsError where the chain key can't be read."""
         self._settings, self._meters, self._clock_us = settings, meters, clock_us
         self._transactions = Transactions(settings.chain_key, kept(settings.retention_audit, settings.retention_events))

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import psycopg
 
-from ..ledger import chain as ledger
+from .. import ledger
 from ..ledger import proof
-from ..model import columns
-from ..model.partitions import DAY_US, EPOCH
+from ..ledger.attest import RETAIN
+from ..model import clock, columns
+from ..model.clock import DAY_US
 from .findings import Report
 
 ENTRIES: Final = "ledger.entries"
-RETAIN: Final = "retain"
 
 # table -> which rows of it are only there when the chain has, or had, entries
 _MADE_WITH_ENTRIES: Final = {
@@ -132,7 +132,7 @@ def _start(
     if from_us is None:
         return anchor.seq + 1, anchor.link
     # A record starts at most a day after it was committed; an hour for the clocks.
-    since = EPOCH + timedelta(microseconds=from_us) - timedelta(hours=25)
+    since = clock.from_us(from_us) - timedelta(hours=25)
     row = connection.execute("SELECT min(seq) FROM ledger.entries WHERE committed_at >= %s", [since]).fetchone()
     first = row[0] if row else None
     if first is None:
@@ -191,17 +191,12 @@ def _check_dropped(connection: psycopg.Connection[Any], chain_key: bytes, view: 
     for *facts, signature in cursor:
         partition = facts[1]
         seen.add(partition)
-        if signature != dropped_signature(chain_key, facts):
+        if signature != proof.dropped(chain_key, facts):
             report.add("dropped", "ledger.dropped", partition, "its signature is not the sink's")
         elif view.signatures.get(partition, signature) != signature:
             report.add("dropped", "ledger.dropped", partition, "differs from what the chain says of it")
     for partition in sorted(view.signatures.keys() - seen):
         report.add("dropped", "ledger.dropped", partition, "its row is missing")
-
-
-def dropped_signature(chain_key: bytes, facts: list[Any]) -> bytes:
-    """The signature of a row of ledger.dropped: its columns in order, times in microseconds, the link as bytes."""
-    return proof.sign(chain_key, "dropped", *(each.hex() if isinstance(each, bytes) else each for each in facts))
 
 
 def _span(first: int, last: int) -> str:

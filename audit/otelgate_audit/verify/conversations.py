@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from operator import attrgetter
 from typing import Any, Final
 
@@ -12,24 +10,22 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from ..model import columns, copying
-from ..model.partitions import DAY_US, EPOCH
+from ..model import clock, columns
+from ..model.clock import DAY_US
 from ..model.records import Record, Text
 from ..store.conversation import question_hash, question_key, rebuild
+from ..store.conversation_rows import CONVERSATIONS, MERGED, records_of
 from .chain import View
 from .findings import Report
 
 TABLE: Final = "audit.conversations"
 
-_COLUMNS: Final = copying.CONVERSATIONS.columns
+_COLUMNS: Final = CONVERSATIONS.columns
 _COST: Final = _COLUMNS.index("cost_usd")
 _TRACE, _STARTED, _ENDED = (_COLUMNS.index(name) for name in ("trace_id", "started_at", "ended_at"))
 # When the sink wrote the row is not the records' to say.
 _FREE: Final = ("arrived_at", "updated_at")
 _BATCH: Final = 500
-_MERGED: Final = (*columns.SPANS, "feedback", "scores")
-_WORDS: Final = 4
-_SPAN_ID: Final = 2
 _FIELDS: Final = {"cost_usd": "cost_pico"}
 
 _LOST: Final = """
@@ -56,7 +52,7 @@ def check(
 ) -> None:
     """Check the conversations that started in the range, of one service or all."""
     key = question_key(chain_key)
-    bounds = _moment(from_us, "-infinity"), _moment(to_us, "infinity")
+    bounds = clock.bounds(from_us, to_us)
     with columns.stream(connection, "verify_conversations") as rows:
         rows.execute(_select(), [*bounds, service])
         while batch := rows.fetchmany(_BATCH):
@@ -68,24 +64,6 @@ def check(
         for trace_id, start in traces:
             if start >= view.retained.before(TABLE):
                 report.add("missing", TABLE, trace_id, "the row is missing: the trace has records")
-
-
-def records_of(
-    connection: psycopg.Connection[Any], traces: Sequence[str], from_us: int | None = None, to_us: int | None = None
-) -> dict[str, list[tuple[Record, Text | None]]]:
-    """The records of traces that go into their conversations, with their words; spans that start in the range."""
-    found: dict[str, list[tuple[Record, Text | None]]] = defaultdict(list)
-    cursor = columns.cursor(connection)
-    given = {"traces": list(traces), "from": _moment(from_us, "-infinity"), "to": _moment(to_us, "infinity")}
-    for kind in _MERGED:
-        cursor.execute(_RECORDS[kind], given)
-        for row in cursor:
-            fields, (has_words, *words) = row[:-_WORDS], row[-_WORDS:]
-            record = columns.record(kind, fields)
-            trace_id = fields[columns.KINDS[kind]._fields.index("trace_id")]
-            text = Text(fields[0], trace_id, fields[_SPAN_ID], *words) if has_words else None
-            found[trace_id].append((record, text))
-    return found
 
 
 def _check_batch(
@@ -125,11 +103,11 @@ def _differing(row: Sequence[Any], records: Sequence[tuple[Record, Text | None]]
 
 def _lost_some(connection: psycopg.Connection[Any], trace_id: str, view: View) -> bool:
     """Whether retention deleted records of the trace: then the row says more than what is left."""
-    for kind in _MERGED:
+    for kind in MERGED:
         before = view.retained.before(f"audit.{kind}")
         found = connection.execute(
             "SELECT 1 FROM ledger.entries WHERE kind = %s AND trace_id = %s AND start_time < %s::timestamptz LIMIT 1",
-            [kind, trace_id, _moment(before, "-infinity")],
+            [kind, trace_id, clock.parameter(before)],
         ).fetchone()
         if found:
             return True
@@ -144,38 +122,4 @@ def _select() -> sql.Composed:
     ).format(sql.SQL(", ").join(fields))
 
 
-def _records(kind: str) -> sql.Composed:
-    words = sql.SQL("false, NULL, NULL, NULL").format()
-    joined = where = sql.SQL("").format()
-    if kind in columns.SPANS:
-        where = sql.SQL(
-            " AND found.start_time >= %(from)s::timestamptz AND found.start_time < %(to)s::timestamptz"
-        ).format()
-    if kind in ("runs", "model_calls"):
-        words = sql.SQL("words.record IS NOT NULL, words.input, words.output, words.error_message").format()
-        joined = sql.SQL(
-            " LEFT JOIN content.texts words ON (words.start_time, words.trace_id, words.record) = ({identity})"
-            " AND words.start_time >= %(from)s::timestamptz AND words.start_time < %(to)s::timestamptz"
-        ).format(identity=columns.identity(kind, "found"))
-    return sql.SQL(
-        "SELECT {fields}, {words} FROM {table} found{joined} WHERE found.trace_id = ANY(%(traces)s){where}"
-    ).format(
-        fields=columns.fields(kind, "found"),
-        words=words,
-        table=sql.Identifier("audit", kind),
-        joined=joined,
-        where=where,
-    )
-
-
-def _moment(time_us: int | None, without: str) -> str:
-    if time_us is None:
-        return without
-    try:
-        return (EPOCH + timedelta(microseconds=time_us)).isoformat()
-    except OverflowError:  # someone else's row
-        return "infinity" if time_us > 0 else "-infinity"
-
-
-_RECORDS: Final = {kind: _records(kind) for kind in _MERGED}
 _EXPECTED: Final = attrgetter(*(_FIELDS.get(name, name) for name in _COLUMNS[:-1]))

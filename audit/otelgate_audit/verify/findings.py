@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
-from ..model.partitions import EPOCH
+from ..model import clock
 
 KEPT: Final = 1_000
 """Findings kept one by one; all are counted."""
@@ -82,7 +81,7 @@ class Report:
 def when(time_us: int) -> str:
     """Microseconds since 1970 in words; as a number where no calendar has it."""
     try:
-        return (EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return clock.from_us(time_us).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     except OverflowError:
         return str(time_us)
 

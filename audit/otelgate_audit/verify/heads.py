@@ -16,9 +16,10 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from ..ledger import attest, witness
-from ..ledger import chain as ledger
-from ..model.partitions import DAY_US
+from .. import ledger
+from ..ledger import witness
+from ..model import clock
+from ..model.clock import DAY_US
 from ..process.stores import Store
 from .findings import UNCHECKED, Report, when
 
@@ -95,7 +96,7 @@ def check(connection: psycopg.Connection[Any], chain_key: bytes, source: Source,
 def _check_none(connection: psycopg.Connection[Any], report: Report, source: Source, forged: int, now_us: int) -> None:
     """The witness has no head that this chain's key signed: right for a new system only."""
     row = connection.execute(
-        "SELECT EXISTS (SELECT FROM ledger.entries WHERE committed_at < %s)", [attest.moment(now_us - _FIRST_US)]
+        "SELECT EXISTS (SELECT FROM ledger.entries WHERE committed_at < %s)", [clock.parameter(now_us - _FIRST_US)]
     ).fetchone()
     if forged:
         _unchecked(report, source, f"of {forged} in {source.name} none is signed with this chain key")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 
 from ..ledger import proof
-from ..model import columns
+from ..model import clock, columns
+from ..model.clock import DAY_US
 from ..model.columns import KINDS
-from ..model.partitions import DAY_US, EPOCH
 from .chain import View
 from .findings import Report, named
 
@@ -131,19 +130,14 @@ def _ranges(days: set[int], from_us: int | None, to_us: int | None) -> Iterator[
         for day in days
         if (from_us is None or (day + 1) * DAY_US > from_us) and (to_us is None or day * DAY_US < to_us)
     )
-    start = "-infinity" if from_us is None else _moment(from_us)
-    end = "infinity" if to_us is None else _moment(to_us)
+    start, end = clock.bounds(from_us, to_us)
     at = start
     for day in inside:
-        begin = _moment(day * DAY_US) if from_us is None or day * DAY_US > from_us else start
-        finish = _moment((day + 1) * DAY_US) if to_us is None or (day + 1) * DAY_US < to_us else end
+        begin = clock.parameter(day * DAY_US) if from_us is None or day * DAY_US > from_us else start
+        finish = clock.parameter((day + 1) * DAY_US) if to_us is None or (day + 1) * DAY_US < to_us else end
         if begin != at:
             yield at, begin
         yield begin, finish
         at = finish
     if at != end:
         yield at, end
-
-
-def _moment(time_us: int) -> str:
-    return (EPOCH + timedelta(microseconds=time_us)).isoformat()
