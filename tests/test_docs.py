@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from otelgate._settings import DEFAULTS
-from otelgate_audit import forget, jobs
+from otelgate_audit.jobs import forget, schedule
 from otelgate_stack import settings
 
 
@@ -100,7 +100,7 @@ def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
 
 
 def test_pages_agree_on_how_often_the_keeper_deletes(root: Path) -> None:
-    (hour,) = {job.every_s for job in jobs.standard(MagicMock(), MagicMock()) if job.name == "retention"}
+    (hour,) = {job.every_s for job in schedule.standard(MagicMock(), MagicMock()) if job.name == "retention"}
     assert hour == 3600
     for page in ("audit/README.md", "docs/operations.md"):
         assert "the keeper deletes it every hour" in " ".join((root / page).read_text().split()), page

@@ -16,21 +16,22 @@ from typing import Any, Final
 
 import psycopg
 
-from . import database, settings
+from . import settings
+from .model import database
 
 # subcommand -> module, what it does. Only the one that runs is imported.
 COMMANDS: Final = {
     "serve": ("server", "take OTLP from the gateway and commit it to PostgreSQL"),
     "keep": ("keeper", "own the tables: migrate, make partitions, publish gauges, delete what is too old"),
     "feedback": ("feedback.app", "take votes of web pages: POST /v1/feedback"),
-    "migrate": ("migrate", "bring the database's schema, views and roles up to date"),
-    "verify": ("verify", "check the ledger and the records that it speaks for"),
-    "forget": ("forget", "erase what the store holds about a person"),
-    "export": ("export", "write conversations to a file"),
-    "retention": ("retention", "delete what is older than the settings say"),
-    "reconcile": ("reconcile", "compare the runs, calls and cost that the gateway counted with those stored"),
-    "generate": ("generate", "fill a database with made-up conversations"),
-    "tier": ("tier", "list or set the monthly prices of tiers"),
+    "migrate": ("commands.migrate", "bring the database's schema, views and roles up to date"),
+    "verify": ("verify.command", "check the ledger and the records that it speaks for"),
+    "forget": ("jobs.forget", "erase what the store holds about a person"),
+    "export": ("export.command", "write conversations to a file"),
+    "retention": ("jobs.retention", "delete what is older than the settings say"),
+    "reconcile": ("reconcile.command", "compare the runs, calls and cost that the gateway counted with those stored"),
+    "generate": ("commands.generate", "fill a database with made-up conversations"),
+    "tier": ("commands.tier", "list or set the monthly prices of tiers"),
 }
 
 

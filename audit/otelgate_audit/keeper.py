@@ -1,8 +1,8 @@
 """`otelgate-audit keep`: the process that owns the tables, and does what the sink's role may not.
 
-It brings the schema, the views and the roles up to date when it starts, and does the jobs (jobs.py): partitions of the
-days to come, gauges, the ledger's heads, reconciliation, retention. It takes no data, and
-listens for /health only.
+It brings the schema, the views and the roles up to date when it starts, and does the jobs (jobs/schedule.py):
+partitions of the days to come, gauges, the ledger's heads, reconciliation, retention. It takes no data, and listens for
+/health only.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import logging
 
-from . import database, jobs, process
-from .health import HealthServer, State
-from .process import Connection, Watch
+from .jobs import schedule
+from .model import database
+from .process import lifecycle
+from .process.health import HealthServer, State
+from .process.lifecycle import Connection, Watch
+from .process.telemetry import Telemetry
 from .settings import Settings
-from .telemetry import Telemetry
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     """Keep until SIGTERM or SIGINT. 1: the port is taken, or the schema is not this program's and can't be made so."""
     # A bad file ends it now.
     _ = settings.chain_key, settings.database_password, settings.writer_password, settings.grafana_password
-    return process.run(
+    return lifecycle.run(
         lambda: Telemetry(settings, SERVICE, port=settings.keeper_port),
         lambda telemetry: Keeper(settings, telemetry, migrate=not options.no_migrate),
     )
@@ -45,7 +47,7 @@ class Keeper:
         self.failure: str | None = None
         self.state = State(queue=None)
         self.health = HealthServer(settings.audit_host, settings.keeper_port, self.state)
-        self._jobs: jobs.Jobs | None = None
+        self._jobs: schedule.Jobs | None = None
         self._watch = Watch(self.state, self._connect, self._begin, refused=self._refused)
         telemetry.meters.ready(lambda: self.state.closed() is None)
 
@@ -77,9 +79,9 @@ class Keeper:
                 _LOGGER.info("migrated: %s", line)
         database.require_schema(connection)
         if not self._jobs:
-            work = jobs.standard(self._settings, self._telemetry)
+            work = schedule.standard(self._settings, self._telemetry)
             meters = self._telemetry.meters
-            self._jobs = jobs.Jobs(self._settings, meters, work, lambda: self.state.closed() is None)
+            self._jobs = schedule.Jobs(self._settings, meters, work, lambda: self.state.closed() is None)
             self._jobs.start()
 
     def _refused(self, why: str) -> None:

@@ -11,17 +11,18 @@ import argparse
 import gc
 import logging
 
-from . import database, process
-from .health import HealthServer, State
-from .process import Connection, Watch
-from .receiver import Receiver
+from .ingest.receiver import Receiver
+from .model import database
+from .process import lifecycle
+from .process.health import HealthServer, State
+from .process.lifecycle import Connection, Watch
+from .process.telemetry import Telemetry
 from .settings import Settings
-from .telemetry import Telemetry
-from .writer import Writer
+from .store.writer import Writer
 
 _LOGGER = logging.getLogger(__name__)
 
-# Of the nine seconds that process.py gives.
+# Of the nine seconds that process/lifecycle.py gives.
 _GRACE_S = 6.0
 
 
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. 1: a port is taken."""
     _ = settings.chain_key, settings.writer_password, settings.audit_token  # a bad file ends it now
-    return process.run(lambda: Telemetry(settings), lambda telemetry: Sink(settings, telemetry))
+    return lifecycle.run(lambda: Telemetry(settings), lambda telemetry: Sink(settings, telemetry))
 
 
 class Sink:

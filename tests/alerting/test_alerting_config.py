@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from alerting_settings import PAGERDUTY, SLACK, everything, load, secret
-from otelgate_audit.telemetry import INTERVAL_S
+from otelgate_audit.process.telemetry import INTERVAL_S
 from otelgate_grafana.alerts import render
 from otelgate_grafana.alerts.model import Alert
 from otelgate_grafana.alerts.rules import ALERTS, GROUPS

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
-from otelgate_audit import generate
-from otelgate_audit.records import Event, Feedback, ModelCall, Run, Text, ToolCall
-from otelgate_audit.synthetic import Item
+from otelgate_audit.commands import generate
+from otelgate_audit.commands.synthetic import Item
+from otelgate_audit.model.records import Event, Feedback, ModelCall, Run, Text, ToolCall
 
 S = 1_000_000
 MINUTE, HOUR, DAY = 60 * S, 3600 * S, 86_400 * S

@@ -7,13 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 from audit_records import CHAIN_KEY, NOW, batch, event, feedback, model_call, run, score, tool_call, words
-from otelgate_audit import copying, proof, store
-from otelgate_audit.conversation import question_hash, question_key, rebuild
-from otelgate_audit.group import key_of
-from otelgate_audit.people import SIGNUP
-from otelgate_audit.records import TABLES, ModelCall, Run, ToolCall
-from otelgate_audit.telemetry import Meters
-from otelgate_audit.writer import Unavailable, Writer
+from otelgate_audit.ledger import proof
+from otelgate_audit.model import columns
+from otelgate_audit.model.records import TABLES, ModelCall, Run, ToolCall
+from otelgate_audit.process.telemetry import Meters
+from otelgate_audit.store import conversation_rows
+from otelgate_audit.store.conversation import question_hash, question_key, rebuild
+from otelgate_audit.store.group import key_of
+from otelgate_audit.store.people import SIGNUP
+from otelgate_audit.store.writer import Unavailable, Writer
 from psycopg import sql
 
 SPANS = (Run, ModelCall, ToolCall)
@@ -67,7 +69,7 @@ def check(connection: psycopg.Connection, items: list) -> None:
         stored = connection.execute(sql.SQL("SELECT {} FROM audit.{}").format(*map(sql.Identifier, (name, table))))
         wanted = sorted(getattr(record, name) for record, _ in items if type(record) is kind)
         assert sorted(found for (found,) in stored) == wanted, table
-    texts = copying.reading(connection).execute("SELECT start_time, trace_id, record, input, output FROM content.texts")
+    texts = columns.cursor(connection).execute("SELECT start_time, trace_id, record, input, output FROM content.texts")
     assert sorted(texts) == sorted(text[:5] for _, text in items if text)
     check_conversations(connection, items)
     check_people(connection, items)
@@ -78,7 +80,7 @@ def check_conversations(connection: psycopg.Connection, items: list) -> None:
     traces: dict[str, list] = {}
     for record, text in items:
         traces.setdefault(record.trace_id, []).append((record, text))
-    rows = {row.trace_id: row for row in store.load(connection, traces)}
+    rows = {row.trace_id: row for row in conversation_rows.load(connection, traces)}
     assert connection.execute("SELECT count(*) FROM audit.conversations").fetchone() == (len(rows),)
     wanted = {name: rebuild(own, NOW) for name, own in traces.items() if any(type(each) in SPANS for each, _ in own)}
     key = question_key(CHAIN_KEY)
@@ -101,7 +103,7 @@ def check_people(connection: psycopg.Connection, items: list) -> None:
                 wanted[record.service, identity] = (min(first, record.start_time), max(last, record.start_time), tiers)
         counts = sql.SQL("SELECT service, {}, count(*) FROM audit.conversations GROUP BY 1, 2")
         counted = {row[:2]: row[2] for row in connection.execute(counts.format(sql.Identifier(name)))}
-        rows = copying.reading(connection).execute(
+        rows = columns.cursor(connection).execute(
             sql.SQL("SELECT service, {}, first_seen, last_seen, tier_at, tier, conversations FROM audit.{}").format(
                 sql.Identifier(name), sql.Identifier(table)
             )
@@ -113,7 +115,7 @@ def check_people(connection: psycopg.Connection, items: list) -> None:
 
 
 def check_ledger(connection: psycopg.Connection, items: list) -> None:
-    entries = copying.reading(connection).execute("SELECT * FROM ledger.entries ORDER BY seq").fetchall()
+    entries = columns.cursor(connection).execute("SELECT * FROM ledger.entries ORDER BY seq").fetchall()
     assert [entry[0] for entry in entries] == list(range(1, len(items) + 1))
     link = b""
     for entry in entries:

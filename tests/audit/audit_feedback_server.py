@@ -15,10 +15,10 @@ import grpc
 import jwt
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from otelgate_audit import settings as audit_settings
-from otelgate_audit.decode import decode_logs
 from otelgate_audit.feedback import app as feedback_app
 from otelgate_audit.feedback.emit import Emitter
-from otelgate_audit.records import Batch
+from otelgate_audit.ingest.decode import decode_logs
+from otelgate_audit.model.records import Batch
 from waiting import until
 
 SECRET = "a secret of thirty-two bytes, or more"

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 import psycopg
-from otelgate_audit import database as audit_database
 from otelgate_audit import settings as audit_settings
-from otelgate_audit.group import Group
-from otelgate_audit.records import Batch, Event, Feedback, ModelCall, Run, Score, Text, ToolCall
-from otelgate_audit.transaction import Transactions, kept
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model.records import Batch, Event, Feedback, ModelCall, Run, Score, Text, ToolCall
+from otelgate_audit.store.group import Group
+from otelgate_audit.store.transaction import Transactions, kept
 
 KEY = bytes(range(32))
 DAY = 86_400_000_000

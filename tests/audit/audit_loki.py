@@ -9,7 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 from audit_http import Quiet, listening
 from audit_ledger_data import KEY
-from otelgate_audit import ledger, proof, settings, stores
+from otelgate_audit import ledger, settings
+from otelgate_audit.ledger import proof
+from otelgate_audit.process import stores
 
 Store = psycopg.Connection[Any]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from otelgate_audit.records import Batch, Event, Feedback, ModelCall, Record, Run, Score, Text, ToolCall
+from otelgate_audit.model.records import Batch, Event, Feedback, ModelCall, Record, Run, Score, Text, ToolCall
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CHAIN_KEY = bytes(range(32))

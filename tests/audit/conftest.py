@@ -12,10 +12,10 @@ import psycopg
 import pytest
 import shared
 from audit_records import CHAIN_KEY, NOW
-from otelgate_audit import database as audit_database
 from otelgate_audit import settings
-from otelgate_audit.telemetry import Meters
-from otelgate_audit.writer import Writer
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.process.telemetry import Meters
+from otelgate_audit.store.writer import Writer
 from psycopg import sql
 
 _numbers = itertools.count()

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from audit_records import CHAIN_KEY, NOW
 from decoding import SPAN_ID, TRACE_ID, log, logs, span, traces
-from otelgate_audit import decode, verify
-from otelgate_audit.records import Batch
-from otelgate_audit.writer import Writer
+from otelgate_audit.ingest import decode
+from otelgate_audit.model.records import Batch
+from otelgate_audit.store.writer import Writer
+from otelgate_audit.verify import verification
 
 ID = TRACE_ID.hex()
 START_NS = (NOW - 10 * 60 * 10**6) * 1000
@@ -122,7 +123,7 @@ def test_send_under_the_ids_of_another_application_changes_none_of_its_rows(
     assert (mine["cost_usd"], mine["rating"], mine["relevance"]) == (0.0035, "positive", 0.9)
     assert (theirs["trace_id"], theirs["user_id"], theirs["rating"]) == (f"{ID}@thief", "mallory", "negative")
     with psycopg.connect(connection.info.dsn) as reading:
-        assert [str(each) for each in verify.verify(reading, CHAIN_KEY).findings] == []
+        assert [str(each) for each in verification.verify(reading, CHAIN_KEY).findings] == []
 
 
 def test_send_a_trace_through_two_applications_gives_each_its_part(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from decoding import GOLDEN, NOW_US, golden, span, traces, value
-from otelgate_audit.decode import decode_traces
-from otelgate_audit.records import Batch
+from otelgate_audit.ingest.decode import decode_traces
+from otelgate_audit.model.records import Batch
 from protobuf_field import field
 
 Words = tuple[str, str | None, str | None, str | None]

@@ -6,8 +6,8 @@ import pytest
 from audit_records import NOW, TRACE, event, feedback, model_call, run, score, tool_call, words
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from otelgate_audit.conversation import Conversation, merge, question_hash, question_key, rebuild
-from otelgate_audit.marks import MAX_NAMES
+from otelgate_audit.store.conversation import Conversation, merge, question_hash, question_key, rebuild
+from otelgate_audit.store.marks import MAX_NAMES
 
 KEY = question_key(b"k" * 32)
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from decoding import GOLDEN, NOW_US, SPAN_ID, START_NS, TRACE_ID, golden, nested, span, traces
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
-from otelgate_audit.decode import MAX_PAYLOAD, Malformed, decode_logs, decode_traces
-from otelgate_audit.records import Batch, ModelCall, Run, Text, ToolCall
+from otelgate_audit.ingest.decode import MAX_PAYLOAD, Malformed, decode_logs, decode_traces
+from otelgate_audit.model.records import Batch, ModelCall, Run, Text, ToolCall
 from protobuf_field import field
 
 START_US = START_NS // 1000
@@ -450,5 +450,5 @@ def test_an_empty_request_is_an_empty_batch() -> None:
 
 
 def test_the_decoder_needs_no_database() -> None:
-    program = "import sys; sys.modules['psycopg'] = None; import otelgate_audit.decode"
+    program = "import sys; sys.modules['psycopg'] = None; import otelgate_audit.ingest.decode"
     subprocess.run([sys.executable, "-c", program], check=True)

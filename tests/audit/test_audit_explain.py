@@ -5,8 +5,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from otelgate_audit import generate
-from otelgate_audit.synthetic import SECOND, World
+from otelgate_audit.commands import generate
+from otelgate_audit.commands.synthetic import SECOND, World
 
 UNTIL = 1_706_745_600  # 2024-02-01T00:00:00Z
 DAYS = 6

@@ -15,8 +15,12 @@ from typing import Any
 import psycopg
 import pytest
 from audit_records import DAY, NOW, feedback, model_call, run, tool_call
-from otelgate_audit import cli, export, export_formats, export_rows, generate
-from otelgate_audit.records import Record, Text
+from otelgate_audit import cli
+from otelgate_audit.commands import generate
+from otelgate_audit.export import command as export_command
+from otelgate_audit.export import formats
+from otelgate_audit.export import rows as export_rows
+from otelgate_audit.model.records import Record, Text
 from psycopg import sql
 from pyarrow import parquet
 
@@ -71,7 +75,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
         if name.startswith("OTELGATE"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("OTELGATE_DATABASE_URL", "postgresql://otelgate@127.0.0.1:1/otelgate")
-    monkeypatch.setattr(export.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(export_command.signal, "signal", lambda *_: None)
 
     def command(*arguments: str) -> tuple[int, bytes, str]:
         code = cli.main(["export", *arguments])
@@ -170,7 +174,7 @@ def test_the_same_rows_in_every_format(run_export: Export, tmp_path: Path) -> No
     rows = table.to_pylist()
     assert rows[0]["cost_usd"] == Decimal("0.000000000001")
     costs = [row.pop("cost_usd") for row in rows]
-    assert export_formats.plain(rows) == [{k: v for k, v in row.items() if k != "cost_usd"} for row in jsonl]
+    assert formats.plain(rows) == [{k: v for k, v in row.items() if k != "cost_usd"} for row in jsonl]
     assert costs == [Decimal(row["cost_usd"]) for row in jsonl]
 
     cells = list(csv.DictReader(io.StringIO(run_export("--format", "csv")[1].decode(), newline="")))
@@ -190,9 +194,9 @@ def test_a_spreadsheet_takes_no_text_for_a_formula(run_export: Export) -> None:
     assert (row["agent"], row["route"], row["user_message"]) == (f"'{FORMULA}",) * 3
     assert row["reply"] == '"quoted", and\nmore'
     for text in ("=1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1"):
-        assert export_formats._cell(text) == f"'{text}"
-        assert export_formats._cell([text, "b"]) == f"'{text}; b"
-    assert [export_formats._cell(value) for value in (-1, -0.5, None, "1-2")] == [-1, -0.5, None, "1-2"]
+        assert formats._cell(text) == f"'{text}"
+        assert formats._cell([text, "b"]) == f"'{text}; b"
+    assert [formats._cell(value) for value in (-1, -0.5, None, "1-2")] == [-1, -0.5, None, "1-2"]
 
 
 def test_without_content_nothing_is_read_of_it(
@@ -258,7 +262,7 @@ def test_a_time_that_is_none(command: Export, capfdbinary: pytest.CaptureFixture
     with pytest.raises(SystemExit) as error:
         command("--from", "yesterday")
     assert error.value.code == 2
-    expected = "argument --from: 'yesterday': expected a date or a time such as 2026-01-31 or 2026-01-31T12:00Z\n"
+    expected = "argument --from: 'yesterday': expected a date or time such as 2026-01-31 or 2026-01-31T12:00Z\n"
     assert capfdbinary.readouterr().err.decode().endswith(expected)
 
 
@@ -306,7 +310,7 @@ def test_long_conversations_come_fewer_at_a_time(stored: str, monkeypatch: pytes
 def test_long_conversations_make_small_row_groups(
     run_export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_formats, "LONG_GROUP", 10)
+    monkeypatch.setattr(formats, "LONG_GROUP", 10)
     file = tmp_path / "all.parquet"
     assert run_export("--format", "parquet", "--output", str(file))[0] == 0
     assert parquet.ParquetFile(file).num_row_groups == 3
@@ -355,10 +359,12 @@ def test_what_is_held_does_not_grow_with_the_number(
     monkeypatch.setattr(export_rows, "batches", counted)
     file = tmp_path / "many.parquet"
     with psycopg.connect(database) as connection, file.open("wb") as opened:
-        assert export.write(connection, export_rows.Selection(), export_formats.Parquet(opened, content=True)) == number
+        assert (
+            export_command.write(connection, export_rows.Selection(), formats.Parquet(opened, content=True)) == number
+        )
     assert (sum(held), max(held)) == (number, export_rows.BATCH)
     metadata = parquet.ParquetFile(file).metadata
     groups = [metadata.row_group(each).num_rows for each in range(metadata.num_row_groups)]
-    assert (sum(groups), max(groups)) == (number, export_formats.ROW_GROUP)
+    assert (sum(groups), max(groups)) == (number, formats.ROW_GROUP)
     tools = parquet.read_table(file, columns=["tools"]).column("tools")
     assert sum(len(each) for each in tools.to_pylist()) == number // 10

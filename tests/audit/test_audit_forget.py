@@ -9,11 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, SERVICE, commit, conversation, settings, trace_id
-from otelgate_audit import columns, erasure, forget, pseudonyms, verify
-from otelgate_audit import database as audit_database
-from otelgate_audit.erasure import Erased, Erasure
+from otelgate_audit.jobs import erasure, forget
+from otelgate_audit.jobs.erasure import Erased, Erasure
 from otelgate_audit.ledger import Chain
-from otelgate_audit.records import Batch, Event, Feedback, Reject, Text
+from otelgate_audit.model import columns, pseudonyms
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model.records import Batch, Event, Feedback, Reject, Text
+from otelgate_audit.verify import verification
 from psycopg import sql
 
 Store = psycopg.Connection[Any]
@@ -53,7 +55,7 @@ def erase(database: str, user: str = ANN, services: tuple[str, ...] = (SERVICE,)
 
 def check(database: str) -> list[str]:
     with audit_database.connect(database, name="test") as connection:
-        return [str(each) for each in verify.verify(connection, KEY).findings]
+        return [str(each) for each in verification.verify(connection, KEY).findings]
 
 
 def holding(store: Store, *needles: str) -> dict[str, int]:

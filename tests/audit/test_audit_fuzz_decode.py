@@ -10,9 +10,10 @@ import pytest
 from decoding import NOW_US, SPAN_ID, START_NS, TRACE_ID, golden, golden_logs, log, logs, nested, span, traces
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from otelgate_audit import messages, records
-from otelgate_audit.decode import MAX_PAYLOAD, Malformed, decode_logs, decode_traces
-from otelgate_audit.records import Batch, Text
+from otelgate_audit.ingest import messages
+from otelgate_audit.ingest.decode import MAX_PAYLOAD, Malformed, decode_logs, decode_traces
+from otelgate_audit.model import records
+from otelgate_audit.model.records import Batch, Text
 from protobuf_field import field
 
 fuzz = settings(

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, given, strategies
 from hypothesis import settings as hypothesis_settings
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import receiver, server, settings
-from otelgate_audit.telemetry import Telemetry
+from otelgate_audit import server, settings
+from otelgate_audit.ingest import receiver
+from otelgate_audit.process.telemetry import Telemetry
 from protobuf_field import field
 from test_audit_fuzz_decode import broken_spans
 

@@ -7,9 +7,10 @@ import psycopg
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import database as audit_database
-from otelgate_audit import gauges, settings
-from otelgate_audit.telemetry import Meters
+from otelgate_audit import settings
+from otelgate_audit.jobs import gauges
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.process.telemetry import Meters
 
 NOW = datetime(2026, 3, 10, 9, 30, tzinfo=UTC)
 NOW_US = int(NOW.timestamp()) * 1_000_000

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from audit_feedback_server import Gateway, serving, settings
 from otelgate_audit import hosts
-from otelgate_audit.health import HealthServer, State
+from otelgate_audit.process.health import HealthServer, State
 from otelgate_stack import web
 
 OURS = (

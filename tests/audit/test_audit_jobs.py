@@ -11,9 +11,10 @@ import pytest
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import jobs, settings
-from otelgate_audit.jobs import Job, Jobs
-from otelgate_audit.telemetry import Meters, Telemetry
+from otelgate_audit import settings
+from otelgate_audit.jobs import announcer, schedule
+from otelgate_audit.jobs.schedule import Job, Jobs
+from otelgate_audit.process.telemetry import Meters, Telemetry
 from waiting import until
 
 
@@ -111,7 +112,7 @@ def test_stopping_ends_a_job_that_waits(database: str) -> None:
 def test_the_head_leaves_when_it_has_moved(database: str) -> None:
     exporter = InMemoryLogRecordExporter()
     telemetry = Telemetry(settings.load({}), readers=[], exporter=exporter)
-    announce = jobs.HeadAnnouncer(telemetry, b"k" * 32)
+    announce = announcer.HeadAnnouncer(telemetry, b"k" * 32)
     with psycopg.connect(database) as connection:
         announce(connection, 0)  # nothing was committed yet
         connection.execute("UPDATE ledger.head SET seq = 5, link = %s", [b"l" * 32])
@@ -136,12 +137,12 @@ def test_announce_again_sends_the_same_head_each_hour(database: str) -> None:
     hour = 3_600_000_000
     with psycopg.connect(database) as connection:
         for now_us in (0, 2 * hour):  # a store without an entry has none to announce
-            jobs.HeadAnnouncer(telemetry, b"k" * 32)(connection, now_us)
+            announcer.HeadAnnouncer(telemetry, b"k" * 32)(connection, now_us)
         connection.execute("UPDATE ledger.head SET seq = 5, link = %s", [b"l" * 32])
-        announce = jobs.HeadAnnouncer(telemetry, b"k" * 32)
+        announce = announcer.HeadAnnouncer(telemetry, b"k" * 32)
         for now_us in (0, hour - 1, hour, 2 * hour - 1, 2 * hour):
             announce(connection, now_us)
-        jobs.HeadAnnouncer(telemetry, b"k" * 32)(connection, 2 * hour)
+        announcer.HeadAnnouncer(telemetry, b"k" * 32)(connection, 2 * hour)
     telemetry.shutdown()
     sent = [dict(each.log_record.attributes or {}) for each in exporter.get_finished_logs()]
     heads = [(each["otelgate.audit.head.seq"], each["otelgate.audit.head.count"]) for each in sent]
@@ -153,7 +154,7 @@ def test_the_standard_jobs(tmp_path: object) -> None:
     key.write_text("00" * 32)
     chosen = settings.load({"OTELGATE_AUDIT_KEY_FILE": str(key)})
     telemetry = Telemetry(chosen, readers=[], exporter=InMemoryLogRecordExporter())
-    work = jobs.standard(chosen, telemetry)
+    work = schedule.standard(chosen, telemetry)
     telemetry.shutdown()
     assert {job.name: job.every_s for job in work} == {
         "gauges": 15,
@@ -166,7 +167,7 @@ def test_the_standard_jobs(tmp_path: object) -> None:
 
 
 def test_lines_about_a_gateway_that_is_away_are_few() -> None:
-    from otelgate_audit.telemetry import _Sparse
+    from otelgate_audit.process.telemetry import _Sparse
 
     now = [0.0]
     sparse = _Sparse(lambda: now[0])

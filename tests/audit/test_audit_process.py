@@ -24,8 +24,11 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import keeper, partitions, process, receiver, server, settings
-from otelgate_audit.telemetry import Telemetry
+from otelgate_audit import keeper, server, settings
+from otelgate_audit.ingest import receiver
+from otelgate_audit.model import clock, partitions
+from otelgate_audit.process import lifecycle
+from otelgate_audit.process.telemetry import Telemetry
 from psycopg import sql
 from waiting import until
 
@@ -45,7 +48,7 @@ def sink_settings(database: str, tmp_path: Path) -> settings.Settings:
 
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_LOOK_S", 0.05)
+    monkeypatch.setattr(lifecycle, "_LOOK_S", 0.05)
 
 
 @contextmanager
@@ -198,7 +201,7 @@ def test_the_keeper_makes_the_partitions_of_the_days_to_come(
 ) -> None:
     today = time.time_ns() // 1000
     wanted = {
-        partitions.covering(table, today + day * partitions.DAY_US).name
+        partitions.covering(table, today + day * clock.DAY_US).name
         for table in (*partitions.DAILY, *partitions.MONTHLY)
         for day in (1, 2)
     }

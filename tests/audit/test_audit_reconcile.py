@@ -14,8 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
-from otelgate_audit import partitions, reconcile, settings
-from otelgate_audit.quantities import CALLS, COST, QUANTITIES, RUNS, Quantity
+from otelgate_audit import settings
+from otelgate_audit.model import partitions
+from otelgate_audit.reconcile import command, comparison, counted, windows
+from otelgate_audit.reconcile.quantities import CALLS, COST, QUANTITIES, RUNS, Quantity
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 """A full five minutes; every test's clock begins here."""
@@ -159,7 +161,7 @@ class Store:
 
     def check(self, seconds: float, quantity: Quantity = RUNS) -> list[tuple[object, ...]]:
         """One run of the job, in short: minutes of the window, then its numbers."""
-        windows = reconcile.check(self.connection, self.settings, us(seconds))
+        windows = comparison.check(self.connection, self.settings, us(seconds))
         self.connection.commit()
         return [short(window) for window in windows if window.quantity is quantity]
 
@@ -175,7 +177,7 @@ class Store:
 MINUTE = timedelta(minutes=1)
 
 
-def short(window: reconcile.Window) -> tuple[object, ...]:
+def short(window: windows.Window) -> tuple[object, ...]:
     minutes = [(edge - us(0)) / 60_000_000 for edge in (window.from_us, window.to_us)]
     return (window.service, *minutes, *map(window.quantity.number, window.numbers.values()))
 
@@ -394,8 +396,8 @@ def test_prometheus_away(store: Store, prometheus: Prometheus) -> None:
     store.runs([10])
     url = "http://127.0.0.1:1"
     away = settings.load({"OTELGATE_DATABASE_URL": store.settings.database_url, "OTELGATE_PROMETHEUS_URL": url})
-    with pytest.raises(reconcile.PrometheusError) as caught:
-        reconcile.check(store.connection, away, us(361))
+    with pytest.raises(counted.PrometheusError) as caught:
+        comparison.check(store.connection, away, us(361))
     assert str(caught.value) == (
         "OTELGATE_PROMETHEUS_URL='http://127.0.0.1:1': [Errno 111] Connection refused; "
         "expected Prometheus' answer to /api/v1/query, nothing was compared"
@@ -431,12 +433,12 @@ def minutes(seconds: float) -> tuple[float, float]:
 def test_report_of_any_range(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts(STEADY, 660)
     store.runs(run for run in STEADY if run != STEADY[100])
-    windows = [short(w) for w in reconcile.report(store.connection, store.settings, us(-100), us(650))]
+    windows = [short(w) for w in comparison.report(store.connection, store.settings, us(-100), us(650))]
     assert [window[1:3] for window in windows] == [(0, 5), (5, 10), (10, 650 / 60)]
     assert [window[6:] for window in windows] == [(1, 0), (0, 0), (0, 0)]
     assert sum(window[3] for window in windows) == 850
     assert store.written() == []
-    assert reconcile.report(store.connection, store.settings, us(5), us(5)) == []
+    assert comparison.report(store.connection, store.settings, us(5), us(5)) == []
 
 
 def test_calls_and_cost_are_compared_as_runs_are(store: Store, prometheus: Prometheus) -> None:
@@ -519,9 +521,9 @@ def test_calls_of_before_are_left_out_and_named(
 def run(store: Store, *more: str) -> int:
     """The command over the first five minutes."""
     parser = ArgumentParser()
-    reconcile.add_arguments(parser)
+    command.add_arguments(parser)
     span = ["--from", "2026-03-02T10:00", "--to", "2026-03-02T11:05+01:00"]
-    return reconcile.run(store.settings, parser.parse_args([*span, *more]))
+    return command.run(store.settings, parser.parse_args([*span, *more]))
 
 
 def test_command(store: Store, prometheus: Prometheus, capsys: pytest.CaptureFixture[str]) -> None:

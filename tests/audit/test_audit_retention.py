@@ -10,10 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, commit, conversation, settings, trace_id
-from otelgate_audit import database as audit_database
-from otelgate_audit import dropping, retention, verify
-from otelgate_audit.retention import Deleted
+from otelgate_audit.jobs import dropping, retention
+from otelgate_audit.jobs.retention import Deleted
+from otelgate_audit.model import database as audit_database
 from otelgate_audit.settings import Settings
+from otelgate_audit.verify import verification
 
 Store = psycopg.Connection[Any]
 OLD = NOW - 100 * DAY  # 2026-03-07T12:00Z
@@ -46,7 +47,7 @@ def rows(store: Store, table: str) -> int:
 
 def check(database: str) -> list[str]:
     with audit_database.connect(database, name="test") as connection:
-        return [str(each) for each in verify.verify(connection, KEY).findings]
+        return [str(each) for each in verification.verify(connection, KEY).findings]
 
 
 def purge(database: str, kept: Settings, now_us: int = NOW, **options: bool) -> list[Deleted]:

@@ -10,10 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, commit, conversation, settings
-from otelgate_audit import database as audit_database
-from otelgate_audit import jobs, locks, partitions, retention, verify
-from otelgate_audit.jobs import Job, Jobs
-from otelgate_audit.telemetry import Meters
+from otelgate_audit.jobs import retention, schedule
+from otelgate_audit.jobs.schedule import Job, Jobs
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model import locks, partitions
+from otelgate_audit.process.telemetry import Meters
+from otelgate_audit.verify import verification
 from psycopg import sql
 from waiting import until
 
@@ -212,7 +214,7 @@ def test_commit_while_grafana_holds_every_lock_succeeds(database: str) -> None:
             for number, day in enumerate((1, -1, -20, 0, 31), start=2):
                 commit(connection, conversation(number, "bob", NOW + day * DAY), NOW + max(day, 0) * DAY)
     with as_owner(database) as connection:
-        report = verify.verify(connection, KEY)
+        report = verification.verify(connection, KEY)
     assert (report.findings, report.conversations) == ([], 6)
 
 
@@ -232,13 +234,13 @@ def test_purge_while_grafana_reads_every_table_leaves_what_is_read(database: str
         gone = retention.purge(other, kept, NOW)
         assert "audit.runs" not in {each.table for each in left if each.partition}
         assert "audit.runs" in {each.table for each in gone if each.partition}
-        assert verify.verify(other, KEY).findings == []
+        assert verification.verify(other, KEY).findings == []
 
 
 @pytest.mark.parametrize("name", ["gauges", "head", "reconcile", "retention", "partitions"])
 def test_do_a_job_while_grafana_holds_its_lock_succeeds(database: str, tmp_path: Path, name: str) -> None:
     chosen = settings(database, tmp_path)
-    (job,) = (each for each in jobs.standard(chosen, _NoTelemetry()) if each.name == name)  # type: ignore[arg-type]
+    (job,) = (each for each in schedule.standard(chosen, _NoTelemetry()) if each.name == name)  # type: ignore[arg-type]
     done = threading.Event()
     work = Job(name, 0.01, job.lock, lambda connection, now_us: done.set())
     with everything_locked(database):

@@ -2,8 +2,8 @@
 
 import psycopg
 import pytest
-from otelgate_audit import database as audit_database
-from otelgate_audit import partitions
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model import partitions
 
 
 @pytest.mark.shows("K10", "F6")

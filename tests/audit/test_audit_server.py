@@ -18,10 +18,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import receiver, settings
-from otelgate_audit.records import Batch, Event, Reject
-from otelgate_audit.telemetry import Meters
-from otelgate_audit.writer import Unavailable
+from otelgate_audit import settings
+from otelgate_audit.ingest import receiver
+from otelgate_audit.model.records import Batch, Event, Reject
+from otelgate_audit.process.telemetry import Meters
+from otelgate_audit.store.writer import Unavailable
 
 SETTINGS = replace(settings.load({}), audit_port=0, max_message_mib=1)
 REQUEST = b"anything"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from audit_http import Quiet, listening
-from otelgate_audit import settings, stores
+from otelgate_audit import settings
+from otelgate_audit.process import stores
 from otelgate_audit.settings import SettingsError
 
 

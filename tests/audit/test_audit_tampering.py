@@ -14,9 +14,12 @@ import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, commit, conversation, settings, trace_id
 from audit_loki import Loki, asked
-from otelgate_audit import columns, ledger, proof, verify
-from otelgate_audit import database as audit_database
-from otelgate_audit.witness import Witness
+from otelgate_audit import ledger
+from otelgate_audit.ledger import proof
+from otelgate_audit.ledger.witness import Witness
+from otelgate_audit.model import columns
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.verify import command, verification
 
 Store = psycopg.Connection[Any]
 
@@ -160,7 +163,7 @@ def kept(tmp_path: Path) -> Path:
 def found(database: str, **sources: Any) -> set[str]:
     """The codes of what is found."""
     with audit_database.connect(database, name="test") as connection:
-        report = verify.verify(connection, KEY, now_us=NOW + 30 * DAY, **sources)
+        report = verification.verify(connection, KEY, now_us=NOW + 30 * DAY, **sources)
     return {code for code, _ in report.counts}
 
 
@@ -201,8 +204,8 @@ def test_verify_finds_each_tampering(
 
 def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
     parser = argparse.ArgumentParser()
-    verify.add_arguments(parser)
-    return verify.run(settings(database, folder, **more), parser.parse_args([*arguments, "--json"]))
+    command.add_arguments(parser)
+    return command.run(settings(database, folder, **more), parser.parse_args([*arguments, "--json"]))
 
 
 def test_a_webhook_is_noted_as_not_readable(

@@ -9,8 +9,9 @@ import grpc
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from otelgate_audit import receiver, settings
-from otelgate_audit.telemetry import Meters, Telemetry, brief
+from otelgate_audit import settings
+from otelgate_audit.ingest import receiver
+from otelgate_audit.process.telemetry import Meters, Telemetry, brief
 
 
 @dataclass

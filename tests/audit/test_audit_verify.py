@@ -14,12 +14,14 @@ import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, RECORDS, commit, conversation, settings, trace_id
 from audit_loki import Loki, asked
-from otelgate_audit import attest, columns, ledger, proof, verify
-from otelgate_audit import database as audit_database
-from otelgate_audit.checks import findings, heads
-from otelgate_audit.checks.findings import Report
-from otelgate_audit.records import Event, Feedback, ModelCall, Run, Score, ToolCall
-from otelgate_audit.witness import Witness
+from otelgate_audit import ledger
+from otelgate_audit.ledger import attest, proof
+from otelgate_audit.ledger.witness import Witness
+from otelgate_audit.model import clock, columns
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.model.records import Event, Feedback, ModelCall, Run, Score, ToolCall
+from otelgate_audit.verify import command, findings, heads, verification
+from otelgate_audit.verify.findings import Report
 from psycopg import sql
 
 Store = psycopg.Connection[Any]
@@ -42,7 +44,7 @@ def store(database: str) -> Iterator[Store]:
 
 def check(database: str, **options: Any) -> Report:
     with audit_database.connect(database, name="test") as connection:
-        return verify.verify(connection, KEY, now_us=NOW + 90 * DAY, **options)
+        return verification.verify(connection, KEY, now_us=NOW + 90 * DAY, **options)
 
 
 def told(report: Report) -> set[str]:
@@ -252,7 +254,7 @@ def test_tampering_is_named(store: Store) -> None:
         with store.transaction(force_rollback=True):
             store.execute(statements)
             report = Report()
-            verify.examine(store, KEY, report)
+            verification.examine(store, KEY, report)
             found[case] = sorted(told(report))
     assert found == {case: sorted(expected) for case, (_, expected) in TAMPERED.items()}
 
@@ -263,7 +265,7 @@ def test_a_key_that_was_changed_or_deleted_is_told(store: Store) -> None:
         with store.transaction(force_rollback=True):
             store.execute(f"{statement} WHERE service = 'desk'")
             report = Report()
-            verify.examine(store, KEY, report)
+            verification.examine(store, KEY, report)
             found.append(dict(report.counts))
     tables = {"runs": 1, "model_calls": 2, "tool_calls": 1, "feedback": 1, "scores": 2, "events": 1}
     assert found == [{(code, f"audit.{table}"): n for table, n in tables.items()} for code in ("changed", "key")]
@@ -547,7 +549,8 @@ def test_verify_the_first_records_without_a_head_is_ok(database: str, loki: tupl
         commit(connection, conversation(1, "ann"))
     with audit_database.connect(database, name="test") as connection:
         found = [
-            told(verify.verify(connection, KEY, loki=asked(url), now_us=NOW + later)) for later in (0, hour, hour + 1)
+            told(verification.verify(connection, KEY, loki=asked(url), now_us=NOW + later))
+            for later in (0, hour, hour + 1)
         ]
     none = unchecked(f"Loki at {url} has none: they were deleted, lost, or never sent")
     assert found == [set(), set(), {none}]
@@ -709,13 +712,13 @@ def test_many_findings_are_counted_and_some_shown(
     store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(findings, "KEPT", 5)
-    monkeypatch.setattr(verify, "_SHOWN", 3)
+    monkeypatch.setattr(command, "_SHOWN", 3)
     with store.transaction(force_rollback=True):
         store.execute("UPDATE ledger.entries SET link = 'x'")
         report = Report()
-        verify.examine(store, KEY, report)
+        verification.examine(store, KEY, report)
     assert (report.total, len(report.findings)) == (25, 5)
-    verify._print(report, verify._faults(report, []))
+    command._print(report, command._faults(report, []))
     lines = capsys.readouterr().out.splitlines()
     assert lines[3:6] == ["... and 22 more:", "  ledger.head: 1 head", "  ledger.entries: 24 link"]
     assert lines[6].startswith("25 findings: 24 entries, 24 records (0 deleted by retention), 3 conversations, ")
@@ -723,8 +726,8 @@ def test_many_findings_are_counted_and_some_shown(
 
 def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
     parser = argparse.ArgumentParser()
-    verify.add_arguments(parser)
-    return verify.run(settings(database, folder, **more), parser.parse_args(arguments))
+    command.add_arguments(parser)
+    return command.run(settings(database, folder, **more), parser.parse_args(arguments))
 
 
 def test_the_command_tells_by_its_exit_code(
@@ -753,10 +756,10 @@ def test_what_is_missing_is_the_verdict_of_the_last_line(
     """The ledger is sound, but the gateway counted more than is stored: exit status 1, and no `ok`."""
     runs = {"service": "shop", "quantity": "runs", "counted": 9, "stored": 6, "rejected": 0, "missing": 3, "surplus": 0}
     cost = {**runs, "quantity": "cost", "missing": Decimal("0.00015")}
-    monkeypatch.setattr(verify.database, "connect", lambda *rest, **more: nullcontext(MagicMock()))
-    monkeypatch.setattr(verify.database, "require_schema", lambda connection: None)
-    monkeypatch.setattr(verify, "verify", lambda *rest, **more: findings.Report())
-    monkeypatch.setattr(verify, "_reconciliation", lambda *rest: [runs, {**runs, "quantity": "calls"}, cost])
+    monkeypatch.setattr(command.database, "connect", lambda *rest, **more: nullcontext(MagicMock()))
+    monkeypatch.setattr(command.database, "require_schema", lambda connection: None)
+    monkeypatch.setattr(command, "verify", lambda *rest, **more: findings.Report())
+    monkeypatch.setattr(command, "_reconciliation", lambda *rest: [runs, {**runs, "quantity": "calls"}, cost])
     assert run("postgresql://nobody@127.0.0.1:1/none", tmp_path) == 1
     assert (
         capsys.readouterr()
@@ -776,10 +779,10 @@ def test_what_is_missing_is_the_verdict_of_the_last_line(
     ],
 )
 def test_times_of_the_command_line(text: str, time_us: int) -> None:
-    assert verify.moment(text) == time_us
+    assert clock.option_us(text) == time_us
 
 
 def test_no_time_is_told() -> None:
     with pytest.raises(argparse.ArgumentTypeError) as caught:
-        verify.moment("yesterday")
-    assert str(caught.value) == "'yesterday': expected a date or time such as 2026-01-31 or 2026-01-31T12:00"
+        clock.option_us("yesterday")
+    assert str(caught.value) == "'yesterday': expected a date or time such as 2026-01-31 or 2026-01-31T12:00Z"

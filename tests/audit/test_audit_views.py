@@ -5,11 +5,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import otelgate_audit
 import psycopg
 import pytest
 from audit_analytics_data import DAY, at, talk
-from otelgate_audit import database as audit_database
-from otelgate_audit import generate, views
+from otelgate_audit.commands import generate
+from otelgate_audit.model import analytics
+from otelgate_audit.model import database as audit_database
 from psycopg import sql
 
 CALLS = (
@@ -51,7 +53,7 @@ def test_everything_is_explained(world: psycopg.Connection[Any]) -> None:
         " UNION ALL SELECT c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c"
         " WHERE c.relnamespace = 'analytics'::regnamespace"
     ).fetchall()
-    text = (Path(views.__file__).parent / "analytics.md").read_text()
+    text = (Path(otelgate_audit.__file__).parent / "analytics.md").read_text()
     named = set(re.findall(r"`(?:analytics\.|content\.)?(\w+)[`(]", text))
     assert [name for name, comment in objects if not comment] == []
     assert sorted({name for name, _ in objects} - named) == []
@@ -59,25 +61,25 @@ def test_everything_is_explained(world: psycopg.Connection[Any]) -> None:
 
 def test_views_are_made_once(database: str) -> None:
     with psycopg.connect(database) as connection:
-        assert views.apply(connection) == []
+        assert analytics.apply(connection) == []
         connection.execute("COMMENT ON SCHEMA analytics IS 'other files'")
         connection.execute("CREATE VIEW public.mine AS SELECT * FROM analytics.mrr")
-        number = len(list(views.FOLDER.glob("*.sql")))
-        assert views.apply(connection) == [
+        number = len(list(analytics.FOLDER.glob("*.sql")))
+        assert analytics.apply(connection) == [
             f"analytics: views and functions made from {number} files",
             "dropped public.mine, which read analytics: make it again",
         ]
-        assert views.apply(connection) == []
+        assert analytics.apply(connection) == []
 
 
 def test_a_wrong_file_is_named_and_changes_nothing(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "10_wrong.sql").write_text("CREATE VIEW analytics.wrong AS SELECT * FROM nowhere")
-    monkeypatch.setattr(views, "FOLDER", tmp_path)
+    monkeypatch.setattr(analytics, "FOLDER", tmp_path)
     with psycopg.connect(database) as connection:
         with pytest.raises(psycopg.errors.UndefinedTable) as caught:
-            views.apply(connection)
+            analytics.apply(connection)
         assert caught.value.__notes__ == ["in views/10_wrong.sql"]
         assert connection.execute("SELECT count(*) FROM analytics.mrr").fetchone() == (0,)
 

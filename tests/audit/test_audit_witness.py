@@ -11,9 +11,11 @@ import pytest
 from audit_http import Quiet, listening
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from otelgate_audit import jobs, settings, witness
-from otelgate_audit.telemetry import Telemetry
-from otelgate_audit.witness import Witness, WitnessError
+from otelgate_audit import settings
+from otelgate_audit.jobs import announcer
+from otelgate_audit.ledger import witness
+from otelgate_audit.ledger.witness import Witness, WitnessError
+from otelgate_audit.process.telemetry import Telemetry
 from waiting import until
 
 HEAD = {"otelgate.audit.head.seq": 5, "otelgate.audit.head.count": 1}
@@ -145,7 +147,7 @@ def test_announce_with_a_witness_that_fails_counts_it_and_goes_on(
     path = tmp_path / "later" / "heads.jsonl"
     exporter, reader = InMemoryLogRecordExporter(), InMemoryMetricReader()
     telemetry = Telemetry(settings.load({}), readers=[reader], exporter=exporter)
-    announce = jobs.HeadAnnouncer(telemetry, b"k" * 32, Witness(f"file:{path}"))
+    announce = announcer.HeadAnnouncer(telemetry, b"k" * 32, Witness(f"file:{path}"))
     with psycopg.connect(database) as connection:
         for seq in (5, 6):
             connection.execute("UPDATE ledger.head SET seq = %s, link = %s", [seq, b"l" * 32])
@@ -182,7 +184,7 @@ def test_announce_with_a_witness_that_hangs_goes_on(
     exporter, reader = InMemoryLogRecordExporter(), InMemoryMetricReader()
     telemetry = Telemetry(settings.load({}), readers=[reader], exporter=exporter)
     hanging = Hanging(f"file:{path}")
-    announce = jobs.HeadAnnouncer(telemetry, b"k" * 32, hanging)
+    announce = announcer.HeadAnnouncer(telemetry, b"k" * 32, hanging)
     with psycopg.connect(database) as connection:
         try:
             for seq in (5, 6, 6):

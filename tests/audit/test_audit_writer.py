@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from audit_check import Counts, check, deliver, made_up_run, split
 from audit_records import DAY, NOW, TRACE, batch, event, feedback, model_call, run, score, tool_call, words
-from otelgate_audit import copying
-from otelgate_audit.people import SIGNUP
-from otelgate_audit.records import Reject
-from otelgate_audit.writer import Writer
+from otelgate_audit.model import clock, columns
+from otelgate_audit.model.records import Reject
+from otelgate_audit.store.people import SIGNUP
+from otelgate_audit.store.writer import Writer
 
 
 def test_a_run(writer: Writer, connection: psycopg.Connection) -> None:
@@ -88,19 +88,19 @@ def test_users_and_sessions(writer: Writer, connection: psycopg.Connection) -> N
     ]
     for each in reversed(records):
         writer.commit(batch(each), 30)
-    users = copying.reading(connection).execute("SELECT * FROM audit.users ORDER BY user_id").fetchall()
+    users = columns.cursor(connection).execute("SELECT * FROM audit.users ORDER BY user_id").fetchall()
     assert users == [
         ("travel", "ann", NOW - 9, NOW - 6, NOW - 7, "max", NOW - 8, 1),
         ("travel", "bob", NOW - 5, NOW - 5, None, "pro", NOW - 5, 0),
     ]
-    sessions = copying.reading(connection).execute("SELECT * FROM audit.sessions").fetchall()
+    sessions = columns.cursor(connection).execute("SELECT * FROM audit.sessions").fetchall()
     assert sessions == [("travel", "s1", "ann", NOW - 9, NOW - 9, NOW - 5, "pro", NOW - 5, 1, ["clerk", "router"])]
 
 
 def test_a_user_known_from_another_service_only(writer: Writer, connection: psycopg.Connection) -> None:
     """The conversation is the leading span's service's; its user has a row there, too."""
     writer.commit(batch(run("01", NOW - 5, service="front"), tool_call("02", user_id="ann", service="back")), 30)
-    rows = copying.reading(connection).execute("SELECT service, first_seen, conversations FROM audit.users ORDER BY 1")
+    rows = columns.cursor(connection).execute("SELECT service, first_seen, conversations FROM audit.users ORDER BY 1")
     assert rows.fetchall() == [("back", NOW, 0), ("front", NOW - 5, 1)]
 
 
@@ -183,7 +183,7 @@ def test_retention(make_writer: Callable[..., Writer], connection: psycopg.Conne
     ]
     assert not [row for row in rejects if b"too old" in row[6]]
     calls = connection.execute("SELECT record, cost_usd, received_at FROM content.rejects WHERE call").fetchall()
-    assert calls == [("03", Decimal("0.000072"), copying.moment(NOW - 5))]
+    assert calls == [("03", Decimal("0.000072"), clock.from_us(NOW - 5))]
     check(connection, [items[1], (items[3][0], None)])
     assert counts.sums == {
         ("committed", "runs"): 1,
@@ -208,8 +208,8 @@ def test_rejects_of_the_decoder(make_writer: Callable[..., Writer], connection: 
         " received_at FROM content.rejects"
     ).fetchone()
     assert row == (
-        *(copying.moment(NOW), *reject._replace(service="tra\ufffdvel")[:-2]),
-        *(Decimal("0.25"), copying.moment(NOW - 1)),
+        *(clock.from_us(NOW), *reject._replace(service="tra\ufffdvel")[:-2]),
+        *(Decimal("0.25"), clock.from_us(NOW - 1)),
     )
     assert counts.sums == {("rejected", "traces"): 1, ("write", ""): 1}
 

@@ -9,9 +9,10 @@ import psycopg
 import pytest
 from audit_check import Counts, check, deliver, made_up_run, split
 from audit_records import DAY, NOW, TRACE, batch, event, run, words
-from otelgate_audit import copying, store
-from otelgate_audit.records import Run
-from otelgate_audit.writer import Unavailable, Writer
+from otelgate_audit.model import clock
+from otelgate_audit.model.records import Run
+from otelgate_audit.store import insert
+from otelgate_audit.store.writer import Unavailable, Writer
 from psycopg import sql
 from waiting import until
 
@@ -153,7 +154,7 @@ def test_a_mistake_in_the_program_loses_nothing(
 ) -> None:
     writer = make_writer()
     with monkeypatch.context() as broken:
-        broken.setattr(store.Store, "add", lambda *_: {}["a secret"])
+        broken.setattr(insert.Store, "add", lambda *_: {}["a secret"])
         with pytest.raises(Unavailable, match=r"^internal error: KeyError$"):
             writer.commit(batch(run("01")), 30)
     writer.commit(batch(run("01")), 30)
@@ -174,11 +175,11 @@ def test_a_row_that_was_tampered_with_stops_nothing(writer: Writer, connection: 
 def test_lookups_use_an_index_of_one_partition(writer: Writer) -> None:
     """Also while the tables are new and have no statistics."""
     writer.commit(batch(*(run(f"{day:02}", NOW - day * DAY) for day in range(5))), 30)
-    times = [copying.moment(NOW)]
-    bounds = [copying.moment(NOW // DAY * DAY), copying.moment(NOW // DAY * DAY + DAY)]
+    times = [clock.from_us(NOW)]
+    bounds = [clock.from_us(NOW // DAY * DAY), clock.from_us(NOW // DAY * DAY + DAY)]
     assert writer._connection is not None
     plan = writer._connection.execute(
-        sql.SQL("EXPLAIN {}").format(store._STORED[Run]), [times, [TRACE], ["01"], *bounds]
+        sql.SQL("EXPLAIN {}").format(insert._STORED[Run]), [times, [TRACE], ["01"], *bounds]
     ).fetchall()
     named = [line for (line,) in plan if " runs_2026" in line]
     assert named

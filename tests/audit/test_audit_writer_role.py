@@ -11,8 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 from audit_ledger_data import DAY, KEY, NOW, as_writer, commit, conversation, trace_id
-from otelgate_audit import database as audit_database
-from otelgate_audit import partitions, settings, verify
+from otelgate_audit import settings
+from otelgate_audit.model import clock, partitions
+from otelgate_audit.model import database as audit_database
+from otelgate_audit.verify import verification
 from psycopg import sql
 from test_audit_tampering import STATEMENTS, TAMPERINGS
 
@@ -117,7 +119,7 @@ def store(shared_database: str) -> Iterator[str]:
 def codes(database: str) -> set[str]:
     """The codes of what verify finds."""
     with audit_database.connect(database, name="test") as connection:
-        return {code for code, _ in verify.verify(connection, KEY, now_us=NOW + 30 * DAY).counts}
+        return {code for code, _ in verification.verify(connection, KEY, now_us=NOW + 30 * DAY).counts}
 
 
 @pytest.mark.parametrize("tampering", list(TAMPERINGS))
@@ -183,7 +185,7 @@ def test_functions_of_the_owner_have_a_fixed_search_path_and_are_the_writers_alo
 @pytest.mark.parametrize("moment", ["2024-02-29T23:59:59.999999", "2025-12-31T00:00:00", "2026-06-01T00:00:00"])
 def test_make_a_partition_as_the_writer_is_the_one_that_covers_the_time(store: str, table: str, moment: str) -> None:
     """Also where the session's clock is another place's."""
-    time_us = partitions.micros(datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    time_us = clock.to_us(datetime.fromisoformat(moment).replace(tzinfo=UTC))
     wanted = partitions.covering(table, time_us)
     with as_writer(store) as writer:
         writer.execute("SET timezone = 'Pacific/Kiritimati'")

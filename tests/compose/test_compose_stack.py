@@ -85,8 +85,8 @@ def test_the_keeper_has_the_owners_commands_and_the_sink_has_not(stack: DockerEn
     """Their image holds all that they import, the heaviest included."""
     container = containers(stack, docker)["keeper"]
     for code in (
-        "import otelgate_audit.export, pyarrow.parquet",
-        "import otelgate_audit.verify, ssl, sqlite3, zoneinfo",
+        "import otelgate_audit.export.command, pyarrow.parquet",
+        "import otelgate_audit.verify.command, ssl, sqlite3, zoneinfo",
     ):
         status, output = container.exec_run(["/python/bin/python3", "-c", code])
         assert (status, output) == (0, b"")

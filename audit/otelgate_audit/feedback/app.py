@@ -26,8 +26,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..process.telemetry import brief, log_to_stderr
 from ..settings import Settings
-from ..telemetry import brief, log_to_stderr
 from . import body, connections, tokens
 from .emit import Emitter
 from .rates import Rates, client

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
+from ..model.ratings import POINTS, WORDS
 from .refusal import Refusal
 
 MAX_BYTES: Final = 16 * 1024
@@ -18,8 +19,6 @@ READ_S: Final = 10.0
 
 _FIELDS: Final = ("trace_id", "rating", "comment", "token")
 _TRACE_ID: Final = re.compile("[0-9a-fA-F]{32}")
-_WORDS: Final = {"positive": "positive", "negative": "negative", "up": "positive", "down": "negative"}
-_POINTS: Final = {1: "negative", 2: "negative", 3: None, 4: "positive", 5: "positive"}
 
 
 class Rating(NamedTuple):
@@ -77,17 +76,17 @@ def token(found: dict[str, Any]) -> str:
     return written or ""
 
 
-_EXPECTED_RATING: Final = f"one of {', '.join(_WORDS)}, true, false, or an integer from 1 to 5"
+_EXPECTED_RATING: Final = f"one of {', '.join(WORDS)}, true, false, or an integer from 1 to 5"
 
 
 def rating(value: object) -> Rating:
     """As `otelgate.feedback` takes it. Raises Refusal (400)."""
     if isinstance(value, bool):
         return Rating("positive" if value else "negative", None)
-    if isinstance(value, str) and value.lower() in _WORDS:
-        return Rating(_WORDS[value.lower()], None)
-    if isinstance(value, int) and value in _POINTS:
-        return Rating(_POINTS[value], value)
+    if isinstance(value, str) and value.lower() in WORDS:
+        return Rating(WORDS[value.lower()], None)
+    if isinstance(value, int) and value in POINTS:
+        return Rating(POINTS[value], value)
     raise Refusal(400, "rating", value, _EXPECTED_RATING)
 
 

@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 class AuditStore:
-    """The database of one stack. Columns are those of audit/otelgate_audit/migrations."""
+    """The database of one stack. Columns are those of audit/otelgate_audit/model/migrations."""
 
     def __init__(self, settings: Settings, timeout_s: int = 5) -> None:
         self._url = settings.database

@@ -1,1 +1,0 @@
-"""What `otelgate-audit verify` checks, a module for each part."""

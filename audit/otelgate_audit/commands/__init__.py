@@ -1,0 +1,1 @@
+"""Operators' commands that belong to no other folder."""

@@ -1,0 +1,1 @@
+"""Conversations as a file: JSON lines, CSV, Parquet."""

@@ -1,0 +1,119 @@
+"""`otelgate-audit export`: conversations with their tool calls and votes, to a file or a pipe, however many.
+
+They come from one moment of the database, through a server-side cursor: memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psycopg
+from tqdm import tqdm
+
+from ..model import clock, database, pseudonyms
+from ..settings import Settings
+from . import rows
+from .formats import FORMATS, Format
+from .rows import Selection
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="start", type=clock.option, metavar="TIME", help="that started at this time or later"
+    )
+    parser.add_argument("--to", dest="end", type=clock.option, metavar="TIME", help="that started before this time")
+    parser.add_argument("--service", help="of this application, its service.name")
+    parser.add_argument("--user", metavar="ID", help="of this user")
+    parser.add_argument("--format", choices=FORMATS, default="jsonl", help="default: jsonl")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="a file, there only when complete; default: stdout")
+    parser.add_argument("--no-content", action="store_true", help="without what was said: numbers, names and ids only")
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Exit code 0, also for no conversation; 1 where it could not be read or written; 2 for bad options."""
+    if problem := _problem(options):
+        print(problem, file=sys.stderr)
+        return 2
+    # As an end, so that an unfinished file is taken away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    stored = tuple(pseudonyms.patterns(settings.pseudonym_key, options.user)) if options.user else ()
+    selection = Selection(options.start, options.end, options.service, options.user, stored, not options.no_content)
+    password = settings.database_password
+    try:
+        with (
+            database.connect(settings.database_url, name="export", password=password) as connection,
+            _destination(options.output) as file,
+        ):
+            database.require_schema(connection)
+            connection.rollback()
+            number = write(connection, selection, FORMATS[options.format](file, content=selection.content))
+    except psycopg.errors.InsufficientPrivilege as error:
+        print(f"database: {str(error).partition(chr(10))[0]}; --no-content needs no schema content", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if not options.output:  # what is left in its buffer would fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"{options.output or 'stdout'}: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"{number:,} conversations{f' in {options.output}' if options.output else ''}", file=sys.stderr)
+    return 0
+
+
+def write(connection: psycopg.Connection[Any], selection: Selection, form: Format) -> int:
+    """Write the selected conversations, all of one moment; returns their number. No transaction may be open."""
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    number = 0
+    visible = sys.stderr.isatty()
+    with connection.transaction():
+        total = rows.count(connection, selection) if visible else None
+        with tqdm(total=total, unit=" conversations", unit_scale=True, disable=not visible) as progress:
+            for batch in rows.batches(connection, selection):
+                form.write(batch)
+                number += len(batch)
+                progress.update(len(batch))
+        form.close()
+    return number
+
+
+def _problem(options: argparse.Namespace) -> str:
+    """What is wrong with the options together; empty where nothing is."""
+    if options.start and options.end and options.start >= options.end:
+        return f"--to '{options.end:%Y-%m-%dT%H:%M:%SZ}': expected a time after --from"
+    output: Path | None = options.output
+    if output is None:
+        return "--format parquet: expected --output, it can't be streamed" if options.format == "parquet" else ""
+    if not output.parent.is_dir():
+        return f"--output '{output}': expected a folder that exists"
+    if output.exists() and not output.is_file():
+        return f"--output '{output}': expected a file"
+    return ""
+
+
+@contextmanager
+def _destination(output: Path | None) -> Iterator[BinaryIO]:
+    """Stdout, or a file that takes its name when all is written; for its owner's eyes only."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    handle, part = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(handle)
+        os.replace(part, output)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""From the gateway's OTLP requests to records. Needs no database."""

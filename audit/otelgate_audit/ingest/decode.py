@@ -1,0 +1,105 @@
+"""OTLP requests to rows: what the gateway's audit branch sends becomes a Batch.
+
+Each record is read on its own. One that can't be stored becomes a Reject that says why, and costs no other. Needs no
+database.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Protocol
+
+from ..model.records import MAX_PAYLOAD, UNKNOWN_SERVICE, Batch, Identity, Reject
+from . import log_events, spans, wire
+from .spans import Source
+from .values import Unfit, name
+from .wire import Malformed
+
+__all__ = ["Malformed", "decode_logs", "decode_traces"]
+
+
+def decode_traces(request: bytes, now_us: int) -> Batch:
+    """The records in an ExportTraceServiceRequest. `now_us` is the sink's clock, microseconds since 1970.
+
+    Raises Malformed where the bytes are no OTLP at all, and nothing else.
+    """
+    return _decode(request, now_us, "traces", spans)
+
+
+def decode_logs(request: bytes, now_us: int) -> Batch:
+    """The records in an ExportLogsServiceRequest; otherwise as decode_traces."""
+    return _decode(request, now_us, "logs", log_events)
+
+
+class _Signal(Protocol):
+    """The modules `spans` and `log_events`."""
+
+    def take(self, raw: bytes, source: Source, now_us: int, batch: Batch) -> bool: ...
+    def identity(self, raw: bytes, now_us: int) -> Identity: ...
+
+
+def _decode(request: bytes, now_us: int, signal: str, module: _Signal) -> Batch:
+    batch = Batch()
+    for group in wire.groups(request):
+        if group.broken:
+            for raw in group.records:
+                reason = f"{group.broken}: not readable as OTLP"
+                batch.rejects.append(_reject(signal, raw, None, Identity(), reason))
+            continue
+        source = _source(group.resource)
+        if isinstance(source, str):
+            _refuse_all(group.records, source, now_us, signal, module, batch)
+            continue
+        for raw in group.records:
+            try:
+                if not module.take(raw, source, now_us, batch):
+                    batch.ignored += 1
+            except (Unfit, wire.DecodeError) as problem:
+                reason = str(problem) if isinstance(problem, Unfit) else "not readable as OTLP"
+                identity = module.identity(raw, now_us)
+                batch.rejects.append(_reject(signal, raw, source.service, identity, reason))
+    return batch
+
+
+def _refuse_all(records: list[bytes], reason: str, now_us: int, signal: str, module: _Signal, batch: Batch) -> None:
+    """The records of a resource that can't be stored; the rest is ignored as always."""
+    for raw in records:
+        try:
+            wanted = module.take(raw, Source(UNKNOWN_SERVICE, None), now_us, Batch())
+        except (Unfit, wire.DecodeError):
+            wanted = True
+        if wanted:
+            batch.rejects.append(_reject(signal, raw, None, module.identity(raw, now_us), reason))
+        else:
+            batch.ignored += 1
+
+
+@functools.lru_cache(maxsize=1024)
+def _source(raw: bytes) -> Source | str:
+    """Who sent the records, or why none of them can be stored. There are few resources, in many requests."""
+    try:
+        attributes = wire.Resource.FromString(raw).attributes
+        service = name(attributes, "service.name") or UNKNOWN_SERVICE
+        environment = name(attributes, "deployment.environment.name") or name(attributes, "deployment.environment")
+        application = name(attributes, "otelgate.application")
+    except Unfit as unfit:
+        return f"resource: {unfit}"
+    except wire.DecodeError:
+        return "resource: not readable as OTLP"
+    return Source(service, environment, application)
+
+
+def _reject(signal: str, raw: bytes, service: str | None, identity: Identity, reason: str) -> Reject:
+    return Reject(
+        signal,
+        service,
+        identity.trace_id,
+        identity.record,
+        identity.run,
+        reason,
+        len(raw),
+        raw[:MAX_PAYLOAD],
+        identity.call,
+        identity.cost_pico,
+        identity.received_at,
+    )

@@ -1,0 +1,162 @@
+"""A log event becomes a vote, a score or a product event; or nothing, where it is an ordinary log line."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any, Final
+
+import orjson
+
+from ..model import ratings
+from ..model.records import Batch, Event, Feedback, Identity, Score, Text
+from . import wire
+from .spans import Source
+from .values import MAX_VALUE, Attributes, Unfit, as_json, cut, name, number, plain, text, time_us, whole
+
+_FEEDBACK: Final = b"otelgate.feedback"
+_EVALUATION: Final = b"gen_ai.evaluation.result"
+_EVENT_NAME: Final = "otelgate.event.name"
+_UID: Final = "log.record.uid"
+_OWN_PREFIX: Final = "otelgate."
+_OWN: Final = frozenset((_UID, "user.id", "session.id", "gen_ai.conversation.id", "event.name"))
+_WORD: Final = re.compile(r"\S*")
+_MAX_WORD: Final = 64
+
+_Common = tuple[int, str, str | None, str, str | None, str | None, str | None]
+"""The columns that votes, scores and events share, in the tables' order: start_time to user_id."""
+
+
+def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
+    """Put the record of a log event into the batch; False where it is none.
+
+    Raises Unfit where it can't be stored, and DecodeError where the bytes are no log record; the batch is then
+    unchanged.
+    """
+    log = wire.LogRecord.FromString(raw)
+    attributes = log.attributes
+    kind = log.event_name
+    if not kind and "event.name" in attributes:  # its place in older SDKs
+        kind = attributes["event.name"].string_value
+    if kind == _FEEDBACK:
+        _take_feedback(_common(raw, log, attributes, source, now_us), attributes, batch)
+    elif kind == _EVALUATION:
+        _take_score(_common(raw, log, attributes, source, now_us), attributes, batch)
+    elif _EVENT_NAME in attributes:
+        _take_event(_common(raw, log, attributes, source, now_us), attributes, raw, batch)
+    else:
+        return False
+    return True
+
+
+def identity(raw: bytes, now_us: int) -> Identity:
+    """Trace id and uid, as far as they can be read."""
+    try:
+        log = wire.LogRecord.FromString(raw)
+    except wire.DecodeError:
+        return Identity()
+    try:
+        uid = _uid(raw, log.attributes)
+    except Unfit:
+        uid = None
+    return Identity(log.trace_id[:16].hex() or None, uid)
+
+
+def _take_feedback(common: _Common, attributes: Attributes, batch: Batch) -> None:
+    rating = name(attributes, "otelgate.feedback.rating")
+    if rating not in (None, *ratings.STORED):
+        raise Unfit(f"otelgate.feedback.rating {cut(rating)}: expected {' or '.join(ratings.STORED)}")
+    score = whole(attributes, "otelgate.feedback.score", min(ratings.POINTS), max(ratings.POINTS))
+    if rating is None and score is not None:
+        rating = ratings.POINTS[score]
+    _take_text(common, _long(attributes, "otelgate.feedback.comment"), batch)
+    batch.feedback.append(Feedback(*common, rating, score))
+
+
+def _take_score(common: _Common, attributes: Attributes, batch: Batch) -> None:
+    what = name(attributes, "gen_ai.evaluation.name")
+    if what is None:
+        raise Unfit("gen_ai.evaluation.name: expected a name")
+    value = number(attributes, "gen_ai.evaluation.score.value", -MAX_VALUE, MAX_VALUE)
+    label = name(attributes, "gen_ai.evaluation.score.label")
+    _take_text(common, _long(attributes, "gen_ai.evaluation.explanation"), batch)
+    batch.scores.append(Score(*common, what, value, label))
+
+
+def _take_event(common: _Common, attributes: Attributes, raw: bytes, batch: Batch) -> None:
+    what = name(attributes, _EVENT_NAME)
+    if what is None:
+        raise Unfit("otelgate.event.name: expected a name")
+    value = number(attributes, "otelgate.event.value", -MAX_VALUE, MAX_VALUE)
+    unit = name(attributes, "otelgate.event.unit")
+    tier = name(attributes, "otelgate.tier")
+    short, long = _split(raw)
+    _take_text(common, _sorted_json(long) if long else None, batch)
+    batch.events.append(Event(*common, tier, what, value, unit, _sorted_json(short)))
+
+
+def _take_text(common: _Common, words: str | None, batch: Batch) -> None:
+    if words is not None:
+        start_time, uid, trace_id = common[:3]
+        batch.texts[(start_time, trace_id or "", uid)] = Text(start_time, trace_id or "", uid, words, None, None)
+
+
+def _common(raw: bytes, log: Any, attributes: Attributes, source: Source, now_us: int) -> _Common:
+    return (
+        time_us(log.time or log.observed_time, now_us, "time"),
+        source.own(_uid(raw, attributes)),
+        _trace_id(log.trace_id, source),
+        source.service,
+        source.environment,
+        name(attributes, "session.id") or name(attributes, "gen_ai.conversation.id"),
+        name(attributes, "user.id"),
+    )
+
+
+def _uid(raw: bytes, attributes: Attributes) -> str:
+    """The record's own id; without one, records that are the same byte for byte are one."""
+    return name(attributes, _UID) or hashlib.sha256(raw).hexdigest()[:32]
+
+
+def _trace_id(raw: bytes, source: Source) -> str | None:
+    if not raw or raw == bytes(16):
+        return None
+    if len(raw) != 16:
+        raise Unfit(f"trace_id of {len(raw)} bytes: expected 16")
+    return source.own(raw.hex())
+
+
+def _long(attributes: Attributes, key: str) -> str | None:
+    found = attributes.get(key)
+    return None if found is None else _string(plain(found, key)) or None
+
+
+def _split(raw: bytes) -> tuple[dict[str, str], dict[str, str]]:
+    """The application's own attributes: single words, and what may be somebody's words."""
+    short: dict[str, str] = {}
+    long: dict[str, str] = {}
+    own = {text(each.key): each.value for each in wire.LogAttributes.FromString(raw).attributes}
+    for key, attribute in own.items():
+        if key.startswith(_OWN_PREFIX) or key in _OWN:
+            continue
+        value = plain(attribute, key)
+        if value is None:
+            continue
+        written = _string(value)
+        scalar = not isinstance(value, list | dict)
+        (short if scalar and _is_word(key) and _is_word(written) else long)[key] = written
+    return short, long
+
+
+def _is_word(written: str) -> bool:
+    return _WORD.fullmatch(written) is not None and len(written.encode()) <= _MAX_WORD
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return as_json(value) if isinstance(value, bool | list | dict) else str(value)
+
+
+def _sorted_json(found: dict[str, str]) -> str:
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS).decode()

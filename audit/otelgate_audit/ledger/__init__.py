@@ -1,0 +1,40 @@
+"""The ledger: one entry for each committed record, so that a later change of the store shows. See LEDGER.md."""
+
+from .announcements import (
+    HEAD_COUNT,
+    HEAD_EVENT,
+    HEAD_LINK,
+    HEAD_SEQ,
+    HEAD_SIGNATURE,
+    announce,
+    announced,
+)
+from .chain import ENTRIES, Chain, Entry, Head, advance, count_head, head, lock, record_id, turn
+from .keys import NOBODY, Key, Keys, Owner, owner
+from .proof import mac
+
+__all__ = [
+    "ENTRIES",
+    "HEAD_COUNT",
+    "HEAD_EVENT",
+    "HEAD_LINK",
+    "HEAD_SEQ",
+    "HEAD_SIGNATURE",
+    "NOBODY",
+    "Chain",
+    "Entry",
+    "Head",
+    "Key",
+    "Keys",
+    "Owner",
+    "advance",
+    "announce",
+    "announced",
+    "count_head",
+    "head",
+    "lock",
+    "mac",
+    "owner",
+    "record_id",
+    "turn",
+]

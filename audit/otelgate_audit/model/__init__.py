@@ -1,0 +1,1 @@
+"""Records, their columns and tables, time, and the database's schema: imports no other folder."""

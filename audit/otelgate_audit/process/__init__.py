@@ -1,0 +1,1 @@
+"""The frame of each process: start and stop, health, telemetry, and access to Prometheus and Loki."""

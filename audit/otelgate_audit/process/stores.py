@@ -1,0 +1,48 @@
+"""How the sink asks Prometheus and Loki: with the password and the certificate that its settings name."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.request
+from typing import Final, NamedTuple
+
+from ..settings import Settings, SettingsError
+
+USER: Final = "otelgate"
+"""Whose password it is (compose/otelgate_stack/access.py)."""
+
+
+class Store(NamedTuple):
+    """A store's URL, and what opens URLs below it."""
+
+    url: str
+    opener: urllib.request.OpenerDirector
+
+
+def prometheus(settings: Settings) -> Store:
+    """Asked with the password, if there is one, and by no proxy. Raises SettingsError."""
+    known = urllib.request.HTTPPasswordMgrWithPriorAuth()
+    if (password := settings.stores_password) is not None:
+        known.add_password(None, settings.prometheus_url, USER, password, is_authenticated=True)
+    handlers = (urllib.request.HTTPBasicAuthHandler(known), urllib.request.ProxyHandler({}), _https(settings))
+    return Store(settings.prometheus_url, urllib.request.build_opener(*handlers))
+
+
+def loki(settings: Settings) -> Store:
+    """Shown the certificate, if there is one. Raises SettingsError."""
+    return Store(settings.loki_url, urllib.request.build_opener(_https(settings)))
+
+
+def _https(settings: Settings) -> urllib.request.HTTPSHandler:
+    """Trusts the authority of the settings beside those of the system."""
+    context = ssl.create_default_context()
+    files = {"OTELGATE_STORES_CA_FILE": settings.stores_ca_file, "OTELGATE_STORES_CERT_FILE": settings.stores_cert_file}
+    try:
+        if settings.stores_ca_file:
+            context.load_verify_locations(settings.stores_ca_file)
+        if settings.stores_cert_file:
+            context.load_cert_chain(settings.stores_cert_file, settings.stores_key_file)
+    except OSError as error:  # ssl's own, too
+        named = ", ".join(f"{name}='{path}'" for name, path in files.items() if path)
+        raise SettingsError(f"{named}: expected certificates that can be read: {error.strerror or error}") from None
+    return urllib.request.HTTPSHandler(context=context)

@@ -1,0 +1,1 @@
+"""Compares the gateway's counts with the rows that are stored."""

@@ -1,0 +1,210 @@
+"""What a transaction changes in audit.users and audit.sessions, added up and written with one statement each.
+
+Every column is a minimum, a maximum, a set or a count, so that the order of arrival makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+import psycopg
+
+from ..model.records import Event, ModelCall, Record, Run, ToolCall
+
+SIGNUP: Final = "user.signup"
+"""The product event whose first time is a user's `signed_up_at`."""
+MAX_AGENTS: Final = 64
+"""Agents on a session: the first by name."""
+
+Belongs = tuple[str, str | None, str | None]
+"""Service, user id and session id of a conversation."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    first_seen: int | None = None
+    last_seen: int | None = None
+    conversations: int = 0
+    started_at: int | None = None
+    tier: str | None = None
+    tier_at: int | None = None
+    signed_up_at: int | None = None
+    user_id: str | None = None
+    user_at: int | None = None
+    agents: set[str] = field(default_factory=set)
+
+    def at(self, time: int) -> None:
+        if self.first_seen is None or time < self.first_seen:
+            self.first_seen = time
+        if self.last_seen is None or time > self.last_seen:
+            self.last_seen = time
+
+    def with_tier(self, tier: str, time: int) -> None:
+        """The newest wins; of the same time, the last by name."""
+        if self.tier is None or self.tier_at is None or (time, tier) > (self.tier_at, self.tier):
+            self.tier, self.tier_at = tier, time
+
+    def of_user(self, user: str, time: int) -> None:
+        """The earliest wins; of the same time, the first by name."""
+        if self.user_id is None or self.user_at is None or (time, user) < (self.user_at, self.user_id):
+            self.user_id, self.user_at = user, time
+
+
+class People:
+    """Collects what new records say; `write` brings it to the tables."""
+
+    def __init__(self) -> None:
+        self._users: dict[tuple[str, str], _Seen] = {}
+        self._sessions: dict[tuple[str, str], _Seen] = {}
+
+    def saw(self, record: Record) -> None:
+        """One new record."""
+        user, session = record.user_id, record.session_id
+        if user is None and session is None:
+            return
+        time, service = record.start_time, record.service
+        kind = type(record)
+        tier = record.tier if isinstance(record, Run | ModelCall | ToolCall | Event) else None
+        if user is not None:
+            seen = _seen(self._users, service, user, time)
+            if tier is not None:
+                seen.with_tier(tier, time)
+            if isinstance(record, Event) and record.name == SIGNUP:
+                seen.signed_up_at = min(time, seen.signed_up_at or time)
+        if session is not None:
+            seen = _seen(self._sessions, service, session, time)
+            if tier is not None:
+                seen.with_tier(tier, time)
+            if user is not None:
+                seen.of_user(user, time)
+            if kind is Run or kind is ModelCall or kind is ToolCall:
+                agent = record.agent  # type: ignore[union-attr]
+                if agent is not None:
+                    seen.agents.add(agent)
+
+    def moved(self, before: Belongs | None, after: Belongs, time: int) -> None:
+        """A conversation's row was made (`before` is None) or changed.
+
+        `time`, when it started, is for a user who is not known under the conversation's service: the records that
+        named them were another service's.
+        """
+        if before == after:
+            return
+        for belongs, number in ((before, -1), (after, 1)):
+            if belongs is None:
+                continue
+            service, user, session = belongs
+            if user is not None:
+                _count(self._users, service, user, number, time)
+            if session is not None:
+                _count(self._sessions, service, session, number, time)
+
+    def write(self, cursor: psycopg.Cursor[Any]) -> None:
+        for people, write, count in ((self._users, _USERS, _COUNT_USERS), (self._sessions, _SESSIONS, _COUNT_SESSIONS)):
+            seen = {key: each for key, each in people.items() if each.first_seen is not None}
+            if seen:
+                cursor.execute(write, [_rows(seen)])
+            if len(seen) < len(people):
+                cursor.execute(count, [_rows({key: each for key, each in people.items() if key not in seen})])
+
+
+def _seen(people: dict[tuple[str, str], _Seen], service: str, identity: str, time: int) -> _Seen:
+    key = (service, identity)
+    seen = people.get(key)
+    if seen is None:
+        people[key] = _Seen(time, time)
+        return people[key]
+    seen.at(time)
+    return seen
+
+
+def _count(people: dict[tuple[str, str], _Seen], service: str, identity: str, number: int, time: int) -> None:
+    seen = people.get((service, identity))
+    if seen is None:
+        seen = people[service, identity] = _Seen()
+    seen.conversations += number
+    seen.started_at = time
+
+
+def _rows(people: dict[tuple[str, str], _Seen]) -> str:
+    return orjson.dumps(list(_as_json(people))).decode()
+
+
+def _as_json(people: dict[tuple[str, str], _Seen]) -> Iterable[dict[str, Any]]:
+    # In one order, so that rows made together lie together in the index.
+    for (service, identity), seen in sorted(people.items()):
+        yield {
+            "service": service,
+            "id": identity,
+            "first_seen": seen.first_seen,
+            "last_seen": seen.last_seen,
+            "conversations": seen.conversations,
+            "started_at": seen.started_at,
+            "tier": seen.tier,
+            "tier_at": seen.tier_at,
+            "signed_up_at": seen.signed_up_at,
+            "user_id": seen.user_id,
+            "user_at": seen.user_at,
+            "agents": sorted(seen.agents)[:MAX_AGENTS],
+        }
+
+
+# to_timestamp takes a double, which holds a microsecond of these centuries once it is rounded to one. Names are
+# compared as Python does it. ON CONFLICT looks up by the primary key, where a MERGE would join: on a new table, without
+# statistics, by whatever index there is.
+_NEW: Final = """
+    SELECT service, id, to_timestamp(first_seen / 1e6) AS first_seen, to_timestamp(last_seen / 1e6) AS last_seen,
+        to_timestamp(started_at / 1e6) AS started_at, to_timestamp(signed_up_at / 1e6) AS signed_up_at, user_id,
+        to_timestamp(user_at / 1e6) AS user_at, tier, to_timestamp(tier_at / 1e6) AS tier_at, conversations, agents
+    FROM json_to_recordset(%s) AS given (service text, id text, first_seen float8, last_seen float8,
+        started_at float8, signed_up_at float8, user_id text, user_at float8, tier text, tier_at float8,
+        conversations bigint, agents text[])
+"""
+
+_SHARED: Final = """
+    first_seen = least(old.first_seen, excluded.first_seen),
+    last_seen = greatest(old.last_seen, excluded.last_seen),
+    tier = CASE WHEN old.tier_at IS NULL
+            OR (excluded.tier_at, excluded.tier COLLATE "C") > (old.tier_at, old.tier COLLATE "C")
+        THEN excluded.tier ELSE old.tier END,
+    tier_at = greatest(old.tier_at, excluded.tier_at),
+    conversations = old.conversations + excluded.conversations
+"""
+
+_USERS: Final = f"""
+INSERT INTO audit.users AS old
+    (service, user_id, first_seen, last_seen, signed_up_at, tier, tier_at, conversations)
+SELECT service, id, first_seen, last_seen, signed_up_at, tier, tier_at, conversations FROM ({_NEW}) AS new
+ON CONFLICT (service, user_id) DO UPDATE SET
+    signed_up_at = least(old.signed_up_at, excluded.signed_up_at), {_SHARED}
+"""
+
+_SESSIONS: Final = f"""
+INSERT INTO audit.sessions AS old
+    (service, session_id, user_id, user_at, first_seen, last_seen, tier, tier_at, conversations, agents)
+SELECT service, id, user_id, user_at, first_seen, last_seen, tier, tier_at, conversations, agents FROM ({_NEW}) AS new
+ON CONFLICT (service, session_id) DO UPDATE SET
+    user_id = CASE WHEN old.user_at IS NULL
+            OR (excluded.user_at, excluded.user_id COLLATE "C") < (old.user_at, old.user_id COLLATE "C")
+        THEN excluded.user_id ELSE old.user_id END,
+    user_at = least(old.user_at, excluded.user_at),
+    agents = CASE WHEN old.agents @> excluded.agents THEN old.agents ELSE (ARRAY(
+        SELECT DISTINCT agent COLLATE "C" FROM unnest(old.agents || excluded.agents) AS agent ORDER BY 1
+    ))[1:{MAX_AGENTS}] END, {_SHARED}
+"""
+
+# Only conversations came or went: the times are for a row that isn't there yet.
+_COUNT_USERS: Final = f"""
+INSERT INTO audit.users AS old (service, user_id, first_seen, last_seen, conversations)
+SELECT service, id, started_at, started_at, conversations FROM ({_NEW}) AS new
+ON CONFLICT (service, user_id) DO UPDATE SET conversations = old.conversations + excluded.conversations
+"""
+
+_COUNT_SESSIONS: Final = f"""
+INSERT INTO audit.sessions AS old (service, session_id, first_seen, last_seen, conversations)
+SELECT service, id, started_at, started_at, conversations FROM ({_NEW}) AS new
+ON CONFLICT (service, session_id) DO UPDATE SET conversations = old.conversations + excluded.conversations
+"""

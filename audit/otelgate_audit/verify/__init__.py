@@ -1,0 +1,1 @@
+"""Checks that the store still says what was committed."""
