@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from . import database
 from .health import OK, State
-from .settings import masked
+from .kinds import masked
 from .telemetry import Telemetry, log_to_stderr
 
 _LOGGER = logging.getLogger(__name__)

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from otelgate_audit import kinds
 from packaging.version import Version
 
-from . import builds, golang, kinds, osv_records
+from . import builds, golang, osv_records
 from .errors import CheckError, StackError
 from .report import Report
 from .settings import Settings

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from otelgate_audit import kinds
 
-from .. import access, alerting, builds, credentials, example_files, kinds, monitoring, state, target
+from .. import access, alerting, builds, credentials, example_files, monitoring, state, target
 from ..errors import StackError
 from ..settings import OF_BOTH, PREFIX, ROWS, Settings
 from . import services, watchers
