@@ -137,8 +137,9 @@ format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix .
 	gofmt -w collector
 
-generate: ## the Collector's main, from collector/manifest.yaml
+generate: .venv/ready ## the Collector's main, from collector/manifest.yaml, and the tables of settings, from compose/settings.yaml
 	collector/generate.sh
+	$(BIN)/python compose/make_settings.py
 
 prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices
 	$(BIN)/python collector/pricing/make_prices.py

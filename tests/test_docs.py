@@ -8,22 +8,6 @@ from unittest.mock import MagicMock
 import pytest
 from otelgate._settings import DEFAULTS
 from otelgate_audit.jobs import forget, schedule
-from otelgate_stack import settings
-
-
-def test_the_stack_settings_table(root: Path) -> None:
-    page = (root / "docs/settings.md").read_text()
-    assert settings.markdown() in page, (
-        "docs/settings.md: the stack's table differs; put in what `python -m otelgate_stack settings --markdown` prints"
-    )
-
-
-def test_the_stack_passes_on_every_setting_of_the_gateway(root: Path) -> None:
-    """The gateway's table is Go's (a Go test holds the page against it); the stack has its twin."""
-    page = (root / "docs/settings.md").read_text().partition("## Stack")[0]
-    gateway = set(re.findall(r"^\| `(OTELGATE_\w+)` ", page, re.MULTILINE))
-    passed_on = {row.env for row in settings.ROWS if row.gateway or row.field in settings.OF_BOTH}
-    assert gateway - {"OTELGATE_PUBLISHED_HOST"} == passed_on  # that one is compose's to set
 
 
 def documents(root: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 
@@ -14,3 +15,9 @@ def test_collector_main(root: Path, tmp_path: Path) -> None:
     made = {path.name: path.read_text() for path in (tmp_path / "collector/gateway").iterdir()}
     kept = {path.name: path.read_text() for path in (root / "collector/gateway").iterdir()}
     assert made == kept, "collector/gateway/ differs from manifest.yaml: run `make generate`"
+
+
+def test_copies_of_the_settings_table(root: Path) -> None:
+    check = [sys.executable, root / "compose/make_settings.py", "--check"]
+    result = subprocess.run(check, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr

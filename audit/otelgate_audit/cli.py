@@ -17,6 +17,7 @@ from typing import Any, Final
 import psycopg
 
 from . import settings
+from .kinds import masked
 from .model import database
 
 # subcommand -> module, what it does. Only the one that runs is imported.
@@ -81,7 +82,7 @@ def _run(module: Any, options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     except psycopg.OperationalError as error:
-        print("database: " + settings.masked(str(error).strip().partition("\n")[0]), file=sys.stderr)
+        print("database: " + masked(str(error).strip().partition("\n")[0]), file=sys.stderr)
         return 1
     except BrokenPipeError:  # `otelgate-audit export | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

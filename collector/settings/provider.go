@@ -170,10 +170,7 @@ func Loopback(host string) bool {
 var selfToken = sync.OnceValue(rand.Text)
 
 // logMaxAge is a little less than Loki takes, whose clock may be ahead.
-func (s Settings) logMaxAge() time.Duration {
-	kept := s.duration("retention_logs")
-	return max(kept-time.Hour, kept/2)
-}
+func (s Settings) logMaxAge() time.Duration { return s.duration("retention_logs") - time.Hour }
 
 var traceExporters = map[string][]any{
 	"tempo":  {"otlp_grpc/tempo"},

@@ -14,71 +14,17 @@ import (
 
 const prefix = "OTELGATE_"
 
-// Setting is one row of the table. Key is the name in the config files, and OTELGATE_ plus its
-// upper case is the environment variable.
+// Setting is one row of the table, which is generated (table.go). Key is the name in the config files, and OTELGATE_
+// plus its upper case is the environment variable. expected completes the error's "expected ...".
 type Setting struct {
-	Key     string
-	Default string
-	Kind    kind
-	Doc     string
+	Key      string
+	Default  string
+	kind     kind
+	expected string
 }
 
 // Env is the environment variable's name.
 func (s Setting) Env() string { return prefix + strings.ToUpper(s.Key) }
-
-// Table holds every setting of the gateway, in the order in which docs/settings.md shows them.
-var Table = []Setting{
-	{"host", "127.0.0.1", host, "address that the OTLP receivers listen on"},
-	{"published_host", "", host, "in a container: the host address on which its ports are published (compose sets it); the closed-by-default check looks at it instead of OTELGATE_HOST"},
-	{"grpc_port", "4317", port, "OTLP gRPC"},
-	{"http_port", "4318", port, "OTLP HTTP"},
-	{"health_port", "13133", port, "health check, on 127.0.0.1"},
-	{"metrics_port", "8888", port, "the gateway's own metrics as Prometheus text, on 127.0.0.1"},
-	{"self_port", "4319", port, "OTLP on 127.0.0.1, by which the gateway sends itself its own metrics"},
-	{"insecure", "false", boolean, "`true` allows listening beyond 127.0.0.1 without TLS and a token"},
-	{"tls_cert_file", "", file, "server certificate, PEM"},
-	{"tls_key_file", "", file, "its private key, PEM"},
-	{"tls_client_ca_file", "", file, "authority that has to have signed a client's certificate, PEM; beside the token. Read again when it changes"},
-	{"token_file", "", file, "file with the bearer token that clients must send; its sender may speak for every service. Read again when it changes"},
-	{"applications_file", "", file, "file with a token, services, a team and limits for each application (docs/security.md); read again when it changes"},
-	{"data_dir", ".otelgate/gateway", text, "folder of the export queues and of the derived metrics' totals; each gateway needs its own"},
-	{"fsync", "false", boolean, "`true` makes queued data survive power loss, not only a crash"},
-	{"memory_limit_mib", "512", atLeast(128), "memory of the gateway, MiB: requests that would take more are refused (clients retry); the container's limit follows from it"},
-	{"queue_bytes", "1000000000", atLeast(8192), "size of each export queue on disk, bytes, or less where the disk has not that much; a full queue refuses (clients retry)"},
-	{"queue_reserve_bytes", "67108864", atLeast(1048576), "what stays free on the queues' disk, bytes, at most a tenth of it: below, data is refused (clients retry), so that the queues can be emptied"},
-	{"max_message_mib", "16", count, "largest OTLP message taken, MiB; less where OTELGATE_MEMORY_LIMIT_MIB has not 28 MiB for each of its MiB, and 64 more (docs/limits.md)"},
-	{"max_item_bytes", "1000000", between(16_384, 1_250_000), "largest span or log record; the content of a larger one is cut, with a mark that says so (docs/limits.md)"},
-	{"retention_logs", "744h", duration, "how long Loki keeps logs, and so how old a log record may be; an older one is stored at its time of arrival (docs/limits.md)"},
-	{"instance_id", "", text, "name of this gateway in its own and the derived metrics, before a short id that OTELGATE_DATA_DIR keeps; default: the host name"},
-	{"log_level", "info", oneOf("debug", "info", "warn", "error"), "the gateway's own log"},
-	{"traces_to", "tempo", oneOf("tempo", "jaeger", "both"), "where traces go"},
-	{"content_traces", "none", oneOf("none", "masked", "full"), "message content in Tempo and Jaeger: none, with personal data masked, or all of it"},
-	{"content_logs", "none", oneOf("none", "masked", "full"), "the same in Loki"},
-	{"content_audit", "opt_in", oneOf("opt_in", "none", "masked", "full"), "message content in the audit store: `opt_in` keeps it, with personal data masked, of senders whose resource has `otelgate.content=true` (our SDK with content on), and removes it from others; `none`, `masked` and `full` are for all senders"},
-	{"log_bodies", "mask", oneOf("mask", "remove"), "what `none` leaves of the text of applications' own log lines: masked, or nothing; GenAI events lose theirs always"},
-	{"policy_file", "", file, "an operator's masking rules and attribute lists, in the form of `collector/redact/policy.yaml`"},
-	{"pseudonym_key_file", "", file, "file with the key by which ids that are personal data (an e-mail as `user.id`) become pseudonyms, `[email:3f9a…]`, the same in every store; without one they become `[email]`, all of them the same"},
-	{"mapping_file", "", file, "an operator's dialects, in the form of `collector/genai/mapping.yaml`"},
-	{"keep_originals", "false", boolean, "`true` keeps attributes beside what they were mapped to"},
-	{"prices_file", "", file, "an operator's prices, in the form of `collector/pricing/testdata/override.json`; read again when it changes"},
-	{"metrics_file", "", file, "an operator's derived metrics, in the form of `collector/derive/metrics.yaml`"},
-	{"sample_percent", "100", percent, "share of ordinary traces that is stored; below 100, those with an error, slow, costly or rated low are stored besides (metrics count all)"},
-	{"sample_slow", "10s", duration, "a trace that takes this long is slow"},
-	{"sample_cost_usd", "0.1", positive, "a trace with a model call of this price is costly, US dollars"},
-	{"sample_wait", "60s", duration, "how long an ordinary trace is held, in memory, in case that it becomes worth storing"},
-	{"sample_traces", "3000", count, "how many are held at most; those that wait longest go first"},
-	{"audit", "true", boolean, "`false` leaves the audit sink out: conversations are then on record nowhere"},
-	{"audit_endpoint", "127.0.0.1:4320", hostPort, "the audit sink's OTLP gRPC receiver"},
-	{"audit_token_file", "", file, "file with the token that the sink wants from the gateway; read at the start"},
-	{"tempo_endpoint", "https://127.0.0.1:14317", store, "Tempo's OTLP gRPC receiver"},
-	{"jaeger_endpoint", "https://127.0.0.1:24317", store, "Jaeger's OTLP gRPC receiver"},
-	{"loki_endpoint", "https://127.0.0.1:3100/otlp", httpURL, "Loki's OTLP endpoint"},
-	{"prometheus_endpoint", "http://127.0.0.1:9090/api/v1/write", httpURL, "Prometheus' remote-write endpoint"},
-	{"stores_password_file", "", file, "file with the password of user `otelgate` at Prometheus; none is sent without it. Read at the start"},
-	{"stores_cert_file", "", file, "certificate that the gateway shows to stores with https:// endpoints, PEM"},
-	{"stores_key_file", "", file, "its private key, PEM"},
-	{"stores_ca_file", "", file, "authority that has signed those stores' certificates, PEM; those of the system count, too"},
-}
 
 // Settings holds the parsed value of each key: string, int64, float64 or bool.
 type Settings map[string]any
@@ -96,15 +42,14 @@ func Load(environ []string) (Settings, error) {
 	loaded := Settings{}
 	var faults []error
 	for _, setting := range Table {
-		raw, ok := given[setting.Env()]
+		raw, isSet := given[setting.Env()]
 		delete(given, setting.Env())
-		if !ok {
+		if !isSet {
 			raw = setting.Default
 		}
-		value, err := setting.Kind.parse(raw)
-		if err != nil {
-			err = fmt.Errorf("%s='%s': %w", setting.Env(), raw, err)
-			faults = append(faults, err)
+		value, ok := setting.kind(raw)
+		if !ok {
+			faults = append(faults, fmt.Errorf("%s='%s': expected %s", setting.Env(), raw, setting.expected))
 		}
 		loaded[setting.Key] = value
 	}
@@ -190,20 +135,6 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// Markdown renders the table for docs/settings.md.
-func Markdown() string {
-	var out strings.Builder
-	out.WriteString("| variable | default | expected | what it is |\n|---|---|---|---|\n")
-	for _, setting := range Table {
-		value := setting.Default
-		if value != "" {
-			value = "`" + value + "`"
-		}
-		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", setting.Env(), value, setting.Kind.expected, setting.Doc)
-	}
-	return out.String()
 }
 
 func atoi(raw string) (int64, bool) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/collector/confmap"
+	"go.yaml.in/yaml/v3"
 )
 
 func TestDefaults(t *testing.T) {
@@ -32,6 +33,7 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for entry, want := range map[string]string{
+		"OTELGATE_RETENTION_LOGS=23h":          "OTELGATE_RETENTION_LOGS='23h': expected a duration of at least 24h in hours, days or weeks, such as 90d",
 		"OTELGATE_GRPC_PORT=70000":             "OTELGATE_GRPC_PORT='70000': expected a port number from 1 to 65535",
 		"OTELGATE_AUDIT=off":                   "OTELGATE_AUDIT='off': expected true or false",
 		"OTELGATE_INSECURE=yes":                "OTELGATE_INSECURE='yes': expected true or false",
@@ -230,7 +232,7 @@ func TestAnEndpointSaysWhetherItIsReachedByTLS(t *testing.T) {
 }
 
 func TestLogsMayBeALittleYoungerThanLokiKeepsThem(t *testing.T) {
-	for kept, want := range map[string]string{"744h": "743h0m0s", "24h": "23h0m0s", "60m": "30m0s"} {
+	for kept, want := range map[string]string{"744h": "743h0m0s", "24h": "23h0m0s", "2w": "335h0m0s"} {
 		if got := retrieve(t, "log_max_age", "OTELGATE_RETENTION_LOGS="+kept); got != want {
 			t.Errorf("kept %s: log_max_age = %v, want %s", kept, got, want)
 		}
@@ -301,14 +303,36 @@ func TestUnknownKey(t *testing.T) {
 	}
 }
 
-func TestDocumentation(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "settings.md")
-	page, err := os.ReadFile(path)
+// The kinds' examples stand beside their words; the tests of the Python sides read the same.
+func TestKindsTakeAndRefuseTheirExamples(t *testing.T) {
+	written, err := os.ReadFile(filepath.Join("..", "..", "compose", "settings.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(page), Markdown()) {
-		t.Errorf("docs/settings.md: the gateway's table differs from settings.Table; it should be:\n%s", Markdown())
+	var source struct {
+		Kinds map[string]struct{ Takes, Refuses []string }
+	}
+	if err := yaml.Unmarshal(written, &source); err != nil {
+		t.Fatal(err)
+	}
+	for name, read := range map[string]kind{
+		"text": text, "boolean": boolean, "whole": whole(0, 0), "percent": percent, "positive": positive, "duration": duration,
+		"retention": retention, "port": port, "host": host, "endpoint": endpoint, "store": store, "url": httpURL, "path": path,
+	} {
+		examples := source.Kinds[name]
+		if len(examples.Takes) == 0 {
+			t.Errorf("%s: no examples", name)
+		}
+		for _, raw := range examples.Takes {
+			if _, ok := read(raw); !ok {
+				t.Errorf("%s: refuses %s", name, raw)
+			}
+		}
+		for _, raw := range examples.Refuses {
+			if value, ok := read(raw); ok {
+				t.Errorf("%s: takes %s as %v", name, raw, value)
+			}
+		}
 	}
 }
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psutil
 
-from . import kinds
 from .errors import StackError
 from .settings import ROWS
 
@@ -104,7 +103,7 @@ def free_env() -> dict[str, str]:
 
     What another call was given comes again last of all: who got it may not listen on it yet.
     """
-    names = [row.env for row in ROWS if row.kind is kinds.PORT]
+    names = [row.env for row in ROWS if row.kind == "port"]
     return {name: str(port) for name, port in zip(names, _free(), strict=False)}
 
 

@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from otelgate.names import DURATION_BOUNDS
+
 from .fake_models import Plan, Profile
 from .faults import Faults
 from .traffic import Visit
 
 NO_FAULTS = Faults()
-DURATION_BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,8 @@ OpenTelemetry's translation: dots become underscores, a unit is appended (one in
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from otelgate.names import DURATION_BOUNDS
+
 Kind = Literal["counter", "updown", "gauge", "histogram"]
 """Of the OpenTelemetry API; gauges and up-down counters may be observable ones."""
 
@@ -66,8 +68,6 @@ class LogAttribute:
 
 
 # HTTP and databases: OpenTelemetry's instrumentations, with OTEL_SEMCONV_STABILITY_OPT_IN=http,database.
-DURATION_BOUNDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
-"""They hold every threshold; the instrumentations' own leave out 2 s."""
 HTTP_REQUESTS: Final = Instrument(
     "http.server.request.duration", "histogram", "s", "Time of a request, by route.",
     ("http.request.method", "http.route", "http.response.status_code"), DURATION_BOUNDS,

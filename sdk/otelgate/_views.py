@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 
-DURATION_BOUNDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
-"""Seconds."""
+from . import names
 
 _METRICS: Final = ("http.server.request.duration", "http.client.request.duration", "db.client.operation.duration")
 
@@ -23,4 +22,4 @@ def add(provider: Any) -> None:
 
 
 def _view(name: str) -> View:
-    return View(instrument_name=name, aggregation=ExplicitBucketHistogramAggregation(DURATION_BOUNDS))
+    return View(instrument_name=name, aggregation=ExplicitBucketHistogramAggregation(names.DURATION_BOUNDS))

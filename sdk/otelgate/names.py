@@ -75,6 +75,9 @@ METRIC_DROPPED: Final = "otelgate.sdk.dropped"
 FEEDBACK_AUDIENCE: Final = "otelgate-feedback"
 """`aud` of a feedback token."""
 
+DURATION_BOUNDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
+"""Buckets of durations, s; `duration` in collector/derive/metrics.yaml has the same."""
+
 SCOPE: Final = "otelgate"
 """Instrumentation scope of the SDK's own spans and events, and the name of its logger."""
 

@@ -34,7 +34,7 @@ def world() -> World:
 def own_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnGateway]:
     """The shared stores behind a gateway of this module's own, which sends traces to Tempo at first."""
     env, _ = shared.world()
-    of_gateways = {row.env for row in settings.ROWS if row.gateway}
+    of_gateways = {row.env for row in settings.ROWS if "gateway" in row.readers}
     own = {name: port for name, port in ports.free_env().items() if name in of_gateways}
     loaded = settings.load({**env, **own, "OTELGATE_INSTANCE_ID": f"own-{uuid.uuid4().hex[:8]}"})
     with _running_gateway(loaded, tmp_path_factory.mktemp("gateway")) as gateway:

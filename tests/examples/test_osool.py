@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from example_stack import ExampleStack, heed_interrupts
+from otelgate.names import DURATION_BOUNDS
 from otelgate_grafana import names
 from otelgate_stack.clients.spans import Span
 from waiting import until
@@ -115,7 +116,7 @@ def test_requests_count_by_route_and_status(stack: ExampleStack, day: Day) -> No
 @pytest.mark.shows("K25", "M-B02", "M-B07")
 def test_durations_are_seconds_with_a_bound_of_two(stack: ExampleStack, day: Day, instrument: names.Instrument) -> None:
     buckets = stack.by_label(f"sum by (le) ({day.of(instrument.series + '_bucket')})", "le")
-    assert {float(bound) for bound in buckets} == {*names.DURATION_BOUNDS, float("inf")}
+    assert {float(bound) for bound in buckets} == {*DURATION_BOUNDS, float("inf")}
     seconds, number = (stack.metric(f"sum({day.of(f'{instrument.series}_{part}')})") for part in ("sum", "count"))
     assert number == buckets["+Inf"]
     assert seconds / number < 5  # milliseconds would be thousands

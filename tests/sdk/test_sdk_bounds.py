@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from otelgate import _views
+from otelgate import names
 from otlp_receiver import Receiver
 from programs import Result
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_bounds_are_the_gateways() -> None:
     derive = yaml.safe_load((ROOT / "collector/derive/metrics.yaml").read_text())
-    assert list(_views.DURATION_BOUNDS) == derive["buckets"]["duration"]
+    assert list(names.DURATION_BOUNDS) == derive["buckets"]["duration"]
 
 
 def test_instruments_have_them(run: Callable[..., Result], receiver: Receiver) -> None:
@@ -27,5 +27,5 @@ def test_instruments_have_them(run: Callable[..., Result], receiver: Receiver) -
             meter.create_histogram(name, unit="s", **advised).record(2)
     """)
     for name in ("http.server.request.duration", "db.client.operation.duration"):
-        assert {tuple(item.raw.explicit_bounds) for item in receiver.points(name)} == {_views.DURATION_BOUNDS}
+        assert {tuple(item.raw.explicit_bounds) for item in receiver.points(name)} == {names.DURATION_BOUNDS}
     assert {tuple(item.raw.explicit_bounds) for item in receiver.points("app.other.duration")} == {(0.5, 2.5)}

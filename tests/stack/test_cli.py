@@ -142,14 +142,6 @@ def test_settings_shows_what_holds(env: dict[str, str]) -> None:
     assert set(values) == {row.env for row in settings.ROWS}
 
 
-def test_settings_as_markdown_has_every_row_of_the_stack(env: dict[str, str]) -> None:
-    result = run(env, "settings", "--markdown")
-    assert result.stdout == settings.markdown()
-    assert "| `OTELGATE_LOKI_PORT` | `3100` | a port, 1 to 65535 | Loki: HTTP, OTLP included. |" in result.stdout
-    own = [row.env for row in settings.ROWS if not row.gateway and not row.sink]
-    assert [line.split("`")[1] for line in result.stdout.splitlines()[2:]] == own
-
-
 def test_every_command_explains_itself(env: dict[str, str]) -> None:
     for command in ("up", "down", "status", "logs", "clean", "settings", "demo", "doctor"):
         result = run(env, command, "--help")

@@ -4,17 +4,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from otelgate import names
+from otelgate_audit import hosts, kinds
 from otelgate_audit import settings as sink_settings
-from otelgate_stack import kinds, settings, target
+from otelgate_stack import settings, target
 from otelgate_stack.settings import SettingsError
 
 BAD = {
     ("OTELGATE_TRACES_TO", "zipkin"): "expected one of tempo, jaeger, both",
     ("OTELGATE_ENGINE", "podman"): "expected one of auto, native, docker",
-    ("OTELGATE_LOKI_PORT", "0"): "expected a port, 1 to 65535",
-    ("OTELGATE_LOKI_PORT", "65536"): "expected a port, 1 to 65535",
-    ("OTELGATE_LOKI_PORT", "http"): "expected a port, 1 to 65535",
+    ("OTELGATE_LOKI_PORT", "0"): "expected a port number from 1 to 65535",
+    ("OTELGATE_LOKI_PORT", "65536"): "expected a port number from 1 to 65535",
+    ("OTELGATE_LOKI_PORT", "http"): "expected a port number from 1 to 65535",
     ("OTELGATE_PORT_OFFSET", "40001"): "expected a whole number from 0 to 40000",
     ("OTELGATE_PORT_OFFSET", "-1"): "expected a whole number from 0 to 40000",
     ("OTELGATE_HOST", "[x]"): "expected an IP address or a host name",
@@ -23,15 +25,15 @@ BAD = {
     ("OTELGATE_HOST", "http://x"): "expected an IP address or a host name",
     ("OTELGATE_TEMPO_ENDPOINT", "http://tempo:4317"): "expected host:port, or https://host:port with TLS",
     ("OTELGATE_LOKI_ENDPOINT", "loki:3100"): "expected an http:// or https:// URL",
-    ("OTELGATE_RETENTION_LOGS", "90m"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
-    ("OTELGATE_RETENTION_TRACES", "0d"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
+    ("OTELGATE_RETENTION_LOGS", "90m"): "expected a duration of at least 24h in hours, days or weeks, such as 90d",
+    ("OTELGATE_RETENTION_TRACES", "0d"): "expected a duration of at least 24h in hours, days or weeks, such as 90d",
     ("OTELGATE_SAMPLE_PERCENT", "101"): "expected a number from 0 to 100",
     ("OTELGATE_SAMPLE_COST_USD", "0"): "expected a number above 0",
     ("OTELGATE_SAMPLE_WAIT", "500ms"): "expected a duration of at least 1s, such as 30s, 5m or 1h",
     ("OTELGATE_DATABASE_URL", "mysql://db/x"): "expected a postgresql:// URL",
     ("OTELGATE_FEEDBACK_ORIGINS", "app.example"): "expected origins such as https://app.example, with commas between",
     ("OTELGATE_FEEDBACK_RATE", "fast"): "expected a number per second, minute, hour or day, such as 30/minute",
-    ("OTELGATE_ALERTMANAGER_PORT", "x"): "expected a port, 1 to 65535",
+    ("OTELGATE_ALERTMANAGER_PORT", "x"): "expected a port number from 1 to 65535",
     ("OTELGATE_EXPORTERS", "no"): "expected true or false",
     ("OTELGATE_PAGERDUTY_URL", "events.pagerduty.com"): "expected an http:// or https:// URL",
     ("OTELGATE_SMTP_HOST", "mail.example"): "expected host:port",
@@ -44,7 +46,7 @@ BAD = {
     ("OTELGATE_RUNBOOKS_URL", "wiki"): "expected an http:// or https:// URL",
     ("OTELGATE_VULNERABILITIES_GO", "ftp://mirror/go"): "expected a path, or a file://, http:// or https:// URL",
     ("OTELGATE_VULNERABILITIES_PYTHON", "file://mirror/x"): "expected a path, or a file://, http:// or https:// URL",
-    ("OTELGATE_RETENTION_METRICS", "30"): "expected a duration of at least 24h in hours, days or weeks, such as 30d",
+    ("OTELGATE_RETENTION_METRICS", "30"): "expected a duration of at least 24h in hours, days or weeks, such as 90d",
 }
 
 
@@ -201,7 +203,8 @@ def test_the_cache_honours_xdg(tmp_path: Path) -> None:
 def test_retention_is_handed_on_in_hours() -> None:
     # Tempo and Jaeger read Go's durations, which know no days.
     loaded = settings.load({"OTELGATE_RETENTION_LOGS": "2w"})
-    assert (loaded.retention_metrics, loaded.retention_logs, loaded.retention_traces) == ("720h", "336h", "168h")
+    assert loaded.retention_logs == timedelta(weeks=2)
+    assert loaded.gateway_env()["OTELGATE_RETENTION_LOGS"] == "336h"
 
 
 def test_the_gateway_gets_its_own_settings_and_no_others() -> None:
@@ -219,19 +222,6 @@ def test_a_password_in_a_url_is_not_shown() -> None:
     (row,) = (row for row in settings.ROWS if row.field == "database_url")
     loaded = settings.load({"OTELGATE_DATABASE_URL": "postgresql://me:s3cret@db/x"})
     assert settings.shown(loaded, row) == "postgresql://me:***@db/x"
-
-
-def test_the_sink_has_the_same_settings() -> None:
-    """Names and defaults, but for what the stack itself decides: its database, and the files that it generates."""
-    ours = {row.env: row for row in settings.ROWS if row.sink}
-    theirs = {row.env: row for row in sink_settings.ROWS}
-    # The one follows from the gateway's settings, the other is compose's to set.
-    assert set(theirs) - set(ours) == {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTELGATE_PUBLISHED_HOST"}
-    assert set(ours) <= set(theirs)
-    shown = {row.field: row.default for row in settings.ROWS}
-    own = {"OTELGATE_DATABASE_URL"} | {name for name in ours if name.endswith("_FILE")}
-    defaults = {name: row.default.format_map(shown) for name, row in ours.items() if name not in own}
-    assert defaults == {name: theirs[name].default for name in defaults}
 
 
 def test_the_sink_reads_what_it_gets(tmp_path: Path) -> None:
@@ -279,10 +269,32 @@ def test_a_database_of_ones_own() -> None:
     assert not settings.load({"OTELGATE_AUDIT": "false"}).own_database
 
 
-def test_the_gateway_knows_every_setting_it_gets(root: Path) -> None:
-    table = (root / "collector" / "settings" / "settings.go").read_text()
-    unknown = [row.env for row in settings.ROWS if row.gateway and f'{{"{row.field}", ' not in table]
-    assert unknown == []
+KINDS = yaml.safe_load((Path(__file__).parents[2] / "compose/settings.yaml").read_text())["kinds"]
+
+
+def read(kind: str, raw: str) -> list[str]:
+    """What is wrong with it."""
+    return kinds.read([kinds.Row("x", "X", kind, "", "another one", "")], {"X": raw})[1]
+
+
+def examples(key: str) -> list[tuple[str, str]]:
+    return [(name, raw) for name, kind in KINDS.items() for raw in kind.get(key, ())]
+
+
+@pytest.mark.parametrize(("kind", "raw"), examples("takes"))
+def test_read_an_example_of_its_kind_succeeds(kind: str, raw: str) -> None:
+    assert read(kind, raw) == []
+
+
+@pytest.mark.parametrize(("kind", "raw"), examples("refuses"))
+def test_read_a_value_that_is_not_of_its_kind_says_so(kind: str, raw: str) -> None:
+    (problem,) = read(kind, raw)
+    assert problem.endswith(": expected another one")
+
+
+def test_every_kind_has_a_reader_and_examples() -> None:
+    assert set(KINDS) == set(kinds.KINDS)
+    assert {name for name, kind in KINDS.items() if not kind.get("takes")} == {"file", "one_of"}
 
 
 @pytest.mark.parametrize(
@@ -293,7 +305,7 @@ def test_the_gateway_knows_every_setting_it_gets(root: Path) -> None:
     ],
 )
 def test_what_is_loopback(host: str, local: bool) -> None:
-    assert kinds.loopback(host) is local
+    assert hosts.is_loopback(host) is local
 
 
 @pytest.mark.parametrize(

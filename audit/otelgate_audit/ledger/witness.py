@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from ..settings import before_colon
+from ..kinds import before_colon
 
 FILE: Final = "file:"
 TIME: Final = "time_unix_nano"

@@ -17,8 +17,8 @@ import psycopg
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from ..kinds import masked
 from ..model import database
-from ..settings import masked
 from .health import OK, State
 from .telemetry import Telemetry, log_to_stderr
 

@@ -25,7 +25,8 @@ from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
-from ..settings import Settings, masked
+from ..kinds import masked
+from ..settings import Settings
 
 SCOPE: Final = "otelgate.audit"
 KIND: Final = "otelgate.audit.kind"

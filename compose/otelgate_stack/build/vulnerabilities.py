@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from otelgate_audit import kinds
 from packaging.version import Version
 
-from .. import kinds
 from ..errors import CheckError, StackError
 from ..report import Report
 from ..settings import Settings

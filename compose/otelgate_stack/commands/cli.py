@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from .. import access, addresses, credentials, kinds, state, target
+from otelgate_audit import hosts
+
+from .. import access, addresses, credentials, state, target
 from .. import settings as settings_module
 from ..build import builds
 from ..config import alerting
@@ -101,9 +103,6 @@ def _clean(options: argparse.Namespace, report: Report) -> int:
 
 
 def _settings(options: argparse.Namespace, report: Report) -> int:
-    if options.markdown:
-        report.line(settings_module.markdown().rstrip("\n"))
-        return 0
     current = settings_module.load()
     rows = [(row.env, settings_module.shown(current, row), row.doc) for row in settings_module.ROWS]
     report.table(rows, ("setting", "value", "what it is"))
@@ -216,7 +215,7 @@ def _engine(settings: Settings, report: Report, output: Report | None = None) ->
 
 def _say_where(settings: Settings, engine: Engine, report: Report) -> None:
     services, urls = engine.status(), target.urls(settings)
-    reach = "" if kinds.loopback(settings.host) else f"; listens on {settings.host}, for other machines too"
+    reach = "" if hosts.is_loopback(settings.host) else f"; listens on {settings.host}, for other machines too"
     rows = [(f"OTLP {name}", urls[name.lower()], f"applications send here{reach}") for name in ("gRPC", "HTTP")]
     others = [service for service in services if service.name != "gateway"]
     rows += [(service.name, service.url, addresses.what(service.name, engine.name)) for service in others]
@@ -269,8 +268,7 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("services", nargs="*", metavar="service", help="only these (default: all)")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     add("clean", _clean, "stop everything and remove all its state and data")
-    table = add("settings", _settings, "show every setting with the value that holds now")
-    table.add_argument("--markdown", action="store_true", help="print the table of docs/settings.md")
+    add("settings", _settings, "show every setting with the value that holds now")
     demo = add("demo", _demo, "run an example agent and read back what arrived; brings the stack up if it isn't")
     demo.add_argument("--runs", type=int, default=5, help="how many times the agent runs (default: %(default)s)")
     demo.add_argument(

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from otelgate_audit import kinds
 
-from .. import access, credentials, kinds, state, target
+from .. import access, credentials, state, target
 from ..build import builds
 from ..config import alerting, example_files, monitoring
 from ..errors import StackError

@@ -6,7 +6,9 @@ The gateway has the last word (collector/settings, collector/guard): it sees an 
 import os
 from collections.abc import Iterator
 
-from .. import credentials, kinds, target
+from otelgate_audit import hosts
+
+from .. import credentials, target
 from ..errors import SettingsError, StackError
 from ..settings import ROWS, Settings
 
@@ -21,7 +23,7 @@ def check(settings: Settings) -> None:
 
 def _unreadable(settings: Settings) -> Iterator[str]:
     for row in ROWS:
-        if not (row.gateway and row.field.endswith("_file")):
+        if not ("gateway" in row.readers and row.kind == "file"):
             continue
         file = getattr(settings, row.field)
         if file and file.parent != credentials.folder(settings):  # those there are generated
@@ -62,13 +64,13 @@ def _together(settings: Settings) -> Iterator[str]:
         if not url.startswith("https://") and settings.is_own(url, port):
             yield f"{env}='{url}': expected https://, which is all that the stack's own takes"
     closed = settings.tls_cert_file and settings.tls_key_file and settings.token_file
-    if not (kinds.loopback(settings.host) or closed or settings.insecure):
+    if not (hosts.is_loopback(settings.host) or closed or settings.insecure):
         yield (
             f"OTELGATE_HOST='{settings.host}': the gateway would listen there, beyond this machine, without both TLS"
             " and a bearer token: set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or"
             " OTELGATE_INSECURE=true"
         )
-    if settings.audit and not kinds.loopback(settings.audit_host):
+    if settings.audit and not hosts.is_loopback(settings.audit_host):
         yield (
             f"OTELGATE_AUDIT_HOST='{settings.audit_host}': expected localhost or a loopback address, since the sink has"
             " no TLS"

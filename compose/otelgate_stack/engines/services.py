@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from otelgate_audit import kinds
+
 from .. import access, credentials, target
 from ..build.debian import EXPORTERS
 from ..errors import StackError
@@ -127,7 +129,7 @@ def _prometheus(settings: Settings) -> Service:
         arguments=(
             f"--config.file={config}",
             f"--storage.tsdb.path={data_dir}",
-            f"--storage.tsdb.retention.time={settings.retention_metrics}",
+            f"--storage.tsdb.retention.time={kinds.show(settings.retention_metrics)}",
             f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
             f"--web.external-url={url}",
             "--web.enable-remote-write-receiver",
@@ -275,4 +277,4 @@ def _backend_env(settings: Settings, name: str, *fields: str) -> dict[str, str]:
     known = {"OTELGATE_BACKEND_HOST": LOOPBACK, "OTELGATE_BACKEND_DIR": str(settings.state_dir / name)}
     known |= {f"OTELGATE_STORES_{name.upper()}": file for name, file in vars(access.of(settings)).items()}
     known["OTELGATE_STORES_USERS"] = str(access.htpasswd(settings))
-    return known | {f"OTELGATE_{field.upper()}": str(getattr(settings, field)) for field in fields}
+    return known | {f"OTELGATE_{field.upper()}": kinds.show(getattr(settings, field)) for field in fields}

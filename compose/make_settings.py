@@ -1,0 +1,238 @@
+"""Writes the copies of settings.yaml: tables in Go and Python, and marked parts of compose.yaml and docs/settings.md.
+
+`make generate` runs it. With --check it writes nothing and names the files that differ; exit status 1 if one does.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from otelgate_audit import kinds
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+SOURCE: Final = ROOT / "compose" / "settings.yaml"
+BY: Final = "Generated from compose/settings.yaml by `make generate`."
+PYTHON: Final = {
+    "boolean": "bool",
+    "whole": "int",
+    "port": "int",
+    "path": "Path",
+    "file": "Path",
+    "retention": "timedelta",
+    "origins": "tuple[str, ...]",
+}
+"""Types of fields, by kind; str for the others."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An entry of settings.yaml. `stack`: its default there, False where the stack has it not."""
+
+    name: str
+    kind: str
+    expected: str
+    doc: str
+    default: str = ""
+    env: str = ""
+    stack: str | bool = True
+    readers: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
+    values: tuple[str, ...] = ()
+    container: Any = None
+
+    @property
+    def of_stack(self) -> bool:
+        """Whether docs/settings.md has it among the stack's own."""
+        return not self.readers
+
+    @property
+    def of_sink(self) -> bool:
+        return bool({"sink", "keeper"} & set(self.readers))
+
+    def stack_default(self) -> str:
+        return self.stack if isinstance(self.stack, str) else self.default
+
+    def inside(self, reader: str) -> str | None:
+        """Its value in the reader's container, None if it is not passed."""
+        if isinstance(self.container, Mapping):
+            return self.container.get(reader)
+        if self.container is not None:
+            return str(self.container)
+        return None if self.kind == "port" else f"${{{self.env}:-{self.passed()}}}"
+
+    def passed(self) -> str:
+        """The default as `make up` passes it on: durations in hours."""
+        row = kinds.Row(self.name, self.env, self.kind, self.default, self.expected, self.doc)
+        return kinds.show(row.parse(self.default, Path())) if self.kind == "retention" else self.default
+
+
+def expected(entry: Mapping[str, Any], words: str) -> str:
+    match entry["kind"], entry.get("least"), entry.get("most"):
+        case "one_of", _, _:
+            return f"{words} {', '.join(entry['values'])}"
+        case "whole", least, None:
+            return f"{words} of at least {least}"
+        case "whole", least, most:
+            return f"{words} from {least} to {most}"
+    return words
+
+
+def load() -> list[Setting]:
+    source = yaml.safe_load(SOURCE.read_text())
+    made = []
+    for name, entry in source["settings"].items():
+        tuples = {key: tuple(entry.get(key, ())) for key in ("readers", "values")}
+        words = expected(entry, source["kinds"][entry["kind"]]["expected"])
+        env = entry.get("env", f"OTELGATE_{name.upper()}")
+        made.append(Setting(**{**entry, **tuples, "name": name, "env": env, "expected": words}))
+    return made
+
+
+def go(settings: list[Setting]) -> str:
+    rows = []
+    for each in settings:
+        if "gateway" in each.readers:
+            functions = {
+                "whole": f"whole({each.least}, {each.most or 0})",
+                "one_of": f"oneOf({', '.join(map(quoted, each.values))})",
+                "url": "httpURL",  # the package url has the other name
+            }
+            kind = functions.get(each.kind, each.kind)
+            rows.append(f"\t{{{quoted(each.name)}, {quoted(each.default)}, {kind}, {quoted(each.expected)}}},")
+    lines = [
+        f"// Code generated. DO NOT EDIT. {BY}",
+        "",
+        "package settings",
+        "",
+        "// Table holds every setting of the gateway.",
+    ]
+    written = "\n".join([*lines, "var Table = []Setting{", *rows, "}", ""])
+    return subprocess.run(["gofmt"], input=written, capture_output=True, text=True, check=True).stdout
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def python(settings: list[Setting], default: Callable[[Setting], str], row: str) -> str:
+    """A module with the class `Fields` and the table `ROWS`."""
+    fields, rows = [], []
+    for each in settings:
+        kind = PYTHON.get(each.kind, "str")
+        optional = "" if default(each) or each.kind == "origins" else " | None"
+        fields.append(f"    {each.name}: {kind}{optional}")
+        rows += [f"    Row({', '.join(arguments(each, default(each)))}),"]
+    lines = [f'"""{BY} Do not edit."""', "# ruff: noqa: E501", "", "from dataclasses import dataclass"]
+    imports = {"timedelta": "from datetime import timedelta", "Path": "from pathlib import Path"}
+    lines += [line for name, line in imports.items() if any(f": {name}" in each for each in fields)]
+    lines += ["from typing import Final", "", row, "", "", "@dataclass(frozen=True, kw_only=True)", "class Fields:"]
+    lines += ['    """The value of each setting."""', "", *fields, "", "", "ROWS: Final = (", *rows, ")"]
+    written = "\n".join([*lines, ""])
+    ruff = Path(sys.executable).with_name("ruff")
+    command = [ruff, "format", "--quiet", "--stdin-filename", str(ROOT / "compose/table.py"), "-"]
+    return subprocess.run(command, input=written, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def arguments(each: Setting, default: str) -> Iterator[str]:
+    yield from map(quoted, (each.name, each.env, each.kind, default, each.expected, each.doc))
+    if each.readers:
+        yield f"readers=frozenset({{{', '.join(map(quoted, sorted(each.readers)))}}})"
+    for name in ("least", "most"):
+        if (bound := getattr(each, name)) is not None:
+            yield f"{name}={bound}"
+    if each.values:
+        yield f"values={each.values!r}"
+
+
+def environment(settings: list[Setting], reader: str, indent: int) -> str:
+    """The lines of a container's `environment`."""
+    values = {each.env: each.inside(reader) for each in settings if reader in each.readers}
+    return "".join(f"{' ' * indent}{env}: {scalar(value)}\n" for env, value in values.items() if value is not None)
+
+
+def scalar(text: str) -> str:
+    return text if yaml.safe_load(f"a: {text}") == {"a": text} else quoted(text)
+
+
+def markdown(settings: list[Setting], default: Callable[[Setting], str]) -> str:
+    lines = ["| setting | default | expected | meaning |", "|---|---|---|---|"]
+    texts = {"cache": "~/.cache"}
+    for each in settings:
+        text = texts[each.name] = default(each).format_map(texts) if "{" in default(each) else default(each)
+        lines.append(f"| `{each.env}` | {f'`{text}`' if text else ''} | {each.expected} | {each.doc} |")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass
+class Marked:
+    """A text of people's with parts between lines that say `<name>` and `end of <name>`."""
+
+    text: str
+    marks: tuple[str, str] = field(default=("# generated: {}", "# end of generated: {}"))
+
+    def replace(self, name: str, part: str) -> None:
+        first, last = (re.escape(mark.format(name)) for mark in self.marks)
+        pattern = re.compile(rf"(?<={first}\n).*?(?=^ *{last}$)", re.DOTALL | re.MULTILINE)
+        self.text, found = pattern.subn(lambda _: part, self.text)
+        if found != 1:
+            raise SystemExit(f"expected one part {self.marks[0].format(name)!r}, found {found}")
+
+
+def compose(settings: list[Setting]) -> str:
+    page = Marked((ROOT / "compose/compose.yaml").read_text())
+    for reader, indent in (("sink", 4), ("gateway", 6), ("keeper", 6)):
+        page.replace(f"settings of the {reader}", environment(settings, reader, indent))
+    return page.text
+
+
+def docs(settings: list[Setting]) -> str:
+    page = Marked((ROOT / "docs/settings.md").read_text(), ("<!-- generated: {} -->", "<!-- end of generated: {} -->"))
+    of_stack = [each for each in settings if each.stack is not False]
+    own = markdown(of_stack, Setting.stack_default).splitlines(keepends=True)
+    alone = {f"| `{each.env}` " for each in of_stack if each.of_stack}
+    page.replace("stack", "".join([*own[:2], *(line for line in own[2:] if line.startswith(tuple(alone)))]))
+    page.replace(
+        "gateway", markdown([each for each in settings if "gateway" in each.readers], lambda each: each.default)
+    )
+    page.replace("sink", markdown([each for each in settings if each.of_sink], lambda each: each.default))
+    return page.text
+
+
+def outputs() -> dict[Path, str]:
+    settings = load()
+    sink = [each for each in settings if each.of_sink]
+    stack = [each for each in settings if each.stack is not False]
+    return {
+        ROOT / "collector/settings/table.go": go(settings),
+        ROOT / "audit/otelgate_audit/settings_table.py": python(
+            sink, lambda each: each.default, "from .kinds import Row"
+        ),
+        ROOT / "compose/otelgate_stack/settings_table.py": python(
+            stack, Setting.stack_default, "from otelgate_audit.kinds import Row"
+        ),
+        ROOT / "compose/compose.yaml": compose(settings),
+        ROOT / "docs/settings.md": docs(settings),
+    }
+
+
+def main() -> int:
+    made = outputs()
+    differ = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
+    if "--check" in sys.argv[1:]:
+        for path in differ:
+            print(f"{path.relative_to(ROOT)} differs from compose/settings.yaml: run `make generate`")
+        return int(bool(differ))
+    for path in differ:
+        path.write_text(made[path])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
