@@ -85,7 +85,7 @@ def test_bad_settings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert cli.main(["verify"]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "OTELGATE_AUDIT_HOTS: unknown setting; did you mean OTELGATE_AUDIT_HOST?",
-        "OTELGATE_AUDIT_PORT='x': expected a port, 1 to 65535",
+        "OTELGATE_AUDIT_PORT='x': expected a port number from 1 to 65535",
     ]
 
 

@@ -76,6 +76,7 @@ def test_a_store_of_the_stack_is_reached_by_tls_only(name: str, url: str) -> Non
 @pytest.mark.parametrize("name", ["CERT", "KEY"])
 def test_a_certificate_of_ones_own_needs_its_key(tmp_path: Path, name: str) -> None:
     expected = "OTELGATE_STORES_CERT_FILE and OTELGATE_STORES_KEY_FILE: expected both or neither"
+    (tmp_path / "pem").touch()
     assert problems(**{f"OTELGATE_STORES_{name}_FILE": str(tmp_path / "pem")}) == [expected]
 
 
