@@ -14,11 +14,12 @@ import (
 )
 
 // redactor is one instance's policy, compiled. It is shared by all requests and changes nothing of itself but
-// the memory of attribute names.
+// the memories of attribute names and of texts that stand.
 type redactor struct {
 	cfg          *Config
 	names        *names
 	rules        *rules
+	memory       *memory
 	metadataKeys map[string]bool
 	scopes       []pattern
 	loggers      []pattern
@@ -38,6 +39,7 @@ func newRedactor(cfg *Config, set component.TelemetrySettings) (*redactor, error
 		cfg:          cfg,
 		names:        newNames(policy, compiled),
 		rules:        compiled,
+		memory:       newMemory(),
 		metadataKeys: map[string]bool{},
 		scopes:       compile(policy.GenerativeScopes),
 		loggers:      compile(policy.RequestLoggers),
@@ -109,7 +111,18 @@ func (p *pass) mask(s string) string {
 	if s == "" {
 		return s
 	}
-	return p.rules.mask(s, p.masked)
+	if len(s) > maxRemembered {
+		return p.rules.mask(s, p.masked)
+	}
+	key, known := p.memory.knows(s, lookRules)
+	if known {
+		return s
+	}
+	masked := p.rules.mask(s, p.masked)
+	if masked == s {
+		p.memory.add(key)
+	}
+	return masked
 }
 
 // free is text that stays under `none`: beside what the rules find, random runs go.
@@ -126,7 +139,7 @@ func (p *pass) title(s string) string {
 	if s == "" || !p.none() {
 		return p.mask(s)
 	}
-	if cleaned := p.free(s); isName(cleaned) {
+	if cleaned, ok := p.cleanName(s); ok {
 		return cleaned
 	}
 	p.removed[fieldName]++
