@@ -29,7 +29,7 @@ func (s *scan) readMetadata(text string) {
 		if end < 0 {
 			return
 		}
-		if slot, ok := s.table.metadata[key]; ok {
+		if slot, ok := s.table.metadataSlots.Get(key); ok {
 			s.setMetadata(slot, text[at:end])
 		}
 		at = skipSpace(text, end)

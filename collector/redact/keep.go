@@ -26,7 +26,8 @@ func (p *pass) keepMetadata(v pcommon.Value) bool {
 		if to < 0 {
 			return false
 		}
-		if key := s[i+1 : keyEnd-1]; p.metadataKeys[key] && p.metadataStays(s[from:to]) {
+		key := s[i+1 : keyEnd-1]
+		if _, listed := p.metadataKeys.Get(key); listed && p.metadataStays(s[from:to]) {
 			kept = append(kept, ',', '"')
 			kept = append(kept, key...)
 			kept = append(kept, '"', ':')

@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/xpdata/entity"
+
+	"otelgate/collector/lookup"
 )
 
 // redactor is one instance's policy, compiled. It is shared by all requests and changes nothing of itself but
@@ -20,7 +22,7 @@ type redactor struct {
 	names        *names
 	rules        *rules
 	memory       *memory
-	metadataKeys map[string]bool
+	metadataKeys *lookup.Table[bool]
 	scopes       []pattern
 	loggers      []pattern
 	telemetry    *telemetry
@@ -40,12 +42,12 @@ func newRedactor(cfg *Config, set component.TelemetrySettings) (*redactor, error
 		names:        newNames(policy, compiled),
 		rules:        compiled,
 		memory:       newMemory(),
-		metadataKeys: map[string]bool{},
+		metadataKeys: &lookup.Table[bool]{},
 		scopes:       compile(policy.GenerativeScopes),
 		loggers:      compile(policy.RequestLoggers),
 	}
 	for _, key := range policy.MetadataKeys {
-		r.metadataKeys[key] = true
+		r.metadataKeys = r.metadataKeys.With(key, true)
 	}
 	r.telemetry, err = newTelemetry(set, r.rules.names)
 	return r, err
