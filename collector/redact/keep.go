@@ -67,6 +67,9 @@ func blanks(s string, i int) int {
 
 // stringEnd returns the place after a JSON string that starts at i, or -1.
 func stringEnd(s string, i int) int {
+	if quote := strings.IndexByte(s[i+1:], '"') + i + 1; quote > i && s[quote-1] != '\\' { // most have no escape
+		return quote + 1
+	}
 	for i++; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
