@@ -1,6 +1,6 @@
-// Package lookup finds what belongs to a name of an attribute. A span has dozens of names and each of our components looks at
-// all of them: this takes a third of the time of a map, since a length and eight bytes tell most names apart and
-// nothing is hashed.
+// Package lookup finds what belongs to the name of an attribute. A span has dozens of names and each of our components looks
+// at all of them: this takes half the time of a map (BenchmarkTable, BenchmarkMap), since a length and eight bytes tell
+// most names apart and nothing is hashed.
 package lookup
 
 import "slices"

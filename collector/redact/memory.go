@@ -5,10 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// memory remembers texts that were looked at and let stand: names of models, tools and nodes, the ids of a run and the
-// frames of a stack come with every span, and are not read again. It holds hashes of 64 bits under a random seed, so that it
-// keeps no one's words; a text is taken for one that it is not with odds of 1e-19. A newer text takes the place of
-// an older one. It is safe for several goroutines at once.
+// memory remembers short texts in which nothing was found. Names of models, tools and nodes, the ids of a run and the frames
+// of a stack come with every span, and need not be read again. It holds hashes of 64 bits under a random seed and no text;
+// a text is taken for another one with odds of 1e-19. A newer text takes the place of an older one. It is safe for
+// several goroutines at once.
 type memory struct {
 	seed   maphash.Seed
 	hashes [1 << 12]atomic.Uint64

@@ -16,7 +16,7 @@ import (
 )
 
 // redactor is one instance's policy, compiled. It is shared by all requests and changes nothing of itself but
-// the memories of attribute names and of texts that stand.
+// the memories of attribute names and of clean texts.
 type redactor struct {
 	cfg          *Config
 	names        *names
