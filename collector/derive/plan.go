@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+
+	"otelgate/collector/lookup"
 )
 
 // plan is the list of metrics of one signal, compiled: every attribute that any of them reads has a
 // slot, every label a place, so that a record is walked once and no name is compared twice.
 type plan struct {
 	slots   map[string]int
+	slotOf  *lookup.Table[int] // slots, when they are complete
 	labels  []label
 	metrics []*metric
 
@@ -119,6 +122,7 @@ func compile(l *list, cfg *Config, signal string) *plan {
 		p.metrics = append(p.metrics, m)
 	}
 	p.builtIn()
+	p.slotOf = lookup.Of(p.slots)
 	return p
 }
 

@@ -82,7 +82,7 @@ func (r *record) owner() string {
 
 func (r *record) read(into []field, attributes pcommon.Map) {
 	for name, value := range attributes.All() {
-		if slot, ok := r.plan.slots[name]; ok {
+		if slot, ok := r.plan.slotOf.Get(name); ok {
 			into[slot] = fieldOf(value)
 		}
 	}

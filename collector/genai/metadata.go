@@ -1,6 +1,9 @@
 package genai
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // readMetadata puts the wanted top-level keys of a JSON object into their slots. It looks at bytes rather than
 // decoding, because a decoder costs more than everything else that is done to a span; what isn't JSON ends it early.
@@ -29,7 +32,7 @@ func (s *scan) readMetadata(text string) {
 		if end < 0 {
 			return
 		}
-		if slot, ok := s.table.metadata[key]; ok {
+		if slot, ok := s.table.metadataSlots.Get(key); ok {
 			s.setMetadata(slot, text[at:end])
 		}
 		at = skipSpace(text, end)
@@ -47,19 +50,24 @@ func (s *scan) setMetadata(slot int32, raw string) {
 		return
 	}
 	if raw[0] == '"' {
-		plain := raw[1 : len(raw)-1]
-		for i := range len(plain) {
-			if plain[i] == '\\' {
-				if json.Unmarshal([]byte(raw), &plain) != nil {
-					return
-				}
-				break
-			}
+		plain, ok := unquote(raw)
+		if !ok {
+			return
 		}
 		raw = plain
 	}
 	s.values[slot] = value{kind: kindText, text: raw}
 	s.present.add(slot)
+}
+
+// unquote reads a JSON string. One without an escape is part of its text, and takes no memory.
+func unquote(raw string) (plain string, ok bool) {
+	if strings.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1], true
+	}
+	var decoded string
+	err := json.Unmarshal([]byte(raw), &decoded)
+	return decoded, err == nil
 }
 
 func skipSpace(text string, at int) int {
@@ -71,6 +79,9 @@ func skipSpace(text string, at int) int {
 
 // stringEnd is the position after a string that starts at a quote, or -1.
 func stringEnd(text string, at int) int {
+	if quote := strings.IndexByte(text[at+1:], '"') + at + 1; quote > at && text[quote-1] != '\\' { // most have no escape
+		return quote + 1
+	}
 	for at++; at < len(text); at++ {
 		switch text[at] {
 		case '\\':

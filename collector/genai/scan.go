@@ -67,7 +67,7 @@ func (s *scan) collect(attributes pcommon.Map) bool {
 	s.operation = ""
 	any := false
 	for key, held := range attributes.All() {
-		slot, ok := t.attributes[key]
+		slot, ok := t.attributeSlots.Get(key)
 		if !ok {
 			slot = t.prefixSlot(key)
 		}

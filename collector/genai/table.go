@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"otelgate/collector/lookup"
 )
 
 // metadataAttribute is OpenInference's JSON attribute; a source `metadata.KEY` is one of its top-level keys.
@@ -22,6 +24,8 @@ type table struct {
 	prefixed   [256]bool
 	metadata   map[string]int32
 	events     map[string]int32
+
+	attributeSlots, metadataSlots *lookup.Table[int32] // of the maps, when they are complete
 
 	metadataSlot  int32
 	operationSlot int32
@@ -158,6 +162,7 @@ func compile(m *mapping) (*table, error) {
 		t.cancelled[one] = true
 	}
 	t.known = knownTargets(positions)
+	t.attributeSlots, t.metadataSlots = lookup.Of(t.attributes), lookup.Of(t.metadata)
 	if t.slots > maxSlots {
 		faults = append(faults, fmt.Errorf("the mapping speaks of %d attributes, metadata keys and events: expected %d at most", t.slots, maxSlots))
 	}

@@ -54,6 +54,7 @@ type keyTable struct {
 	triggers  [256]*pairs             // by a byte of a prefix that is rare in prose: the pairs of bytes before it
 	byPair    map[[3]byte][]keyFormat // prefixes, by that byte and the two before it
 	byLetters map[string][]keyFormat  // prefixes of letters alone, by the first two
+	letters   pairs                   // those two: most words have others
 	byDigit   []keyFormat             // prefixes that begin with a digit
 	infixes   [256][]keyFormat
 }
@@ -117,6 +118,7 @@ func (t *keyTable) addPrefix(format keyFormat) {
 			return
 		}
 	}
+	t.letters.add(literal[0], literal[1])
 	t.byLetters[literal[:2]] = append(t.byLetters[literal[:2]], format)
 }
 

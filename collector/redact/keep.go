@@ -26,7 +26,8 @@ func (p *pass) keepMetadata(v pcommon.Value) bool {
 		if to < 0 {
 			return false
 		}
-		if key := s[i+1 : keyEnd-1]; p.metadataKeys[key] && p.metadataStays(s[from:to]) {
+		key := s[i+1 : keyEnd-1]
+		if _, listed := p.metadataKeys.Get(key); listed && p.metadataStays(s[from:to]) {
 			kept = append(kept, ',', '"')
 			kept = append(kept, key...)
 			kept = append(kept, '"', ':')
@@ -66,6 +67,9 @@ func blanks(s string, i int) int {
 
 // stringEnd returns the place after a JSON string that starts at i, or -1.
 func stringEnd(s string, i int) int {
+	if quote := strings.IndexByte(s[i+1:], '"') + i + 1; quote > i && s[quote-1] != '\\' { // most have no escape
+		return quote + 1
+	}
 	for i++; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
@@ -116,12 +120,16 @@ func ended(start, end int) int {
 	return end
 }
 
-const maxFrames = 50
+const (
+	maxFrames   = 50
+	indent      = "  "
+	framePrefix = indent + `File "`
+)
 
 // isFrame recognises a line of a Python traceback, `  File "shop.py", line 7, in search`. Anything else in a stack trace
 // may be a message, or a source line that quotes one. By hand: a failed span has up to a hundred such lines.
 func isFrame(line string) bool {
-	rest, ok := strings.CutPrefix(line, `  File "`)
+	rest, ok := strings.CutPrefix(line, framePrefix)
 	if !ok {
 		return false
 	}
@@ -158,17 +166,45 @@ func (p *pass) keepFrames(v pcommon.Value) bool {
 	}
 	kept := make([]string, 0, maxFrames)
 	for line := range strings.SplitSeq(rest, "\n") {
-		if !strings.HasPrefix(line, "  ") {
+		if !strings.HasPrefix(line, indent) {
 			break
 		}
-		if isFrame(line) {
-			kept = append(kept, strings.TrimSpace(line))
+		if p.isFrame(line) {
+			kept = append(kept, line[len(indent):])
 		}
 	}
 	if len(kept) == 0 {
 		return false
 	}
+	kept = kept[max(0, len(kept)-maxFrames):]
+	for i, frame := range kept {
+		kept[i] = p.maskFrame(frame)
+	}
+	text := strings.Join(kept, "\n")
+	if len(p.rules.custom) > 0 { // an operator's rule may look at several lines
+		text = p.mask(text)
+	}
 	p.removed[fieldException]++
-	v.SetStr(p.mask(strings.Join(kept[max(0, len(kept)-maxFrames):], "\n")))
+	v.SetStr(text)
 	return true
+}
+
+func (p *pass) isFrame(line string) bool {
+	if !strings.HasPrefix(line, framePrefix) {
+		return false
+	}
+	_, known := p.memory.knows(line[len(indent):], lookFrame)
+	return known || isFrame(line)
+}
+
+func (p *pass) maskFrame(frame string) string {
+	key, known := p.memory.knows(frame, lookFrame)
+	if known {
+		return frame
+	}
+	masked := p.rules.mask(frame, p.masked)
+	if masked == frame {
+		p.memory.add(key)
+	}
+	return masked
 }

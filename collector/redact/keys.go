@@ -110,8 +110,12 @@ func (r *rules) keyWord(s string, i, done int) found {
 
 // letterKey returns the end of a key at s[start:] whose prefix is of letters alone, or 0.
 func letterKey(s string, start int) int {
-	for k := range keys.byLetters[s[start:start+min(2, len(s)-start)]] {
-		if end := keys.byLetters[s[start:start+2]][k].end(s, start); end > start {
+	if start+2 > len(s) || !keys.letters.has(s[start], s[start+1]) {
+		return 0
+	}
+	formats := keys.byLetters[s[start:start+2]]
+	for k := range formats {
+		if end := formats[k].end(s, start); end > start {
 			return end
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"otelgate/collector/lookup"
 )
 
 // action is what `none` does to an attribute, decided by its name alone.
@@ -52,7 +54,7 @@ type names struct {
 	words      map[string]bool
 	rules      *rules
 	mu         sync.Mutex
-	known      atomic.Pointer[map[string]verdict]
+	known      atomic.Pointer[lookup.Table[verdict]]
 }
 
 func newNames(p *Policy, r *rules) *names {
@@ -65,12 +67,12 @@ func newNames(p *Policy, r *rules) *names {
 	for _, word := range p.Words {
 		n.words[word] = true
 	}
-	n.known.Store(&map[string]verdict{})
+	n.known.Store(&lookup.Table[verdict]{})
 	return n
 }
 
 func (n *names) of(key string) verdict {
-	if v, ok := (*n.known.Load())[key]; ok {
+	if v, ok := n.known.Load().Get(key); ok {
 		return v
 	}
 	v := n.decide(key)
@@ -92,16 +94,11 @@ func (n *names) of(key string) verdict {
 func (n *names) learn(key string, v verdict) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	old := *n.known.Load()
-	if len(old) >= maxCache {
+	old := n.known.Load()
+	if _, ok := old.Get(key); ok || old.Len() >= maxCache {
 		return
 	}
-	more := make(map[string]verdict, len(old)+1)
-	for k, was := range old {
-		more[k] = was
-	}
-	more[strings.Clone(key)] = v
-	n.known.Store(&more)
+	n.known.Store(old.With(strings.Clone(key), v))
 }
 
 func (n *names) decide(key string) verdict {

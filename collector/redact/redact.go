@@ -11,15 +11,18 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/xpdata/entity"
+
+	"otelgate/collector/lookup"
 )
 
 // redactor is one instance's policy, compiled. It is shared by all requests and changes nothing of itself but
-// the memory of attribute names.
+// the memories of attribute names and of clean texts.
 type redactor struct {
 	cfg          *Config
 	names        *names
 	rules        *rules
-	metadataKeys map[string]bool
+	memory       *memory
+	metadataKeys *lookup.Table[bool]
 	scopes       []pattern
 	loggers      []pattern
 	telemetry    *telemetry
@@ -38,12 +41,13 @@ func newRedactor(cfg *Config, set component.TelemetrySettings) (*redactor, error
 		cfg:          cfg,
 		names:        newNames(policy, compiled),
 		rules:        compiled,
-		metadataKeys: map[string]bool{},
+		memory:       newMemory(),
+		metadataKeys: &lookup.Table[bool]{},
 		scopes:       compile(policy.GenerativeScopes),
 		loggers:      compile(policy.RequestLoggers),
 	}
 	for _, key := range policy.MetadataKeys {
-		r.metadataKeys[key] = true
+		r.metadataKeys = r.metadataKeys.With(key, true)
 	}
 	r.telemetry, err = newTelemetry(set, r.rules.names)
 	return r, err
@@ -109,7 +113,18 @@ func (p *pass) mask(s string) string {
 	if s == "" {
 		return s
 	}
-	return p.rules.mask(s, p.masked)
+	if len(s) > maxRemembered {
+		return p.rules.mask(s, p.masked)
+	}
+	key, known := p.memory.knows(s, lookRules)
+	if known {
+		return s
+	}
+	masked := p.rules.mask(s, p.masked)
+	if masked == s {
+		p.memory.add(key)
+	}
+	return masked
 }
 
 // free is text that stays under `none`: beside what the rules find, random runs go.
@@ -126,7 +141,7 @@ func (p *pass) title(s string) string {
 	if s == "" || !p.none() {
 		return p.mask(s)
 	}
-	if cleaned := p.free(s); isName(cleaned) {
+	if cleaned, ok := p.cleanName(s); ok {
 		return cleaned
 	}
 	p.removed[fieldName]++

@@ -76,13 +76,15 @@ func linkBefore(s string, i int) int {
 	if word == "" {
 		return -1
 	}
-	for _, link := range joinedLinks { // 비밀번호는 …
-		if word[len(word)-1] >= 0x80 && strings.HasSuffix(word, link) {
-			return end - len(link)
+	if word[len(word)-1] >= 0x80 {
+		for _, link := range joinedLinks { // 비밀번호는 …
+			if strings.HasSuffix(word, link) {
+				return end - len(link)
+			}
 		}
 	}
 	switch {
-	case len(word) <= 6 && (links[word] || links[strings.ToLower(word)]):
+	case len(word) <= 6 && links[strings.ToLower(word)]:
 		return start
 	case isWordByte(word[len(word)-1]) && len(word) >= 3 && secretKind(word) == secretName:
 		return end

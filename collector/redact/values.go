@@ -139,14 +139,26 @@ func (p *pass) identityStays(v pcommon.Value) bool {
 	return true
 }
 
-// nameStays masks what is random in a name (an id in a route); a text is none, whatever is masked in it.
 func (p *pass) nameStays(v pcommon.Value) bool {
 	s := v.Str()
-	cleaned := p.free(s)
+	cleaned, ok := p.cleanName(s)
 	if cleaned != s {
 		v.SetStr(cleaned)
 	}
-	return isName(cleaned)
+	return ok
+}
+
+// cleanName masks what is random in a name (an id in a route); a text is none, whatever is masked in it.
+func (p *pass) cleanName(s string) (cleaned string, ok bool) {
+	key, known := p.memory.knows(s, lookName)
+	if known {
+		return s, true
+	}
+	cleaned = p.free(s)
+	if ok = isName(cleaned); ok && cleaned == s {
+		p.memory.add(key)
+	}
+	return cleaned, ok
 }
 
 func (p *pass) sliceStays(a action, values pcommon.Slice, strict bool, depth int) bool {
@@ -218,10 +230,9 @@ func (p *pass) maskValue(v pcommon.Value, depth int) {
 	}
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		if s := v.Str(); s != "" {
-			if masked := p.rules.mask(s, p.masked); masked != s {
-				v.SetStr(masked)
-			}
+		s := v.Str()
+		if masked := p.mask(s); masked != s {
+			v.SetStr(masked)
 		}
 	case pcommon.ValueTypeBytes:
 		s := string(v.Bytes().AsRaw())

@@ -1,0 +1,21 @@
+package genai
+
+import "testing"
+
+func TestStringEndIsBehindTheFirstQuoteWithoutAnEscape(t *testing.T) {
+	for text, want := range map[string]int{
+		`""`:          2,
+		`"plan", 1`:   6,
+		`"a\"b", 1`:   6,
+		`"a\\", "b"`:  5,
+		`"\\\"", "b"`: 6,
+		`"\"`:         -1,
+		`"\\`:         -1,
+		`"plan`:       -1,
+		`"`:           -1,
+	} {
+		if got := stringEnd(text, 0); got != want {
+			t.Errorf("%s: %d, expected %d", text, got, want)
+		}
+	}
+}
