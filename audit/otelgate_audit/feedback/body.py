@@ -82,7 +82,7 @@ _EXPECTED_RATING: Final = f"one of {', '.join(WORDS)}, true, false, or an intege
 def rating(value: object) -> Rating:
     """As `otelgate.feedback` takes it. Raises Refusal (400)."""
     if isinstance(value, bool):
-        return Rating("positive" if value else "negative", None)
+        return Rating(WORDS["up" if value else "down"], None)
     if isinstance(value, str) and value.lower() in WORDS:
         return Rating(WORDS[value.lower()], None)
     if isinstance(value, int) and value in POINTS:

@@ -1,1 +1,1 @@
-"""From the gateway's OTLP requests to records. Needs no database."""
+"""From the gateway's OTLP requests to records. Decoding needs no database."""
