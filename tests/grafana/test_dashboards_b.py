@@ -156,7 +156,8 @@ def test_panels_show_what_applications_emit(shop: Shop, uid: str) -> None:
     [dashboard] = [each for each in main.DASHBOARDS if each.uid == uid]
     now = time.time()
     window = ask.Window(now - 600, now)
-    where = ask.Stores(shop.prometheus, shop.loki)
+    limit = ask.TIMEOUT_S
+    where = ask.Stores(clients.Prometheus.of(shop.settings, limit), clients.Loki.of(shop.settings, limit))
     answers = ask.ask(dashboard, where, window, **ask.everything(dashboard))
     assert [answer for answer in answers if answer.error] == []
     empty = [f"{answer.panel}: {answer.query.text}" for answer in answers if not answer.rows]
