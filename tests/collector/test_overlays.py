@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import trustme
 from otelgate_stack.settings import ROOT
+
+OVERLAYS = sorted((ROOT / "collector/config/overlays").glob("*.yaml"))
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Printed = Callable[..., dict[str, Any]]
@@ -77,6 +80,12 @@ def test_validate_with_an_overlay_passes(run: Run, root: Path, files: dict[str, 
     below = [overlay.with_name("tls.yaml")] if overlay.stem == "client-certificates" else []
     done = run("validate", *numbered(root), *below, overlay, **files)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_readme_lists_each_overlay(root: Path) -> None:
+    rows = re.findall(r"^\| (`.*?`) \|", (root / "collector/README.md").read_text(), re.MULTILINE)
+    listed = {name for row in rows for name in re.findall(r"`(.*?)`", row)}
+    assert {overlay.stem for overlay in OVERLAYS} <= listed
 
 
 def test_start_without_an_overlay_of_the_settings_is_refused(run: Run, root: Path, files: dict[str, str]) -> None:
