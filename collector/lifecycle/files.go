@@ -67,33 +67,44 @@ func filesOf(folder string, environ []string) ([]string, error) {
 	return files, nil
 }
 
-// fits is an error where files of such a folder are named one by one and overlays are too many or missing: a setting that
-// says one thing while the gateway does another would lose data, or let in what a token should keep out.
+// fits is an error where the files are named one by one and overlays are missing or too many: a setting that says one thing
+// while the gateway does another would lose data, or let in what a token should keep out. A configuration without wiring is
+// not ours.
 func fits(uris []string, loaded settings.Settings) error {
-	var faults []error
-	files := map[string]bool{}
-	folders := map[string]bool{}
+	folder := ""
+	overlays := map[string]bool{}
 	for _, uri := range uris {
-		file := filepath.Clean(path(uri))
-		files[file] = true
-		if isFolder(filepath.Join(filepath.Dir(file), overlayFolder)) {
-			folders[filepath.Dir(file)] = true
+		file := path(uri)
+		switch {
+		case filepath.Base(file) == wiring:
+			folder = filepath.Dir(file)
+		case filepath.Base(filepath.Dir(file)) == overlayFolder:
+			overlays[filepath.Base(file)] = true
 		}
 	}
-	for folder := range folders {
-		for _, overlay := range settings.Overlays {
-			file, asked := overlayOf(folder, overlay), overlay.AskedBy(loaded)
-			if asked != files[file] {
-				expected := map[bool]string{true: "expected", false: "expected no"}[asked]
-				faults = append(faults, fmt.Errorf("%s='%v': %s --config=%s, or --config=%s for all files that the settings ask for",
-					overlay.Env(), loaded[overlay.Setting], expected, file, folder))
-			}
+	if folder == "" {
+		return nil
+	}
+	var faults []error
+	for _, overlay := range settings.Overlays {
+		asked := overlay.AskedBy(loaded)
+		if asked == overlays[overlay.File] {
+			continue
 		}
+		expected := "expected"
+		if !asked {
+			expected = "expected no"
+		}
+		faults = append(faults, fmt.Errorf("%s='%v': %s --config=%s; --config=%s names all files that the settings ask for",
+			overlay.Env(), loaded[overlay.Setting], expected, overlayOf(folder, overlay), folder))
 	}
 	return errors.Join(faults...)
 }
 
-const overlayFolder = "overlays"
+const (
+	wiring        = "90-service.yaml" // the numbered file whose pipelines the overlays add to
+	overlayFolder = "overlays"
+)
 
 func overlayOf(folder string, overlay settings.Overlay) string {
 	return filepath.Join(folder, overlayFolder, overlay.File)

@@ -64,7 +64,7 @@ func TestFolderWithoutFilesIsAnError(t *testing.T) {
 
 func TestFilesNamedOneByOneHaveToFitTheSettings(t *testing.T) {
 	folder := configFolder(t)
-	base, audit := "file:"+filepath.Join(folder, "10-receive.yaml"), filepath.Join(folder, "overlays", "audit.yaml")
+	base, audit := "file:"+filepath.Join(folder, "90-service.yaml"), filepath.Join(folder, "overlays", "audit.yaml")
 	for _, c := range []struct {
 		uris    []string
 		environ string
@@ -72,6 +72,7 @@ func TestFilesNamedOneByOneHaveToFitTheSettings(t *testing.T) {
 	}{
 		{[]string{base, audit}, "", ""},
 		{[]string{base}, "OTELGATE_AUDIT=false", ""},
+		{[]string{base, "/elsewhere/overlays/audit.yaml"}, "", ""},
 		{[]string{"own.yaml", "yaml:a: b"}, "", ""},
 		{[]string{base}, "", "OTELGATE_AUDIT='true': expected --config=" + audit},
 		{[]string{base, audit}, "OTELGATE_AUDIT=false", "OTELGATE_AUDIT='false': expected no --config=" + audit},
@@ -82,7 +83,7 @@ func TestFilesNamedOneByOneHaveToFitTheSettings(t *testing.T) {
 		}
 		want := c.want
 		if want != "" {
-			want += ", or --config=" + folder + " for all files that the settings ask for"
+			want += "; --config=" + folder + " names all files that the settings ask for"
 		}
 		got := ""
 		if err := fits(c.uris, loaded); err != nil {

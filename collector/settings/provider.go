@@ -76,10 +76,10 @@ func (s Settings) values() map[string]any {
 	out := maps.Clone(map[string]any(s))
 	maps.Copy(out, s.bounds()) // of memory and disk
 	maps.Copy(out, map[string]any{
-		"self_token":     selfToken(),
+		"self_token":     selfToken(),                              // random
 		"sample_slow_ms": s.duration("sample_slow").Milliseconds(), // the sampler reads no unit
-		"log_max_age":    s.logMaxAge().String(),
-		"own_host":       s.ownHost(),
+		"log_max_age":    s.logMaxAge().String(),                   // of a retention
+		"own_host":       s.ownHost(),                              // in a container, another
 		"loopback_only":  Loopback(cmp.Or(s["published_host"].(string), s["host"].(string))),
 		"instance_id": func() (any, error) {
 			return instanceOf(s["data_dir"].(string), s["instance_id"].(string)), nil
