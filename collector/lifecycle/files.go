@@ -12,7 +12,7 @@ import (
 )
 
 // literal names each file: a --config that is a folder becomes its numbered files, in order, and the overlays that the
-// settings ask for. What names a file stays.
+// settings ask for. Other arguments stay as they are.
 func literal(args, environ []string) ([]string, error) {
 	var out []string
 	for len(args) > 0 {
@@ -67,17 +67,21 @@ func filesOf(folder string, environ []string) ([]string, error) {
 	return files, nil
 }
 
-// fits is an error where the files are named one by one and overlays are missing or too many: a setting that says one thing
-// while the gateway does another would lose data, or let in what a token should keep out. A configuration without wiring is
-// not ours.
+// fits is an error where the files are named one by one and overlays are missing, too many or too early: a setting that
+// says one thing while the gateway does another would lose data, or let in what a token should keep out. It accepts a
+// configuration that has not our wiring.
 func fits(uris []string, loaded settings.Settings) error {
 	folder := ""
 	overlays := map[string]bool{}
+	var faults []error
 	for _, uri := range uris {
 		file := path(uri)
 		switch {
 		case filepath.Base(file) == wiring:
 			folder = filepath.Dir(file)
+			for early := range overlays {
+				faults = append(faults, fmt.Errorf("--config=%s: expected before %s/%s, which merges over it", file, overlayFolder, early))
+			}
 		case filepath.Base(filepath.Dir(file)) == overlayFolder:
 			overlays[filepath.Base(file)] = true
 		}
@@ -85,7 +89,6 @@ func fits(uris []string, loaded settings.Settings) error {
 	if folder == "" {
 		return nil
 	}
-	var faults []error
 	for _, overlay := range settings.Overlays {
 		asked := overlay.AskedBy(loaded)
 		if asked == overlays[overlay.File] {

@@ -95,6 +95,19 @@ func TestFilesNamedOneByOneHaveToFitTheSettings(t *testing.T) {
 	}
 }
 
+func TestOverlayBeforeTheFileThatItMergesOverIsRefused(t *testing.T) {
+	folder := configFolder(t)
+	base, audit := filepath.Join(folder, "90-service.yaml"), filepath.Join(folder, "overlays", "audit.yaml")
+	loaded, err := settings.Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = fits([]string{audit, base}, loaded)
+	if want := "--config=" + base + ": expected before overlays/audit.yaml, which merges over it"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestShownFilesLeaveOutConfigurationInArguments(t *testing.T) {
 	if got := shown([]string{"a.yaml", "yaml:exporters::x::password: secret"}); !slices.Equal(got, []string{"a.yaml"}) {
 		t.Errorf("shown = %v", got)

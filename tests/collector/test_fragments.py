@@ -24,7 +24,7 @@ def fragments(root: Path) -> Fragments:
 
 @pytest.fixture(scope="module")
 def overlays(root: Path) -> Fragments:
-    """What settings add to them."""
+    """The files that settings add to them."""
     return read(root / "collector/config/overlays")
 
 
@@ -64,7 +64,7 @@ def wired(config: dict[str, Any]) -> dict[str, list[list[str]]]:
 
 
 def leaves(value: Any, path: str = "") -> dict[str, Any]:
-    """What stands at each path; a list counts as one value, as it does when files merge."""
+    """The value at each path; a list counts as one value, as it does when files merge."""
     if not isinstance(value, dict):
         return {path: value}
     return {at: leaf for key, inner in value.items() for at, leaf in leaves(inner, f"{path}::{key}").items()}
