@@ -67,9 +67,8 @@ class Gateway:
         numbers = ports.free_env()
         self._env = {name: numbers[f"OTELGATE_{name}_PORT"] for name in ("GRPC", "HTTP", "HEALTH", "METRICS", "SELF")}
         given = {f"OTELGATE_{name}_PORT": number for name, number in self._env.items()}
-        files = [f"--config={file}" for file in sorted(config.glob("*.yaml"))]
         # Python's gRPC takes no snappy.
-        files.append("--config=yaml:exporters::otlp_grpc/tempo::compression: none")
+        files = [f"--config={config}", "--config=yaml:exporters::otlp_grpc/tempo::compression: none"]
         folder.mkdir()
         self._process = subprocess.Popen(
             [binary, *files],

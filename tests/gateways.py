@@ -139,7 +139,7 @@ class GatewayProcess:
     kind = "process"
 
     def __init__(self, binary: Path, config: Path, settings: Mapping[str, str], folder: Path) -> None:
-        self._command = [str(binary), *(f"--config={file}" for file in sorted(config.glob("*.yaml")))]
+        self._command = [str(binary), f"--config={config}"]
         self._settings = {**settings, "OTELGATE_DATA_DIR": str(folder / "gateway")}
         self._log = folder / "gateway.log"
         self._process: subprocess.Popen[bytes] | None = None

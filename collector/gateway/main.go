@@ -12,7 +12,6 @@ import (
 	fileprovider "go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	yamlprovider "go.opentelemetry.io/collector/confmap/provider/yamlprovider"
 	"go.opentelemetry.io/collector/otelcol"
-	branches "otelgate/collector/branches"
 	guard "otelgate/collector/guard"
 	settings "otelgate/collector/settings"
 )
@@ -37,7 +36,6 @@ func main() {
 				},
 				ConverterFactories: []confmap.ConverterFactory{
 					guard.NewFactory(),
-					branches.NewFactory(),
 				},
 			},
 		},
@@ -48,7 +46,6 @@ func main() {
 			settings.NewFactory().Create(confmap.ProviderSettings{}).Scheme():     "otelgate/collector v0.0.0",
 		},
 		ConverterModules: []string{
-			"otelgate/collector v0.0.0",
 			"otelgate/collector v0.0.0",
 		},
 	}

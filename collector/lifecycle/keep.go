@@ -13,6 +13,7 @@ import (
 // configuration first; if that is bad, the Collector is given what it was given before.
 type keeper struct {
 	params otelcol.CollectorSettings
+	uris   []string
 	try    func(context.Context) error
 
 	mu       sync.Mutex
@@ -28,7 +29,7 @@ type keeper struct {
 type answers map[string]*confmap.Retrieved
 
 func keep(params otelcol.CollectorSettings, uris []string) *keeper {
-	return &keeper{params: params, logger: zap.NewNop(), try: func(ctx context.Context) error {
+	return &keeper{params: params, uris: uris, logger: zap.NewNop(), try: func(ctx context.Context) error {
 		trial, err := otelcol.NewCollector(withLocations(params, uris))
 		if err != nil {
 			return err
@@ -58,6 +59,7 @@ func (k *keeper) begins(ctx context.Context, uri string) {
 	switch {
 	case k.first == "":
 		k.first, k.running = uri, answers{}
+		k.logger.Info("the configuration is merged from these files", zap.Strings("files", shown(k.uris)))
 	case k.goneBack: // the Collector began anew, with what ran before
 		k.goneBack = false
 	case k.first == uri:

@@ -25,18 +25,31 @@ func Run(params otelcol.CollectorSettings, interactive func(otelcol.CollectorSet
 	if len(args) == 2 && args[0] == diskqueue.CheckCommand {
 		os.Exit(diskqueue.CheckMain(args[1]))
 	}
+	args, err := literal(args, os.Environ())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		return err
+	}
+	os.Args = append(os.Args[:1:1], args...) // where the Collector reads them
 	if len(args) == 0 || !strings.HasPrefix(args[0], "--") {
 		return interactive(params) // a command, such as validate
 	}
-	if loaded, err := settings.Load(os.Environ()); err == nil && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(loaded.GoMemoryLimit())
+	uris := locations(args)
+	if loaded, err := settings.Load(os.Environ()); err == nil { // the Collector says what is wrong with them
+		if err := fits(uris, loaded); err != nil {
+			fmt.Fprintln(os.Stderr, "Error:", err)
+			return err
+		}
+		if os.Getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(loaded.GoMemoryLimit())
+		}
 	}
 	params.Factories = quietly(params.Factories)
 	var ended atomic.Bool
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	go endInTime(signals, &ended)
-	kept := keep(params, locations(args))
+	kept := keep(params, uris)
 	for {
 		err := interactive(kept.settings())
 		if err == nil || ended.Load() || !kept.goBack(err) {

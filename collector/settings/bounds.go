@@ -80,11 +80,13 @@ func (s Settings) bounds() map[string]any {
 // largestCompact is the size in MiB from which an emptied queue file is compacted, on a disk that is not small.
 const largestCompact = 100
 
-// queues counts the export queues: traces and logs, and each again for the audit sink.
+// queues counts the export queues: traces and logs, and those of the overlays.
 func (s Settings) queues() int {
-	queues := len(traceExporters[s["traces_to"].(string)]) + 1
-	if s["audit"].(bool) {
-		queues += 2
+	queues := 2
+	for _, overlay := range Overlays {
+		if overlay.AskedBy(s) {
+			queues += overlay.Queues
+		}
 	}
 	return queues
 }

@@ -1,6 +1,7 @@
 // Package settings is the gateway's table of OTELGATE_* environment variables, and the confmap
 // provider by which the files in config/ read them: ${otelgate:grpc_port} is OTELGATE_GRPC_PORT,
-// checked, or its default. A value that is not understood stops `validate` and the start.
+// checked, or its default. A value that is not understood stops `validate` and the start. Overlays says which files of
+// config/overlays/ belong to the settings.
 package settings
 
 import (
@@ -77,15 +78,12 @@ func (s Settings) check() []error {
 		faults = append(faults, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': expected OTELGATE_TOKEN_FILE, the operator's token, with it", s["applications_file"]))
 	}
 	// Else a trace's first spans are given up before its root can say that it was slow.
-	if wait, slow := s.duration("sample_wait"), s.duration("sample_slow"); s.sampling() && wait <= slow {
+	if wait, slow := s.duration("sample_wait"), s.duration("sample_slow"); sampling(s["sample_percent"]) && wait <= slow {
 		faults = append(faults, fmt.Errorf("OTELGATE_SAMPLE_WAIT='%s': expected more than OTELGATE_SAMPLE_SLOW, which is %s",
 			s["sample_wait"], s["sample_slow"]))
 	}
 	return faults
 }
-
-// sampling says whether some traces are not stored.
-func (s Settings) sampling() bool { return s["sample_percent"].(float64) < 100 }
 
 // duration reads a setting of that kind, which has been checked.
 func (s Settings) duration(key string) time.Duration {

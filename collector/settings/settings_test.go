@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -44,6 +43,7 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 		"OTELGATE_LOKI_ENDPOINT=loki:3100":     "OTELGATE_LOKI_ENDPOINT='loki:3100': expected an http:// or https:// URL",
 		"OTELGATE_TOKEN_FILE=/no/such/file":    "OTELGATE_TOKEN_FILE='/no/such/file': expected a file that can be read",
 		"OTELGATE_TLS_CERT_FILE=" + cert:       "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither",
+		"OTELGATE_STORES_CERT_FILE=" + cert:    "OTELGATE_STORES_CERT_FILE and OTELGATE_STORES_KEY_FILE: expected both or neither",
 		"OTELGATE_TLS_CLIENT_CA_FILE=" + cert:  "OTELGATE_TLS_CLIENT_CA_FILE='" + cert + "': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it",
 		"OTELGATE_SAMPLE_PERCENT=101":          "OTELGATE_SAMPLE_PERCENT='101': expected a number from 0 to 100",
 		"OTELGATE_SAMPLE_PERCENT=NaN":          "OTELGATE_SAMPLE_PERCENT='NaN': expected a number from 0 to 100",
@@ -108,7 +108,7 @@ func TestAllFaultsAreReportedTogether(t *testing.T) {
 
 func retrieve(t *testing.T, key string, environ ...string) any {
 	t.Helper()
-	p := provider{environ: func() []string { return environ }}
+	p := &provider{environ: func() []string { return environ }}
 	retrieved, err := p.Retrieve(context.Background(), "otelgate:"+key, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -118,35 +118,6 @@ func retrieve(t *testing.T, key string, environ ...string) any {
 		t.Fatal(err)
 	}
 	return raw
-}
-
-func TestBlocksAreThereOnlyWhenSet(t *testing.T) {
-	if got := retrieve(t, "tls"); got != nil {
-		t.Errorf("tls = %v, want none", got)
-	}
-	if got := retrieve(t, "auth"); got != nil {
-		t.Errorf("auth = %v, want none", got)
-	}
-	file := filepath.Join(t.TempDir(), "pem")
-	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	environ := []string{"OTELGATE_TLS_CERT_FILE=" + file, "OTELGATE_TLS_KEY_FILE=" + file, "OTELGATE_TOKEN_FILE=" + file}
-	if got := retrieve(t, "tls", environ...).(map[string]any)["cert_file"]; got != file {
-		t.Errorf("cert_file = %v", got)
-	}
-	if got := retrieve(t, "tls", append(environ, "OTELGATE_TLS_CLIENT_CA_FILE="+file)...).(map[string]any)["client_ca_file"]; got != file {
-		t.Errorf("client_ca_file = %v", got)
-	}
-	if _, there := retrieve(t, "tls", environ...).(map[string]any)["client_ca_file"]; there {
-		t.Error("clients need a certificate without a setting for it")
-	}
-	if got := retrieve(t, "auth", environ...).(map[string]any)["authenticator"]; got != "applications" {
-		t.Errorf("authenticator = %v", got)
-	}
-	if got := retrieve(t, "extensions", environ...).([]any); len(got) != 13 {
-		t.Errorf("extensions = %v", got)
-	}
 }
 
 func TestLoopbackOnlyFollowsFromTheHosts(t *testing.T) {
@@ -191,43 +162,12 @@ func TestWhatIsInAFileIsSentAsAHeader(t *testing.T) {
 		if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p := provider{environ: func() []string { return []string{setting} }}
+		p := &provider{environ: func() []string { return []string{setting} }}
 		_, err := p.Retrieve(context.Background(), "otelgate:"+key, nil)
 		want := fmt.Sprintf("%s='%s': expected a %s, the file is empty", of.env, file, of.noun)
 		if err == nil || err.Error() != want {
 			t.Errorf("an empty file: %v, want %s", err, want)
 		}
-	}
-}
-
-func TestAnEndpointSaysWhetherItIsReachedByTLS(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "pem")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var given []string
-	for _, name := range []string{"CERT", "KEY", "CA"} {
-		given = append(given, "OTELGATE_STORES_"+name+"_FILE="+file)
-	}
-	known := map[string]any{"ca_file": file, "include_system_ca_certs_pool": true, "cert_file": file, "key_file": file}
-	plain := map[string]any{"insecure": true}
-	for _, name := range []string{"TEMPO", "JAEGER"} {
-		key, env := strings.ToLower(name)+"_tls", "OTELGATE_"+name+"_ENDPOINT="
-		for endpoint, want := range map[string]map[string]any{"https://store:4317": known, "store:4317": plain} {
-			if got := retrieve(t, key, append(given, env+endpoint)...); !reflect.DeepEqual(got, want) {
-				t.Errorf("%s: %v, want %v", endpoint, got, want)
-			}
-		}
-	}
-	if got := retrieve(t, "stores_tls", given...); !reflect.DeepEqual(got, known) {
-		t.Errorf("stores_tls = %v, want %v", got, known)
-	}
-	if got := retrieve(t, "stores_tls"); !reflect.DeepEqual(got, map[string]any{}) {
-		t.Errorf("stores_tls without files = %v", got)
-	}
-	_, err := Load(given[:1])
-	if want := "OTELGATE_STORES_CERT_FILE and OTELGATE_STORES_KEY_FILE: expected both or neither"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
@@ -248,44 +188,14 @@ func TestOwnMetricsCanBePublishedFromAContainer(t *testing.T) {
 	}
 }
 
-func TestTracesToChoosesExporters(t *testing.T) {
-	for value, want := range map[string]string{
-		"tempo": "otlp_grpc/tempo", "jaeger": "otlp_grpc/jaeger",
-		"both": "otlp_grpc/tempo otlp_grpc/jaeger",
-	} {
-		var got []string
-		for _, name := range retrieve(t, "trace_exporters", "OTELGATE_TRACES_TO="+value).([]any) {
-			got = append(got, name.(string))
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: got %v, want %s", value, got, want)
-		}
-	}
-}
-
-func TestSamplingIsOffAtAHundredPercent(t *testing.T) {
-	for value, want := range map[string]int{"": 0, "100": 0, "100.0": 0, "99.9": 1, "0": 1} {
-		if got := retrieve(t, "samplers", "OTELGATE_SAMPLE_PERCENT="+value).([]any); len(got) != want {
-			t.Errorf("%q: samplers = %v", value, got)
-		}
-	}
-	if got := retrieve(t, "sample_slow_ms", "OTELGATE_SAMPLE_SLOW=2m"); got != int64(120_000) {
+func TestTheSamplerReadsMilliseconds(t *testing.T) {
+	if got := retrieve(t, "sample_slow_ms", "OTELGATE_SAMPLE_SLOW=2m"); got != 120_000 {
 		t.Errorf("sample_slow_ms = %v", got)
 	}
 }
 
-func TestTheAuditBranchIsThereUnlessSwitchedOff(t *testing.T) {
-	for value, want := range map[string]string{
-		"": "[sequence/stores]", "true": "[sequence/stores]", "false": "[]",
-	} {
-		if got := fmt.Sprint(retrieve(t, "audit_branch", "OTELGATE_AUDIT="+value)); got != want {
-			t.Errorf("%q: got %v, want %v", value, got, want)
-		}
-	}
-}
-
 func TestSmallPricesAreWrittenAsOTTLReadsThem(t *testing.T) {
-	p := provider{environ: func() []string { return []string{"OTELGATE_SAMPLE_COST_USD=0.000002"} }}
+	p := &provider{environ: func() []string { return []string{"OTELGATE_SAMPLE_COST_USD=0.000002"} }}
 	retrieved, err := p.Retrieve(context.Background(), "otelgate:sample_cost_usd", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -386,14 +296,14 @@ func TestAnEmptiedNameIsMadeAnew(t *testing.T) {
 }
 
 func TestWhatIsRememberedFollowsFromTheMemoryLimit(t *testing.T) {
-	for limit, want := range map[string][4]int64{
+	for limit, want := range map[string][4]int{
 		"128": {7_692, 76_923, 524_288, 1_677_721}, "256": {38_461, 384_615, 1_000_000, 5_033_164},
 		"512": {100_000, 1_000_000, 1_000_000, 11_744_051}, "4096": {100_000, 1_000_000, 1_000_000, 105_696_460},
 	} {
 		given := "OTELGATE_MEMORY_LIMIT_MIB=" + limit
-		if got := [4]int64{
-			retrieve(t, "indexed_spans", given).(int64), retrieve(t, "counted_items", given).(int64),
-			retrieve(t, "piece_bytes", given).(int64), retrieve(t, "sample_bytes", given).(int64),
+		if got := [4]int{
+			retrieve(t, "indexed_spans", given).(int), retrieve(t, "counted_items", given).(int),
+			retrieve(t, "piece_bytes", given).(int), retrieve(t, "sample_bytes", given).(int),
 		}; got != want {
 			t.Errorf("%s: got %v, want %v", given, got, want)
 		}
@@ -405,7 +315,7 @@ func TestTheLargestMessageFitsTheMemoryLimit(t *testing.T) {
 		"OTELGATE_MEMORY_LIMIT_MIB=128": {2, 128}, "OTELGATE_MEMORY_LIMIT_MIB=256": {6, 256},
 		"OTELGATE_MEMORY_LIMIT_MIB=512": {16, 0}, "OTELGATE_MAX_MESSAGE_MIB=23": {16, 512}, "OTELGATE_MAX_MESSAGE_MIB=3": {3, 0},
 	} {
-		if got := [2]int{int(retrieve(t, "largest_message_mib", given).(int64)), int(retrieve(t, "largest_message_by", given).(int64))}; got != want {
+		if got := [2]int{retrieve(t, "largest_message_mib", given).(int), retrieve(t, "largest_message_by", given).(int)}; got != want {
 			t.Errorf("%s: got %v MiB and the limit that says so, want %v", given, got, want)
 		}
 	}

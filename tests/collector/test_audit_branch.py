@@ -104,10 +104,9 @@ class Gateway:
 def running(binary: Path, root: Path, folder: Path, **settings: str) -> Iterator[Gateway]:
     numbers = {name: number for name, number in ports.free_env().items() if name in GATEWAY_PORTS}
     env = {"PATH": os.environ["PATH"], "OTELGATE_DATA_DIR": str(folder / "queues"), **numbers, **settings}
-    files = [f"--config={file}" for file in sorted((root / "collector/config").glob("*.yaml"))]
     with (
         (folder / "log").open("wb") as log,
-        subprocess.Popen([binary, *files], env=env, stdout=log, stderr=log) as process,
+        subprocess.Popen([binary, f"--config={root / 'collector/config'}"], env=env, stdout=log, stderr=log) as process,
     ):
         try:
             wait(lambda: answers(f"http://127.0.0.1:{env['OTELGATE_HEALTH_PORT']}/"), f"{folder}/log tells more")

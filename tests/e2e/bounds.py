@@ -6,6 +6,7 @@ missing can be named, too.
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -161,10 +162,7 @@ class Bench:
         self.log = folder / "gateway.log"
         self.data = data or folder / "data"
         # Copies, so that a test may spoil them.
-        self.config = folder / "config"
-        self.config.mkdir()
-        for file in (ROOT / "collector/config").glob("*.yaml"):
-            (self.config / file.name).write_text(file.read_text())
+        self.config = Path(shutil.copytree(ROOT / "collector/config", folder / "config"))
         self._binary = binary
         self.env = {
             "PATH": os.environ["PATH"],
@@ -181,10 +179,12 @@ class Bench:
         self.channel = grpc.insecure_channel(f"127.0.0.1:{self.env['OTELGATE_GRPC_PORT']}")
 
     def start(self, **settings: str) -> None:
-        files = [f"--config={file}" for file in sorted(self.config.glob("*.yaml"))]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [str(self._binary), *files, f"--config={PLAIN}"], env={**self.env, **settings}, stdout=log, stderr=log
+                [str(self._binary), f"--config={self.config}", f"--config={PLAIN}"],
+                env={**self.env, **settings},
+                stdout=log,
+                stderr=log,
             )
         self.wait_until_healthy()
 

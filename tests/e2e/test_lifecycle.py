@@ -1,5 +1,6 @@
 """The gateway as a service: it keeps its configuration when a new one is bad, and stops with status 0."""
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,13 @@ def _takes(gateway: Bench, name: str) -> None:
     assert until(lambda: gateway.send(request) == grpc.StatusCode.OK)
     assert until(lambda: names <= gateway.tempo.names and names <= gateway.audit.names)
     assert gateway.metric("otelcol_receiver_accepted_spans") > 0  # its own metrics are those of what runs now
+
+
+def test_start_logs_the_files_that_run(gateway: Bench) -> None:
+    [line] = [line for line in gateway.said().splitlines() if "the configuration is merged from these files" in line]
+    files = [file.removeprefix(f"{gateway.config}/") for file in json.loads(line[line.index("{") :])["files"]]
+    numbered = sorted(file.name for file in gateway.config.glob("*.yaml"))
+    assert files == [*numbered, "overlays/audit.yaml", "overlays/tempo-plaintext.yaml"]
 
 
 def test_sighup_takes_a_new_configuration(gateway: Bench) -> None:

@@ -95,11 +95,12 @@ def build_gateway(settings: Settings, report: Report, client: Any) -> str:
     """Build the gateway's image unless the one that is there is made of the same files. Returns its name."""
     programs = builds.build(["gateway", "probe"], settings, report)
     collector = settings.root / "collector"
+    config = collector / "config"
     context: Context = {
         "Dockerfile": collector / "Dockerfile",
         "data": None,
         **programs,
-        **{f"config/{file.name}": file for file in sorted((collector / "config").glob("*.yaml"))},
+        **{f"config/{file.relative_to(config)}": file for file in sorted(config.rglob("*.yaml"))},
     }
     name = names(settings)["gateway"]
     with state.locked(settings.cache_dir / "images.lock"):  # another's pruning would take the layers of this one

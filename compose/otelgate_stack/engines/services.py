@@ -104,18 +104,18 @@ def _given() -> dict[str, str]:
 
 
 def _gateway(settings: Settings) -> Service:
-    configs = tuple(sorted((settings.root / "collector" / "config").glob("*.yaml")))
+    folder = settings.root / "collector" / "config"
     own = ("health_port", "metrics_port", "self_port")
     return Service(
         name="gateway",
-        arguments=tuple(word for config in configs for word in ("--config", f"file:{config}")),
+        arguments=("--config", str(folder)),
         environment=settings.gateway_env(),
         secrets=access.known_by(settings),
         ports=bound(settings, "grpc_port", "http_port", host=settings.host) | bound(settings, *own),
         url=target.urls(settings)["http"],
         health=f"http://{LOOPBACK}:{settings.health_port}/",
         data_dir=settings.data_dir,
-        configs=configs,
+        configs=tuple(sorted(folder.rglob("*.yaml"))),
         stop_wait_s=10,  # with a store away it would go on trying; what it has acknowledged is on disk
     )
 
