@@ -117,6 +117,7 @@ def _rate(raw: str) -> str:
 
 PORT = Kind("a port, 1 to 65535", lambda raw: _whole(raw, 1, 65535))
 MESSAGE = Kind("a whole number from 1 to 1024", lambda raw: _whole(raw, 1, 1024))
+NONE_OR_MORE = Kind("a whole number of at least 0", lambda raw: _whole(raw, 0, 10**9))
 COUNT = Kind("a whole number of at least 1", lambda raw: _whole(raw, 1, 10**9))
 PROXIES = Kind("a whole number from 0 to 10", lambda raw: _whole(raw, 0, 10))
 PATH = Kind("a path", lambda raw: Path(raw).expanduser())
@@ -196,6 +197,9 @@ class Settings:
         Path | None, _Spec("", PATH, "File with the gateway's key of pseudonyms, by which `forget` finds a person.")
     ]
     max_message_mib: Annotated[int, _Spec("16", MESSAGE, "Largest request taken, in MiB (the gateway's setting too).")]
+    max_connections_per_address: Annotated[
+        int, _Spec("1000", NONE_OR_MORE, "Connections of the sink, in all; 0: no bound (the gateway's setting too).")
+    ]
 
     retention_audit: Annotated[timedelta, _Spec("90d", RETENTION, "How long conversations and their records are kept.")]
     retention_events: Annotated[timedelta, _Spec("400d", RETENTION, "How long product events are kept.")]

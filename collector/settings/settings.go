@@ -47,6 +47,7 @@ var Table = []Setting{
 	{"queue_bytes", "1000000000", atLeast(8192), "size of each export queue on disk, bytes, or less where the disk has not that much; a full queue refuses (clients retry)"},
 	{"queue_reserve_bytes", "67108864", atLeast(1048576), "what stays free on the queues' disk, bytes, at most a tenth of it: below, data is refused (clients retry), so that the queues can be emptied"},
 	{"max_message_mib", "16", count, "largest OTLP message taken, MiB; less where OTELGATE_MEMORY_LIMIT_MIB has not 28 MiB for each of its MiB, and 64 more (docs/limits.md)"},
+	{"max_connections_per_address", "1000", atLeast(0), "connections over gRPC, and requests at once over HTTP, that the gateway has from one address; more are refused (clients retry). A proxy or a Docker network makes many clients one address. 0: no bound. The audit sink has as many connections in all"},
 	{"max_item_bytes", "1000000", between(16_384, 1_250_000), "largest span or log record; the content of a larger one is cut, with a mark that says so (docs/limits.md)"},
 	{"retention_logs", "744h", duration, "how long Loki keeps logs, and so how old a log record may be; an older one is stored at its time of arrival (docs/limits.md)"},
 	{"instance_id", "", text, "name of this gateway in its own and the derived metrics, before a short id that OTELGATE_DATA_DIR keeps; default: the host name"},

@@ -175,6 +175,7 @@ def _caught(parse: Callable[[str, Path], Any]) -> Callable[[str, Path], Any]:
 PORT = Kind("a port, 1 to 65535", lambda raw, root: _whole(raw, 1, 65535))
 OFFSET = Kind("a whole number from 0 to 40000", lambda raw, root: _whole(raw, 0, 40000))
 COUNT = Kind("a whole number of at least 1", lambda raw, root: _whole(raw, 1))
+NONE_OR_MORE = Kind("a whole number of at least 0", lambda raw, root: _whole(raw, 0))
 PROXIES = Kind("a whole number from 0 to 10", lambda raw, root: _whole(raw, 0, 10))
 ITEM = Kind("a whole number from 16384 to 1250000", lambda raw, root: _whole(raw, 16_384, 1_250_000))
 QUEUE = Kind("a whole number of at least 8192", lambda raw, root: _whole(raw, 8192))

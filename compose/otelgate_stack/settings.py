@@ -108,6 +108,10 @@ class Settings:
     max_message_mib: Annotated[
         int, _Spec("16", kinds.COUNT, "Gateway: largest request it takes, in MiB.", gateway=True, sink=True)
     ]
+    max_connections_per_address: Annotated[
+        int,
+        _Spec("1000", kinds.NONE_OR_MORE, "Gateway: connections from one address; 0: no bound.", gateway=True, sink=True),
+    ]
     max_item_bytes: Annotated[
         int, _Spec("1000000", kinds.ITEM, "Gateway: largest span or log record; larger ones are cut.", gateway=True)
     ]
