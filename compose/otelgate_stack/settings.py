@@ -110,7 +110,7 @@ class Settings:
     ]
     max_connections_per_address: Annotated[
         int,
-        _Spec("1000", kinds.NONE_OR_MORE, "Gateway: connections from one address; 0: no bound.", gateway=True, sink=True),
+        _Spec("1000", kinds.NONE_OR_MORE, "Gateway: connections of an address; 0: no bound.", gateway=True, sink=True),
     ]
     max_item_bytes: Annotated[
         int, _Spec("1000000", kinds.ITEM, "Gateway: largest span or log record; larger ones are cut.", gateway=True)
