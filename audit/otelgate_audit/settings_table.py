@@ -15,6 +15,7 @@ class Fields:
 
     published_host: str | None
     max_message_mib: int
+    max_connections_per_address: int
     pseudonym_key_file: Path | None
     database_url: str
     database_password_file: Path | None
@@ -65,6 +66,16 @@ ROWS: Final = (
         readers=frozenset({"gateway", "sink"}),
         least=1,
         most=1024,
+    ),
+    Row(
+        "max_connections_per_address",
+        "OTELGATE_MAX_CONNECTIONS_PER_ADDRESS",
+        "whole",
+        "1000",
+        "a whole number of at least 0",
+        "Connections over gRPC, and requests at once over HTTP, that the gateway has from one address, and connections that the audit sink has in all; more are refused, and clients retry. A proxy or a Docker network makes many clients one address. 0: no bound.",
+        readers=frozenset({"gateway", "sink"}),
+        least=0,
     ),
     Row(
         "pseudonym_key_file",

@@ -58,6 +58,7 @@ type server struct {
 	entered    chan struct{}
 	release    chan struct{}
 	spans      atomic.Int64
+	address    string
 }
 
 func newServer(t *testing.T, cfg Config) *server {
@@ -80,6 +81,7 @@ func newServer(t *testing.T, cfg Config) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { connection.Close() })
+	s.address = listener.Addr().String()
 	s.connection, s.client = connection, ptraceotlp.NewGRPCClient(connection)
 	wrap, _ := s.middleware.GetHTTPHandler(context.Background())
 	s.http, _ = wrap(context.Background(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

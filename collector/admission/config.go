@@ -5,9 +5,11 @@ package admission
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configtls"
 
 	"otelgate/collector/wire"
 )
@@ -26,6 +28,11 @@ type Config struct {
 	// Auth names the extension that the receiver asks who a sender is. Of a gRPC request this one asks it before its message
 	// is read.
 	Auth *Auth `mapstructure:"auth"`
+	// MaxConnections are those of gRPC, and the requests over HTTP at once, from one address; 0 is no bound.
+	MaxConnections int `mapstructure:"max_connections_per_address"`
+	// TLS is the receiver's for gRPC. A connection is counted before its handshake, so this extension makes the credentials, in
+	// place of the receiver.
+	TLS *configtls.ServerConfig `mapstructure:"tls"`
 	// Limit is on what a request counts as: its bytes, or more where it has many small items.
 	wire.Limit `mapstructure:",squash"`
 }
@@ -43,6 +50,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Factor < 1 {
 		faults = append(faults, errors.New("`factor` must be at least 1"))
+	}
+	if c.MaxConnections < 0 {
+		faults = append(faults, fmt.Errorf("`max_connections_per_address: %d`: expected 0 or more", c.MaxConnections))
 	}
 	return errors.Join(append(faults, c.Limit.Validate())...)
 }

@@ -23,7 +23,7 @@ func NewFactory() extension.Factory {
 
 func create(_ context.Context, set extension.Settings, raw component.Config) (extension.Extension, error) {
 	cfg := raw.(*Config)
-	door := newGate(cfg)
+	door := newGate(cfg, set.Logger)
 	if err := door.observe(set.MeterProvider); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -20,6 +21,7 @@ import (
 type gate struct {
 	cfg       *Config
 	disk      disk
+	addresses *connections
 	receiving *semaphore.Weighted
 	process   *semaphore.Weighted
 	inFlight  atomic.Int64 // bytes of the requests that are received or processed
@@ -27,34 +29,38 @@ type gate struct {
 	started   chan struct{} // closed when all pipelines are
 
 	refused metric.Int64Counter
+	logger  *zap.Logger
 }
 
 // firstShare of the bytes to receive is what a request is expected to take before one was seen: few go in at first.
 const firstShare = 4
 
-func newGate(cfg *Config) *gate {
+func newGate(cfg *Config, logger *zap.Logger) *gate {
 	return &gate{
 		cfg:       cfg,
+		addresses: newConnections(cfg.MaxConnections),
 		receiving: semaphore.NewWeighted(cfg.ReceiveBytes),
 		process:   semaphore.NewWeighted(cfg.ProcessBytes),
 		started:   make(chan struct{}),
+		logger:    logger,
 		expected:  estimate{bytes: float64(cfg.ReceiveBytes) / firstShare},
 	}
 }
 
 // The reasons for which a request is refused.
 var (
-	byMemory = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "memory")))
-	byDisk   = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "disk")))
-	byLimit  = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "application_limit")))
-	byStart  = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "starting")))
+	byMemory  = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "memory")))
+	byDisk    = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "disk")))
+	byLimit   = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "application_limit")))
+	byAddress = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "connections")))
+	byStart   = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "starting")))
 )
 
 func (g *gate) observe(provider metric.MeterProvider) error {
 	meter := provider.Meter("otelgate/admission")
 	var err error
 	if g.refused, err = meter.Int64Counter("otelgate.admission.refused", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory, disk, starting, or application_limit.")); err != nil {
+		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory, disk, starting, connections, or application_limit.")); err != nil {
 		return err
 	}
 	held, err := meter.Int64ObservableGauge("otelgate.admission.held", metric.WithUnit("By"),
@@ -78,6 +84,16 @@ func (t *ticket) release() {
 	if t != nil {
 		t.give()
 	}
+}
+
+// connect counts one more connection, or request over HTTP, of a remote `address:port`.
+func (g *gate) connect(ctx context.Context, remote string) (give func(), err error) {
+	give, err = g.addresses.take(remote)
+	if err != nil {
+		g.refused.Add(ctx, 1, byAddress)
+		g.logger.Warn("A connection was refused", zap.String("from", remote), zap.Error(err))
+	}
+	return give, err
 }
 
 // within says whether one more request is within its application's limits.

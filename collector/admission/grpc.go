@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/stats"
@@ -22,10 +24,15 @@ import (
 // GetGRPCServerOptions returns what lets requests in. gRPC has no single place that knows a request's size before it is
 // decoded and can refuse it: the tap may refuse before a byte is read, the codec knows the size and can leave
 // the message undecoded, the statistics know when the call ends, and the interceptor answers.
-func (m *middleware) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
+func (m *middleware) GetGRPCServerOptions(ctx context.Context) ([]grpc.ServerOption, error) {
+	bounded, err := m.credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
 	calls := &calls{middleware: m, decoded: &sync.Map{}}
 	codec := &codec{CodecV2: encoding.GetCodecV2("proto"), calls: calls}
 	return []grpc.ServerOption{
+		grpc.Creds(bounded),
 		grpc.ConnectionTimeout(handshake),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.InTapHandle(calls.tap),
@@ -40,6 +47,19 @@ const (
 	handshake      = 10 * time.Second
 	maxHeaderBytes = 32 << 10
 )
+
+// credentials are those of the receiver's TLS configuration, which these replace, behind the bound on connections.
+func (m *middleware) credentials(ctx context.Context) (credentials.TransportCredentials, error) {
+	inner := insecure.NewCredentials()
+	if m.cfg.TLS != nil {
+		config, err := m.cfg.TLS.LoadTLSConfig(ctx)
+		if err != nil {
+			return nil, err
+		}
+		inner = credentials.NewTLS(config)
+	}
+	return &bounded{inner, func(remote string) (func(), error) { return m.gate.connect(context.Background(), remote) }}, nil
+}
 
 type calls struct {
 	*middleware

@@ -33,6 +33,13 @@ type handler struct {
 
 // ServeHTTP reads the body, since its size is not known before: it may come compressed.
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	disconnect, err := h.gate.connect(r.Context(), r.RemoteAddr)
+	if err != nil {
+		w.Header().Set("Connection", "close")
+		refuse(w, r, err)
+		return
+	}
+	defer disconnect()
 	application := applications.From(r.Context())
 	if err := h.gate.within(r.Context(), application); err != nil {
 		refuse(w, r, err)

@@ -73,6 +73,9 @@ func (a *answer) WriteHeader(status int) {
 	if status == http.StatusBadRequest && a.body.exceeded {
 		status = http.StatusRequestEntityTooLarge
 	}
+	if status == http.StatusServiceUnavailable && a.Header().Get("Retry-After") == "" {
+		a.Header().Set("Retry-After", "1") // the receiver says it of no refusal, such as that of `memory_limiter`
+	}
 	a.status = status
 	a.ResponseWriter.WriteHeader(status)
 }

@@ -1,6 +1,7 @@
 // Package guard refuses a configuration that listens beyond this machine in the open. It is a
 // confmap converter, so it sees the merged configuration, an operator's own files included, and
-// stops `validate` as well as the start.
+// stops `validate` as well as the start. It also refuses one in which `admission`, which makes the credentials of gRPC, has
+// other TLS than the receiver.
 package guard
 
 import (
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -35,10 +37,12 @@ func (c converter) Convert(_ context.Context, conf *confmap.Conf) error {
 	if err != nil {
 		return err
 	}
-	if loaded["insecure"].(bool) {
-		return nil
+	whole := conf.ToStringMap()
+	receivers, _ := whole["receivers"].(map[string]any)
+	extensions, _ := whole["extensions"].(map[string]any)
+	if err := errors.Join(otherTLS(receivers, "receivers", extensions)...); err != nil || loaded["insecure"].(bool) {
+		return err
 	}
-	receivers, _ := conf.ToStringMap()["receivers"].(map[string]any)
 	return errors.Join(open(receivers, "receivers", loaded["published_host"].(string))...)
 }
 
@@ -61,6 +65,27 @@ func open(part map[string]any, path, publishedHost string) []error {
 	for _, key := range slices.Sorted(maps.Keys(part)) {
 		if inner, ok := part[key].(map[string]any); ok {
 			faults = append(faults, open(inner, path+"::"+key, publishedHost)...)
+		}
+	}
+	return faults
+}
+
+// otherTLS walks a part of the configuration for gRPC servers whose TLS their middleware `admission` would replace by another.
+func otherTLS(part map[string]any, path string, extensions map[string]any) []error {
+	var faults []error
+	middlewares, _ := part["middlewares"].([]any)
+	for _, each := range middlewares {
+		middleware, _ := each.(map[string]any)
+		id, _ := middleware["id"].(string)
+		kind, _, _ := strings.Cut(id, "/")
+		extension, _ := extensions[id].(map[string]any)
+		if kind == "admission" && strings.HasSuffix(path, "::grpc") && !reflect.DeepEqual(part["tls"], extension["tls"]) {
+			faults = append(faults, fmt.Errorf("extensions::%s::tls: expected the same as %s::tls, in whose place it is used", id, path))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(part)) {
+		if inner, ok := part[key].(map[string]any); ok {
+			faults = append(faults, otherTLS(inner, path+"::"+key, extensions)...)
 		}
 	}
 	return faults

@@ -53,6 +53,36 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+func TestAdmissionHasTheTLSOfItsReceiver(t *testing.T) {
+	tls := map[string]any{"cert_file": "cert.pem", "key_file": "key.pem"}
+	const fault = "extensions::admission::tls: expected the same as receivers::otlp::protocols::grpc::tls, in whose place it is used"
+	for name, c := range map[string]struct {
+		receiver, admission any
+		middleware, want    string
+	}{
+		"both":        {tls, map[string]any{"cert_file": "cert.pem", "key_file": "key.pem"}, "admission", ""},
+		"neither":     {nil, nil, "admission", ""},
+		"only one":    {tls, nil, "admission", fault},
+		"the other":   {nil, tls, "admission", fault},
+		"another one": {tls, map[string]any{"cert_file": "cert.pem", "key_file": "other.pem"}, "admission", fault},
+		"not used":    {tls, nil, "answers", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			grpc := map[string]any{"endpoint": "127.0.0.1:4317", "tls": c.receiver, "middlewares": []any{map[string]any{"id": c.middleware}}}
+			conf := confmap.NewFromStringMap(map[string]any{
+				"receivers":  map[string]any{"otlp": map[string]any{"protocols": map[string]any{"grpc": grpc}}},
+				"extensions": map[string]any{"admission": map[string]any{"tls": c.admission}},
+			})
+			for _, environ := range [][]string{nil, {"OTELGATE_INSECURE=true"}} {
+				err := converter{environ: func() []string { return environ }}.Convert(context.Background(), conf)
+				if got := message(err); got != c.want {
+					t.Errorf("got  %s\nwant %s", got, c.want)
+				}
+			}
+		})
+	}
+}
+
 func message(err error) string {
 	if err == nil {
 		return ""

@@ -23,6 +23,7 @@ var Table = []Setting{
 	{"queue_bytes", "1000000000", whole(8192, 0), "a whole number of at least 8192"},
 	{"queue_reserve_bytes", "67108864", whole(1048576, 0), "a whole number of at least 1048576"},
 	{"max_message_mib", "16", whole(1, 1024), "a whole number from 1 to 1024"},
+	{"max_connections_per_address", "1000", whole(0, 0), "a whole number of at least 0"},
 	{"max_item_bytes", "1000000", whole(16384, 1250000), "a whole number from 16384 to 1250000"},
 	{"instance_id", "", text, "text"},
 	{"log_level", "info", oneOf("debug", "info", "warn", "error"), "one of debug, info, warn, error"},

@@ -14,6 +14,8 @@ import (
 type Config[C any] struct {
 	Exporter C        `mapstructure:",squash"`
 	Refused  *Refused `mapstructure:"refused"`
+	// MaxItems of a batch are sent as one request, the rest of it in further ones, one after the other; 0 is no bound.
+	MaxItems int `mapstructure:"max_items"`
 }
 
 // Refused is the second queue of a store.

@@ -33,9 +33,9 @@ type pair[T any] struct {
 	end                             sync.Once
 }
 
-func newPair[T any](of signal[T], set exporter.Settings, cfg *Refused, queue exporterhelper.QueueBatchConfig) (*pair[T], error) {
+func newPair[T any](of signal[T], set exporter.Settings, cfg *Refused, most int, queue exporterhelper.QueueBatchConfig) (*pair[T], error) {
 	p := &pair[T]{
-		sending:  &sending[T]{signal: of, store: set.ID.String(), pieces: cfg.PieceBytes, logger: set.Logger, stop: make(chan struct{})},
+		sending:  &sending[T]{signal: of, store: set.ID.String(), pieces: cfg.PieceBytes, most: most, logger: set.Logger, stop: make(chan struct{})},
 		id:       set.ID,
 		secondID: component.NewIDWithName(set.ID.Type(), set.ID.Name()+diskqueue.Refused),
 		rejects:  cfg.Rejects,

@@ -43,7 +43,7 @@ func (w wrapped[C]) traces(ctx context.Context, set exporter.Settings, raw compo
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPair(ofTraces, set, cfg.Refused, *queue.Get())
+	p, err := newPair(ofTraces, set, cfg.Refused, cfg.MaxItems, *queue.Get())
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (w wrapped[C]) logs(ctx context.Context, set exporter.Settings, raw compone
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPair(ofLogs, set, cfg.Refused, *queue.Get())
+	p, err := newPair(ofLogs, set, cfg.Refused, cfg.MaxItems, *queue.Get())
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type sending[T any] struct {
 	send   func(context.Context, T) error
 	queue  func(context.Context, T) error // the second one
 	pieces int                            // bytes
+	most   int                            // items of a request; 0: no bound
 	book   rejects.Book
 	logger *zap.Logger
 
@@ -26,14 +27,33 @@ type sending[T any] struct {
 	stop     chan struct{}
 }
 
-// first is what the first queue's consumers do with a batch.
+// first is what the first queue's consumers do with a batch. After an error, what the store does not have is sent again.
 func (s *sending[T]) first(ctx context.Context, batch T) error {
+	requests := s.requests(batch)
+	for n, request := range requests {
+		if left, err := s.firstTime(ctx, request); err != nil {
+			return s.failed(err, s.join(append([]T{left}, requests[n+1:]...)))
+		}
+	}
+	return nil
+}
+
+// requests are what a batch is sent as.
+func (s *sending[T]) requests(batch T) []T {
+	if s.most == 0 || s.items(batch) <= s.most {
+		return []T{batch}
+	}
+	return s.parts(batch, s.most)
+}
+
+// firstTime sends, or puts what the store refuses into the second queue; left is what then is nowhere else.
+func (s *sending[T]) firstTime(ctx context.Context, batch T) (left T, err error) {
 	err, refused := s.once(ctx, batch)
 	if err == nil {
-		return nil
+		return left, nil
 	}
 	if !consumererror.IsPermanent(err) && !(refused && s.patience.ends(time.Now())) {
-		return err
+		return batch, err
 	}
 	_, reason := s.reason(batch, err)
 	s.logger.Info("the store refuses a batch; it goes to the second queue, and the next ones go on",
@@ -51,18 +71,18 @@ func (s *sending[T]) once(ctx context.Context, data T) (err error, refused bool)
 	return err, answer.Refused()
 }
 
-// park puts the batch into the second queue. After an error, what is not there is sent again.
-func (s *sending[T]) park(ctx context.Context, batch T) error {
+// park puts the batch into the second queue; left is what is not there after an error.
+func (s *sending[T]) park(ctx context.Context, batch T) (left T, err error) {
 	all := []T{batch}
 	if s.bytes(batch) > s.pieces {
 		all = s.cut(batch, s.pieces)
 	}
 	for n, piece := range all {
 		if err := s.queue(ctx, piece); err != nil {
-			return s.failed(err, s.join(all[n:]))
+			return s.join(all[n:]), err
 		}
 	}
-	return nil
+	return left, nil
 }
 
 // again is what the second queue's consumer does with a piece. The rest of it goes to the end of the queue, so that the
@@ -86,7 +106,7 @@ func (s *sending[T]) again(ctx context.Context, piece T) error {
 // deliver sends all that the store takes, and rejects what it refuses for good, item by item. It ends early at what the
 // store may take later; left is what then was not sent.
 func (s *sending[T]) deliver(ctx context.Context, data T) (left T, refused bool, err error) {
-	waiting := []T{data}
+	waiting := s.requests(data)
 	for len(waiting) > 0 {
 		last := len(waiting) - 1
 		piece := waiting[last]

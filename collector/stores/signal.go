@@ -22,7 +22,9 @@ type signal[T any] struct {
 	// halves takes a request of several items apart, and cut one into requests of at most so many bytes, or of one item.
 	halves func(T) []T
 	cut    func(data T, most int) []T
-	join   func([]T) T
+	// parts are requests of at most so many items.
+	parts func(data T, most int) []T
+	join  func([]T) T
 	// describe is the line of a request's only item.
 	describe func(T) rejects.Item
 	encode   func(T) ([]byte, error)
@@ -30,20 +32,24 @@ type signal[T any] struct {
 	failed func(error, T) error
 }
 
+func partsOfTraces(data ptrace.Traces, most int) (all []ptrace.Traces) {
+	_ = pieces.Traces(data, most, func(ptrace.Span) int { return 1 }, collect(&all))
+	return all
+}
+
 var ofTraces = signal[ptrace.Traces]{
 	name:    "traces",
 	counted: "spans", unit: "{span}",
 	items: ptrace.Traces.SpanCount,
 	bytes: (&ptrace.ProtoMarshaler{}).TracesSize,
-	halves: func(data ptrace.Traces) (all []ptrace.Traces) {
-		half := (data.SpanCount() + 1) / 2
-		_ = pieces.Traces(data, half, func(ptrace.Span) int { return 1 }, collect(&all))
-		return all
+	halves: func(data ptrace.Traces) []ptrace.Traces {
+		return partsOfTraces(data, (data.SpanCount()+1)/2)
 	},
 	cut: func(data ptrace.Traces, most int) (all []ptrace.Traces) {
 		_ = pieces.Traces(data, most, (&ptrace.ProtoMarshaler{}).SpanSize, collect(&all))
 		return all
 	},
+	parts: partsOfTraces,
 	join: func(all []ptrace.Traces) ptrace.Traces {
 		for _, each := range all[1:] {
 			each.ResourceSpans().MoveAndAppendTo(all[0].ResourceSpans())
@@ -64,20 +70,24 @@ var ofTraces = signal[ptrace.Traces]{
 	failed: consumererror.NewTraces,
 }
 
+func partsOfLogs(data plog.Logs, most int) (all []plog.Logs) {
+	_ = pieces.Logs(data, most, func(plog.LogRecord) int { return 1 }, collect(&all))
+	return all
+}
+
 var ofLogs = signal[plog.Logs]{
 	name:    "logs",
 	counted: "log records", unit: "{record}",
 	items: plog.Logs.LogRecordCount,
 	bytes: (&plog.ProtoMarshaler{}).LogsSize,
-	halves: func(data plog.Logs) (all []plog.Logs) {
-		half := (data.LogRecordCount() + 1) / 2
-		_ = pieces.Logs(data, half, func(plog.LogRecord) int { return 1 }, collect(&all))
-		return all
+	halves: func(data plog.Logs) []plog.Logs {
+		return partsOfLogs(data, (data.LogRecordCount()+1)/2)
 	},
 	cut: func(data plog.Logs, most int) (all []plog.Logs) {
 		_ = pieces.Logs(data, most, (&plog.ProtoMarshaler{}).LogRecordSize, collect(&all))
 		return all
 	},
+	parts: partsOfLogs,
 	join: func(all []plog.Logs) plog.Logs {
 		for _, each := range all[1:] {
 			each.ResourceLogs().MoveAndAppendTo(all[0].ResourceLogs())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,6 +103,52 @@ func TestLargeBatchGoesToTheSecondQueueInPieces(t *testing.T) {
 	names := named(20, 11)
 	require.NoError(t, b.traces.ConsumeTraces(ctx, spans(names...)))
 	require.Eventually(t, func() bool { return len(b.book.all()) == 1 && len(server.taken()) == 19 }, patient, time.Millisecond)
+	for name, times := range server.taken() {
+		require.Equal(t, 1, times, name)
+	}
+}
+
+func TestBatchOfManyItemsIsSentInSeveralRequests(t *testing.T) {
+	answer := func(names []string) int {
+		if len(names) > 3 {
+			return http.StatusRequestEntityTooLarge
+		}
+		return refusing("bad", http.StatusBadRequest)(names)
+	}
+	for title, names := range map[string][]string{"all good": named(10), "a bad one": named(10, 4)} {
+		t.Run(title, func(t *testing.T) {
+			server := newStore(t, answer)
+			b := started(t, t.TempDir(), server.URL, usual+"max_items: 3\n")
+			require.NoError(t, b.traces.ConsumeTraces(ctx, spans(names...)))
+			require.NoError(t, b.logs.ConsumeLogs(ctx, records(names...)))
+			want := good(names)
+			require.Eventually(t, func() bool {
+				taken := server.taken()
+				for _, times := range taken {
+					if times != 2 { // once as a span, and once as a record
+						return false
+					}
+				}
+				return len(taken) == len(want) && len(b.book.all()) == 2*(len(names)-len(want))
+			}, patient, time.Millisecond)
+			if len(want) == len(names) {
+				require.Equal(t, 8, server.requests(), "none was refused")
+			}
+		})
+	}
+}
+
+func TestStoreThatGoesAwayWithinABatchGetsTheRestOfIt(t *testing.T) {
+	var asked atomic.Int32
+	server := newStore(t, func([]string) int {
+		if asked.Add(1) == 2 {
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusOK
+	})
+	b := started(t, t.TempDir(), server.URL, usual+"max_items: 3\n")
+	require.NoError(t, b.traces.ConsumeTraces(ctx, spans(named(10)...)))
+	require.Eventually(t, func() bool { return len(server.taken()) == 10 }, patient, time.Millisecond)
 	for name, times := range server.taken() {
 		require.Equal(t, 1, times, name)
 	}

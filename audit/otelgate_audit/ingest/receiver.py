@@ -129,6 +129,7 @@ class Receiver:
         self._health = health.HealthServicer()
         self.serving(False)
         threads = REQUESTS + _SPARE_THREADS
+        connections = settings.max_connections_per_address
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="otlp"),
             interceptors=[_Guard(settings.audit_token)] if settings.audit_token else [],
@@ -139,6 +140,8 @@ class Receiver:
                 ("grpc.max_metadata_size", 32 << 10),
                 ("grpc.server_handshake_timeout_ms", 10_000),
                 ("grpc.max_connection_idle_ms", 600_000),
+                # Of all addresses: gRPC has no bound by address, and the gateway is one.
+                *([("grpc.max_allowed_incoming_connections", connections)] if connections else []),
                 # Else a second sink on this port would get half of the connections, without a word.
                 ("grpc.so_reuseport", 0),
             ],

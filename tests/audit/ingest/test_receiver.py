@@ -1,8 +1,9 @@
 """The receiver over a real gRPC channel: what it answers, and what that makes the gateway do. No real writer here."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,8 +53,8 @@ class StandIn:
 class Client:
     """Raw requests by the full name of a method, as the gateway sends them."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
-        self.channel = channel
+    def __init__(self, channel: grpc.Channel, port: int) -> None:
+        self.channel, self.port = channel, port
         self.traces = channel.unary_unary(f"/{receiver.TRACES}/Export")
         self.logs = channel.unary_unary(f"/{receiver.LOGS}/Export")
 
@@ -69,7 +70,7 @@ def serving(
         with grpc.insecure_channel(
             f"127.0.0.1:{running.port}", options=[("grpc.max_send_message_length", -1)]
         ) as channel:
-            yield Client(channel)
+            yield Client(channel, running.port)
     finally:
         writer.go_on.set()
         running.stop(0)
@@ -347,3 +348,17 @@ def _with_token(folder: Path) -> settings.Settings:
     file = folder / "token"
     file.write_text(f"{TOKEN}\n")
     return replace(SETTINGS, audit_token_file=file)
+
+
+def test_connections_above_the_bound_are_closed_and_others_served(writer: StandIn) -> None:
+    with serving(writer, chosen=replace(SETTINGS, max_connections_per_address=3)) as client, ExitStack() as opened:
+
+        def connects() -> bool:
+            """Whether the server begins to speak on one connection more."""
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", client.port), timeout=60))
+            try:
+                return connection.recv(1) != b""
+            except ConnectionError:
+                return False
+
+        assert [connects() for _ in range(4)] == [True, True, True, False]
