@@ -51,7 +51,7 @@ def bounds(from_us: int | None, to_us: int | None) -> tuple[str, str]:
 
 
 def parse(text: str) -> datetime:
-    """An ISO 8601 date or time in UTC, which it is taken for unless it says otherwise. Raises ValueError."""
+    """An ISO 8601 date or time, of UTC unless it says otherwise. Raises ValueError, OverflowError."""
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def option(text: str) -> datetime:
     """`parse` for a command's option. Raises argparse.ArgumentTypeError."""
     try:
         return parse(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a time that is none in UTC: 0001-01-01T00:00+01:00
         expected = "a date or time such as 2026-01-31 or 2026-01-31T12:00Z"
         raise argparse.ArgumentTypeError(f"{text!r}: expected {expected}") from None
 
