@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Numbers that can't be are removed, so that no sum ever takes one in; audit/otelgate_audit/values.py has the same
+// Numbers that can't be are removed, so that no sum ever takes one in; audit/otelgate_audit/ingest/values.py has the same
 // bounds, and tests/golden/numbers.json is held against both.
 
 // refusal is why a number was not taken.

@@ -18,7 +18,7 @@ import (
 
 // Masking an id by a constant would make different people the same one. With a key, an id that is personal data becomes
 // `[email:3f9a…]`: the same in every store and signal, and nobody without the key finds the address. The audit sink's
-// `forget` makes the same of the id that it is asked for (audit/otelgate_audit/pseudonyms.py).
+// `forget` makes the same of the id that it is asked for (audit/otelgate_audit/model/pseudonyms.py).
 
 const (
 	minKey         = 16 // bytes

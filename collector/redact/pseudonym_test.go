@@ -95,7 +95,7 @@ func distinct(texts []string) int {
 
 func TestAPseudonymTellsTheRuleAndNothingElse(t *testing.T) {
 	left := identified(t, keyed(t, contentNone), "user.id", []string{"ann@example.com"})[0]
-	same(t, "e-mail", left, "[email:093e3dd9df951c50]") // the audit sink makes the same (tests/audit/test_audit_forget.py)
+	same(t, "e-mail", left, "[email:093e3dd9df951c50]") // the audit sink makes the same (tests/audit/jobs/test_forget.py)
 	same(t, "plain ids", identified(t, keyed(t, contentMasked), "user.id", []string{"u-7", "acct_1Nv0FGQ9RKHgCVdK"}), []string{"u-7", "acct_1Nv0FGQ9RKHgCVdK"})
 }
 
@@ -121,7 +121,7 @@ func TestAPersonInSeveralSpellingsIsOne(t *testing.T) {
 	}
 }
 
-// The audit sink makes the same of what a person gives (tests/audit/test_audit_forget.py).
+// The audit sink makes the same of what a person gives (tests/audit/jobs/test_forget.py).
 func TestCanonicalSpellingsAreTheAuditSinks(t *testing.T) {
 	given := []string{"Ann@Example.com", "0049 (30) 1234-5678", "4111 1111 1111 1111", "ΝΙΚΟΣ.İ@example.com"}
 	left := strings.Join(identified(t, keyed(t, contentNone), "user.id", given), " ")
