@@ -19,7 +19,8 @@ import thrown_away
 from bounds import EXPORT
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from otelgate_stack import settings, stores, web
+from otelgate_stack import settings, web
+from otelgate_stack.clients import Loki, Tempo
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from protobuf_field import field
@@ -51,7 +52,7 @@ class Stack:
     """A gateway, Prometheus, Loki and Tempo as processes; `limits` of resident memory in MiB."""
 
     def __init__(self, loaded: settings.Settings, engine: NativeEngine) -> None:
-        self.loki, self.tempo = stores.Loki.of(loaded), stores.Tempo.of(loaded)
+        self.loki, self.tempo = Loki.of(loaded), Tempo.of(loaded)
         self.http_url = f"http://127.0.0.1:{loaded.http_port}"
         self.channel = grpc.insecure_channel(f"127.0.0.1:{loaded.grpc_port}")
         self.limits = {"gateway": GATEWAY_MOST * loaded.memory_limit_mib, "loki": STORE_MIB, "tempo": STORE_MIB}
