@@ -151,12 +151,14 @@ golden: ## rewrite tests/golden/*/expected.json; read the diff
 	cd collector && go test ./genai -run Golden -update
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal
-lock: .venv/ready ## requirements/*.txt, from pyproject.toml and requirements/*.in
-	$(COMPILE) --all-extras pyproject.toml requirements/build.in -o requirements/dev.txt
+PROJECTS := pyproject.toml audit/pyproject.toml compose/pyproject.toml
+lock: .venv/ready ## requirements/*.txt, from the pyproject.toml of each distribution and requirements/*.in
+	$(COMPILE) --no-emit-package otelgate --no-emit-package otelgate-audit $(foreach group,grafana examples test,--group $(group)) \
+		$(PROJECTS) requirements/build.in -o requirements/dev.txt
 	for name in providers celery; do $(COMPILE) pyproject.toml requirements/$$name.in -o requirements/$$name.txt || exit; done
 
 # The environment is made by the machine's own Python from hashes alone; nothing else is asked of it.
-.venv/ready: requirements/dev.txt pyproject.toml
+.venv/ready: requirements/dev.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "PYTHON='$(PYTHON)': expected Python 3.11 or newer"; exit 1; }
 	@echo "python environment … (.venv, about a minute on first use)"
@@ -164,5 +166,5 @@ lock: .venv/ready ## requirements/*.txt, from pyproject.toml and requirements/*.
 		why="its modules venv and ensurepip are missing (on Debian or Ubuntu, apt-get install python3-venv)"; \
 		echo "$(PYTHON) -m venv .venv failed: $$why"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable audit --editable compose
 	@touch $@

@@ -68,6 +68,10 @@ def test_go_directives(root: Path, pins: dict[str, str]) -> None:
 def test_python(root: Path, pins: dict[str, str]) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     assert project["version"] == pins["OTELGATE_VERSION"]
+    for folder, needed in (("audit", "otelgate"), ("compose", "otelgate-audit")):
+        other = tomllib.loads((root / folder / "pyproject.toml").read_text())["project"]
+        assert other["version"] == pins["OTELGATE_VERSION"]
+        assert f"{needed}=={pins['OTELGATE_VERSION']}" in other["dependencies"]
     stable = {"opentelemetry-api", "opentelemetry-sdk"}
     locked = (root / "requirements/dev.txt").read_text()
     for entry in project["dependencies"]:
@@ -81,8 +85,8 @@ def test_python(root: Path, pins: dict[str, str]) -> None:
 
 
 def test_prices(root: Path, pins: dict[str, str]) -> None:
-    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert f"genai-prices=={pins['GENAI_PRICES']}" in extras["test"]
+    groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
+    assert f"genai-prices=={pins['GENAI_PRICES']}" in groups["test"]
     assert json.loads((root / "collector/prices.json").read_text())["source"]["version"] == pins["GENAI_PRICES"]
 
 
@@ -110,9 +114,11 @@ def test_dependencies_are_the_agreed_ones(root: Path) -> None:
 
 
 def test_everything_is_pinned(root: Path) -> None:
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    groups = project["optional-dependencies"].values()  # the SDK's own dependencies are ranges
-    assert [entry for group in groups for entry in group if "==" not in entry] == []
+    sdk, audit, stack = (
+        tomllib.loads((root / folder / "pyproject.toml").read_text()) for folder in ("", "audit", "compose")
+    )
+    groups = [audit["project"]["dependencies"], stack["project"]["dependencies"], *sdk["dependency-groups"].values()]
+    assert [entry for group in groups for entry in group if "==" not in entry] == []  # the SDK's own are ranges
     for name in ("dev.txt", "providers.txt", "celery.txt"):
         locked = (root / "requirements" / name).read_text()
         assert "http://" not in locked

@@ -22,7 +22,6 @@ __all__ = ["OF_BOTH", "PREFIX", "ROWS", "WRITER", "Settings", "SettingsError", "
 PREFIX = "OTELGATE_"
 WRITER = "otelgate_writer"
 """The sink's role in the database."""
-ROOT = Path(__file__).resolve().parents[2]
 
 OF_BOTH: Final = tuple(
     row.field for row in ROWS if row.kind == "file" and "gateway" in row.readers and row.readers & {"sink", "keeper"}
@@ -102,14 +101,26 @@ class Settings(Fields):
         return {row.env: getattr(self, row.field) for row in ROWS if row.kind == "port"}
 
 
+def find_root(package: Path = Path(__file__), folder: Path | None = None) -> Path:
+    """The repository that this package is in, or, where it was installed from a wheel, the one that `folder` is in.
+
+    `folder` is the current one by default. Raises SettingsError where there is none.
+    """
+    folder = folder or Path.cwd()
+    for place in (package.resolve().parents[2], folder, *folder.parents):
+        if (place / "compose" / "compose.yaml").is_file() and (place / "versions.env").is_file():
+            return place
+    raise SettingsError(f"{folder}: expected a clone of otelgate's repository, or a folder in it")
+
+
 def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
     """Read the settings; an empty value counts as unset, as in compose files.
 
     `env` is the whole environment to read; without it, that of this process, over what `.env` in `root` says.
-    `root` is the repository (default: the one this file is in); relative paths start there.
+    `root` is the repository (default: see `find_root`); relative paths start there.
     Raises SettingsError with one line for each unknown name and each bad value.
     """
-    root = (root or ROOT).resolve()
+    root = (root or find_root()).resolve()
     if env is None:
         env = {**_env_file(root / ".env"), **os.environ}
     given = {name: value for name, value in env.items() if value and (name.startswith(PREFIX) or name == "ENGINE")}

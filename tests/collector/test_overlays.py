@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import trustme
-from otelgate_stack.settings import ROOT
 
+ROOT = Path(__file__).parents[2]
 OVERLAYS = sorted((ROOT / "collector/config/overlays").glob("*.yaml"))
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

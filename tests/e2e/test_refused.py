@@ -11,7 +11,6 @@ from string import ascii_lowercase
 
 import grpc
 from bounds import EXPORT, Bench, bench, lines, runs
-from otelgate_stack import settings
 from waiting import until
 
 OWN = """
@@ -155,7 +154,7 @@ def test_own_exporters_configuration_is_taken(gateway_binary: Path, tmp_path: Pa
     own = tmp_path / "own.yaml"
     own.write_text(OWN)
     said = subprocess.run(
-        [gateway_binary, "validate", f"--config={settings.ROOT / 'collector/config'}", f"--config={own}"],
+        [gateway_binary, "validate", f"--config={Path(__file__).parents[2] / 'collector/config'}", f"--config={own}"],
         env={"OTELGATE_DATA_DIR": str(tmp_path / "data")},
         capture_output=True,
         text=True,

@@ -35,7 +35,6 @@ def test_entry_points() -> None:
         "opentelemetry_distro": "otelgate._distro:OtelgateDistro",
         "opentelemetry_configurator": "otelgate._distro:OtelgateConfigurator",
         "opentelemetry_environment_variables": "otelgate.environment_variables",
-        "console_scripts": "otelgate_audit.cli:main",
     }
 
 

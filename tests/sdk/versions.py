@@ -24,9 +24,10 @@ TOOLS = frozenset(
 
 
 def tools() -> list[str]:
-    """The requirements of tests, from the extras."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    return sorted({entry for group in extras.values() for entry in group if entry.partition("==")[0] in TOOLS})
+    """The requirements of tests, as the repository pins them."""
+    groups = list(tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"].values())
+    groups.append(tomllib.loads((ROOT / "audit/pyproject.toml").read_text())["project"]["dependencies"])
+    return sorted({entry for group in groups for entry in group if entry.partition("==")[0] in TOOLS})
 
 
 def install(folder: Path, resolution: str) -> Path:

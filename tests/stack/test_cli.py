@@ -146,4 +146,4 @@ def test_every_command_explains_itself(env: dict[str, str]) -> None:
     for command in ("up", "down", "status", "logs", "clean", "settings", "demo", "doctor"):
         result = run(env, command, "--help")
         assert result.returncode == 0
-        assert f"usage: python -m otelgate_stack {command} " in result.stdout
+        assert f"usage: otelgate {command} " in result.stdout

@@ -1,7 +1,7 @@
 """The audit sink's image without a registry: the Python that runs this, with what the sink needs of it.
 
-The interpreter, its standard library, the packages of the extra `audit` with all that they require, our own sources and
-the shared libraries of all that. So the image is for this machine's architecture, and its C library is this machine's.
+The interpreter, its standard library, the packages that `otelgate-audit` requires, our own sources and the shared
+libraries of all that. So the image is for this machine's architecture, and its C library is this machine's.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ def key(settings: Settings) -> str:
     """Changes with what the image is made of: our sources, the packages' versions, Python's, the C library's."""
     own = (Path(__file__), Path(shared_libraries.__file__))
     parts = [sys.version, platform.machine(), *platform.libc_ver(), *(file.read_text() for file in own)]
-    parts += [f"{each.name}=={each.version}" for each in _distributions("otelgate", {"audit"})]
+    parts += [f"{each.name}=={each.version}" for each in _distributions("otelgate-audit")]
     digest = hashlib.sha256("\0".join(parts).encode())
     for place, file in sorted(_own_sources(settings).items()):
         digest.update(f"\0{place}\0".encode() + file.read_bytes())
@@ -77,7 +77,7 @@ def files(settings: Settings) -> dict[str, Content]:
     found.update(_tree(Path(sysconfig.get_path("stdlib")), f"{PREFIX}/lib/{_FOLDER}"))
     dynload = Path(sysconfig.get_config_var("DESTSHARED"))
     found.update(_tree(dynload, f"{PREFIX}/lib/{_FOLDER}/lib-dynload"))
-    for distribution in _distributions("otelgate", {"audit"}):
+    for distribution in _distributions("otelgate-audit"):
         found.update(_package(distribution))
     found.update(_own_sources(settings))
     programs = [executable, *(path for path in found.values() if isinstance(path, Path) and ".so" in path.suffixes)]
@@ -124,11 +124,11 @@ def _wanted(inside: Path) -> bool:
     return not left_out and not inside.parts[0].startswith("config-") and not inside.name.startswith(_LEFT_OUT_NAMES)
 
 
-def _distributions(name: str, extras: set[str]) -> list[importlib.metadata.Distribution]:
-    """This distribution and all that it requires with these extras, as installed here."""
+def _distributions(name: str) -> list[importlib.metadata.Distribution]:
+    """This distribution and all that it requires, as installed here."""
     found: dict[str, importlib.metadata.Distribution] = {}
     asked: set[tuple[str, frozenset[str]]] = set()
-    wanted = [(canonicalize_name(name), frozenset(extras))]
+    wanted = [(canonicalize_name(name), frozenset[str]())]
     while wanted:
         name, chosen = each = wanted.pop()
         if each in asked:
@@ -137,9 +137,7 @@ def _distributions(name: str, extras: set[str]) -> list[importlib.metadata.Distr
         try:
             found[name] = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
-            raise StackError(
-                f"the Python package {name} is missing: `make` installs it (pip install 'otelgate[audit]')"
-            ) from None
+            raise StackError(f"the Python package {name} is missing: `make .venv/ready` installs it") from None
         for text in found[name].requires or []:
             requirement = Requirement(text)
             if _applies(requirement, chosen):

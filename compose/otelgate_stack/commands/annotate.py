@@ -20,10 +20,10 @@ from ..clients import StoreError
 from ..clients.audit_store import AuditStore
 from ..errors import StackError
 from ..report import Report
-from ..settings import ROOT, Settings
+from ..settings import Settings, find_root
 from ..waiting import until
 
-_SHARED = yaml.safe_load((ROOT / "grafana" / "annotations.yaml").read_text())
+_SHARED = yaml.safe_load((find_root() / "grafana" / "annotations.yaml").read_text())
 KINDS: Final[list[str]] = _SHARED["kinds"]
 SENTENCE: Final[str] = _SHARED["sentence"]
 EVERYWHERE = "otelgate"

@@ -249,7 +249,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m otelgate_stack",
+        prog="otelgate",
         description="Runs otelgate's gateway and the stores behind it, and looks into them.",
         epilog="Settings come from the environment and from .env at the repository's root; `settings` lists them.",
     )

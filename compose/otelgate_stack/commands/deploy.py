@@ -16,7 +16,7 @@ from ..engines import stack
 from ..engines.engine import Engine, ServiceStatus
 from ..errors import StackError
 from ..report import Report, duration
-from ..settings import Settings
+from ..settings import Settings, find_root
 from ..waiting import until
 from . import audit_command, deploy_checks
 from .deploy_checks import Check
@@ -69,7 +69,7 @@ def run(load: Callable[[], Settings], report: Report, *, check: bool, as_json: b
 
 def _steps(load: Callable[[], Settings], check: bool, progress: Report, done: Deployment) -> Iterator[Step]:
     """Prerequisites are all looked at; of what follows, the first that fails is the last."""
-    yield from map(_look, deploy_checks.before_settings())
+    yield from map(_look, deploy_checks.before_settings(find_root()))
     if done.failed:
         return
     try:

@@ -19,7 +19,7 @@ from ..engines import docker, preflight
 from ..engines.engine import Engine
 from ..engines.services import PYTHON, names, services
 from ..errors import StackError
-from ..settings import ROOT, WRITER, Settings
+from ..settings import WRITER, Settings
 
 PYTHON_MIN = (3, 11)
 # What the services take when idle (docs/sizing.md), and as much again to work with.
@@ -39,7 +39,7 @@ class Check:
     look: Callable[[], str]
 
 
-def before_settings(root: Path = ROOT) -> list[Check]:
+def before_settings(root: Path) -> list[Check]:
     """Those that the settings themselves depend on."""
     return [Check("python", _python), Check(".env", lambda: _env_file(root / ".env"))]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import target
 from ..errors import StackError
 from ..report import Report
-from ..settings import ROOT, Settings
+from ..settings import Settings, find_root
 from . import demo_view
 from .freshness import watch
 from .runs import CAPTURE, SERVICE, Run, Stores
@@ -48,7 +48,7 @@ def run(settings: Settings, report: Report, *, as_json: bool = False, runs: int 
 
 def _run_agent(instance: str, seed: int, where: target.Target, stores: Stores, wait_s: float) -> Run:
     """One agent process; the stores are watched from the moment its run ended, while it still flushes and exits."""
-    script = ROOT / "examples" / "demo" / "agent.py"
+    script = find_root() / "examples" / "demo" / "agent.py"
     command = [_instrument(), sys.executable, str(script), "--runs", "1", "--seed", str(seed), "--json"]
     environment = agent_environment(where, instance, wait_s)
     with (
