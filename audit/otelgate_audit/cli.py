@@ -1,7 +1,7 @@
 """The command `otelgate-audit`. Each subcommand is a module with `add_arguments(parser)` and `run(settings, options)`.
 
-Exit codes: 0 all is well, 1 something was found wrong or could not be done, 2 bad usage or settings, or, of
-`verify`, that it could not be checked.
+Exit codes: 0 success, 1 a finding or a failure, 2 bad usage or settings, or, for `verify`, something that could not be
+checked.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMMANDS: Final = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if isinstance(sys.stdout, io.TextIOWrapper):  # ids may be of any script, a terminal may know ASCII only
+    if isinstance(sys.stdout, io.TextIOWrapper):  # ids may use any script, a terminal may support ASCII only
         sys.stdout.reconfigure(errors="backslashreplace")
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage(), file=sys.stdout if arguments else sys.stderr)

@@ -1,7 +1,7 @@
-"""Which requests come from this machine's own programs: by their `Host`, and by what browsers say of pages.
+"""Recognises requests from this machine's own programs, by their `Host` and by the headers that browsers add.
 
-A web page can send requests to this machine's loopback. It can also point a name of its own site at 127.0.0.1 and so
-read what listens there (DNS rebinding). The gateway's check is collector/pages.
+A web page can send requests to this machine's loopback. It can also point a name of its site at 127.0.0.1 and so
+read from a server there (DNS rebinding). The gateway's check is collector/pages.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ EXPECTED = "an IP address, localhost, or a name without a dot"
 
 
 class Headers(Protocol):
-    """A request's headers; case does not matter."""
+    """A request's headers; names are case-insensitive."""
 
     def get(self, name: str, default: str, /) -> str: ...
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens there; names other than localhost are not resolved."""
+    """Whether only this machine can reach a listener there; names other than localhost are not resolved."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

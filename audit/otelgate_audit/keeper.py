@@ -1,8 +1,8 @@
-"""`otelgate-audit keep`: the process that owns the tables, and does what the sink's role may not.
+"""`otelgate-audit keep`: the process that owns the tables, and does the work that the sink's role may not.
 
-It brings the schema, the views and the roles up to date when it starts, and does the jobs (jobs/schedule.py):
-partitions of the days to come, gauges, the ledger's heads, reconciliation, retention. It takes no data, and listens for
-/health only.
+It brings the schema, the views and the roles up to date when it starts, and runs the jobs (jobs/schedule.py):
+partitions of the coming days, gauges, the ledger's heads, reconciliation, retention. It receives no data, and listens
+for /health only.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Keep until SIGTERM or SIGINT. 1: the port is taken, or the schema is not this program's and can't be made so."""
-    # A bad file ends it now.
+    """Run until SIGTERM or SIGINT. 1: the port is in use, or the schema's version differs and can't be migrated."""
+    # A bad file ends the process here.
     _ = settings.chain_key, settings.database_password, settings.writer_password, settings.grafana_password
     return lifecycle.run(
         lambda: Telemetry(settings, SERVICE, port=settings.keeper_port),
@@ -52,13 +52,13 @@ class Keeper:
         telemetry.meters.ready(lambda: self.state.closed() is None)
 
     def start(self) -> None:
-        """Listen, and begin to look for the database. Raises OSError where the port is taken."""
+        """Listen, and begin to poll the database. Raises OSError if the port is in use."""
         self.health.start()
         _LOGGER.info("/health on %s:%d", self._settings.audit_host, self.health.port)
         self._watch.start()
 
     def stop(self) -> None:
-        """End every part; what a job was doing is rolled back."""
+        """Stop every part; a running job is rolled back."""
         self.state.stopping = True
         self._watch.stop()
         self._watch.join()

@@ -1,4 +1,4 @@
-"""The kinds of values that a setting can have, and how a table of settings is read.
+"""The kinds of values that a setting can have, and the reader for a table of settings.
 
 The tables are generated from compose/settings.yaml (`settings_table.py` here and in the stack). The gateway's Go reads
 the same kinds; tests hold both to the examples in that file.
@@ -19,7 +19,7 @@ from psycopg import ProgrammingError, conninfo
 
 @dataclass(frozen=True)
 class Row:
-    """One setting. `default` is text, empty where it has none; `expected` completes "expected ..."."""
+    """One setting. `default` is text, empty if there is none; `expected` completes "expected ..."."""
 
     field: str
     env: str
@@ -37,7 +37,7 @@ class Row:
         return KINDS[self.kind](raw, self, root)
 
     def shown(self, raw: str) -> str:
-        """A value as messages show it, which may hold a secret."""
+        """A value as messages show it, masked if it may hold a secret."""
         return before_colon(raw) if self.kind == "witness" else masked(raw)
 
     def fault(self, raw: str) -> str:
@@ -45,20 +45,20 @@ class Row:
 
 
 def masked(text: str) -> str:
-    """A text with the passwords of the URLs in it taken out."""
-    # Also of those that are no good URLs: everything between a colon and the last @.
+    """A text without the passwords of the URLs in it."""
+    # Also of malformed URLs: everything between a colon and the last @.
     text = re.sub(r":(?!//)\S*@", ":***@", text)
     return re.sub(r"(?i)(password=)('[^']*'|[^&\s]*)", r"\1***", text)
 
 
 def before_colon(text: str) -> str:
-    """Of an address that may be a secret, no more than its scheme."""
+    """An address that may be a secret, reduced to its scheme."""
     scheme, colon, _ = text.partition(":")
     return f"{scheme}:…" if colon else "…"
 
 
 def show(value: object) -> str:
-    """A value the way the environment writes it; durations in hours, which Go knows, too."""
+    """A value as the environment writes it; durations in hours, which Go reads too."""
     match value:
         case bool():
             return str(value).lower()
@@ -75,10 +75,10 @@ def read(
     root: Path = Path(),
     default: Callable[[Row, Mapping[str, str]], str] = lambda row, texts: row.default,
 ) -> tuple[dict[str, Any], list[str]]:
-    """The value of each row by its field, and a line for each one that is wrong.
+    """The value of each row by its field, and a line for each wrong value.
 
-    `given` has names and values of the environment, empty ones as if unset. `default(row, texts)` is the text of a row
-    that is not given; `texts` has those of the rows before it.
+    `given` has names and values of the environment; empty values count as unset. `default(row, texts)` is the text of a
+    row that is not given; `texts` has those of the rows before it.
     """
     values: dict[str, Any] = {}
     texts: dict[str, str] = {}
@@ -95,14 +95,14 @@ def read(
 
 
 def unknown(names: Iterable[str], known: Collection[str]) -> Iterator[str]:
-    """A line for each name that is no setting, with the one that is probably meant."""
+    """A line for each unknown name, with the setting that is probably meant."""
     for name in sorted(set(names) - set(known)):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
         yield f"{name}: unknown setting; " + (f"did you mean {near[0]}?" if near else "docs/settings.md lists them")
 
 
 def ports_used_twice(rows: Iterable[Row], values: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each port that another setting has, too."""
+    """A line for each port that another setting also has."""
     first: dict[int, str] = {}
     for row in rows:
         if row.kind == "port" and (port := values[row.field]) is not None:
@@ -152,7 +152,7 @@ def _duration(raw: str, row: Row, root: Path) -> str:
 
 
 def _retention(raw: str, row: Row, root: Path) -> timedelta:
-    # Under a day, Loki's compactor and Prometheus' two-hour blocks would keep data longer than they say.
+    # Under a day, Loki's compactor and Prometheus' two-hour blocks would keep data longer than configured.
     kept = int(_matches(r"[0-9]{1,6}[hdw]", raw)[:-1]) * _UNITS[raw[-1]]
     if not timedelta(days=1) <= kept <= timedelta(days=36500):
         raise ValueError(raw)

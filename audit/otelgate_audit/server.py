@@ -1,8 +1,8 @@
 """`otelgate-audit serve`: the sink, from its start to SIGTERM.
 
-It listens at once and answers UNAVAILABLE until the database is there and at this program's schema, to which the keeper
-brings it. It connects as the role `otelgate_writer`, which can insert and not take back. SIGTERM: it takes no more
-requests, finishes and commits those in flight, and ends with 0.
+It listens immediately and answers UNAVAILABLE until the database is available at this program's schema version, to
+which the keeper migrates it. It connects as the role `otelgate_writer`, which can insert but not delete. On SIGTERM it
+accepts no more requests, commits those in flight, and exits with 0.
 """
 
 from __future__ import annotations

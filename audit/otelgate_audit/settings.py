@@ -1,6 +1,6 @@
 """The sink's settings, read from the environment. Their table is compose/settings.yaml.
 
-Passwords and keys are files: the settings hold their paths and read them when asked, so that a changed password needs
+Passwords and keys are in files: the settings hold their paths and read them on each use, so a changed password needs
 no restart.
 """
 
@@ -22,12 +22,12 @@ _OTHERS = {"OTELGATE_AUDIT_ENDPOINT", "OTELGATE_FEEDBACK_SECRET"}
 
 
 class SettingsError(ValueError):
-    """One line for each setting that is wrong."""
+    """One line for each wrong setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Fields):
-    """What one process of the sink runs with."""
+    """The settings of one process of the sink."""
 
     def __repr__(self) -> str:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -52,7 +52,7 @@ class Settings(Fields):
 
     @property
     def chain_key(self) -> bytes:
-        """The ledger's chain key, 32 bytes. Raises SettingsError, also where no file is set."""
+        """The ledger's chain key, 32 bytes. Raises SettingsError, also if no file is set."""
         try:
             key = bytes.fromhex(self._secret("audit_key_file").decode())
         except ValueError as error:
@@ -65,7 +65,7 @@ class Settings(Fields):
 
     @property
     def audit_token(self) -> bytes | None:
-        """The token that senders of OTLP need; None where no file is set. Raises SettingsError."""
+        """The token that senders of OTLP need; None if no file is set. Raises SettingsError."""
         return self._long_secret("audit_token_file") if self.audit_token_file else None
 
     @property
@@ -80,7 +80,7 @@ class Settings(Fields):
 
     @property
     def feedback_secret(self) -> bytes:
-        """What signs feedback tokens. Raises SettingsError, also where no file is set."""
+        """The secret that signs feedback tokens. Raises SettingsError, also if no file is set."""
         return self._long_secret("feedback_secret_file")
 
     def _long_secret(self, field: str) -> bytes:
@@ -121,7 +121,7 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
 
 
 def _open_to_others(host: str | None, published: str | None) -> Iterator[str]:
-    """The sink has no TLS: its token and all words would pass in the clear."""
+    """The sink has no TLS: its token and all content would be sent in plain text."""
     if host and not hosts.is_loopback(host) and not (published and hosts.is_loopback(published)):
         wrong = f"OTELGATE_PUBLISHED_HOST={published!r}" if published else f"OTELGATE_AUDIT_HOST={host!r}"
         yield f"{wrong}: expected {hosts.LOOPBACK}, since the sink has no TLS"

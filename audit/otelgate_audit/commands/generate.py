@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Exit code 0, or 1 where there are conversations and no --force."""
+    """Exit code 0, or 1 if there are conversations and no --force."""
     started = time.monotonic()
     with database.connect(settings.database_url, name="generate", password=settings.database_password) as connection:
         database.require_schema(connection)
@@ -87,7 +87,7 @@ def fill(
 def write(
     connection: psycopg.Connection[Any], talks: list[list[Item]], events: list[Item], model_calls: bool = True
 ) -> Counter[str]:
-    """Store each conversation's records, the rows that they make, and events. Returns the rows by table."""
+    """Store each conversation's records, the rows derived from them, and events. Returns the rows by table."""
     rows = [conversation.rebuild(items, items[0][0].start_time) for items in talks]
     people, counts = People(), Counter({CONVERSATIONS.table: len(rows)})
     records: dict[type, list[Any]] = defaultdict(list)
@@ -115,7 +115,7 @@ def write(
 
 
 def vacuum(connection: psycopg.Connection[Any]) -> None:
-    """What autovacuum does in time: the planner's statistics, and the map that index-only scans need."""
+    """Do the work of autovacuum: the planner's statistics, and the visibility map for index-only scans."""
     connection.commit()
     before, connection.autocommit = connection.autocommit, True
     tables = connection.execute(

@@ -41,12 +41,12 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class Application:
-    """What the conversations of one service look like."""
+    """The shape of one service's conversations."""
 
     name: str
     agent: str
     specialists: dict[str, float]
-    """Agents that `agent` hands on to, with their weights."""
+    """Agents that `agent` hands off to, with their weights."""
     tools: tuple[Tool, ...]
     features: tuple[str, ...]
     models: tuple[Model, ...]
@@ -169,11 +169,11 @@ class World:
         ]
 
     def _session(self, day: int, most: int, talks: list[list[Item]], events: list[Item]) -> None:
-        """Somebody asks once or several times; it ends within the day. At most so many conversations."""
+        """A session of one person with one or several conversations, at most so many; it ends within the day."""
         draw = self._random
         clock = (draw.choices(range(24), _HOURS)[0] * 3600 + draw.randrange(3600)) * SECOND
         end = day + (clock - day) % DAY_US - 90 * SECOND
-        person = self._somebody(end - 3600 * SECOND)
+        person = self._person_at(end - 3600 * SECOND)
         gaps = [
             int((20 + draw.expovariate(1 / 60)) * SECOND) for _ in range(min(most, 12, 1 + int(draw.expovariate(0.6))))
         ]
@@ -188,7 +188,7 @@ class World:
             events += self._product_events(person, session, time)
             time += gap
 
-    def _somebody(self, time: int) -> Person:
+    def _person_at(self, time: int) -> Person:
         here = max(1, bisect.bisect_left(self._joined, time))
         for _ in range(8):
             person = self._people[bisect.bisect_left(self._weights, self._random.random() * self._weights[here - 1])]
@@ -198,7 +198,7 @@ class World:
 
     def _question(self) -> str:
         draw = self._random
-        if draw.random() < 0.3:  # one of those that are often asked
+        if draw.random() < 0.3:  # one of the frequent questions
             return self._questions[int(len(self._questions) * draw.random() ** 3)]
         return f"{self._words(8, 20)} {draw.getrandbits(32)}"
 
@@ -299,7 +299,7 @@ class _Talk:
             yield Score(end, _uid(draw), self._trace, *self._vote_of, "confidence", value, None), None
 
     def _head(self, start: int, span: str, parent: str | None, agent: str) -> tuple[Any, ...]:
-        """What every span begins with, up to the feature."""
+        """The first columns of every span, up to the feature."""
         return (start, self._trace, span, parent, *self._of, agent, *self._whose)
 
 

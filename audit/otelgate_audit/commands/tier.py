@@ -1,4 +1,4 @@
-"""`otelgate-audit tier`: what a subscription costs a month, which the views of revenue multiply."""
+"""`otelgate-audit tier`: the monthly price of a subscription, which the views of revenue use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Change one price, or list those of a service or all. 1: the price to remove is not there."""
+    """Change one price, or list those of a service or all. 1: the price to remove does not exist."""
     changes = options.remove or options.monthly_usd is not None
     if changes and not (options.service and options.tier):
         print("a price belongs to a tier of a service: expected --service and --tier", file=sys.stderr)

@@ -1,6 +1,6 @@
-"""`otelgate-audit export`: conversations with their tool calls and votes, to a file or a pipe, however many.
+"""`otelgate-audit export`: conversations with their tool calls and votes, to a file or a pipe, of any size.
 
-They come from one moment of the database, through a server-side cursor: memory does not grow with their number.
+They are one snapshot of the database, read through a server-side cursor: memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Exit code 0, also for no conversation; 1 where it could not be read or written; 2 for bad options."""
+    """Exit code 0, also for no conversation; 1 if the read or write failed; 2 for bad options."""
     if problem := _problem(options):
         print(problem, file=sys.stderr)
         return 2
-    # As an end, so that an unfinished file is taken away.
+    # As an exit, so that an unfinished file is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     stored = tuple(pseudonyms.patterns(settings.pseudonym_key, options.user)) if options.user else ()
     selection = Selection(options.start, options.end, options.service, options.user, stored, not options.no_content)
@@ -61,7 +61,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        if not options.output:  # what is left in its buffer would fail again
+        if not options.output:  # flushing the rest of its buffer would fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"{options.output or 'stdout'}: {error.strerror}", file=sys.stderr)
         return 1
@@ -70,7 +70,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def write(connection: psycopg.Connection[Any], selection: Selection, form: Format) -> int:
-    """Write the selected conversations, all of one moment; returns their number. No transaction may be open."""
+    """Write the selected conversations of one snapshot; returns their number. No transaction may be open."""
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     number = 0
@@ -87,7 +87,7 @@ def write(connection: psycopg.Connection[Any], selection: Selection, form: Forma
 
 
 def _problem(options: argparse.Namespace) -> str:
-    """What is wrong with the options together; empty where nothing is."""
+    """The error in the combination of options; empty if there is none."""
     if options.start and options.end and options.start >= options.end:
         return f"--to '{options.end:%Y-%m-%dT%H:%M:%SZ}': expected a time after --from"
     output: Path | None = options.output
@@ -102,7 +102,7 @@ def _problem(options: argparse.Namespace) -> str:
 
 @contextmanager
 def _destination(output: Path | None) -> Iterator[BinaryIO]:
-    """Stdout, or a file that takes its name when all is written; for its owner's eyes only."""
+    """Stdout, or a file that gets its name once complete; only its owner can read it."""
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

@@ -1,7 +1,7 @@
-"""The formats of an export: what a row of conversations becomes in each.
+"""The formats of an export: JSON lines, CSV and Parquet.
 
-JSON lines and Parquet have tool calls and votes nested. CSV is flat: their names and comments joined, and as JSON in
-cells of their own.
+JSON lines and Parquet nest tool calls and votes. CSV is flat: it joins their names and comments, and also has them as
+JSON in separate cells.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class JsonLines:
             self._file.write(orjson.dumps(plain(ordered), option=orjson.OPT_APPEND_NEWLINE))
 
     def close(self) -> None:
-        """Nothing is left to write."""
+        """Finish; no more rows follow."""
 
 
 class Csv:
-    """A header, and a line for each conversation (RFC 4180, but for the lines' ends). An empty cell is no value.
+    """A header, and a line for each conversation (RFC 4180 except for line ends). An empty cell means NULL.
 
-    A text that a spreadsheet would take for a formula has an apostrophe in front.
+    A text that a spreadsheet would interpret as a formula is prefixed with an apostrophe.
     """
 
     def __init__(self, file: BinaryIO, *, content: bool) -> None:

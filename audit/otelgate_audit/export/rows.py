@@ -1,4 +1,4 @@
-"""Conversations out of the store, some at a time, each with its tool calls and votes."""
+"""Reads conversations from the store in batches, each with its tool calls and votes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 BATCH: Final = 500
 """Conversations read at a time, at most; fewer where they are long."""
 LONG: Final = 16 * 1024 * 1024
-"""Characters in one batch from which the next is smaller."""
+"""Characters in one batch above which the next is smaller."""
 
 CONVERSATION: Final = (
     *("trace_id", "started_at", "ended_at", "service", "environment", "agent", "route", "session_id", "user_id"),
@@ -33,7 +33,7 @@ VOTE_WORDS: Final = ("comment",)
 
 Row = dict[str, Any]
 Key = tuple[datetime, str, str]
-"""start time, trace id, span id or uid: whose words"""
+"""start time, trace id, and span id or uid: the record that the content belongs to"""
 
 _FIRST: Final = 50
 _SLACK: Final = timedelta(days=1)
@@ -42,7 +42,7 @@ _PLACES: Final = ("asked_start", "asked_record", "replied_start", "replied_recor
 
 @dataclass(frozen=True)
 class Selection:
-    """Which conversations: those that started at `start` or later and before `end`; None for no bound."""
+    """Selects the conversations that started at `start` or later and before `end`; None for no bound."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -51,11 +51,11 @@ class Selection:
     pseudonyms: tuple[str, ...] = ()
     """Patterns (LIKE) of what the gateway may have stored for the user."""
     content: bool = True
-    """With the words. Without, nothing is read from the schema `content`."""
+    """With content. Otherwise, nothing is read from the schema `content`."""
 
 
 def count(connection: psycopg.Connection[Any], selection: Selection) -> int:
-    """How many there are."""
+    """The number of selected conversations."""
     where, values = _where(selection)
     row = connection.execute(
         sql.SQL("SELECT count(*) FROM audit.conversations WHERE {}").format(where), values
@@ -64,9 +64,9 @@ def count(connection: psycopg.Connection[Any], selection: Selection) -> int:
 
 
 def batches(connection: psycopg.Connection[Any], selection: Selection) -> Iterator[list[Row]]:
-    """Conversations by their start, with the keys `tools` and `feedback` beside their columns.
+    """Conversations by their start, with the keys `tools` and `feedback` in addition to their columns.
 
-    In the caller's transaction; from first to last the same moment where that is REPEATABLE READ.
+    Reads in the caller's transaction; one snapshot if that is REPEATABLE READ.
     """
     where, values = _where(selection)
     columns = sql.SQL(", ").join(map(sql.Identifier, (*CONVERSATION, *_PLACES)))
@@ -81,7 +81,7 @@ def batches(connection: psycopg.Connection[Any], selection: Selection) -> Iterat
 
 
 def length(row: Row) -> int:
-    """Characters of what was said in a conversation."""
+    """Characters of a conversation's content."""
     words = [row.get(name) for name in WORDS]
     words += [call.get(name) for call in row["tools"] for name in TOOL_WORDS]
     words += [vote.get(name) for vote in row["feedback"] for name in VOTE_WORDS]
@@ -101,7 +101,7 @@ def _where(selection: Selection) -> tuple[sql.Composable, list[Any]]:
 
 
 def _complete(connection: psycopg.Connection[Any], rows: list[Row], *, content: bool) -> int:
-    """Add tool calls, votes and words to a batch, by few statements for all. Returns the words' length."""
+    """Add tool calls, votes and content to a batch, with a few statements for all. Returns the content's length."""
     tools, votes = _tool_calls(connection, rows), _votes(connection, rows)
     for row in rows:
         row["tools"], row["feedback"] = tools[row["trace_id"]], votes[row["trace_id"]]
@@ -117,7 +117,7 @@ def _tool_calls(connection: psycopg.Connection[Any], rows: list[Row]) -> dict[st
     earliest = min(row["started_at"] for row in rows) - _SLACK
     latest = max(row["ended_at"] for row in rows)
     found = _fetch_tools(connection, [row["trace_id"] for row in rows], earliest, latest)
-    # The bounds keep partitions out. A call may have begun long before the run that leads, so the totals decide.
+    # The bounds exclude partitions. A call may have begun long before the leading run, so the totals decide.
     missed = [row["trace_id"] for row in rows if len(found[row["trace_id"]]) < row["tool_calls"]]
     if missed:
         found |= _fetch_tools(connection, missed, None, None)

@@ -1,1 +1,1 @@
-"""`POST /v1/feedback`: votes of web pages become the SDK's log event. A process of its own, without the database."""
+"""`POST /v1/feedback` turns votes of web pages into the SDK's log event, in a process without the database."""

@@ -1,7 +1,7 @@
 """`otelgate-audit feedback`: `POST /v1/feedback` for web pages, and the element with two thumbs that posts to it.
 
-An answer of 202 means that the gateway has the vote. Nothing waits here: where the gateway doesn't take it the page is
-told to send it again (503).
+An answer of 202 means that the gateway has the vote. Nothing is queued here: if the gateway doesn't accept the vote,
+the answer asks the page to retry (503).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from . import body, connections, tokens
 from .emit import Emitter
 from .rates import Rates, client
 from .refusal import Refusal, Unavailable
-from .shield import Pages, Shield
+from .shield import Pages, SecurityHeadersMiddleware
 from .votes import Vote, Votes
 
 FEEDBACK: Final = "/v1/feedback"
 ELEMENT: Final = "/v1/feedback/element.js"
 HEALTH: Final = "/health"
 MAX_WAITING: Final = 64
-"""Votes that wait for the gateway; further ones are asked at once to retry."""
+"""Votes that may wait for the gateway; the answer to further votes is to retry."""
 RETRY_AFTER_S: Final = 5
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def serve_feedback(settings: Settings) -> int:
-    """Take votes until SIGTERM or SIGINT. 1: the port is taken. Raises SettingsError for a secret that is no good."""
+    """Accept votes until SIGTERM or SIGINT. 1: the port is in use. Raises SettingsError for an invalid secret."""
     log_to_stderr()
     emitter = Emitter.to_gateway(settings.otlp_endpoint)
     app = application(settings, emitter)
@@ -68,7 +68,7 @@ def serve_feedback(settings: Settings) -> int:
     except OSError:
         _LOGGER.error("%s:%d: can't listen there; is another process on that port?", host, port)
         return 1
-    # uvicorn ends well on these, and then sends them to the process once more.
+    # uvicorn stops cleanly on these, and then sends them to the process once more.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     with listening:
@@ -80,7 +80,7 @@ def serve_feedback(settings: Settings) -> int:
 
 
 def server(app: Starlette) -> uvicorn.Server:
-    """uvicorn, without logs and headers of its own."""
+    """uvicorn, without its own logs and headers."""
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     return uvicorn.Server(
         uvicorn.Config(
@@ -98,17 +98,17 @@ def server(app: Starlette) -> uvicorn.Server:
 
 
 def application(settings: Settings, emitter: Emitter) -> Starlette:
-    """The ASGI application. Raises SettingsError for a secret that is no good."""
-    desk = _Desk(settings, emitter)
+    """The ASGI application. Raises SettingsError for an invalid secret."""
+    handler = _FeedbackHandler(settings, emitter)
     return Starlette(
         routes=[
-            Route(FEEDBACK, desk.post, methods=["POST"]),
+            Route(FEEDBACK, handler.post, methods=["POST"]),
             Route(ELEMENT, _element, methods=["GET"]),
-            Route(HEALTH, desk.health, methods=["GET"]),
+            Route(HEALTH, handler.health, methods=["GET"]),
         ],
         middleware=[
             Middleware(
-                Shield,
+                SecurityHeadersMiddleware,
                 paths={FEEDBACK: Pages.LISTED, ELEMENT: Pages.ALL, HEALTH: Pages.NONE},
                 origins=settings.feedback_origins,
                 behind_proxy=settings.feedback_trust_proxy > 0,
@@ -128,8 +128,8 @@ def application(settings: Settings, emitter: Emitter) -> Starlette:
 
 
 @dataclass
-class _Desk:
-    """Where votes are handed in."""
+class _FeedbackHandler:
+    """Handles the requests of the feedback endpoint."""
 
     settings: Settings
     emitter: Emitter
@@ -150,7 +150,7 @@ class _Desk:
             return JSONResponse({"error": "something failed inside"}, 500)
 
     async def health(self, request: Request) -> Response:
-        """200 while votes are taken; what the gateway said to the last one stands beside it."""
+        """200 while votes are accepted, with the gateway's answer to the last one."""
         return JSONResponse({"status": "ok", "gateway": self.emitter.gateway})
 
     async def _take(self, request: Request) -> Response:

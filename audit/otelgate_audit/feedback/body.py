@@ -1,4 +1,4 @@
-"""What a page sends: read within bounds, and checked field by field."""
+"""Reads a page's request within bounds, and checks it field by field."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Rating(NamedTuple):
 
 
 class Body(NamedTuple):
-    """One vote as the page sent it. An empty comment is none."""
+    """One vote as the page sent it. An empty comment counts as no comment."""
 
     trace_id: str | None
     rating: Rating
@@ -39,7 +39,7 @@ class Body(NamedTuple):
 async def read(request: Request) -> dict[str, Any]:
     """The request's JSON object. Raises Refusal: 400, 408, 413, 415."""
     kind = request.headers.get("content-type", "")
-    # A page of any origin can send a form or plain text unasked; for JSON its browser asks first.
+    # A page of any origin can send a form or plain text without a preflight request; for JSON its browser sends one.
     if kind.partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "Content-Type", kind, "application/json")
     try:
@@ -59,7 +59,7 @@ async def read(request: Request) -> dict[str, Any]:
 
 
 def check(found: dict[str, Any]) -> Body:
-    """Raises Refusal (400) for the first field that is wrong."""
+    """Raises Refusal (400) for the first wrong field."""
     for field in found:
         if field not in _FIELDS:
             raise Refusal(400, field[:60], None, f"no other fields than {', '.join(_FIELDS)}")
@@ -69,7 +69,7 @@ def check(found: dict[str, Any]) -> Body:
 
 
 def token(found: dict[str, Any]) -> str:
-    """The token in the body, "" where there is none. Raises Refusal (400)."""
+    """The token in the body, "" if there is none. Raises Refusal (400)."""
     written = found.get("token")
     if written is not None and not isinstance(written, str):
         raise Refusal(400, "token", None, "a string")
@@ -80,7 +80,7 @@ _EXPECTED_RATING: Final = f"one of {', '.join(WORDS)}, true, false, or an intege
 
 
 def rating(value: object) -> Rating:
-    """As `otelgate.feedback` takes it. Raises Refusal (400)."""
+    """The rating as `otelgate.feedback` accepts it. Raises Refusal (400)."""
     if isinstance(value, bool):
         return Rating(WORDS["up" if value else "down"], None)
     if isinstance(value, str) and value.lower() in WORDS:
@@ -91,7 +91,7 @@ def rating(value: object) -> Rating:
 
 
 async def _bytes(request: Request) -> bytes:
-    """The body, and never more of it in memory than is taken."""
+    """The body, with never more than the limit in memory."""
     too_large = Refusal(413, "body", None, f"at most {MAX_BYTES} bytes")
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > MAX_BYTES:
@@ -113,7 +113,7 @@ def _trace_id(value: object) -> str | None:
 
 
 def _comment(value: object) -> str | None:
-    # Message content: the answer says what was wrong, not what was written.
+    # Message content: the answer describes the error and doesn't quote the comment.
     if value is None:
         return None
     if not isinstance(value, str):

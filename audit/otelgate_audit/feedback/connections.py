@@ -1,4 +1,4 @@
-"""Bounds for connections that bring no request: a time limit, and a number beyond which the oldest is closed."""
+"""Limits for connections without a request: a time limit, and a maximum number beyond which the oldest is closed."""
 
 import asyncio
 from typing import Final
@@ -7,11 +7,11 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADERS_S: Final = 5.0
-"""Time limit for the headers of a request, in seconds since the connection was made or their first byte came."""
+"""Time limit for the headers of a request, in seconds since the connection opened or their first byte arrived."""
 
 
 def protocol(most: int, headers_s: float) -> type[asyncio.Protocol]:
-    """uvicorn's HTTP for one server, on which at most so many connections are without a whole request's headers."""
+    """uvicorn's HTTP for one server, with a limit on connections that have not sent a whole request's headers."""
     without: dict[_Protocol, None] = {}
 
     class Bounded(_Protocol):
@@ -48,7 +48,7 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def _expect_headers(self) -> None:
-        """Count this connection among those without headers; the oldest of too many is closed."""
+        """Count this connection among those without headers; above the limit, close the oldest."""
         self._without[self] = None
         if len(self._without) > self._most:
             oldest = next(iter(self._without))

@@ -1,4 +1,4 @@
-"""A vote as an OpenTelemetry log event, the same as the SDK's `feedback()`, sent to the gateway at once."""
+"""A vote as an OpenTelemetry log event, the same as the SDK's `feedback()`, sent to the gateway immediately."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .tokens import Claims
 from .votes import Vote
 
 TIMEOUT_S: Final = 3.0
-"""Of one vote, until the gateway has it or the page is told to try again."""
+"""Time limit for one vote, after which the page is asked to retry."""
 
 _ENVIRONMENT: Final = "deployment.environment.name"
 _SCOPE: Final = InstrumentationScope(names.SCOPE)
@@ -32,10 +32,10 @@ class Emitter:
 
     def __init__(self, exporter: LogRecordExporter) -> None:
         self._exporter = exporter
-        # On UNAVAILABLE the exporter takes its channel from under the other calls.
+        # On UNAVAILABLE the exporter closes its channel, which other calls may still be using.
         self._lock = threading.Lock()
         self.gateway = "not asked yet"
-        """ok, or away, or not asked yet."""
+        """The gateway's last answer: ok, away, or not asked yet."""
 
     @classmethod
     def to_gateway(cls, endpoint: str) -> Emitter:
@@ -43,7 +43,7 @@ class Emitter:
         return cls(OTLPLogExporter(endpoint=endpoint, timeout=TIMEOUT_S))
 
     def send(self, claims: Claims, vote: Vote) -> bool:
-        """Whether the gateway took it, which is known within twice TIMEOUT_S."""
+        """Whether the gateway accepted it; returns within twice TIMEOUT_S."""
         if not self._lock.acquire(timeout=TIMEOUT_S):
             return False
         try:
@@ -70,7 +70,7 @@ def record(claims: Claims, vote: Vote) -> ReadableLogRecord:
         names.OTELGATE_FEATURE: claims.feature,
         names.LOG_RECORD_UID: vote.uid,
     }
-    # A comment is written for the readers of votes: it is kept, masked, as from a sender that opted in.
+    # A comment is meant for the readers of votes, so it is stored, masked, as from a sender that opted in.
     resource = {SERVICE_NAME: claims.svc, _ENVIRONMENT: claims.env, names.OTELGATE_CONTENT: "true"}
     span = SpanContext(int(claims.trace_id, 16), trace.INVALID_SPAN_ID, is_remote=True)
     log = LogRecord(

@@ -1,4 +1,4 @@
-"""How many votes one address, and one voter, may send."""
+"""Rate limits for votes, per address and per voter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IPV6_CUSTOMER: Final = 64
 
 
 class Rates:
-    """Counts in memory: each process has its own. `rate` is such as 30/minute."""
+    """Counts in memory, per process. `rate` is for example 30/minute."""
 
     def __init__(self, rate: str) -> None:
         self._rate = rate
@@ -27,7 +27,7 @@ class Rates:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def count(self, what: str, who: str) -> None:
-        """One more of `who`. Raises Refusal (429) with the seconds until the next is taken."""
+        """Count one more of `who`. Raises Refusal (429) with the seconds until the next is accepted."""
         if not self._limiter.hit(self._limit, what, who):
             reset, _ = self._limiter.get_window_stats(self._limit, what, who)
             seconds = max(1, math.ceil(reset - time.time()))
@@ -37,8 +37,8 @@ class Rates:
 def client(request: Request, proxies: int) -> str:
     """The client's address, for IPv6 its /64.
 
-    `proxies`: how many trusted ones stand in front, each adding to X-Forwarded-For whom it heard. Entries further left
-    are the client's own words.
+    `proxies`: the number of trusted proxies in front, each of which appends its peer to X-Forwarded-For. The client
+    controls the entries further left.
     """
     peer = request.client.host if request.client else ""
     if proxies:

@@ -13,9 +13,9 @@ _SHORT.maxstring = _SHORT.maxother = 60
 
 
 class Refusal(Exception):
-    """Which field was wrong, its value, and what was expected.
+    """The wrong field, its value, and the expected value.
 
-    `value` is shown cut short; None where it has to stay out: a secret, or a person's words."""
+    `value` is truncated; None if it must not be shown: a secret, or message content."""
 
     def __init__(
         self, status: int, field: str, value: object, expected: str, headers: Mapping[str, str] | None = None
@@ -35,7 +35,7 @@ class Refusal(Exception):
 
 
 class Unavailable(Exception):
-    """503: nothing was kept, the page is to send it again."""
+    """503: nothing was stored, the page should retry."""
 
     def __init__(self, reason: str, retry_after_s: int) -> None:
         self._headers = {"Retry-After": str(retry_after_s)}

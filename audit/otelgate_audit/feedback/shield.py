@@ -1,7 +1,7 @@
-"""Around every answer: headers that keep it harmless in a browser, and an access log without content.
+"""Middleware for every answer: security headers for browsers, and an access log without content.
 
-Refused are requests of pages other than those that may vote, and without a proxy in front requests for a name of the
-internet: a page sent them by DNS rebinding.
+It refuses requests of pages other than those that may vote. Without a proxy in front, it also refuses requests for a
+public domain name: a page sent them by DNS rebinding.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _PROXY: Final = "with a proxy in front, set OTELGATE_FEEDBACK_TRUST_PROXY"
 
 
 class Pages(Enum):
-    """The web pages that may ask for a path."""
+    """The web pages that may request a path."""
 
     ALL = "all"
     LISTED = "those of the listed origins"
     NONE = "none"
 
 
-class Shield:
-    """ASGI middleware. A header that the answer has already stays as it is."""
+class SecurityHeadersMiddleware:
+    """ASGI middleware. It doesn't overwrite the answer's own headers."""
 
     def __init__(self, app: ASGIApp, paths: Mapping[str, Pages], origins: Collection[str], behind_proxy: bool) -> None:
         self._app = app
@@ -83,13 +83,13 @@ class Shield:
         return None
 
     def _is_of_unlisted_page(self, headers: Headers) -> bool:
-        # A proxy may give a Host of its own. Then only a browser knows whether a page is of the same origin.
+        # A proxy may set another Host. Then only the browser knows whether a page is of the same origin.
         if self._behind_proxy and "Sec-Fetch-Site" not in headers:
             return False
         return hosts.is_of_foreign_page(headers, self._origins)
 
     def _log(self, scope: dict[str, Any] | Any, status: int, seconds: float) -> None:
-        """No address, no query, no unknown path: any of them may tell of a person."""
+        """Log a request without address, query or unknown path: any of them may identify a person."""
         path = scope["path"] if scope["path"] in self._paths else "(another path)"
         level = logging.DEBUG if path == "/health" else logging.INFO
         _LOGGER.log(level, "%s %s %d %.0f ms", scope["method"], path, status, seconds * 1000)

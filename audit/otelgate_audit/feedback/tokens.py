@@ -1,4 +1,4 @@
-"""The token that a back end hands to its page (`otelgate.feedback_token`): a JWT, and what it claims."""
+"""The token that a back end hands to its page (`otelgate.feedback_token`): a JWT, and its claims."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .refusal import Refusal
 
 MAX_BYTES: Final = 4096
 MAX_CLAIM: Final = 512
-"""Bytes; the store takes no longer ids and names."""
+"""Bytes; the store accepts no longer ids and names."""
 
 _TRACE_ID: Final = re.compile("[0-9a-f]{32}")
 _OPTIONAL: Final = ("sub", "sid", "svc", "env", "agent", "tier", "feature")
@@ -22,7 +22,7 @@ _OPTIONAL: Final = ("sub", "sid", "svc", "env", "agent", "tier", "feature")
 
 @dataclass(frozen=True)
 class Claims:
-    """Whose vote it is: the user, the session, and the application as the back end knew it."""
+    """The voter: the user, the session, and the application as the back end knew it."""
 
     trace_id: str
     sub: str | None = None
@@ -35,7 +35,7 @@ class Claims:
 
 
 def verify(token: str, secret: bytes) -> Claims:
-    """What the token claims. Raises Refusal (401) where its signature, audience, time or form is wrong."""
+    """The token's claims. Raises Refusal (401) if its signature, audience, time or form is wrong."""
     if not token:
         raise _refused("a signed token, in the header Authorization: Bearer or in the body")
     if len(token) > MAX_BYTES:
@@ -67,5 +67,5 @@ def _claims(claims: Mapping[str, Any]) -> Claims:
 
 
 def _refused(expected: str) -> Refusal:
-    # Never the token itself: whoever reads it in a log can vote with it.
+    # Never the token itself: anyone who reads it in a log can vote with it.
     return Refusal(401, "token", None, expected, {"WWW-Authenticate": 'Bearer realm="otelgate-feedback"'})

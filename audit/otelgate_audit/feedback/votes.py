@@ -1,4 +1,4 @@
-"""One vote per answer: the same vote again is the same record, a changed one is new, and the newest wins."""
+"""One vote per answer: a repeated vote is the same record, a changed one is a new record, and the newest wins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .body import Rating
 from .tokens import Claims
 
 REMEMBERED: Final = 20_000
-"""Voters whose last vote is known; a few MB."""
+"""Voters whose last vote is remembered; a few MB."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Vote:
 
 
 class Votes:
-    """The last vote of each voter, a voter being who the token says, for one trace.
+    """The last vote of each voter. A voter is the person that the token names, for one trace.
 
-    The same vote again (a double click, an answer that got lost, one that the gateway did not take) keeps its uid and
-    its time. A comment on the same vote keeps the uid, by which the gateway counts it once, with a time of its own, so
-    that the store keeps it. Another rating has another uid, made from the one before: up, down, up are three.
+    A repeated vote (a double click, a lost answer, a vote that the gateway did not accept) keeps its uid and its time.
+    A comment on the same vote keeps the uid, by which the gateway counts it once, but has a new time, so that the
+    store keeps it. Another rating has another uid, derived from the previous one: up, down, up are three.
     """
 
     def __init__(self, secret: bytes, limit: int = REMEMBERED) -> None:
@@ -42,7 +42,7 @@ class Votes:
         self._lock = threading.Lock()
 
     def take(self, claims: Claims, rating: Rating, comment: str | None, now_ns: int) -> Vote:
-        """This vote; where it is the last one again, that one."""
+        """This vote, or the last one if this repeats it."""
         voter = self.voter(claims)
         with self._lock:
             last = self._last.get(voter)
@@ -52,7 +52,7 @@ class Votes:
                 vote = last
             else:
                 uid = last.uid if last.rating == rating else self._uid(voter, rating, last)
-                # The newest has the largest time, also where the clock was set back; the store counts microseconds.
+                # The newest has the largest time, even if the clock was set back; the store counts microseconds.
                 vote = Vote(rating, comment, uid, max(now_ns, last.time_ns + 1000))
             self._last[voter] = vote
             self._last.move_to_end(voter)
@@ -61,14 +61,14 @@ class Votes:
         return vote
 
     def delivered(self, claims: Claims, vote: Vote) -> None:
-        """The gateway has it."""
+        """Note that the gateway has accepted the vote."""
         voter = self.voter(claims)
         with self._lock:
             if self._last.get(voter) == vote:
                 self._last[voter] = replace(vote, delivered=True)
 
     def voter(self, claims: Claims) -> bytes:
-        """Who votes on what. Keyed: it tells nobody whose it is."""
+        """Identifies the voter and the trace. It is keyed, so it does not reveal the voter."""
         return self._digest("voter", claims.trace_id, claims.svc, claims.sub, claims.sid)
 
     def _uid(self, voter: bytes, rating: Rating, last: Vote | None) -> str:

@@ -1,7 +1,7 @@
-"""Finds the question, the reply, a tool's arguments and its result in whatever dialect a span speaks.
+"""Finds the question, the reply, a tool's arguments and its result in any supported dialect of a span.
 
-Flat attributes are looked at first: they need no parsing. JSON is parsed only where they are missing, and what can't be
-understood is taken as it is. Sources: the semantic conventions for generative AI (`gen_ai.input.messages` and its
+Flat attributes come first: they need no parsing. JSON is parsed only if they are missing, and unknown content is stored
+unchanged. Sources: the semantic conventions for generative AI (`gen_ai.input.messages` and its
 older forms), OpenInference's conventions, and the JSON that LangChain, Traceloop and OpenLIT write.
 """
 
@@ -16,7 +16,7 @@ from .values import Attributes, as_json, clean, plain, text
 
 
 class Tool(NamedTuple):
-    """What a tool was called with, what it answered, and the id that the model gave the call."""
+    """A tool call's arguments, its result, and the id that the model gave the call."""
 
     arguments: str | None
     result: str | None
@@ -24,14 +24,14 @@ class Tool(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """Where the words of one side are: what was given to a model, or what came out of it."""
+    """The attributes with the content of one side: a model's input or its output."""
 
     conventional: str
     flat: tuple[_Flat, ...]
     plain: tuple[str, ...]
     role: str
     read: Callable[[Any, str], str | None]
-    """The words in a value that is no flat attribute; takes the attribute's name, too."""
+    """Extracts the content from a value that is not a flat attribute; also gets the attribute's name."""
 
 
 class _Flat(NamedTuple):
@@ -41,9 +41,9 @@ class _Flat(NamedTuple):
     role: str
     content: str
     parts: str
-    """Where the content has several parts: PREFIX.0.PARTS.0.message_content.text"""
+    """For content with several parts: PREFIX.0.PARTS.0.message_content.text"""
     first: str
-    """Says that there are such messages."""
+    """Indicates such messages."""
 
 
 _FLAT_INPUT: Final = (
@@ -103,12 +103,12 @@ _TRANSCRIPT: Final = re.compile(r"^(system|user|human|assistant|ai|tool|develope
 
 
 def question(attributes: Attributes) -> str | None:
-    """The last user message that a run or a model call was given."""
+    """The last user message in the input of a run or a model call."""
     return _last_words(attributes, _GIVEN)
 
 
 def reply(attributes: Attributes) -> str | None:
-    """The assistant's last text in what came out of a run or a model call."""
+    """The assistant's last text in the output of a run or a model call."""
     return _last_words(attributes, _CAME_OUT)
 
 
@@ -130,7 +130,7 @@ def _last_words(attributes: Attributes, side: _Side) -> str | None:
 
 
 def tool(attributes: Attributes) -> Tool:
-    """What a tool call was given and gave."""
+    """A tool call's arguments and result."""
     arguments, result, call_id = None, None, None
     for key in _ARGUMENTS:
         found = attributes.get(key)
@@ -146,7 +146,7 @@ def tool(attributes: Attributes) -> Tool:
 
 
 def with_events(attributes: Attributes, events: Iterable[bytes]) -> Attributes:
-    """The attributes, and those of the span events that older instrumentations put the content into."""
+    """The attributes, and those of the span events in which older instrumentations put the content."""
     merged = attributes
     for raw in events:
         if b"gen_ai.content." not in raw:
@@ -161,7 +161,7 @@ def with_events(attributes: Attributes, events: Iterable[bytes]) -> Attributes:
 
 
 def _readable(attributes: Attributes) -> dict[str, Any]:
-    """As a dictionary; protobuf gives a key that is no UTF-8 as bytes, and can't look it up."""
+    """As a dictionary; protobuf gives a key that is not UTF-8 as bytes, and can't look it up."""
     return {key: attributes[key] for key in attributes if isinstance(key, str)}
 
 
@@ -186,7 +186,7 @@ _CAME_OUT: Final = _Side("gen_ai.output.messages", _FLAT_OUTPUT, _REPLIES, messa
 
 
 def _written(value: Any, key: str) -> str:
-    """An attribute's value as a string, JSON where it is a list or a map."""
+    """An attribute's value as a string, JSON for a list or a map."""
     raw = value.string_value
     if raw:
         return text(raw)
@@ -197,7 +197,7 @@ def _written(value: Any, key: str) -> str:
 
 
 def _numbers(attributes: Attributes, flat: _Flat) -> Iterable[int]:
-    """The numbers of the messages, falling, where the first one is there."""
+    """The numbers of the messages, descending, if the first one is present."""
     prefix, role = flat.prefix, flat.role
     count = 1
     while f"{prefix}{count}{role}" in attributes:
@@ -206,7 +206,7 @@ def _numbers(attributes: Attributes, flat: _Flat) -> Iterable[int]:
 
 
 def _numbers_left(attributes: Attributes, flat: _Flat) -> Iterable[int]:
-    """As _numbers, where the first is missing: an SDK at its limit of attributes drops the oldest."""
+    """As _numbers, if the first is missing: an SDK at its limit of attributes drops the oldest."""
     keys = (key for key in attributes if isinstance(key, str) and key.startswith(flat.prefix))
     digits = {key.removeprefix(flat.prefix).partition(".")[0] for key in keys}
     return sorted((int(each) for each in digits if each.isdecimal() and len(each) < 10), reverse=True)
@@ -216,7 +216,7 @@ def _flat_text(attributes: Attributes, flat: _Flat, numbers: Iterable[int], want
     for number in numbers:
         start = f"{flat.prefix}{number}"
         role = attributes.get(start + flat.role)
-        # What a model puts out is the assistant's, whatever an instrumentation calls it.
+        # A model's output has the role assistant, regardless of the instrumentation's word.
         word = messages.ASSISTANT if role is None else messages.role(text(role.string_value), messages.ASSISTANT)
         if word != wanted:
             continue

@@ -1,7 +1,7 @@
-"""OTLP requests to rows: what the gateway's audit branch sends becomes a Batch.
+"""Decodes OTLP requests of the gateway's audit branch to a Batch of rows.
 
-Each record is read on its own. One that can't be stored becomes a Reject that says why, and costs no other. Needs no
-database.
+Each record is decoded separately. A record that can't be stored becomes a Reject with the reason and does not affect
+the others. Needs no database.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 from ..model.records import MAX_PAYLOAD, UNKNOWN_SERVICE, Batch, Identity, Reject
 from . import log_events, spans, wire
 from .spans import Source
-from .values import Unfit, name
+from .values import InvalidValue, name
 from .wire import Malformed
 
 __all__ = ["Malformed", "decode_logs", "decode_traces"]
@@ -21,13 +21,13 @@ __all__ = ["Malformed", "decode_logs", "decode_traces"]
 def decode_traces(request: bytes, now_us: int) -> Batch:
     """The records in an ExportTraceServiceRequest. `now_us` is the sink's clock, microseconds since 1970.
 
-    Raises Malformed where the bytes are no OTLP at all, and nothing else.
+    Raises Malformed if the bytes are not OTLP, and no other error.
     """
     return _decode(request, now_us, "traces", spans)
 
 
 def decode_logs(request: bytes, now_us: int) -> Batch:
-    """The records in an ExportLogsServiceRequest; otherwise as decode_traces."""
+    """The records in an ExportLogsServiceRequest; see decode_traces."""
     return _decode(request, now_us, "logs", log_events)
 
 
@@ -54,19 +54,19 @@ def _decode(request: bytes, now_us: int, signal: str, module: _Signal) -> Batch:
             try:
                 if not module.take(raw, source, now_us, batch):
                     batch.ignored += 1
-            except (Unfit, wire.DecodeError) as problem:
-                reason = str(problem) if isinstance(problem, Unfit) else "not readable as OTLP"
+            except (InvalidValue, wire.DecodeError) as problem:
+                reason = str(problem) if isinstance(problem, InvalidValue) else "not readable as OTLP"
                 identity = module.identity(raw, now_us)
                 batch.rejects.append(_reject(signal, raw, source.service, identity, reason))
     return batch
 
 
 def _refuse_all(records: list[bytes], reason: str, now_us: int, signal: str, module: _Signal, batch: Batch) -> None:
-    """The records of a resource that can't be stored; the rest is ignored as always."""
+    """Reject the records of a resource that can't be stored; the rest is ignored as usual."""
     for raw in records:
         try:
             wanted = module.take(raw, Source(UNKNOWN_SERVICE, None), now_us, Batch())
-        except (Unfit, wire.DecodeError):
+        except (InvalidValue, wire.DecodeError):
             wanted = True
         if wanted:
             batch.rejects.append(_reject(signal, raw, None, module.identity(raw, now_us), reason))
@@ -76,13 +76,13 @@ def _refuse_all(records: list[bytes], reason: str, now_us: int, signal: str, mod
 
 @functools.lru_cache(maxsize=1024)
 def _source(raw: bytes) -> Source | str:
-    """Who sent the records, or why none of them can be stored. There are few resources, in many requests."""
+    """The sender of the records, or the reason why none can be stored. Cached: many requests have the same resource."""
     try:
         attributes = wire.Resource.FromString(raw).attributes
         service = name(attributes, "service.name") or UNKNOWN_SERVICE
         environment = name(attributes, "deployment.environment.name") or name(attributes, "deployment.environment")
         application = name(attributes, "otelgate.application")
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         return f"resource: {unfit}"
     except wire.DecodeError:
         return "resource: not readable as OTLP"

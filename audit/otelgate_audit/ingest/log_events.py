@@ -1,4 +1,4 @@
-"""A log event becomes a vote, a score or a product event; or nothing, where it is an ordinary log line."""
+"""Decodes a log event to a vote, a score or a product event; ordinary log lines are ignored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..model import ratings
 from ..model.records import Batch, Event, Feedback, Identity, Score, Text
 from . import wire
 from .spans import Source
-from .values import MAX_VALUE, Attributes, Unfit, as_json, cut, name, number, plain, text, time_us, whole
+from .values import MAX_VALUE, Attributes, InvalidValue, as_json, cut, name, number, plain, text, time_us, whole
 
 _FEEDBACK: Final = b"otelgate.feedback"
 _EVALUATION: Final = b"gen_ai.evaluation.result"
@@ -28,9 +28,9 @@ _Common = tuple[int, str, str | None, str, str | None, str | None, str | None]
 
 
 def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
-    """Put the record of a log event into the batch; False where it is none.
+    """Add the record of a log event to the batch; False if the event is not one of ours.
 
-    Raises Unfit where it can't be stored, and DecodeError where the bytes are no log record; the batch is then
+    Raises InvalidValue if it can't be stored, and DecodeError if the bytes are not a log record; the batch is then
     unchanged.
     """
     log = wire.LogRecord.FromString(raw)
@@ -57,7 +57,7 @@ def identity(raw: bytes, now_us: int) -> Identity:
         return Identity()
     try:
         uid = _uid(raw, log.attributes)
-    except Unfit:
+    except InvalidValue:
         uid = None
     return Identity(log.trace_id[:16].hex() or None, uid)
 
@@ -65,7 +65,7 @@ def identity(raw: bytes, now_us: int) -> Identity:
 def _take_feedback(common: _Common, attributes: Attributes, batch: Batch) -> None:
     rating = name(attributes, "otelgate.feedback.rating")
     if rating not in (None, *ratings.STORED):
-        raise Unfit(f"otelgate.feedback.rating {cut(rating)}: expected {' or '.join(ratings.STORED)}")
+        raise InvalidValue(f"otelgate.feedback.rating {cut(rating)}: expected {' or '.join(ratings.STORED)}")
     score = whole(attributes, "otelgate.feedback.score", min(ratings.POINTS), max(ratings.POINTS))
     if rating is None and score is not None:
         rating = ratings.POINTS[score]
@@ -76,7 +76,7 @@ def _take_feedback(common: _Common, attributes: Attributes, batch: Batch) -> Non
 def _take_score(common: _Common, attributes: Attributes, batch: Batch) -> None:
     what = name(attributes, "gen_ai.evaluation.name")
     if what is None:
-        raise Unfit("gen_ai.evaluation.name: expected a name")
+        raise InvalidValue("gen_ai.evaluation.name: expected a name")
     value = number(attributes, "gen_ai.evaluation.score.value", -MAX_VALUE, MAX_VALUE)
     label = name(attributes, "gen_ai.evaluation.score.label")
     _take_text(common, _long(attributes, "gen_ai.evaluation.explanation"), batch)
@@ -86,7 +86,7 @@ def _take_score(common: _Common, attributes: Attributes, batch: Batch) -> None:
 def _take_event(common: _Common, attributes: Attributes, raw: bytes, batch: Batch) -> None:
     what = name(attributes, _EVENT_NAME)
     if what is None:
-        raise Unfit("otelgate.event.name: expected a name")
+        raise InvalidValue("otelgate.event.name: expected a name")
     value = number(attributes, "otelgate.event.value", -MAX_VALUE, MAX_VALUE)
     unit = name(attributes, "otelgate.event.unit")
     tier = name(attributes, "otelgate.tier")
@@ -114,7 +114,7 @@ def _common(raw: bytes, log: Any, attributes: Attributes, source: Source, now_us
 
 
 def _uid(raw: bytes, attributes: Attributes) -> str:
-    """The record's own id; without one, records that are the same byte for byte are one."""
+    """The record's own id; without one, byte-identical records count as one."""
     return name(attributes, _UID) or hashlib.sha256(raw).hexdigest()[:32]
 
 
@@ -122,7 +122,7 @@ def _trace_id(raw: bytes, source: Source) -> str | None:
     if not raw or raw == bytes(16):
         return None
     if len(raw) != 16:
-        raise Unfit(f"trace_id of {len(raw)} bytes: expected 16")
+        raise InvalidValue(f"trace_id of {len(raw)} bytes: expected 16")
     return source.own(raw.hex())
 
 
@@ -132,7 +132,7 @@ def _long(attributes: Attributes, key: str) -> str | None:
 
 
 def _split(raw: bytes) -> tuple[dict[str, str], dict[str, str]]:
-    """The application's own attributes: single words, and what may be somebody's words."""
+    """The application's own attributes: single words, and values that may be message content."""
     short: dict[str, str] = {}
     long: dict[str, str] = {}
     own = {text(each.key): each.value for each in wire.LogAttributes.FromString(raw).attributes}

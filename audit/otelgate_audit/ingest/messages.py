@@ -1,4 +1,4 @@
-"""Chat messages in JSON, in the shapes that frameworks write: who said what.
+"""Parses chat messages in JSON, in the shapes that frameworks write.
 
 Known shapes: the conventions' `[{"role", "parts"}]`, OpenAI's `{"role", "content"}`, LangChain's pairs
 `["user", "…"]`, its messages `{"type": "human", "data": {"content"}}` and `{"lc": 1, "kwargs": {"content"}}`, its model
@@ -68,17 +68,17 @@ def parsed(written: str) -> Any:
 
 
 def role(word: object, otherwise: str) -> str:
-    """`user`, `assistant`, `tool` or `system`, whatever a framework calls it; `otherwise` for any other word."""
+    """`user`, `assistant`, `tool` or `system` for a framework's word; `otherwise` for any other word."""
     return _ROLES.get(word.lower(), otherwise) if isinstance(word, str) else otherwise
 
 
 def asked(document: Any, written: str) -> str | None:
-    """The last user message in a document; the document as it is written where it is none that we know."""
+    """The last user message in a document; the unchanged document if its shape is unknown."""
     return _last(document, written, USER, _QUESTION_KEYS)
 
 
 def answered(document: Any, written: str) -> str | None:
-    """The assistant's last text in a document; the document as it is written where it is none that we know."""
+    """The assistant's last text in a document; the unchanged document if its shape is unknown."""
     return _last(document, written, ASSISTANT, _REPLY_KEYS)
 
 
@@ -96,7 +96,7 @@ def arguments(written: str) -> str | None:
 
 
 def result(written: str) -> tuple[str | None, str | None]:
-    """A tool's result, and the id of its call where the result is a LangChain message."""
+    """A tool's result, and the id of its call if the result is a LangChain message."""
     document = parsed(written)
     if isinstance(document, dict) and "output" in document and set(document) <= {"output", "kwargs"}:
         document = document["output"]  # Traceloop's wrapper
@@ -111,7 +111,7 @@ def result(written: str) -> tuple[str | None, str | None]:
 
 
 def text_of(content: Any) -> str:
-    """The words of a message's content: a string, or a list of parts of which only text counts."""
+    """The text of a message's content: a string, or the text parts of a list."""
     if isinstance(content, str):
         return clean(content)
     if isinstance(content, dict):
@@ -141,13 +141,13 @@ def _last(document: Any, written: str, wanted: str, keys: tuple[str, ...]) -> st
         any_message = True
         words = text_of(said.content) if said.role in (wanted, USER) else ""
         if words:
-            # What the assistant said before the last question is no answer to it.
+            # A text of the assistant before the last question does not answer it.
             return words if said.role == wanted else None
     return None if any_message else _plain(document, written, keys)
 
 
 def _messages(document: Any, depth: int) -> Iterator[_Said]:
-    """The messages in a document, the last one first; nothing where it has none."""
+    """The messages in a document, the last one first; empty if it has none."""
     if depth == _MAX_DEPTH:
         return
     if isinstance(document, list):
@@ -195,7 +195,7 @@ def _message(document: dict[str, Any]) -> _Said | None:
 
 
 def _plain(document: Any, written: str, keys: tuple[str, ...]) -> str | None:
-    """A document without messages: the text under a key that says so, or else all of it."""
+    """A document without messages: the text under a known key, or else all of it."""
     for _ in range(_MAX_DEPTH):
         if isinstance(document, dict):
             known = next((key for key in keys if document.get(key)), None)
@@ -216,5 +216,5 @@ def _dumped(value: Any, otherwise: str) -> str | None:
         return clean(value) or None
     try:
         return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:  # a whole number beyond 64 bits, a lone surrogate, or nested too deep
+    except orjson.JSONEncodeError:  # a whole number beyond 64 bits, a lone surrogate, or nested too deeply
         return clean(otherwise) or None

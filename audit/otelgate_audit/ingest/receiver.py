@@ -1,9 +1,9 @@
 """OTLP over gRPC: one request in, one answer out, and OK only after COMMIT.
 
-Requests stay bytes until decode.py reads them. What the answers make the gateway do (the Collector's OTLP exporter):
-UNAVAILABLE and every other answer that is not about the request itself keep the data, and the gateway tries again;
-INVALID_ARGUMENT drops it for good; partial success is only logged there, so what was rejected is counted here. Python's
-gRPC takes no snappy and no zstd; gzip and none work.
+Requests stay bytes until decode.py reads them. The gateway (the Collector's OTLP exporter) reacts to the answers as
+follows. It keeps the data and retries after UNAVAILABLE and every other answer that is not about the request itself.
+It drops the data for good after INVALID_ARGUMENT. It only logs partial success, so the sink counts rejected records.
+Python's gRPC supports neither snappy nor zstd; gzip and none work.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ METRICS: Final = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 _OTLP: Final = (f"/{TRACES}/", f"/{LOGS}/")
 
 REQUESTS: Final = 32
-"""Requests in flight at most; more are asked to retry."""
+"""Maximum number of requests in flight; the answer to further ones is to retry."""
 _MESSAGES: Final = 8
-"""And of their bytes, at most this many of the largest message."""
+"""Limit on their total bytes, as a multiple of the largest message."""
 _SPARE_THREADS: Final = 4
-"""Threads that answer those who have to retry."""
+"""Threads that answer the requests that have to be retried."""
 _RETRY_S: Final = 2
 _COMMIT_S: Final = 30.0
-"""How long a request may wait for its COMMIT where its sender sets no deadline."""
+"""Seconds that a request may wait for its COMMIT if its sender sets no deadline."""
 _REJECTED: Final = "content.rejects says why"
-"""The gateway writes this into its log, so it must not quote the record as a reason does."""
+"""The gateway logs this, so it must not quote the record as a reason does."""
 
 
 class Committer(Protocol):
-    """What the receiver needs of writer.Writer."""
+    """The part of writer.Writer that the receiver uses."""
 
     def commit(self, batch: Batch, timeout_s: float) -> None: ...
 
 
 class Gate:
-    """Bounds what is in flight, by number and by bytes. A request larger than the bytes comes in alone."""
+    """Limits the requests in flight, by number and by bytes. A request larger than the limit is accepted only alone."""
 
     def __init__(self, requests: int, size: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._requests, self._size, self._clock = requests, size, clock
@@ -69,7 +69,7 @@ class Gate:
         self._numbers = 0
 
     def enter(self, size: int) -> int | None:
-        """A ticket, or None where it is full."""
+        """A ticket, or None if the limit is reached."""
         with self._lock:
             taken = sum(each for _, each in self._inside.values())
             if self._inside and (len(self._inside) >= self._requests or taken + size > self._size):
@@ -90,7 +90,7 @@ class Gate:
 
 
 class _Guard(grpc.ServerInterceptor):
-    """Refuses OTLP requests without the token, by their headers alone. Health needs none."""
+    """Refuses OTLP requests without the token, by their headers alone. Health checks need no token."""
 
     def __init__(self, token: bytes) -> None:
         self._expected = b"Bearer " + token
@@ -117,7 +117,7 @@ class _Guard(grpc.ServerInterceptor):
 
 
 class Receiver:
-    """The gRPC server. `closed()` says why nothing can be committed, or None; then `writer` is asked.
+    """The gRPC server. `closed()` gives the reason why nothing can be committed, or None; then `writer` is called.
 
     Raises SettingsError for a token that cannot be read.
     """
@@ -135,14 +135,14 @@ class Receiver:
             interceptors=[_Guard(settings.audit_token)] if settings.audit_token else [],
             options=[
                 ("grpc.max_receive_message_length", self._largest),
-                # More streams of one connection wait at the sender, whose memory is on disk.
+                # Further streams of one connection wait at the sender, which queues on disk.
                 ("grpc.max_concurrent_streams", threads),
                 ("grpc.max_metadata_size", 32 << 10),
                 ("grpc.server_handshake_timeout_ms", 10_000),
                 ("grpc.max_connection_idle_ms", 600_000),
-                # Of all addresses: gRPC has no bound by address, and the gateway is one.
+                # For all addresses together: gRPC has no limit by address, and the gateway is one client.
                 *([("grpc.max_allowed_incoming_connections", connections)] if connections else []),
-                # Else a second sink on this port would get half of the connections, without a word.
+                # Else a second sink on this port would silently get half of the connections.
                 ("grpc.so_reuseport", 0),
             ],
         )
@@ -153,7 +153,7 @@ class Receiver:
         self.port = 0
 
     def start(self) -> None:
-        """Listen. Raises OSError where the port is taken."""
+        """Listen. Raises OSError if the port is in use."""
         try:
             self.port = self._server.add_insecure_port(self._address)
         except RuntimeError:
@@ -161,13 +161,13 @@ class Receiver:
         self._server.start()
 
     def serving(self, yes: bool) -> None:
-        """What the gRPC health service says."""
+        """Set the status of the gRPC health service."""
         state = health_pb2.HealthCheckResponse.SERVING if yes else health_pb2.HealthCheckResponse.NOT_SERVING
         for service in ("", TRACES, LOGS):
             self._health.set(service, state)
 
     def stop(self, grace_s: float) -> None:
-        """Take no more requests; wait until those in flight are answered, `grace_s` at most."""
+        """Accept no more requests; wait until those in flight are answered, at most `grace_s`."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
 
@@ -192,8 +192,8 @@ class Receiver:
     ) -> Batch:
         if reason := self._closed():
             _refuse(context, grpc.StatusCode.UNAVAILABLE, reason)
-        if len(request) > self._largest:  # gRPC looks at the size before it decompresses
-            # In gRPC's own words, by which the gateway knows that it can never be taken.
+        if len(request) > self._largest:  # gRPC checks the size before it decompresses
+            # gRPC's own text, by which the gateway recognises that a retry can never succeed.
             context.abort(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"received message larger than max ({len(request)} vs. {self._largest})",
@@ -214,7 +214,7 @@ class Receiver:
             batch = decode(request, clock.now_us())
         except Malformed as error:
             refusal = grpc.StatusCode.INVALID_ARGUMENT, str(error)
-        except Exception as error:  # a mistake of ours: after any other answer the gateway would retry for ever
+        except Exception as error:  # a bug in the sink: after any other answer the gateway would retry forever
             _LOGGER.error("a request of %s could not be read: %s", signal, brief(error))
             refusal = grpc.StatusCode.INVALID_ARGUMENT, f"internal error: {type(error).__name__}"
         if refusal:
@@ -257,7 +257,7 @@ def _service(name: str, export: Callable[[bytes, grpc.ServicerContext], bytes]) 
 
 
 def _refuse(context: grpc.ServicerContext, code: grpc.StatusCode, reason: str) -> NoReturn:
-    """Ask the sender to retry in `_RETRY_S`: what the Collector reads is the RetryInfo in the status' details."""
+    """Ask the sender to retry in `_RETRY_S`: the Collector reads the RetryInfo in the status' details."""
     retry = AnyMessage()
     retry.Pack(RetryInfo(retry_delay=Duration(seconds=_RETRY_S)))
     status = Status(code=code.value[0], message=reason, details=[retry])

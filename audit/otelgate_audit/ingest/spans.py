@@ -1,4 +1,4 @@
-"""A span becomes a run, a model call or a tool call, with its words; or nothing, where it is none of them."""
+"""Decodes a span to a run, a model call or a tool call, with its content; other spans are ignored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .values import (
     MAX_NAME,
     MAX_USD,
     Attributes,
-    Unfit,
+    InvalidValue,
     bounded,
     label,
     name,
@@ -63,11 +63,11 @@ _Common = tuple[
 ]
 """The columns that runs, model calls and tool calls share, in the tables' order: start_time to duplicate_of."""
 _DURATION: Final = 11
-"""Place of duration_us in them."""
+"""Index of duration_us in them."""
 
 
 class Source(NamedTuple):
-    """The service and application of records; without tokens by application, the gateway says none."""
+    """The service and application of records; without tokens by application, the gateway sets no application."""
 
     service: str
     environment: str | None
@@ -82,9 +82,9 @@ class Source(NamedTuple):
 
 
 def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
-    """Put the record of a span into the batch; False where the span is none.
+    """Add the record of a span to the batch; False if the span is none of ours.
 
-    Raises Unfit where it can't be stored, and DecodeError where the bytes are no span; the batch is then unchanged.
+    Raises InvalidValue if it can't be stored, and DecodeError if the bytes are not a span; the batch is then unchanged.
     """
     span = wire.Span.FromString(raw)
     attributes = span.attributes
@@ -102,7 +102,7 @@ def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
 
 
 def identity(raw: bytes, now_us: int) -> Identity:
-    """Which span it is, and what the gateway counts of it, as far as it can be read."""
+    """The span's identity, and the gateway's counts of it, as far as it can be read."""
     try:
         span = wire.Span.FromString(raw)
     except wire.DecodeError:
@@ -123,12 +123,12 @@ def identity(raw: bytes, now_us: int) -> Identity:
 def _readable(read: Callable[..., int | None], *given: Any) -> int | None:
     try:
         return read(*given)
-    except Unfit:
+    except InvalidValue:
         return None
 
 
 def _operation(attributes: Attributes) -> bytes:
-    """`chain` for a framework's outer chain; empty where there is none."""
+    """`chain` for a framework's outer chain; empty if there is none."""
     found = attributes.get(_OPERATION)
     if found is not None:
         operation: bytes = found.string_value
@@ -140,7 +140,7 @@ def _operation(attributes: Attributes) -> bytes:
 
 
 def _is_step(attributes: Attributes) -> bool:
-    """Whether a chain is a step inside of a graph: LangGraph says so in OpenInference's metadata."""
+    """Whether a chain is a step inside a graph: LangGraph marks it in OpenInference's metadata."""
     metadata = attributes.get("metadata")
     if metadata is None or b"langgraph_node" not in metadata.string_value:
         return False
@@ -154,7 +154,7 @@ def _is_step(attributes: Attributes) -> bool:
 def _take_run(common: _Common, operation: str, span: Any, attributes: Attributes, now_us: int, batch: Batch) -> None:
     received_at = _received(attributes, _RUN_RECEIVED, now_us)
     _take_text(common, span, *_words(span, attributes), batch)
-    # Only the gateway stamps it, and only agents' runs; the others were received here.
+    # Only the gateway stamps it, and only for agents' runs; for others, use the sink's time of receipt.
     batch.runs.append(Run(*common, operation, now_us if received_at is None else received_at))
 
 
@@ -192,14 +192,14 @@ def _take_model_call(
         _finish_reason(attributes),
         _received(attributes, _CALL_RECEIVED, now_us),
     )
-    # What is embedded was asked by nobody.
+    # The input of an embedding is not a question.
     asked, answered = (None, None) if operation == "embeddings" else _words(span, attributes)
     _take_text(common, span, asked, answered, batch)
     batch.model_calls.append(call)
 
 
 def _first_chunk(attributes: Attributes, duration_us: int) -> int | None:
-    """Microseconds; one that is the whole call, or longer, is none: nothing streamed, or its unit is another."""
+    """Microseconds; None if as long as the call or longer: nothing streamed, or the unit is another."""
     seconds = number(attributes, "gen_ai.response.time_to_first_chunk", 0, _MAX_FIRST_CHUNK_S)
     if seconds is None or seconds * 1_000_000 >= duration_us:
         return None
@@ -227,7 +227,7 @@ def _take_text(common: _Common, span: Any, asked: str | None, answered: str | No
 def _common(span: Any, attributes: Attributes, source: Source, now_us: int) -> _Common:
     start_ns, end_ns = span.start_time, span.end_time
     start_time = time_us(start_ns, now_us, "start_time")
-    duration_us = 0  # where the clock was set back, or the span has no end
+    duration_us = 0  # if the clock was set back, or the span has no end
     if end_ns > start_ns:
         time_us(end_ns, now_us, "end_time")
         duration_us = (end_ns - start_ns) // 1000
@@ -260,9 +260,9 @@ def _is_cancelled(attributes: Attributes) -> bool:
 
 def _id(raw: bytes, size: int, what: str) -> str:
     if len(raw) != size:
-        raise Unfit(f"{what} of {len(raw)} bytes: expected {size}")
+        raise InvalidValue(f"{what} of {len(raw)} bytes: expected {size}")
     if raw.count(0) == size:
-        raise Unfit(f"{what} {raw.hex()}: expected one that is not all zeros")
+        raise InvalidValue(f"{what} {raw.hex()}: expected one that is not all zeros")
     return raw.hex()
 
 
@@ -282,7 +282,7 @@ def _words(span: Any, attributes: Attributes) -> tuple[str | None, str | None]:
 
 
 def _finish_reason(attributes: Attributes) -> str | None:
-    """The first choice's."""
+    """The finish reason of the first choice."""
     attribute = attributes.get("gen_ai.response.finish_reasons")
     return None if attribute is None else _first(attribute.SerializeToString())
 
@@ -296,12 +296,12 @@ def _first(raw: bytes) -> str | None:
 
 
 def _tool_in(span_name: bytes) -> str:
-    """A tool's name where only the span's name has it: `execute_tool NAME`."""
+    """A tool's name if only the span's name has it: `execute_tool NAME`."""
     return bounded(span_name.removeprefix(b"execute_tool").strip(), "name") or "unknown"
 
 
 def _error_type(span: Any, attributes: Attributes) -> str | None:
-    """Cut short rather than refused: some instrumentations put the whole message there."""
+    """Truncate rather than refuse: some instrumentations put the whole message there."""
     found = attributes.get("error.type")
     if found is not None:
         return text(found.string_value)[:MAX_NAME] or None
@@ -309,7 +309,7 @@ def _error_type(span: Any, attributes: Attributes) -> str | None:
 
 
 def _error_message(span: Any) -> str | None:
-    """What went wrong, without a traceback."""
+    """The error's text, without a traceback."""
     found = _exception(span)[1] or text(span.status.message)
     return found.partition(_TRACEBACK)[0].strip() or None
 
@@ -322,7 +322,7 @@ def _exception(span: Any) -> tuple[str | None, str | None]:
         try:
             event = wire.Event.FromString(raw)
         except wire.DecodeError:
-            continue  # the status still says that the span failed
+            continue  # the status still shows that the span failed
         if event.name == b"exception":
             attributes = event.attributes
             kind, message = attributes.get("exception.type"), attributes.get("exception.message")

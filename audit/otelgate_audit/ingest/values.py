@@ -1,6 +1,6 @@
-"""Single values out of OTLP: text that PostgreSQL takes, names and numbers within bounds.
+"""Reads single values from OTLP: text that PostgreSQL accepts, names and numbers within bounds.
 
-What is out of bounds raises Unfit, whose text is the reason of the Reject.
+A value out of bounds raises InvalidValue, whose text is the reason of the Reject.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Attributes = Mapping[str, Any]
 """key -> wire AnyValue"""
 
 MAX_NAME: Final = 512
-"""Bytes. Ids and names stand in indexes, whose entries have at most 2,704 bytes, several together."""
+"""Bytes. Ids and names are indexed, several together, and an index entry has at most 2,704 bytes."""
 MAX_COUNT: Final = 10**9
-"""Tokens of a call. The gateway has the same bounds (collector/genai/mapping.yaml; tests/golden/numbers.json)."""
+"""Tokens of a call. The gateway has the same limits (collector/genai/mapping.yaml; tests/golden/numbers.json)."""
 MAX_VALUE: Final = 10**15
-"""Of product events and scores, also below 0: the gateway's derived metrics have the same bound."""
+"""For product events and scores, also below 0: the gateway's derived metrics have the same limit."""
 MAX_INT: Final = 2**63 - 1
 MAX_USD: Final = 1_000_000
 MAX_DEPTH: Final = 64
@@ -34,12 +34,12 @@ _DAY_NS: Final = clock.DAY_US * 1000
 _SHOWN: Final = 64
 
 
-class Unfit(ValueError):
-    """A record that can't be stored; the text says why."""
+class InvalidValue(ValueError):
+    """A record can't be stored; the text gives the reason."""
 
 
 def text(raw: bytes) -> str:
-    """UTF-8 as text; what is not UTF-8, and NUL, becomes U+FFFD."""
+    """UTF-8 as text; invalid bytes and NUL become U+FFFD."""
     try:
         decoded = raw.decode()
     except UnicodeDecodeError:
@@ -48,7 +48,7 @@ def text(raw: bytes) -> str:
 
 
 def clean(written: str) -> str:
-    """Text that came out of JSON, where NUL and lone surrogates can be written with escapes."""
+    """Clean text from JSON, in which escapes can encode NUL and lone surrogates."""
     if "\0" in written:
         written = written.replace("\0", "\ufffd")
     if written.isascii():
@@ -61,7 +61,7 @@ def clean(written: str) -> str:
 
 
 def name(attributes: Attributes, key: str) -> str | None:
-    """A short string; numbers and booleans as they are written. None where it is missing or empty."""
+    """A short string; numbers and booleans as written. None if it is missing or empty."""
     found = attributes.get(key)
     if found is None:
         return None
@@ -75,11 +75,11 @@ def name(attributes: Attributes, key: str) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    raise Unfit(f"{key}: expected a string")
+    raise InvalidValue(f"{key}: expected a string")
 
 
 def label(attributes: Attributes, key: str) -> str | None:
-    """As `name`, for what has few different values (models, agents, tiers): remembered."""
+    """As `name`, with a cache, for attributes with few different values (models, agents, tiers)."""
     found = attributes.get(key)
     if found is None:
         return None
@@ -90,10 +90,10 @@ def label(attributes: Attributes, key: str) -> str | None:
 def bounded(raw: bytes, key: str) -> str:
     """A string of at most 512 bytes."""
     if len(raw) > MAX_NAME:
-        raise Unfit(f"{key} of {len(raw)} bytes: expected at most {MAX_NAME}")
+        raise InvalidValue(f"{key} of {len(raw)} bytes: expected at most {MAX_NAME}")
     found = text(raw)
-    if "\ufffd" in found and len(found.encode()) > MAX_NAME:  # each bad byte became three
-        raise Unfit(f"{key}: expected UTF-8 of at most {MAX_NAME} bytes")
+    if "\ufffd" in found and len(found.encode()) > MAX_NAME:  # each invalid byte became three
+        raise InvalidValue(f"{key}: expected UTF-8 of at most {MAX_NAME} bytes")
     return found
 
 
@@ -101,7 +101,7 @@ _remembered = functools.lru_cache(maxsize=4096)(bounded)
 
 
 def whole(attributes: Attributes, key: str, low: int = 0, high: int = MAX_COUNT) -> int | None:
-    """A whole number within bounds; a double or a string that is one counts too."""
+    """A whole number within bounds; also accepts a double or a string with a whole number."""
     found = attributes.get(key)
     if found is None:
         return None
@@ -115,14 +115,14 @@ def whole(attributes: Attributes, key: str, low: int = 0, high: int = MAX_COUNT)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Unfit(f"{key} {cut(plain(found, key))}: expected a whole number, {low} to {high}")
+            raise InvalidValue(f"{key} {cut(plain(found, key))}: expected a whole number, {low} to {high}")
     if not low <= value <= high:
-        raise Unfit(f"{key} {value}: expected a whole number, {low} to {high}")
+        raise InvalidValue(f"{key} {value}: expected a whole number, {low} to {high}")
     return int(value)
 
 
 def number(attributes: Attributes, key: str, low: float = -math.inf, high: float = math.inf) -> float | None:
-    """A finite number within bounds; a string that is one counts too."""
+    """A finite number within bounds; also accepts a string with a number."""
     found = attributes.get(key)
     if found is None:
         return None
@@ -136,15 +136,15 @@ def number(attributes: Attributes, key: str, low: float = -math.inf, high: float
     valid = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not valid or not low <= value <= high:
         bounds = "a number" if low == -math.inf else f"a number, {low:.16g} to {high:.16g}"
-        raise Unfit(f"{key} {cut(plain(found, key))}: expected {bounds}")
+        raise InvalidValue(f"{key} {cut(plain(found, key))}: expected {bounds}")
     return float(value)
 
 
 def time_us(nanoseconds: int, now_us: int, what: str) -> int:
-    """Microseconds since 1970 of a time that a row can have."""
+    """Microseconds since 1970, for a time within the range of rows."""
     if not _EARLIEST_NS <= nanoseconds <= now_us * 1000 + _DAY_NS:
         moment = datetime.fromtimestamp(nanoseconds // 10**9, UTC)
-        raise Unfit(f"{what} {moment:%Y-%m-%dT%H:%M:%SZ}: expected a time between 2000 and one day from now")
+        raise InvalidValue(f"{what} {moment:%Y-%m-%dT%H:%M:%SZ}: expected a time between 2000 and one day from now")
     return nanoseconds // 1000
 
 
@@ -161,18 +161,18 @@ def plain(value: Any, key: str, depth: int = 0) -> Any:
     if kind not in ("array_value", "kvlist_value"):
         return inner
     if depth == MAX_DEPTH:
-        raise Unfit(f"{key}: nested deeper than {MAX_DEPTH}")
+        raise InvalidValue(f"{key}: nested deeper than {MAX_DEPTH}")
     try:
         if kind == "array_value":
             return [plain(each, key, depth + 1) for each in wire.ArrayValue.FromString(inner).values]
         values = wire.KeyValueList.FromString(inner).values
     except wire.DecodeError:
-        raise Unfit(f"{key}: not readable as OTLP") from None
+        raise InvalidValue(f"{key}: not readable as OTLP") from None
     return {text(each.key): plain(each.value, key, depth + 1) for each in values}
 
 
 def as_json(value: Any) -> str:
-    """Compact JSON of what `plain` gave; NaN and infinity as null."""
+    """Compact JSON of `plain`'s result; NaN and infinity as null."""
     return orjson.dumps(value).decode()
 
 

@@ -1,9 +1,9 @@
-"""The shape of OTLP that the sink reads: enough of it, and nothing deeper.
+"""The part of OTLP that the sink reads.
 
-Requests are opened level by level, and every record is read on its own, so that a broken one costs no other. Strings
-are bytes here, and lists and maps stay closed until somebody wants them: neither invalid UTF-8 nor deep nesting keeps
-a record from being read. Attributes are declared as a protobuf map, which is the same on the wire: looking one up then
-costs nothing for all the others. Of several attributes with one key the last counts.
+Requests are decoded level by level, and every record separately, so that a malformed record does not affect the others.
+Strings are bytes here, and lists and maps are decoded on demand: neither invalid UTF-8 nor deep nesting makes a record
+unreadable. Attributes are declared as a protobuf map, which has the same encoding: a look-up then does not decode
+the other attributes. If several attributes have one key, the last counts.
 
 Source of the field numbers: opentelemetry-proto 1.x (trace.proto, logs.proto, common.proto).
 """
@@ -43,7 +43,7 @@ _SCHEMA: Final[dict[str, tuple[str, ...]]] = {
         "observed_time 11 fixed64",
         "event_name 12 bytes",
     ),
-    "LogAttributes": ("attributes 6 KeyValue*",),  # of a LogRecord, whatever their keys hold
+    "LogAttributes": ("attributes 6 KeyValue*",),  # of a LogRecord, with keys of any bytes
     "KeyValue": ("key 1 bytes", "value 2 AnyValue"),
     "AnyValue": (
         "string_value 1 bytes",
@@ -62,13 +62,13 @@ _ONEOF: Final = "AnyValue"
 
 
 class Malformed(ValueError):
-    """Not an OTLP request: not even its outermost level can be read."""
+    """Not an OTLP request: its outermost level can't be read."""
 
 
 class Group(NamedTuple):
-    """The records of one resource, each as it came.
+    """The records of one resource, each as received.
 
-    Where the levels between request and record can't be read, `broken` says which, and `records` has the one piece.
+    If the levels between request and record can't be read, `broken` names the level, and `records` has its bytes.
     """
 
     resource: bytes
@@ -94,7 +94,7 @@ def _classes() -> dict[str, Any]:
             field = _add(message, field_name, int(number), kind)
             if name == _ONEOF:
                 field.oneof_index = 0
-    pool = descriptor_pool.DescriptorPool()  # of its own: no name meets another's
+    pool = descriptor_pool.DescriptorPool()  # a separate pool: names can't collide with others
     pool.Add(file)
     return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _SCHEMA}
 

@@ -1,1 +1,1 @@
-"""The keeper's periodic jobs, and erasure: they own the tables, and delete."""
+"""The keeper's periodic jobs, and erasure: they run as the tables' owner, and delete."""

@@ -18,11 +18,11 @@ _AGAIN_US = 3_600_000_000
 
 
 class HeadAnnouncer:
-    """Sends the ledger's head through the gateway when it has moved: what proves later that nothing was rebuilt.
+    """Sends the ledger's head through the gateway when it has moved: later proof that nothing was rebuilt.
 
-    Once an hour also where it has not, so that a keeper that runs has always announced one of late. The same head goes
-    to the witness, if there is one, by a thread of its own: one that hangs holds up nothing. A witness that fails, or
-    that is not done by the next run, is counted like a job that failed, and gets all heads that wait later.
+    It also sends the head once an hour if it has not moved, so that a running keeper has always announced one recently.
+    A separate thread sends the same head to the witness, if there is one, so a witness that hangs delays nothing else.
+    A witness that fails, or is not done by the next run, counts as a failed job, and gets all waiting heads later.
     """
 
     def __init__(self, telemetry: Telemetry, chain_key: bytes, witness: Witness | None = None) -> None:
@@ -58,7 +58,7 @@ class HeadAnnouncer:
         if seq == self._announced and (not seq or now_us < self._again_us):
             return
         head, count = ledger.count_head(connection)
-        connection.commit()  # one that is counted and gets lost leaves a gap; one sent twice would hide it
+        connection.commit()  # a head that is counted and lost leaves a gap; sending one twice would hide the gap
         attributes = ledger.announce(head, self._chain_key, count)
         self._telemetry.event(ledger.HEAD_EVENT, attributes)
         if self._witness:

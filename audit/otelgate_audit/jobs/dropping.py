@@ -1,4 +1,4 @@
-"""Drops a partition for good: what is left of it is a signed row in ledger.dropped, and an entry of the chain."""
+"""Drops a partition for good; a signed row in ledger.dropped and an entry of the chain remain."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ..model.partitions import Partition
 _LOGGER = logging.getLogger(__name__)
 
 _LEDGER: Final = "ledger.entries"
-# A drop waits this long for readers, and meanwhile others for it; then it lets them pass and tries again.
+# A drop waits this long for readers, and blocks others meanwhile; then it lets them pass and retries.
 _LOCK_TIMEOUT: Final = "250ms"
 _TRIES: Final = 5
 _PAUSE_S: Final = 0.2
 
 
 def drop(connection: psycopg.Connection[Any], chain: Chain, partition: Partition, rows: int, now_us: int) -> bool:
-    """Drop a partition of so many rows, in a transaction of its own.
+    """Drop a partition of so many rows, in a separate transaction.
 
-    False, with a line in the log, where readers hold it all the time, or where the ledger's order forbids it.
+    False, with a line in the log, if readers hold it all the time, or if the ledger's order forbids it.
     """
     for attempt in range(_TRIES):
         try:
@@ -63,7 +63,7 @@ def _drop(connection: psycopg.Connection[Any], chain: Chain, partition: Partitio
 
 
 def _last_entry(connection: psycopg.Connection[Any], partition: Partition) -> Head | None:
-    """The chain's last entry in a partition of the ledger; None unless all that stays comes after it."""
+    """The chain's last entry in a partition of the ledger; None unless all remaining entries come after it."""
     last = connection.execute(
         "SELECT seq, link FROM ledger.entries WHERE committed_at < %s ORDER BY seq DESC LIMIT 1", [partition.end]
     ).fetchone()

@@ -1,7 +1,7 @@
-"""Erases what the store holds about a person: forget.py says what that is.
+"""Erases the data that the store holds about a person; forget.py defines which data.
 
-Some traces at a time, each time one transaction: their records lose the ids and the words, are attested anew as they
-are then, and their conversations are made anew from them. Killed in the middle, the next run does what is left.
+It processes some traces at a time, in one transaction each. Their records lose the ids and the content and are
+re-attested, and their conversations are rebuilt from them. If it is killed, the next run does the rest.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _ROUNDS: Final = 20
 
 
 class StillWriting(RuntimeError):
-    """The person's records come in faster than they are erased."""
+    """The person's records arrive faster than they are erased."""
 
 
 @dataclass
 class Erased:
-    """What was done for one service."""
+    """The result for one service."""
 
     service: str
     traces: int = 0
@@ -45,11 +45,11 @@ class Erased:
     sessions: int = 0
     rejects: int = 0
     unproven: list[str] = field(default_factory=list)
-    """Records that were not what the ledger attests: erased, but not attested anew."""
+    """Records that differed from the ledger: erased, but not re-attested."""
 
 
 class Erasure:
-    """Of one user of one service. The connection is in no transaction; `run` commits."""
+    """The erasure of one user of one service. The connection is in no transaction; `run` commits."""
 
     def __init__(self, connection: psycopg.Connection[Any], chain: Chain, service: str, user_id: str) -> None:
         self._connection, self._chain = connection, chain
@@ -60,7 +60,7 @@ class Erasure:
         self.erased = Erased(service)
 
     def traces(self) -> list[str]:
-        """The traces with something of the person, oldest first. Reads all of the tables."""
+        """The traces with data of the person, oldest first. Reads the whole tables."""
         with self._connection.transaction():
             who = [self._service, self._user]
             self._sessions = self._column(
@@ -71,7 +71,7 @@ class Erasure:
             return self._column(statements.FIND, self._parameters())
 
     def run(self, now_us: int, progress: Callable[[int], object] = lambda number: None) -> Erased:
-        """Erase all; `progress` is told the number of traces done. Raises StillWriting."""
+        """Erase all; calls `progress` with the number of traces done. Raises StillWriting."""
         for _ in range(_ROUNDS):
             with self._connection.transaction():
                 seen = ledger.head(self._connection).seq
@@ -91,12 +91,12 @@ class Erasure:
         raise StillWriting(f"{self._service}: new records of the person kept coming; run it again")
 
     def _owned(self, traces: Sequence[str]) -> set[str]:
-        """Of these traces, those whose conversation is the person's."""
+        """The traces, among these, whose conversation is the person's."""
         with self._connection.transaction():
             return set(self._column(statements.OWNED, self._parameters(traces)))
 
     def _log_records(self, kind: str, traces: Sequence[str]) -> list[tuple[Any, str]]:
-        """Time and uid of the votes, scores or events that are the person's, or of nobody in these traces."""
+        """Time and uid of the person's votes, scores or events, and of those without a user in these traces."""
         statement = sql.SQL(
             "SELECT start_time, uid FROM {} found"
             " WHERE ({}) OR (found.user_id IS NULL AND found.trace_id = ANY(%(traces)s)) ORDER BY 1, 2"
@@ -129,12 +129,12 @@ class Erasure:
     def _erase(
         self, cursor: psycopg.Cursor[Any], head: Head, found: Sequence[Row], owned: set[str], now_us: int
     ) -> set[str]:
-        """Make those of the records that are the person's anonymous; the traces of those."""
+        """Make the person's records among these anonymous; returns their traces."""
         rows = [row for row in found if self._theirs(row, owned)]
         self._anonymise(cursor, rows)
-        keys = ledger.Keys().ensure(cursor, {(row.record.service, ledger.NOBODY) for row in rows}, now_us)
+        keys = ledger.Keys().ensure(cursor, {(row.record.service, ledger.NO_USER) for row in rows}, now_us)
         entries = [
-            attest.anew("erase", row, _anonymous(row.record), keys[row.record.service, ledger.NOBODY])
+            attest.reattest("erase", row, _anonymous(row.record), keys[row.record.service, ledger.NO_USER])
             for row in rows
             if row.proven
         ]
@@ -144,7 +144,7 @@ class Erasure:
         return {row.record.trace_id for row in rows if row.record.trace_id}
 
     def _theirs(self, row: Row, owned: set[str]) -> bool:
-        """Whether a record is the person's: it says so, or it names nobody and belongs to what is theirs."""
+        """Whether a record is the person's: it names them, or names no user and belongs to their session or trace."""
         record = row.record
         if record.user_id is not None:
             return record.user_id == self._user
@@ -152,7 +152,7 @@ class Erasure:
         return session or record.trace_id in owned or (row.key_id is not None and row.key_id == self._key)
 
     def _anonymise(self, cursor: psycopg.Cursor[Any], rows: Sequence[Row]) -> None:
-        """Take ids and words away."""
+        """Remove ids and content."""
         for kind in columns.KINDS:
             found = [row.identity for row in rows if row.kind == kind]
             if not found:
@@ -169,7 +169,7 @@ class Erasure:
             self.erased.texts += cursor.execute(statements.DELETE_WORDS, given).rowcount
 
     def _conversations(self, cursor: psycopg.Cursor[Any], traces: Sequence[str], now_us: int) -> None:
-        """Make the rows anew where ids and words come in; their totals stay as they are."""
+        """Rebuild the columns that depend on ids and content; totals stay unchanged."""
         records = records_of(self._connection, traces) if traces else {}
         for trace in traces:
             values: dict[str, Any] = {"trace": trace, "now": clock.parameter(now_us)}
@@ -191,14 +191,14 @@ class Erasure:
             )
 
     def _rejects(self, owned: set[str]) -> None:
-        """Records that could not be stored: those of the person's own traces, and those whose payload names them."""
+        """Erase rejects: those of the person's own traces, and those whose payload names them."""
         needles = [needle for each in (self._user, *self._sessions) for needle in statements.needles(each)]
         with self._connection.transaction():
             found = self._connection.execute(statements.REJECTS, {"traces": list(owned), "needles": needles})
             self.erased.rejects += found.rowcount
 
     def _finish(self, seen: int, now_us: int) -> bool:
-        """Delete person, sessions and key, and note that it was done; False if something of theirs came meanwhile."""
+        """Delete person, sessions and key, and record the erasure; False if new records of theirs arrived meanwhile."""
         with self._connection.transaction(), self._connection.cursor() as cursor:
             _, now_us = ledger.turn(cursor, now_us)
             more = "SELECT 1 FROM ledger.entries WHERE key_id = %s AND seq > %s LIMIT 1"

@@ -1,4 +1,4 @@
-"""The statements by which a person is found and erased; erasure.py says in which order."""
+"""The statements that find and erase a person; erasure.py has their order."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from psycopg import sql
 from ..model import columns
 
 _TELLING: Final = 6
-"""Bytes of an id that is looked for anywhere in a payload."""
+"""Minimum bytes of an id that is searched anywhere in a payload."""
 
 
 def needles(identity: str) -> Iterator[bytes]:
-    """How an id stands in a payload: as a value of OTLP's own (AnyValue.string_value), or in the sink's JSON."""
+    """The encodings of an id in a payload: as an OTLP value (AnyValue.string_value), or in the sink's JSON."""
     raw = identity.encode()
     length, size = len(raw), bytearray()
     while length > 127:
@@ -25,7 +25,7 @@ def needles(identity: str) -> Iterator[bytes]:
     yield b"\n" + bytes([*size, length]) + raw
     yield orjson.dumps(identity)
     yield json.dumps(identity).encode()
-    # A short one may stand in anyone's words by chance.
+    # A short id may occur in any text by chance.
     if len(raw) >= _TELLING:
         yield raw
 
@@ -57,7 +57,7 @@ THEIRS: Final = sql.SQL(
     "found.service = %(service)s"
     " AND (found.user_id = %(user)s OR (found.user_id IS NULL AND found.session_id = ANY(%(sessions)s)))"
 )
-# A trace may go through several services; one whose conversation names the person is theirs.
+# A trace may span several services; it is the person's if its conversation names them.
 OWNED: Final = (
     "SELECT trace_id FROM audit.conversations WHERE trace_id = ANY(%(traces)s) AND (user_id = %(user)s"
     " OR (user_id IS NULL AND service = %(service)s AND session_id = ANY(%(sessions)s)))"

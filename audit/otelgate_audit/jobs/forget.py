@@ -1,14 +1,14 @@
-"""`otelgate-audit forget`: erases a person, and keeps what is about nobody. LEDGER.md says what is proven afterwards.
+"""`otelgate-audit forget`: erases a person, and keeps data about no person. LEDGER.md describes the proof afterwards.
 
-Theirs are the records that name them; in traces whose conversation is theirs, and in their sessions, also the records
-that name nobody. These lose user and session id, all words, and the attributes of product events; what stays is what
-the totals are made of: tokens, cost, durations, tools, models, ratings. Their rows in users and sessions, the hash of
-their questions, the payloads of rejects that name them, and their key are deleted. Records of others stay as they are.
-Where the gateway stored a pseudonym for the id, that is looked for, too.
+A person's records are those that name them and, in their conversations' traces and in their sessions, those without a
+user. These records lose user and session id, all content, and the attributes of product events. The inputs of the
+totals stay: tokens, cost, durations, tools, models, ratings. The person's rows in users and sessions, the hash of
+their questions, the payloads of rejects that name them, and their key are deleted. Records of others stay unchanged.
+If the gateway stored a pseudonym for the id, it is also searched.
 
-REACHES says which stores it does not reach; besides these, pages of the database that are free but not yet written
-over. What arrives later is a new matter: a span that is delivered again changes nothing, as its
-row is there; a new one that names the person is stored under a new key.
+REACHES names the stores that it does not reach; it does not reach free pages of the database either, until they are
+overwritten. A span that is resent later changes nothing, as its row exists. A new span that names the person is
+stored under a new key.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         people = {user: persons.services_of(connection, user) for user in known}
         if options.service:
             people = {user: [options.service] for user, services in people.items() if options.service in services}
-            if options.user and not known:  # what could not be stored may name them all the same
+            if options.user and not known:  # rejects may name them, too
                 people = {options.user: [options.service]}
         if not people:
             return _not_found(settings, options)
@@ -119,7 +119,7 @@ def _confirmed(connection: psycopg.Connection[Any], chain: Chain, people: dict[s
 
 
 def _tell(settings: Settings, done: list[Erased]) -> None:
-    """By a log event through the gateway that it was done; not for whom."""
+    """Send a log event through the gateway that an erasure was done; it does not name the person."""
     telemetry = Telemetry(settings, readers=[])
     for each in done:
         attributes = {"otelgate.audit.erasure.records": each.records, "otelgate.audit.erasure.traces": each.traces}
@@ -128,7 +128,7 @@ def _tell(settings: Settings, done: list[Erased]) -> None:
 
 
 def _not_found(settings: Settings, options: argparse.Namespace) -> int:
-    """Say that the person was not found: an id that is mistyped must not pass for an erasure."""
+    """Report that the person was not found: a mistyped id must not look like an erasure."""
     where = f" in {options.service}" if options.service else ""
     wanted = f"expected {_EXPECTED}"
     if not settings.pseudonym_key_file:

@@ -1,7 +1,7 @@
-"""What only the database can tell: how many sessions and users are active, who is over the limit, the highest spend.
+"""Gauges from the database: active sessions and users, the number of users over the limit, the highest spend.
 
-Numbers by service, never ids. A service that the database knows and that is quiet has zeros. Each query reads only its
-window by an index, so that a million conversations cost nothing. Two sinks on one database don't both publish:
+They are numbers by service, never ids. A known service without activity has zeros. Each query reads only its
+window by an index, so that a million conversations cost nothing. Two keepers on one database don't both publish:
 schedule.py gives the job to one.
 """
 
@@ -66,7 +66,7 @@ Level = tuple[Mapping[str, str], float]
 
 
 def publish(connection: psycopg.Connection[Any], settings: Settings, meters: Meters, now_us: int) -> None:
-    """Read every gauge and hand it to the metrics. `now_us` is the clock of all windows."""
+    """Read every gauge and set its metric. `now_us` is the end of all windows."""
     for name, values in read(connection, settings, now_us).items():
         meters.levels(name, values)
 
@@ -74,8 +74,8 @@ def publish(connection: psycopg.Connection[Any], settings: Settings, meters: Met
 def read(connection: psycopg.Connection[Any], settings: Settings, now_us: int) -> dict[str, list[Level]]:
     """The gauges at a moment, by name; each value with its labels.
 
-    Windows are open to the future, so that a client's clock that is ahead hides nobody. The reconciliation is the sum
-    over the windows that ended within the last hour; a service has it once it was compared.
+    Windows have no upper end, so that a client's clock that is ahead hides no user. The reconciliation is the sum over
+    the windows that ended within the last hour; a service has it once it was compared.
     """
     now = clock.from_us(now_us)
     services = known(connection)

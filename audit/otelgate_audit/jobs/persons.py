@@ -1,4 +1,4 @@
-"""Under which ids, and in which applications, a person is stored: by their own id, its pseudonyms, or a session's."""
+"""Finds the ids and applications under which a person is stored: by their own id, its pseudonyms, or a session's."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class SharedSession(ValueError):
 def known_as(
     connection: psycopg.Connection[Any], key: bytes | None, user_id: str, service: str | None = None
 ) -> list[str]:
-    """The ids under which there are records of a person. Reads all of the tables.
+    """The ids under which there are records of a person. Reads the whole tables.
 
-    Where none has it as `user.id`, it is taken as the id of a session or a conversation of theirs, with `service` only
-    of that one. Raises SharedSession: an id such as `1` may be that of several users' sessions.
+    If no record has it as `user.id`, it is looked up as the id of one of their sessions or conversations, with
+    `service` only in that application. Raises SharedSession: an id such as `1` may be that of several users' sessions.
     """
     union = sql.SQL(" UNION ").join(
         sql.SQL("SELECT user_id FROM {} WHERE user_id = %(user)s OR user_id LIKE ANY(%(patterns)s)").format(
@@ -49,7 +49,7 @@ def known_as(
 
 
 def services_of(connection: psycopg.Connection[Any], user_id: str) -> list[str]:
-    """The applications whose records name a user. Reads all of the tables."""
+    """The applications whose records name a user. Reads the whole tables."""
     union = sql.SQL(" UNION ").join(
         sql.SQL("SELECT service FROM {} WHERE user_id = %(user)s").format(sql.Identifier(*table.split(".")))
         for table in statements.NAMING

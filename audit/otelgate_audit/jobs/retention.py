@@ -1,8 +1,8 @@
-"""Deletes what is older than the settings say, and leaves word of it in the ledger.
+"""Deletes data older than the retention settings, and records the deletion in the ledger.
 
-Whole days: everything of a day goes once the day's end is older than the retention. Partitions are dropped, other rows
-deleted in batches, each batch a transaction of its own, so that nobody waits for long. The ledger itself goes by
-months, once all that it speaks for is gone.
+It deletes whole days: all data of a day, once the day's end is older than the retention. Partitions are dropped. Other
+rows are deleted in batches with one transaction each, so that other sessions wait only briefly. The ledger itself is
+dropped by months, once everything that it covers is deleted.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _SPANS: Final = ("audit.runs", "audit.model_calls", "audit.tool_calls")
 _TEXTS: Final = "content.texts"
 _EVENTS: Final = "audit.events"
 _LEDGER: Final = "ledger.entries"
-# table -> its key, and which rows are older than the retention
+# table -> its key, and the condition for rows older than the retention
 _ROWS: Final = {
     "audit.feedback": (("start_time", "uid"), "start_time < %(before)s"),
     "audit.scores": (("start_time", "uid"), "start_time < %(before)s"),
     "audit.events": (("start_time", "uid"), "start_time < %(before)s"),
-    # All its records are as old: none of them is left.
+    # All its records are as old, so none of them is left.
     "audit.conversations": (("trace_id",), "started_at < %(before)s AND ended_at < %(before)s"),
     "content.rejects": (("id",), "arrived_at < %(before)s"),
     "audit.reconciliation": (("quantity", "service", "from_time"), "to_time < %(before)s"),
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Purges as the sink does every hour, and prints what went."""
+    """Delete as the keeper does every hour, and print the deleted rows."""
     with database.connect(settings.database_url, name="retention", password=settings.database_password) as connection:
         database.require_schema(connection)
         done = purge(connection, settings, clock.now_us(), dry_run=options.dry_run)
@@ -83,9 +83,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 def purge(
     connection: psycopg.Connection[Any], settings: Settings, now_us: int, *, dry_run: bool = False
 ) -> list[Deleted]:
-    """Delete what is older than the retention at `now_us`; what there was of it, by table and partition.
+    """Delete data older than the retention at `now_us`; returns the deletions by table and partition.
 
-    Commits. A partition that readers hold stays until the next time, with a line in the log.
+    Commits. A partition that readers hold stays until the next run, with a line in the log.
     """
     connection.commit()
     purging = _Purge(connection, Chain(settings.chain_key), now_us, dry_run)
@@ -101,7 +101,7 @@ class _Purge:
     dry_run: bool
 
     def all(self, audit_us: int, events_us: int) -> Iterator[Deleted]:
-        """`audit_us`, `events_us`: what is before these times goes."""
+        """`audit_us`, `events_us`: data before these times is deleted."""
         longest_us = min(audit_us, events_us)
         for table in _SPANS:
             yield from self._drop_all(table, audit_us)
@@ -120,14 +120,14 @@ class _Purge:
             yield Deleted("ledger.keys", "", self._delete_keys(longest_us - _LEDGER_MARGIN_US))
 
     def _events(self, audit_us: int, events_us: int) -> Iterator[Deleted]:
-        """Product events have their own retention; their words go with them, or before."""
+        """Product events have their own retention; their content is deleted with them, or earlier."""
         if events_us > audit_us and self._begin(_EVENTS, events_us):
             yield self._delete_event_words(events_us)
         yield from self._drop_all(_EVENTS, events_us)
         yield self._delete(_EVENTS, events_us)
 
     def _texts(self, audit_us: int) -> Iterator[Deleted]:
-        """Words go with their records, so not while those are still there; product events stay without them."""
+        """Content is deleted only after its records; product events stay without content."""
         held = {each.start for table in _SPANS for each in self._old(table, audit_us)}
         for partition in self._old(_TEXTS, audit_us):
             if partition.start in held and not self.dry_run:
@@ -152,7 +152,7 @@ class _Purge:
             yield Deleted(partition.table, partition.name, rows)
 
     def _begin(self, table: str, before_us: int) -> bool:
-        """Have the ledger say first what is to be deleted, whatever happens in between. False if nothing is."""
+        """Record the deletion in the ledger first, in case it is interrupted. False if there is nothing to do."""
         statement = sql.SQL("SELECT 1 FROM {} WHERE {} LIMIT 1").format(_name(table), sql.SQL(_ROWS[table][1]))
         with self.connection.transaction():
             if self.connection.execute(statement, {"before": clock.parameter(before_us)}).fetchone() is None:
@@ -183,14 +183,14 @@ class _Purge:
         deleted = 0
         while True:
             with self.connection.transaction(), self.connection.cursor() as cursor:
-                ledger.lock(cursor)  # the sink changes these rows too: in turns nobody deadlocks
+                ledger.lock(cursor)  # the sink changes these rows too: taking turns avoids deadlocks
                 number = cursor.execute(statement, parameters).rowcount
             deleted += number
             if not number:
                 return deleted
 
     def _delete_event_words(self, before_us: int) -> Deleted:
-        """The words of product events that go before the other words of their days."""
+        """Delete the content of product events that is due before the other content of its days."""
         if self.dry_run:
             return Deleted(_TEXTS, "", 0)
         statement = sql.SQL(
@@ -202,7 +202,7 @@ class _Purge:
         return Deleted(_TEXTS, "", self._in_batches(statement, [clock.parameter(before_us), _BATCH]))
 
     def _attest_events(self, partition: Partition) -> None:
-        """Before words are dropped: the product events that they belong to are attested anew without them."""
+        """Re-attest product events without their content before the content is dropped."""
         condition = sql.SQL("found.start_time >= %s AND found.start_time < %s AND words.record IS NOT NULL LIMIT %s")
         while True:
             with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -213,7 +213,7 @@ class _Purge:
                 owners = {ledger.owner(row.record) for row in found}
                 keys = ledger.Keys().ensure(cursor, owners, now_us)
                 entries = [
-                    attest.anew("retain", row, row.record, keys[ledger.owner(row.record)])
+                    attest.reattest("retain", row, row.record, keys[ledger.owner(row.record)])
                     for row in found
                     if row.proven
                 ]
@@ -231,7 +231,7 @@ class _Purge:
                 )
 
     def _delete_keys(self, before_us: int) -> int:
-        """Keys of people of whom nothing is left, not even an entry."""
+        """Delete keys of users without any remaining row or entry."""
         unused = (
             "SELECT key_id FROM ledger.keys WHERE user_id <> '' AND created_at < %s AND NOT EXISTS ("
             " SELECT FROM audit.users WHERE (users.service, users.user_id) = (keys.service, keys.user_id))"
@@ -250,7 +250,7 @@ class _Purge:
 
 
 def _cut(now_us: int, kept: timedelta) -> int:
-    """The last midnight, UTC, before which everything goes."""
+    """The last midnight, UTC, before which everything is deleted."""
     before = now_us - clock.length_us(kept)
     return before - before % DAY_US
 

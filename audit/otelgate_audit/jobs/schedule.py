@@ -1,8 +1,8 @@
-"""What the keeper does every so often: each job a thread with a connection of its own.
+"""The keeper's periodic jobs: each is a thread with its own connection.
 
-An error is logged, counted, and the job runs again when its time comes; it never ends the process. Of several keepers
-on one database, one does each job: the one that holds the job's advisory lock (locks.py), for as long as its connection
-lives.
+An error is logged and counted, and the job runs again at its next time; it never ends the process. If several keepers
+share a database, one of them does each job: the one that holds the job's advisory lock (locks.py), for as long as its
+connection lives.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NOT_READY_S = 5
 class Job:
     """`run(connection, now_us)` every `every_s` seconds, counted from its end. `lock`: its advisory lock's key.
 
-    `rest()` instead where it failed, or where another keeper does it.
+    Calls `rest()` instead if the job failed, or if another keeper does it.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Jobs:
             thread.start()
 
     def stop(self) -> None:
-        """End them; what a job was doing is rolled back."""
+        """Stop the jobs; a running job is rolled back."""
         self._stopping.set()
         for connection in list(self._connections.values()):
             connection.cancel_safe(timeout=2)
@@ -81,7 +81,7 @@ class Jobs:
             connection.close()
 
     def _run(self, job: Job) -> bool:
-        """False where another keeper does it."""
+        """False if another keeper does it."""
         connection = self._connections.get(job.name)
         if connection is None or connection.closed:
             connection = database.connect(
@@ -89,7 +89,7 @@ class Jobs:
             )
             self._connections[job.name] = connection
         try:
-            # Taken again at each run: PostgreSQL counts them, and the end of the connection gives all back.
+            # Acquired again at each run: PostgreSQL counts these locks, and the end of the connection releases all.
             leads = locks.leads(connection, job.lock)
             connection.commit()
             if leads:
@@ -117,7 +117,7 @@ def standard(settings: Settings, telemetry: Telemetry) -> list[Job]:
 
 
 def _reconcile(connection: psycopg.Connection[Any], settings: Settings, now_us: int) -> None:
-    """The windows go to audit.reconciliation, from where the gauges read them."""
+    """Write the windows to audit.reconciliation, from which the gauges read them."""
     comparison.check(connection, settings, now_us)
 
 

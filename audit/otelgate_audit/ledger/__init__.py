@@ -1,4 +1,4 @@
-"""The ledger: one entry for each committed record, so that a later change of the store shows. See LEDGER.md."""
+"""The ledger: one entry for each committed record, so that a later change of the store is detected. See LEDGER.md."""
 
 from .announcements import (
     HEAD_COUNT,
@@ -10,7 +10,7 @@ from .announcements import (
     announced,
 )
 from .chain import ENTRIES, Chain, Entry, Head, advance, count_head, head, lock, record_id, turn
-from .keys import NOBODY, Key, Keys, Owner, owner
+from .keys import NO_USER, Key, Keys, Owner, owner
 from .proof import mac
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "HEAD_LINK",
     "HEAD_SEQ",
     "HEAD_SIGNATURE",
-    "NOBODY",
+    "NO_USER",
     "Chain",
     "Entry",
     "Head",

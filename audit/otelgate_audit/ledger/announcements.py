@@ -1,4 +1,4 @@
-"""The log events by which the chain's heads leave the database: made and signed here, and read again by `verify`."""
+"""The log events with the chain's heads: created and signed here, and read by `verify`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ HEAD_LINK: Final = "otelgate.audit.head.link"
 HEAD_COUNT: Final = "otelgate.audit.head.count"
 HEAD_SIGNATURE: Final = "otelgate.audit.head.signature"
 
-# Letters instead of hexadecimal digits: the gateway masks log events, and no rule takes such a word for a number.
+# Letters instead of hexadecimal digits: the gateway masks log events, and no rule mistakes such a word for a number.
 _LETTERS: Final = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _DIGITS: Final = str.maketrans("abcdefghijklmnop", "0123456789abcdef")
 
 
 def announce(at: Head, chain_key: bytes, count: int) -> dict[str, str | int]:
-    """The attributes of the log event HEAD_EVENT by which a head leaves the database, the `count`-th of all."""
+    """The attributes of the log event HEAD_EVENT that announces a head, the `count`-th of all."""
     signature = _letters(_head_signature(at, chain_key, count))
     return {HEAD_SEQ: at.seq, HEAD_LINK: _letters(at.link), HEAD_COUNT: count, HEAD_SIGNATURE: signature}
 
@@ -28,9 +28,9 @@ def announce(at: Head, chain_key: bytes, count: int) -> dict[str, str | int]:
 def announced(
     seq: str, link_letters: str, signature: str, chain_key: bytes, count: str = ""
 ) -> tuple[Head, int | None] | None:
-    """The head of such an event and its count, None if it wasn't this chain's key that signed it.
+    """The head of such an event and its count; None if it is not signed with this chain's key.
 
-    Heads of before revision 0003 have no count.
+    Heads from before revision 0003 have no count.
     """
     try:
         at = Head(int(seq), bytes.fromhex(link_letters.translate(_DIGITS)))

@@ -1,7 +1,7 @@
-"""Entries of the sink's own jobs: what retention deleted, and records attested anew after an erasure.
+"""Entries of the keeper's jobs: deletions by retention, and records re-attested after an erasure.
 
-A record is attested anew only if it is what its last entry says; else a change would be given the sink's word. It then
-stays a finding of `verify`.
+A record is re-attested only if it matches its last entry; otherwise we would certify tampered data. It then stays a
+finding of `verify`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ RETAIN: Final = "retain"
 _WORDS: Final = 3
 
 Identity = tuple[int, str, str]
-"""start_time, trace_id (empty without one), record: what names a record in the ledger and in content.texts."""
+"""start_time, trace_id (empty without one), record: identify a record in the ledger and in content.texts."""
 
 
 class Row(NamedTuple):
-    """A stored record with its words, and whether it is what its last entry attests, under which key."""
+    """A stored record with its content, whether it matches its last entry, and that entry's key."""
 
     kind: str
     identity: Identity
@@ -60,22 +60,22 @@ def rows(connection: psycopg.Connection[Any], kind: str, condition: sql.Composab
     return made
 
 
-def anew(why: str, row: Row, record: Record, key: Key, text: Sequence[str | None] = (None,) * _WORDS) -> Entry:
-    """An entry, still without number, link and time, that a record is now so; `why` is erase or retain."""
+def reattest(reason: str, row: Row, record: Record, key: Key, text: Sequence[str | None] = (None,) * _WORDS) -> Entry:
+    """An entry, still without number, link and time, for a record's new content; `reason` is erase or retain."""
     key_id, secret = key
     mac = proof.digest(secret, proof.encode(row.kind, record, text))
-    return Entry(0, 0, f"{why}.{row.kind}", *row.identity, key_id, mac, b"")
+    return Entry(0, 0, f"{reason}.{row.kind}", *row.identity, key_id, mac, b"")
 
 
 def retained(chain_key: bytes, table: str, before_us: int, partition: str = "", signature: bytes = b"") -> Entry:
-    """An entry that rows of a table which start before a time are deleted; with a partition, its signed head."""
+    """An entry for the deletion of a table's rows that start before a time; with a partition, its signed head."""
     return Entry(0, 0, RETAIN, before_us, table, partition, 0, signature or proof.sign(chain_key, RETAIN, table), b"")
 
 
 def append(
     connection: psycopg.Connection[Any], chain: Chain, head: Head, entries: Iterable[Entry], committed_at: int
 ) -> Head:
-    """Number, link and store entries after the head, which the transaction has locked; moves the head."""
+    """Number, link and store entries after the head, which the transaction has locked; move the head."""
     made, new = chain.after(head, [entry._replace(committed_at=committed_at) for entry in entries])
     if made:
         partitions.create(connection, [partitions.covering("ledger.entries", committed_at)])

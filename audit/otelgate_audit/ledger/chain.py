@@ -1,7 +1,7 @@
 """The chain of entries, one for each committed record, and its head. See LEDGER.md.
 
-An entry holds an HMAC of the record with its words under its user's own key (keys.py: when that key is gone, the entry
-tells nothing about what the record said), and a link: an HMAC of the entry and the link before it under the chain key,
+An entry holds an HMAC of the record with its content under its user's own key (keys.py: once that key is deleted, the
+entry reveals nothing about the content), and a link: an HMAC of the entry and the previous link under the chain key,
 a file outside the database. Entries are appended in one transaction: `turn`, `Keys.ensure`, `Chain.entries`, copy them
 to ENTRIES, `advance`.
 """
@@ -51,7 +51,7 @@ def record_id(record: Record) -> str:
 
 
 class Chain:
-    """Makes the entries. `chain_key` is that of OTELGATE_AUDIT_KEY_FILE."""
+    """Creates the entries. `chain_key` is that of OTELGATE_AUDIT_KEY_FILE."""
 
     def __init__(self, chain_key: bytes) -> None:
         self.key = chain_key
@@ -90,17 +90,17 @@ class Chain:
 
 
 def head(connection: psycopg.Connection[Any]) -> Head:
-    """The head as it is now."""
+    """The current head."""
     return _head(connection.execute("SELECT seq, link FROM ledger.head").fetchone())
 
 
 def lock(cursor: psycopg.Cursor[Any]) -> Head:
-    """The head, locked until the transaction ends: those who append, delete or erase take turns."""
+    """The head, locked until the transaction ends: appends, deletions and erasures take turns."""
     return _head(cursor.execute("SELECT seq, link FROM ledger.head FOR UPDATE").fetchone())
 
 
 def turn(cursor: psycopg.Cursor[Any], now_us: int) -> tuple[Head, int]:
-    """`lock`, and the time of the entries to come: now, but never before the last entry's (another sink's clock)."""
+    """`lock`, and the time of the next entries: now, but never before the last entry's (another sink's clock)."""
     row = cursor.execute("SELECT seq, link, committed_at FROM ledger.head FOR UPDATE").fetchone()
     at = _head(row and row[:2])
     latest = clock.to_us(row[2]) if row and at.seq else 0
@@ -116,7 +116,7 @@ def advance(cursor: psycopg.Cursor[Any], to: Head, committed_at: int) -> None:
 
 
 def count_head(connection: psycopg.Connection[Any]) -> tuple[Head, int]:
-    """The head as it is now, and how many were announced with it, which the database keeps. The caller commits."""
+    """The current head, and the number of heads announced so far, which the database stores. The caller commits."""
     row = connection.execute(
         "UPDATE ledger.head SET announced = announced + 1 RETURNING seq, link, announced"
     ).fetchone()

@@ -1,4 +1,4 @@
-"""The users' keys, under which entries attest their records: made when first needed, deleted by erasure."""
+"""The users' keys, under which entries attest their records: created on first use, deleted by erasure."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ..model import clock
 from ..model.records import Record
 
 Owner = tuple[str, str]
-"""Service and user id; the user id is empty for records that belong to nobody."""
+"""Service and user id; the user id is empty for records without a user."""
 Key = tuple[int, bytes]
 """key_id and key of ledger.keys."""
 
-NOBODY: Final = ""
+NO_USER: Final = ""
 
 _KEY_BYTES: Final = 32
 _CACHED_KEYS: Final = 20_000
 
 
 def owner(record: Record, users: Mapping[str, str] | None = None) -> Owner:
-    """Under whose key it goes: its user's; if it names none, that of its trace's user (`users`: trace id → user id)."""
+    """The owner of a record's key: its user, or its trace's user if it names none (`users`: trace id → user id)."""
     user = record.user_id
     if not user and users and record.trace_id:
         user = users.get(record.trace_id)
-    return record.service, user or NOBODY
+    return record.service, user or NO_USER
 
 
 class Keys:
-    """The users' keys, made when first needed. Not for several threads."""
+    """The users' keys, created on first use. Not thread-safe."""
 
     def __init__(self) -> None:
         self._cached: dict[Owner, Key] = {}
@@ -39,8 +39,8 @@ class Keys:
     def ensure(self, cursor: psycopg.Cursor[Any], owners: Collection[Owner], now_us: int) -> dict[Owner, Key]:
         """The key of each owner. The caller's transaction holds the lock of ledger.head.
 
-        What is cached is asked for again by its id: an erasure may have deleted a key since, or the transaction
-        that made it may not have been committed.
+        Cached keys are looked up again by id: an erasure may have deleted a key since, or the transaction that
+        created it may not have been committed.
         """
         known = {each: self._cached[each] for each in owners if each in self._cached}
         if not _exist(cursor, [key_id for key_id, _ in known.values()]):
@@ -59,7 +59,7 @@ class Keys:
         return known
 
     def clear(self) -> None:
-        """Forget what is cached: on a new connection, as the database may be another."""
+        """Clear the cache: on a new connection, as it may be another database."""
         self._cached.clear()
 
 

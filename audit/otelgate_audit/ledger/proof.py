@@ -1,6 +1,6 @@
-"""What the ledger's entries are made of: MACs of records, links between entries, signatures of facts.
+"""The cryptography of the ledger's entries: MACs of records, links between entries, signatures of facts.
 
-All are HMAC-SHA256 (RFC 2104) of JSON without spaces, so that they can be made again from what the database returns.
+All are HMAC-SHA256 (RFC 2104) of JSON without spaces, so that they can be recomputed from the database's rows.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _VALUE: Final = {"events": Event._fields.index("value") + 1, "scores": Score._fi
 _ATTRIBUTES: Final = Event._fields.index("attributes") + 1
 _RECEIVED: Final = ModelCall._fields.index("received_at") + 1
 _STATUS: Final = Run._fields.index("status") + 1
-"""Of model calls and tool calls, too; `cancelled` comes next."""
+"""Also of model calls and tool calls; `cancelled` comes next."""
 
 
 def encode(kind: str, record: Sequence[Any], words: Sequence[str | None] = _NO_WORDS) -> bytes:
-    """What a MAC is of: JSON of the kind, the record's fields in order, and input, output and error message.
+    """The input of a MAC: JSON of the kind, the record's fields in order, and input, output and error message.
 
     `record` is a records.Record, or the same fields as the database returns them.
     """
@@ -39,17 +39,17 @@ def encode(kind: str, record: Sequence[Any], words: Sequence[str | None] = _NO_W
 
 
 def mac(key: bytes, kind: str, record: Sequence[Any], text: Text | None) -> bytes:
-    """The MAC of a record with its words."""
+    """The MAC of a record with its content."""
     return digest(key, encode(kind, record, text[3:] if text else _NO_WORDS))
 
 
 def link(chain_key: bytes, previous: bytes, entry: Sequence[Any]) -> bytes:
-    """The link of a ledger.Entry (its own field `link` is not looked at) after the one whose link is `previous`."""
+    """The link of a ledger.Entry (its own field `link` is ignored) after the one whose link is `previous`."""
     return digest(chain_key, b"".join((b"link", previous or _GENESIS, entry[7], orjson.dumps(entry[:7]))))
 
 
 def sign(chain_key: bytes, what: str, *facts: str | int) -> bytes:
-    """A signature of facts that are no entry, under the chain key."""
+    """A signature of facts that are not an entry, under the chain key."""
     return digest(chain_key, orjson.dumps([what, *facts]))
 
 
@@ -59,7 +59,7 @@ def dropped(chain_key: bytes, facts: Sequence[Any]) -> bytes:
 
 
 def digest(key: bytes, message: bytes) -> bytes:
-    """HMAC-SHA256, from a copy of one that has the key: `hmac.digest` takes the key in anew for each record."""
+    """HMAC-SHA256, from a copy of a keyed object: `hmac.digest` would process the key again for each record."""
     made = _keyed(key).copy()
     made.update(message)
     return made.digest()
@@ -71,10 +71,10 @@ def _keyed(key: bytes) -> hmac.HMAC:
 
 
 def _as_before(kind: str, fields: list[Any]) -> None:
-    """Encode what revision 0002 of the schema added so that the MACs of earlier rows hold.
+    """Encode the additions of the schema's revision 0002 so that the MACs of earlier rows stay valid.
 
-    A time of receipt that is missing is left out, as there was no such field. What is cancelled has the status
-    `cancelled`, as it had then. A combination that the sink doesn't write keeps both fields, so that no two are alike.
+    A missing time of receipt is omitted, as there was no such field. A cancelled record has the status `cancelled`, as
+    it had then. A combination that the sink doesn't write keeps both fields, so that no two encodings are equal.
     """
     if kind == "model_calls" and fields[_RECEIVED] is None:
         del fields[_RECEIVED]
@@ -86,15 +86,15 @@ def _as_before(kind: str, fields: list[Any]) -> None:
 
 
 def _settle(kind: str, fields: list[Any]) -> None:
-    """Numbers as the database has them, double precision; attributes with sorted keys, as jsonb has its own order."""
+    """Numbers as in the database, double precision; attributes with sorted keys, as jsonb has its own order."""
     at = _VALUE[kind]
     value = fields[at]
     if value is not None:
-        # JSON has no NaN: it would be null, as if there were no value.
+        # JSON has no NaN: it would be null, like a missing value.
         fields[at] = float(value) if isfinite(value) else str(value)
     if kind == "events":
         try:
             settled = orjson.dumps(orjson.loads(fields[_ATTRIBUTES]), option=orjson.OPT_SORT_KEYS)
-        except ValueError:  # not what the sink writes: leave it to differ
+        except ValueError:  # the sink does not write this: let it differ
             return
         fields[_ATTRIBUTES] = settled.decode()

@@ -1,7 +1,7 @@
 """The second witness, outside of the stack: each announced head as one more line of JSON in a file, or by HTTP.
 
-Loki is the first witness, and stands beside the database. A file on another machine's disk, or a service that takes
-lines and deletes none, is out of reach of someone who holds both. LEDGER.md says what that proves.
+Loki is the first witness, and runs in the same stack as the database. A file on another machine's disk, or a service
+that only appends lines, is out of reach of someone who controls both. LEDGER.md describes the proof.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ FILE: Final = "file:"
 TIME: Final = "time_unix_nano"
 
 _WAITING: Final = 10_000
-"""A week of heads, one a minute; of more, the latest are kept, which speak for those before them."""
+"""A week of heads, one a minute; beyond that, only the latest are kept, which cover the earlier ones."""
 _PAGE: Final = 1_000
 _TIMEOUT_S: Final = 10
 
 
 class WitnessError(OSError):
-    """The witness did not take a head. Its text never holds a webhook's address, which may be a secret."""
+    """The witness did not accept a head. The text never holds a webhook's address, which may be a secret."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -46,9 +46,9 @@ _OPENER: Final = urllib.request.build_opener(_NoRedirect)
 
 
 class Witness:
-    """Where heads go: `file:/path` is appended to, an http:// or https:// URL gets a POST.
+    """The destination of heads: `file:/path` is appended to, an http:// or https:// URL gets a POST.
 
-    One thread may keep heads while another one writes.
+    One thread may queue heads while another one writes.
     """
 
     def __init__(self, where: str) -> None:
@@ -57,13 +57,13 @@ class Witness:
         self._lock = threading.Lock()
 
     def keep(self, attributes: Mapping[str, str | int]) -> None:
-        """Take a head, as the attributes of its event; `write` sends it."""
+        """Queue a head, as the attributes of its event; `write` sends it."""
         line = {TIME: time.time_ns(), **attributes}
         with self._lock:
             self._waiting.append(json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
     def write(self) -> None:
-        """Send what waits, oldest first. What could not be sent waits on; then this raises WitnessError."""
+        """Send the queued heads, oldest first. Raises WitnessError if one fails; unsent heads stay queued."""
         while self._waiting:
             line = self._waiting[0]
             try:
@@ -71,18 +71,18 @@ class Witness:
             except (OSError, ValueError, http.client.HTTPException) as error:
                 raise self.failure(self._reason(error)) from None
             with self._lock:
-                if self._waiting[0] is line:  # else newer ones have pushed it out meanwhile
+                if self._waiting[0] is line:  # else newer heads have evicted it meanwhile
                     self._waiting.popleft()
 
     def failure(self, reason: str) -> WitnessError:
-        """The error that says why heads wait, and how many."""
+        """The error with the reason and the number of queued heads."""
         shown = self._where if file_of(self._where) else before_colon(self._where)
         expected = "expected to take the ledger's heads"
         return WitnessError(f"OTELGATE_WITNESS={shown!r}: {expected} ({reason}); {len(self._waiting)} wait")
 
     def _send(self, line: bytes) -> None:
         if path := file_of(self._where):
-            # One write at the end of the file, whichever sinks share it; on the disk before it counts as sent. The line
+            # One append to the file, even if several sinks share it; on the disk before it counts as sent. The line
             # before may have been cut off.
             line = b"\n" + line
             opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -98,7 +98,7 @@ class Witness:
             pass
 
     def _reason(self, error: Exception) -> str:
-        """In words; of a webhook the status or the type alone, as texts of errors may name the address."""
+        """The reason as text; for a webhook only the status or the type, as error texts may name the address."""
         if file_of(self._where):
             return getattr(error, "strerror", None) or type(error).__name__
         if isinstance(error, urllib.error.HTTPError):
@@ -108,15 +108,15 @@ class Witness:
 
 
 def file_of(where: str) -> Path | None:
-    """The file of a witness that can be read; None of one that is only written to."""
+    """The file of a witness that can be read; None for a write-only witness."""
     return Path(where.removeprefix(FILE)) if where.startswith(FILE) else None
 
 
 def read(path: Path, *, optional: bool = False) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    """The heads of a file in pages, each the time in nanoseconds and the attributes, named as Loki does.
+    """The heads of a file in pages, each the time in nanoseconds and the attributes, named as in Loki.
 
-    A line that is none, such as one that was cut off, has no attributes. Raises OSError; not for a file that is missing
-    where it is `optional`.
+    An invalid line, such as a truncated one, has no attributes. Raises OSError, but not for a missing file that is
+    `optional`.
     """
     try:
         lines = path.open("rb")

@@ -15,7 +15,7 @@ FOLDER: Final = Path(__file__).parent / "views"
 _COMMENT = "Product analytics, made by `otelgate-audit migrate` from the files {digest}"
 _REMEMBERED = re.compile(r"from the files ([0-9a-f]{64})$")
 
-# Views of others, in another schema, that read ours: making ours anew takes them along.
+# Other views, outside the schema, that read ours: recreating ours drops them.
 _DEPENDENTS = """
 SELECT DISTINCT theirs.relnamespace::regnamespace || '.' || theirs.relname
 FROM pg_depend d
@@ -28,9 +28,9 @@ ORDER BY 1
 
 
 def apply(connection: psycopg.Connection[Any]) -> list[str]:
-    """Make the views anew, in one transaction, if their files changed. Returns what was done, in words.
+    """Recreate the views, in one transaction, if their files changed. Returns messages about the changes.
 
-    Grants are the caller's. Views in other schemas that read these go with them; they are named in what is returned.
+    Grants are up to the caller. Views in other schemas that read these are dropped too; the messages name them.
     """
     files = sorted(FOLDER.glob("*.sql"))
     digest = _digest(files)

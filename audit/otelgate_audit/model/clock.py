@@ -1,4 +1,4 @@
-"""Time as records have it: whole microseconds since 1970 (UTC); and what it is to Python, PostgreSQL and readers."""
+"""Time as in records, whole microseconds since 1970 (UTC), and its conversion for Python, PostgreSQL and readers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def to_us(moment: datetime) -> int:
 
 
 def from_us(time_us: int) -> datetime:
-    """Raises OverflowError where no calendar has it."""
+    """Raises OverflowError if it is outside of datetime's range."""
     return EPOCH + timedelta(microseconds=time_us)
 
 
@@ -33,12 +33,12 @@ def length_us(length: timedelta) -> int:
 
 
 def iso(time_us: int) -> str:
-    """ISO 8601 with as many digits as it takes, in UTC. Raises OverflowError."""
+    """ISO 8601 with as many digits as needed, in UTC. Raises OverflowError."""
     return from_us(time_us).isoformat().replace("+00:00", "Z")
 
 
 def parameter(time_us: int) -> str:
-    """As the parameter of a statement; infinity where no calendar has it."""
+    """As the parameter of a statement; infinity outside of datetime's range."""
     try:
         return from_us(time_us).isoformat()
     except OverflowError:
@@ -46,12 +46,12 @@ def parameter(time_us: int) -> str:
 
 
 def bounds(from_us: int | None, to_us: int | None) -> tuple[str, str]:
-    """Both ends of a range as `parameter`; None: it has no such end."""
+    """Both ends of a range as `parameter`; None for an open end."""
     return "-infinity" if from_us is None else parameter(from_us), "infinity" if to_us is None else parameter(to_us)
 
 
 def parse(text: str) -> datetime:
-    """An ISO 8601 date or time, of UTC unless it says otherwise. Raises ValueError, OverflowError."""
+    """An ISO 8601 date or time, in UTC unless it has an offset. Raises ValueError, OverflowError."""
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def option(text: str) -> datetime:
     """`parse` for a command's option. Raises argparse.ArgumentTypeError."""
     try:
         return parse(text)
-    except (ValueError, OverflowError):  # the latter for a time that is none in UTC: 0001-01-01T00:00+01:00
+    except (ValueError, OverflowError):  # the latter for a time out of range in UTC: 0001-01-01T00:00+01:00
         expected = "a date or time such as 2026-01-31 or 2026-01-31T12:00Z"
         raise argparse.ArgumentTypeError(f"{text!r}: expected {expected}") from None
 

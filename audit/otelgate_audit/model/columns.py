@@ -1,4 +1,4 @@
-"""Records as the database returns them, field by field what the sink had: for MACs, and for putting rows together."""
+"""Records as read from the database, equal to the sink's field by field: for MACs, and for rebuilding rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def identity(kind: str, alias: str) -> sql.Composed:
 
 
 def settle(kind: str, row: Sequence[Any]) -> list[Any]:
-    """The record's fields from what `fields` selected with a `cursor`."""
+    """The record's fields from the values that `fields` selected with a `cursor`."""
     values = list(row)
     if kind == "model_calls" and values[_COST] is not None:
         values[_COST] = pico(values[_COST])
@@ -47,7 +47,7 @@ def settle(kind: str, row: Sequence[Any]) -> list[Any]:
 
 
 def record(kind: str, row: Sequence[Any]) -> Record:
-    """The record of a row, to work with; a cost that is no whole number, which the sink doesn't write, is cut."""
+    """The record of a row; a cost that is not a whole number, which the sink doesn't write, is truncated."""
     values = list(row)
     if kind == "model_calls" and values[_COST] is not None:
         values[_COST] = int(values[_COST]) if values[_COST].is_finite() else 0
@@ -56,7 +56,7 @@ def record(kind: str, row: Sequence[Any]) -> Record:
 
 
 def pico(scaled: Decimal) -> int | str:
-    """A cost times 10^12 as whole pico-dollars; as text if it is none, which no record of the sink has."""
+    """A cost times 10^12 as whole pico-dollars; as text if not whole, which no record of the sink has."""
     if scaled.is_finite() and (whole := int(scaled)) == scaled and -_INT64 <= whole < _INT64:
         return whole
     return str(scaled)
@@ -71,7 +71,7 @@ def cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
 
 
 def stream(connection: psycopg.Connection[Any], name: str) -> psycopg.ServerCursor[Any]:
-    """The same, by pages from the server, for results of any size. Needs an open transaction and a name of its own."""
+    """The same, by pages from the server, for results of any size. Needs an open transaction and a unique name."""
     made = connection.cursor(name, binary=True)
     made.adapters.register_loader("timestamptz", _Micros)
     set_json_loads(_loads, made)
@@ -91,7 +91,7 @@ class _Micros(Loader):
 def _loads(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
-    except ValueError:  # a number that only jsonb can hold, from someone else
+    except ValueError:  # a number that only jsonb can hold, not written by the sink
         return json.loads(text)
 
 

@@ -1,7 +1,7 @@
-"""Rows into tables by binary COPY, the least work for both sides.
+"""Writes rows into tables by binary COPY, the cheapest way for both sides.
 
-A binary COPY takes what has the right length, so a timestamp goes as the 64-bit number of microseconds since 2000 that
-it is to PostgreSQL, and jsonb and text[] as bytes in the server's own form.
+A binary COPY accepts values of the right length, so a timestamp is sent as PostgreSQL's 64-bit number of microseconds
+since 2000, and jsonb and text[] as bytes in the server's own form.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TEXT_OID: Final = 25
 
 @dataclass(frozen=True)
 class Target:
-    """A table with the columns that are written, the types as they go, and a record as its row."""
+    """A table with its written columns, their types, and the function from a record to its row."""
 
     table: str
     columns: tuple[str, ...]
@@ -103,7 +103,7 @@ def _event(event: Event) -> tuple[Any, ...]:
 
 
 def target_for(table: str, record: type, row: Callable[[Any], tuple[Any, ...]], **types: str) -> Target:
-    """Columns and types as the record's class has them, but for `types` and the cost."""
+    """Columns and types from the record's class, except `types` and the cost."""
     columns, written = [], []
     for name, annotation in record.__annotations__.items():
         columns.append("cost_usd" if name == "cost_pico" else name)
@@ -126,6 +126,6 @@ TARGETS: Final[dict[type, Target]] = {
     Score: target_for("audit.scores", Score, _time_first),
     Event: target_for("audit.events", Event, _event, attributes="bytea"),
 }
-"""Where each kind of record goes."""
+"""The target of each kind of record."""
 
 TEXTS: Final = target_for("content.texts", Text, _time_first)

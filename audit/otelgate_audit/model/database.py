@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, the schema's migrations, and the roles that may read it or insert into it."""
+"""Connections to PostgreSQL, the schema's migrations, and the roles that may read or insert."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ GRAFANA = "otelgate_grafana"
 WRITER = "otelgate_writer"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# A sink and a job that both migrate take turns (locks.py).
+# Processes that migrate at the same time take turns (locks.py).
 _MIGRATION_LOCK = 6_835_674_028_300_001
-# Limits of Grafana's role; values that an operator has set are kept. A session can lift all but the number of
-# connections, so these are no protection: that comes from its privileges and from locks.py.
+# Limits of Grafana's role; values set by an operator are kept. A session can lift all except the number of
+# connections, so these are not a protection: that comes from its privileges and from locks.py.
 _CONNECTIONS = 20
 _LIMITS = {
     "default_transaction_read_only": "on",
@@ -39,8 +39,8 @@ _TRIES, _PAUSE_S = 20, 0.1
 _SPAN_KEY = "SELECT (start_time, trace_id, span_id)"
 _USER = "UPDATE (first_seen, last_seen, signed_up_at, tier, tier_at, conversations)"
 _SESSION = "UPDATE (user_id, user_at, first_seen, last_seen, tier, tier_at, conversations, agents)"
-# All that the sink does: it adds records, words and entries, reads which records and votes are there, never a word, and
-# keeps what is derived up to date. 0005_writer.sql guards the ledger's head, and has the two functions.
+# The sink adds records, content and entries, reads the keys of records and votes, but never content, and keeps derived
+# tables up to date. 0005_writer.sql guards the ledger's head, and has the two functions.
 _WRITER_MAY = {
     "TABLE audit.alembic_version": ("SELECT",),
     "TABLE audit.runs": ("INSERT", _SPAN_KEY),
@@ -68,7 +68,7 @@ class SchemaError(RuntimeError):
 
 
 def connect(url: str, *, name: str, password: str | None = None, **options: Any) -> psycopg.Connection[Any]:
-    """A connection in UTC that gives up on a dead server within seconds. `name` shows in pg_stat_activity.
+    """A connection in UTC that detects a dead server within seconds. `name` shows in pg_stat_activity.
 
     `options` are psycopg's (user, autocommit, row_factory). Raises psycopg.OperationalError.
     """
@@ -89,7 +89,7 @@ def connect(url: str, *, name: str, password: str | None = None, **options: Any)
 
 def connect_writer(settings: Settings, *, name: str, **options: Any) -> psycopg.Connection[Any]:
     """`connect` as the sink's role. Raises psycopg.OperationalError, SettingsError."""
-    # What the URL says of the owner is not sent: neither its name nor its password.
+    # The owner's name and password in the URL are not sent.
     login = {"user": WRITER, "password": settings.writer_password or ""}
     return connect(settings.database_url, name=name, **login, **options)
 
@@ -111,7 +111,7 @@ def migrate(
     grafana_password: str | None = None,
     writer_password: str | None = None,
 ) -> list[str]:
-    """Bring the schema, the views and the roles up to date; safe to repeat. Returns what was done, in words."""
+    """Bring the schema, the views and the roles up to date; safe to repeat. Returns messages about the changes."""
     done = []
     with connect(url, name="migrate", password=password) as lock:
         locks.wait(lock, _MIGRATION_LOCK)
@@ -173,7 +173,7 @@ def _revision(url: str, password: str | None) -> str | None:
 
 
 def _grant(connection: psycopg.Connection[Any], grafana_password: str | None) -> list[str]:
-    """Make the reading roles and give them what they may see. Partitions are reached through their tables."""
+    """Create the reading roles and grant their privileges. Partitions are reached through their tables."""
     done = []
     for role in (READER, CONTENT):
         done += _create_role(connection, role, sql.SQL("NOLOGIN"))
@@ -189,7 +189,7 @@ def _grant(connection: psycopg.Connection[Any], grafana_password: str | None) ->
 
 
 def _grant_writer(connection: psycopg.Connection[Any], password: str | None) -> list[str]:
-    """Make the sink's role, and give it what it needs and nothing else: what it had before is taken away."""
+    """Create the sink's role with the privileges that it needs; all others are revoked."""
     done = _login(connection, WRITER, password)
     writer = sql.Identifier(WRITER)
     for schema in ("audit", "content", "ledger"):
@@ -203,7 +203,7 @@ def _grant_writer(connection: psycopg.Connection[Any], password: str | None) -> 
 
 
 def _login(connection: psycopg.Connection[Any], role: str, password: str | None) -> list[str]:
-    """Make a role that logs in, and set its password where one is given."""
+    """Create a role that logs in, and set its password if one is given."""
     done = _create_role(connection, role, sql.SQL("LOGIN"))
     if password:
         connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password)))
@@ -211,7 +211,7 @@ def _login(connection: psycopg.Connection[Any], role: str, password: str | None)
 
 
 def _limit(connection: psycopg.Connection[Any], role: str) -> list[str]:
-    """Give a role its limits, except those that an operator has set. Roles belong to the whole server."""
+    """Set a role's limits, except those set by an operator. Roles belong to the whole server."""
     for _ in range(_TRIES):
         try:
             with connection.transaction():
@@ -239,7 +239,7 @@ def _limit(connection: psycopg.Connection[Any], role: str) -> list[str]:
 
 
 def _create_role(connection: psycopg.Connection[Any], role: str, kind: sql.SQL) -> list[str]:
-    """Roles belong to the whole server, so another database's migration may make the same one meanwhile."""
+    """Roles belong to the whole server, so another database's migration may create the same one meanwhile."""
     if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
         return []
     try:

@@ -1,8 +1,8 @@
-"""Advisory locks among the audit's own processes, which no other role can keep from them.
+"""Advisory locks among the audit's own processes, which no other role can block.
 
-Every role that may connect to the database may take any advisory lock, also one that only reads. So a lock counts
-only where its holder may write here; one that only others hold is passed by. Then two sinks may do the same work at
-once, which costs time and loses nothing.
+Every role that may connect to the database, including read-only ones, may take any advisory lock. So a lock counts only
+if its holder may write here; otherwise it is ignored. Then two processes may do the same work at the same time, which
+costs time and loses nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import psycopg
 _LOGGER = logging.getLogger(__name__)
 
 _AGAIN_S: Final = 0.1
-# As pg_locks shows a lock of one bigint. Only the owner, its members and superusers may make schemas.
+# As pg_locks shows a lock of one bigint. Only the owner, its members and superusers may create schemas.
 _HOLDERS: Final = """
 SELECT has_database_privilege(session.usesysid, current_database(), 'CREATE')
 FROM pg_locks held JOIN pg_stat_activity session USING (pid)
@@ -49,8 +49,8 @@ def _taken(connection: psycopg.Connection[Any], attempt: str, key: int) -> bool:
 
 
 def _holders(connection: psycopg.Connection[Any], key: int) -> list[bool]:
-    """Of those who have a lock now, whether they may write here; none where it was given back meanwhile."""
-    connection.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees the sessions of its beginning
+    """For each current holder of a lock, whether it may write here; empty if the lock was released."""
+    connection.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees the sessions of its start
     found = [bool(may) for (may,) in connection.execute(_HOLDERS, [key])]
     if found and not any(found):
         _LOGGER.warning("advisory lock %d is held by a role that may not write here: passed by", key)

@@ -1,4 +1,4 @@
-"""The partitions of the time-partitioned tables: their names, making them, listing them."""
+"""The partitions of the time-partitioned tables: names, creation, listing."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def covering(table: str, time_us: int) -> Partition:
 
 
 def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> None:
-    """Make those that are missing, in the caller's transaction, by a function that the sink's role may call, too.
+    """Create the missing ones, in the caller's transaction, by a function that the sink's role may call, too.
 
-    Safe while another process makes the same: they take turns by the row of ledger.head, which a role that only reads
+    Safe while another process creates the same: they take turns by the row of ledger.head, which a read-only role
     cannot lock. See 0005_writer.sql.
     """
     for partition in sorted(set(wanted), key=lambda each: each.name):
@@ -51,7 +51,7 @@ def create(connection: psycopg.Connection[Any], wanted: Iterable[Partition]) -> 
 
 
 def ahead(connection: psycopg.Connection[Any], now_us: int) -> None:
-    """Make those of today and of the two days to come, so that records find theirs."""
+    """Create those of today and the next two days, so that records have a partition."""
     tables, days = (*DAILY, *MONTHLY), range(3)
     create(connection, [covering(table, now_us + day * clock.DAY_US) for table in tables for day in days])
 

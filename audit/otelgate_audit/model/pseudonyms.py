@@ -1,7 +1,7 @@
-"""The pseudonyms that the gateway may have made of a user's id.
+"""The pseudonyms that the gateway may have derived from a user's id.
 
-Where an id is personal data (an e-mail as `user.id`), the gateway stores a pseudonym, `[email:3f9a…]`: a keyed digest
-of the whole id, behind the name of the masking rule that found something in it (collector/redact/pseudonym.go).
+If an id is personal data (an e-mail as `user.id`), the gateway stores a pseudonym, `[email:3f9a…]`: a keyed digest
+of the whole id, after the name of the masking rule that matched it (collector/redact/pseudonym.go).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final
 
 _BYTES: Final = 8
 _TRIES: Final = 8
-"""The gateway makes a digest again that a masking rule would take for something."""
+"""The gateway derives another digest if a masking rule would match the first."""
 
 
 def spellings(user_id: str) -> list[str]:
-    """An id as it was given, and as the gateway spells addresses and numbers before it makes a digest."""
+    """An id as given, and as the gateway normalises addresses and numbers before it derives a digest."""
     folded = unicodedata.normalize("NFKC", user_id)
     found = [user_id, _lower(folded)]
     if all(each in "0123456789+()./" or unicodedata.category(each) in ("Zs", "Pd") for each in folded):
@@ -27,16 +27,16 @@ def spellings(user_id: str) -> list[str]:
 
 
 def _lower(text: str) -> str:
-    """Each character in lower case for itself, as the gateway does it, also a sigma at the end of a word."""
+    """Each character in lower case separately, as in the gateway, also a sigma at the end of a word."""
     return "".join(each.lower()[0] for each in text)
 
 
 def digests(key: bytes, user_id: str) -> list[str]:
-    """Every digest that the gateway may have made of an id."""
+    """Every digest that the gateway may have derived from an id."""
     tries = [f"{each}\0{number}" if number else each for each in spellings(user_id) for number in range(_TRIES)]
     return [hmac.new(key, each.encode(), hashlib.sha256).digest()[:_BYTES].hex() for each in tries]
 
 
 def patterns(key: bytes | None, user_id: str) -> list[str]:
-    """What pseudonyms of an id look like to LIKE; none without a key."""
+    """LIKE patterns for the pseudonyms of an id; none without a key."""
     return [f"[%:{digest}]" for digest in digests(key, user_id)] if key else []

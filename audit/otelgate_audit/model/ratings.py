@@ -1,4 +1,4 @@
-"""The words of a vote, as the SDK's `feedback` takes them, and the points that stand for them."""
+"""The words of a vote, as the SDK's `feedback` accepts them, and the equivalent points."""
 
 from __future__ import annotations
 

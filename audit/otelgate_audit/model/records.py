@@ -1,9 +1,9 @@
-"""What one OTLP record becomes: a row of a table, with the table's columns in the table's order.
+"""The rows that OTLP records become: each class has its table's columns in the table's order.
 
 Times are whole microseconds since 1970 (UTC), costs whole pico-dollars (10^-12 USD), so that equality and sums are
-exact whatever the order of arrival. Ids are lower-case hexadecimal as in W3C Trace Context; where the gateway knows the
-sender's application, it follows in `trace_id` and `uid`, after an `@`, so that applications share no row. Text holds no
-NUL and no lone surrogate: PostgreSQL takes it as it is.
+exact in any order of arrival. Ids are lower-case hexadecimal as in W3C Trace Context. If the gateway knows the sender's
+application, its name follows in `trace_id` and `uid`, after an `@`, so that applications share no row. Text holds no
+NUL and no lone surrogate, so PostgreSQL accepts it unchanged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNKNOWN_SERVICE: Final = "unknown_service"
 class Run(NamedTuple):
     """A row of audit.runs: an agent's turn, a workflow, or a framework's outer chain.
 
-    `status` is ok or error. What is `cancelled` is ok: its caller wanted no more of it. Model and tool calls likewise.
+    `status` is ok or error. A `cancelled` run is ok: its caller ended it. The same holds for model and tool calls.
     """
 
     start_time: int
@@ -78,7 +78,7 @@ class ModelCall(NamedTuple):
     price_version: str | None
     finish_reason: str | None
     received_at: int | None
-    """None: the gateway did not say."""
+    """None: not set by the gateway."""
 
 
 class ToolCall(NamedTuple):
@@ -151,7 +151,7 @@ class Event(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A row of content.texts; `record` is the span id or uid of the record whose words these are."""
+    """A row of content.texts; `record` is the span id or uid of the record that the content belongs to."""
 
     start_time: int
     trace_id: str
@@ -162,7 +162,7 @@ class Text(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """What a record that can't be stored says of itself, as far as it can be read."""
+    """The fields of a record that can't be stored, as far as they can be read."""
 
     trace_id: str | None = None
     record: str | None = None
@@ -205,10 +205,10 @@ TABLES: Final[dict[type, str]] = {
 
 @dataclass(slots=True)
 class Batch:
-    """What one request, or several, hold: the records with their words, and what could not be taken.
+    """The contents of one or several requests: the records with their content, and the rejects.
 
-    `texts` has at most one entry for each record. `ignored` counts what is no record of ours: HTTP and database spans,
-    inner steps of a graph, ordinary log lines.
+    `texts` has at most one entry for each record. `ignored` counts other telemetry: HTTP and database spans, inner
+    steps of a graph, ordinary log lines.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -218,6 +218,6 @@ class Batch:
     scores: list[Score] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     texts: dict[tuple[int, str, str], Text] = field(default_factory=dict)
-    """(start time, trace id or "", record) -> its words"""
+    """(start time, trace id or "", record) -> its content"""
     rejects: list[Reject] = field(default_factory=list)
     ignored: int = 0

@@ -1,1 +1,1 @@
-"""The frame of each process: start and stop, health, telemetry, and access to Prometheus and Loki."""
+"""Shared by the processes: start and stop, health, telemetry, and access to Prometheus and Loki."""

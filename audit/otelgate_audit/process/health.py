@@ -1,4 +1,4 @@
-"""GET /health: 200 when the process can do its work, else 503; JSON says why. Nothing is asked of the database here."""
+"""GET /health: 200 if the process can do its work, else 503 with the reason as JSON. It does not query the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OK = "ok"
 
 @dataclass
 class State:
-    """What the sink, or the keeper, knows of itself, each `ok` or a reason in words."""
+    """The state of the sink or the keeper; each field is `ok` or a reason as text."""
 
     database: str = "not asked yet"
     schema: str = "not asked yet"
@@ -27,7 +27,7 @@ class State:
     """Requests in flight, and the age of the oldest in seconds; None where there are no requests."""
 
     def closed(self) -> str | None:
-        """Why it can do nothing now; None if it can."""
+        """The reason why it can't work now; None if it can."""
         if self.stopping:
             return "the process is stopping"
         if self.database != OK:
@@ -43,7 +43,7 @@ class State:
 
 
 class HealthServer:
-    """`/health` on a port of its own. Port 0 takes a free one."""
+    """`/health` on a separate port. Port 0 selects a free one."""
 
     def __init__(self, host: str, port: int, state: State) -> None:
         self._host, self._port, self._state = host, port, state
@@ -51,7 +51,7 @@ class HealthServer:
         self.port = 0
 
     def start(self) -> None:
-        """Listen. Raises OSError where the port is taken."""
+        """Listen. Raises OSError if the port is in use."""
         try:
             server = _server(":" in self._host)((self._host, self._port), _handler(self._state))
         except OSError:
@@ -98,6 +98,6 @@ def _handler(state: State) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Not a line for each look."""
+            """Don't log each probe."""
 
     return Handler

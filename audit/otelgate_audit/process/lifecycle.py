@@ -1,7 +1,7 @@
-"""What the audit's processes share, from their start to SIGTERM: signals, and the thread that looks for the database.
+"""The life cycle of the audit's processes, from start to SIGTERM: signals, and the thread that polls the database.
 
-Each process listens at once, and works when the database is there and at this program's schema. SIGTERM or SIGINT: it
-finishes what is in flight, and ends with 0.
+Each process listens immediately, and works once the database is available at this program's schema version. On SIGTERM
+or SIGINT it finishes the work in flight, and exits with 0.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _LOGGER = logging.getLogger(__name__)
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 _LOOK_S = 2.0
-# Less than the ten seconds that supervisord and Docker give before they kill: a database that hangs must not hold the
-# process. What was not answered with OK is sent again.
+# Less than the ten seconds after which supervisord and Docker kill: a database that hangs must not keep the process
+# alive. The gateway resends everything that was not answered with OK.
 _STOP_S = 9.0
 
 Connection = psycopg.Connection[Any]
 
 
 class Part(Protocol):
-    """What a process runs. `start` raises OSError where a port is taken; `failure` ends the process."""
+    """The work of a process. `start` raises OSError if a port is in use; `failure` ends the process."""
 
     failure: str | None
 
@@ -44,9 +44,9 @@ class Part(Protocol):
 
 
 def run(make_telemetry: Callable[[], Telemetry], make: Callable[[Telemetry], Part]) -> int:
-    """Run until SIGTERM or SIGINT. 1: a port is taken, or the part failed for good."""
+    """Run until SIGTERM or SIGINT. 1: a port is in use, or the part failed for good."""
     log_to_stderr()
-    # Blocked before any thread is made, so in all of them: the signal waits for `sigtimedwait`. Python's own handlers
+    # Blocked before any thread starts, so in all of them: the signal waits for `sigtimedwait`. Python's own handlers
     # run in the main thread alone, which a signal that the kernel hands to another thread does not wake.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     telemetry = make_telemetry()
@@ -70,11 +70,11 @@ def run(make_telemetry: Callable[[], Telemetry], make: Callable[[Telemetry], Par
 
 
 class Watch:
-    """A thread that asks the database every 2 s whether it is there, and notes the answer in `state`.
+    """A thread that polls the database every 2 s, and sets the result in `state`.
 
-    `check(connection)` is called on each new connection; it raises SchemaError where the schema is not this program's.
-    `looked()` is called after each look, `refused(why)` for each SchemaError. `worded(said)` may add to what the
-    database says when it refuses the connection.
+    `check(connection)` is called on each new connection; it raises SchemaError if the schema has another version.
+    `looked()` is called after each poll, `refused(why)` for each SchemaError. `worded(said)` may extend the database's
+    error text when it refuses the connection.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Watch:
         self._stopping.set()
 
     def join(self) -> None:
-        """After `stop`: wait for its last look, for a few seconds at most."""
+        """After `stop`: wait for its last poll, a few seconds at most."""
         if self._thread.ident:
             self._thread.join(_LOOK_S)
 
@@ -112,7 +112,7 @@ class Watch:
         self._hang_up()
 
     def _look(self) -> None:
-        """See whether the database is there; on a new connection, whether its schema is right."""
+        """Check whether the database is available; on a new connection, also check its schema."""
         try:
             known = self._connection
             connection = self._connection = known or self._connect()
@@ -128,7 +128,7 @@ class Watch:
             self._hang_up()
             self._tell("schema", str(error))
             self._refused(str(error))
-        except psycopg.Error as error:  # such as a schema whose rights are not given yet
+        except psycopg.Error as error:  # such as a schema without its grants yet
             self._hang_up()
             self._tell("schema", _first_line(error))
 
@@ -138,7 +138,7 @@ class Watch:
             self._connection = None
 
     def _tell(self, part: str, found: str) -> None:
-        """Note what was found; a line in the log where it is news."""
+        """Set the result; log a line if it changed."""
         if getattr(self._state, part) != found:
             setattr(self._state, part, found)
             _LOGGER.log(logging.INFO if found == OK else logging.WARNING, "%s: %s", part, found)

@@ -1,4 +1,4 @@
-"""How the sink asks Prometheus and Loki: with the password and the certificate that its settings name."""
+"""Access to Prometheus and Loki, with the password and the certificates from the settings."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Final, NamedTuple
 from ..settings import Settings, SettingsError
 
 USER: Final = "otelgate"
-"""Whose password it is (compose/otelgate_stack/access.py)."""
+"""The user of the password (compose/otelgate_stack/access.py)."""
 
 
 class Store(NamedTuple):
-    """A store's URL, and what opens URLs below it."""
+    """A store's URL, and the opener for URLs below it."""
 
     url: str
     opener: urllib.request.OpenerDirector
 
 
 def prometheus(settings: Settings) -> Store:
-    """Asked with the password, if there is one, and by no proxy. Raises SettingsError."""
+    """Sends the password, if there is one, and uses no proxy. Raises SettingsError."""
     known = urllib.request.HTTPPasswordMgrWithPriorAuth()
     if (password := settings.stores_password) is not None:
         known.add_password(None, settings.prometheus_url, USER, password, is_authenticated=True)
@@ -29,12 +29,12 @@ def prometheus(settings: Settings) -> Store:
 
 
 def loki(settings: Settings) -> Store:
-    """Shown the certificate, if there is one. Raises SettingsError."""
+    """Presents the client certificate, if there is one. Raises SettingsError."""
     return Store(settings.loki_url, urllib.request.build_opener(_https(settings)))
 
 
 def _https(settings: Settings) -> urllib.request.HTTPSHandler:
-    """Trusts the authority of the settings beside those of the system."""
+    """Trusts the authority of the settings in addition to those of the system."""
     context = ssl.create_default_context()
     files = {"OTELGATE_STORES_CA_FILE": settings.stores_ca_file, "OTELGATE_STORES_CERT_FILE": settings.stores_cert_file}
     try:

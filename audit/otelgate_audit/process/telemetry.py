@@ -1,6 +1,6 @@
-"""What the sink and the keeper tell of themselves: metrics and log events by OTLP to the gateway, lines on stderr.
+"""Telemetry of the sink and the keeper: metrics and log events by OTLP to the gateway, lines on stderr.
 
-A gateway that is away costs lines on stderr, at most one a minute, and nothing else.
+An unavailable gateway causes lines on stderr, at most one a minute, and nothing else.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LAST_S: Final = 1.5
 _PACKAGE: Final = "otelgate_audit"
 _WRITE_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _UNIT: Final = "{unit}"  # of the quantity that the label names
-# name -> unit, description; what the database knows (jobs/gauges.py)
+# name -> unit, description; read from the database (jobs/gauges.py)
 _GAUGES: Final = {
     "otelgate.session.active": ("{session}", "Sessions with a record in the last 5 minutes."),
     "otelgate.user.active": ("{user}", "Users with a record in the window."),
@@ -77,12 +77,12 @@ class Meters:
             self._accepted.add(number, {KIND: kind})
 
     def committed(self, kind: str, number: int) -> None:
-        """Records that were new; one delivered again isn't."""
+        """New records; a resent record is not counted."""
         if number:
             self._committed.add(number, {KIND: kind})
 
     def rejected(self, kind: str, number: int) -> None:
-        """`kind` is the record's table, or its signal (traces, logs) where no table could be told."""
+        """`kind` is the record's table, or its signal (traces, logs) if the table is unknown."""
         if number:
             self._rejected.add(number, {KIND: kind})
 
@@ -91,17 +91,17 @@ class Meters:
         self._failures.add(1, {"otelgate.audit.job": job})
 
     def write(self, seconds: float) -> None:
-        """The time of one transaction, from its first statement until COMMIT came back."""
+        """The time of one transaction, from its first statement until COMMIT returned."""
         self._write.record(seconds)
 
     def queue_age(self, age_s: Callable[[], float]) -> None:
-        """Have `age_s` called at each collection: how long the oldest waiting batch has waited, in seconds."""
+        """Call `age_s` at each collection: the seconds that the oldest waiting batch has waited."""
         self._meter.create_observable_gauge(
             "otelgate.audit.queue.age", [lambda _: [Observation(age_s())]], "s", "Age of the oldest batch that waits."
         )
 
     def ready(self, now: Callable[[], bool]) -> None:
-        """Have `now` called at each collection: whether the keeper can do its jobs."""
+        """Call `now` at each collection: whether the keeper can do its jobs."""
         self._meter.create_observable_gauge(
             "otelgate.audit.keeper.ready",
             [lambda _: [Observation(int(now()))]],
@@ -116,7 +116,7 @@ class Meters:
         self._levels[name] = [Observation(value, dict(attributes)) for attributes, value in values]
 
     def clear(self) -> None:
-        """Take every gauge of this table back: nobody looks any more, or another sink does."""
+        """Remove every gauge of this table: this process no longer updates them, or another keeper does."""
         self._levels.clear()
 
     def _observed(self, name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
@@ -124,7 +124,7 @@ class Meters:
 
 
 class Telemetry:
-    """The providers of one process. `readers` and `exporter` take the place of OTLP in tests."""
+    """The providers of one process. `readers` and `exporter` replace OTLP in tests."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class Telemetry:
         readers: list[MetricReader] | None = None,
         exporter: LogRecordExporter | None = None,
     ) -> None:
-        # Two sinks on one machine have two ports; without an id of their own their counters would be one series.
+        # Two sinks on one machine have two ports; without unique ids their counters would be one series.
         instance = f"{socket.gethostname()}:{port or settings.audit_port}"
         resource = Resource.create({"service.name": service, "service.instance.id": instance})
         if readers is None:
@@ -148,7 +148,7 @@ class Telemetry:
         self.meters = Meters(self._metrics)
 
     def event(self, name: str, attributes: Mapping[str, str | int | float | bool]) -> None:
-        """Send a log event through the gateway; returns at once, never raises for a gateway that is away."""
+        """Send a log event through the gateway; returns immediately, never raises if the gateway is unavailable."""
         self._logs.get_logger(SCOPE).emit(
             timestamp=time.time_ns(),
             severity_number=SeverityNumber.INFO,
@@ -157,7 +157,7 @@ class Telemetry:
         )
 
     def shutdown(self) -> None:
-        """Send what is waiting, for a few seconds at most: a gateway that is away is not waited for."""
+        """Send the queued telemetry, for a few seconds at most: don't wait for an unavailable gateway."""
         last = [threading.Thread(target=each.shutdown, daemon=True) for each in (self._metrics, self._logs)]
         for thread in last:
             thread.start()
@@ -166,7 +166,7 @@ class Telemetry:
 
 
 class _Sparse(logging.Filter):
-    """Of the exporters' lines, one a minute: a gateway that is away would make several every 15 s."""
+    """Passes one of the exporters' lines a minute: an unavailable gateway would cause several every 15 s."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -191,13 +191,13 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Its lines at INFO tell of every migration step and every schema comparison.
+    # Its INFO lines report every migration step and every schema comparison.
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def brief(error: BaseException) -> str:
-    """An error for the log: its type and our line that met it; its text, which may hold what somebody wrote, only of
-    our own errors."""
+    """An error for the log: its type and the line of our code; the text only for our own errors, since other texts may
+    quote message content."""
     if type(error).__module__.partition(".")[0] == _PACKAGE:
         return f"{type(error).__name__}: {masked(str(error))}"
     name = f"{type(error).__name__} {getattr(error, 'sqlstate', None) or ''}".rstrip()

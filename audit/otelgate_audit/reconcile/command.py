@@ -1,4 +1,4 @@
-"""`otelgate-audit reconcile`: prints what the gateway counted beside what is stored; see comparison.py."""
+"""`otelgate-audit reconcile`: prints the gateway's counts and the stored rows side by side; see comparison.py."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Prints the windows, notes on stderr; the exit code is 1 where something is missing, surplus or rejected."""
+    """Prints the windows, notes on stderr; the exit code is 1 if anything is missing, surplus or rejected."""
     end = options.to or clock.now_us()
     start = vars(options)["from"] or end - DAY_US
     if start >= end:

@@ -1,36 +1,38 @@
-"""Reconciliation: what the gateway counted beside what is stored, per service, over 5-minute windows.
+"""Reconciliation: compares the gateway's counts with the stored rows, per service, over 5-minute windows.
 
-Three quantities (quantities.py): runs, model calls, and what those cost. The gateway counts them (`otelgate.run.count`,
-`otelgate.call.count`, `otelgate.call.cost`; what is sent again once) in a branch that has nothing to do with the
-audit's. Each row says when the gateway got it (`otelgate.run.received_at`, `otelgate.call.received_at`), so rows are
-counted by that time, however late they came. What is counted and not stored is missing; what is stored and not counted
-is surplus; what was refused for a reason (content.rejects) is rejected, and not missing. The gateway adds costs up in
-floating point: a difference of a millionth of a dollar, or of 1e-9 of the cost, is none.
+There are three quantities (quantities.py): runs, model calls, and the cost of the calls. The gateway counts them
+(`otelgate.run.count`, `otelgate.call.count`, `otelgate.call.cost`; resent data once) in a branch that is independent of
+the audit's. Each row has the time when the gateway received it (`otelgate.run.received_at`,
+`otelgate.call.received_at`), so rows are counted by that time, however late they arrived. Counted and not stored is
+missing; stored and not counted is surplus; refused for a reason (content.rejects) is rejected, and not missing. The
+gateway sums costs in floating point: a difference of a millionth of a dollar, or of 1e-9 of the cost, is ignored.
 
-**Edges.** The counter is known where a sample was written: each second in which it moved, else each 15 s. A run is
-stamped, then counted a moment later, then a sample is written, whose time is taken after all that it holds was counted.
+**Edges.** The counter is known at each sample: each second in which it moved, else each 15 s. A run is stamped, then
+counted a moment later, then a sample is written, whose time is taken after everything in it was counted.
 So while nothing is lost,
 
     counter(t) <= rows received by t        at any t, with the last sample of each series up to t,
 
-and the two differ by runs under way just then. A window therefore doesn't end at the full five minutes, but at one of
-the samples of the last minute before, at the beginning of that minute, or at the edge itself: where `counter - rows` is
-highest, least is under way, in practice nothing. Rows are counted up to that same moment, and the next window begins
-there. So each run is counted in exactly one window, and a loss stays in the sum of all windows, wherever they end.
+and the two differ by the runs in flight at that time. A window therefore doesn't end at the full five minutes, but at
+one of the samples of the last minute before, at the start of that minute, or at the edge itself: the fewest runs, in
+practice none, are in flight at the highest `counter - rows`. Rows are counted up to that same moment, and the next
+window starts there. So each run is counted in exactly one window, and a loss stays in the sum of all windows, wherever
+they end.
 
-- A row that came late changes what was found: windows with a difference are compared again, for a day.
-- Prometheus was away: the counter jumps, and nobody knows when. An edge in such a gap is left out, its windows are one.
-- After a kill -9 the gateway's last second of counts is gone: a surplus, while nothing is missing. There the sender's
-  own list is the truth.
-- The gateway knows a run that is sent again by its own memory. Sent again across its restart, or to another gateway,
-  a run is counted twice and seems missing.
-- Several gateways write at different moments, so at each some runs of the others are under way: with hundreds of runs
-  a second, a few seem missing in one window and surplus in the next. Over a longer range that is gone.
-- What is in a counter's overflow series (over 2,000 series) belongs to no service: surplus.
-- Calls that a gateway or a sink of before revision 0002 let through have no time, and are left out
-  (`unstamped`): such a gateway didn't count them either. Upgrade the sink first.
+- A late row changes an earlier result: windows with a difference are compared again, for a day.
+- If Prometheus was unavailable, the counter jumps at an unknown time. An edge in such a gap is left out, and its
+  windows are merged.
+- After a kill -9 the gateway's last second of counts is lost: rows are surplus, and none are missing. Then only the
+  sender's own list is exact.
+- The gateway recognises a resent run from its memory. A run that is resent across the gateway's restart, or to another
+  gateway, is counted twice and seems missing.
+- Several gateways write at different times, so at each of these some runs of the others are in flight. With hundreds of
+  runs a second, a few seem missing in one window and surplus in the next. Over a longer range they cancel out.
+- Counts in a counter's overflow series (over 2,000 series) belong to no service: their rows are surplus.
+- Calls from a gateway or a sink before revision 0002 have no time, and are left out (`unstamped`): such a gateway
+  didn't count them either. Upgrade the sink first.
 
-Below, what is said of runs holds for each quantity.
+Below, statements about runs hold for each quantity.
 """
 
 from __future__ import annotations
@@ -49,12 +51,12 @@ from .quantities import QUANTITIES, Quantity, written
 from .windows import NUMBERS, WINDOW_US, Window, compare, edges, unstamped
 
 _GRACE_US: Final = 60_000_000
-"""A window is closed this long after its end: until then counts and rows are under way."""
+"""A window is closed this long after its end: until then counts and rows may be in flight."""
 _TITLES: Final = {each.name: each.title for each in QUANTITIES}
 
 
 def check(connection: psycopg.Connection[Any], settings: Settings, now_us: int) -> list[Window]:
-    """Compare the windows that closed since the last time, and again those of the last day that showed a difference.
+    """Compare the windows that closed since the last run, and again those of the last day that showed a difference.
 
     Writes them to audit.reconciliation and returns them. Begins with the first window after the store's first commit.
     Raises PrometheusError; then nothing is written.
@@ -65,7 +67,7 @@ def check(connection: psycopg.Connection[Any], settings: Settings, now_us: int) 
     for quantity in QUANTITIES:
         for start, end in _due(connection, quantity, limit):
             found, known = compare(connection, prometheus, quantity, edges(start, end), now_us)
-            while known < end < limit:  # the counter's jump is further on: as far again, and again
+            while known < end < limit:  # the counter jumps later: extend the range until it is known
                 end = min(limit, end + (end - start))
                 found, known = compare(connection, prometheus, quantity, edges(start, end), now_us)
             windows += [window for window in found if window.to_us <= known]
@@ -75,9 +77,10 @@ def check(connection: psycopg.Connection[Any], settings: Settings, now_us: int) 
 
 
 def report(connection: psycopg.Connection[Any], settings: Settings, from_us: int, to_us: int) -> list[Window]:
-    """Compare any range, up to now; writes nothing. Its first and last window may be shorter, or still under way.
+    """Compare any range, up to now; writes nothing. Its first and last window may be shorter, or still open.
 
-    Raises PrometheusError. Older than what Prometheus keeps, rows are surplus; than what the store keeps, missing.
+    Raises PrometheusError. Rows older than Prometheus' retention are surplus; counts older than the store's are
+    missing.
     """
     prometheus = stores.prometheus(settings)
     now_us = clock.now_us()
@@ -100,7 +103,7 @@ def by_service(windows: Iterable[Window]) -> list[dict[str, Any]]:
 
 
 def notes(connection: psycopg.Connection[Any], from_us: int, to_us: int) -> list[str]:
-    """In words, what of the range could not be compared."""
+    """Notes on the parts of the range that could not be compared."""
     return [
         f"{number} model calls of {service} have no time of receipt at the gateway (stored before it gave one):"
         " they and their cost were not compared"
@@ -115,7 +118,7 @@ def words(compared: Mapping[str, Any]) -> str:
 
 
 def _due(connection: psycopg.Connection[Any], quantity: Quantity, limit: int) -> list[tuple[int, int]]:
-    """What to compare, in whole windows: ranges apart from each other, oldest first."""
+    """The ranges to compare, in whole windows: disjoint, oldest first."""
     oldest = limit - DAY_US
     rows = connection.execute(
         "SELECT from_time, to_time, missing > 0 OR surplus > 0 FROM audit.reconciliation"
@@ -123,7 +126,7 @@ def _due(connection: psycopg.Connection[Any], quantity: Quantity, limit: int) ->
         [quantity.name, clock.from_us(oldest)],
     ).fetchall()
     progress = max((clock.to_us(to) for _, to, _ in rows), default=_beginning(connection, quantity, oldest))
-    # The window after one with a difference begins where that ends, and that moment may move.
+    # The window after one with a difference begins at that one's end, which may move.
     ranges = [(clock.to_us(start), min(limit, clock.to_us(to) + WINDOW_US)) for start, to, differs in rows if differs]
     if progress < limit:
         ranges.append((progress, limit))
@@ -137,7 +140,7 @@ def _due(connection: psycopg.Connection[Any], quantity: Quantity, limit: int) ->
 
 
 def _beginning(connection: psycopg.Connection[Any], quantity: Quantity, oldest: int) -> int:
-    """Where to begin when nothing of the last day was compared."""
+    """The start if nothing of the last day was compared."""
     row = connection.execute(
         "SELECT coalesce((SELECT min(committed_at) FROM ledger.entries), (SELECT committed_at FROM ledger.head)),"
         " EXISTS (SELECT FROM audit.reconciliation WHERE quantity = %s)",

@@ -1,7 +1,7 @@
-"""What the gateway counted: raw samples of a quantity's counter from Prometheus' HTTP API, in its units.
+"""The gateway's counts: raw samples of a quantity's counter from Prometheus' HTTP API, in its units.
 
-`increase()` won't do: it extrapolates. So the samples themselves are read, and added up with resets (a gateway that
-started anew) as Prometheus' own functions see them: what is less than before began at zero.
+`increase()` is not suitable: it extrapolates. So the raw samples are read, and added up with counter resets (a
+restarted gateway) as in Prometheus' own functions: a value below the previous one started at zero.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from ..process.stores import Store
 from .quantities import Quantity
 
 LIVE_MS: Final = 60_000
-"""Longer than this between two samples, and samples are missing: the gateway writes every live series each 15 s."""
+"""A longer time between two samples means missing samples: the gateway writes every live series each 15 s."""
 
 _TIMEOUT_S: Final = 30
 _LOOK_BACK: Final = "1d"
 
 
 class PrometheusError(RuntimeError):
-    """Prometheus didn't tell; the text says where and why."""
+    """Prometheus did not answer; the text names its URL and the reason."""
 
 
 @dataclass
 class Series:
-    """What one series counted since some moment: times in ms since 1970, ascending, and the total at each."""
+    """The counts of one series since some time: times in ms since 1970, ascending, and the total at each."""
 
     times: list[int] = field(default_factory=list)
     totals: list[int] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)
-    """From a sample until just before the next, where it counted without saying when."""
+    """From a sample until just before the next, if it counted in between at an unknown time."""
 
     def at(self, time_ms: int) -> int:
         found = bisect_right(self.times, time_ms)
@@ -50,11 +50,11 @@ class Counts:
     series: list[Series] = field(default_factory=list)
 
     def at(self, time_ms: int) -> int:
-        """What is known to be counted by then, since the beginning of what was read."""
+        """The known count by then, since the first sample read."""
         return sum(each.at(time_ms) for each in self.series)
 
     def times(self, after_ms: int, until_ms: int) -> set[int]:
-        """When samples were written, after_ms < time <= until_ms."""
+        """The times of samples, after_ms < time <= until_ms."""
         return {
             time
             for each in self.series
@@ -62,7 +62,7 @@ class Counts:
         }
 
     def unsure(self, time_ms: int) -> bool:
-        """It counted around then, and when exactly is lost: Prometheus was away."""
+        """Whether it counted around then at an unknown time: Prometheus was unavailable."""
         return any(start <= time_ms < end for each in self.series for start, end in each.gaps)
 
 
@@ -72,10 +72,10 @@ def read(store: Store, quantity: Quantity, start_ms: int, end_ms: int) -> dict[s
     earlier: dict[str, int] | None = None
     for labels, samples in _query(store, f"{quantity.metric}[{end_ms - start_ms}ms]", end_ms, quantity.scale):
         if "otel_metric_overflow" in labels:
-            continue  # more series than the gateway keeps apart: their services are unknown
+            continue  # more series than the gateway's limit: their services are unknown
         before = None
         if samples[0][1] and samples[0][0] > start_ms + LIVE_MS:
-            # It begins late and not with the zero that the gateway writes first: samples before it are missing.
+            # It begins late, without the zero that the gateway writes first: earlier samples are missing.
             if earlier is None:
                 earlier = _last(store, quantity, start_ms)
             before = earlier.get(_key(labels), 0)

@@ -1,4 +1,4 @@
-"""What is reconciled: each quantity is a counter of the gateway beside a sum over the rows of what it got."""
+"""The reconciled quantities: each is a counter of the gateway, compared with a sum over the stored rows."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ class Quantity:
 
     name: str
     title: str
-    """For people; a number stands before or after it."""
+    """For output; a number precedes or follows it."""
     metric: str
     """The counter's name in Prometheus."""
     table: LiteralString
     counts: LiteralString
     stored: LiteralString
     rejects: LiteralString
-    """The column of content.rejects that is true of what the gateway counted."""
+    """The column of content.rejects that is true if the gateway counted the record."""
     rejected: LiteralString
     scale: int = 1
-    """Units in what the counter and SQL have as 1."""
+    """Units per 1 of the counter and of SQL."""
     rounding: int = 0
-    """Units up to which, or up to 1e-9 of them, two floating-point sums are equal; 0: every unit counts."""
+    """Tolerance in units: two floating-point sums are equal within it, or within 1e-9 of them; 0: exact."""
 
     def equal(self, one: int, other: int) -> bool:
-        """Whether two numbers of units are the same, but for rounding."""
+        """Whether two numbers of units are equal except for rounding."""
         slack = max(self.rounding, max(one, other) // 10**9) if self.rounding else 0
         return abs(one - other) <= slack
 
@@ -40,7 +40,7 @@ class Quantity:
 
 
 def written(number: int | Decimal) -> str:
-    """A `Quantity.number` as people write it, without an exponent."""
+    """A `Quantity.number` as text, without an exponent."""
     return f"{Decimal(number):f}"
 
 

@@ -1,6 +1,7 @@
-"""Counts and rows side by side, window by window: what comparison.py compares, and why its edges are where they are.
+"""Counts and rows by window; comparison.py compares them and explains the choice of edges.
 
-Totals run on from the first edge to the last, and a window is the difference of two of them. An hour is read at a time.
+Totals are cumulative from the first edge to the last, and a window is the difference of two of them. An hour is read at
+a time.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _BEFORE_MS: Final = 60_000
 _LEAD_MS: Final = _BEFORE_MS + counted.LIVE_MS
 _TAIL_MS: Final = 600_000
 _LABEL_BYTES: Final = 400
-"""How long the gateway's labels are; a longer one becomes its beginning and a hash (collector/derive/record.go)."""
+"""Maximum length of the gateway's labels; a longer one is truncated and gets a hash (collector/derive/record.go)."""
 
 NUMBERS: Final = ("counted", "stored", "rejected", "missing", "surplus")
 
@@ -79,7 +80,7 @@ class Tally(NamedTuple):
         return Tally(*(a - b for a, b in zip(self, other, strict=True)))
 
     def under_way(self) -> int:
-        """What came and was not counted yet, but for a constant; see comparison.py."""
+        """Received and not yet counted, up to a constant; see comparison.py."""
         return self.stored + self.rejected - self.counted
 
 
@@ -98,19 +99,19 @@ def compare(
     *,
     final: bool = False,
 ) -> tuple[list[Window], int]:
-    """A quantity's windows between edges (microseconds since 1970), and the edge up to which every service's are known.
+    """A quantity's windows between edges (microseconds since 1970), and the edge up to which all services are known.
 
-    `final`: up to the last edge, known or not. Raises PrometheusError.
+    `final`: up to the last edge, even if it is not known. Raises PrometheusError.
     """
     if not edges:
         return [], 0
     windows: list[Window] = []
     rejects = _rejects(connection, quantity, edges[0])
-    began: dict[str, tuple[int, Tally]] = {}  # of each service, where its window begins and its tally there
+    began: dict[str, tuple[int, Tally]] = {}  # for each service, the start of its window and its tally there
     for first in range(0, len(edges) - 1, _HOUR):
         part = _Part(connection, prometheus, quantity, edges[first : first + _HOUR + 1], rejects, now_us)
         start, end = part.edges[0], part.edges[-1]
-        # Each part counts from its own beginning, so what is carried over is told from the edge that both have.
+        # Each part counts from its own start, so the shared edge gives the offset between them.
         began = {service: (edge, tally.plus(part.tally(service, start))) for service, (edge, tally) in began.items()}
         for service in part.services - began.keys():
             began[service] = (start, part.best(service, start))
@@ -135,7 +136,7 @@ class _Rejected(NamedTuple):
 
 
 class _Part:
-    """What is known of some edges (microseconds)."""
+    """The known tallies at some edges (microseconds)."""
 
     def __init__(
         self,
@@ -161,13 +162,13 @@ class _Part:
         return self._at(service, edge // 1000)
 
     def best(self, service: str, edge: int) -> Tally:
-        """The tally just before an edge where least is under way; of equal ones the latest."""
+        """The tally just before an edge with the fewest runs in flight; the latest of equal ones."""
         choice = _choice(self._counts.get(service, Counts()), edge)
         tallies = (self._at(service, moment) for moment in sorted(choice, reverse=True))
         return min(tallies, key=Tally.under_way)
 
     def unsure(self, service: str, edge: int) -> bool:
-        """What was counted up to this edge can't be told, or not yet."""
+        """The count up to this edge is unknown, or not yet known."""
         if service in self._counts and self._counts[service].unsure(edge // 1000):
             return True
         return self._more and self._latest <= edge // 1000 - counted.LIVE_MS
@@ -194,8 +195,8 @@ def _choice(counts: Counts, edge: int) -> set[int]:
 
 
 def _stored(connection: psycopg.Connection[Any], quantity: Quantity, moments: Sequence[int]) -> dict[str, list[int]]:
-    """What rows of each service hold, received up to each moment and after the time that an edge may move over."""
-    # A sample's time is cut to whole milliseconds, so that all of its millisecond is counted in it.
+    """Sums over each service's rows, received up to each moment and after the time within which an edge may move."""
+    # A sample's time is truncated to whole milliseconds, so the sample includes its whole millisecond.
     ends = [clock.from_us(moment * 1000 + 1000) for moment in moments]
     statement = sql.SQL(
         "SELECT service, width_bucket(received_at, %(ends)s::timestamptz[]) AS place, sum({amount}) FROM {table}"
@@ -230,7 +231,7 @@ def _totals(found: Sequence[tuple[str, int, int]], places: int) -> dict[str, lis
 
 
 def _rejects(connection: psycopg.Connection[Any], quantity: Quantity, from_us: int) -> list[_Rejected]:
-    """What was rejected and may belong to the time since then; of a record that came several times, one."""
+    """Rejects that may belong to the time since then; a record that arrived several times counts once."""
     statement = sql.SQL(
         "SELECT DISTINCT ON (trace_id, record, CASE WHEN record IS NULL THEN id END)"
         " service, coalesce(received_at, arrived_at), {amount}"
@@ -245,8 +246,8 @@ def _rejects(connection: psycopg.Connection[Any], quantity: Quantity, from_us: i
 
 
 def unstamped(connection: psycopg.Connection[Any], from_us: int, to_us: int) -> dict[str, int]:
-    """Model calls of each service that began in the range and are compared with nothing, as the gateway that sent them
-    did not say when it got them."""
+    """Model calls of each service that began in the range and are not compared, as the gateway that sent them
+    set no time of receipt."""
     rows = connection.execute(
         "SELECT service, count(*) FROM audit.model_calls WHERE received_at IS NULL AND duplicate_of IS NULL"
         " AND start_time >= %s AND start_time < %s GROUP BY service ORDER BY service",

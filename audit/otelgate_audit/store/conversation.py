@@ -1,7 +1,7 @@
-"""A conversation: one trace in which an agent ran or a model was called, as one row that any order of arrival gives.
+"""A conversation: one trace in which an agent ran or a model was called, as one row, the same for any order of arrival.
 
-Every field is a minimum, a maximum or a sum over the trace's records. What a minimum or maximum was taken by is kept in
-`marks`, so that a later record finds its place; it goes into the column `state`, without ids of people.
+Every field is a minimum, a maximum or a sum over the trace's records. `marks` has the keys of these minima and maxima,
+so that a later record can be merged; they are stored in the column `state`, without ids of people.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .marks import Marks, first_seen, in_order
 RELEVANCE: Final = ("retrieval.relevance", "relevance")
 CONFIDENCE: Final = "confidence"
 
-# Who leads: an agent's turn before a workflow before a framework's chain before single calls; what counts twice, last.
+# The leading span: an agent's turn before a workflow before a framework's chain before single calls; duplicates last.
 _RANKS: Final = {"invoke_agent": 0, "invoke_workflow": 1, "chain": 2}
 _CALL: Final = 3
 _DUPLICATE: Final = 4
@@ -30,7 +30,7 @@ _DUPLICATE: Final = 4
 class Conversation:
     """A row of audit.conversations. Times in microseconds since 1970, the cost in pico-dollars.
 
-    `question` is the question's words where a record merged just now brought them: the row has their keyed hash only.
+    `question` is the question's text if a record merged just now has it; the stored row has only its keyed hash.
     """
 
     trace_id: str
@@ -78,11 +78,11 @@ class Conversation:
 
     @property
     def state(self) -> dict[str, Any]:
-        """`marks` as the row's JSON keeps them."""
+        """`marks` as stored in the row's JSON."""
         return self.marks.dump(self.route, self.models)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take `marks` from a row's `state`; the other columns are in place."""
+        """Read `marks` from a row's `state`; the other columns are already set."""
         named = {
             "session": self.session_id is not None,
             "user": self.user_id is not None,
@@ -92,7 +92,7 @@ class Conversation:
         self.marks = Marks.load(state, named, self.route, self.models)
 
     def add(self, record: Record, text: Text | None) -> None:
-        """Merge one record, in place. A record must come once; votes and scores may come again."""
+        """Merge one record, in place. Merge each record once; votes and scores may be repeated."""
         kind = type(record)
         if kind is ModelCall:
             self._add_model_call(record, text)  # type: ignore[arg-type]
@@ -167,7 +167,7 @@ class Conversation:
             self.cancelled = False
 
     def _add_span(self, span: Run | ModelCall | ToolCall, rank: int, tool: int) -> bool:
-        """What all spans tell. Whether this one leads now."""
+        """Merge the fields that all spans have. Returns whether this one leads now."""
         marks, start = self.marks, span.start_time
         mark = (rank, start, span.span_id, tool)
         self.ended_at = max(self.ended_at, start + span.duration_us)
@@ -225,15 +225,15 @@ def _cost_nothing(call: ModelCall) -> bool:
 
 
 def begin(span: Run | ModelCall | ToolCall, now_us: int) -> Conversation:
-    """The row of a trace of which nothing is known yet; the span itself is still to be added."""
+    """The row of a new trace; the span itself must still be merged."""
     return Conversation(span.trace_id, span.start_time, span.start_time, now_us, now_us)
 
 
 def merge(conversation: Conversation | None, record: Record, text: Text | None, now_us: int) -> Conversation:
-    """The row with one more record; the one given stays as it was. Each record must be given once.
+    """The row with one more record; the argument is not changed. Merge each record once.
 
-    Any order gives the same row but for `arrived_at` and `updated_at`. A vote or a score has no row of its own: raises
-    ValueError where there is no conversation yet.
+    Any order gives the same row except `arrived_at` and `updated_at`. A vote or a score does not start a row: raises
+    ValueError if there is no conversation yet.
     """
     if conversation is None:
         if isinstance(record, Feedback | Score | Event):
@@ -246,7 +246,7 @@ def merge(conversation: Conversation | None, record: Record, text: Text | None, 
 
 
 def rebuild(records: Iterable[tuple[Record, Text | None]], now_us: int) -> Conversation:
-    """The row of a trace from all its records, in any order. Raises ValueError where no span is among them."""
+    """The row of a trace from all its records, in any order. Raises ValueError if no span is among them."""
     conversation: Conversation | None = None
     votes: list[Record] = []
     for record, text in records:

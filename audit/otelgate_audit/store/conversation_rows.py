@@ -1,4 +1,4 @@
-"""The rows of audit.conversations: written by COPY, read again, and the records from which one can be made again."""
+"""The rows of audit.conversations: written by COPY, read back, and the records from which one can be rebuilt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..model.records import Record, Text
 from .conversation import Conversation
 
 MERGED: Final = (*columns.SPANS, "feedback", "scores")
-"""The tables whose records go into a conversation's row."""
+"""The tables whose records are merged into a conversation's row."""
 
 _WORDS: Final = 4
 _SPAN_ID: Final = 2
@@ -33,7 +33,7 @@ _TYPES: Final = {
 
 
 def load(connection: psycopg.Connection[Any], names: Collection[str]) -> Iterable[Conversation]:
-    """The rows of these traces, as far as there are any."""
+    """The rows of these traces, as far as they exist."""
     if not names:
         return
     for row in columns.cursor(connection).execute(_LOAD, [list(names)]):
@@ -47,7 +47,7 @@ def load(connection: psycopg.Connection[Any], names: Collection[str]) -> Iterabl
 def records_of(
     connection: psycopg.Connection[Any], traces: Sequence[str], from_us: int | None = None, to_us: int | None = None
 ) -> dict[str, list[tuple[Record, Text | None]]]:
-    """The records of traces that go into their conversations, with their words; spans that start in the range."""
+    """The records that are merged into traces' conversations, with content; spans that start in the range."""
     found: dict[str, list[tuple[Record, Text | None]]] = defaultdict(list)
     cursor = columns.cursor(connection)
     start, end = clock.bounds(from_us, to_us)

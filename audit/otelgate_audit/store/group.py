@@ -1,4 +1,4 @@
-"""What goes into one transaction: the records of several requests, each once, and what can't be stored."""
+"""The contents of one transaction: the records of several requests, each once, and the rejects."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from ..model.records import (
 )
 
 Item = tuple[Record, Text | None]
-"""A record with its words."""
+"""A record with its content."""
 
-_AHEAD: Final = 2 * DAY_US  # the decoder allows one; a partition is made for whatever comes through here
+_AHEAD: Final = 2 * DAY_US  # the decoder allows one; a partition is created for any record accepted here
 _REASON: Final = 500
 
 
 @dataclass(slots=True)
 class Group:
-    """`items` by `key_of`; the meter's kind beside each reject."""
+    """`items` by `key_of`; each reject has the meter's kind."""
 
     items: dict[tuple[Any, ...], Item] = field(default_factory=dict)
     rejects: list[tuple[str, Reject]] = field(default_factory=list)
 
     def add(self, batch: Batch, now_us: int, kept: Mapping[type, timedelta]) -> None:
-        """Take in a request's records. Those older than their table keeps, by `kept`, become rejects."""
+        """Add a request's records. Those older than their table's retention, in `kept`, become rejects."""
         self.rejects += [(reject.signal, reject) for reject in batch.rejects]
         self._add(Run, batch.runs, batch, now_us, kept)
         self._add(ModelCall, batch.model_calls, batch, now_us, kept)
@@ -51,7 +51,7 @@ class Group:
         self._add(Event, batch.events, batch, now_us, kept)
 
     def reject(self, item: Item, reason: str) -> None:
-        """Note a record that the database would not take, with its words."""
+        """Add a reject for a record that the database refused, with its content."""
         self.rejects.append((TABLES[type(item[0])], _reject(item, reason)))
 
     def _add(
@@ -73,7 +73,7 @@ class Group:
 
 
 def key_of(record: Record) -> tuple[Any, ...]:
-    """What tells a record from all others: its class, and the key of its table."""
+    """A record's identity: its class, and the key of its table."""
     if isinstance(record, Run | ModelCall | ToolCall):
         return type(record), record.start_time, record.trace_id, record.span_id
     return type(record), record.start_time, record.uid
@@ -88,7 +88,7 @@ def counts(items: Iterable[Item]) -> Counter[str]:
 def _reject(item: Item, reason: str) -> Reject:
     record, text = item
     span = isinstance(record, Run | ModelCall | ToolCall)
-    # What came is no longer here: the row that it would have made. Plain ASCII, whatever is in it.
+    # The received bytes are gone; the payload is the row instead, always as plain ASCII.
     payload = json.dumps({"kind": TABLES[type(record)], **record._asdict(), **_words(text)}).encode()
     return Reject(
         signal="traces" if span else "logs",
@@ -117,7 +117,7 @@ def _words(text: Text | None) -> dict[str, Any]:
 
 
 def plain(text: Any) -> Any:
-    """Text that PostgreSQL takes, whatever it was."""
+    """Any text, made acceptable to PostgreSQL."""
     return text and str(text).encode(errors="replace").decode().replace("\0", "\ufffd")
 
 

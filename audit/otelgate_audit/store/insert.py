@@ -1,7 +1,7 @@
-"""What one transaction does with records: store those that are new, and change the rows that are about them.
+"""The work of one transaction: store new records, and update the rows derived from them.
 
-Whoever is here holds the lock of ledger.head, so the sinks on one database take turns and what is read stays true until
-COMMIT. Nothing here commits or rolls back, but for savepoints.
+The caller holds the lock of ledger.head, so the sinks on one database take turns and all reads stay valid until
+COMMIT. Nothing here commits or rolls back, except savepoints.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .people import Belongs, People
 
 @dataclass(slots=True)
 class _Trace:
-    """A conversation in the course of a transaction; `before` is None where it has no row yet."""
+    """A conversation during a transaction; `before` is None if it has no row yet."""
 
     conversation: Conversation
     before: Belongs | None
@@ -41,10 +41,10 @@ class Store:
     keys: Keys = field(default_factory=Keys)
 
     def add(self, cursor: psycopg.Cursor[Any], head: Head, items: Sequence[Item], now_us: int) -> Head:
-        """Store records none of which is there; the ledger's new head, which the caller is to set.
+        """Store records, none of which is stored yet; returns the ledger's new head, which the caller must set.
 
-        Raises psycopg.errors.UniqueViolation where one of them is there, psycopg.Error and ValueError otherwise; then
-        the transaction or savepoint is to be rolled back.
+        Raises psycopg.errors.UniqueViolation if one of them is stored, psycopg.Error and ValueError otherwise; then
+        the caller must roll back the transaction or savepoint.
         """
         _copy(cursor, items)
         traces = self._merge(cursor, items, now_us)
@@ -63,7 +63,7 @@ class Store:
         return head
 
     def _merge(self, cursor: psycopg.Cursor[Any], items: Sequence[Item], now_us: int) -> dict[str, _Trace]:
-        """Bring the records into their conversations' rows."""
+        """Merge the records into their conversations' rows."""
         names = {record.trace_id for record, _ in items if record.trace_id}
         traces = {row.trace_id: _Trace(row, _belongs(row)) for row in load(cursor.connection, names)}
         votes: list[Item] = []
@@ -102,13 +102,13 @@ class Store:
 
 
 def stored(connection: psycopg.Connection[Any], kind: type, records: Collection[Record]) -> set[tuple[Any, ...]]:
-    """The keys (`key_of`) of those records that are in their table already."""
+    """The keys (`key_of`) of the records that are already stored."""
     found: set[tuple[Any, ...]] = set()
     for day in {record.start_time // DAY_US for record in records}:
         same = [record for record in records if record.start_time // DAY_US == day]
         key = [key_of(record) for record in same]
         times = [clock.from_us(record.start_time) for record in same]
-        # The bounds let the planner leave out all other partitions.
+        # The bounds let the planner skip all other partitions.
         bounds = [clock.from_us(day * DAY_US), clock.from_us((day + 1) * DAY_US)]
         keys = [[each[at] for each in key] for at in range(2, len(key[0]))]
         rows = columns.cursor(connection).execute(_STORED[kind], [times, *keys, *bounds])
@@ -117,7 +117,7 @@ def stored(connection: psycopg.Connection[Any], kind: type, records: Collection[
 
 
 def _copy(cursor: psycopg.Cursor[Any], items: Iterable[Item]) -> None:
-    """The records and their words into their tables, each table's rows in the order of its key."""
+    """Write the records and their content, each table's rows in the order of its key."""
     kinds: dict[type, list[Record]] = {kind: [] for kind in TABLES}
     texts: list[Text] = []
     for record, text in items:
@@ -132,7 +132,7 @@ def _copy(cursor: psycopg.Cursor[Any], items: Iterable[Item]) -> None:
 
 
 def _waiting(connection: psycopg.Connection[Any], names: Sequence[str]) -> Iterable[Feedback | Score]:
-    """Votes and scores of traces whose row is made only now."""
+    """Votes and scores that arrived before their trace's row, which is created now."""
     if not names:
         return
     for kind in (Feedback, Score):
@@ -150,7 +150,7 @@ def _stored(kind: type) -> sql.Composed:
     columns = sql.SQL(", ").join(names)
     arrays = sql.SQL(", ").join([sql.SQL("%s::timestamptz[]"), *[sql.SQL("%s::text[]")] * len(rest)])
     same = sql.SQL(" AND ").join(sql.SQL("there.{0} = given.{0}").format(name) for name in names)
-    # LIMIT keeps the planner from joining, which without statistics of a new partition compares each with each.
+    # LIMIT prevents a join, which without statistics of a new partition would compare every pair.
     return sql.SQL(
         "SELECT given.* FROM unnest({}) AS given ({}) CROSS JOIN LATERAL (SELECT FROM {} AS there"
         " WHERE {} AND there.start_time >= %s AND there.start_time < %s LIMIT 1) AS found"

@@ -1,6 +1,6 @@
-"""What the values of a conversation's row were chosen by, so that a later record finds its place.
+"""The keys by which the values of a conversation's row were chosen, so that a later record can be merged.
 
-The column `state` keeps it, without ids of people: an erasure need not look into it.
+The column `state` stores them, without ids of people: an erasure can ignore it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 MAX_NAMES: Final = 32
 """Agents and models on a row: the earliest."""
 
-# What leads, or names a session: the smallest. The last is 1 for a tool call: a span id alone could come twice.
+# The lead, or the source of a session: the smallest. The last is 1 for a tool call: a span id could occur twice.
 LeadMark = tuple[int, int, str, int]  # rank, start, span id, is a tool call
 NewestMark = tuple[int, str]  # start, span id or uid
 
@@ -40,7 +40,7 @@ class Marks:
     models: dict[str, int] = field(default_factory=dict)
 
     def dump(self, agents: Sequence[str], models: Sequence[str]) -> dict[str, Any]:
-        """As JSON, without what is the lead's; the starts of agents and models in the order given."""
+        """As JSON, without the lead's own values; the starts of agents and models in the order given."""
         lead = self.lead
         state: dict[str, Any] = {"lead": lead}
         if self.session is not None and self.session != lead:
@@ -65,7 +65,7 @@ class Marks:
     def load(
         cls, state: Mapping[str, Any], named: Mapping[str, bool], agents: Sequence[str], models: Sequence[str]
     ) -> Marks:
-        """What `dump` gave; `named` says whether the row has a session, user, tier, feature."""
+        """Load the result of `dump`; `named` says whether the row has a session, user, tier, feature."""
         lead = _mark(state["lead"])
         marks = cls(lead=lead)
         for name in _NAMED:
@@ -80,7 +80,7 @@ class Marks:
 
 
 def first_seen(starts: dict[str, int], name: str, start: int) -> bool:
-    """Note that `name` was there at `start`; whether that changed anything. Keeps the earliest MAX_NAMES."""
+    """Note that `name` was present at `start`; returns whether that changed anything. Keeps the earliest MAX_NAMES."""
     known = starts.get(name)
     if known is not None and known <= start:
         return False

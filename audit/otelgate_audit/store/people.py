@@ -1,4 +1,4 @@
-"""What a transaction changes in audit.users and audit.sessions, added up and written with one statement each.
+"""A transaction's changes to audit.users and audit.sessions, added up and written with one statement each.
 
 Every column is a minimum, a maximum, a set or a count, so that the order of arrival makes no difference.
 """
@@ -43,18 +43,18 @@ class _Seen:
             self.last_seen = time
 
     def with_tier(self, tier: str, time: int) -> None:
-        """The newest wins; of the same time, the last by name."""
+        """The newest wins; at the same time, the last by name."""
         if self.tier is None or self.tier_at is None or (time, tier) > (self.tier_at, self.tier):
             self.tier, self.tier_at = tier, time
 
     def of_user(self, user: str, time: int) -> None:
-        """The earliest wins; of the same time, the first by name."""
+        """The earliest wins; at the same time, the first by name."""
         if self.user_id is None or self.user_at is None or (time, user) < (self.user_at, self.user_id):
             self.user_id, self.user_at = user, time
 
 
 class People:
-    """Collects what new records say; `write` brings it to the tables."""
+    """Collects the changes from new records; `write` applies them to the tables."""
 
     def __init__(self) -> None:
         self._users: dict[tuple[str, str], _Seen] = {}
@@ -86,10 +86,10 @@ class People:
                     seen.agents.add(agent)
 
     def moved(self, before: Belongs | None, after: Belongs, time: int) -> None:
-        """A conversation's row was made (`before` is None) or changed.
+        """A conversation's row was created (`before` is None) or changed.
 
-        `time`, when it started, is for a user who is not known under the conversation's service: the records that
-        named them were another service's.
+        `time`, its start, is for a user who is unknown in the conversation's service: the records that named them
+        belong to another service.
         """
         if before == after:
             return
@@ -134,7 +134,7 @@ def _rows(people: dict[tuple[str, str], _Seen]) -> str:
 
 
 def _as_json(people: dict[tuple[str, str], _Seen]) -> Iterable[dict[str, Any]]:
-    # In one order, so that rows made together lie together in the index.
+    # In one order, so that rows created together are adjacent in the index.
     for (service, identity), seen in sorted(people.items()):
         yield {
             "service": service,
@@ -153,8 +153,8 @@ def _as_json(people: dict[tuple[str, str], _Seen]) -> Iterable[dict[str, Any]]:
 
 
 # to_timestamp takes a double, which holds a microsecond of these centuries once it is rounded to one. Names are
-# compared as Python does it. ON CONFLICT looks up by the primary key, where a MERGE would join: on a new table, without
-# statistics, by whatever index there is.
+# compared as in Python. ON CONFLICT looks up by the primary key, but a MERGE would join: on a new table without
+# statistics, by any index.
 _NEW: Final = """
     SELECT service, id, to_timestamp(first_seen / 1e6) AS first_seen, to_timestamp(last_seen / 1e6) AS last_seen,
         to_timestamp(started_at / 1e6) AS started_at, to_timestamp(signed_up_at / 1e6) AS signed_up_at, user_id,
@@ -196,7 +196,7 @@ ON CONFLICT (service, session_id) DO UPDATE SET
     ))[1:{MAX_AGENTS}] END, {_SHARED}
 """
 
-# Only conversations came or went: the times are for a row that isn't there yet.
+# Only the number of conversations changed: the times are for a row that doesn't exist yet.
 _COUNT_USERS: Final = f"""
 INSERT INTO audit.users AS old (service, user_id, first_seen, last_seen, conversations)
 SELECT service, id, started_at, started_at, conversations FROM ({_NEW}) AS new

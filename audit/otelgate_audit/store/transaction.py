@@ -1,8 +1,8 @@
-"""One transaction: the records of a group with all that follows from them, and COMMIT.
+"""One transaction: the records of a group with all rows derived from them, and COMMIT.
 
-First without looking what is there already: nearly always nothing is. If the database finds a key twice, or something
-that it can't take, the transaction starts again with care: what is there is left out, and what it can't take is found
-by halves and becomes a reject. Only the database decides what is new.
+Records are inserted optimistically, since nearly always all are new. If the database reports a duplicate key, or a
+value that it can't store, the transaction is retried with deduplication: stored records are left out, and records that
+can't be stored are found by bisection and become rejects. Only the database decides which records are new.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from .insert import Store, stored
 
 _LOGGER = logging.getLogger(__name__)
 
-# The record's fault and not the server's: it would fail again. An index entry has at most a third of a page
-# (ProgramLimitExceeded); the others without a psycopg are the driver's words for what it can't send.
+# The record's fault and not the server's: a retry would fail again. An index entry has at most a third of a page
+# (ProgramLimitExceeded); the exceptions outside psycopg are the driver's for values that it can't send.
 _UNFIT: Final = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -41,30 +41,30 @@ _UNFIT: Final = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """By the record's table: what was new, and what was rejected."""
+    """Counts of new and of rejected records, by table."""
 
     committed: Counter[str]
     rejected: Counter[str]
 
 
 class Transactions:
-    """Makes them. `kept`: how long the rows of each record's table are kept; of Text, the words."""
+    """Runs transactions. `kept`: the retention of each record's table; for Text, of the content."""
 
     def __init__(self, chain_key: bytes, kept: dict[type, timedelta]) -> None:
         self.kept = kept
         self._store = Store(Chain(chain_key))
         self._known: set[tuple[str, int]] = set()
-        # Where something came twice, more does: after a restart the gateway sends again what it had not been answered.
+        # Duplicates come in bursts: after a restart the gateway resends everything that was not answered.
         self._careful = False
         self._mistake: Exception | None = None
 
     def forget(self) -> None:
-        """What is remembered of the database, on a new connection: it may be another."""
+        """Clear the caches, on a new connection: it may be another database."""
         self._known.clear()
         self._store.keys.clear()
 
     def commit(self, connection: psycopg.Connection[Any], group: Group, now_us: int) -> Outcome:
-        """Returns after COMMIT. Raises psycopg.Error where the database can't take it now."""
+        """Returns after COMMIT. Raises psycopg.Error if the database can't store the group now."""
         items = list(group.items.values())
         self._make_partitions(connection, items, now_us)
         if not self._careful:
@@ -101,7 +101,7 @@ class Transactions:
                 if head != before:
                     ledger.advance(cursor, head, at_us)
                 elif self._mistake:
-                    raise self._mistake  # nothing at all went through: not a record's fault, but the program's
+                    raise self._mistake  # no record could be stored: not a record's fault, but the program's
                 _write_rejects(cursor, group, now_us)
         except BaseException:
             del group.rejects[refused:]  # the group may be tried again
@@ -117,7 +117,7 @@ class Transactions:
         group: Group,
         now_us: int,
     ) -> tuple[Head, Counter[str]]:
-        """Store what the database takes; the rest are rejects."""
+        """Store the records that the database accepts; the rest become rejects."""
         if not items:
             return head, Counter()
         try:
@@ -139,7 +139,7 @@ class Transactions:
         return head, first + second
 
     def _make_partitions(self, connection: psycopg.Connection[Any], items: Sequence[Item], now_us: int) -> None:
-        """Those that the records need. In a transaction of its own: they stay if the records' is rolled back."""
+        """Create the records' partitions, in a separate transaction: they stay if the records' is rolled back."""
         wanted: set[tuple[str, int]] = set()
         for record, text in items:
             day = record.start_time // DAY_US
@@ -186,7 +186,7 @@ def _write_rejects(cursor: psycopg.Cursor[Any], group: Group, now_us: int) -> No
 
 
 def _words(error: Exception) -> str:
-    """The database's words; the driver's where it didn't get that far; of a mistake of ours, its type."""
+    """The database's error text, or the driver's if there is none; for a bug in the sink, its type."""
     if not isinstance(error, _UNFIT):
         return f"internal error: {type(error).__name__}"
     primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
@@ -194,5 +194,5 @@ def _words(error: Exception) -> str:
 
 
 def kept(audit: timedelta, events: timedelta) -> dict[type, timedelta]:
-    """How long each record's table keeps its rows, from the two settings."""
+    """The retention of each record's table, from the two settings."""
     return {**dict.fromkeys((*TABLES, Text), audit), Event: events}

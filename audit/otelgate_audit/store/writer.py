@@ -1,7 +1,7 @@
-"""Batches into PostgreSQL: one thread, one connection, one transaction for all that is waiting.
+"""Writes batches into PostgreSQL: one thread, one connection, one transaction for all waiting batches.
 
-`commit` is called by many threads; it returns when the batch is committed. While one transaction runs, the next
-batches gather. A batch may come again, whole or in part: the database knows what it has.
+Many threads call `commit`; it returns when the batch is committed. While one transaction runs, the next batches queue
+up. A batch may be resent, whole or in part: the database detects the duplicates.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from .transaction import Outcome, Transactions, kept
 _LOGGER = logging.getLogger(__name__)
 
 MAX_RECORDS: Final = 20_000
-"""In one transaction; a batch with more goes alone."""
+"""Records in one transaction; a larger batch is committed alone."""
 MAX_CHARACTERS: Final = 64_000_000
-"""Of words in one transaction, likewise."""
+"""Characters of content in one transaction, likewise."""
 _RECONNECT_S: Final = 0.5
-# A server that hangs, or another sink that died with the ledger's lock, must not hold up the gateway for ever. Whatever
-# is looked up is a few rows of many, by a key: no plan but that, also where a new table has no statistics yet.
+# A server that hangs, or another sink that died with the ledger's lock, must not block the gateway forever. All
+# look-ups are of a few rows by a key: force that plan, also for a new table without statistics.
 _SESSION: Final = """
 SET statement_timeout = '60s'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
 SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
@@ -41,7 +41,7 @@ WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
 
 
 class Unavailable(Exception):
-    """The database can't take it now: to be sent again later. The text says why, without what a record said."""
+    """The database can't store the batch now; retry later. The text has the reason, without content of records."""
 
 
 @dataclass(slots=True)
@@ -55,10 +55,10 @@ class _Waiting:
 
 
 class Writer:
-    """One per process. `clock_us` gives the time that rows and ledger get, microseconds since 1970."""
+    """One per process. `clock_us` gives the time for rows and ledger, microseconds since 1970."""
 
     def __init__(self, settings: Settings, meters: Meters, clock_us: Callable[[], int] = clock.now_us) -> None:
-        """Raises SettingsError where the chain key can't be read."""
+        """Raises SettingsError if the chain key can't be read."""
         self._settings, self._meters, self._clock_us = settings, meters, clock_us
         self._transactions = Transactions(settings.chain_key, kept(settings.retention_audit, settings.retention_events))
         self._connection: psycopg.Connection[Any] | None = None
@@ -74,7 +74,7 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Commit what is waiting, if the database is there, and end."""
+        """Commit the waiting batches, if the database is available, and stop."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -83,7 +83,7 @@ class Writer:
 
     @property
     def down(self) -> str | None:
-        """Why the database can't be written now; None if it can, or if that isn't known yet."""
+        """The reason why the database can't be written now; None if it can, or if that isn't known yet."""
         return self._down
 
     def queue_age(self) -> float:
@@ -93,9 +93,9 @@ class Writer:
         return 0.0 if oldest is None else time.monotonic() - oldest
 
     def commit(self, batch: Batch, timeout_s: float) -> None:
-        """Returns after COMMIT. Raises Unavailable: at once while the database is away, else after `timeout_s`.
+        """Returns after COMMIT. Raises Unavailable: immediately while there is no database, else after `timeout_s`.
 
-        After a time-out the batch may be committed all the same; to send it again does no harm.
+        After a time-out the batch may still be committed; resending it does no harm.
         """
         records, characters = _size(batch)
         if not records:
@@ -142,13 +142,13 @@ class Writer:
         return True
 
     def _write(self, waiting: list[_Waiting]) -> str | None:
-        """Commit a group; why that was impossible, or None. Once again on a new connection if the first try fails."""
+        """Commit a group; returns the reason for a failure, or None. Retries once on a new connection."""
         for last in (False, True):
             try:
                 self._commit(waiting)
                 return None
             except Exception as error:
-                # Also of a mistake of ours: the gateway keeps the data until it is mended.
+                # Also for a bug in the sink: the gateway keeps the data until it is fixed.
                 failure = _reason(error)
                 _LOGGER.warning("%d batches could not be committed: %s", len(waiting), failure)
             self._disconnect()
@@ -178,7 +178,7 @@ class Writer:
             connection = database.connect_writer(self._settings, name="audit", autocommit=True)
             connection.execute(_SESSION)
             database.require_schema(connection)
-        except Exception as error:  # also of a mistake of ours: this thread must not end
+        except Exception as error:  # also for a bug in the sink: this thread must not end
             if connection is not None:
                 connection.close()
             self._fail(_reason(error))
@@ -197,7 +197,7 @@ class Writer:
             self._connection = None
 
     def _fail(self, reason: str) -> None:
-        """The database is away: tell all who wait, and who come."""
+        """The database is unavailable: fail all waiting and new batches."""
         with self._changed:
             if self._down != reason and not self._stopping:
                 _LOGGER.warning("the database is away: %s", reason)
@@ -229,7 +229,7 @@ def _size(batch: Batch) -> tuple[int, int]:
 
 
 def _reason(error: BaseException) -> str:
-    """In words for the gateway's log. Of a mistake of ours only its type: its text may hold what somebody wrote."""
+    """The reason for the gateway's log. For a bug in the sink only its type: its text may hold message content."""
     if isinstance(error, psycopg.Error):
         words = error.diag.message_primary or (str(error) if isinstance(error, psycopg.OperationalError) else "")
         return f"database: {' '.join(words.split()) or type(error).__name__}"
