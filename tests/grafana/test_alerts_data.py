@@ -196,4 +196,4 @@ def test_who_hears_of_it() -> None:
     assert render.receivers(BY_NAME["ServiceDown"]) == "PagerDuty and Slack"
     assert render.receivers(BY_NAME["CircuitBreakerOpen"]) == "Slack"
     assert render.receivers(BY_NAME["CostDayHigh"]) == "e-mail"
-    assert render.receivers(BY_NAME["Watchdog"]) == "nobody"
+    assert render.receivers(BY_NAME["Watchdog"]) == "none"
