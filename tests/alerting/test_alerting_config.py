@@ -248,7 +248,9 @@ def test_who_will_hear(tmp_path: Path) -> None:
     only_mail = {name: own[name] for name in ("smtp_host", "smtp_to")}
     assert alerting.describe(load(tmp_path, **only_mail)) == [f"alerts: critical ones to {mail}; others to {mail}"]
     only_pager = {"pagerduty_key_file": own["pagerduty_key_file"]}
-    assert alerting.describe(load(tmp_path, **only_pager)) == ["alerts: critical ones to PagerDuty; others to no receiver"]
+    assert alerting.describe(load(tmp_path, **only_pager)) == [
+        "alerts: critical ones to PagerDuty; others to no receiver"
+    ]
 
 
 def test_inhibitions_are_between_alerts_that_there_are() -> None:

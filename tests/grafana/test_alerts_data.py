@@ -12,7 +12,7 @@ from otelgate_grafana.alerts.model import Alert
 from otelgate_grafana.alerts.rules import ALERTS, GROUPS
 from otelgate_grafana.alerts.settings import load
 
-# What the source systems ask for: number, name, for, severity.
+# Requirements of the source systems: number, name, for, severity.
 MASTER = """
 L1 ServiceDown 1m critical
 L2 DatabaseDown 1m critical

@@ -31,7 +31,7 @@ WHERE service = %s ORDER BY seq"""
 
 @dataclass(frozen=True)
 class Held:
-    """What the stores hold of the demo at a moment, Unix seconds."""
+    """The demo's data in the stores at a time in Unix seconds."""
 
     trace_id: str
     at_s: float

@@ -273,7 +273,7 @@ KINDS = yaml.safe_load((Path(__file__).parents[2] / "compose/settings.yaml").rea
 
 
 def read(kind: str, raw: str) -> list[str]:
-    """What is wrong with it."""
+    """Its error."""
     return kinds.read([kinds.Row("x", "X", kind, "", "another one", "")], {"X": raw})[1]
 
 
