@@ -1,4 +1,4 @@
-"""A process that counts with OpenTelemetry's own SDK until it gets the signal to end; prints when it starts, and the total.
+"""A process that counts with OpenTelemetry's own SDK until it is ended; prints its start and the total.
 
 python counting.py ENDPOINT SERVICE delta|cumulative [INSTANCE_ID]
 """

@@ -63,7 +63,7 @@ class Sent:
 
 @dataclass
 class Seen:
-    """The places to search, by name, and their data (see `runs`): in the queues; in the stores, files and logs; and in the
+    """Places to search, by name, and data (see `runs`): in the queues; in the stores, files and logs; and in the
     queue before the audit sink, which alone gets content."""
 
     sent: Sent

@@ -26,7 +26,7 @@ PROCESSES = (
 )
 DURATION_S = 90
 END_S = 600
-"""The time for which a sender that got the signal to end may still send: as long as a gateway needs to start, and more."""
+"""The time for which a sender that was ended may still send: as long as a gateway needs to start, and more."""
 RANGE = "1h"
 """Longer than the test takes on any machine."""
 SEED = 20261129
