@@ -110,12 +110,12 @@ def test_what_is_set_leaves_time_to_tell(tmp_path: Path) -> None:
         assert probed + render.seconds(BY_NAME[name].for_) + waited < 120, name
 
 
-def test_what_each_receiver_is(tmp_path: Path) -> None:
+def test_receivers_have_their_channels(tmp_path: Path) -> None:
     found = channels(rendered(tmp_path, **everything(tmp_path)))
     assert found == {name: {*by, "webhook"} for name, by in PROMISED.values()}
 
 
-def test_what_is_not_set_is_left_out(tmp_path: Path) -> None:
+def test_unset_channels_are_left_out(tmp_path: Path) -> None:
     own = everything(tmp_path)
     slack = {"slack_webhook_file": own["slack_webhook_file"]}
     mail = {"smtp_host": own["smtp_host"], "smtp_to": own["smtp_to"]}
@@ -219,7 +219,7 @@ def test_paths_as_a_container_sees_them(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_refused(given: dict[str, str], error: str, tmp_path: Path) -> None:
+def test_invalid_settings_are_refused(given: dict[str, str], error: str, tmp_path: Path) -> None:
     """No error shows what is in a file: it might be the secret."""
     places = {
         "folder": str(tmp_path),
@@ -235,7 +235,7 @@ def test_what_is_refused(given: dict[str, str], error: str, tmp_path: Path) -> N
     assert not (tmp_path / "config").exists()
 
 
-def test_who_will_hear(tmp_path: Path) -> None:
+def test_describe_lists_the_receivers(tmp_path: Path) -> None:
     own = everything(tmp_path)
     mail = "mail ops@example.org, ceo@example.org"
     assert alerting.describe(load(tmp_path)) == [

@@ -187,7 +187,7 @@ def test_watchdog_goes_to_the_dead_mans_switch_alone(room: Room) -> None:
 
 
 @pytest.mark.shows("F16")
-def test_what_is_over_is_told_to_the_same(room: Room) -> None:
+def test_resolved_alerts_go_to_the_same_receivers(room: Room) -> None:
     opened = room.inbox.wait(PAGERDUTY, Tells("TtftCritical"))
     closed = room.inbox.wait(PAGERDUTY, Tells("TtftCritical", resolved=True))
     assert closed.body["dedup_key"] == opened.body["dedup_key"]

@@ -155,7 +155,7 @@ def test_the_audit_store_can_be_left_out_or_be_elsewhere(
     assert config["gateway"]["environment"]["OTELGATE_AUDIT"] == ("true" if audit else "false")
 
 
-def test_what_cannot_be_had_is_left_out(load: Callable[..., settings.Settings], compose_binary: str) -> None:
+def test_unavailable_services_are_left_out(load: Callable[..., settings.Settings], compose_binary: str) -> None:
     made = load()
     compose_cli.remember_absent(made, ["grafana", "prober"])
     config = compose_cli.Compose(made, [compose_binary]).config()["services"]

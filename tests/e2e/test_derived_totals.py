@@ -1,4 +1,4 @@
-"""Derived totals are what was acknowledged: after kill -9 of the gateway, with Prometheus unavailable, and with refusals."""
+"""Derived totals are what was acknowledged: after kill -9 of the gateway, without Prometheus, and with refusals."""
 
 import grpc
 import pytest

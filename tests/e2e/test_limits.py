@@ -232,7 +232,7 @@ def _padded(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("body", [b"\xff" * 100, b"\x0a\x05\x0a\x03\x0a\x01\x01"], ids=["noise", "torn"])
-def test_what_is_no_otlp_is_refused(world: World, body: bytes) -> None:
+def test_malformed_otlp_is_refused(world: World, body: bytes) -> None:
     door = Door(world)
     assert door.post("traces", body).status_code == 400
     with pytest.raises(grpc.RpcError):

@@ -178,7 +178,7 @@ def test_exporters_tell_of_what_the_applications_use(day: Day) -> None:
 
 
 @pytest.mark.shows("L4")
-def test_nobody_asks_for_an_hour(day: Day) -> None:
+def test_an_hour_without_turns_fires(day: Day) -> None:
     """The users have gone (traffic_drop); asked for a moment an hour later, with the recorded sums put in."""
     expr = day.rules.inlined(day.rules.alerts["NoQueries"])
     for service in ("estate-bot", "osool", "bestbox", "execora"):
@@ -187,7 +187,7 @@ def test_nobody_asks_for_an_hour(day: Day) -> None:
 
 
 @pytest.mark.shows("L5")
-def test_hardly_anybody_comes(day: Day) -> None:
+def test_low_traffic_fires(day: Day) -> None:
     """Osool's visitors stopped coming (traffic_drop): five minutes later the rate of requests is nothing."""
     expr = day.rules.inlined(day.rules.alerts["LowTraffic"])
     assert day.values(day.rules.compared("LowTraffic"), day.calm, service_name="osool")
@@ -208,7 +208,7 @@ def test_memory_of_the_host_by_the_node_exporter(day: Day) -> None:
 
 
 @pytest.mark.shows("L29")
-def test_nobody_reserves_for_a_day(day: Day) -> None:
+def test_a_day_without_reservations_fires(day: Day) -> None:
     """Osool's past with the switch no_reservations, thrown two days before its end, and another one without."""
     expr = day.rules.inlined(day.rules.alerts["NoReservations"])
     last = WEDNESDAY - 600

@@ -192,7 +192,7 @@ def test_objectives_are_bounds_of_the_histograms(root: Path) -> None:
     assert objectives["ttft"].seconds in known["gen_ai_client_operation_time_to_first_chunk_seconds"]
 
 
-def test_who_hears_of_it() -> None:
+def test_receivers_follow_severity_and_notify() -> None:
     assert render.receivers(BY_NAME["ServiceDown"]) == "PagerDuty and Slack"
     assert render.receivers(BY_NAME["CircuitBreakerOpen"]) == "Slack"
     assert render.receivers(BY_NAME["CostDayHigh"]) == "e-mail"

@@ -54,7 +54,7 @@ def test_a_runbook_has_its_sections_and_says_something_in_each(page: Path) -> No
 
 
 @each
-def test_what_to_do_is_said_or_linked(page: Path) -> None:
+def test_mitigation_is_given_or_linked(page: Path) -> None:
     """Another alert's name alone is no advice at night."""
     mitigation = page.read_text().partition("## Mitigation\n")[2].strip()
     pointed = re.match(r"(?:As|See) (?:for |under )?([A-Z]\w+)\b", mitigation)

@@ -220,7 +220,7 @@ def test_another_major_version_is_refused(backed_up: BackedUp, new_stack: MakeSt
     )
 
 
-def test_what_is_no_backup_is_refused(new_stack: MakeStack, tmp_path: Path) -> None:
+def test_invalid_backup_is_refused(new_stack: MakeStack, tmp_path: Path) -> None:
     stack = new_stack()
     (tmp_path / "thesis.tex").write_text("years of work")
     assert refused(stack, tmp_path / "thesis.tex") == f"error: {tmp_path}/thesis.tex: not a backup of otelgate"

@@ -85,7 +85,7 @@ def test_variables_of_the_sdk_are_left_to_applications() -> None:
     settings.load(own)
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     with pytest.raises(SettingsError) as caught:
         settings.load({"OTELGATE_FSYNC": "1", "OTELGATE_LOG_LEVEL": "loud"})
     assert str(caught.value).splitlines() == [

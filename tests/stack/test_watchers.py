@@ -234,7 +234,7 @@ def test_what_cannot_be_had_is_left_out_and_said(
     assert [line.partition(":")[0] for line in lines] == [*debian.EXPORTERS, "grafana"]
 
 
-def test_who_reads_first_stops_first() -> None:
+def test_readers_stop_first() -> None:
     order = services.stop_order(services.ORDER)
     assert order[:3] == ["feedback", "grafana", "gateway"]
     assert order[-1] == "redis-exporter"
