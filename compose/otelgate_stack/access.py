@@ -1,4 +1,4 @@
-"""What each service wants of those who ask it, so that web pages and other accounts of this machine get nothing.
+"""Credentials that each service requires, so that web pages and other accounts of this machine get nothing.
 
 Prometheus, Alertmanager, Jaeger's queries, the prober and two exporters take a password. The others cannot: they speak
 TLS alone, and only with those who show the certificate that they themselves have. `WANTS` is the one table of that; all
@@ -39,7 +39,7 @@ WANTS = {
     "postgres-exporter": PASSWORD,
     "redis-exporter": CERTIFICATE,
 }
-"""By service, of its HTTP; one that is not here wants nothing, or something of its own (doctor/doors.py)."""
+"""By service, of its HTTP; a service that is not here needs no credentials, or has its own check (doctor/doors.py)."""
 
 # The password is 256 bits of randomness, which no attempts will find: a slow hash would only cost each request.
 _HASH_ROUNDS = 4
@@ -73,12 +73,12 @@ def scheme(service: str) -> str:
 
 
 def url(settings: Settings, service: str) -> str:
-    """Where this machine reaches a service of `WANTS`."""
+    """The URL at which this machine reaches a service of `WANTS`."""
     return f"{scheme(service)}://127.0.0.1:{getattr(settings, service.replace('-', '_') + '_port')}"
 
 
 def options(settings: Settings, service: str) -> dict[str, Any]:
-    """What httpx has to be given to be let in: `auth`, or `verify`; nothing for what wants nothing of it.
+    """Arguments of httpx for access: `auth`, or `verify`; none for a service that requires neither.
 
     Nor before the first `make up`, when there are no secrets yet. Raises StackError for one that can't be read.
     """

@@ -1,4 +1,4 @@
-"""What is behind each address that is printed: a page for people, or something that programs talk to."""
+"""The kind of each printed address: a page for people, or an API for programs."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ _HEALTH = {"grafana": "/api/health", "alertmanager": "/-/ready"}
 
 
 def what(service: str, engine: str) -> str:
-    """What a person finds at a service's address, in a few words."""
+    """The kind of content at a service's address, in a few words."""
     return (IN_CONTAINERS if engine == "docker" else {}).get(service) or WHAT[service]
 
 

@@ -15,12 +15,12 @@ _BYTES = 32
 
 
 def folder(settings: Settings) -> Path:
-    """Where the generated ones are."""
+    """The folder of the generated ones."""
     return settings.state_dir / "secrets"
 
 
 def superuser_password(settings: Settings) -> Path:
-    """File with the password of PostgreSQL's role `postgres`, which no program of ours uses."""
+    """File with the password of PostgreSQL's role `postgres`, which none of our programs uses."""
     return folder(settings) / "postgres_password"
 
 

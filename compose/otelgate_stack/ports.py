@@ -16,7 +16,7 @@ from .settings import ROWS
 LOOPBACK = "127.0.0.1"
 
 RANGE = range(20_000, 32_000)
-"""Where `free_env` looks: below the ports that systems take for outgoing connections (Linux: from 32768), which would
+"""The range of `free_env`: below the ports that systems take for outgoing connections (Linux: from 32768), which would
 take one before the stack does."""
 
 
@@ -70,7 +70,7 @@ def _stack_of(pid: int | None) -> Path | None:
 
 
 def holder(port: int) -> str:
-    """Who listens on this port: pid and command, as far as this user may know."""
+    """The process that listens on this port: pid and command, as far as this user may know."""
     return _shown(_listener(port))
 
 
@@ -99,9 +99,9 @@ def _shown(pid: int | None) -> str:
 
 
 def free_env() -> dict[str, str]:
-    """`OTELGATE_*_PORT` for every port of the settings table, all free now: for tests, beside a stack that runs.
+    """`OTELGATE_*_PORT` for every port of the settings table, all free now: for tests next to a running stack.
 
-    What another call was given comes again last of all: who got it may not listen on it yet.
+    Recently handed-out ports are reused last, because their owner may not have bound them yet.
     """
     names = [row.env for row in ROWS if row.kind == "port"]
     return {name: str(port) for name, port in zip(names, _free(), strict=False)}

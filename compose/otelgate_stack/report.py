@@ -34,7 +34,7 @@ def duration(seconds: float) -> str:
 
 
 def _plain(text: str, encoding: str) -> str:
-    """For a terminal or a file that cannot show everything: signs of ours as ASCII, others as `?`."""
+    """For a terminal or a file that cannot show everything: our own signs as ASCII, others as `?`."""
     return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
 
 
@@ -68,7 +68,7 @@ class Report:
         return "".join(f"\033[{_COLOURS[name]}m" for name in names) + text + "\033[0m"
 
     def line(self, text: str = "", *styles: str) -> None:
-        """One line, at once."""
+        """One line, without delay."""
         with self._lock:
             line = self.style(text, *styles) + "\n"
             try:
@@ -85,7 +85,7 @@ class Report:
     def step(self, name: str) -> Iterator[Step]:
         """Prints `name … 4m 02s` at the end, `name … failed after 3.1s` when left by an exception.
 
-        A step longer than 3 s says so when it is that old, then every `still_every_s` seconds, so that nobody wonders.
+        A step longer than 3 s reports that it still runs, then every `still_every_s` seconds.
         """
         step, done = Step(name), threading.Event()
         ticker = threading.Thread(target=self._tick, args=(step, done), daemon=True)

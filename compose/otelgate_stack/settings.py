@@ -37,7 +37,7 @@ _NOT_SETTINGS = {"OTELGATE_VERSION", "OTELGATE_EXIT_TIMEOUT", "OTELGATE_FEEDBACK
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Fields):
-    """What one stack runs with. Paths are absolute."""
+    """The settings of one stack. Paths are absolute."""
 
     root: Path
 
@@ -148,7 +148,7 @@ def load(env: Mapping[str, str] | None = None, root: Path | None = None) -> Sett
 
 
 def _env_file(file: Path) -> dict[str, str]:
-    """What `.env` says. Raises SettingsError with each line that is no setting; what is in it may be a secret."""
+    """The settings of `.env`. Raises SettingsError with each line that is not a setting; its text may be secret."""
     if not file.is_file():
         return {}
     try:
@@ -168,7 +168,7 @@ def _env_file(file: Path) -> dict[str, str]:
 
 
 def _line(binding: Binding) -> int:
-    """Where it begins: the parser counts the empty lines before it to it."""
+    """The number of its first line: the parser counts the empty lines before it to it."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 

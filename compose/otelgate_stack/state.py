@@ -15,9 +15,9 @@ _MARKER = ".otelgate-state"
 _ENGINE = "engine"
 _GIB = 1 << 30
 
-# What a started stack needs before it takes the first span; its stores grow from there.
+# Space that a started stack needs before the first span; its stores grow from there.
 START_BYTES = 1 * _GIB
-# Below this a disk is told to be nearly full; on a small one, below a tenth of it.
+# Below this a disk counts as nearly full; on a small one, below a tenth of it.
 LOW_BYTES = 1 * _GIB
 _FULL_BYTES = 1 << 20
 
@@ -89,7 +89,7 @@ def locked(file: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Disk:
-    """A file system, and what of ours is on it. Sizes in bytes; `free` is what this user may still write."""
+    """A file system, and our data on it. Sizes in bytes; `free` is what this user may still write."""
 
     holds: tuple[str, ...]
     folder: Path
@@ -100,7 +100,7 @@ class Disk:
 
     @property
     def low(self) -> bool:
-        """Whether it is to be told: a stack that takes data fills a gigabyte within minutes to hours."""
+        """Whether to report it: a stack under load fills a gigabyte within minutes to hours."""
         return self.no_files or self.free < min(LOW_BYTES, self.total // 10)
 
     def __str__(self) -> str:

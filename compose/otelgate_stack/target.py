@@ -32,7 +32,7 @@ class Target:
         return self.grpc.startswith("https://")
 
     def environment(self, protocol: str = "grpc") -> dict[str, str]:
-        """What a user sets for an application: the standard `OTEL_EXPORTER_OTLP_*` variables it needs, no more."""
+        """The environment of an application: the standard `OTEL_EXPORTER_OTLP_*` variables it needs, no more."""
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": self.grpc if protocol == "grpc" else self.http}
         if protocol != "grpc":  # the SDK's default
             variables["OTEL_EXPORTER_OTLP_PROTOCOL"] = protocol
@@ -79,7 +79,7 @@ def client(environ: Mapping[str, str]) -> tuple[Path, Path] | None:
 
 
 def urls(settings: Settings) -> dict[str, str]:
-    """Where this machine's own applications reach the gateway of these settings, by `grpc` and `http`."""
+    """The gateway's endpoints for applications on this machine, by `grpc` and `http`."""
     scheme, host = "https" if settings.tls_cert_file else "http", _host(settings)
     return {"grpc": f"{scheme}://{host}:{settings.grpc_port}", "http": f"{scheme}://{host}:{settings.http_port}"}
 

@@ -1,4 +1,4 @@
-"""BestBox: an office assistant on a model server of its own; a router hands on to four departments."""
+"""BestBox: an office assistant with its own model server; a router hands on to four departments."""
 
 from . import switches
 

@@ -39,7 +39,7 @@ class State(MessagesState):
 
 @dataclass
 class Outcome:
-    """What came of a turn, beside its words. `tools`: whether each tool that was called succeeded."""
+    """The result of a turn, without its text. `tools`: whether each tool that was called succeeded."""
 
     department: str = ""
     tools: dict[str, bool] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Office:
 
     def __init__(self, stage: Stage, server: ModelServer, handbook: Handbook) -> None:
         self._stage, self._server, self._handbook = stage, server, handbook
-        # Not streamed: nobody reads along, and its first word is not the answer's.
+        # Not streamed: no user reads it, and its first word is not the answer's.
         self._router = self._model(ROUTER, lambda messages: route(_question(messages)).department, streams=False)
         graph = StateGraph(State)
         graph.add_node("route", self._route)

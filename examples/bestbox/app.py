@@ -85,7 +85,7 @@ class Chat:
         self._turns: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Question) -> StreamingResponse:
-        """The turn runs as a task of its own: to its end, though the browser may be gone. It is waited for until its
+        """The turn runs as a separate task: to its end, though the browser may be gone. It is waited for until its
         first word, so that a model that fails is an HTTP error."""
         session_id = question.session_id or uuid.uuid4().hex
         message = self._desk.keep(question.user_id, session_id, otelgate.current_trace_id())

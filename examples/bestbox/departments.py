@@ -1,4 +1,4 @@
-"""What the four departments can do, and how a question finds its way: the fake models' minds, live and in the past."""
+"""The four departments' skills, and the routing of questions: the fake models' logic, live and in the past."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ class Skill:
 class Department:
     title: str
     words: tuple[str, ...]
-    """What the router goes by."""
+    """The keywords of the router."""
     skills: tuple[Skill, ...]
 
 

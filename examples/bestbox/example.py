@@ -1,4 +1,4 @@
-"""What `make example APP=bestbox` runs: the chat's API, the servers beside it, and the office that asks."""
+"""The program of `make example APP=bestbox`: the chat's API, its other servers, and the users of the office."""
 
 import json
 import random

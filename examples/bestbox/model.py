@@ -54,7 +54,7 @@ def slowed(plan: Plan, faults: Faults, speed: float = 1.0) -> Plan:
 
 
 def gpu_memory(calls: int, faults: Faults) -> float:
-    """Share of the GPU's memory in use: the model's weights, and what each call that runs needs beside them."""
+    """Share of the GPU's memory in use: the model's weights, and what each call that runs needs in addition."""
     return 0.95 if faults("memory_pressure") else min(0.89, 0.61 + 0.03 * calls)
 
 

@@ -1,4 +1,4 @@
-"""What a visit leaves behind: the same routes, tools and answers as live, with the times of long ago."""
+"""The telemetry of a visit: the same routes, tools and answers as live, with the times of long ago."""
 
 import functools
 import random

@@ -1,4 +1,4 @@
-"""Stand-ins for the processes beside the assistant, for the prober: model server, embeddings, Qdrant."""
+"""Stand-ins for the other processes of the assistant, for the prober: model server, embeddings, Qdrant."""
 
 import asyncio
 import threading

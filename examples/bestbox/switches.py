@@ -1,11 +1,11 @@
-"""Switches that only BestBox has, beside the ones that all examples share."""
+"""Switches that only BestBox has, besides those that all examples share."""
 
 from examples.common.faults import FAULTS
 
 OWN = {
     "slow_first_token": "the first token takes 2.5 s longer",
     "llm_down": "the model server is stopped",
-    "busy_office": "ten people at once, where the model server was built for eight",
+    "busy_office": "ten concurrent users, though the model server was built for eight",
 }
 FAULTS.update(OWN)  # what `Faults` knows by name
 

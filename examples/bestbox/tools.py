@@ -48,7 +48,7 @@ def _tool(skill: Skill, stage: Stage) -> BaseTool:
     calls: Counter[str] = Counter()
 
     async def call(about: str) -> str:
-        calls[about] += 1  # whoever asks: the totals are the same in any order
+        calls[about] += 1  # for any caller: the totals are the same in any order
         seconds, fails = outcome(skill, about, f"{stage.seed} {calls[about]}", stage.faults)
         await asyncio.sleep(seconds / stage.speed)
         if fails:

@@ -12,7 +12,7 @@ from .departments import DEPARTMENTS
 
 SEATS, BUSY_SEATS, FLOOD_SEATS = 6, 10, 20
 PEOPLE = 4
-"""Who share a seat, one after the other."""
+"""The users who share a seat, one after the other."""
 SESSION_S = 7200.0
 _OTHER, _UNCLEAR = 0.03, 0.015
 
@@ -43,7 +43,7 @@ def visits(draw: random.Random, moments: Iterator[float], faults: Faults) -> Ite
 
 
 def person(seat: int, at: float) -> tuple[str, str, str]:
-    """Who sits there at that time, in which session, and which department they are used to."""
+    """The user at that time, the session, and their usual department."""
     # The seats change one after the other, so that few sessions overlap.
     block = int((at + seat % SEATS * SESSION_S / SEATS) // SESSION_S)
     user = f"u-{_opaque(f'{seat} {block % PEOPLE}')}"

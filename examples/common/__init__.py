@@ -1,1 +1,1 @@
-"""What the examples share: fake models, traffic, faults, servers, history."""
+"""Shared parts of the examples: fake models, traffic, faults, servers, history."""

@@ -1,4 +1,4 @@
-"""What the audit sink measures of the past: how many users and sessions were active."""
+"""The audit sink's gauges of the past: the numbers of active users and sessions."""
 
 import bisect
 from collections import Counter

@@ -12,7 +12,7 @@ from psycopg import sql
 def ensure(settings: Settings, name: str) -> str:
     """The URL of that database, with a role of the same name and a new password; both are made where missing.
 
-    Raises StackError where the stack runs no PostgreSQL of its own.
+    Raises StackError where the stack does not run its own PostgreSQL.
     """
     if not settings.own_database:
         raise StackError("this example wants a database on the stack's own PostgreSQL: unset OTELGATE_DATABASE_URL")

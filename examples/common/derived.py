@@ -26,7 +26,7 @@ class Observation(NamedTuple):
 
 
 def observations(story: Story, resource: Mapping[str, str]) -> Iterator[Observation]:
-    """What the gateway would have counted, each at the end of its span or the time of its event."""
+    """The metrics that the gateway would have counted, each at the end of its span or the time of its event."""
     rules = _rules()
     for span in story.spans:
         seen = {**resource, **span.attributes, "span.name": span.name, "span.status": "error" if span.error else "ok"}

@@ -1,8 +1,8 @@
 """Models without a network: they stream, count tokens, call tools, fail on demand, and say what a script tells them to.
 
 They go by the names of models that have a price, so that dashboards show what the answers would cost; nothing is asked
-of anyone, and nothing is paid. The same seed and the same messages give the same answer, tokens and waits, whatever
-thread asks and in whatever order. Swap them for `ChatAnthropic` or `OpenAIEmbeddings`: the agents don't notice.
+of anyone, and nothing is paid. The same seed and the same messages give the same answer, tokens and waits, in any
+thread and in any order. Swap them for `ChatAnthropic` or `OpenAIEmbeddings`: the agents don't notice.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from pydantic import ConfigDict, Field
 from .faults import Faults
 
 Reply = str | list[ToolCall]
-"""What a model answers: a text, or the tools that it wants called."""
+"""A model's answer: a text, or the tools to call."""
 
 WORDS_PER_CHUNK = 4
 _TOKENS_PER_WORD = 1.35
@@ -44,7 +44,7 @@ class ModelTimeoutError(TimeoutError):
 
 
 class Plan(NamedTuple):
-    """What one call will be like: tokens, waits in seconds, and whether it fails."""
+    """The plan of one call: tokens, waits in seconds, and whether it fails."""
 
     input_tokens: int
     cached_tokens: int
@@ -118,7 +118,7 @@ class FakeChatModel(BaseChatModel):
         )
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
-        """The script knows the tools already; a real model would be told of them here."""
+        """The script knows the tools already; a real model would get them here."""
         return self.bind(**kwargs)
 
     def _begin(self, messages: Sequence[BaseMessage]) -> tuple[Plan, list[AIMessageChunk]]:
@@ -210,7 +210,7 @@ class FakeChatModel(BaseChatModel):
 class FakeEmbeddings(Embeddings):
     """Vectors from words: texts that share words are near each other. One span for each call, as providers' SDKs make.
 
-    LangChain tells nobody of embeddings, so the span is made here, in the words of the semantic conventions.
+    LangChain has no callback for embeddings, so the span is made here, in the words of the semantic conventions.
     """
 
     def __init__(

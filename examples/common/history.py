@@ -30,10 +30,10 @@ from .traffic import Example
 
 DAY_S = 86_400
 INSTANCE = "history"
-"""Label `instance` of the series, where the gateway's own name stands otherwise."""
+"""Label `instance` of the series, instead of the gateway's own name."""
 TRACES_S = 3600
 _HOURS = (2, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 8, 9, 9, 9, 8, 8, 9, 10, 9, 7, 5, 3)
-"""How many come in each hour of the day (UTC), beside each other."""
+"""Relative numbers of users in each hour of the day (UTC)."""
 _FORMS = "expected a number of days from 1 to 30, such as 7d"
 _OTLP = "/opentelemetry.proto.collector.{}.v1.{}Service/Export"
 _VISIBLE_S = 150.0
@@ -87,7 +87,7 @@ def tell(
     faults: Sequence[str] = (),
     fault_after_s: float = 0.0,
 ) -> Past:
-    """What happened between two Unix times, in memory. `faults`: switches that the users themselves go by, and how long
+    """The events between two Unix times, in memory. `faults`: switches that the users themselves go by, and how long
     after the start they were thrown."""
     draw, now = random.Random(f"history {example.service} {seed}"), start
     story = Story(example.service, random.Random(f"ids {example.service} {seed}"))
@@ -102,7 +102,7 @@ def tell(
     for visit in example.visits(draw, passing(), thrown):
         example.tell(visit, story)
     example.ambient(start, end, story)
-    # What goes on beyond the end has not happened yet: a trace that is cut would be none.
+    # Visits that last beyond the end have not happened yet: a truncated trace would be invalid.
     late = {span.trace_id for span in story.spans if span.end >= end}
     story.spans = [span for span in story.spans if span.trace_id not in late]
     story.logs = sorted(

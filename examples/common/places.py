@@ -1,4 +1,4 @@
-"""Where the running stack's stores take the past, whichever engine runs them."""
+"""Import endpoints of the running stack's stores, in either engine."""
 
 import io
 import subprocess

@@ -1,4 +1,4 @@
-"""What a call costs, for the history: as the gateway prices it, from the same table, for models named by their id.
+"""The cost of a call, for the history: as the gateway prices it, from the same table, for models named by their id.
 
 The gateway knows far more (aliases, dates, tiers of service); live, it alone decides. A test compares both.
 """

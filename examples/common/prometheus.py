@@ -26,7 +26,7 @@ def write_files(
 ) -> list[Path]:
     """OpenMetrics text of the points before `until` for promtool, a file for each block.
 
-    `said` is told how many series are done.
+    `said` gets the number of finished series.
     """
     starts = sorted({at - at % BLOCK_S for at in points if at < until})
     paths = [folder / f"{start}.om" for start in starts]

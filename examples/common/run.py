@@ -3,7 +3,7 @@
     python -m examples.common.run estate_bot --seconds 60 --fault model_errors --history 7d
 
 The application gets what a user would set for his own: the standard OTEL_* variables, found through the stack's
-settings, whatever engine runs it. Message content is captured, and goes to the audit store alone.
+settings, with either engine. Message content is captured, and goes to the audit store alone.
 """
 
 import argparse
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def _seen_by_containers(settings: Settings) -> str | None:
-    """Where the application listens so that a prober in a container can ask it; None: its loopback will do."""
+    """The address on which a prober in a container reaches the application; None: its loopback is enough."""
     if state.active_engine(settings) != "docker":
         return None
     with docker_client.connect() as client:

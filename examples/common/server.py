@@ -34,7 +34,7 @@ def add_health(app: FastAPI, checks: Mapping[str, Callable[[], Any]] | None = No
 
 
 def add_faults(app: FastAPI, faults: Faults, speed: float = 1.0) -> None:
-    """What the switches http_errors, slow_http and down do to each request."""
+    """The effect of the switches http_errors, slow_http and down on each request."""
 
     @app.middleware("http")
     async def disturb(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -1,4 +1,4 @@
-"""What happened in the past, told by the examples: turns of agents with their calls, events, votes, log lines, metrics.
+"""The past as the examples generate it: turns of agents with their calls, events, votes, log lines, metrics.
 
 The history's writers make of it what the gateway makes of an application's telemetry: the same attributes on spans,
 the same names, labels and buckets of metrics. Times are Unix seconds.
@@ -82,7 +82,7 @@ class Story:
     logs: list[Log] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
-    """What the example remembers from one visit to the next."""
+    """The example's state from one visit to the next."""
 
     def turn(
         self, visit: Visit, agent: str, *, at: float, question: str, feature: str | None = None, tier: str | None = None
@@ -158,7 +158,7 @@ class Turn:
     def model(
         self, profile: Profile, *, prompt: int, reply: int, seed: str = "", faults: Faults = NO_FAULTS, text: str = ""
     ) -> Plan:
-        """A chat with so many tokens of prompt and reply. Where its plan has an error, most turns end with it."""
+        """A chat with so many tokens of prompt and reply. If its plan has an error, most turns end with it."""
         plan = profile.plan(seed or f"{self._story.draw.random()}", prompt, reply, faults, self._story.speed)
         lasts = plan.first_token_s if plan.error else plan.duration_s
         own: dict[str, Any] = {

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Visit:
-    """What one user does in a row. `at`: Unix seconds; `steps` mean something to the example alone."""
+    """The steps of one user in a row. `at`: Unix seconds; `steps` mean something to the example alone."""
 
     at: float
     user: str
@@ -55,7 +55,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Stage:
-    """What an example runs with. `speed` divides every wait; `port` 0 is a free one."""
+    """The options of an example. `speed` divides every wait; `port` 0 is a free one."""
 
     seed: int = 1
     speed: float = 1.0
@@ -102,7 +102,7 @@ class Example:
     version: ClassVar[str] = "1.0.0"
     history_visits_a_day: ClassVar[int] = 200
     database: ClassVar[str | None] = None
-    """The name of a database of its own on the stack's server; its URL is then in the environment as DATABASE_URL."""
+    """The name of the example's database on the stack's server; its URL is then in the environment as DATABASE_URL."""
 
     def running(self, stage: Stage) -> AbstractContextManager[Any]:
         """The application, up and answering; what it yields is `app` below.
@@ -121,10 +121,10 @@ class Example:
         raise NotImplementedError
 
     def tell(self, visit: Visit, story: "Story") -> None:
-        """What the visit leaves behind in the stores, for the history. Examples without one leave nothing."""
+        """The telemetry of the visit, for the history. Examples without a history leave none."""
 
     def ambient(self, start: float, end: float, story: "Story") -> None:
-        """What goes on without users between two times: gauges of pools, breakers, memory."""
+        """Changes without users between two times: gauges of pools, breakers, memory."""
 
 
 def load(app: str) -> Example:
@@ -136,7 +136,7 @@ def load(app: str) -> Example:
 
 
 def moments(draw: random.Random, start: float, per_second: float, faults: Faults) -> Iterator[float]:
-    """When users come, without end: a Poisson process; four times as many in a flood, nobody while traffic drops."""
+    """When users come, without end: a Poisson process; four times as many in a flood, none while traffic drops."""
     at = start
     while True:
         at += draw.expovariate(per_second * (4 if faults("session_flood") else 1))
@@ -152,7 +152,7 @@ def drive(example: Example, app: Any, options: argparse.Namespace, faults: Fault
     coming = example.visits(draw, moments(draw, start, options.rate, faults), faults)
     progress = Progress(example.service, tally, None if options.visits else options.seconds)
     for visit in itertools.islice(coming, options.visits):
-        # With a number of visits to make, nobody waits for the time; otherwise until it is this visit's turn.
+        # With a number of visits to make, there is no wait; otherwise until it is this visit's turn.
         while not options.visits and (wait := (visit.at - start) / options.speed - (time.monotonic() - began)) > 0:
             progress.show()
             time.sleep(min(wait, 0.25))
@@ -218,7 +218,7 @@ def _act(
         tally.add("steps", getattr(step, "kind", type(step).__name__))
         try:
             example.act(app, visit, step, tally)
-        except Exception as error:  # a user who meets an error comes again
+        except Exception as error:  # a user who meets an error returns
             tally.add("failed_steps", type(error).__name__)
             log.debug("a step failed", exc_info=True)
 
@@ -237,7 +237,7 @@ def _finish(pending: list[Future[None]], progress: Progress) -> None:
 def probed(service: str, app: Any) -> Iterator[None]:
     """While the application runs, say what to probe, as Prometheus' file_sd_configs read it, in EXAMPLE_PROBES_DIR.
 
-    An application that is killed leaves the file, so that its probes fail and somebody is told.
+    An application that is killed leaves the file, so that its probes fail and an alert fires.
     """
     folder, url = os.environ.get("EXAMPLE_PROBES_DIR"), getattr(app, "url", None)
     probes = getattr(app, "probes", {"api": f"{url}/health"} if url else {})
@@ -265,7 +265,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fault-until", type=float, default=float("inf"), metavar="S", help="and until it ends")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same users (default 1)")
     parser.add_argument("--speed", type=_positive, default=1.0, help="divides every wait (default 1)")
-    parser.add_argument("--visits", type=int, help="make so many visits without a pause, whatever time it takes")
+    parser.add_argument("--visits", type=int, help="make so many visits without a pause, regardless of the time")
     parser.add_argument("--port", type=int, default=0, help="where the application listens (default: a free port)")
     parser.add_argument("--summary", metavar="FILE", help="write the summary there, too")
     parser.add_argument("--verbose", action="store_true", help="show the application's log lines")

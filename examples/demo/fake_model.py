@@ -19,7 +19,7 @@ from langchain_core.runnables import Runnable
 from pydantic import ConfigDict, Field
 
 Reply = str | list[ToolCall]
-"""What a model answers: a text, or the tools that it wants called."""
+"""A model's answer: a text, or the tools to call."""
 
 
 class FakeChatModel(BaseChatModel):
@@ -44,7 +44,7 @@ class FakeChatModel(BaseChatModel):
         return LangSmithParams(ls_provider=self.provider, ls_model_name=self.model, ls_model_type="chat")
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
-        """The script knows the tools already; a real model would be told of them here."""
+        """The script knows the tools already; a real model would get them here."""
         return self.bind(**kwargs)
 
     def _stream(

@@ -1,4 +1,4 @@
-"""What the agent works with: the shop's tools (one of them fails now and then) and the shop's documents."""
+"""The agent's resources: the shop's tools (one of them fails now and then) and the shop's documents."""
 
 import logging
 import random

@@ -1,4 +1,4 @@
-"""Who the users are: tiers, what each may ask in a day, and sessions. In memory, as small bots have it."""
+"""The users: tiers, daily limits, and sessions. In memory, as small bots have it."""
 
 import hashlib
 import threading
@@ -37,7 +37,7 @@ class Account:
         return True
 
     def upgrade(self) -> tuple[str, str] | None:
-        """To the next tier; (from, to), or None for those who have the dearest."""
+        """To the next tier; (from, to), or None for those who have the most expensive."""
         before, after = self.tier, NEXT_TIER.get(self.tier)
         if after is None:
             return None

@@ -19,7 +19,7 @@ log = logging.getLogger("estate_bot")
 FEATURES = {"/search": "search", "/analyze": "analyze", "/compare": "compare", "/trends": "trends"}
 COMMANDS = ("/start", *FEATURES, "/status", "/subscribe", "/help")
 SECRET = "made-up-webhook-secret"
-"""What Telegram would send along with each update; it protects nothing here."""
+"""The secret that Telegram would send with each update; it protects nothing here."""
 
 
 def make_app(stage: Stage) -> FastAPI:

@@ -1,4 +1,4 @@
-"""What `make example APP=estate_bot` runs: the bot on FastAPI, and Telegram's side of its webhook."""
+"""The program of `make example APP=estate_bot`: the bot on FastAPI, and Telegram's side of its webhook."""
 
 import itertools
 import random
@@ -51,7 +51,7 @@ class EstateBot(Example):
         elif step.vote is not None and "reply_markup" in answer:
             up, down = answer["reply_markup"]["inline_keyboard"][0]
             data = (up if step.vote else down)["callback_data"]
-            user = {"id": int(visit.user), "is_bot": False, "first_name": "Somebody"}
+            user = {"id": int(visit.user), "is_bot": False, "first_name": "Sample"}
             _post(app, {"callback_query": {"id": f"{next(_NUMBERS)}", "from": user, "data": data}})
             tally.add("votes", "positive" if step.vote else "negative")
 
@@ -63,7 +63,7 @@ _NUMBERS = itertools.count(1)
 
 
 def _say(app: Browser, visit: Visit, text: str, tally: Tally) -> dict[str, Any]:
-    user = {"id": int(visit.user), "is_bot": False, "first_name": "Somebody"}
+    user = {"id": int(visit.user), "is_bot": False, "first_name": "Sample"}
     chat = {"id": user["id"], "type": "private"}
     number = next(_NUMBERS)
     message = {"message_id": number, "from": user, "chat": chat, "date": int(time.time()), "text": text}

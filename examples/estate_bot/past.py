@@ -1,4 +1,4 @@
-"""What a visit leaves behind: the bot's own rules for tiers and limits, at times long ago."""
+"""The telemetry of a visit: the bot's own rules for tiers and limits, at times long ago."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from .users import Say
 WEBHOOK = ("POST", "/telegram/webhook", 200)
 _QUIET = Faults()
 _SHORT_S = 0.004
-"""What an answer without the agent takes."""
+"""The duration of an answer without the agent."""
 
 
 def tell(visit: Visit, story: Story) -> None:

@@ -1,4 +1,4 @@
-"""What the agent can look up: eight tools over a small made-up market, the same answers at every run."""
+"""The agent's tools: eight over a small made-up market, the same answers at every run."""
 
 import random
 import time
@@ -136,7 +136,7 @@ def make_tools(upstreams: Upstreams) -> Sequence[BaseTool]:
 
     @tool
     def compare_properties(places: str) -> str:
-        """Set two towers beside each other: price and yield."""
+        """Set two towers side by side: price and yield."""
         upstreams.call("compare_properties", places)
         rows = [(name, AREAS[area_of(name)]) for name in places.split(" vs ")]
         return "; ".join(f"{name}: AED {area.price_sqft:,} a sqft, yield {area.yield_share:.1%}" for name, area in rows)

@@ -13,7 +13,7 @@ from .tools import AREAS, TOWERS
 BURST = 0.5
 """Share of the visits that are one user's, with the switch query_burst."""
 SUBSCRIBERS = 25
-"""One in so many new users takes the plan without a limit at once, so that every week has users of each tier."""
+"""One in so many new users takes the plan without a limit immediately, so that every week has users of each tier."""
 SOURCES = ("search", "friend", "campaign", "channel")
 
 
@@ -61,7 +61,7 @@ def visits(draw: random.Random, moments: Iterator[float], faults: Faults, *, new
                 steps = (steps[0], *_PLAN, *_ANALYSES, *steps[1:])
             yield _visit(people[-1], at, number, steps)
         else:
-            # Who came last comes back most: people drift away.
+            # The latest users return most often: earlier ones drift away.
             back = min(int(draw.expovariate(1 / 25)), len(people) - 1)
             person = people[-1 - back]
             yield _visit(person, at, number, tuple(_steps(draw, person, faults)))

@@ -60,7 +60,7 @@ class Answer(NamedTuple):
 
 
 class Assistant:
-    """Does what it is told. The graph is made once."""
+    """Executes commands. The graph is made once."""
 
     def __init__(self, stage: Stage, books: Books) -> None:
         tools = make_tools(books, stage)
@@ -93,7 +93,7 @@ class Assistant:
 
 
 def make_tools(books: Books, stage: Stage) -> Sequence[BaseTool]:
-    """One for each skill; the shop is the caller's, whatever the model says."""
+    """One for each skill; the shop is always the caller's, even if the model says otherwise."""
 
     def create_invoice(customer: str, amount: int, config: RunnableConfig) -> str:
         return do(config, books.create_invoice, customer, amount)
@@ -146,7 +146,7 @@ def wanted(text: str) -> tuple[Skill, dict[str, Any]] | None:
 
 
 def compose(asked: Skill | None, result: str | None) -> str:
-    """What the assistant says; `result` is the tool's, None where it failed."""
+    """The assistant's reply; `result` is the tool's, None where it failed."""
     if asked is None:
         return "Remind them after a week, politely, and call after two."
     return FAILED if result is None else asked.sentence.format(result)

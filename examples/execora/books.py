@@ -15,7 +15,7 @@ from .tasks import Tasks
 log = logging.getLogger("execora.books")
 
 UPI_LIMIT_INR = 100_000
-"""What one payment by UPI may be."""
+"""The maximum of one payment by UPI."""
 Method = Literal["UPI", "cash"]
 
 
@@ -119,7 +119,7 @@ class Books:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def summary(self, shop: str) -> dict[str, int]:
-        """What was paid, and how many customers there are."""
+        """The amount paid, and the number of customers."""
         paid = select(func.coalesce(func.sum(PAYMENTS.c.amount_inr), 0)).join(CUSTOMERS)
         paid = paid.where(CUSTOMERS.c.shop == shop, PAYMENTS.c.status == "completed")
         people = select(func.count()).select_from(CUSTOMERS).where(CUSTOMERS.c.shop == shop)

@@ -39,7 +39,7 @@ PAYMENTS = Table(
 
 
 def connect(url: str, stage: Stage) -> Engine:
-    """An engine with telemetry, over tables that are made anew: each run begins with the same books."""
+    """An engine with telemetry, over tables that are recreated: each run begins with the same books."""
     engine = make_engine(url, stage, name="execora", pool_size=20)
     with suppress_instrumentation(), engine.begin() as connection:
         TABLES.drop_all(connection)

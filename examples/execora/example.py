@@ -1,4 +1,4 @@
-"""What `make example APP=execora` runs: the backend with its tasks, and the shopkeepers' phones."""
+"""The program of `make example APP=execora`: the backend with its tasks, and the shopkeepers' phones."""
 
 import contextlib
 import json
@@ -68,7 +68,7 @@ class Phones(Browser):
         return True
 
     def close(self) -> None:
-        """Who is still there goes away, as a page that is closed."""
+        """Disconnect the remaining users, as a closed page does."""
         for session in list(self._open):
             with contextlib.suppress(WebSocketException, OSError):
                 self.leave(session, "going_away")

@@ -1,4 +1,4 @@
-"""What a visit leaves behind, at times long ago; and, every third day, an hour in which the network is bad."""
+"""The telemetry of a visit in the past; and, every third day, an hour in which the network is bad."""
 
 import json
 import re
@@ -101,7 +101,7 @@ def _speak(visit: Visit, story: Story, step: Speak, at: float) -> float:
 
 
 def _answer(visit: Visit, story: Story, step: Speak, turn: Turn) -> tuple[str, bool]:
-    """What the assistant says, and whether it has done what was asked."""
+    """The assistant's reply, and whether the command succeeded."""
     found, result, prompt = wanted(step.text), None, tokens_of(step.text) + 40
     if found:
         skill, args = found
@@ -118,7 +118,7 @@ def _answer(visit: Visit, story: Story, step: Speak, turn: Turn) -> tuple[str, b
 
 
 def _operation(visit: Visit, story: Story, turn: Turn, tool: str, amount: int | None, method: str | None) -> str | None:
-    """What a tool leaves behind in the books; its result, or None where it failed."""
+    """Apply a tool to the books; its result, or None if it failed."""
     at, number = turn.now, story.state.get("number", 0) + 1
     story.state["number"] = number
     verb, thing = re.fullmatch(r"(\w+)_(\w+)", tool).groups()  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Who speaks to Execora, and what each does: look at the books, speak, leave."""
+"""The users of Execora, and their actions: look at the books, speak, leave."""
 
 import random
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from examples.common.traffic import Visit
 from .database import NAMES, SHOPS
 
 MUMBLED = 0.04
-"""Share of the commands that nobody could understand, on an ordinary day."""
+"""Share of the incomprehensible commands, on an ordinary day."""
 BROKEN_OFF = 0.5
 """Share of the connections that break off with the switch websocket_drops."""
 

@@ -1,7 +1,7 @@
 """Fake audio and what hears and speaks it: real WAV files, in which each letter is a tone of 60 ms.
 
 A minute of such audio holds a thousand letters, about as many as a minute of speech. The recogniser reads the letters
-out of the tones; where somebody mumbles there are none to read. Both wait as long as a service would, by the length of
+out of the tones; where a speaker mumbles there are none to read. Both wait as long as a service would, by the length of
 the audio.
 """
 
@@ -27,7 +27,7 @@ Kind = Literal["stt", "tts"]
 
 
 class SpeechNotRecognizedError(Exception):
-    """Nobody could tell what was said."""
+    """The speech was not recognized."""
 
 
 class Speech:
@@ -38,7 +38,7 @@ class Speech:
         self._tracer = trace.get_tracer("execora")
 
     async def hear(self, audio: bytes) -> str:
-        """What was said. Raises SpeechNotRecognizedError."""
+        """The recognized text. Raises SpeechNotRecognizedError."""
         with self._tracer.start_as_current_span("stt", attributes=_attributes("stt", STT_MODEL)) as span:
             await self._wait("stt", seconds_of(audio))
             try:

@@ -1,4 +1,4 @@
-"""Switches that only Execora has, beside the ones that all examples share."""
+"""Switches that only Execora has, besides those that all examples share."""
 
 from examples.common.faults import FAULTS
 

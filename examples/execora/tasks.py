@@ -1,4 +1,4 @@
-"""Work that nobody waits for: invoices and receipts that go out as messages, one after the other."""
+"""Background work: invoices and receipts that go out as messages, one after the other."""
 
 import contextvars
 import logging
@@ -32,7 +32,7 @@ class Tasks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What waits is worked off, for some seconds; in a backlog it stays undone."""
+        """Work off the waiting tasks, for some seconds; in a backlog they stay undone."""
         deadline = time.monotonic() + _CLOSING_S
         while not self._queue.empty() and not self._held() and time.monotonic() < deadline:
             time.sleep(0.02)

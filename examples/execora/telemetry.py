@@ -1,4 +1,4 @@
-"""What Execora measures of its own; everything else comes from the SDK and from OpenTelemetry's instrumentations."""
+"""Execora's own instruments; everything else comes from the SDK and from OpenTelemetry's instrumentations."""
 
 from opentelemetry import metrics
 

@@ -5,7 +5,7 @@
     ◂ {"status": "success" | "failed", "text": what the assistant says, "trace_id": …}, then audio where there is text
     ▸ {"rating": "up" | "down", "trace_id": …}
 
-Who leaves closes with 1000 or 1001; a connection that ends without a code broke off.
+A user who leaves closes with 1000 or 1001; a connection that ends without a code broke off.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from .speech import Speech, SpeechNotRecognizedError
 log = logging.getLogger("execora.voice")
 
 IDLE_S = 120.0
-"""So long nobody may say nothing."""
+"""The longest silence of a connection."""
 NORMAL = ("normal", "going_away")
 _REASONS = {1000: "normal", 1001: "going_away", 1012: "going_away", 1011: "error"}
 _POLICY, _FAILED, _LATER = 1008, 1011, 1013

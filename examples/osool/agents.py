@@ -26,7 +26,7 @@ INSTRUCTIONS = "You help people in Egypt to find a home. Name prices in EGP, and
 
 
 class GuardedModel(FakeChatModel):
-    """A model whose calls go through a breaker; while that is open each fails at once, with CircuitBreakerError."""
+    """A model whose calls go through a breaker; while that is open each fails immediately, with CircuitBreakerError."""
 
     breaker: CircuitBreaker
 

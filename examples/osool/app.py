@@ -25,7 +25,7 @@ from .outside import Outside, OutsideError, PaymentDeclinedError
 log = logging.getLogger("osool")
 
 FEE_EGP = 50_000
-"""What a reservation costs."""
+"""The fee of a reservation."""
 
 
 class Question(BaseModel):

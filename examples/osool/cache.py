@@ -60,7 +60,7 @@ def running_redis() -> Iterator[str | None]:
         yield None
         return
     port = _free_port()
-    with tempfile.TemporaryDirectory(prefix="osool-redis-") as folder:  # nobody else may look into it
+    with tempfile.TemporaryDirectory(prefix="osool-redis-") as folder:  # no other user may look into it
         command = [str(binary), "--port", str(port), "--bind", host(), "--save", "", "--dir", folder]
         command += ["--protected-mode", "no"]  # else only the loopback gets an answer
         command += ["--maxmemory", "32mb", "--maxmemory-policy", "allkeys-lru", "--daemonize", "no"]

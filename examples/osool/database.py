@@ -70,7 +70,7 @@ TRADES = Table(
 
 
 def connect(url: str, stage: Stage) -> Engine:
-    """An engine that is measured, over tables that are made anew: each run begins with the same market."""
+    """An engine that is measured, over tables that are recreated: each run begins with the same market."""
     engine = make_engine(url, stage, name="osool", pool_size=POOL_SIZE, pool_timeout=10)
     with suppress_instrumentation(), engine.begin() as connection:
         TABLES.drop_all(connection)

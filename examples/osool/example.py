@@ -1,4 +1,4 @@
-"""What `make example APP=osool` runs: the backend with all it needs, and the web frontend's side of it."""
+"""The program of `make example APP=osool`: the backend with all it needs, and the web frontend's side of it."""
 
 import os
 import random

@@ -18,7 +18,7 @@ SLIPPAGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
 
 class DryPoolError(Exception):
-    """The pool holds less than somebody wants out of it."""
+    """The pool holds less than a trader wants to withdraw."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Paymob and the blockchain, as far as Osool sees them: one small server that answers for both, and its clients.
 
-Starlette, not FastAPI: the server stands for other people's computers, which Osool's telemetry doesn't measure.
+Starlette, not FastAPI: the server represents other people's computers, which Osool's telemetry doesn't measure.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ def make_outside(stage: Stage) -> Starlette:
 
 
 class Outside:
-    """Calls through the breakers. Each raises CircuitBreakerError at once while its breaker is open."""
+    """Calls through the breakers. Each raises CircuitBreakerError immediately while its breaker is open."""
 
     def __init__(self, url: str, breakers: Breakers) -> None:
         self._breakers = breakers

@@ -1,4 +1,4 @@
-"""What a visit leaves behind, at times long ago; and an outage of Paymob every third day."""
+"""The telemetry of a visit in the past; and an outage of Paymob every third day."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Switches that only Osool has, beside the ones that all examples share."""
+"""Switches that only Osool has, besides those that all examples share."""
 
 from examples.common.faults import FAULTS, Faults
 
@@ -6,7 +6,7 @@ OWN = {
     "breaker_openai": "the model fails until its circuit breaker opens",
     "breaker_blockchain": "the blockchain fails until its circuit breaker opens",
     "breaker_paymob": "Paymob fails until its circuit breaker opens",
-    "no_reservations": "users look, and nobody reserves",
+    "no_reservations": "users look, and none reserves",
 }
 FAULTS.update(OWN)  # what `Faults` knows by name
 

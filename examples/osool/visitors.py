@@ -1,4 +1,4 @@
-"""Who comes to Osool, and what each does: search, chat, reserve, trade."""
+"""The visitors of Osool, and their actions: search, chat, reserve, trade."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The log queries that people ask for, each once: shown on dashboards, used in runbooks, to be pasted into Explore.
+"""Saved log queries: shown on dashboards, used in runbooks, and ready to paste into Explore.
 
 Severity, trace and attributes are structured metadata, so no query guesses from the words of a line: `severity_number`
 is 17 or more for errors, an attribute `turn.seconds` is `turn_seconds`. Numbers compare as numbers.
@@ -19,14 +19,14 @@ SELECTED: Final = "{service_name=~`${service:regex}`, deployment_environment_nam
 """The choice of the dashboard's variables. Grafana escapes no double quote for Loki, so the strings are raw ones,
 and the variables offer no name with a backtick."""
 EVERYTHING: Final = '{service_name=~".+"}'
-"""The same where there are no variables."""
+"""The same without variables."""
 ERROR: Final = 17
 """The lowest severity number of errors; 13 is the lowest of warnings."""
 
 
 @dataclass(frozen=True)
 class LogQuery:
-    """One saved query. `legend`: what a series is called, for a query that gives numbers instead of lines."""
+    """One saved query. `legend`: the name of a series, for a query that returns numbers instead of lines."""
 
     name: str
     title: str
@@ -39,18 +39,18 @@ class LogQuery:
 
     @property
     def counts(self) -> bool:
-        """Gives numbers over time, not lines."""
+        """Whether it returns numbers over time, not lines."""
         return bool(self.legend)
 
     def anywhere(self) -> str:
-        """To be pasted where there are no variables: of every service."""
+        """The query without variables, over every service, to paste into Explore."""
         return self.expr.replace(SELECTED, EVERYTHING)
 
     def query(self) -> Query:
         return logql(self.expr, self.legend)
 
     def panel(self, *, width: int = 12, height: int = 8, links: Sequence[Link] = ()) -> Panel:
-        """It on a dashboard."""
+        """The query as a panel of a dashboard."""
         more: dict[str, Any] = {"width": width, "height": height, "links": links, "covers": self.covers}
         more |= {"description": self.description, "normally_empty": self.normally_empty}
         if self.counts:
@@ -63,7 +63,7 @@ _CALM: Final = "nothing went wrong in the range"
 ERRORS: Final = LogQuery(
     "errors",
     "Errors",
-    "Lines of severity ERROR and FATAL. A click on one shows its fields, and the link to its trace where it has one.",
+    "Lines of severity ERROR and FATAL. A click on one shows its fields, and the link to its trace if it has one.",
     f"{SELECTED} | severity_number >= {ERROR}",
     normally_empty=_CALM,
 )
@@ -77,14 +77,14 @@ WARNINGS: Final = LogQuery(
 ERRORS_WITH_TRACE: Final = LogQuery(
     "errors-with-trace",
     "Errors within a trace",
-    "Errors that were logged while a request or a turn was running: each opens the trace that led to it.",
+    "Errors logged during a request or a turn: each opens its trace.",
     f'{SELECTED} | severity_number >= {ERROR} | trace_id != ""',
     normally_empty=_CALM,
 )
 ERRORS_BY_SERVICE: Final = LogQuery(
     "errors-by-service",
     "Errors in 5 minutes, by service",
-    "How many errors each service logged in the 5 minutes before each moment.",
+    "Errors of each service in the 5 minutes before each moment.",
     f"sum by (service_name) (count_over_time({SELECTED} | severity_number >= {ERROR} [5m]))",
     legend="{{service_name}}",
     normally_empty=_CALM,
@@ -92,7 +92,7 @@ ERRORS_BY_SERVICE: Final = LogQuery(
 LINES_BY_LEVEL: Final = LogQuery(
     "lines-by-level",
     "Lines in 5 minutes, by level",
-    "How much is logged. A service that falls silent has stopped, or lost its way to the gateway.",
+    "Number of log lines. A service that falls silent has stopped, or cannot reach the gateway.",
     f"sum by (severity_text) (count_over_time({SELECTED} [5m]))",
     legend="{{severity_text}}",
 )
@@ -115,14 +115,14 @@ SLOW_TURNS: Final = LogQuery(
 COSTLY_TURNS: Final = LogQuery(
     "costly-turns",
     "Costly turns",
-    f"Turns over 0.10 USD by the application's own reckoning (`{names.LOG_TURN_COST.name}`).",
+    f"Turns over 0.10 USD by the application's own calculation (`{names.LOG_TURN_COST.name}`).",
     f"{SELECTED} | {names.LOG_TURN_COST.label} > 0.1",
     normally_empty="no turn cost so much, or the application does not log what turns cost",
 )
 COST_LOGGED: Final = LogQuery(
     "cost-logged",
     "Cost of an hour, as logged",
-    "What the applications think that the hour before each moment cost. Beside the gateway's cost (AI and cost): a gap "
+    "Cost of the hour before each moment as the applications calculate it. A gap to the gateway's cost (AI and cost) "
     "is a model whose price one of them does not know.",
     f"sum by (service_name) (sum_over_time({SELECTED} | {names.LOG_TURN_COST.label} > 0"
     f" | unwrap {names.LOG_TURN_COST.label} [1h]))",
@@ -133,14 +133,14 @@ COST_LOGGED: Final = LogQuery(
 TOOL_ERRORS: Final = LogQuery(
     "tool-errors",
     "Errors of tools",
-    "Errors that name the tool in which they happened.",
+    "Errors with the name of the tool that failed.",
     f'{SELECTED} | severity_number >= {ERROR} | {names.LOG_TOOL.label} != ""',
     normally_empty=_CALM,
 )
 EVENTS: Final = LogQuery(
     "product-events",
     "Product events",
-    "What happened in the product: signups, searches, reservations, payments, as they arrived.",
+    "Events of the product: signups, searches, reservations, payments, in the order of arrival.",
     f'{SELECTED} | otelgate_event_name != ""',
 )
 NEGATIVE_VOTES: Final = LogQuery(
@@ -148,7 +148,7 @@ NEGATIVE_VOTES: Final = LogQuery(
     "Votes against",
     "Votes of users against an answer. The trace id opens the conversation that was voted on.",
     f'{SELECTED} | otelgate_feedback_rating = "negative"',
-    normally_empty="nobody voted an answer down",
+    normally_empty="no answer got a negative vote",
 )
 BREAKERS: Final = LogQuery(
     "circuit-breakers",
@@ -166,13 +166,13 @@ INVOICES: Final = LogQuery(
 LARGE_AMOUNTS: Final = LogQuery(
     "large-amounts",
     "Over 10,000 INR",
-    "Payments and invoices over 10,000 INR, by the attribute `amount_inr`, whatever the line's words.",
+    "Payments and invoices over 10,000 INR, by the attribute `amount_inr`, regardless of the line's text.",
     f"{SELECTED} | {names.LOG_AMOUNT.label} > 10000",
 )
 WEBSOCKET_ERRORS: Final = LogQuery(
     "websocket-errors",
     "Errors of websockets",
-    "Errors whose line speaks of a websocket.",
+    "Errors whose line mentions a websocket.",
     f"{SELECTED} |~ `(?i)websocket` | severity_number >= {ERROR}",
     normally_empty="no connection broke",
 )

@@ -25,9 +25,9 @@ PROMISED = {
     "Slack": ("slack", {"slack"}),
     "Slack and e-mail": ("slack-email", {"slack", "email"}),
     "e-mail": ("email", {"email"}),
-    "nobody": ("nobody", set()),
+    "none": ("none", set()),
 }
-"""What the alerts' documentation says -> the receiver, and how that one is reached."""
+"""The receivers in the alerts' documentation -> the receiver, and its channels."""
 
 BY_NAME = {alert.name: alert for alert in ALERTS}
 
@@ -84,11 +84,11 @@ def test_every_alert_goes_where_its_documentation_says(amtool: Path, tmp_path: P
     config = alerting.render(load(tmp_path, **everything(tmp_path)), tmp_path / "config")[0]
     found = {alert.name: routed(amtool, config, labels(alert)) for alert in ALERTS}
     assert found == {alert.name: PROMISED[render.receivers(alert)][0] for alert in ALERTS}
-    assert set(found.values()) == set(alert_routes.RECEIVERS)  # each of them is somebody's
+    assert set(found.values()) == set(alert_routes.RECEIVERS)  # each of them is used
 
 
 def test_what_is_set_leaves_time_to_tell(tmp_path: Path) -> None:
-    """From fault to notification, as intervals add up at worst: a minute beside the rule's own, or 2 minutes in all
+    """From fault to notification, as intervals add up at worst: a minute besides the rule's own, or 2 minutes in all
     where the fault is seen by a probe or a count of the sink. What it really takes: tests/e2e/test_alert_delivery.py.
     """
     route = rendered(tmp_path)["route"]
@@ -110,27 +110,27 @@ def test_what_is_set_leaves_time_to_tell(tmp_path: Path) -> None:
         assert probed + render.seconds(BY_NAME[name].for_) + waited < 120, name
 
 
-def test_what_each_receiver_is(tmp_path: Path) -> None:
+def test_receivers_have_their_channels(tmp_path: Path) -> None:
     found = channels(rendered(tmp_path, **everything(tmp_path)))
     assert found == {name: {*by, "webhook"} for name, by in PROMISED.values()}
 
 
-def test_what_is_not_set_is_left_out(tmp_path: Path) -> None:
+def test_unset_channels_are_left_out(tmp_path: Path) -> None:
     own = everything(tmp_path)
     slack = {"slack_webhook_file": own["slack_webhook_file"]}
     mail = {"smtp_host": own["smtp_host"], "smtp_to": own["smtp_to"]}
     pager = {"pagerduty_key_file": own["pagerduty_key_file"]}
-    nobody = {name: set[str]() for name in alert_routes.RECEIVERS}
+    silent = {name: set[str]() for name in alert_routes.RECEIVERS}
 
     def everybody(channel: str) -> dict[str, set[str]]:
-        return {name: set() if name == "nobody" else {channel} for name in nobody}
+        return {name: set() if name == "none" else {channel} for name in silent}
 
-    assert channels(rendered(tmp_path)) == nobody
-    # Whoever is there hears of it, even if it was meant for somebody else.
+    assert channels(rendered(tmp_path)) == silent
+    # Every configured channel gets it, even if it was meant for another one.
     assert channels(rendered(tmp_path, **slack)) == everybody("slack")
     assert channels(rendered(tmp_path, **mail)) == everybody("email")
-    # But nobody is woken by what was not meant to wake anybody.
-    assert channels(rendered(tmp_path, **pager)) == {**nobody, "pagerduty-slack": {"pagerduty"}}
+    # But an alert that must not page does not page.
+    assert channels(rendered(tmp_path, **pager)) == {**silent, "pagerduty-slack": {"pagerduty"}}
 
 
 def test_teams_with_a_channel_of_their_own(amtool: Path, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_teams_with_a_channel_of_their_own(amtool: Path, tmp_path: Path) -> None
         "CostDayHigh": "email",
         "ServiceDown": "pagerduty-slack",
         "NoQueries": "slack",
-        "Watchdog": "nobody",
+        "Watchdog": "none",
     }
     receivers = {receiver["name"]: receiver for receiver in yaml.safe_load(config.read_text())["receivers"]}
     (slack,) = receivers["slack/ai"]["slack_configs"]
@@ -219,7 +219,7 @@ def test_paths_as_a_container_sees_them(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_refused(given: dict[str, str], error: str, tmp_path: Path) -> None:
+def test_invalid_settings_are_refused(given: dict[str, str], error: str, tmp_path: Path) -> None:
     """No error shows what is in a file: it might be the secret."""
     places = {
         "folder": str(tmp_path),
@@ -235,11 +235,11 @@ def test_what_is_refused(given: dict[str, str], error: str, tmp_path: Path) -> N
     assert not (tmp_path / "config").exists()
 
 
-def test_who_will_hear(tmp_path: Path) -> None:
+def test_describe_lists_the_receivers(tmp_path: Path) -> None:
     own = everything(tmp_path)
     mail = "mail ops@example.org, ceo@example.org"
     assert alerting.describe(load(tmp_path)) == [
-        "alerts: nobody is told, they are only kept; docs/alerting.md connects Slack, PagerDuty, e-mail"
+        "alerts: no receiver is set, they are only kept; docs/alerting.md connects Slack, PagerDuty, e-mail"
     ]
     assert alerting.describe(load(tmp_path, **own)) == [
         f"alerts: critical ones to PagerDuty and Slack #alerts; others to Slack #alerts; of some {mail}, too",
@@ -248,7 +248,9 @@ def test_who_will_hear(tmp_path: Path) -> None:
     only_mail = {name: own[name] for name in ("smtp_host", "smtp_to")}
     assert alerting.describe(load(tmp_path, **only_mail)) == [f"alerts: critical ones to {mail}; others to {mail}"]
     only_pager = {"pagerduty_key_file": own["pagerduty_key_file"]}
-    assert alerting.describe(load(tmp_path, **only_pager)) == ["alerts: critical ones to PagerDuty; others to nobody"]
+    assert alerting.describe(load(tmp_path, **only_pager)) == [
+        "alerts: critical ones to PagerDuty; others to no receiver"
+    ]
 
 
 def test_inhibitions_are_between_alerts_that_there_are() -> None:

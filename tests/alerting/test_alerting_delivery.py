@@ -50,7 +50,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
             runbooks_url="https://code.example/blob/main",
         )
         with running(own, folder) as manager:
-            # They began long ago, so each group is notified at once, and again when alerts are added or resolved.
+            # They began long ago, so each group is notified immediately, and again when alerts are added or resolved.
             manager.send(
                 *(fired(name) for name in FIRED), {"labels": {"alertname": "OfYours", "notify": "slack-email"}}
             )
@@ -141,7 +141,7 @@ def test_mail(room: Room) -> None:
 
 
 def test_an_alert_without_texts(room: Room) -> None:
-    """One of somebody's own rules may have a name and nothing else."""
+    """A user's own rule may have only a name."""
     url = f"{room.manager.url}/#/alerts"
     all_of_it = rf"OfYours\n\nalert:     OfYours\nsince:     {MOMENT}\n\nWhat else fires: {url}\nSilence it: .*\n"
     message = room.inbox.wait(MAIL, Tells("OfYours"))
@@ -187,7 +187,7 @@ def test_watchdog_goes_to_the_dead_mans_switch_alone(room: Room) -> None:
 
 
 @pytest.mark.shows("F16")
-def test_what_is_over_is_told_to_the_same(room: Room) -> None:
+def test_resolved_alerts_go_to_the_same_receivers(room: Room) -> None:
     opened = room.inbox.wait(PAGERDUTY, Tells("TtftCritical"))
     closed = room.inbox.wait(PAGERDUTY, Tells("TtftCritical", resolved=True))
     assert closed.body["dedup_key"] == opened.body["dedup_key"]

@@ -1,4 +1,4 @@
-"""docs/alerting.md: its commands, as somebody would type them, with a real Alertmanager; and what it says of it."""
+"""docs/alerting.md: its commands, as a user types them, and its claims, with a real Alertmanager."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def commands(page: str) -> list[str]:
 
 
 def typed(command: str, env: Mapping[str, str], folder: Path) -> str:
-    """What it prints. make is told that the environment is there already, and which it is."""
+    """Its output. make gets the existing environment as a variable."""
     command = re.sub(r"\bmake ", f"make -o .venv/ready BIN={Path(sys.executable).parent} ", command)
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=300
@@ -66,7 +66,7 @@ def test_the_commands(page: str, manager: tuple[Manager, Mapping[str, str]], roo
 
 
 def test_its_settings_are_taken(page: str, tmp_path: Path, root: Path) -> None:
-    """Those of `.env`, with the files that the page's commands make; nobody else may read them."""
+    """Those of `.env`, with the files that the page's commands make; no other user may read them."""
     for command in commands(page):
         if command.startswith(("mkdir", "install")):
             typed(command, os.environ, tmp_path)

@@ -1,4 +1,4 @@
-"""What is silent while something worse fires, in a real Alertmanager: nobody is told, and of others everybody is."""
+"""Inhibition by worse alerts, in a real Alertmanager: inhibited alerts are not delivered, and others are."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_inhibitions(manager: Manager, box: Inbox) -> None:
     loud: set[tuple[str, str]] = set()
 
     def tell(*alerts: tuple[str, str, tuple[str, ...]]) -> None:
-        """Send them, and wait until somebody was told of all."""
+        """Send them, and wait until all are delivered."""
         manager.send(*(in_place(*alert) for alert in alerts))
         loud.update((name, place) for name, place, _ in alerts)
         box.wait("/webhook", lambda _: told(box) >= loud)

@@ -48,7 +48,7 @@ NAMES = {
     "regular expression": "$1 ${1} \\1 [a-z]+ (x|y)",
 }
 PLACES = ("service", "model", "summary", "description", "alertname", "severity", "dashboard", "runbook")
-"""Where the name stands; as `service` and `summary` it also stands where an alert's rule would put it."""
+"""The places of the name; as `service` and `summary` it is also where an alert's rule would put it."""
 
 
 def alert(number: int, name: str, place: str) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def alert(number: int, name: str, place: str) -> dict[str, Any]:
         texts[f"{place}_url"] = name
     else:
         texts[place] = name
-    # Told at once, as it began long ago.
+    # Sent immediately, as it began long ago.
     return {"labels": labels, "annotations": texts, "startsAt": START.isoformat()}
 
 
@@ -141,7 +141,7 @@ def test_send_a_name_to_slack_stays_text(room: Room, name: str, place: str) -> N
         assert links(sent[field]) == []
         assert "\n" not in sent[field]
     own = [("Dashboard", GRAFANA), ("What else fires", room.manager.url), ("Silence it", room.manager.url)]
-    if place == "dashboard":  # no address of ours, nor anybody's
+    if place == "dashboard":  # neither our address nor another one
         own = own[1:]
     found = links(sent["text"])
     assert [words for _, words in found] == [words for words, _ in own]

@@ -38,7 +38,7 @@ def compose_binary() -> str:
 
 @pytest.fixture
 def render(load: Load, compose_binary: str) -> Callable[..., dict[str, Any]]:
-    """What `docker compose config` makes of compose.yaml with these settings."""
+    """The output of `docker compose config` for compose.yaml with these settings."""
 
     def rendered(**env: str) -> dict[str, Any]:
         return compose_cli.Compose(load(**env), [compose_binary]).config()

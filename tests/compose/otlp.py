@@ -24,7 +24,7 @@ from waiting import until
 
 @dataclass(frozen=True)
 class Sent:
-    """What to look for; `number` is unique, it is an attribute of the log record and the metric's value."""
+    """The data to look for; `number` is unique, it is an attribute of the log record and the metric's value."""
 
     trace_id: str
     number: int

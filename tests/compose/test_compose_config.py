@@ -155,7 +155,7 @@ def test_the_audit_store_can_be_left_out_or_be_elsewhere(
     assert config["gateway"]["environment"]["OTELGATE_AUDIT"] == ("true" if audit else "false")
 
 
-def test_what_cannot_be_had_is_left_out(load: Callable[..., settings.Settings], compose_binary: str) -> None:
+def test_unavailable_services_are_left_out(load: Callable[..., settings.Settings], compose_binary: str) -> None:
     made = load()
     compose_cli.remember_absent(made, ["grafana", "prober"])
     config = compose_cli.Compose(made, [compose_binary]).config()["services"]
@@ -357,7 +357,7 @@ def test_by_hand_it_is_what_make_up_runs(render: Render, compose_binary: str, ro
     answer = subprocess.run(command, cwd=root, env=clean, capture_output=True, text=True, check=True)
     by_hand = json.loads(answer.stdout)
     assert by_hand["name"] == "otelgate"
-    # What `make up` writes is in its state folder, which is another one here.
+    # `make up` writes to its state folder, which is another one here.
     made = json.loads(json.dumps(render()["services"]).replace(f"{tmp_path}/state/", f"{root}/.otelgate/"))
     assert _without_stamp(by_hand["services"]) == _without_stamp(made)
 
@@ -426,7 +426,7 @@ def test_a_prometheus_elsewhere_does_not_get_the_password(render: Render, url: s
 def test_exporters_get_the_native_arguments(render: Render, name: str) -> None:
     native = services.services(settings.load({}), [name])[0]
     given = set(render()["services"][name]["command"])
-    # What the distribution's older program alone needs (watchers.py).
+    # Arguments that only the distribution's older program needs (watchers.py).
     same = [argument for argument in native.arguments if not argument.endswith("bgwriter")]
     own = {argument.replace("127.0.0.1", "0.0.0.0") for argument in same if "=/" not in argument}
     assert own <= given

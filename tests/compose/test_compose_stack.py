@@ -190,7 +190,7 @@ def test_an_application_on_this_machine_is_probed(stack: DockerEngine) -> None:
 
 
 def test_an_example_listens_where_the_prober_reaches_it(stack: DockerEngine) -> None:
-    """Its API, and the Redis that it starts: nobody is told that they are down."""
+    """Its API, and the Redis that it starts: no alert says that they are down."""
     own = {name: str(port) for name, port in stack.settings.ports().items()}
     own |= {"OTELGATE_STATE_DIR": str(stack.settings.state_dir)}
     state.remember_engine(stack.settings, stack.name)  # as `make up` does

@@ -220,7 +220,7 @@ def test_the_sinks_image_is_made_once_and_runs(docker: Any, load: Load) -> None:
     first = docker.images.get(name)
     said = io.StringIO()
     assert images.build_audit(load(), Report(said), docker) == name
-    if "there already" in said.getvalue():  # unless somebody edited a source meanwhile
+    if "there already" in said.getvalue():  # unless a source was edited meanwhile
         assert docker.images.get(name).id == first.id
     assert first.attrs["Config"]["User"] == "10001:10001"
     output = docker.containers.run(name, ["--help"], remove=True, read_only=True, network_mode="none")

@@ -1,4 +1,4 @@
-"""From fault to notification: a watched stack, applications with switches, and when whom was told.
+"""From fault to notification: a watched stack, applications with switches, and the time of each delivery.
 
 `OTELGATE_ALERT_WEBHOOK_URL` gets every notification; the time of its arrival is what counts. Where a rule waits for
 long, its times may be scaled (scaled_rules.py): what is measured says so.
@@ -72,7 +72,7 @@ class Measured:
 
 @dataclass
 class Watch:
-    """The running stack, its alerts' rules, and what was started beside it."""
+    """The running stack, its alerts' rules, and the processes started with it."""
 
     settings: settings.Settings
     env: Mapping[str, str]

@@ -225,7 +225,7 @@ class Bench:
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(each in line for each in wanted))
 
     def send(self, request: bytes, timeout_s: float = 30, signal: str = "trace") -> grpc.StatusCode:
-        """What the gateway answered."""
+        """The gateway's answer."""
         call = self.channel.unary_unary(EXPORT.format(signal, signal.capitalize()))
         try:
             call(request, timeout=timeout_s)

@@ -1,6 +1,6 @@
 """Worlds for the end-to-end tests: real stores behind the gateway, which is a container, and an agent in front of it.
 
-`world` is shared by all that only send and look, each with a service name of its own. A test that configures or
+`world` is shared by all that only send and look, each with its own service name. A test that configures or
 restarts the gateway takes `own_gateway`, one that stops stores `own_world`.
 """
 

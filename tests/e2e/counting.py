@@ -1,4 +1,4 @@
-"""A process that counts with OpenTelemetry's own SDK until it is told to end; says that it begins, and how much it was.
+"""A process that counts with OpenTelemetry's own SDK until it is ended; prints its start and the total.
 
 python counting.py ENDPOINT SERVICE delta|cumulative [INSTANCE_ID]
 """

@@ -198,14 +198,14 @@ def _spellings(word: str) -> set[bytes]:
     raw = word.encode()
     spelled = {raw, raw.hex().encode(), quote(word).encode(), quote_plus(word).encode()}
     for offset in range(3):
-        # The first and last characters also depend on what stands beside the word.
+        # The first and last characters also depend on the text next to the word.
         encoded = base64.b64encode(b"\0" * offset + raw).rstrip(b"=")
         spelled.add(encoded[(0, 2, 3)[offset] : len(encoded) - (1 if (len(raw) + offset) % 3 else 0)])
     return spelled
 
 
 def find(leaks: Iterable[Leak], data: bytes | str) -> list[Leak]:
-    """The leaks of which a word is in `data`, whatever the case."""
+    """The leaks of which a word is in `data`, in any case."""
     haystack = data.encode() if isinstance(data, str) else data
     lowered = haystack.lower()
     return [

@@ -33,7 +33,7 @@ RETRYABLE = {
 
 @dataclass(frozen=True)
 class Shape:
-    """What a recorded run holds, as far as its ids go: each span's number in it, by what it is."""
+    """The ids of a recorded run: each span's number in it, by what it is."""
 
     spans: int
     runs: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""The three faults of which somebody is to know within 2 minutes: an application, a database, too many sessions.
+"""The three faults whose alerts must be delivered within 2 minutes: an application, a database, too many sessions.
 
 Rules hold for FOR_S here; the way from fault to notification is the real one. That what is set leaves time for the
 rules' own minute: tests/alerting/test_alerting_config.py. `make test-report` shows what it took.
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 FOR_S = 10
 SEATS = 12
-"""More sessions than this at once are an overload of bestbox."""
+"""More concurrent sessions than this are an overload of bestbox."""
 LONG_S = 300
 """How long a notification is waited for at all; how long it took is printed."""
 

@@ -29,7 +29,7 @@ LONG_S = 900
 
 
 def lose_rows(watch: Watch, over: threading.Event) -> None:
-    """Somebody deletes from the audit trail."""
+    """A user deletes from the audit trail."""
     while not over.wait(5):
         watch.sql("DELETE FROM audit.runs WHERE service = 'bestbox'")
 
@@ -48,7 +48,7 @@ def test_applications_that_go_wrong(tmp_path: Path, record_property: Callable[[s
             for app, (_, _, alerts) in SWITCHES.items():
                 service = app.replace("_", "-")
                 rows += [watch.measure(alert, service, thrown[app], LONG_S) for alert in alerts]
-                watch.kill(app)  # the last of them waits for long, beside other tests
+                watch.kill(app)  # the last of them waits for long, in parallel with other tests
         finally:
             over.set()
             loses.join()

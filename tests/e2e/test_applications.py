@@ -1,4 +1,4 @@
-"""An application with a token of its own tries to pose as another."""
+"""An application with its own token tries to pose as another."""
 
 import hashlib
 import secrets

@@ -15,7 +15,7 @@ SERVICE, SEED = "audit-outage", "outage"
 
 
 def chaos(world: OwnWorld) -> list[tuple[float, str, Callable[[], None]]]:
-    """What happens when which share of the runs is sent: two stops of PostgreSQL, five deaths."""
+    """The events at each share of the sent runs: two stops of PostgreSQL, five kills."""
     backends, gateway = world.backends, world.gateway
 
     def kill_gateway() -> None:

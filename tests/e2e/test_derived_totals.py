@@ -1,4 +1,4 @@
-"""Derived totals are what was acknowledged: after kill -9 of the gateway, with Prometheus away, and beside refusals."""
+"""Derived totals are what was acknowledged: after kill -9 of the gateway, without Prometheus, and with refusals."""
 
 import grpc
 import pytest
@@ -27,7 +27,7 @@ def test_what_the_audit_queue_refuses_is_not_counted(own_prometheus: OwnWorld) -
         traces = trace_service_pb2_grpc.TraceServiceStub(channel)
 
         def send(number: int, words: str) -> bool:
-            """Once, whatever the answer is."""
+            """Once, for any answer."""
             try:
                 traces.Export(a_run(number, service, words), timeout=30, wait_for_ready=True)
             except grpc.RpcError:
@@ -83,7 +83,7 @@ def test_totals_are_what_was_acknowledged_after_two_kills(own_prometheus: OwnWor
     assert cost == pytest.approx(acknowledged * CALL_USD, rel=1e-9)
     assert until(lambda: total(world, "otelgate_event_count_total", service) == acknowledged)
     print(f"\n{acknowledged} runs acknowledged over two kills of the gateway, {counted:.0f} counted, ${cost:.5f}")
-    # Nothing that increase() takes for a counter that starts anew.
+    # Nothing that increase() takes for a counter reset.
     mine = f'otelgate_run_count_total{{service_name="{service}"}}[1h]'
     assert world.prometheus.value(f"max(resets({mine}))") == 0
     assert world.prometheus.value(f"max(min_over_time({mine}))") == 0

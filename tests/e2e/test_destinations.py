@@ -26,7 +26,7 @@ def test_traces_go_where_they_are_sent(own_gateway: OwnGateway, value: str, stor
         store = getattr(own_gateway, name)
         spans = until(partial(store.trace, sent))
         assert [span.name for span in spans] == ["invoke_agent clerk"], name
-    # Both exporters of `both` were given the trace at once, so what has not come by now is not under way.
+    # Both exporters of `both` got the trace together, so a trace that has not arrived by now is not under way.
     for name in {"tempo", "jaeger"} - stores:
         assert getattr(own_gateway, name).trace(sent) == []
 

@@ -1,4 +1,4 @@
-"""What the gateway makes of GenAI spans: one vocabulary, a price, metrics, and nothing of what was said."""
+"""The gateway's output for GenAI spans: one vocabulary, a price, metrics, and no content."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import pytest
 from waiting import until
 from world import World
 
-# One model call as OpenInference's LangChain instrumentation sends it, in a process of its own.
+# One model call as OpenInference's LangChain instrumentation sends it, in a separate process.
 PROGRAM = """
 import json, time, otelgate
 otelgate.init()

@@ -43,7 +43,7 @@ class Raw:
 
 
 def raw(world: World, time_s: float) -> Raw | None:
-    """What Prometheus holds in the range up to `time_s`; None before there is anything."""
+    """Prometheus' samples in the range up to `time_s`; None before the first."""
     answer = world.prometheus.http.get(
         "/api/v1/query",
         params={"query": f"{SERIES}[{RANGE_S:.0f}s]", "time": f"{time_s:.3f}"},

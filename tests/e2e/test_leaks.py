@@ -27,7 +27,7 @@ from waiting import until
 from world import OwnWorld
 
 QUEUED = ("tempo", "jaeger", "loki")
-"""The stores before which a queue on disk stands; Prometheus has none (60-export.yaml)."""
+"""The stores with a queue on disk; Prometheus has none (60-export.yaml)."""
 
 OWN_WORDS = "logs.resource_logs.scope_logs.log_records.body.string_value"
 """The one exception, as collector/redact/README.md states it: a sentence that an application writes into its own log
@@ -44,12 +44,12 @@ NOT_KEPT = {
 first. Loki drops the names of attributes that have no value, in which the seeded names are."""
 
 NUMBERS = re.compile(r"attributes\[(gen_ai\.usage\.[a-z_.]+_tokens|gen_ai\.response\.time_to_first_chunk)\]$")
-"""What has to be a number; a text there is removed, whatever is switched on (collector/README.md)."""
+"""Attributes that must be numbers; a text there is always removed (collector/README.md)."""
 
 
 @dataclass
 class Sent:
-    """What went into the gateway: the secrets, and the ids by which what became of it is found again."""
+    """The input of the gateway: the secrets, and the ids by which what became of it is found again."""
 
     start_ns: int = field(default_factory=time.time_ns)
     leaks: list[Leak] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Sent:
 
 @dataclass
 class Seen:
-    """Where to look, by name, and what is there (see `runs`): in the queues; in the stores, files and logs; and in the
+    """Places to search, by name, and data (see `runs`): in the queues; in the stores, files and logs; and in the
     queue before the audit sink, which alone gets content."""
 
     sent: Sent
@@ -73,7 +73,7 @@ class Seen:
 
 
 def runs(data: bytes) -> bytes:
-    """What the search needs of it: a secret, however it is spelled, is within one run of letters, digits, + and /."""
+    """The part that the search needs: a secret, in any spelling, is within one run of letters, digits, + and /."""
     return b"\n".join(set(re.findall(rb"[A-Za-z0-9+/]{10,}", data)))
 
 
@@ -226,7 +226,7 @@ def written(path: Path) -> bytes:
 
 
 def files_under(folder: Path) -> dict[str, bytes]:
-    """What all stores and programs wrote, their logs too, but for the database, where conversations are kept."""
+    """The output of all stores and programs, including logs, except the database, which keeps conversations."""
     found = {}
     for path in files_in(folder):
         if path.relative_to(folder).parts[0] == "postgres":
@@ -287,7 +287,7 @@ def test_no_secret_gets_out(own_world: OwnWorld, tmp_path: Path) -> None:
     assert {leak.path: where for leak, where in found.items() if leak not in own} == {}
     assert own <= set(found), "the documented exception is none any more: take it out of the README and of this test"
     assert all("loki" in place for leak in own for place in found[leak])
-    # What was said goes there; what is no conversation, as metrics and the gateway's other spans, doesn't.
+    # Content goes there; other data, such as metrics and the gateway's other spans, don't.
     assert any("gen_ai.output.messages" in leak.path for leak in audited), sorted(leak.path for leak in audited)[:20]
     assert not any(leak.path.startswith("metrics") for leak in audited)
     assert {"prometheus /api/v1/series", "prometheus /api/v1/query", "files of prometheus"} <= set(canary)

@@ -1,6 +1,6 @@
 """Acknowledged items are stored: good, large, malformed and hostile ones, over gRPC, HTTP and JSON, in any store.
 
-Each item is looked for in its store, and the gateway's counters have to add up exactly, so it is a gateway of its own.
+Each item is looked for in its store, and the gateway's counters have to add up exactly, so it is a separate gateway.
 """
 
 import re
@@ -59,7 +59,7 @@ class Door:
             assert self.post(request.signal, request.body, headers).status_code == 400
 
     def _once(self, request: Request) -> bytes | None:
-        """The answer, or None where the request has to come again."""
+        """The answer, or None if the request has to be resent."""
         if request.protocol != "grpc":
             headers = GZIPPED_JSON if request.protocol == "json" else PROTOBUF
             said = self.post(request.signal, request.body, headers)
@@ -80,7 +80,7 @@ class Door:
 
 
 def intake(world: World) -> Counter[str]:
-    """What the gateway's `intake` has counted so far, as `action/reason`."""
+    """The counts of the gateway's `intake` so far, as `action/reason`."""
     found: Counter[str] = Counter()
     for sample in clients.GatewayMetrics.of(world.settings).samples():
         if sample.labels["__name__"].removesuffix("_total") == "otelgate_intake_items":
@@ -232,7 +232,7 @@ def _padded(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("body", [b"\xff" * 100, b"\x0a\x05\x0a\x03\x0a\x01\x01"], ids=["noise", "torn"])
-def test_what_is_no_otlp_is_refused(world: World, body: bytes) -> None:
+def test_malformed_otlp_is_refused(world: World, body: bytes) -> None:
     door = Door(world)
     assert door.post("traces", body).status_code == 400
     with pytest.raises(grpc.RpcError):

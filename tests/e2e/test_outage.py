@@ -21,7 +21,7 @@ TRAFFIC = Path(__file__).with_name("traffic.py")
 
 @dataclass
 class Traffic:
-    """What the sender was told: (trace id, span id) and log numbers acknowledged, and the steps that it counted."""
+    """The sender's results: (trace id, span id) and log numbers acknowledged, and the steps that it counted."""
 
     service: str
     record: Path

@@ -21,7 +21,7 @@ MOST = 1.2
 """Largest resident memory over the limit."""
 
 OVERLOAD = 10
-"""What is sent at once, over what is taken at once."""
+"""Concurrently sent data, as a multiple of the accepted data."""
 
 TIMEOUT_S = 30
 """Of a sender, as SDKs have one: what it sends again after that counts once."""
@@ -107,7 +107,7 @@ def taken_at_once(limit_mib: int) -> float:
 
 
 class Overload:
-    """Senders that send all at once, each request until it is taken, over gRPC, HTTP and HTTP with gzip."""
+    """Concurrent senders, each request until it is accepted, over gRPC, HTTP and HTTP with gzip."""
 
     def __init__(self, gateway: Bench, requests: Sequence[Request], senders: int) -> None:
         self._gateway, self._waiting, self._lock = gateway, deque(requests), threading.Lock()
@@ -176,7 +176,7 @@ def test_overload_keeps_to_the_memory_limit(
     requests = make(limit_mib)
     mean = sum(len(request.body) for request in requests) / len(requests)
     senders = math.ceil(OVERLOAD * taken_at_once(limit_mib) / mean)
-    assert senders < len(requests), "they do not all send at once"
+    assert senders < len(requests), "they do not all send concurrently"
     with bench(gateway_binary, tmp_path, OTELGATE_MEMORY_LIMIT_MIB=str(limit_mib)) as gateway:
         stores = (gateway.audit, gateway.tempo, gateway.others)
         for store in stores:

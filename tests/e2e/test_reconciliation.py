@@ -1,4 +1,4 @@
-"""The gateway's counts beside the sink's rows: the same runs, calls and cost at any moment; and a row less is seen."""
+"""The gateway's counts and the sink's rows: the same runs, calls and cost at any moment; a missing row is detected."""
 
 import time
 from decimal import Decimal

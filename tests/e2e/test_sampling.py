@@ -31,7 +31,7 @@ CHEAP = {**DEAR, "gen_ai.usage.input_tokens": 100_000}
 
 @dataclass
 class Application:
-    """Sends each span by itself, as soon as it ended; `refused` counts those that the gateway did not take."""
+    """Sends each span alone, as soon as it ended; `refused` counts those that the gateway did not take."""
 
     world: World
     service: str
@@ -125,7 +125,7 @@ def test_what_is_worth_a_look_is_kept(own_world: OwnWorld) -> None:
         "voted up": application.span({**RUN, "otelgate.feedback.rating": "positive"}),
         "3 of 5": application.span({**RUN, "otelgate.feedback.score": 3}),
     }
-    # What comes last decides for what came before, and what comes after follows.
+    # The last span decides for the earlier ones, and later ones follow.
     late = application.span(CHEAP)
     application.span(error=ERROR, parent=late)
     application.span(CHEAP, parent=late)
@@ -207,7 +207,7 @@ def test_a_full_queue_refuses_when_sampling_is_off(own_world: OwnWorld) -> None:
 
 
 def test_a_full_queue_drops_and_counts_when_sampling_is_on(own_world: OwnWorld) -> None:
-    """What was acknowledged before it was judged can't be refused any more."""
+    """Data acknowledged before the decision can't be refused any more."""
     restart(own_world, OTELGATE_QUEUE_BYTES="8192", OTELGATE_SAMPLE_PERCENT="0")
     application, sent = Application(own_world, "sampling-dropped"), 200
     with own_world.without("tempo"):

@@ -1,6 +1,6 @@
 """Applications' own counters of every kind of sender, alone and several as one, through to Prometheus.
 
-The inputs are those of public reports: delta counters that nobody stores, two sessions that fight over one series, and
+The inputs are those of public reports: delta counters that no store takes, two sessions that fight over one series, and
 services that send the metrics of the GenAI conventions and no spans.
 """
 
@@ -15,7 +15,7 @@ from world import OwnGateway, World
 
 
 def named(name: str) -> str:
-    """A service of its own for each run."""
+    """A separate service for each run."""
     return f"{name}-{uuid.uuid4().hex[:8]}"
 
 

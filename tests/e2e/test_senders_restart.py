@@ -26,7 +26,7 @@ PROCESSES = (
 )
 DURATION_S = 90
 END_S = 600
-"""For how long a sender that was told to end may still send: as long as a gateway needs to start, and more."""
+"""The time for which a sender that was ended may still send: as long as a gateway needs to start, and more."""
 RANGE = "1h"
 """Longer than the test takes on any machine."""
 SEED = 20261129
@@ -59,7 +59,7 @@ class Senders:
 
     @staticmethod
     def _stacks(process: subprocess.Popen[str]) -> str:
-        """All that it wrote to stderr, and where its threads stand. It is killed."""
+        """All that it wrote to stderr, and the stacks of its threads. It is killed."""
         process.send_signal(counting.STACKS)
         with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=10)
@@ -86,7 +86,7 @@ def passed(due: float) -> bool:
 
 
 def whole_increase(world: World, of: str) -> float:
-    """What all series rose, each up to its last sample: beyond it, increase() adds half of the samples' distance."""
+    """The rise of all series, each up to its last sample: beyond it, increase() adds half of the samples' distance."""
     return sum(
         series.value
         for last in world.prometheus.query(f"timestamp({of})")

@@ -30,12 +30,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1800)]
 
 AT_ONCE = 20
 ATTACKS = 3
-"""How often each of those at once sends."""
+"""Requests of each concurrent sender."""
 FULL_RATE_S = 20
 MILLIONS = 2_500_000
 TOKEN = "t0ken"
 STORE_MIB = 1024
-"""What a store's container may take at most (compose.yaml). Natively GOMEMLIMIT alone bounds it, softly (900 MiB)."""
+"""The memory limit of a store's container (compose.yaml). Natively GOMEMLIMIT alone bounds it, softly (900 MiB)."""
 GATEWAY_MOST = 1.2
 """Largest resident memory of the gateway over its limit (collector/README.md)."""
 ANSWER_S = 5
@@ -170,7 +170,7 @@ class Neighbour:
 
 @contextmanager
 def attacked(stack: Stack, name: str, measured: Callable[[str, object], None]) -> Iterator[None]:
-    """What is sent within costs no process more than its limit, and no neighbour its data."""
+    """Requests within the block cost no process more than its limit, and no other sender its data."""
     stack.forget_peaks()
     ended, neighbour = threading.Event(), Neighbour(stack, name)
     with ThreadPoolExecutor(1) as runner:
@@ -202,7 +202,7 @@ FOR_NOW = {grpc.StatusCode.UNAVAILABLE, 503}
 
 
 def answers(stack: Stack, signal: str, body: bytes, token: str) -> Counter[object]:
-    """To 20 requests at once, half of them over gRPC, half over HTTP, some times."""
+    """To 20 concurrent requests, half of them over gRPC, half over HTTP, some times."""
     packed = gzip.compress(body, 9)
 
     def send(number: int) -> object:
@@ -258,7 +258,7 @@ SMALLEST = {
     "trace": (SPAN, (*range(4, 20), *range(22, 30))),
     "logs": (RECORD, tuple(range(len(RECORD) - 8, len(RECORD)))),
 }
-"""An item that is stored, a span of a trace of its own or a record of 8 letters, and which of its bytes differ."""
+"""An item that is stored, a span of a separate trace or a record of 8 letters, and which of its bytes differ."""
 
 
 def largest(signal: str) -> bytes:

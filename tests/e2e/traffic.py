@@ -1,4 +1,4 @@
-"""Steady traffic through the SDK, which writes down what it was told is safe: run by the outage tests.
+"""Steady traffic through the SDK, which records its acknowledged data: run by the outage tests.
 
     python traffic.py RECORD     until its standard input is closed, then flushes and prints its totals as JSON
 

@@ -1,4 +1,4 @@
-"""What the end-to-end tests work with: the running world, and waiting for what is to come."""
+"""Fixtures of the end-to-end tests: the running stack, and waiting for data."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ class World:
 
     @classmethod
     def of(cls, loaded: settings.Settings, **more: object) -> Self:
-        """With the stores of these settings; `more` is what the class has beside them."""
+        """With the stores of these settings; `more` are the class's other fields."""
         return cls(
             loaded,
             clients.Prometheus.of(loaded),
@@ -37,7 +37,7 @@ class World:
         )
 
     def application_env(self, service: str, **env: str) -> dict[str, str]:
-        """What a user sets for an application, and nothing else of OpenTelemetry."""
+        """The environment that a user sets for an application, and no other variable of OpenTelemetry."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OTELGATE_"))}
         endpoint = f"http://127.0.0.1:{self.settings.grpc_port}"
         patient = {"OTELGATE_EXIT_TIMEOUT": "60000"}  # for a busy machine

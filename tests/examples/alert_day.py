@@ -32,7 +32,7 @@ EXPORT_S = 5
 ENOUGH_PROBES = 4
 """For LlmAvailabilityLow, which otherwise wants 100."""
 LONG_AGO = "long-ago"
-"""The environment of the past in which nobody reserves any more, and of one that was as ever."""
+"""The environment of the past without reservations, and of an ordinary one."""
 LONG_AGO_CALM = "long-ago-calm"
 _LONG_S = 300.0
 """How long each part of the day is waited for at all, the one with faults twice as long."""
@@ -61,12 +61,12 @@ RUNS = (
         ("http_errors", "slow_database", "database_connections", "breaker_paymob"),
         last=("traffic_drop",),
     ),
-    # The model server stops last: nothing is searched without it, and turns that fail at once hide the slow ones.
+    # The model server stops last: nothing is searched without it, and turns that fail immediately hide the slow ones.
     Run("bestbox", 0.7, ("session_flood", "slow_model", "slow_search", "memory_pressure"), last=("llm_down",)),
     Run("execora", 2.0, ("model_errors", "tool_errors", "slow_http", "websocket_drops", "negative_feedback")),
 )
 SPENDER = Run("estate_bot", 2.0, ("cost_spike",), speed=3)
-"""A second process of the bot: the user who asks without end would wait for the dearest model."""
+"""A second process of the bot: the user who asks without end would wait for the most expensive model."""
 
 _LATE = {"ServiceDown", "DatabaseDown", "ScrapeTargetDown"} | {
     alert.name for alert in ALERTS if alert.dashboard in (uids.GATEWAY, uids.CONVERSATION_AUDIT)
@@ -79,7 +79,7 @@ Promise = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Day:
-    """What is asked afterwards. Unix times; `calm` is while no switch was thrown yet, `llm_stopped` while the model
+    """The times for later queries. Unix times; `calm` is while no switch was thrown yet, `llm_stopped` while the model
     server still answered, `end` when the last user left."""
 
     stack: ExampleStack
@@ -90,7 +90,7 @@ class Day:
     end: float
 
     def values(self, expr: str, at: float | None = None, **labels: str) -> list[float]:
-        """What an expression gives for these labels."""
+        """The value of an expression for these labels."""
         found = self._prometheus.query(expr, at)
         return [each.value for each in found if labels.items() <= each.labels.items()]
 
@@ -215,12 +215,12 @@ def _throw(stack: ExampleStack, app: str, switches: Collection[str]) -> None:
 
 
 def log(stack: ExampleStack, app: str) -> Path:
-    """What the application says on stderr."""
+    """The application's output on stderr."""
     return stack.folder / f"{app}.log"
 
 
 def _load_reservations(stack: ExampleStack) -> None:
-    """Three days of Osool that are over: twice the same, but in one nobody reserves after the first day."""
+    """Three days of Osool that are over: twice the same, but in one no user reserves after the first day."""
     start, end = WEDNESDAY - 3 * history.DAY_S, WEDNESDAY
     for environment, faults in ((LONG_AGO_CALM, ()), (LONG_AGO, ("no_reservations",))):
         past = history.tell(OSOOL, start, end, environment=environment, faults=faults, fault_after_s=history.DAY_S)

@@ -1,4 +1,4 @@
-"""What the tests of the examples work with: the running stack, `make example` against it, and what is then stored."""
+"""Fixtures of the examples' tests: the running stack, `make example` against it, and the stored data."""
 
 import json
 import signal

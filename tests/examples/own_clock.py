@@ -1,4 +1,4 @@
-"""An example's own clock: what takes time in it takes what it was told to wait, however busy the machine is.
+"""An example's own clock: what takes time in it takes exactly its set time, even on a busy machine.
 
 The tests of alerts ask that an alert about a duration is quiet on an ordinary day and active once a switch makes the
 application slow. Measured by the machine's clock, a search of 0.05 s takes over its limit of 0.2 s where the
@@ -8,7 +8,7 @@ first token, a tool, a slow switch) moves its clock by the seconds that it asked
 Instrumentation, SDK, gateway and Prometheus treat what that clock measures as ever, and the limits are the committed
 ones. Spans begin at the time of day, as the stores expect.
 
-Each request, and each thread, has a clock of its own, and shares it with the tasks and threads that it starts. Parallel
+Each request, and each thread, has its own clock, and shares it with the tasks and threads that it starts. Parallel
 waits are summed, so a span with parallel children lasts longer than on the wall clock. A request to another server
 takes no time, and is not given up.
 """

@@ -1,6 +1,6 @@
 """The committed alert rules, with the recording rules put in: to ask at any time, also a coming one.
 
-A recorded series exists from when Prometheus loaded its rule. Whoever wants to know what an alert would have said a day
+A recorded series exists from when Prometheus loaded its rule. To know what an alert would have said a day
 ago, or will say in an hour, asks with the rules' expressions in place of their names.
 """
 
@@ -39,7 +39,7 @@ class Rules:
         return _SELECTOR.sub(self._replaced, re.sub(r"#.*", "", expr))
 
     def compared(self, alert: str) -> str:
-        """What an alert holds against its limit, inlined: the expression without the comparison."""
+        """The value that an alert compares with its limit, inlined: the expression without the comparison."""
         return self.inlined(_LIMIT.sub("", self.alerts[alert]))
 
     def _replaced(self, found: "re.Match[str]") -> str:

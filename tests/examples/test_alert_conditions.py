@@ -1,7 +1,7 @@
 """Each alert of the master list: quiet while the examples run as ever, active once their switch is thrown.
 
 The applications' own series reach a real Prometheus through the gateway, with the committed rules loaded, evaluated
-more often (scaled_rules.py); it decides itself. Durations are what the applications were told to take, by their own
+more often (scaled_rules.py); it decides itself. Durations are those set in the applications, by their own
 clocks (own_clock.py), so that a busy machine makes nothing slow. How long a condition must hold (`for`) and what is
 right at its limit, promtool's tests show. Those that look back further than the test lasts are asked for a later time,
 or of a past that the example told.
@@ -87,14 +87,14 @@ ROWS = (
     Row("L31", "WebSocketDrops", "execora", "websocket_drops", _CLOSED),
 )
 CALM = ("redis_memory_used_bytes", "pg_stat_database_numbackends", "node_memory_MemAvailable_bytes")
-"""Beside what the rows look at, this is to be there before anything goes wrong."""
+"""In addition to the rows' series, these must exist before the faults."""
 ABSENT = ("GatewayAbsent", "AuditSinkAbsent", "AuditKeeperAbsent")
 LATER = ("L2", "L3", "L4", "L5", "L24", "L29")
 """Those with a test of their own below."""
 
 
 def promised(root: Path) -> set[Promise]:
-    """What the READMEs' tables say of the switches that are thrown here, but for those with a test of their own."""
+    """The READMEs' table entries of the switches thrown here, except those with a separate test."""
     services = switch_tables.services()
     return {
         (alert, services[each.app], switch)
@@ -106,7 +106,7 @@ def promised(root: Path) -> set[Promise]:
 
 
 def seen(rules: Rules, row: Row) -> str:
-    """What its alert looks at."""
+    """The expression of its alert."""
     return row.seen or rules.compared(row.alert)
 
 
@@ -149,7 +149,7 @@ def test_no_other_alert_on_an_ordinary_day(day: Day) -> None:
 
 
 def test_every_promise_of_a_readme_that_was_put_to_the_test(day: Day, root: Path) -> None:
-    """What the tables say of a switch that was thrown here, beside what has a row above."""
+    """The tables' entries of a switch that was thrown here, besides those with a row above."""
     assert {(row.alert, row.service, row.switch) for row in ROWS} <= promised(root)
     assert [each for each in sorted(promised(root)) if not day.fires_after(each[0], each[1])] == []
 
@@ -178,7 +178,7 @@ def test_exporters_tell_of_what_the_applications_use(day: Day) -> None:
 
 
 @pytest.mark.shows("L4")
-def test_nobody_asks_for_an_hour(day: Day) -> None:
+def test_an_hour_without_turns_fires(day: Day) -> None:
     """The users have gone (traffic_drop); asked for a moment an hour later, with the recorded sums put in."""
     expr = day.rules.inlined(day.rules.alerts["NoQueries"])
     for service in ("estate-bot", "osool", "bestbox", "execora"):
@@ -187,7 +187,7 @@ def test_nobody_asks_for_an_hour(day: Day) -> None:
 
 
 @pytest.mark.shows("L5")
-def test_hardly_anybody_comes(day: Day) -> None:
+def test_low_traffic_fires(day: Day) -> None:
     """Osool's visitors stopped coming (traffic_drop): five minutes later the rate of requests is nothing."""
     expr = day.rules.inlined(day.rules.alerts["LowTraffic"])
     assert day.values(day.rules.compared("LowTraffic"), day.calm, service_name="osool")
@@ -208,8 +208,8 @@ def test_memory_of_the_host_by_the_node_exporter(day: Day) -> None:
 
 
 @pytest.mark.shows("L29")
-def test_nobody_reserves_for_a_day(day: Day) -> None:
-    """Osool's past with the switch no_reservations, thrown two days before its end, and beside it one without."""
+def test_a_day_without_reservations_fires(day: Day) -> None:
+    """Osool's past with the switch no_reservations, thrown two days before its end, and another one without."""
     expr = day.rules.inlined(day.rules.alerts["NoReservations"])
     last = WEDNESDAY - 600
     known = until(lambda: day.values("count by (deployment_environment_name) (target_info)", last), deadline_s=120)

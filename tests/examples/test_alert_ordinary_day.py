@@ -1,6 +1,6 @@
 """An afternoon on which nothing went wrong, of all four examples: what no alert about an application fires on.
 
-Their past is loaded into a Prometheus of its own, and each rule is asked of it with the recording rules put in. Days
+Their past is loaded into a separate Prometheus, and each rule is asked of it with the recording rules put in. Days
 that can be divided by three are left out: then Osool's past has an outage of Paymob, and Execora's a bad hour.
 """
 
@@ -19,7 +19,7 @@ HOURS = 5
 """The last ones of the past: before, points lie further apart than the rules' windows."""
 STEP_S = 300
 _STACK = (uids.GATEWAY, uids.CONVERSATION_AUDIT)
-"""Where alerts about the stack's own parts point to."""
+"""Dashboards of the alerts about the stack's own parts."""
 _NO_PAST = {
     *("Watchdog", "ServiceDown", "DatabaseDown", "LlmAvailabilityLow", "ScrapeTargetDown", "HostMemoryHigh"),
     "UserQueryBurst",  # the sink counts these
@@ -32,7 +32,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ExampleStac
     folder, end = tmp_path_factory.mktemp("ordinary"), WEDNESDAY
     start = end - 1.5 * history.DAY_S
     with running_stack(folder, KEEPS_LONG, services=["prometheus"]) as stack:
-        stack.engine.stop("prometheus")  # which then finds the blocks at once
+        stack.engine.stop("prometheus")  # which then finds the blocks immediately
         for app in traffic.APPS:
             told = history.tell(traffic.load(app), start, end, environment="demo")
             (folder / app).mkdir()

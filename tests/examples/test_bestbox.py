@@ -42,7 +42,7 @@ class Day:
 
 @dataclass
 class Served:
-    """The application without users of its own, and how to ask it as its page does."""
+    """The application without simulated users, and how to ask it as its page does."""
 
     url: str
 
@@ -165,7 +165,7 @@ def test_one_vote_for_a_message(stack: ExampleStack, served: Served) -> None:
         400,
         {"detail": "rating: expected one of positive, negative, up, down"},
     )
-    assert served.vote(message_id="nobody", rating="up").status_code == 404
+    assert served.vote(message_id="unknown", rating="up").status_code == 404
     first = served.vote(message_id=message, rating="down")
     assert (first.status_code, first.json()) == (200, {"thanks": "Thank you for your feedback."})
     again = served.vote(message_id=message, rating="up")

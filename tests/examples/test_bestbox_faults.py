@@ -50,7 +50,7 @@ def test_sessions_at_once() -> None:
 
 
 def test_the_router_is_right_nine_times_of_ten() -> None:
-    """As analytics.router_accuracy sees it; an accuracy of 1 would mean that nobody ever changes the subject."""
+    """As analytics.router_accuracy sees it; an accuracy of 1 would mean that no user ever changes the subject."""
     last: dict[str, str] = {}
     followed = stayed = 0
     for visit in visits(4):

@@ -76,7 +76,7 @@ def test_variables_and_annotations(week: Week) -> None:
 
 
 def test_every_recording_rule_records(week: Week) -> None:
-    """What it would record over the week, or of what was recorded meanwhile."""
+    """The result that it would record over the week, or of series recorded meanwhile."""
     rules = [rule for group in recording.groups() for rule in group.rules if rule.name not in NOT_YET]
 
     def all_record() -> bool:
@@ -88,7 +88,7 @@ def test_every_recording_rule_records(week: Week) -> None:
 
 
 def test_every_alert_asks_for_series_that_are_there(week: Week) -> None:
-    """Calm gives no alert; but an expression that reads a name that nobody writes would be calm for ever."""
+    """Calm gives no alert; but an expression that reads a name that no application writes would be calm for ever."""
     missing = {}
     for alert in ALERTS:
         _series(week, alert.expr)
@@ -124,7 +124,7 @@ def test_a_conversations_trace_is_in_tempo(week: Week) -> None:
 
 @pytest.mark.shows("F25")
 def test_comparisons_on_haiku_cost_a_third(week: Week) -> None:
-    """What compares on Sonnet costs 3 and 15 USD for a million tokens there, 1 and 5 on Haiku."""
+    """Comparisons on Sonnet cost 3 and 15 USD for a million tokens there, 1 and 5 on Haiku."""
     dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.name == "ai-cost")
     (panel,) = [panel for panel in dashboard.panels() if panel.title == "What if"]
     values = ask.defaults(dashboard) | {"service": "estate-bot", "what_if": "claude-haiku-4-5"}
@@ -156,7 +156,7 @@ def test_how_long_the_heaviest_dashboard_takes(week: Week, record_property: Call
 
 
 def _measured(answer: ask.Answer) -> bool:
-    """It gave something. A zero that the query fills in where there is nothing is no number of anybody's traffic."""
+    """It gave data. A zero that the query fills in without data does not count as traffic."""
     fills_in = "vector(0)" in answer.query.text or "coalesce(" in answer.query.text
     return bool(answer.rows) and not (answer.zero and fills_in)
 

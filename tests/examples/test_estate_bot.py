@@ -1,4 +1,4 @@
-"""The property bot: its webhook by itself, and what its users leave behind in the stores of a real stack."""
+"""The property bot: its webhook alone, and the telemetry of its users in the stores of a real stack."""
 
 import time
 from typing import Any
@@ -29,7 +29,7 @@ class Chat:
         self._client = TestClient(make_app(Stage(speed=1000, faults=Faults(faults))))
 
     def say(self, text: str, user: int = 7) -> dict[str, Any]:
-        person = {"id": user, "is_bot": False, "first_name": "Somebody"}
+        person = {"id": user, "is_bot": False, "first_name": "Sample"}
         message = {"message_id": 1, "from": person, "chat": {"id": user}, "date": 0, "text": text}
         answer = self.post({"update_id": 1, "message": message})
         assert answer.status_code == 200, answer.text
@@ -99,7 +99,7 @@ def summary(stack: ExampleStack) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def sent(stack: ExampleStack, summary: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """What was sent, once Prometheus and PostgreSQL have the last of it."""
+    """The sent data, once Prometheus and PostgreSQL have the last of it."""
     found: dict[str, dict[str, float]] = summary["sent"]
     answers = sum(found["answers"].values())
     assert "failed_turns" not in found
@@ -191,7 +191,7 @@ def test_history_in_prometheus_is_that_in_sql(stack: ExampleStack, summary: dict
     assert total(stack, "otelgate_run_count_total") == runs
     assert total(stack, "gen_ai_invoke_agent_duration_seconds_count") == runs
     assert total(stack, "gen_ai_execute_tool_duration_seconds_count") == tools
-    # What dashboards ask comes near: an increase is extrapolated to the edges of its range.
+    # Queries of dashboards come near: an increase is extrapolated to the edges of its range.
     asked = f"sum(increase(otelgate_llm_cost_total{{{PAST}}}[3d]))"
     assert stack.metric(asked) == pytest.approx(cost, rel=0.03)
 

@@ -1,4 +1,4 @@
-"""What `make example` says while users come, and where its applications keep files."""
+"""The output of `make example` while users come, and the places of its applications' files."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,14 +39,14 @@ def test_files_of_an_application_are_in_the_stacks_folder(tmp_path: Path) -> Non
 
 
 def own(loaded: settings.Settings) -> dict[str, str]:
-    """What the application gets beside this process's own environment."""
+    """The application's variables in addition to this process's own environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("TMPDIR", raising=False)
         return run.environment(loaded, traffic.load("bestbox"))
 
 
 def test_the_first_example_makes_prometheus_read_its_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once: a running Prometheus reads new files when it is told."""
+    """Once: a running Prometheus reads new files on a reload."""
     told: list[str] = []
     monkeypatch.setattr(run, "choose", lambda settings, report: (SimpleNamespace(reload=told.append), "asked for"))
     loaded = settings.load({"OTELGATE_STATE_DIR": str(tmp_path / "state")})

@@ -67,7 +67,7 @@ class Day:
 
 
 def visits(seed: int, *faults: str) -> list[traffic.Visit]:
-    """What the shopkeepers of a run do, before anything has run."""
+    """The actions of a run's shopkeepers, before the run."""
     draw, switches = random.Random(f"execora {seed}"), Faults(faults)
     return list(
         itertools.islice(EXAMPLE.visits(draw, traffic.moments(draw, 0.0, EXAMPLE.rate, switches), switches), VISITS)

@@ -45,7 +45,7 @@ def test_reasons(code: int, reason: str) -> None:
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """A websocket on which nobody may be silent for long."""
+    """A websocket with a short limit of silence."""
     voice = Voice(cast(Any, None), Speech(traffic.Stage()), Faults(), idle_s=0.3)
     app = FastAPI()
 

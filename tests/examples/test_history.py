@@ -31,7 +31,7 @@ def grown(values: list[float]) -> float:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_no_increase_is_lost(seed: int) -> None:
-    """Whatever the gaps: what the series grows by is what was counted."""
+    """With any gaps, the increase of the series is the count."""
     draw = random.Random(seed)
     times = sorted(draw.uniform(START, END) for _ in range(draw.choice((1, 3, 40, 2000))))
     points = series.grid(START, END)

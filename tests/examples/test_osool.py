@@ -41,7 +41,7 @@ OWN = (names.BREAKER_STATE, names.BREAKER_FAILURES, names.POOL_RESERVE, names.TR
 
 
 def visitors(seed: int = SEED, number: int = VISITS) -> list[Step]:
-    """What the visitors of a run do, before anything has run."""
+    """The actions of a run's visitors, before the run."""
     draw, quiet = random.Random(f"osool {seed}"), Faults()
     visits = EXAMPLE.visits(draw, traffic.moments(draw, 0.0, EXAMPLE.rate, quiet), quiet)
     return [step for visit in itertools.islice(visits, number) for step in visit.steps]
@@ -291,7 +291,7 @@ def _whole(spans: list[Span]) -> list[Span] | None:
 
 
 def _instances(stack: ExampleStack) -> list[str]:
-    """The processes of Osool that have told of requests."""
+    """The processes of Osool that have reported requests."""
     series = "last_over_time(http_server_request_duration_seconds_count{service_name='osool'}[1h])"
     return [each.labels["instance"] for each in stack.prometheus.query(f"group by (instance) ({series})")]
 

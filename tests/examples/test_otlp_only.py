@@ -1,4 +1,4 @@
-"""Telemetry leaves by OTLP alone: no application or SDK of ours can be scraped."""
+"""Telemetry leaves by OTLP alone: none of our applications or SDKs can be scraped."""
 
 import re
 from pathlib import Path

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 WAITED_S = 0.003
 BUSY_S = 0.02
-"""What the machine adds."""
+"""The delay that the machine adds."""
 
 
 @pytest.fixture

@@ -129,5 +129,5 @@ def _looked_at(stack: ExampleStack, began: float) -> Week:
 
 
 def _chosen(dashboard: Dashboard, conversation: str) -> dict[str, str]:
-    """What somebody chooses to see one conversation; every other dashboard is as when it opens."""
+    """The choices that show one conversation; every other dashboard is as when it opens."""
     return {"trace": conversation} if dashboard.uid == uids.CONVERSATION_AUDIT else {}

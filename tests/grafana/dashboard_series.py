@@ -23,7 +23,7 @@ STEP_S = 30
 
 Labels = dict[str, str]
 
-# What the dimensions of derived metrics are given, one after the other: the same place in each list is one series.
+# Values of the dimensions of derived metrics, one after the other: the same place in each list is one series.
 _VALUES: Mapping[str, tuple[str | None, ...]] = {
     "gen_ai.operation.name": ("chat", "chat", "embeddings", "retrieval"),
     "gen_ai.provider.name": ("openai", "anthropic", "openai", None),
@@ -143,7 +143,7 @@ def _label_sets(metric: Mapping[str, Any]) -> Iterator[Labels]:
 
 
 def _size(name: str, labels: Labels) -> float:
-    """What it is, or rises by: different for each series, higher for higher buckets."""
+    """Its value, or its rise: different for each series, higher for higher buckets."""
     plain = {key: value for key, value in labels.items() if key != "le"}
     text = repr((re.sub("_(bucket|sum|count)$", "", name), sorted(plain.items())))
     base = 1 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:2]) / 65536

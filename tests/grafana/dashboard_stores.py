@@ -1,4 +1,4 @@
-"""What the tests of dashboards ask."""
+"""The stores that the tests of dashboards query."""
 
 from dataclasses import dataclass
 

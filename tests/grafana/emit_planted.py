@@ -1,4 +1,4 @@
-"""What an application does, in a process of its own: log lines, product events, votes, every instrument it has.
+"""An application in a separate process: it emits log lines, product events, votes, every instrument it has.
 
 python emit_planted.py SERVICE      OTEL_* say where to
 """
@@ -30,7 +30,7 @@ VALUES = {
     "reason": "error",
     "error.type": "timeout",
 }
-# What SQLAlchemy's instrumentation says instead; the gateway renames it.
+# The name in SQLAlchemy's instrumentation; the gateway renames it.
 EMITTED_AS = {"db.client.connection.count": ("db.client.connections.usage", "connections")}
 
 
@@ -46,7 +46,7 @@ def main(service: str) -> None:
         for event in names.EVENTS:
             _happened(event)
         otelgate.flush(10)
-        time.sleep(1.2)  # a sample of its own
+        time.sleep(1.2)  # a separate sample
 
 
 def _log(service: str) -> None:

@@ -12,7 +12,7 @@ from otelgate_grafana.alerts.model import Alert
 from otelgate_grafana.alerts.rules import ALERTS, GROUPS
 from otelgate_grafana.alerts.settings import load
 
-# What the source systems ask for: number, name, for, severity.
+# Requirements of the source systems: number, name, for, severity.
 MASTER = """
 L1 ServiceDown 1m critical
 L2 DatabaseDown 1m critical
@@ -192,8 +192,8 @@ def test_objectives_are_bounds_of_the_histograms(root: Path) -> None:
     assert objectives["ttft"].seconds in known["gen_ai_client_operation_time_to_first_chunk_seconds"]
 
 
-def test_who_hears_of_it() -> None:
+def test_receivers_follow_severity_and_notify() -> None:
     assert render.receivers(BY_NAME["ServiceDown"]) == "PagerDuty and Slack"
     assert render.receivers(BY_NAME["CircuitBreakerOpen"]) == "Slack"
     assert render.receivers(BY_NAME["CostDayHigh"]) == "e-mail"
-    assert render.receivers(BY_NAME["Watchdog"]) == "nobody"
+    assert render.receivers(BY_NAME["Watchdog"]) == "none"

@@ -20,7 +20,7 @@ from otelgate_stack.report import Report
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "grafana/runbooks"
 PAGES = sorted(RUNBOOKS.glob("*.md"))
-SECTIONS = ["Meaning", "Impact", "Diagnose", "Mitigation"]
+SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 each = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
@@ -49,12 +49,12 @@ def test_a_runbook_has_its_sections_and_says_something_in_each(page: Path) -> No
         code = "```" in part
         assert len(prose.strip()) > 10 or code, part
         assert len(part) < 2500, "a runbook is read at night"
-    diagnose = parts[2]
-    assert re.search(r"^```(promql|logql|sql|traceql)$", diagnose, re.MULTILINE), "no query"
+    diagnosis = parts[2]
+    assert re.search(r"^```(promql|logql|sql|traceql)$", diagnosis, re.MULTILINE), "no query"
 
 
 @each
-def test_what_to_do_is_said_or_linked(page: Path) -> None:
+def test_mitigation_is_given_or_linked(page: Path) -> None:
     """Another alert's name alone is no advice at night."""
     mitigation = page.read_text().partition("## Mitigation\n")[2].strip()
     pointed = re.match(r"(?:As|See) (?:for |under )?([A-Z]\w+)\b", mitigation)

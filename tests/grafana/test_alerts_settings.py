@@ -1,4 +1,4 @@
-"""What an operator may change, and what is said of a value that is wrong."""
+"""The operator's settings, and the errors of wrong values."""
 
 import copy
 from typing import Any

@@ -135,7 +135,7 @@ def test_an_instrument_has_the_name_and_the_labels_that_are_written_down(
         assert samples, f"{instrument.series}{suffix}"
         wanted = {name.replace(".", "_"): str(emit_planted.VALUES[name]) for name in instrument.attributes}
         wanted |= {"service_name": "osool", "deployment_environment_name": "test"}
-        # OpenTelemetry's instrumentation of processes has series of its own beside ours.
+        # OpenTelemetry's instrumentation of processes has its own series in addition to ours.
         assert any(sample.labels | wanted == sample.labels for sample in samples), samples[0].labels
         if suffix == "_bucket":
             bounds = {float(sample.labels["le"]) for sample in samples}

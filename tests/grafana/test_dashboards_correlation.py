@@ -194,7 +194,7 @@ def _expanded(text: str) -> str:
 
 
 def _tags(way: dict[str, Any]) -> str:
-    """What Grafana writes for `__tags`."""
+    """Grafana's text for `__tags`."""
     known = {"service.name": SERVICE}
     return ", ".join(f'{tag["value"]}="{known[tag["key"]]}"' for tag in way["tags"])
 

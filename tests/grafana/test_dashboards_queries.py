@@ -85,7 +85,7 @@ def test_a_hostile_name_is_only_a_name_in_promql_and_logql(filled: Filled, dashb
 
 
 def test_a_name_that_ends_a_raw_string_is_not_offered() -> None:
-    """Grafana escapes no backtick in LogQL: the regex of each variable that stands in a raw string leaves it out."""
+    """Grafana escapes no backtick in LogQL: the regex of each variable in a raw string excludes it."""
     used = set()
     for dashboard in main.DASHBOARDS:
         regexes = {each["name"]: each.get("regex", "") for each in render.as_json(dashboard)["templating"]["list"]}
@@ -139,7 +139,7 @@ def test_filters_of_the_audit_filter(filled: Filled) -> None:
         return result.rows
 
     assert rows() == 50
-    assert rows(service="nobody") == rows(user="nobody") == rows(session="nobody") == 0
+    assert rows(service="unknown") == rows(user="unknown") == rows(session="unknown") == 0
     assert 0 < rows(status="error") < 50
     assert rows(feedback=("positive", "negative", "none")) == 50
     assert rows(feedback="positive") > 0
@@ -164,7 +164,7 @@ def test_a_deployment_is_drawn_and_compared(filled: Filled) -> None:
 
 
 def _day(filled: Filled) -> ask.Window:
-    """At night nobody may have come for an hour."""
+    """At night there may be no user for an hour."""
     return ask.Window(filled.window.end - 86400, filled.window.end)
 
 

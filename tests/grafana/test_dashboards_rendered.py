@@ -67,7 +67,7 @@ def test_derived_metrics_and_labels_exist(dashboard: Dashboard) -> None:
                     metric = known.get(name) or known[plain]
                     assert labels <= dashboard_series.labels_of(metric), f"{panel.title}: {name}"
                 else:
-                    assert not name.startswith("gen_ai_"), f"{panel.title}: {name} is derived by nobody"
+                    assert not name.startswith("gen_ai_"), f"{panel.title}: {name} is not derived"
 
 
 def test_provisioning_is_what_grafana_understands() -> None:

@@ -1,4 +1,4 @@
-"""What recording rules record, by promtool: each figure is worked out beside it."""
+"""Results of recording rules, by promtool: each figure is worked out next to it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the range would have cost with another model, against figures worked out on paper."""
+"""The cost of the range with another model, against figures worked out on paper."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def calls(filled: Filled) -> Filled:
     columns = "feature, request_model, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_usd"
     started = filled.window.end - 60
     with psycopg.connect(filled.owner) as connection:
-        # Just after midnight nobody else has made the day's.
+        # Just after midnight the day's partition does not exist yet.
         partitions.create(connection, [partitions.covering("audit.model_calls", started * 10**6)])
         for number, call in enumerate(_CALLS):
             connection.execute(

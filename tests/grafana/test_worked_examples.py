@@ -15,7 +15,7 @@ from otelgate_stack.report import Report
 
 
 def shown(root: Path, heading: str) -> dict[str, Any]:
-    """What the first block of Python under a heading defines."""
+    """The names that the first block of Python under a heading defines."""
     section = (root / "CONTRIBUTING.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
     block = re.search(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     assert block

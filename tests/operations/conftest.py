@@ -12,7 +12,7 @@ MakeStack = Callable[..., Operated]
 
 @pytest.fixture
 def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
-    """Makes stacks that are not up yet, each with a folder and ports of its own, down at the end of the test."""
+    """Makes stacks that are not up yet, each with its own folder and ports, down at the end of the test."""
     yield from _stacks(tmp_path_factory)
 
 

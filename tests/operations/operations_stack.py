@@ -1,4 +1,4 @@
-"""What the tests of operations work with: a native stack of their own and its command line, as `make` calls it."""
+"""Fixtures of the tests of operations: a native stack of their own and its command line, as `make` calls it."""
 
 import json
 import subprocess
@@ -53,7 +53,7 @@ class Operated:
         )
 
     def good(self, *arguments: str, **changes: str) -> str:
-        """What it printed, where it has to succeed."""
+        """Its output; it has to succeed."""
         done = self.run(*arguments, **changes)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         return done.stdout

@@ -1,4 +1,4 @@
-"""What `make annotate` sends: the text as it was written, in the form of one word that the audit store keeps."""
+"""The event of `make annotate`: the text as it was written, in the form of one word that the audit store keeps."""
 
 import re
 import sqlite3

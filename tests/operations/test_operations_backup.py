@@ -31,7 +31,7 @@ WHERE service = %s ORDER BY seq"""
 
 @dataclass(frozen=True)
 class Held:
-    """What the stores hold of the demo at a moment, Unix seconds."""
+    """The demo's data in the stores at a time in Unix seconds."""
 
     trace_id: str
     at_s: float
@@ -220,7 +220,7 @@ def test_another_major_version_is_refused(backed_up: BackedUp, new_stack: MakeSt
     )
 
 
-def test_what_is_no_backup_is_refused(new_stack: MakeStack, tmp_path: Path) -> None:
+def test_invalid_backup_is_refused(new_stack: MakeStack, tmp_path: Path) -> None:
     stack = new_stack()
     (tmp_path / "thesis.tex").write_text("years of work")
     assert refused(stack, tmp_path / "thesis.tex") == f"error: {tmp_path}/thesis.tex: not a backup of otelgate"

@@ -99,7 +99,7 @@ def broken(name: str, stack: Operated) -> AbstractContextManager[None]:
 @pytest.fixture(scope="module")
 def doctored(running: Operated) -> Operated:
     """The stack, with what the doctor's canaries leave in it, some seconds old: Prometheus has asked its targets, and
-    Alertmanager was told of an alert."""
+    Alertmanager got an alert."""
     running.good("doctor")
     assert until(lambda: running.prometheus.query('up{job="prometheus"} == 1'), deadline_s=180)
     assert until(lambda: "Watchdog" in running.good("tool", "amtool", "alert", "query"), deadline_s=180)
@@ -151,17 +151,17 @@ ELSEWHERE = {
     r"make demo": "tests/operations/test_operations_running.py",
     r"make example .*": "tests/examples, for as long as they need",
     r"make dashboards|.*otelgate_grafana\.ask --window 7d|make promtool ARGS=\"test rules .*": "tests/grafana",
-    r"make (backup|restore) .*": "tests/operations/test_operations_backup.py, in folders of its own",
+    r"make (backup|restore) .*": "tests/operations/test_operations_backup.py, in separate folders",
     r"make down( && make up)?|OTELGATE_TRACES_TO=jaeger make up": "tests/operations/test_operations_swap.py",
     r"make sbom TO=dist/sbom": "tests/stack/test_sbom.py, of two programs",
-    r"make vulnerabilities": "tests/stack/test_vulnerabilities.py, with databases of its own",
+    r"make vulnerabilities": "tests/stack/test_vulnerabilities.py, with its own databases",
     r"git pull .*": "it would fetch another version of these sources",
     r"OTELGATE_HOST=0\.0\.0\.0 .*": "tests/e2e/test_closed.py: a certificate and a token",
     r"OTELGATE_FEEDBACK_ORIGINS=.*|curl .*": "tests/examples/test_bestbox.py, tests/audit/feedback/test_feedback.py",
     r"make sizing ARGS=\"--seconds 60 .*": "tests/operations/test_operations_running.py, in less than its minute",
     r"pip install (\.|openinference-.*)": "tests/providers, in environments of their own",
     r"export OTEL_(SERVICE_NAME|EXPORTER_OTLP_ENDPOINT|EXPORTER_OTLP_CERTIFICATE)=.*|opentelemetry-instrument .*": (
-        "tests/sdk/test_sdk_zero_code.py, as settings and programs of its own"
+        "tests/sdk/test_sdk_zero_code.py, as separate settings and programs"
     ),
 }
 """Commands that are not run here, and by which test they are, or why by none."""

@@ -1,4 +1,4 @@
-"""What people do with a stack that runs: mark an event, measure it, see what it listens on."""
+"""Tasks with a running stack: mark an event, measure it, see what it listens on."""
 
 import json
 import re

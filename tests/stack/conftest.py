@@ -1,4 +1,4 @@
-"""A stack beside the user's own: free ports, a temporary state folder, the user's cache of built programs."""
+"""A stack next to the user's own: free ports, a temporary state folder, the user's cache of built programs."""
 
 import io
 import subprocess
@@ -24,7 +24,7 @@ def programs() -> dict[str, Path]:
 
 @pytest.fixture
 def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Settings of a stack of its own. The path is short: a unix socket is made in it."""
+    """Settings of a separate stack. The path is short: a unix socket is made in it."""
     return stack_env(tmp_path_factory.mktemp("s"))
 
 
@@ -35,7 +35,7 @@ def stack_env(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def output() -> io.StringIO:
-    """What the report of `engine` has said."""
+    """The lines of `engine`'s report."""
     return io.StringIO()
 
 

@@ -1,4 +1,4 @@
-"""What a page can send to a stack on its visitor's loopback: `requests` is the table of test_web_pages.py."""
+"""Requests that a page can send to a stack on its visitor's loopback: `requests` is the table of test_web_pages.py."""
 
 import json
 import struct

@@ -15,7 +15,7 @@ from otelgate_stack.report import Report
 
 
 def up(engine: str, **env: str) -> list[str]:
-    """What `make up` prints at its end, up to the alerts."""
+    """The last output of `make up`, up to the alerts."""
     loaded, said = settings.load(env), io.StringIO()
     made = services.services(loaded, services.ORDER)
     statuses = [ServiceStatus(service.name, "running", "1", 1.0, service.url, True) for service in made]

@@ -1,4 +1,4 @@
-"""Builds: what the cache's key covers, what a failure says. A module of one line stands in for the gateway's."""
+"""Builds: the inputs of the cache's key, and errors of failed builds. A module of one line replaces the gateway's."""
 
 import io
 import os
@@ -20,7 +20,7 @@ MAIN = 'package main\n\nfunc main() { println("built") }\n'
 
 @pytest.fixture
 def module(tmp_path: Path) -> Settings:
-    """A repository whose collector/ has the gateway's layout, and a cache of its own."""
+    """A repository whose collector/ has the gateway's layout, and its own cache."""
     (tmp_path / "collector" / "gateway").mkdir(parents=True)
     (tmp_path / "collector" / "gateway" / "main.go").write_text(MAIN)
     (tmp_path / "collector" / "go.mod").write_text("module example\n\ngo 1.26\n")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
 
 
 def what_there_is() -> list[str]:
-    """What the stack is made of here: exporters are there once they were fetched, which the first `up` does."""
+    """The stack's services here: exporters exist once they were fetched, which the first `up` does."""
     stack = ("gateway", "prometheus", "loki", "tempo", "audit", "keeper", "postgres", "feedback", "alertmanager")
     return [*stack, *watchers.present([*debian.EXPORTERS, "grafana"], settings.load())]
 

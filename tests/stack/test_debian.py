@@ -32,7 +32,7 @@ def here(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts an `apt-get` first on PATH that runs a script, and nothing of ours after it."""
+    """Puts an `apt-get` first on PATH that runs a script, and none of our programs after it."""
 
     def make(script: str) -> None:
         folder = tmp_path / "bin"

@@ -137,7 +137,7 @@ class Clock:
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, answers: list[Look | StoreError], deadline_s: float = 5) -> Arrival:
-    """What comes of a store that gives these answers, the last one for ever; the run ended at the first."""
+    """The result for a store with these answers, the last one for ever; the run ended at the first."""
     monkeypatch.setattr(freshness, "time", Clock())
     given: Iterator[Look | StoreError] = iter(answers)
     last = answers[-1]
@@ -234,7 +234,7 @@ def test_a_run_is_found_in_every_store(stack: Stack) -> None:
     tools = re.findall(r"^     │  ([├└])─ execute_tool (\w+) +[\d.]+ ms  tool \2(?:  ✘ (.*))?$", text, re.M)
     assert [branch for branch, *_ in tools] == ["├", "└", "└"], text
     first, second, again = [(name, error) for _, name, error in tools]
-    # The first two run at once, so either may have started first.
+    # The first two run concurrently, so either may have started first.
     assert {first, second} == {("order_status", ""), ("delivery_price", "shop.CarrierTimeoutError")}
     assert again == ("delivery_price", "")
     assert len(re.findall(r"model gpt-4o-mini, \d+ tokens in, \d+ out, first token after [\d.]+ ms$", text, re.M)) == 3
@@ -276,7 +276,7 @@ def test_conversations_are_on_record_and_nowhere_else(stack: Stack) -> None:
 
 
 def derived(stack: Stack) -> dict[str, float]:
-    """What the gateway derived of the demo's runs so far."""
+    """The gateway's derived counts of the demo's runs so far."""
     prometheus = Prometheus.of(stack.settings)
     names = ("otelgate_run_count_total", "otelgate_llm_cost_total")
     return {name: prometheus.value(f'sum({name}{{service_name="bike-shop"}})') or 0 for name in names}

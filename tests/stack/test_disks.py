@@ -44,7 +44,7 @@ def leave(monkeypatch: pytest.MonkeyPatch, free: float, total: float = 100 * GIB
         (1 * GIB, 100 * GIB, False, "1.0 GiB of 100.0 GiB free in {}"),
         (0.5 * GIB, 100 * GIB, True, "nearly full: 512 MiB of 100.0 GiB free in {}"),
         (0, 100 * GIB, True, "full: 0 B of 100.0 GiB free in {}"),
-        (10 << 20, 64 << 20, False, "10 MiB of 64 MiB free in {}"),  # a disk of its own for the queues
+        (10 << 20, 64 << 20, False, "10 MiB of 64 MiB free in {}"),  # a separate disk for the queues
         (5 << 20, 64 << 20, True, "nearly full: 5 MiB of 64 MiB free in {}"),
     ],
 )
@@ -124,7 +124,7 @@ def test_status_says_what_is_free(
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)  # pytest keeps its own
     assert cli.main(["status"]) == cli.NOT_READY
     assert f"\n\ndisk of stores and gateway's queues: {said}" in capsys.readouterr().out
-    cli.main(["status", "--json"])  # one list of services, as before; what is wrong goes beside it
+    cli.main(["status", "--json"])  # one list of services, as before; problems go to stderr
     printed = capsys.readouterr()
     assert isinstance(json.loads(printed.out), list)
     assert ("disk of stores" in printed.err) is (free == 0)

@@ -1,4 +1,4 @@
-"""PostgreSQL's exporter of the distribution is told to leave out what PostgreSQL 18 has no more, by its own flag."""
+"""The distribution's PostgreSQL exporter gets its own flag to skip views that PostgreSQL 18 no longer has."""
 
 from pathlib import Path
 

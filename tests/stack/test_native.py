@@ -170,7 +170,7 @@ def test_logs_carry_the_services_name(engine: MakeEngine, output: io.StringIO) -
     assert "\nprometheus | " not in output.getvalue()
 
 
-def test_a_state_folder_of_somebody_else_is_left_alone(engine: MakeEngine, tmp_path: Path) -> None:
+def test_state_folder_of_another_user_is_left_alone(engine: MakeEngine, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     stack = engine("prometheus", OTELGATE_STATE_DIR=str(tmp_path))
     with pytest.raises(StackError) as caught:

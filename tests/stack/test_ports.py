@@ -1,4 +1,4 @@
-"""A taken port is told with the setting that moves it and with who holds it."""
+"""The error of a taken port names the setting that moves it and the process that holds it."""
 
 import subprocess
 import sys

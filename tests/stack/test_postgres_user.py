@@ -1,4 +1,4 @@
-"""The system user that root's PostgreSQL runs as, where several stacks start at once."""
+"""The system user that root's PostgreSQL runs as, where several stacks start concurrently."""
 
 import os
 import pwd
@@ -14,7 +14,7 @@ def test_stacks_that_start_together_make_the_user_once(monkeypatch: pytest.Monke
 
     def ensure(name: str) -> pwd.struct_passwd:
         if name not in made:  # as the package: look, then useradd, which fails where the user is there meanwhile
-            second_waits.wait(0.2)  # long enough for another thread, were it let in
+            second_waits.wait(0.2)  # long enough for another thread, if it could enter
             assert name not in made
             made.append(name)
         return pwd.getpwuid(os.geteuid())

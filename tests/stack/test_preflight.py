@@ -1,4 +1,4 @@
-"""What can be refused is refused before anything is built, in words that name the setting. Nothing is started here."""
+"""Invalid settings are refused before a build, and the error names the setting. Nothing is started here."""
 
 import io
 import json

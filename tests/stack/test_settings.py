@@ -85,7 +85,7 @@ def test_variables_of_the_sdk_are_left_to_applications() -> None:
     settings.load(own)
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     with pytest.raises(SettingsError) as caught:
         settings.load({"OTELGATE_FSYNC": "1", "OTELGATE_LOG_LEVEL": "loud"})
     assert str(caught.value).splitlines() == [
@@ -273,7 +273,7 @@ KINDS = yaml.safe_load((Path(__file__).parents[2] / "compose/settings.yaml").rea
 
 
 def read(kind: str, raw: str) -> list[str]:
-    """What is wrong with it."""
+    """Its error."""
     return kinds.read([kinds.Row("x", "X", kind, "", "another one", "")], {"X": raw})[1]
 
 

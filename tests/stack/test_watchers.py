@@ -58,7 +58,7 @@ def values(stack: Stack, query: str, *labels: str) -> dict[tuple[str, ...], floa
 
 
 def alerts(stack: Stack) -> set[str]:
-    """Names of what Alertmanager was told of."""
+    """Names of the alerts in Alertmanager."""
     return {alert["labels"]["alertname"] for alert in Alertmanager.of(stack.settings, timeout_s=60).alerts()}
 
 
@@ -69,7 +69,7 @@ def tell(stack: Stack, name: str, *targets: tuple[str, str]) -> None:
 
 
 def test_exporters_of_a_healthy_stack_do_not_complain_with_each_scrape(watched: Stack) -> None:
-    """What somebody who tries `make logs` would see first."""
+    """The first lines of `make logs`."""
     scraped = 'min(count_over_time(up{job=~"node|postgres"}[10m]))'
     assert until(lambda: values(watched, scraped).get((), 0) >= 3, deadline_s=SOON_S)
     for name in debian.EXPORTERS:
@@ -171,9 +171,9 @@ def test_the_exporters_role_reads_no_table(watched: Stack) -> None:
 
 def test_what_an_application_names_is_probed(watched: Stack) -> None:
     health = f"http://127.0.0.1:{watched.settings.health_port}/"
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        dead = f"http://127.0.0.1:{nobody.getsockname()[1]}/health"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{unused.getsockname()[1]}/health"
         database = f"postgresql://me:s3cret@127.0.0.1:{watched.settings.postgres_port}/shop"
         tell(watched, "shop", (health, "api"), (dead, "llm"), (database, "database"))
         wanted = {
@@ -207,7 +207,7 @@ def test_up_again_finds_everything_up(watched: Stack) -> None:
     assert said.getvalue() == "already up\n"
 
 
-# Where a part is missing
+# With a missing part
 
 
 def test_without_exporters_nothing_asks_for_them() -> None:
@@ -234,13 +234,13 @@ def test_what_cannot_be_had_is_left_out_and_said(
     assert [line.partition(":")[0] for line in lines] == [*debian.EXPORTERS, "grafana"]
 
 
-def test_who_reads_first_stops_first() -> None:
+def test_readers_stop_first() -> None:
     order = services.stop_order(services.ORDER)
     assert order[:3] == ["feedback", "grafana", "gateway"]
     assert order[-1] == "redis-exporter"
 
 
-# Grafana: a stand-in, since its program cannot be had everywhere. It shows what the real one would be given.
+# Grafana: a stand-in, since its program is not available everywhere. It shows the arguments of the real one.
 
 GRAFANA = """#!{python}
 import http.server, json, os, pathlib, sys
@@ -292,7 +292,7 @@ def test_grafana_gets_what_its_provisioning_expects(
     assert seen["GF_SERVER_ROOT_URL"] == "https://grafana.example"
     secrets = loaded.state_dir / "secrets"
     assert password == (secrets / "grafana_database_password").read_text()
-    # Nobody gets in without a generated password.
+    # There is no access without a generated password.
     assert (seen["GF_AUTH_ANONYMOUS_ENABLED"], seen["GF_USERS_ALLOW_SIGN_UP"]) == ("false", "false")
     for name, file in (("ADMIN_PASSWORD", "grafana_admin_password"), ("SECRET_KEY", "grafana_secret_key")):
         assert seen[f"GF_SECURITY_{name}"] == f"$__file{{{secrets / file}}}"

@@ -140,7 +140,7 @@ def _log_in(attacked: Attacked) -> None:
             assert _answers(attacked.browser)[url] == httpx.codes.OK, each.port
 
 
-# What the requests would lead to, as the operator sees it.
+# Effects of the requests, as the operator sees them.
 
 
 def _series(attacked: Attacked) -> object:
@@ -300,7 +300,7 @@ def test_requests_of_a_page_have_no_effect(
     sent = page.requests(attacked.listener.port)
     before = _seen(attacked)
     origin = f"http://{host}:{attacked.site}"
-    # What stops a service comes last, since nothing else could have an effect on it then.
+    # Requests that stop a service come last, since no other could have an effect on it then.
     had = _send(attacked, origin, [each for each in sent if each.effect != page.STOPPED])
     had += _send(attacked, origin, [each for each in sent if each.effect == page.STOPPED])
     assert had == []
@@ -332,7 +332,7 @@ location.origin === origin ? answered().then(done, () => done("")) : done("");
 
 
 def _read_by_another_name(attacked: Attacked, sent: Sent) -> str:
-    """What a page can read that a browser thinks to be of the service's own origin."""
+    """The answers that a page can read if the browser takes it for the service's own origin."""
     browser = attacked.browser
     url = attacked.url(sent.port, sent.path, host=REBOUND)
     browser.network()

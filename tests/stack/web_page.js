@@ -1,4 +1,4 @@
-// Sends requests in the ways that a page has, all at once, and gives for each what the page could read of the answer.
+// Sends requests in the ways that a page has, concurrently, and returns the part of each answer that the page could read.
 // Each of `requests` has: url, method, way, type, body (base64).
 const [requests, done] = arguments;
 

@@ -35,7 +35,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is in the file. `made_at` is UTC, ISO 8601."""
+    """The contents of the file. `made_at` is UTC, ISO 8601."""
 
     engine: str
     release: str
@@ -45,7 +45,7 @@ class Manifest:
 
 
 class Packed:
-    """A store's tar while it is written: compressed, counted and summed into a file beside the backup."""
+    """A store's tar while it is written: compressed, counted and summed into a file next to the backup."""
 
     def __init__(self, folder: Path) -> None:
         self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 — closed by Writer.add

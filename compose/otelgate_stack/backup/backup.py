@@ -1,7 +1,7 @@
 """`make backup` and `make restore`: every store's data and the generated secrets, in one file.
 
-Each store is stopped while it is copied, one after the other: a plain copy of its files is then consistent, whatever
-the store. Nothing is lost, since the gateway queues on disk what a store can't take, and the SDKs what the gateway
+Each store is stopped while it is copied, one after the other: a plain copy of its files is then consistent, for any
+store. Nothing is lost, since the gateway queues on disk what a store can't take, and the SDKs what the gateway
 can't. Of the gateway the queues are copied first, so what was under way is in the backup once or twice, and the stores
 take a second delivery for what it is.
 """
@@ -27,7 +27,7 @@ _MIB = 1 << 20
 
 
 def backup(settings: Settings, engine: Engine, report: Report, folder: Path) -> Path:
-    """Write a backup into `folder` and return its path. What was up is up again afterwards, even if this fails."""
+    """Write a backup into `folder` and return its path. Services are up again afterwards, even if this fails."""
     state.make_folder(folder)
     now = datetime.now(UTC)
     target = folder / f"otelgate-{now:%Y%m%dT%H%M%SZ}.tar"

@@ -1,4 +1,4 @@
-"""Where each engine keeps the stores' data, and how they get out of there and back in."""
+"""The places of the stores' data in each engine, and how to copy them out and back in."""
 
 import shutil
 import tarfile
@@ -34,7 +34,7 @@ class Places(Protocol):
         """Make a store's data those of a tar, in place of what was there, once `settle` is called."""
 
     def settle(self) -> None:
-        """What was unpacked takes its place."""
+        """Replace the data by the unpacked ones."""
 
 
 def in_order(names: list[str]) -> list[str]:
@@ -140,7 +140,7 @@ def pack_folder(folder: Path, packed: Packed) -> None:
 
 
 def unpack_folder(folder: Path, source: IO[bytes]) -> None:
-    """The folder of a tar: files are this user's, and readable by nobody else."""
+    """The folder of a tar: files belong to this user, and only this user can read them."""
     state.make_folder(folder)
 
     def ours(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:

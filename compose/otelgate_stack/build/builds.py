@@ -83,7 +83,7 @@ def build(names: Iterable[str], settings: Settings, report: Report) -> dict[str,
 
 
 def path(name: str, settings: Settings) -> Path:
-    """Where this program is, or will be, in the cache.
+    """The path of this program in the cache, which may not exist yet.
 
     Without Go it is one that was built of the same sources. Raises NoGoError where there is none.
     """
@@ -96,7 +96,7 @@ def path(name: str, settings: Settings) -> Path:
 
 
 def key(name: str, settings: Settings) -> str:
-    """Changes with whatever the program is made of: pins, Go's version, flags, and our own sources if it is ours."""
+    """Changes with each input of the program: pins, Go's version, flags, and our own sources if it is ours."""
     return _digest(name, settings, golang.toolchain(settings.root / PROGRAMS[name].folder))
 
 
@@ -115,7 +115,7 @@ def _sources(name: str, settings: Settings) -> str:
 
 
 def _note_sources(name: str, program: Path, settings: Settings) -> None:
-    """Beside the program, so that it is found again where there is no Go to tell its version."""
+    """Next to the program, so that it is found again without a Go that could tell its version."""
     note = program.with_name(_SOURCES)
     if not note.exists():
         with contextlib.suppress(OSError):  # a cache that only its owner may write

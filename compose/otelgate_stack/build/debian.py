@@ -1,7 +1,7 @@
 """Programs of the machine's own distribution: on PATH, or a package that apt-get fetches, unpacked into the cache.
 
 No root is needed, nothing is installed, and neither an address nor a version is ours: apt's own sources and signatures
-say what comes. Where there is no apt-get, or it reaches no archive, what these programs would do is left out.
+say what comes. Without apt-get, or if it reaches no archive, the stack runs without these programs.
 """
 
 import os
@@ -20,7 +20,7 @@ from ..report import Report
 from ..settings import Settings
 
 _FETCH_WITHIN_S = 300
-# An archive that can't be reached is told soon.
+# An unreachable archive is reported soon.
 _APT_OPTIONS = ("-qq", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20")
 
 
@@ -60,7 +60,7 @@ def binary(name: str) -> Path | None:
 
 
 def installed(name: str, settings: Settings) -> Path | None:
-    """The program if it is on PATH or was fetched before. Asks nobody."""
+    """The program if it is on PATH or was fetched before. Makes no request."""
     for program in (name, *PACKAGES[name].names):
         if found := shutil.which(program):
             return Path(found)

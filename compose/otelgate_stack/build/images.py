@@ -36,7 +36,7 @@ Context = Mapping[str, Path | bytes | None]
 
 @dataclass(frozen=True)
 class Layout:
-    """What compose.yaml relies on in an official image: entrypoint, user, and the folder that this user owns."""
+    """Parts of an official image that compose.yaml uses: entrypoint, user, and the folder that this user owns."""
 
     program: str
     user: str
@@ -208,7 +208,7 @@ def _build(name: str, context: Context, report: Report, client: Any, labels: Map
 def _import(
     name: str, files: Context, instructions: Iterable[str], client: Any, labels: Mapping[str, str], owner: int = 0
 ) -> None:
-    """One layer of these files. Where they are many, a Dockerfile would have the engine copy them several times."""
+    """One layer of these files. If there are many, a Dockerfile would have the engine copy them several times."""
     repository, _, tag = name.rpartition(":")
     changes = [*instructions, *(f"LABEL {key}={value}" for key, value in labels.items())]
     folders: Context = {str(parent): None for path in files for parent in PurePosixPath(path).parents}

@@ -87,7 +87,7 @@ def files(settings: Settings) -> dict[str, Content]:
 
 
 def compiled(found: Mapping[str, Content]) -> Iterator[tuple[str, bytes]]:
-    """The byte code that lies beside these sources here, by its path in the image; marked as not to be checked.
+    """The byte code next to these sources here, by its path in the image; marked as not to be checked.
 
     Without it every start would compile everything, since nothing can be written in a container.
     """

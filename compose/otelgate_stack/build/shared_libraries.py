@@ -1,4 +1,4 @@
-"""What dynamic programs need beside themselves, as the loader of this machine finds it."""
+"""The libraries that dynamic programs need, as the loader of this machine finds them."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import StackError
 
 FOLDER = "/lib/otelgate"
-"""Where an image keeps them; its LD_LIBRARY_PATH names this folder."""
+"""The folder in an image; its LD_LIBRARY_PATH names this folder."""
 
 _FOUND = re.compile(r"^\s+(\S+) => (/\S+) \(0x", re.MULTILINE)
 _LOADER = re.compile(r"^\s+(/\S+) \(0x", re.MULTILINE)

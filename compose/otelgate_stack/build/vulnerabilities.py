@@ -33,7 +33,7 @@ _NO_PROXY = ("NO_PROXY", "no_proxy")  # where both are set, requests reads the s
 
 @dataclass(frozen=True)
 class Database:
-    """Where it was read, and when it was last modified."""
+    """The source of the database, and its last modification."""
 
     setting: str
     source: str

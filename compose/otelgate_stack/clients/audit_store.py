@@ -1,6 +1,6 @@
 """A small typed reader of the audit store, PostgreSQL, for the doctor, the demo and tests.
 
-Each call is one statement on a connection of its own, as the database's owner: what is asked for here is content, too.
+Each call is one statement on its own connection, as the database's owner: what is asked for here is content, too.
 Errors are `StoreError`, as those of the other stores.
 """
 
@@ -70,7 +70,7 @@ class AuditStore:
         )
 
     def rejects(self, trace_id: str) -> list[Row]:
-        """What the sink could not store of one trace, and why."""
+        """The records of one trace that the sink could not store, and why."""
         return self._rows(
             "SELECT arrived_at, signal, record, reason FROM content.rejects WHERE trace_id = %s ORDER BY id", trace_id
         )

@@ -23,7 +23,7 @@ class StoreError(Exception):
 
 
 class Store(AbstractContextManager["Store"]):
-    """What the clients share: one HTTP connection pool, errors that tell, `ready()`. More options are httpx's own."""
+    """The base of the clients: one HTTP connection pool, clear errors, `ready()`. More options are httpx's own."""
 
     service: str
     port_setting: str
@@ -70,7 +70,7 @@ class Store(AbstractContextManager["Store"]):
     def get(
         self, path: str, params: Mapping[str, str | float] | None = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
-        """What the store answers at a path. Raises StoreError where it doesn't answer, or refuses."""
+        """The store's answer at a path. Raises StoreError if it doesn't answer, or refuses."""
         return self._request("GET", path, params=params, headers=headers)
 
     def get_or_none(self, path: str) -> httpx.Response | None:

@@ -29,13 +29,13 @@ SENTENCE: Final[str] = _SHARED["sentence"]
 EVERYWHERE = "otelgate"
 """The service of what is drawn on every dashboard, whichever services are chosen there."""
 LONGEST = 64
-"""Bytes of a word that the audit store keeps beside the event."""
+"""Bytes of a word that the audit store keeps with the event."""
 WITHIN_S = 15.0
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What happened. Without a service it is drawn everywhere.
+    """The event to draw. Without a service it is drawn everywhere.
 
     Raises StackError for an event that draws no line, or a text too long.
     """
@@ -72,7 +72,7 @@ def run(settings: Settings, annotation: Annotation, report: Report) -> None:
         raise StackError("OTELGATE_AUDIT='false': expected true, the dashboards read their lines from the audit store")
     service = annotation.service or EVERYWHERE
     os.environ |= target.find(settings).environment() | {"OTEL_SERVICE_NAME": service}
-    # Nothing but the event: no metrics of this process, which ends at once.
+    # Nothing but the event: no metrics of this process, which ends immediately.
     os.environ |= {"OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none"}
     os.environ["OTEL_RESOURCE_ATTRIBUTES"] = f"{names.OTELGATE_CONTENT}=true"  # or its text would not be kept
     otelgate.init()

@@ -34,5 +34,5 @@ def run(name: str, services: Sequence[str], report: Report) -> None:
     report.line("For the file that OTELGATE_APPLICATIONS_FILE names, under `applications:`\n", "bold")
     report.line(f"  - name: {name}")
     digest = hashlib.sha256(token.encode()).hexdigest()
-    report.line(f"    token_sha256: [{digest}] # keep the old hash beside it until all senders have the new token")
+    report.line(f"    token_sha256: [{digest}] # keep the old hash next to it until all senders have the new token")
     report.line(f"    services: {json.dumps([*services] or [name])}")

@@ -26,7 +26,7 @@ READY_WITHIN_S = 30.0
 
 @dataclass(frozen=True)
 class Step:
-    """What one step found, or why it failed; `seconds` that it took."""
+    """The result of one step, or why it failed; `seconds` is its duration."""
 
     name: str
     ok: bool
@@ -36,7 +36,7 @@ class Step:
 
 @dataclass
 class Deployment:
-    """What was done so far, and the services at the end."""
+    """The steps so far, and the services at the end."""
 
     steps: list[Step] = field(default_factory=list)
     services: list[ServiceStatus] = field(default_factory=list)

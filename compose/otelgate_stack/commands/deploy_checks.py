@@ -1,4 +1,4 @@
-"""What has to be there before the stack is started, and what no stranger may get in with."""
+"""Requirements that are checked before the stack starts, and common passwords that must not work."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ from ..errors import StackError
 from ..settings import WRITER, Settings
 
 PYTHON_MIN = (3, 11)
-# What the services take when idle (docs/sizing.md), and as much again to work with.
+# The memory of the idle services (docs/sizing.md), and the same again for work.
 MEMORY_BYTES = 1 << 30
 SHORTEST_PASSWORD = 16
 DEFAULTS = ("", "admin", "changeme", "grafana", "otelgate", "password", "postgres", "root", "secret")
@@ -111,7 +111,7 @@ def _memory(engine: Engine) -> str:
 
 
 def _ports(settings: Settings, engine: Engine) -> str:
-    """Those of what doesn't run yet. Inside the containers' network ports are nobody's; `up` looks at those outside."""
+    """Ports of services that don't run yet. Ports inside the containers' network are free; `up` checks others."""
     if engine.name == "docker":
         return "looked at when the containers start"
     up = {status.name for status in engine.status() if status.pid_or_container}
@@ -146,7 +146,7 @@ def _weak(path: Path, setting: str) -> Iterator[str]:
 
 
 def default_passwords(settings: Settings, running: set[str]) -> list[str]:
-    """Logins with a usual password that were let in; empty is well."""
+    """Logins with a usual password that were accepted; empty is good."""
     found = []
     if settings.audit:
         roles = {urlsplit(settings.database).username or "otelgate", *_ROLES}

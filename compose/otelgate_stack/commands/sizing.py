@@ -20,7 +20,7 @@ from ..report import Report
 from ..settings import Settings
 
 MIB = 1 << 20
-# Which store holds what, and where the number of its items is told.
+# The contents of each store, and the source of the number of its items.
 ITEMS = {"tempo": "spans", "jaeger": "spans", "loki": "log lines", "prometheus": "samples", "postgres": "conversations"}
 ENOUGH = 1000
 

@@ -1,4 +1,4 @@
-"""Who hears of an alert: it follows from its labels `severity`, `team` and `notify`, and from what is connected."""
+"""Alert routing by the labels `severity`, `team` and `notify`, and by the configured channels."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..settings import Settings
 
 TEMPLATES: Final = ("otelgate.tmpl", "links.tmpl")
-"""Beside the configuration: what people read, and where links in it begin."""
+"""Files next to the configuration: the message template, and the base addresses of its links."""
 
 TEAMS: Final = ("platform", "ai", "product")
 
@@ -17,12 +17,12 @@ RECEIVERS: Final[Mapping[str, tuple[str, ...]]] = {
     "slack": ("slack",),
     "slack-email": ("slack", "email"),
     "email": ("email",),
-    "nobody": (),
+    "none": (),
 }
-"""Receiver -> by what. They are the same whatever is set; what is not set is left out of them."""
+"""Receiver -> its channels. The receivers are always the same; a channel that is not set is left out."""
 
 _ROUTES: Final = (
-    ("notify", "none", "nobody"),
+    ("notify", "none", "none"),
     ("notify", "slack", "slack"),
     ("notify", "slack-email", "slack-email"),
     ("notify", "email", "email"),
@@ -44,7 +44,7 @@ INHIBITIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
     ("TtftBurnFast", ("TtftBurnSlow",), _SERVICE),
     ("GatewayQueueFull", ("GatewayQueueFilling",), ("instance", "exporter")),
     ("DerivedSeriesOverflow", ("DerivedSeriesNearCap",), ("instance", "otelgate_derive_metric")),
-    # What is down fails, is slow, is asked nothing and sends nothing. What it has spent or lost is told all the same.
+    # A service that is down fails, is slow, gets no requests and sends nothing. Alerts on cost and loss still go out.
     (
         "ServiceDown",
         (
@@ -56,7 +56,7 @@ INHIBITIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
         ),
         ("service_name",),  # a probe knows no environment
     ),
-    # Without a gateway nobody is heard.
+    # Without a gateway, no service is visible.
     (
         "GatewayAbsent",
         ("TelemetryAbsent", "AuditSinkAbsent", "AuditKeeperAbsent", "LowTraffic", "NoQueries", "NoReservations"),
@@ -100,7 +100,7 @@ class Given:
             "slack": f"Slack {self.settings.slack_channel}",
             "email": f"mail {self.settings.smtp_to}",
         }
-        return " and ".join(told[channel] for channel in channels) or "nobody"
+        return " and ".join(told[channel] for channel in channels) or "no receiver"
 
 
 def config(given: Given) -> dict[str, Any]:
@@ -125,8 +125,8 @@ def config(given: Given) -> dict[str, Any]:
 def _routes(given: Given) -> Iterator[dict[str, Any]]:
     for label, value, receiver in _ROUTES:
         route: dict[str, Any] = {"matchers": [f'{label}="{value}"'], "receiver": receiver}
-        if receiver == "nobody":
-            # Watchdog: what waits for it wants it every minute.
+        if receiver == "none":
+            # Watchdog: a dead man's switch expects it every minute.
             route |= {"group_interval": "1m", "repeat_interval": "1m"}
         teams = list(_of_teams(receiver, given))
         yield route | ({"routes": teams} if teams else {})
@@ -147,7 +147,7 @@ def _receiver(given: Given, name: str, team: str) -> dict[str, Any]:
 
 
 def _slack(given: Given, team: str) -> dict[str, Any]:
-    # A team's own webhook leads to a channel of its own.
+    # A team's own webhook leads to its own channel.
     channel = {} if f"slack_{team}" in given.secrets else {"channel": given.settings.slack_channel}
     return channel | {
         "api_url_file": given.file("slack", team),

@@ -41,10 +41,10 @@ def render(settings: Settings, folder: Path, *, inside: Path | None = None) -> l
 
 
 def describe(settings: Settings) -> list[str]:
-    """Who will hear of alerts, for `make up`. Raises SettingsError."""
+    """The configured receivers of alerts, for `make up`. Raises SettingsError."""
     given = Given(settings, _secrets(settings), Path())
     critical, others = given.channels("pagerduty-slack"), given.channels("slack")
-    lines = ["alerts: nobody is told, they are only kept; docs/alerting.md connects Slack, PagerDuty, e-mail"]
+    lines = ["alerts: no receiver is set, they are only kept; docs/alerting.md connects Slack, PagerDuty, e-mail"]
     if critical:
         some = f"; of some {given.words(('email',))}, too" if settings.smtp_host and "email" not in others else ""
         lines = [f"alerts: critical ones to {given.words(critical)}; others to {given.words(others)}{some}"]
@@ -54,7 +54,7 @@ def describe(settings: Settings) -> list[str]:
 
 
 def _secrets(settings: Settings) -> dict[str, str]:
-    """Names of files in Alertmanager's folder, and what is in them: `slack`, and `slack_ai` of a team of its own."""
+    """Names of files in Alertmanager's folder, and what is in them: `slack`, and `slack_ai` of the AI team alone."""
     found: dict[str, str] = {}
     if settings.slack_webhook_file:
         found |= _by_team(
@@ -111,7 +111,7 @@ def _env(field: str) -> str:
 
 
 def _links(settings: Settings) -> str:
-    """Where the paths in the alerts' annotations begin, for the template; JSON's strings are Go's as well."""
+    """Base addresses of the paths in the alerts' annotations, for the template; JSON's strings are also Go's."""
     runbooks = f"{settings.runbooks_url.rstrip('/')}/" if settings.runbooks_url else ""
     pairs = {"otelgate.grafana_url": settings.grafana_url.rstrip("/"), "otelgate.runbooks_url": runbooks}
     return "".join(

@@ -15,12 +15,12 @@ _PARTS = {"rules": Path("rules") / "examples", "dashboards": Path("dashboards") 
 
 
 def folder(settings: Settings) -> Path:
-    """Where they are installed: `rules` for Prometheus, `dashboards` for Grafana."""
+    """The folders of installation: `rules` for Prometheus, `dashboards` for Grafana."""
     return settings.state_dir / "examples"
 
 
 def prepare(settings: Settings) -> None:
-    """Make the folders. What is in them is no secret; the state folder itself keeps others out."""
+    """Make the folders. Their contents are not secret; the state folder itself keeps others out."""
     for part in (folder(settings), *(folder(settings) / name for name in _PARTS)):
         state.make_folder(part)
         part.chmod(0o755)
@@ -41,7 +41,7 @@ def _copy(source: Path, target: Path) -> bool:
         (target / name).unlink()
     for name in wanted:
         if there.get(name) != wanted[name]:
-            draft = target / f".{name}.draft"  # nobody must read half a file
+            draft = target / f".{name}.draft"  # readers must never see half a file
             shutil.copyfile(source / name, draft)
             draft.chmod(0o444)
             draft.replace(target / name)

@@ -19,11 +19,11 @@ from ..ports import LOOPBACK, loopback
 from ..settings import Settings
 from . import example_files
 
-# Within two minutes of a fault somebody is told: a probe, the rule's minute, its group's interval, Alertmanager's wait.
+# Alerts arrive within two minutes of a fault: a probe, the rule's minute, its group's interval, Alertmanager's wait.
 PROBE_INTERVAL = "10s"
 PROBE_TIMEOUT = "5s"
 
-# What the stack probes of itself: its service (of the gateway and the sink: as their own telemetry names them), kind
+# Probes of the stack itself: its service (of the gateway and the sink: as their own telemetry names them), kind
 # and health check.
 _PARTS = {
     "gateway": ("otelgate-gateway", "gateway", "/"),
@@ -49,10 +49,10 @@ _LOCAL = r"(.*://|)(?:127\.0\.0\.1|localhost)(:.*)"
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are as Prometheus and the prober see them. `addresses`: service -> host:port of its HTTP health.
+    """Addresses as Prometheus and the prober see them. `addresses`: service -> host:port of its HTTP health.
 
     `examples`: where alerts of the examples are, once one was run (example_files.py).
-    `local`: what stands for this machine in targets on 127.0.0.1, where the prober has a loopback of its own.
+    `local`: the name of this machine in targets on 127.0.0.1, if the prober has its own loopback.
     """
 
     addresses: dict[str, str]
@@ -207,7 +207,7 @@ def _probe(settings: Settings, services: Collection[str], places: Places) -> dic
 
 
 def _redis(places: Places) -> dict[str, Any]:
-    """Every Redis that an application has told of, by the one exporter."""
+    """Every Redis that an application has registered, by the one exporter."""
     return _job("redis", "redis-exporter", places) | {
         "metrics_path": "/scrape",
         "file_sd_configs": _files(places),
@@ -239,7 +239,7 @@ def _database(settings: Settings, places: Places) -> str:
 
 
 def _files(places: Places) -> list[dict[str, Any]]:
-    # inotify tells of changes at once; the interval is for folders that it can't see.
+    # inotify reports changes immediately; the interval is for folders that it can't see.
     return [{"files": [f"{places.probes}/*.json"], "refresh_interval": "10s"}]
 
 

@@ -1,4 +1,4 @@
-"""What the audit store has on record of a few runs, as lines; and that no other store has their words."""
+"""The audit store's records of a few runs, as lines, and a check that no other store has their content."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

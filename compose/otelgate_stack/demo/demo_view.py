@@ -1,4 +1,4 @@
-"""What `make demo` prints: one run's trace, logs and metrics, all runs' conversations and freshness, where to go on."""
+"""The output of `make demo`: one run's trace, logs and metrics, all runs' conversations and freshness, next steps."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ GATEWAY_METRICS = (
     "otelcol_receiver_accepted_log_records_total",
     "otelcol_receiver_accepted_metric_points_total",
 )
-# What the gateway derives from spans and log events, in words.
+# Metrics that the gateway derives from spans and log events, in words.
 DERIVED_METRICS = {
     "otelgate_run_count_total": "runs",
     "otelgate_llm_cost_total": "US dollars",
@@ -31,7 +31,7 @@ DERIVED_METRICS = {
 
 @dataclass(frozen=True)
 class Found:
-    """What the stores answered after the last run: one run in full, the metrics and the conversations of all."""
+    """The stores' answers after the last run: one run in full, the metrics and the conversations of all."""
 
     run: Run
     spans: Sequence[Span]
@@ -44,7 +44,7 @@ class Found:
 
     @property
     def leaks(self) -> list[str]:
-        """The stores beside the audit store that hold words of that run, its question or its answer."""
+        """The stores other than the audit store that hold content of that run, its question or its answer."""
         return conversation_view.leaks([self.run.question, self.run.answer], self.spans, self.lines)
 
     @classmethod
@@ -88,7 +88,7 @@ def _tolerant(read: Any, query: Any) -> Any:
 
 
 def opening(where: Target, runs: int, report: Report) -> None:
-    """What is about to be run."""
+    """An introduction to the run that follows."""
     report.line()
     report.line(
         f"{runs} runs of a LangGraph agent (examples/demo/agent.py) under opentelemetry-instrument, each in a process"

@@ -15,7 +15,7 @@ SETTLE_S = 0.3
 
 @dataclass(frozen=True)
 class Look:
-    """What one query found: how many items (spans, lines, …), and whether the run's end is among them."""
+    """The result of one query: how many items (spans, lines, …), and whether the run's end is among them."""
 
     items: int
     complete: bool
@@ -31,7 +31,7 @@ class Arrival:
 
 
 def watch(looks: Mapping[str, Callable[[], Look]], ended_ns: int, deadline_s: float) -> dict[str, Arrival]:
-    """Ask all stores at once, each until it has the whole run ended at `ended_ns` (Unix time in nanoseconds)."""
+    """Query all stores concurrently, until each has the whole run ended at `ended_ns` (Unix time in nanoseconds)."""
     with ThreadPoolExecutor(max_workers=len(looks)) as pool:
         futures = {name: pool.submit(_watch_one, look, ended_ns, deadline_s) for name, look in looks.items()}
         return {name: future.result() for name, future in futures.items()}

@@ -22,7 +22,7 @@ _OPERATIONS = {
 def tree(spans: Sequence[Span]) -> list[tuple[str, Span]]:
     """Each span after its parent, earliest first, with the prefix that draws its branch.
 
-    A span whose parent isn't among them stands at the top.
+    A span whose parent isn't among them is at the top.
     """
     known = {span.span_id for span in spans}
     children: dict[str, list[Span]] = defaultdict(list)

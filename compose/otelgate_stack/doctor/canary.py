@@ -79,7 +79,7 @@ class Canary:
 
     def request(self, signal: str, protocol: str) -> Request:
         """The OTLP request with the canary of a signal (`SIGNALS`) for a protocol (`PROTOCOLS`)."""
-        # The instance tells the protocols apart: Prometheus keeps it as a label whatever happens to attributes.
+        # The instance distinguishes the protocols: Prometheus always keeps it as a label.
         resource = Resource(
             attributes=[_text("service.name", SERVICE), _text("service.instance.id", f"doctor-{protocol}")]
         )
@@ -215,7 +215,7 @@ def _send_http(
 
 
 def _kind(code: str, text: str, tls: bool) -> str:
-    """What a refusal means, from its gRPC code or HTTP status and its words."""
+    """The meaning of a refusal, from its gRPC code or HTTP status and its text."""
     words = text.lower()
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "401", "403"):
         return "token"

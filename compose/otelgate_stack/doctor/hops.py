@@ -1,4 +1,4 @@
-"""Where each signal goes behind the gateway, and what to say when it stops there."""
+"""The path of each signal behind the gateway, and the report of a hop at which it stops."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Route:
 
     @property
     def evidence(self) -> str:
-        """What to say when both canaries are there."""
+        """The line for two canaries that arrived."""
         if not isinstance(self.store, AuditSink):
             return f"{self.store.url} answers with both"
         rows = "the run and its tool call" if self.signal == "traces" else "the vote and the product event"
@@ -78,12 +78,12 @@ class Route:
         return lost + counters.get(f"otelgate_rejected_items/{self.exporter}", 0)
 
     def waiting(self, counters: Counters) -> float:
-        """What waits in the exporter's two queues, in bytes."""
+        """The data in the exporter's two queues, in bytes."""
         queues = (self.exporter, f"{self.exporter}-refused")
         return sum(counters.get(f"otelcol_exporter_queue_size/{queue}", 0) for queue in queues)
 
     def held(self, counters: Counters) -> str:
-        """What waits, where, and whether it outlives the gateway."""
+        """The waiting data, their place, and whether they survive the end of the gateway."""
         if self.signal == "metrics":
             return (
                 f"{self.waiting(counters):,.0f} bytes wait in the gateway's memory; a restart of the gateway would"
@@ -166,7 +166,7 @@ def counters(gateway: GatewayMetrics) -> dict[str, float] | None:
 
 
 def disk_hops(settings: Settings) -> list[Hop]:
-    """What is free where the stores and the gateway's queues are: a full disk loses every signal in turn."""
+    """Free space of the stores' and the gateway's disks: a full disk loses every signal in turn."""
     return [
         Hop("disk", ", ".join(disk.holds), not disk.low, 0.0, str(disk), _ROOM if disk.low else "")
         for disk in state.disks(data_folders(settings))
@@ -174,7 +174,7 @@ def disk_hops(settings: Settings) -> list[Hop]:
 
 
 def room(settings: Settings) -> str:
-    """What to do about a disk that is full; empty where none is."""
+    """The fix for a full disk; empty if none is full."""
     return next((hop.fix for hop in disk_hops(settings) if not hop.ok), "")
 
 
@@ -219,7 +219,7 @@ def changed(gateway: GatewayMetrics) -> list[Hop]:
 
 
 def why_not_exported(route: Route, before: Counters, now: Counters) -> tuple[str, str]:
-    """What holds a canary at the gateway's exporter, and what to do."""
+    """The reason why a canary waits at the gateway's exporter, and the fix."""
     if (dropped := route.dropped(now) - route.dropped(before)) > 0:
         return (
             f"{route.name} refused it for good, and the gateway rejected {dropped:g} {ITEMS[route.signal]}",
@@ -244,7 +244,7 @@ def why_not_exported(route: Route, before: Counters, now: Counters) -> tuple[str
 
 
 def where_it_stops(route: Route) -> str:
-    """The hop at which an undelivered canary stands: a sink that can't commit takes nothing."""
+    """The hop at which an undelivered canary waits: a sink that can't commit accepts nothing."""
     behind = isinstance(route.store, AuditSink) and route.store.reachable() and not route.store.ready()
     return route.stored_hop if behind else route.exported_hop
 
@@ -257,7 +257,7 @@ def _problem(sink: AuditSink) -> str:
 
 
 def why_not_stored(route: Route, problem: str) -> tuple[str, str]:
-    """What to say when the gateway delivered a canary and the store doesn't show it."""
+    """The report of a canary that the gateway delivered and the store doesn't show."""
     if isinstance(route.store, AuditSink):
         return f"{route.name} took it, and the row is not there: {problem}", "see `make logs SERVICE=audit`"
     if not route.store.ready():
@@ -273,7 +273,7 @@ def why_not_stored(route: Route, problem: str) -> tuple[str, str]:
 
 
 def why_refused(kind: str, settings: Settings, environ: Mapping[str, str]) -> str:
-    """What to do about a canary that the gateway did not take; `kind` as RefusedError has it."""
+    """The fix for a canary that the gateway did not accept; `kind` is RefusedError's."""
     match kind:
         case "closed":
             return "start the gateway with `make up`; if it stops again, `make logs SERVICE=gateway` says why"

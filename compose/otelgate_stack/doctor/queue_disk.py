@@ -10,7 +10,7 @@ LARGEST_SHARE = 10  # of a small disk the reserve takes a tenth at most: collect
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:
-    """What is wrong, each with what to do. The gateway is asked; where it doesn't answer, the folder is looked at."""
+    """Problems, each with its fix. The gateway is asked; if it doesn't answer, the folder is inspected."""
     found = []
     told = _told(settings)
     free, reserve = _space(settings, told)

@@ -35,14 +35,14 @@ _ENDPOINTS = {
 
 # Their files are made at start.
 _WITH_FILES = ("prometheus", "alertmanager", "prober")
-# Where Alertmanager's container sees its files.
+# The folder of Alertmanager's files in its container.
 INSIDE = Path("/etc/otelgate")
 _OF_THE_GATEWAY = ("tls_cert_file", "tls_key_file", "tls_client_ca_file", "token_file", *OF_BOTH)
 _ABSENT = "absent"
 _VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 _ADDRESS = ("host_ip", "published")
 
-# Secrets that are no setting of ours, by where they come from.
+# Secrets that are not among our settings, by their source.
 _NAMES = {
     "gateway_authority": "OTEL_EXPORTER_OTLP_CERTIFICATE",
     "client_certificate": target.CLIENT_CERTIFICATE,
@@ -68,7 +68,7 @@ def _is_v2(command: list[str]) -> bool:
 
 
 def project(settings: Settings) -> str:
-    """The compose project's name: `otelgate`, and one of its own for each other OTELGATE_STATE_DIR."""
+    """The compose project's name: `otelgate`, and another one for each other OTELGATE_STATE_DIR."""
     if settings.state_dir == settings.root / ".otelgate":
         return "otelgate"
     return "otelgate-" + hashlib.sha256(str(settings.state_dir).encode()).hexdigest()[:8]
@@ -118,7 +118,7 @@ class Compose:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What compose.yaml is filled in from: our own settings and nothing else that is called OTELGATE_* or COMPOSE_*."""
+    """The variables of compose.yaml: our own settings, and no other OTELGATE_* or COMPOSE_*."""
     env = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "COMPOSE_"))}
     env.update(_settings_env(settings))
     traces_to = settings.traces_to
@@ -213,7 +213,7 @@ def stage_files(settings: Settings) -> None:
         for file in (made / service).iterdir():
             file.chmod(0o444)
             file.replace(folder / file.name)
-    # What applications write there is no secret; the state folder itself keeps others out.
+    # Applications write no secrets there; the state folder itself keeps others out.
     monitoring.probes(settings).chmod(0o755)
 
 
@@ -255,14 +255,14 @@ def _default(default: str, settings: Settings) -> str:
 
 
 def secret_copy(settings: Settings, field: str) -> Path:
-    """Where the copy of this secret is that the container mounts."""
+    """The copy of this secret that the container mounts."""
     return settings.state_dir / "docker" / field
 
 
 def stage_secrets(settings: Settings) -> None:
-    """Copy secrets to where the containers' users can read them, and nobody else on this host.
+    """Copy secrets to where only the containers' users on this host can read them.
 
-    The originals are 0600 and belong to whoever runs this, as they should. The copies may be read by anyone who gets
+    The originals are 0600 and belong to the user who runs this. The copies may be read by anyone who gets
     to them, but lie in a folder that only its owner can enter; the engine mounts them past it. They are written in
     place, so that a running gateway sees a new token.
     """

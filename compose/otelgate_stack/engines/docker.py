@@ -45,7 +45,7 @@ def available(settings: Settings) -> tuple[bool, str]:
 
 
 def data_folders() -> dict[str, Path]:
-    """Where the engine keeps volumes; nothing where it does not answer, or is another machine's."""
+    """The engine's folder of volumes; none if it does not answer, or runs on another machine."""
     if not docker_client.address().startswith("unix:"):
         return {}
     try:

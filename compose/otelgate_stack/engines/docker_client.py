@@ -18,7 +18,7 @@ _DEFAULT = "unix:///var/run/docker.sock"
 
 
 def address() -> str:
-    """Where the engine listens: DOCKER_HOST, else the docker CLI's current context, else the usual socket."""
+    """The engine's address: DOCKER_HOST, else the docker CLI's current context, else the usual socket."""
     if host := os.environ.get("DOCKER_HOST"):
         return host
     try:
@@ -46,8 +46,8 @@ def connect(timeout_s: float = 120) -> Iterator[Any]:
 
 
 def bridge_address(client: Any) -> str | None:
-    """Where containers reach what this machine listens on; None where that is no address of this machine's own (an
-    engine in a virtual machine, which leads to the loopback by itself)."""
+    """The address at which containers reach this machine; None if this machine does not own that address (an
+    engine in a virtual machine, which leads to the loopback automatically)."""
     (config, *_) = client.networks.get("bridge").attrs["IPAM"]["Config"] or [{}]
     address: str | None = config.get("Gateway")
     if not address and (subnet := config.get("Subnet")):  # an engine that has just made the network names no gateway

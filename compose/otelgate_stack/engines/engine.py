@@ -18,7 +18,7 @@ class ServiceStatus:
 
 
 class Engine(Protocol):
-    """What `make up|down|status|logs|clean` need of an engine. Methods raise StackError."""
+    """The interface of an engine for `make up|down|status|logs|clean`. Methods raise StackError."""
 
     name: str
 

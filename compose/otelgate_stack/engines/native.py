@@ -263,7 +263,7 @@ def _answers(service: Service, settings: Settings) -> bool:
 
 
 def _fingerprints(wanted: Sequence[Service], programs: dict[str, Path]) -> dict[str, str]:
-    """What each service was started with; another value means that it must be restarted."""
+    """A stamp of each service's start configuration; a new value means that it must be restarted."""
     result = {}
     for service in wanted:
         configs = [config.read_text() for config in (*service.configs, *service.secrets)]

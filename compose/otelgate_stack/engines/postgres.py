@@ -33,7 +33,7 @@ MAJOR = 18
 SYSTEM_USER = "pgserver"
 
 # Both engines give the same (a test compares them). UTC everywhere; no JIT, which costs more than these queries take.
-# What a failed statement was about stays out of the log: it may hold message content.
+# The text of a failed statement stays out of the log: it may hold message content.
 OPTIONS = (
     "timezone=UTC",
     "log_timezone=UTC",
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None:
-    """Root's stand-in, who can then get to `folder`, which becomes its own, and to the programs; else None."""
+    """The user that replaces root and gets access to `folder`, as its owner, and to the programs; else None."""
     if os.geteuid() != 0:
         return None
     user = _system_user()
@@ -159,7 +159,7 @@ def _make(cluster: Path, programs: Path, passwords: dict[str, str], user: pwd.st
     finally:
         password_file.unlink(missing_ok=True)
     (draft / "pg_hba.conf").write_text(_HBA)
-    # In single-user mode, whose input nobody else sees; each line is a statement.
+    # In single-user mode, whose input no other process sees; each line is a statement.
     quoted = {role: "'" + password.replace("'", "''") + "'" for role, password in passwords.items()}
     statements = (
         f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD {quoted[OWNER]}\n"

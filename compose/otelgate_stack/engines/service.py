@@ -41,6 +41,6 @@ def bound(settings: Settings, *fields: str, host: str = LOOPBACK) -> dict[str, t
 
 
 def python_env(settings: Settings) -> dict[str, str]:
-    """What a module of this repository needs to be found by this very Python."""
+    """The environment in which this Python finds a module of this repository."""
     rooms = (str(settings.root / room) for room in ("sdk", "compose", "audit"))
     return {"PYTHONPATH": os.pathsep.join(rooms), "PYTHONUNBUFFERED": "1"}

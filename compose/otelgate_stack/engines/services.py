@@ -1,4 +1,4 @@
-"""What the native engine runs: each service's arguments, environment, ports and health check, from the settings.
+"""Services of the native engine: each service's arguments, environment, ports and health check, from the settings.
 
 The configuration files are the ones that compose.yaml mounts, and the arguments are those that it gives.
 """
@@ -273,7 +273,7 @@ def _sources(folder: Path) -> tuple[Path, ...]:
 
 
 def _backend_env(settings: Settings, name: str, *fields: str) -> dict[str, str]:
-    """What a backend's config file reads: where to listen, where its data are, and these settings."""
+    """Variables of a backend's config file: its address, its data folder, and these settings."""
     known = {"OTELGATE_BACKEND_HOST": LOOPBACK, "OTELGATE_BACKEND_DIR": str(settings.state_dir / name)}
     known |= {f"OTELGATE_STORES_{name.upper()}": file for name, file in vars(access.of(settings)).items()}
     known["OTELGATE_STORES_USERS"] = str(access.htpasswd(settings))

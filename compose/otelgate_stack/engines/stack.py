@@ -40,7 +40,7 @@ def up(settings: Settings, engine: Engine) -> None:
 
 
 def data_folders(settings: Settings) -> dict[str, Path]:
-    """Where the data of this stack are on this machine, by what they are. Containers' are the engine's."""
+    """The folders of this stack's data on this machine, by kind. Volumes of containers belong to the engine."""
     if state.active_engine(settings) == "docker":
         from . import docker
 

@@ -24,7 +24,7 @@ _LONGEST_SOCKET = 107 - len(".4194304")
 
 
 class Supervisor:
-    """One supervisord with its state in `folder`. It outlives this process, in a session of its own."""
+    """One supervisord with its state in `folder`. It outlives this process, in its own session."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -103,7 +103,7 @@ class Supervisor:
     def leftovers(self) -> list[psutil.Process]:
         """The processes of this stack, supervisord first; found also where its socket does not answer any more.
 
-        What these have started themselves is not in it: PostgreSQL ends its own processes.
+        Processes that these started themselves are not included: PostgreSQL ends its own processes.
         """
         found: list[psutil.Process] = []
         for process in psutil.process_iter():
@@ -170,7 +170,7 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """What the services inherit. Not our own settings (each gets its own), not make's, and not OTEL_*: those are for
+    """Environment of the services. Not our own settings (each gets its own), not make's, and not OTEL_*: those are for
     the applications, and some backends would start to trace themselves by them."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("OTELGATE_", "OTEL_", "MAKE", "MFLAGS"))}
 

@@ -24,7 +24,7 @@ from ..settings import Settings
 from .service import Service, bound
 
 ORDER = ("alertmanager", *debian.EXPORTERS, "grafana")
-# What the stack can do without, and what is missing then.
+# Optional services, and the effect of their absence.
 OPTIONAL = {
     "prober": "nothing is probed: ServiceDown and DatabaseDown cannot fire",
     "node-exporter": "the panels of hosts stay empty",
@@ -35,7 +35,7 @@ OPTIONAL = {
 
 
 def present(names: Iterable[str], settings: Settings) -> list[str]:
-    """These services without those that cannot be had here. Asks nobody: what was not fetched yet is not there."""
+    """These services without those unavailable here. Makes no request: a program not fetched yet is unavailable."""
     return [name for name in names if name not in OPTIONAL or program(name, settings)]
 
 
@@ -109,7 +109,7 @@ def _alertmanager(settings: Settings) -> Service:
             f"--web.listen-address={LOOPBACK}:{settings.alertmanager_port}",
             f"--web.external-url={url}",
             f"--web.config.file={access.web_config(settings)}",
-            "--cluster.listen-address=",  # one instance has nobody to gossip with
+            "--cluster.listen-address=",  # one instance has no peer to gossip with
             "--log.level=warn",
         ),
         environment={},
@@ -154,10 +154,10 @@ def _without_bgwriter(program: Path) -> tuple[str, ...]:
     return (f"--no-{found[0]}",) if found else ()
 
 
-# What Debian's package turns on besides: units of systemd, and files in a folder of its own. Without these it complains
-# with each scrape, and nobody looks at them.
+# Collectors that Debian's package also enables: units of systemd, and files in its own folder. Without these it logs
+# errors with each scrape, and their data are not used.
 NODE_EXPORTER = ("--no-collector.systemd", "--no-collector.textfile", "--log.level=warn")
-# The settings of a server are some 350 series that nobody looks at.
+# The settings of a server are some 350 unused series.
 POSTGRES_EXPORTER = ("--disable-settings-metrics", "--log.level=error")
 # Nothing of its own server: Prometheus names one with each request.
 REDIS_EXPORTER = ("-redis.addr=", "-log-format=txt")
@@ -240,7 +240,7 @@ def _grafana(settings: Settings) -> Service:
     )
 
 
-# Both engines give the same (a test compares them): who has no account sees nothing, and it tells nobody of itself.
+# Both engines give the same (a test compares them): no access without an account, and no usage statistics.
 GRAFANA = {
     "GF_AUTH_ANONYMOUS_ENABLED": "false",
     "GF_USERS_ALLOW_SIGN_UP": "false",
@@ -270,17 +270,17 @@ def grafana_database(settings: Settings) -> dict[str, str]:
 
 
 def grafana_home() -> Path | None:
-    """Grafana's own folder, where its defaults and its pages are: beside its program, or where packages put it."""
+    """Grafana's own folder, where its defaults and its pages are: next to its program, or where packages put it."""
     found = shutil.which("grafana")
     if not found:
         return None
-    beside = Path(found).resolve().parents[1]
-    places = (beside, beside / "share" / "grafana", Path("/usr/share/grafana"))
+    home = Path(found).resolve().parents[1]
+    places = (home, home / "share" / "grafana", Path("/usr/share/grafana"))
     return next((place for place in places if (place / "conf" / "defaults.ini").is_file()), None)
 
 
 def _link_secrets(settings: Settings) -> None:
-    """Where grafana/provisioning looks for them; without the audit store there is an empty password of the database."""
+    """The files that grafana/provisioning reads; without the audit store the database password is empty."""
     database = settings.grafana_database_password_file if settings.audit else None
     stores = {f"stores_{name}": file for name, file in vars(access.of(settings)).items()}
     folder = _grafana_folder(settings) / "secrets"

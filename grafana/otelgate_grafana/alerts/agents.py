@@ -1,4 +1,4 @@
-"""Turns of agents, their tools, their models and retrievals, and what users think of them."""
+"""Turns of agents, their tools, models and retrievals, and users' votes on them."""
 
 from typing import Final
 
@@ -36,14 +36,14 @@ def _recorded(p95: str, rate: str) -> str:
 
 NO_QUERIES: Final = Alert(
     name="NoQueries",
-    # After an hour without a turn the gateway ends the series: what was there in the last day counts as 0 now.
+    # After an hour without a turn the gateway ends the series: a series of the last day counts as 0 now.
     expr=f"0 * (service:turns:increase1d > 0)\n"
     f"unless sum by ({BY}) (increase({TURNS}_count{{{APPLICATIONS}}}[1h])) > 0",
     for_="5m",
     severity="warning",
     team="product",
-    summary="Nobody has asked {{ $labels.service_name }} anything for an hour",
-    description="No agent of it had a turn, though there were turns in the last day.",
+    summary="{{ $labels.service_name }} has had no turn for an hour",
+    description="None of its agents had a turn, though there were turns in the last day.",
     dashboard=MISSION_CONTROL,
     covers=("L4",),
     fires=Case(turns("estate-bot", "0+20x2 40x3 _x20"), "1h20m", (Expected(labels("estate-bot")),), step="5m"),
@@ -124,7 +124,7 @@ TTFT_HIGH: Final = Alert(
     for_="5m",
     severity="warning",
     team="ai",
-    summary="{{ $labels.service_name }} waits {{ $value | humanizeDuration }} for a model's first word (P95)",
+    summary="{{ $labels.service_name }} waits {{ $value | humanizeDuration }} for a model's first chunk (P95)",
     description="Time from the start of a streamed call to its first chunk, over the last 5 minutes.",
     dashboard=AGENT_PERFORMANCE,
     covers=("L12",),
@@ -147,7 +147,7 @@ TTFT_CRITICAL: Final = Alert(
     for_="2m",
     severity="critical",
     team="ai",
-    summary="{{ $labels.service_name }} waits {{ $value | humanizeDuration }} for a model's first word (P95)",
+    summary="{{ $labels.service_name }} waits {{ $value | humanizeDuration }} for a model's first chunk (P95)",
     description="Time from the start of a streamed call to its first chunk, over the last 5 minutes.",
     dashboard=AGENT_PERFORMANCE,
     covers=("L13",),
@@ -169,7 +169,7 @@ TURN_LATENCY_HIGH: Final = Alert(
     severity="warning",
     team="ai",
     summary="P95 of the turns of {{ $labels.service_name }} is {{ $value | humanizeDuration }}",
-    description="Time of an agent's whole turn, over the last 5 minutes.",
+    description="Duration of an agent's whole turn, over the last 5 minutes.",
     dashboard=AGENT_PERFORMANCE,
     covers=("L14",),
     fires=Case(

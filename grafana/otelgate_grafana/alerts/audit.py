@@ -1,4 +1,4 @@
-"""The audit trail: rows that are missing or refused, jobs that fail, a sink or keeper that is away or behind."""
+"""The audit trail: missing or refused rows, failing jobs, a sink or keeper that is unavailable or behind."""
 
 from typing import Final
 
@@ -16,14 +16,14 @@ _CALLS: Final = {"service_name": "osool", "otelgate_audit_quantity": "calls"}
 AUDIT_ROWS_MISSING: Final = Alert(
     name="AuditRowsMissing",
     expr=f"max by (service_name, otelgate_audit_quantity) ({_MISSING}) > 0",
-    # A window with a difference is compared again a minute later: rows that were on their way are there by then.
+    # A window with a difference is compared again a minute later: rows under way have arrived by then.
     for_="10m",
     severity="critical",
     team="platform",
     summary="The audit trail lacks {{ $labels.otelgate_audit_quantity }} of {{ $labels.service_name }}: "
     "{{ $value | humanize }}",
-    description="Runs, model calls or their cost in USD that the gateway counted in the last hour, and of which the "
-    "audit database has no rows.",
+    description="The gateway counted runs, model calls or their cost in USD in the last hour, and the audit database "
+    "has no rows of them.",
     dashboard=CONVERSATION_AUDIT,
     fires=Case({series(_MISSING, **_CALLS): "0x4 3x40"}, "13m", (Expected(_CALLS, "3"),)),
     quiet=(
@@ -42,7 +42,7 @@ AUDIT_REJECTING: Final = Alert(
     severity="critical",
     team="platform",
     summary="The audit sink could not store {{ $value | humanize }} records of {{ $labels.otelgate_audit_kind }}",
-    description="In the last 15 minutes. The gateway only logs a partial refusal, and does not send them again.",
+    description="In the last 15 minutes. The gateway only logs a partial refusal, and does not resend the records.",
     dashboard=CONVERSATION_AUDIT,
     fires=Case({series("otelgate_audit_rejected_total", **_SINK, **_KIND): "_x10 1x30"}, "8m", (Expected(_KIND, "1"),)),
     quiet=(
@@ -60,8 +60,8 @@ AUDIT_JOB_FAILING: Final = Alert(
     severity="warning",
     team="platform",
     summary="The audit store's job {{ $labels.otelgate_audit_job }} failed {{ $value | humanize }} times in 15 minutes",
-    description="It tries again by itself; until then what it does rests: gauges, comparing, retention, ledger heads, "
-    "partitions.",
+    description="It retries automatically. Until then its work is suspended: gauges, comparison, retention, ledger "
+    "heads, partitions.",
     dashboard=CONVERSATION_AUDIT,
     fires=Case(
         {series("otelgate_audit_job_failures_total", **_KEEPER, **_JOB): "_x10 1+1x60"}, "17m", (Expected(_JOB, "25"),)
@@ -89,7 +89,7 @@ AUDIT_SINK_ABSENT: Final = Alert(
     for_="2m",
     severity="critical",
     team="platform",
-    summary="The audit sink is silent",
+    summary="The audit sink sends no metrics",
     description="Conversations wait in the gateway's queue on disk until it is back.",
     dashboard=GATEWAY,
     fires=Case({series(_AGE, **_SINK): "0x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
@@ -107,9 +107,9 @@ AUDIT_KEEPER_ABSENT: Final = Alert(
     for_="2m",
     severity="critical",
     team="platform",
-    summary="The keeper of the audit store is silent",
-    description="Conversations are stored. No session or user is counted, nothing is compared, no head of the ledger "
-    "leaves the database, and nothing that is too old is deleted.",
+    summary="The keeper of the audit store sends no metrics",
+    description="Conversations are stored. But sessions and users are not counted, nothing is compared, no head of the "
+    "ledger leaves the database, and expired data are not deleted.",
     dashboard=GATEWAY,
     fires=Case({series(_READY, **_KEEPER): "1x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
     quiet=(
@@ -125,7 +125,7 @@ AUDIT_QUEUE_OLD: Final = Alert(
     severity="warning",
     team="platform",
     summary="A batch has waited {{ $value | humanizeDuration }} in the audit sink {{ $labels.instance }}",
-    description="The database is slow or away; the gateway keeps what the sink does not take.",
+    description="The database is slow or unavailable; the gateway keeps the data that the sink does not accept.",
     dashboard=GATEWAY,
     fires=Case({series(_AGE, **_SINK): "45x30"}, "6m", (Expected({"instance": "sink:4320"}, "45s"),)),
     quiet=(

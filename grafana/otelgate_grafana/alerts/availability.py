@@ -1,4 +1,4 @@
-"""What does not answer: probes, exporters, services that fell silent."""
+"""Availability: failing probes, unavailable exporters, services without telemetry."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from .expressions import beyond
 from .model import Alert, Case, Expected, Group
 from .settings import load
 
-# Probes name what they probe `service`; every alert about a service says service_name.
+# Probes call their target `service`; every alert about a service says service_name.
 _NAMED: Final = '"service_name", "$1", "service", "(.+)"'
 _PROBE: Final = {"job": "probe", "instance": "http://osool:8000/health", "service": "osool", "kind": "api"}
 _DATABASE: Final = {"job": "probe", "instance": "postgres:5432", "service": "postgres", "kind": "database"}
@@ -25,7 +25,7 @@ def _silent() -> str:
   0 * (service:telemetry:minutes1d >= 30)
   unless service:telemetry:present
 )
-# While the gateway itself is silent, everybody is: that is GatewayAbsent.
+# While the gateway itself is silent, so is every service: that is GatewayAbsent.
 and on () (count(otelcol_process_uptime_seconds_total) > 0)
 """
 
@@ -85,7 +85,7 @@ LLM_AVAILABILITY_LOW: Final = Alert(
     severity="critical",
     team="ai",
     summary="The model server of {{ $labels.service_name }} answered {{ $value | humanizePercentage }} of its probes",
-    description="The share of probes of {{ $labels.instance }} that it answered in the last 24 hours is too low.",
+    description="It answered too small a share of the probes of {{ $labels.instance }} in the last 24 hours.",
     dashboard=SERVICE_HEALTH,
     covers=("L3",),
     # A probe every 10 minutes: 143 in the day before, of which 2 are more than 1 %.
@@ -140,7 +140,7 @@ TELEMETRY_ABSENT: Final = Alert(
             step="1m",
             why="the gateway is silent too",
         ),
-        Case(_GATEWAY_UP, "56m", step="1m", why="nobody ever sent anything"),
+        Case(_GATEWAY_UP, "56m", step="1m", why="no service ever sent anything"),
     ),
 )
 
@@ -171,14 +171,14 @@ WATCHDOG: Final = Alert(
     team="platform",
     notify="none",
     summary="Alerts are evaluated and reach Alertmanager",
-    description="It always fires. A dead man's switch that expects it tells when Prometheus is down.",
+    description="It always fires. A dead man's switch that expects it reports when Prometheus is down.",
     dashboard=MISSION_CONTROL,
     fires=Case({}, "1m", (Expected({}),)),
     quiet=(),
 )
 
 GROUPS: Final = (
-    # A probe every 15 s and a minute's wait leave little of the 2 minutes in which somebody is to know.
+    # A probe every 15 s and a minute's wait leave little of the 2 minutes in which the alert must be delivered.
     Group("otelgate-availability", (SERVICE_DOWN, DATABASE_DOWN, WATCHDOG), interval="5s"),
     Group("otelgate-presence-alerts", (LLM_AVAILABILITY_LOW, TELEMETRY_ABSENT, SCRAPE_TARGET_DOWN), interval="15s"),
 )

@@ -1,4 +1,4 @@
-"""What the gateway may take: memory for requests, and disk for what waits."""
+"""The gateway's limits: memory for requests, and disk for its queues."""
 
 from typing import Final
 
@@ -42,7 +42,7 @@ GATEWAY_QUEUE_DAMAGED: Final = Alert(
     severity="critical",
     team="platform",
     summary="{{ $labels.instance }} set {{ $value }} damaged queue files or items aside",
-    description="What is in them was not delivered. The queues go on with the rest.",
+    description="The data in them were not delivered. The queues continue with the rest.",
     dashboard=GATEWAY,
     fires=Case({series("otelgate_queue_damaged", **_GW): "0x4 1x20"}, "3m", (Expected({"instance": "gw-1"}, "1"),)),
     quiet=(Case({series("otelgate_queue_damaged", **_GW): "0x20"}, "3m", why="no file was damaged"),),
@@ -54,14 +54,14 @@ _TEMPO: Final = {**_GW, "otelgate_queue": "otlp_grpc/tempo (traces)"}
 
 GATEWAY_QUEUE_ORPHANED: Final = Alert(
     name="GatewayQueueOrphaned",
-    # They are found once, at the start, and the metric keeps their number; an hour later there is nothing more to see.
+    # They are found once, at the start, and the metric keeps their number; the alert ends an hour later.
     expr=f"sum by (instance, otelgate_queue) ({_ORPHANED}) > 0 and on (instance) max by (instance) ({_UPTIME}) < 3600",
     for_="0s",
     severity="warning",
     team="platform",
     summary="{{ $labels.instance }} found {{ $value }} items in the queue of {{ $labels.otelgate_queue }} "
-    "that its indexes did not know of",
-    description="They are sent now, late, and those that were sent before come to the store again.",
+    "that its indexes did not contain",
+    description="They are sent now, late. Items that were sent before are resent to the store.",
     dashboard=GATEWAY,
     fires=Case(
         {series(_ORPHANED, **_TEMPO): "40x20", series(_UPTIME, **_GW): "15+15x20"},
@@ -89,7 +89,7 @@ GATEWAY_TOTALS_DAMAGED: Final = Alert(
     team="platform",
     summary="{{ $labels.instance }} set {{ $value }} damaged files or values of totals aside",
     description="Costs, tokens and runs that only those files held are not counted, but the audit store has them. "
-    "Totals of applications' own counters may have begun again at zero.",
+    "Totals of applications' own counters may have restarted at zero.",
     dashboard=GATEWAY,
     fires=Case(
         {series(_JOURNAL, **_GW, otelgate_derive_signal="traces"): "_x4 1x20", series(_TOTALS, **_GW): "1x24"},
@@ -112,7 +112,7 @@ GATEWAY_OVERLOADED: Final = Alert(
     severity="warning",
     team="platform",
     summary="{{ $labels.instance }} refused {{ $value | humanize }} requests in 5 minutes for lack of memory",
-    description="Clients try again, for a while: more is sent than OTELGATE_MEMORY_LIMIT_MIB lets it process at once.",
+    description="Clients retry for a limited time. They send more than OTELGATE_MEMORY_LIMIT_MIB allows at a time.",
     dashboard=GATEWAY,
     fires=Case(
         {series(_REFUSED, **_GW, otelgate_reason="memory"): "0x10 0+10x60"},

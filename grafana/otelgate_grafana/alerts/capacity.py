@@ -1,4 +1,4 @@
-"""What runs out: memory, connections, sessions; and what is cut off: circuit breakers."""
+"""Capacity: memory, connections, sessions, and open circuit breakers."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ CIRCUIT_BREAKER_OPEN: Final = Alert(
     team="platform",
     notify="slack",
     summary="{{ $labels.service_name }} has cut off {{ $labels.osool_circuit_breaker_name }}: the breaker is open",
-    description="Calls to it are refused at once until a trial call succeeds.",
+    description="Calls to it are refused immediately until a trial call succeeds.",
     dashboard=OSOOL_BUSINESS,
     covers=("L20",),
     fires=Case({series(_BREAKER, "osool", **_OPENAI): "0x4 2x10"}, "5m", (Expected(labels("osool", **_OPENAI)),)),
@@ -35,13 +35,13 @@ _USED: Final = f'{_CONNECTIONS}{{{APPLICATIONS}, state="used"}}'
 
 DB_CONNECTIONS_HIGH: Final = Alert(
     name="DbConnectionsHigh",
-    # By process: each has a pool of its own, and a full one is not helped by the others.
+    # By process: each has its own pool, and free connections of another do not help a full one.
     expr=beyond(f"sum by ({BY}, instance) ({_USED})", "DbConnectionsHigh"),
     for_="5m",
     severity="warning",
     team="platform",
     summary="{{ $labels.service_name }} uses {{ $value | humanize }} database connections",
-    description="Connections taken from the pool of the process {{ $labels.instance }}; at its end requests wait.",
+    description="Connections in use of the pool of the process {{ $labels.instance }}; if none is free, requests wait.",
     dashboard=SERVICE_HEALTH,
     covers=("L21",),
     fires=Case(
@@ -81,7 +81,7 @@ DB_QUERY_SLOW: Final = Alert(
     severity="warning",
     team="platform",
     summary="P95 of the database queries of {{ $labels.service_name }} is {{ $value | humanizeDuration }}",
-    description="As the application's client sees them, over the last 5 minutes.",
+    description="As measured by the application's client, over the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
     covers=("L22",),
     fires=Case(
@@ -115,7 +115,7 @@ HOST_MEMORY_HIGH: Final = Alert(
     severity="warning",
     team="platform",
     summary="{{ $labels.instance }} uses {{ $value | humanizePercentage }} of its memory",
-    description="What is not available to new programs without swapping.",
+    description="The share that is not available to new programs without swapping.",
     dashboard=SERVICE_HEALTH,
     covers=("L24",),
     fires=Case(_memory("12x60"), "11m", (Expected(_HOST, "88%"),)),
@@ -140,7 +140,7 @@ MODEL_HOST_MEMORY_HIGH: Final = Alert(
     severity="warning",
     team="ai",
     summary="The model host {{ $labels.instance }} uses {{ $value | humanizePercentage }} of its {{ $labels.memory }}",
-    description="A model server that finds no memory fails its calls, or is killed.",
+    description="A model server that runs out of memory fails its calls, or is killed.",
     dashboard=SERVICE_HEALTH,
     covers=("L25",),
     fires=Case(

@@ -1,4 +1,4 @@
-"""What models cost, and what single users do to it."""
+"""The cost of models, and users who ask more than the limit."""
 
 from typing import Final
 
@@ -77,7 +77,7 @@ USER_QUERY_BURST: Final = Alert(
     severity="warning",
     team="product",
     summary="{{ $value | humanize }} users of {{ $labels.service_name }} ask more in an hour than the limit",
-    description="Over 50 conversations of one user in an hour, or what OTELGATE_QUERY_LIMIT says.",
+    description="More than OTELGATE_QUERY_LIMIT conversations of one user in an hour; the default is 50.",
     dashboard=USER_ANALYTICS,
     covers=("L19",),
     fires=Case(
@@ -86,7 +86,7 @@ USER_QUERY_BURST: Final = Alert(
         (Expected({"service_name": "estate-bot"}, "2"),),
     ),
     quiet=(
-        Case({series("otelgate_user_over_limit", service_name="estate-bot"): "0x10"}, "3m", why="nobody is over it"),
+        Case({series("otelgate_user_over_limit", service_name="estate-bot"): "0x10"}, "3m", why="no user is over it"),
     ),
 )
 
@@ -97,7 +97,7 @@ LLM_BUDGET_HOUR: Final = Alert(
     severity="warning",
     team="ai",
     summary='All services together spent ${{ $value | printf "%.2f" }} on models in an hour',
-    description="Each may be within its own limit; the budget of an hour is spent.",
+    description="Each may be within its own limit; the hourly budget is spent.",
     dashboard=AI_COST,
     fires=Case(
         _cost("estate-bot", "0 0 9x120") | _cost("osool", "0 0 9x120") | _cost("execora", "0 0 9x120"),
@@ -116,7 +116,7 @@ LLM_BUDGET_DAY: Final = Alert(
     team="ai",
     notify="slack-email",
     summary='All services together spent ${{ $value | printf "%.2f" }} on models in 24 hours',
-    description="Each may be within its own limit; the budget of a day is spent.",
+    description="Each may be within its own limit; the daily budget is spent.",
     dashboard=AI_COST,
     fires=Case(
         _cost("estate-bot", "0+3.6x50") | _cost("osool", "0+3.6x50"),
@@ -132,14 +132,14 @@ LLM_BUDGET_FORECAST: Final = Alert(
     expr="(\n"
     + beyond("service:llm_cost_usd:forecast1d", "CostDayHigh")
     + "\n)\nunless (\n"
-    # What is over the limit already needs no forecast.
+    # A service already over the limit needs no forecast.
     + beyond("service:llm_cost_usd:increase1d", "CostDayHigh")
     + "\n)",
     for_="30m",
     severity="info",
     team="ai",
     summary='At this pace {{ $labels.service_name }} will spend ${{ $value | printf "%.2f" }} on models in 24 hours',
-    description="The last 6 hours, four times. The limit of a day is CostDayHigh's.",
+    description="Four times the last 6 hours. The limit is the daily one of CostDayHigh.",
     dashboard=AI_COST,
     fires=Case(_cost("estate-bot", "0+0.6x100"), "8h", (Expected(labels("estate-bot"), "57.60"),), step="15m"),
     quiet=(
@@ -156,7 +156,7 @@ LLM_BUDGET_MONTH_FORECAST: Final = Alert(
     team="ai",
     notify="email",
     summary='At this pace all services together will spend ${{ $value | printf "%.2f" }} on models in 30 days',
-    description="The mean of the last 7 days, thirty times.",
+    description="Thirty times the mean day of the last 7 days.",
     dashboard=AI_COST,
     fires=Case(
         {series("service:llm_cost_usd:forecast30d", "estate-bot"): "5200x20"},
@@ -193,7 +193,7 @@ UNPRICED_TOKENS_HIGH: Final = Alert(
     severity="warning",
     team="ai",
     summary="{{ $value | humanizePercentage }} of the tokens of {{ $labels.service_name }} have no price",
-    description="Of models that the price table does not know: costs are higher than shown.",
+    description="The price table does not know their models: costs are higher than shown.",
     dashboard=AI_COST,
     fires=Case(_tokens(900, 100), "40m", (Expected(labels("osool"), "10%"),), step="2m"),
     quiet=(

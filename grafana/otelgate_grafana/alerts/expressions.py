@@ -1,15 +1,15 @@
-"""PromQL that alerts and recording rules share: thresholds by service, counters that are born, bounds of histograms."""
+"""PromQL that alerts and recording rules share: thresholds by service, new counters, bounds of histograms."""
 
 from typing import Final
 
 from .settings import Settings, load
 
 APPLICATIONS: Final = 'service_name!~"otelgate-.*"'
-"""Not the stack's own services: the doctor's canary is a turn too, and none follows it."""
+"""Excludes the stack's own services: the doctor's canary is a turn too, and no other follows it."""
 
 
 def beyond(expr: str, alert: str, comparison: str = ">", settings: Settings | None = None) -> str:
-    """`expr` (by service_name and what else) beyond the limit of each service; of the default where it has none."""
+    """`expr` (by service_name and other labels) beyond each service's limit, or the default if it has none."""
     threshold = (settings or load()).thresholds[alert]
     own = f'otelgate:threshold{{alert="{alert}"}}'
     default = f'otelgate:threshold_default{{alert="{alert}"}}'
@@ -30,7 +30,7 @@ def limit(name: str) -> str:
 
 
 def grown(selector: str, window: str, *, by: str) -> str:
-    """How much counters grew, those included that were born within the window with a value already.
+    """The increase of counters, including counters that started within the window with a value.
 
     `increase()` sees nothing of a first value, and an application's counter of faults begins with its first fault. A
     series that was there at any time of the day before is no new one: gaps of Prometheus' own make no false alarm.

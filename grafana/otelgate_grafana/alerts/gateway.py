@@ -1,4 +1,4 @@
-"""The gateway: what it refuses, drops and holds back."""
+"""The gateway: refused, dropped and delayed data."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ GATEWAY_ABSENT: Final = Alert(
     severity="critical",
     team="platform",
     summary="No gateway writes to Prometheus",
-    description="It is down, or cannot reach Prometheus: metrics stand still, and most alerts see nothing.",
+    description="It is down, or cannot reach Prometheus: metrics no longer change, and most alerts are blind.",
     dashboard=GATEWAY,
     fires=Case({series(_UPTIME, **_GW): "1+30x10 _x20"}, "9m", (Expected({}),)),
     quiet=(Case({series(_UPTIME, **_GW): "1+30x10 _x4 1+30x20"}, "8m", why="away for 2 minutes: a restart"),),
@@ -37,7 +37,7 @@ GATEWAY_REFUSING: Final = Alert(
     severity="warning",
     team="platform",
     summary="The gateway {{ $labels.instance }} refused {{ $value | humanize }} {{ $labels.signal }} in 5 minutes",
-    description="Clients try again, for a while: its memory or a queue is full, or a batch cannot be read.",
+    description="Clients retry for a limited time. Its memory or a queue is full, or a batch cannot be read.",
     dashboard=GATEWAY,
     fires=Case(
         _counted("receiver_refused", "spans", _RECEIVER, "0x10 0+10x40"),
@@ -57,9 +57,9 @@ GATEWAY_DROPPING: Final = Alert(
     severity="critical",
     team="platform",
     summary="{{ $labels.instance }} lost {{ $value | humanize }} {{ $labels.signal }} for {{ $labels.exporter }}",
-    description="Prometheus was away for too long, or a store without a second queue refused them for good.",
+    description="Prometheus was unavailable for too long, or a store without a second queue refused them permanently.",
     dashboard=GATEWAY,
-    # Born with its first value, which increase() does not see.
+    # The series starts with its first value, which increase() does not count.
     fires=Case(
         _counted("exporter_send_failed", "spans", {"exporter": "otlp_grpc/audit"}, "_x6 12x30"),
         "5m",
@@ -92,7 +92,7 @@ GATEWAY_QUEUE_FILLING: Final = Alert(
     severity="warning",
     team="platform",
     summary="{{ $labels.instance }}: the queue to {{ $labels.exporter }} is {{ $value | humanizePercentage }} full",
-    description="At 100 % the gateway refuses what comes in.",
+    description="At 100 % the gateway refuses incoming data.",
     dashboard=GATEWAY,
     fires=Case(_queue("60x60"), "7m", (Expected({"instance": "gw-1", **_QUEUE}, "60%"),)),
     quiet=(
@@ -108,7 +108,7 @@ GATEWAY_QUEUE_FULL: Final = Alert(
     severity="critical",
     team="platform",
     summary="{{ $labels.instance }}: the queue to {{ $labels.exporter }} is full",
-    description="{{ $value | humanize }} {{ $labels.signal }} were refused in 5 minutes; clients hold few.",
+    description="{{ $value | humanize }} {{ $labels.signal }} were refused in 5 minutes; clients can hold only few.",
     dashboard=GATEWAY,
     fires=Case(
         _counted("exporter_enqueue_failed", "log_records", {"exporter": "otlp_http/loki"}, "_x6 12x30"),
@@ -131,14 +131,14 @@ _SENT: Final = " or ".join(
 
 GATEWAY_DELIVERY_STALLED: Final = Alert(
     name="GatewayDeliveryStalled",
-    # A big queue takes days to fill: long before, its store is away. The second ones are StoreRefusing's.
+    # A big queue takes days to fill, while its store is unavailable. The second queues belong to StoreRefusing.
     expr='sum by (instance, exporter) (min_over_time(otelcol_exporter_queue_size{exporter!~".+-refused"}[5m])) > 0\n'
     f"unless on (instance, exporter) ({_SENT})",
     for_="5m",
     severity="warning",
     team="platform",
     summary="The gateway {{ $labels.instance }} cannot deliver to {{ $labels.exporter }}",
-    description="Its queue holds {{ $value | humanize }}; nothing was taken for 10 minutes. Nothing is lost yet.",
+    description="The queue holds {{ $value | humanize }}; nothing was accepted for 10 minutes. Nothing is lost yet.",
     dashboard=GATEWAY,
     fires=Case(
         _queue("0x10 1+5x80")
@@ -166,7 +166,7 @@ REMOTE_WRITE_FAILING: Final = Alert(
     severity="warning",
     team="platform",
     summary="The gateway {{ $labels.instance }} could not write {{ $value | humanize }} metric points to Prometheus",
-    description="Prometheus refused them, or was away for more than 2 minutes. Totals heal with the next points.",
+    description="Prometheus refused them, or was down for more than 2 minutes. Totals recover with the next points.",
     dashboard=GATEWAY,
     fires=Case(
         _counted("exporter_send_failed", "metric_points", _WRITE, "0x10 0+10x40"),

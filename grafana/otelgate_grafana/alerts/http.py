@@ -30,7 +30,7 @@ def _ratio(alert: str) -> str:
 
 LOW_TRAFFIC: Final = Alert(
     name="LowTraffic",
-    # A service whose series are gone counts as 0; one that had that much for moments alone is not missed.
+    # A service whose series are gone counts as 0; the alert ignores one that had that much only for moments.
     expr="("
     + beyond("service:http_requests:rate5m or 0 * last_over_time(service:http_requests:rate5m[1d])", "LowTraffic", "<")
     + ")\nand (\n"
@@ -40,7 +40,7 @@ LOW_TRAFFIC: Final = Alert(
     severity="info",
     team="product",
     summary='{{ $labels.service_name }} gets {{ $value | printf "%.2f" }} requests a second',
-    description="On average it had more in the last day. Are its users, or is what leads to it, cut off?",
+    description="Its average over the last day was higher. Check whether users can still reach it.",
     dashboard=SERVICE_HEALTH,
     covers=("L5",),
     fires=Case(requests("osool", "0+120x15 1800+4x30"), "56m", (Expected(labels("osool"), "0.03"),), step="2m"),
@@ -59,7 +59,7 @@ HTTP_ERROR_RATIO_HIGH: Final = Alert(
     severity="warning",
     team="platform",
     summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service_name }} fail",
-    description="Share of responses 5xx in the last 5 minutes.",
+    description="Share of 5xx responses in the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
     covers=("L6",),
     fires=Case(requests("osool", "0+94x30", "0+6x30"), "8m", (Expected(labels("osool"), "6%"),)),
@@ -77,7 +77,7 @@ HTTP_ERROR_RATIO_SUSTAINED: Final = Alert(
     severity="critical",
     team="platform",
     summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service_name }} have failed for 5 minutes",
-    description="Share of responses 5xx in the last 5 minutes.",
+    description="Share of 5xx responses in the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
     covers=("L7",),
     fires=Case(requests("execora", "0+94x30", "0+6x30"), "11m", (Expected(labels("execora"), "6%"),)),
@@ -97,7 +97,7 @@ HTTP_ERROR_BURST: Final = Alert(
     severity="critical",
     team="platform",
     summary="{{ $labels.service_name }} fails {{ $value | humanize }} requests a minute",
-    description="Responses 5xx, over the last 2 minutes.",
+    description="5xx responses, over the last 2 minutes.",
     dashboard=SERVICE_HEALTH,
     covers=("L8",),
     fires=Case(requests("bestbox", "0+50x30", "0x8 0+3x20"), "9m", (Expected(labels("bestbox"), "6"),)),
@@ -154,7 +154,7 @@ WEBSOCKET_DROPS: Final = Alert(
     severity="warning",
     team="platform",
     summary="{{ $labels.service_name }} lost {{ $value | humanize }} websocket connections in 5 minutes",
-    description="Connections that ended otherwise than by a normal close.",
+    description="Connections that ended without a normal close.",
     dashboard=EXECORA_VOICE,
     covers=("L31",),
     # The series begins with its first value, 2: increase() alone would see nothing.

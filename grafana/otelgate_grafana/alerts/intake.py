@@ -1,4 +1,4 @@
-"""Items that the gateway had to cut, correct or refuse, as no store would take them, or that a store refused."""
+"""Items that the gateway truncated, corrected or refused, because no store accepts them, or that a store refused."""
 
 from typing import Final
 
@@ -29,9 +29,9 @@ INTAKE_REFUSING: Final = Alert(
     team="platform",
     summary="{{ $labels.instance }} refused {{ $value | humanize }} items or requests "
     "({{ $labels.signal }}{{ $labels.transport }}: {{ $labels.reason }})",
-    description="In 15 minutes. They are in no store, and would be in none: their sender was told.",
+    description="In 15 minutes. They are in no store, because none accepts them. Their sender got an error.",
     dashboard=GATEWAY,
-    # Born with its first value, which increase() does not see.
+    # The series starts with its first value, which increase() does not count.
     fires=Case(_items("refused", "trace_id", "_x6 12x30"), "5m", (Expected({**_TRACES, "reason": "trace_id"}, "12"),)),
     quiet=(
         Case(_items("refused", "trace_id", "12x90"), "30m", why="refused long ago, once"),
@@ -95,7 +95,7 @@ STORE_REJECTING: Final = Alert(
     for_="0s",
     severity="critical",
     team="platform",
-    summary="{{ $labels.store }} refused {{ $value | humanize }} items of {{ $labels.signal }} for good "
+    summary="{{ $labels.store }} refused {{ $value | humanize }} items of {{ $labels.signal }} permanently "
     "(application {{ $labels.application }})",
     description="In 15 minutes. They are not stored; rejects.jsonl on {{ $labels.instance }} says which and why. All "
     "others of their batches are stored.",
@@ -113,8 +113,8 @@ STORE_REFUSING: Final = Alert(
     for_="5m",
     severity="warning",
     team="platform",
-    summary="{{ $labels.instance }}: the store refuses what waits in {{ $labels.exporter }}",
-    description="{{ $value | humanize }} bytes, for 15 minutes. Other batches go on, and nothing is lost yet.",
+    summary="{{ $labels.instance }}: the store refuses the data in {{ $labels.exporter }}",
+    description="{{ $value | humanize }} bytes, for 15 minutes. Other batches are delivered, and nothing is lost yet.",
     dashboard=GATEWAY,
     fires=Case(
         {series(_WAITING, **_GW, **_SECOND): "0x10 500x90"},

@@ -1,4 +1,4 @@
-"""What an alert, a recording rule and a test of one are made of."""
+"""Data classes of alerts, recording rules and their tests."""
 
 import re
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ Team = Literal["platform", "ai", "product"]
 Notify = Literal["", "slack", "slack-email", "email", "none"]
 
 BY: Final = "service_name, deployment_environment_name"
-"""What "a service" is to rules: the same application in staging is another one."""
+"""The labels that identify a service in rules: the same application in staging is another service."""
 
 RECEIVERS: Final[Mapping[str, str]] = {"critical": "PagerDuty and Slack", "warning": "Slack", "info": "Slack"}
-"""Who hears of an alert whose `notify` says nothing else; Alertmanager's routes hold to it."""
+"""Receivers of an alert without `notify`, by severity; Alertmanager's routes follow it."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Expected:
 
 @dataclass(frozen=True)
 class Case:
-    """What Prometheus holds (promtool's notation, one value every `step`) and what fires `at` a time after the first.
+    """Prometheus' series (promtool's notation, a value every `step`), and the alerts that fire at time `at`.
 
-    `why` says what a quiet case is near to.
+    `why` says why a quiet case does not fire.
     """
 
     series: Mapping[str, str]
@@ -43,7 +43,7 @@ class Case:
 class Alert:
     """One alert. Its runbook is grafana/runbooks/<name>.md; `fires` and `quiet` are its tests.
 
-    `notify` overrides where the severity would send it: slack, slack-email, email, or none (nobody).
+    `notify` overrides the receivers of the severity: slack, slack-email, email, or none.
     Annotations may use `{{ $labels.x }}` (in an address `{{ $labels.x | urlquery }}`) and `{{ $value | humanize… }}`.
     """
 
@@ -63,14 +63,14 @@ class Alert:
 
     @property
     def rule_labels(self) -> dict[str, str]:
-        """What the rule adds to the expression's labels."""
+        """The labels that the rule adds to those of the expression."""
         notify = {"notify": self.notify} if self.notify else {}
         return {**self.labels, "severity": self.severity, "team": self.team, **notify}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Alerts that are evaluated together. `interval`: how often; 15 s where somebody is to be woken."""
+    """Alerts that are evaluated together, every `interval`: 15 s for paging alerts."""
 
     name: str
     alerts: tuple[Alert, ...]

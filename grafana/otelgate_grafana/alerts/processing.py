@@ -1,4 +1,4 @@
-"""What the gateway makes of what it takes: series that run out, batches that it cannot clean, prices it cannot read."""
+"""The gateway's processing: the limit of series, batches that it cannot redact, prices that it cannot read."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ DERIVED_SERIES_NEAR_CAP: Final = Alert(
     for_="5m",
     severity="warning",
     team="platform",
-    summary="{{ $labels.otelgate_derive_metric }} has {{ $value | humanizePercentage }} of the series that it may have",
+    summary="{{ $labels.otelgate_derive_metric }} has {{ $value | humanizePercentage }} of its series limit",
     description="At 100 % new agents, models and tools are counted in one series without labels.",
     dashboard=GATEWAY,
     fires=Case(
@@ -36,7 +36,7 @@ DERIVED_SERIES_OVERFLOW: Final = Alert(
     severity="warning",
     team="platform",
     summary="{{ $labels.otelgate_derive_metric }} is out of series: {{ $value | humanize }} values lost their labels",
-    description='They count in series with otel_metric_overflow="true": totals are right, agents and models are not.',
+    description='They count in series with otel_metric_overflow="true": totals are correct, values by agent are not.',
     dashboard=GATEWAY,
     fires=Case(
         {series("otelgate_derive_overflow_total", **_GW, **_METRIC): "0x20 0+2x60"},
@@ -61,14 +61,14 @@ def _redacted(going_in: str, coming_out: str) -> dict[str, str]:
 
 REDACTION_REFUSING: Final = Alert(
     name="RedactionRefusing",
-    # A batch that cannot be cleaned is refused, never passed on: it goes in and does not come out. Batches that are
-    # just being cleaned make a difference too, for less than a minute.
+    # A batch that cannot be redacted is refused, never passed on: it goes in and does not come out. Batches that are
+    # just being redacted make a difference too, for less than a minute.
     expr=f"{_grew('incoming')} - ({_grew('outgoing')} or 0 * {_grew('incoming')}) > 0.5",
     for_="5m",
     severity="warning",
     team="platform",
-    summary="{{ $labels.instance }}: {{ $labels.processor }} refused {{ $value | humanize }} items it could not clean",
-    description="In the last 15 minutes. They are in no store; their sender was told that they are lost.",
+    summary="{{ $labels.instance }}: {{ $labels.processor }} refused {{ $value | humanize }} items it could not redact",
+    description="In the last 15 minutes. They are in no store; their sender got a permanent error.",
     dashboard=GATEWAY,
     fires=Case(
         _redacted("0+10x60", "0+10x20 200x8 210+10x40"),
@@ -89,8 +89,8 @@ PRICES_BROKEN: Final = Alert(
     for_="5m",
     severity="warning",
     team="platform",
-    summary="The gateway {{ $labels.instance }} cannot use the file of prices",
-    description="The prices before the last change stay in use.",
+    summary="The gateway {{ $labels.instance }} cannot use the price file",
+    description="The prices from before the last change stay in use.",
     dashboard=GATEWAY,
     fires=Case(
         {series(_PRICES, **_GW, otelgate_prices_override="broken"): "1x30"}, "6m", (Expected({"instance": "gw-1"}),)

@@ -1,4 +1,4 @@
-"""What an application is for: reservations, pools that can pay out."""
+"""Business alerts: reservations, and pools that can pay out."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ _UP: Final = series("target_info", job="osool", instance="a", deployment_environ
 
 NO_RESERVATIONS: Final = Alert(
     name="NoReservations",
-    # Who ever took one within 30 days is expected to. An event's series ends an hour after its last value.
+    # An application that took one within 30 days is expected to. An event's series ends an hour after its last value.
     expr=f"""
 (
   0 * last_over_time(service:reservations:increase1h[30d])

@@ -19,7 +19,7 @@ _SERVED: Final = 'http_response_status_code=~"5.."'
 
 
 def groups() -> tuple[Records, ...]:
-    """All of them. Groups run beside each other, the rules of one in order."""
+    """All recording rules. Groups run concurrently, the rules of one group in order."""
     return (
         Records("otelgate-thresholds", thresholds.records()),
         Records("otelgate-http", tuple(_http())),
@@ -29,7 +29,7 @@ def groups() -> tuple[Records, ...]:
         Records("otelgate-cost", tuple(_cost())),
         Records("otelgate-quality", tuple(_quality())),
         Records("otelgate-presence", tuple(_presence())),
-        # Of what the gateway loses somebody is to know within a minute.
+        # An alert on data loss of the gateway has to fire within a minute.
         Records("otelgate-gateway", tuple(_gateway()), interval="15s"),
         Records("otelgate-slo", slo.records()),
         Records("otelgate-slo-budget", slo.budget_records(), interval="5m"),
@@ -107,7 +107,7 @@ def _cost() -> Iterator[Record]:
         yield Record(
             f"service:llm_cost_usd:increase{window}", f"sum by ({BY}) (service_model:llm_cost_usd:increase{window})"
         )
-    # What the next 24 hours cost at the pace of the last 6, and a month at that of the last 7 days (moments without a
+    # The cost of the next 24 hours at the pace of the last 6, and a month at that of the last 7 days (moments without a
     # value are left out, so that a service of two days is not taken for one that rested five).
     yield Record("service:llm_cost_usd:forecast1d", f"4 * sum by ({BY}) (increase({COST}{{{APPLICATIONS}}}[6h]))")
     yield Record("service:llm_cost_usd:forecast30d", "30 * avg_over_time(service:llm_cost_usd:increase1d[7d])")
@@ -132,7 +132,7 @@ def _cost() -> Iterator[Record]:
 def _quality() -> Iterator[Record]:
     yield Record("service:votes:increase1d", f"sum by ({BY}) (increase({FEEDBACK}{{{APPLICATIONS}}}[1d]))")
     positive = f'sum by ({BY}) (increase({FEEDBACK}{{{APPLICATIONS}, rating="positive"}}[1d]))'
-    # Where every vote is negative there is no positive series: that is 0, not nothing.
+    # If every vote is negative, there is no positive series: that is 0, not nothing.
     yield Record(
         "service:satisfaction:ratio_increase1d",
         f"({positive} or 0 * service:votes:increase1d) / (service:votes:increase1d > 0)",
@@ -153,7 +153,7 @@ def _quality() -> Iterator[Record]:
 
 
 def _presence() -> Iterator[Record]:
-    # An SDK pushes metrics every 15 s whether or not anybody calls: its heartbeat. `job` is the service's name, behind
+    # An SDK pushes metrics every 15 s even without requests: its heartbeat. `job` is the service's name, behind
     # its namespace if it has one; Prometheus holds a last value for 5 minutes.
     job = '"service_name", "$1", "job", "(?:.*/)?([^/]+)"'
     yield Record(

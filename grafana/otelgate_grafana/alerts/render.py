@@ -29,7 +29,7 @@ def render_rules() -> dict[Path, str]:
 
 
 def annotations(alert: Alert, settings: Settings | None = None) -> dict[str, str]:
-    """Of the rule: what happened, how to read it, where to look, what to do."""
+    """The rule's annotations: summary, description, runbook and dashboard."""
     links = (settings or load()).links
     return {
         "summary": alert.summary,
@@ -40,8 +40,8 @@ def annotations(alert: Alert, settings: Settings | None = None) -> dict[str, str
 
 
 def receivers(alert: Alert) -> str:
-    """Who hears of it, in words."""
-    words = {"slack": "Slack", "slack-email": "Slack and e-mail", "email": "e-mail", "none": "nobody"}
+    """The receivers of the alert, in words."""
+    words = {"slack": "Slack", "slack-email": "Slack and e-mail", "email": "e-mail", "none": "none"}
     return words.get(alert.notify) or RECEIVERS[alert.severity]
 
 
@@ -84,7 +84,7 @@ def _tests(alert: Alert) -> dict[str, Any]:
     return {
         "rule_files": ["../recording.yaml", "../alerts.yaml", "../examples/alerts.yaml"],
         "evaluation_interval": max(least, min(steps, key=seconds), key=seconds),
-        # What is recorded at a moment is there for the alerts of that moment.
+        # Recorded values of a moment are available to the alerts of that moment.
         "group_eval_order": [group.name for group in recording.groups()] + [group.name for group in GROUPS],
         "tests": [_test(alert, name, case) for name, case in cases],
     }

@@ -1,4 +1,4 @@
-"""settings.yaml: the one place of every threshold. Raises SettingError where a value is not what is expected."""
+"""settings.yaml: the only place of every threshold. Raises SettingError for an invalid value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ UNITS: Final = ("share", "s", "USD", "requests/s", "errors/min", "connections", 
 
 
 class SettingError(ValueError):
-    """Says the setting, its value, and what was expected."""
+    """Names the setting, its value, and the expected value."""
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """A limit by service. `default` is None where only the services named have one."""
+    """A limit by service. `default` is None if only the named services have one."""
 
     unit: str
     default: float | None
@@ -36,7 +36,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Objective:
-    """The share of good events by service; `seconds`: what counts as good where time decides."""
+    """The share of good events by service; `seconds`: the longest time that counts as good, for objectives on time."""
 
     default: float
     seconds: float | None = None

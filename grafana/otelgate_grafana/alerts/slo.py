@@ -2,7 +2,7 @@
 
 An objective's budget is the share of events that may be bad in 30 days. A burn rate of 1 spends exactly the budget in
 30 days; 14.4 spends 2 % of it in an hour, 6 spends 5 % in six hours. An alert (slo_alerts.py) wants the rate over a
-long window, so that a short fault wakes nobody, and over a short one, so that it ends soon after the fault does.
+long window, so that a short fault does not page, and over a short one, so that it ends soon after the fault.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _BAD: Final = "service_slo:bad_events:rate5m"
 
 
 def records() -> tuple[Record, ...]:
-    """Rates of all and of bad events every minute; longer windows are sums over those, which cost next to nothing."""
+    """Rates of all and of bad events every minute; longer windows are cheap sums over those."""
     return (*_objectives(), *_events(), *_windows())
 
 

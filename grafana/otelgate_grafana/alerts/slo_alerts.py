@@ -52,7 +52,7 @@ def _slow(name: str, slo: str, what: str, fires: Case, quiet: tuple[Case, ...]) 
         severity="warning",
         team="ai",
         summary=f"{{{{ $labels.service_name }}}} burns its budget of {what} {{{{ $value | humanize }}}} times too fast",
-        description="At this pace the budget of 30 days is spent before they are over.",
+        description="At this pace the budget of 30 days is spent before the 30 days are over.",
         dashboard=AGENT_PERFORMANCE,
         fires=fires,
         quiet=quiet,

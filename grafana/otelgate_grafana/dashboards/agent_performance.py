@@ -1,4 +1,4 @@
-"""Agents, models and tools: how fast, how good, and whether the last deployment made it better."""
+"""Agents, models and tools: latency, quality, and the effect of the last deployment."""
 
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.dashboards.versions import COMPARE, VERSIONS
@@ -36,14 +36,14 @@ _FLAGS = (("true", "yes", RED), ("false", "", GREEN))
 _THREE = ((0.5, "P50"), (0.95, "P95"), (0.99, "P99"))
 
 _NOW = Row(
-    "How good",
+    "Quality",
     stat(
         "Router accuracy",
         [sql(f"SELECT sum(accuracy * routed) / sum(routed) AS accuracy FROM {analytics('router_accuracy')}")],
         unit="percentunit",
         decimals=1,
         description="An estimate: (1 - error ratio) times the share of conversations that stayed with the agent "
-        "that they were handed to. Who truly changes the subject counts as misrouted, so it is at least this. "
+        "that they were handed to. A real change of subject counts as misrouted, so this is a lower bound. "
         "Target: over 90 %.",
         thresholds=falling(0.8, 0.9),
         normally_empty="applications without a router have none",
@@ -75,7 +75,7 @@ _NOW = Row(
         "First chunk, P95",
         [prom(quantile(0.95, _TTFT, window="$__range"), instant=True)],
         unit="s",
-        description="95 of 100 streamed model calls of the range began to answer sooner. Target: under 2 s.",
+        description="95 of 100 streamed model calls of the range sent their first chunk sooner. Target: under 2 s.",
         thresholds=rising(2, 5),
         covers=("KPI01",),
         alerts=("TtftHigh", "TtftCritical"),
@@ -86,14 +86,13 @@ _NOW = Row(
         [prom(quantile(0.5, _RATE, window="$__range"), instant=True)],
         unit="suffix: /s",
         decimals=0,
-        description="How fast a model writes once it has begun; half of the calls are slower. Target: over 20 "
-        "tokens/s.",
+        description="A model's speed after its first chunk; half of the calls are slower. Target: over 20 tokens/s.",
         thresholds=falling(10, 20),
         covers=("KPI02",),
         links=[_MONEY],
     ),
     stat(
-        "Relevance of what was found",
+        "Relevance of retrieved documents",
         [
             prom(
                 mean(
@@ -106,7 +105,7 @@ _NOW = Row(
         ],
         unit="percentunit",
         decimals=0,
-        description="Mean relevance of what retrievers found. Target: over 70 %; under 50 % the model may invent.",
+        description="Mean relevance of retrieved documents. Target: over 70 %; under 50 % the model may hallucinate.",
         thresholds=falling(0.5, 0.7),
         normally_empty="only applications that score their retrieval send it",
         covers=("KPI08",),
@@ -115,7 +114,7 @@ _NOW = Row(
 )
 
 _LATENCY = Row(
-    "How fast",
+    "Latency",
     timeseries(
         "Turn latency by agent, P95",
         [prom(quantile(0.95, _TURN_BUCKETS, by="gen_ai_agent_name"), "{{gen_ai_agent_name}}")],
@@ -131,8 +130,9 @@ _LATENCY = Row(
         "Latency by agent",
         [prom(f"sum by (le) (increase({_TURN_BUCKETS}[$__rate_interval]))", "{{le}}", heatmap=True)],
         unit="s",
-        description="How many turns took how long: the darker, the more. Choose one agent above to see it alone. "
-        "Two bands are two kinds of turns; a band that climbs is a slowdown that a percentile may hide.",
+        description="Distribution of the duration of turns: darker cells have more turns. Choose an agent above to "
+        "see only it. "
+        "Two bands are two kinds of turns; a rising band is a slowdown that a percentile may hide.",
         covers=("C17",),
         alerts=("TurnLatencyHigh",),
         links=[_AUDIT],
@@ -141,7 +141,7 @@ _LATENCY = Row(
         "First chunk",
         [prom(quantile(share, _TTFT), name) for share, name in _THREE],
         unit="s",
-        description="Time from a streamed model call's start to its first chunk: how long a user sees nothing. Over "
+        description="Time from a streamed model call's start to its first chunk: the time a user sees nothing. Over "
         "2 s an alert warns, over 5 s it is critical.",
         thresholds=rising(2, 5),
         alerts=("TtftHigh", "TtftCritical"),
@@ -170,7 +170,7 @@ _LATENCY = Row(
             )
         ],
         unit="s",
-        description="95 of 100 calls of each tool are faster; over 2 s a tool is called slow.",
+        description="95 of 100 calls of each tool are faster; a tool over 2 s is slow.",
         thresholds=rising(2),
         links=[_AUDIT],
     ),
@@ -178,7 +178,7 @@ _LATENCY = Row(
         "Output tokens a second",
         [prom(quantile(share, _RATE), name) for share, name in ((0.05, "P5"), (0.5, "P50"), (0.95, "P95"))],
         unit="suffix: /s",
-        description="How fast models write once they have begun. The slowest 5 of 100 calls are under the line P5. "
+        description="Speed of models after their first chunk. The slowest 5 of 100 calls are under the line P5. "
         "Target: over 20 tokens/s.",
         thresholds=falling(10, 20),
         links=[_MONEY],
@@ -186,13 +186,13 @@ _LATENCY = Row(
 )
 
 _LOAD = Row(
-    "How much",
+    "Volume",
     timeseries(
         "Turns a minute, by agent",
         [prom(f"60 * {rate(_TURNS, by='gen_ai_agent_name')}", "{{gen_ai_agent_name}}")],
         unit="cpm",
         stack=True,
-        description="Which agents work. A router's turns are those of the agents that it hands on to, once more.",
+        description="Turns by agent. A turn that a router hands on counts for the router and for the other agent.",
         links=[_AUDIT],
     ),
     timeseries(
@@ -210,11 +210,11 @@ _LOAD = Row(
         links=[_MONEY],
     ),
     bargauge(
-        "How often tools are called",
+        "Tool calls",
         [prom(increase(_TOOL_CALLS, "$__range", by="gen_ai_tool_name"), "{{gen_ai_tool_name}}", instant=True)],
         unit="short",
         decimals=0,
-        description="Calls of each tool in the range, failed ones too.",
+        description="Calls of each tool in the range, including failed ones.",
         covers=("C16",),
         links=[_AUDIT],
     ),
@@ -226,7 +226,7 @@ _LOAD = Row(
         ],
         unit="cpm",
         bars=True,
-        description="Failed turns and model calls by error type; _OTHER: the span did not say.",
+        description="Failed turns and model calls by error type; _OTHER: the span had no error type.",
         normally_empty="nothing failed in the range",
         alerts=("TurnErrorRatioHigh",),
         links=[_AUDIT],
@@ -234,7 +234,7 @@ _LOAD = Row(
 )
 
 _TOOLS = Row(
-    "Tools, one by one",
+    "Tool details",
     table(
         "Tools",
         [
@@ -268,13 +268,13 @@ _TOOLS = Row(
                 """
             )
         ],
-        description="The newest failed calls of the range. The trace shows what led there; what the tool was called "
-        "with is in the conversation, for who may read content.",
+        description="The newest failed calls of the range. The trace shows the steps before it; the tool's "
+        "arguments are in the conversation, for users who may read content.",
         columns={
             "time": Column(title="Time", unit="dateTimeAsIso"),
             "trace_id": Column(title="Trace", links=links.everywhere()),
             "user_id": Column(title="User", links=(links.user(),)),
-            "duration_ms": Column(title="Time taken", unit="ms"),
+            "duration_ms": Column(title="Duration", unit="ms"),
         },
         width=24,
         normally_empty="no tool failed in the range",
@@ -286,7 +286,7 @@ _TOOLS = Row(
 DASHBOARD = Dashboard(
     uid=uids.AGENT_PERFORMANCE,
     title="Agent performance",
-    description="Agents, models and tools: how fast, how good, and whether the last deployment made it better.",
+    description="Agents, models and tools: latency, quality, and the effect of the last deployment.",
     variables=variables.common(
         variables.agent(),
         variables.model(),

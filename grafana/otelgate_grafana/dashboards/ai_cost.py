@@ -1,4 +1,4 @@
-"""What the models cost, by whom and what for, and where the month is going."""
+"""The cost of models by service, user, feature and tier, and the projected month."""
 
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.dashboards.what_if import MODEL, WHAT_IF
@@ -19,23 +19,23 @@ _AUDIT = links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit", more="&$
 _GATEWAY = links.dashboard(uids.GATEWAY, "Gateway")
 
 _TOTALS = Row(
-    "How much",
+    "Totals",
     stat(
         "Cost, 24 h",
         [prom(or_zero(increase(_COST, "24h")), instant=True)],
         unit="currencyUSD",
-        description="What the model calls of the last 24 hours cost.",
+        description="Cost of the model calls of the last 24 hours.",
         thresholds=rising(50, 100),
         covers=("A26",),
         alerts=("CostDayHigh",),
         links=[_AUDIT],
     ),
     stat(
-        "Mean cost of a query, 24 h",
+        "Mean cost per turn, 24 h",
         [prom(mean(_COST_OF_AGENTS, _TURNS, window="24h"), instant=True)],
         unit="currencyUSD",
         decimals=4,
-        description="Cost of the last 24 hours by the turns of agents in it; all models, whichever is chosen above.",
+        description="Cost of the last 24 hours divided by its turns; all models, regardless of the choice above.",
         covers=("A27",),
         links=[_AGENTS],
     ),
@@ -43,7 +43,8 @@ _TOTALS = Row(
         "Tokens, 24 h",
         [prom(or_zero(increase(_TOKENS, "24h")), instant=True)],
         unit="short",
-        description="Tokens of the last 24 hours, in and out; input counts cached ones too, output those of reasoning.",
+        description="Tokens of the last 24 hours, in and out; input includes cached tokens, output includes reasoning "
+        "tokens.",
         covers=("A28",),
         links=[_AGENTS],
     ),
@@ -60,7 +61,7 @@ _TOTALS = Row(
             )
         ],
         unit="currencyUSD",
-        description="30 days at the pace of the last 7; a service younger than that is measured since it began. "
+        description="30 days at the pace of the last 7; a younger service is measured since its start. "
         "By service and environment only.",
         covers=("A29",),
         links=[_AUDIT],
@@ -70,14 +71,14 @@ _TOTALS = Row(
         [prom(ratio(_UNPRICED, _CALLS, window="24h"), instant=True)],
         unit="percentunit",
         decimals=1,
-        description="Share of model calls whose model is in no price list: what they cost is in none of the sums. "
-        "The table below says which models.",
+        description="Share of model calls whose model has no price: their cost is missing from all sums. "
+        "The table below lists the models.",
         thresholds=rising(0.01, 0.1),
         alerts=("UnpricedTokensHigh",),
         links=[_GATEWAY],
     ),
     stat(
-        "Dearest model, 24 h",
+        "Most expensive model, 24 h",
         [
             prom(
                 f"topk(1, {increase(_COST, '24h', by='gen_ai_request_model')})",
@@ -87,7 +88,7 @@ _TOTALS = Row(
         ],
         unit="currencyUSD",
         names=True,
-        description="The model that cost most in the last 24 hours, and how much.",
+        description="The model with the highest cost in the last 24 hours, and its cost.",
         links=[_AGENTS],
     ),
 )
@@ -99,7 +100,7 @@ _TIME = Row(
         [prom(increase(_COST, "1h", by="service_name"), "{{service_name}}")],
         unit="currencyUSD",
         stack=True,
-        description="What the hour before each moment cost, by service. Over 5 USD an alert warns, over 10 USD it "
+        description="Cost of the hour before each moment, by service. Over 5 USD an alert warns, over 10 USD it "
         "is critical.",
         thresholds=rising(5, 10),
         covers=("A30",),
@@ -110,33 +111,33 @@ _TIME = Row(
         "Tokens in and out",
         [prom(f"60 * {rate(_TOKENS, by='gen_ai_token_type')}", "{{gen_ai_token_type}}")],
         unit="short",
-        description="Tokens a minute that models read (input) and wrote (output). Input that grows while queries do "
-        "not: prompts or histories get longer.",
+        description="Tokens a minute that models read (input) and wrote (output). If input grows and turns do not, "
+        "prompts or histories get longer.",
         covers=("A31", "B8"),
         links=[_AGENTS],
     ),
     timeseries(
-        "Cost of a query",
+        "Cost per turn",
         [prom(mean(_COST_OF_AGENTS, _TURNS, by="service_name", window="1h"), "{{service_name}}")],
         unit="currencyUSD",
         decimals=4,
-        description="Cost by turn over the hour before each moment; all models.",
+        description="Cost per turn over the hour before each moment; all models.",
         covers=("A34",),
         links=[_AGENTS],
     ),
     timeseries(
-        "Queries that a dollar buys",
+        "Turns per dollar",
         [prom(mean(_TURNS, _COST_OF_AGENTS, by="service_name", window="1h"), "{{service_name}}")],
         unit="short",
-        description="Turns by cost over the hour before each moment; all models. The higher the better.",
+        description="Turns per dollar over the hour before each moment; all models. Higher is better.",
         covers=("A35",),
         links=[_AGENTS],
     ),
     timeseries(
-        "Cost a day",
+        "Cost per day",
         [prom(increase(_COST, "24h", by="service_name"), "{{service_name}}", step="10m")],
         unit="currencyUSD",
-        description="What the 24 hours before each moment cost, by service, with the limits of 50 and 100 USD.",
+        description="Cost of the 24 hours before each moment, by service, with the limits of 50 and 100 USD.",
         thresholds=rising(50, 100),
         covers=("B9",),
         alerts=("CostDayHigh",),
@@ -152,7 +153,7 @@ _TIME = Row(
         ],
         unit="reqps",
         stack=True,
-        description="Calls to models a second, by model and by what they are for (`otelgate.feature`).",
+        description="Model calls a second, by model and by feature (`otelgate.feature`).",
         covers=("B7",),
         links=[_AGENTS],
     ),
@@ -167,14 +168,14 @@ _TIME = Row(
         unit="short",
         stack=True,
         width=24,
-        description="Tokens a minute by model and direction; a model's rate limit is given in these.",
+        description="Tokens a minute by model and direction; rate limits of models use this unit.",
         covers=("C15",),
         links=[_AGENTS],
     ),
 )
 
 _SHARES = Row(
-    "By model, and what for",
+    "By model, feature, tool and tier",
     piechart(
         "Cost by model",
         [
@@ -186,7 +187,7 @@ _SHARES = Row(
         ],
         unit="currencyUSD",
         width=12,
-        description="Which model the money of the range went to.",
+        description="Cost of the range by model.",
         covers=("A32",),
         links=[_AGENTS],
     ),
@@ -201,7 +202,7 @@ _SHARES = Row(
         ],
         unit="short",
         width=12,
-        description="Which model read and wrote the tokens of the range. Beside the cost it shows the dear models.",
+        description="Tokens of the range by model. Compare with the cost to find the expensive models.",
         covers=("A33",),
         links=[_AGENTS],
     ),
@@ -219,7 +220,8 @@ _SHARES = Row(
         unit="currencyUSD",
         all_values=True,
         width=8,
-        description="What each feature (`otelgate.feature`) cost in the range; (none): not said. Adds up to the total.",
+        description="What each feature (`otelgate.feature`) cost in the range; (none): no feature was set. Adds up to "
+        "the total.",
         links=[_AUDIT],
     ),
     bargauge(
@@ -228,7 +230,7 @@ _SHARES = Row(
         unit="currencyUSD",
         all_values=True,
         width=8,
-        description="Each conversation's cost, shared out over its tool calls; (none): conversations without any.",
+        description="Each conversation's cost, divided among its tool calls; (none): conversations without tool calls.",
         links=[_AGENTS],
     ),
     bargauge(
@@ -245,15 +247,15 @@ _SHARES = Row(
         unit="currencyUSD",
         all_values=True,
         width=8,
-        description="What the users of each tier cost in the range. What they bring: User analytics.",
+        description="Cost of the users of each tier in the range. Their revenue is on User analytics.",
         links=[links.dashboard(uids.USER_ANALYTICS, "User analytics")],
     ),
 )
 
 _LISTS = Row(
-    "One by one",
+    "Details",
     table(
-        "Dearest queries",
+        "Most expensive turns",
         [
             sql(
                 f"""
@@ -263,7 +265,8 @@ _LISTS = Row(
                 """
             )
         ],
-        description="The 20 conversations of the range that cost most. Many calls: a loop; many input tokens: a long "
+        description="The 20 conversations of the range with the highest cost. Many calls: a loop; many input tokens: "
+        "a long "
         "history. The trace id opens the trace, the log lines or the conversation.",
         columns={
             "started_at": Column(title="Time", unit="dateTimeAsIso"),
@@ -272,7 +275,7 @@ _LISTS = Row(
             "cost_usd": Column(title="Cost", unit="currencyUSD"),
             "input_tokens": Column(unit="short"),
             "output_tokens": Column(unit="short"),
-            "latency_seconds": Column(title="Time taken", unit="s"),
+            "latency_seconds": Column(title="Duration", unit="s"),
         },
         width=24,
         covers=("A36",),
@@ -287,7 +290,7 @@ _LISTS = Row(
                 """
             )
         ],
-        description="Each model that answered in the range. `unpriced`: calls that cost nothing here since no price "
+        description="Each model that answered in the range. `unpriced`: calls counted as free since no price "
         "is known; add the model to a prices file (OTELGATE_PRICES_FILE).",
         columns={
             "input_tokens": Column(unit="short"),
@@ -304,7 +307,7 @@ _LISTS = Row(
 DASHBOARD = Dashboard(
     uid=uids.AI_COST,
     title="AI and cost",
-    description="What the models cost, by whom and what for, and where the month is going.",
+    description="The cost of models by service, user, feature and tier, and the projected month.",
     variables=variables.common(variables.agent(), variables.model(), variables.tier(), MODEL),
     rows=(_TOTALS, _TIME, _SHARES, WHAT_IF, _LISTS),
     period="now-24h",

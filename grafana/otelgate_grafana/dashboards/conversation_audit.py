@@ -12,7 +12,7 @@ _PEOPLE = f"users => {chosen('user')}"
 _FILTERED = f"{_PEOPLE}, ratings => {chosen('feedback')}"
 _NO_TRACE = "no trace id is given"
 _OF_TRACE = f"trace_id IN (SELECT analytics.trace_parts({typed('trace')}))"
-_NOT_GRANTED = "without the right to read content, which is not granted from the start"
+_NOT_GRANTED = "without the right to read content, which is not granted by default"
 
 _RATING = Column(
     title="Feedback",
@@ -33,14 +33,14 @@ _COMMON = {
     "trace_id": Column(title="Trace", links=links.everywhere(), width=260),
     "user_id": Column(title="User", links=(links.user(),)),
     "status": _STATUS,
-    "latency_seconds": Column(title="Time taken", unit="s", thresholds=rising(15, 20)),
+    "latency_seconds": Column(title="Duration", unit="s", thresholds=rising(15, 20)),
     "confidence": Column(title="Confidence", unit="percentunit", thresholds=falling(0.3, 0.5)),
     "rating": _RATING,
     "cost_usd": Column(title="Cost", unit="currencyUSD"),
 }
 
 _COUNTS = Row(
-    "What was chosen",
+    "Selection",
     *(
         stat(
             title,
@@ -56,7 +56,7 @@ _COUNTS = Row(
             ("Sessions", "sessions", "short", "Different sessions with a conversation in the range.", ()),
             ("Errors", "error_ratio", "percentunit", "Share of conversations that ended with an error; the target is "
              "under 5 %.", rising(0.05, 0.1)),
-            ("Time taken, P95", "p95_seconds", "s", "95 of 100 conversations were faster; the target is under 15 s.",
+            ("Duration, P95", "p95_seconds", "s", "95 of 100 conversations were faster; the target is under 15 s.",
              rising(15, 20)),
             ("Satisfaction", "satisfaction", "percentunit", "Positive votes by all votes; the target is over 80 %.",
              falling(0.7, 0.8)),
@@ -82,7 +82,7 @@ _LAST = Row(
                 """
             )
         ],
-        description="The newest 50 of the 5000 newest conversations, without their words. Filter by the boxes above "
+        description="The newest 50 of the 5000 newest conversations, without their content. Filter by the boxes above "
         "(date: the range at the top right) or by the funnel in a column's head. The trace id opens the trace, the "
         "log lines or the conversation.",
         columns=_COMMON | {"session_id": Column(title="Session"), "tool_calls": Column(title="Tools", unit="short")},
@@ -103,7 +103,7 @@ _LAST = Row(
             )
         ],
         description="The same conversations with the first 100 characters of question and answer, masked by the "
-        "gateway. Needs the right to read content: an owner of the database says `GRANT otelgate_content TO "
+        "gateway. Needs the right to read content: an owner of the database runs `GRANT otelgate_content TO "
         "otelgate_grafana`, and then everyone who may see this dashboard may read them. Until then: permission denied.",
         columns=_COMMON | {"question": Column(title="Question"), "reply": Column(title="Answer")},
         width=24,
@@ -128,8 +128,8 @@ _USERS_ROW = Row(
                 """
             )
         ],
-        description="Each user's sessions and messages in the range, the last seen first. A click on a user shows only "
-        "theirs above.",
+        description="Each user's sessions and messages in the range, the last seen first. A click on a user filters "
+        "the tables above.",
         columns={
             "user_id": Column(title="User", links=(links.user(),)),
             "messages": Column(title="Messages", unit="short"),
@@ -160,7 +160,7 @@ _USERS_ROW = Row(
         description="Conversations whose newest vote is negative: read some of them every week.",
         columns=_COMMON | {"voted_at": Column(title="Voted", unit="dateTimeAsIso", width=180)},
         width=24,
-        normally_empty="nobody voted anything down in the range",
+        normally_empty="no answer got a negative vote in the range",
         covers=("F9",),
         alerts=("SatisfactionLow",),
         links=[_AGENTS],
@@ -195,9 +195,9 @@ _ONE = Row(
     text(
         "How to see one",
         "Paste a trace id into **Trace** above, or click one in a table. "
-        "Its row and its steps are below; its words too, for who may read them.",
-        description="A trace id is the conversation's number in every store: here, in Tempo, in Loki. "
-        "Where several applications took part, each has a row; `id@application` shows the part of one.",
+        "Its row and its steps are below, and its content for users who may read it.",
+        description="A trace id identifies the conversation in every store: here, in Tempo, in Loki. "
+        "If several applications took part, each has a row; `id@application` shows the part of one.",
         height=2,
     ),
     table(
@@ -216,7 +216,7 @@ _ONE = Row(
                 """
             )
         ],
-        description="The row of the trace id above: who, which agents in which order, how long, how much.",
+        description="The row of the trace id above: user, agents in order, duration, cost.",
         columns=_COMMON | {"ttft_seconds": Column(title="First chunk", unit="s", thresholds=rising(2, 5))},
         width=24,
         height=4,
@@ -226,11 +226,11 @@ _ONE = Row(
     table(
         "Its steps",
         [sql(_STEPS)],
-        description="Agents, model calls, tools, votes and product events of the conversation, as they began.",
+        description="Agents, model calls, tools, votes and product events of the conversation, by start time.",
         columns={
             "time": Column(title="Time", unit="dateTimeAsIso", width=180),
             "status": _STATUS,
-            "duration_ms": Column(title="Time taken", unit="ms"),
+            "duration_ms": Column(title="Duration", unit="ms"),
             "tokens": Column(title="Tokens", unit="short"),
             "cost_usd": Column(title="Cost", unit="currencyUSD"),
         },
@@ -248,7 +248,7 @@ _ONE = Row(
                 """
             )
         ],
-        description="Question, answer, what the tools were called with and answered, comments; masked by the gateway. "
+        description="Question, answer, arguments and results of tools, comments; masked by the gateway. "
         "Needs the right to read content (`GRANT otelgate_content TO otelgate_grafana`); until then: permission "
         "denied.",
         columns={
@@ -266,12 +266,12 @@ _ONE = Row(
 DASHBOARD = Dashboard(
     uid=uids.CONVERSATION_AUDIT,
     title="Conversation audit",
-    description="Every conversation, from the audit database. Words only where the right to read them was granted.",
+    description="Every conversation, from the audit database. Content only if the right to read it was granted.",
     variables=variables.common(
         variables.agent(),
         variables.tier(),
         variables.user(),
-        variables.choice("feedback", "Feedback", ("positive", "negative", "none"), "Votes; none: nobody voted."),
+        variables.choice("feedback", "Feedback", ("positive", "negative", "none"), "Votes; none: no vote."),
         variables.one_of(
             "status", "Status", ("all", "ok", "cancelled", "error", "running"), "How the conversation ended."
         ),

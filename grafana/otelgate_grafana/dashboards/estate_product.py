@@ -1,4 +1,4 @@
-"""Dubai Estate: what its users do with the bot, from the first command to the subscription."""
+"""Dubai Estate: use of the bot, from the first command to the subscription."""
 
 from otelgate_grafana import links, logql, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
@@ -19,7 +19,7 @@ _FROM_CHILLER = "step => 'tool_call{tool=calculate_chiller_cost}'"
 _STEPS = "events => '{user.signup,first_query,quota.hit,subscription.upgraded}'"
 
 _USE = Row(
-    "What it is used for",
+    "Use",
     stat(
         "Chiller calculations, 1 h",
         [prom(or_zero(increase(_CHILLER, "1h")), instant=True)],
@@ -48,8 +48,8 @@ _USE = Row(
         decimals=1,
         width=6,
         description="Of the users who had a chiller cost calculated in the range, the share that upgraded afterwards. "
-        "Distinct users, whichever way they came to upgrade.",
-        normally_empty="nobody had one calculated",
+        "Distinct users, regardless of the reason for the upgrade.",
+        normally_empty="no user had one calculated",
         links=[_USERS],
     ),
     stat(
@@ -59,7 +59,7 @@ _USE = Row(
         decimals=1,
         width=6,
         description="Of the users who hit a limit in the range, the share that upgraded afterwards. Distinct users.",
-        normally_empty="nobody hit a limit",
+        normally_empty="no user hit a limit",
         links=[_USERS],
     ),
     timeseries(
@@ -88,7 +88,7 @@ _WAY = Row(
         unit="short",
         all_values=True,
         description="Distinct users who signed up, asked their first question, hit a limit and upgraded, in this order "
-        "and within the range. The longest drop is where to look first.",
+        "and within the range. Look at the largest drop first.",
         covers=("A38",),
         links=[_USERS],
     ),
@@ -102,8 +102,8 @@ _WAY = Row(
                 """
             )
         ],
-        description="The same with the share of all who began, the share of the step before, and how long half of "
-        "them took from there.",
+        description="The same with the share of all who started, the share of the step before, and the median time "
+        "since that step.",
         columns={
             "event": Column(title="Step"),
             "users": Column(title="Users", unit="short"),
@@ -145,8 +145,8 @@ _WAY = Row(
                 """
             )
         ],
-        description="The last 30 days: what the users of each tier cost and bring, and how many queries a month one "
-        "user's price pays for (empty: no price, or no cost).",
+        description="The last 30 days: cost and revenue of the users of each tier, and the number of queries a month "
+        "that one user's price pays for (empty: no price, or no cost).",
         columns={
             "cost_usd": Column(title="Cost", unit="currencyUSD"),
             "revenue_usd": Column(title="Revenue", unit="currencyUSD"),
@@ -171,7 +171,7 @@ _LOG_ROW = Row(
 DASHBOARD = Dashboard(
     uid=uids.ESTATE_PRODUCT,
     title="Estate product",
-    description="Dubai Estate: what its users do with the bot, from the first command to the subscription.",
+    description="Dubai Estate: use of the bot, from the first command to the subscription.",
     variables=(variables.service(only="estate-bot"), variables.environment(), variables.tier()),
     rows=(_USE, _WAY, _LOG_ROW),
     folder=uids.APPLICATIONS_FOLDER,

@@ -1,4 +1,4 @@
-"""Does the telemetry itself arrive: what each hop accepted, refused, queued, sent and dropped."""
+"""Delivery of the telemetry itself: data accepted, refused, queued, sent and dropped at each hop."""
 
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.dashboards.gateway_limits import PRICES, SERIES
@@ -15,7 +15,7 @@ _AUDIT = links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit")
 def _signals(metric: str, *, by: str = "", window: str = "$__rate_interval", of: str = "rate", where: str = "") -> str:
     """Spans, log records and metric points of one of the Collector's counters together, which are three metrics.
 
-    Without the label `signal` they could not be told apart once their names are gone.
+    Without the label `signal` they could not be distinguished once their names are gone.
     """
     parts = (
         f'label_replace({of}(otelcol_{metric}_{signal}_total{where}[{window}]), "signal", "{signal}", "", "")'
@@ -25,18 +25,18 @@ def _signals(metric: str, *, by: str = "", window: str = "$__rate_interval", of:
 
 
 _NOT_OWN = '{receiver!="otlp/self"}'
-"""The gateway's own telemetry comes in by a receiver of its own."""
+"""Excludes the receiver of the gateway's own telemetry."""
 
 
 _NOW = Row(
-    "Is anything lost",
+    "Data loss",
     stat(
         "Refused, 1 h",
         [prom(or_zero(_signals("receiver_refused", window="1h", of="increase", where=_NOT_OWN)), instant=True)],
         unit="short",
         decimals=0,
-        description="Spans, log records and metric points that the gateway sent back in the last hour, since its "
-        "queue or its memory was full. Clients try again; those that give up lose them.",
+        description="Spans, log records and metric points that the gateway refused in the last hour, since its "
+        "queue or its memory was full. Clients retry; if they give up, the data are lost.",
         thresholds=rising(1, 1000),
         links=[_HEALTH],
     ),
@@ -54,14 +54,14 @@ _NOW = Row(
         ],
         unit="short",
         decimals=0,
-        description="What the gateway had accepted and could not deliver, in the last hour: a store refused it for "
-        "good, or its queue was full. Must be 0.",
+        description="Data that the gateway had accepted and could not deliver in the last hour: a store refused them "
+        "permanently, or its queue was full. Must be 0.",
         thresholds=rising(1, 1),
         alerts=("GatewayDropping", "StoreRejecting"),
         links=[_HEALTH],
     ),
     gauge(
-        "Fullest queue",
+        "Highest queue utilization",
         [
             prom(
                 "max (max by (exporter, data_type) (otelcol_exporter_queue_size) / "
@@ -73,7 +73,7 @@ _NOW = Row(
         high=1,
         width=4,
         height=4,
-        description="How full the fullest of the queues on disk is. When one is full, the gateway refuses.",
+        description="Utilization of the fullest queue on disk. When one is full, the gateway refuses data.",
         thresholds=rising(0.5, 0.8),
         alerts=("GatewayQueueFilling",),
         links=[_HEALTH],
@@ -90,7 +90,7 @@ _NOW = Row(
         links=[_AUDIT],
     ),
     stat(
-        "Oldest batch that waits",
+        "Oldest waiting batch",
         [prom(or_zero("max (otelgate_audit_queue_age_seconds)"), instant=True)],
         unit="s",
         decimals=1,
@@ -103,19 +103,19 @@ _NOW = Row(
         [prom("count (otelcol_process_uptime_seconds_total)", instant=True)],
         unit="short",
         decimals=0,
-        description="Gateways that tell of themselves. One that has been silent for 5 minutes no longer counts.",
+        description="Gateways that report metrics. One that has been silent for 5 minutes no longer counts.",
         links=[_HEALTH],
     ),
 )
 
 _HOPS = Row(
-    "Hop by hop",
+    "Hops",
     timeseries(
         "Accepted",
         [prom(_signals("receiver_accepted", by="signal, transport", where=_NOT_OWN), "{{signal}} {{transport}}")],
         unit="suffix: /s",
         width=8,
-        description="Spans, log records and metric points that came in and were taken, a second.",
+        description="Spans, log records and metric points received and accepted, a second.",
         links=[_HEALTH],
     ),
     timeseries(
@@ -126,8 +126,8 @@ _HOPS = Row(
         ],
         unit="suffix: /s",
         width=8,
-        description="What came in and was not taken, a second: refused (try again) or failed inside the gateway. "
-        "Should lie on zero.",
+        description="Data received and not accepted, a second: refused (clients retry) or failed inside the gateway. "
+        "Should be zero.",
         links=[_HEALTH],
     ),
     timeseries(
@@ -135,8 +135,8 @@ _HOPS = Row(
         [prom(_signals("exporter_sent", by="exporter"), "{{exporter}}")],
         unit="suffix: /s",
         width=8,
-        description="What each exporter delivered, a second: Tempo, Loki, Prometheus, the audit sink. One that "
-        "falls to zero while others go on: that store does not answer.",
+        description="Data delivered by each exporter, a second: Tempo, Loki, Prometheus, the audit sink. If one "
+        "falls to zero while others continue, that store does not answer.",
         links=[_HEALTH],
     ),
     timeseries(
@@ -144,7 +144,7 @@ _HOPS = Row(
         [prom("max by (exporter, data_type) (otelcol_exporter_queue_size)", "{{exporter}} {{data_type}}")],
         unit="decbytes",
         width=8,
-        description="Bytes that wait on disk for each store. A queue that grows is a store that is slow or away; "
+        description="Bytes waiting on disk for each store. If a queue grows, its store is slow or unavailable; "
         "nothing is lost until it is full.",
         alerts=("GatewayQueueFilling",),
         links=[_HEALTH],
@@ -158,7 +158,7 @@ _HOPS = Row(
         ],
         unit="suffix: /s",
         width=8,
-        description="What was lost after it had been accepted, a second, by exporter. Should lie on zero.",
+        description="Data lost after they had been accepted, a second, by exporter. Should be zero.",
         alerts=("GatewayDropping",),
         links=[_HEALTH],
     ),
@@ -170,7 +170,7 @@ _HOPS = Row(
         ],
         unit="suffix: /s",
         width=8,
-        description="What a branch leaves out on purpose: the audit branch takes spans and events of agents only.",
+        description="Data that a branch filters on purpose: the audit branch takes only spans and events of agents.",
         links=[_AUDIT],
     ),
 )
@@ -204,7 +204,7 @@ _AUDIT_ROW = Row(
         unit="suffix: /s",
         width=8,
         description="Records that the sink read, committed and could not store, a second. Accepted over committed: "
-        "the same records came twice, which changes nothing.",
+        "duplicate records, which change nothing.",
         links=[_AUDIT],
     ),
     timeseries(
@@ -213,7 +213,8 @@ _AUDIT_ROW = Row(
          for share, name in ((0.5, "P50"), (0.95, "P95"), (0.99, "P99"))],
         unit="s",
         width=8,
-        description="Time of one transaction. The gateway is answered only after it; a slow database fills the queue.",
+        description="Time of one transaction. The sink answers the gateway only after it; a slow database fills the "
+        "queue.",
         thresholds=rising(1, 5),
         links=[_HEALTH],
     ),
@@ -222,7 +223,7 @@ _AUDIT_ROW = Row(
 DASHBOARD = Dashboard(
     uid=uids.GATEWAY,
     title="Gateway",
-    description="Does the telemetry itself arrive: what each hop accepted, refused, queued, sent and dropped.",
+    description="Delivery of the telemetry itself: data accepted, refused, queued, sent and dropped at each hop.",
     variables=variables.common(),
     rows=(_NOW, _HOPS, _AUDIT_ROW, PRICES, SERIES),
 )

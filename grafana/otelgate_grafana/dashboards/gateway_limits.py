@@ -1,4 +1,4 @@
-"""Prices that are missing, series near their cap, what privacy took out: rows of the dashboard Gateway."""
+"""Missing prices, series near their cap, content removed for privacy: rows of the dashboard Gateway."""
 
 from otelgate_grafana import links, uids
 from otelgate_grafana.layout import Row
@@ -24,8 +24,8 @@ PRICES = Row(
         [prom(ratio(_UNPRICED, _CALLS, by="service_name", window="1h"), "{{service_name}}")],
         unit="percentunit",
         high=1,
-        description="Share of model calls over the hour before each moment whose model is in no price list: what "
-        "they cost is not in the sums.",
+        description="Share of model calls over the hour before each moment whose model has no price: "
+        "their cost is missing from the sums.",
         thresholds=rising(0.01, 0.1),
         alerts=("UnpricedTokensHigh",),
         links=[_MONEY],
@@ -42,7 +42,7 @@ PRICES = Row(
                 """
             )
         ],
-        description="Which models have calls without a price in the range, and how many tokens they read and wrote. "
+        description="Models with calls without a price in the range, and the tokens that they read and wrote. "
         "Add them to a prices file (OTELGATE_PRICES_FILE).",
         columns={
             "unpriced": Column(title="Calls without a price", unit="short", thresholds=rising(1)),
@@ -66,40 +66,40 @@ SERIES = Row(
         high=_SERIES_CAP,
         height=10,
         description=f"Live series of each derived metric; the cap is {_SERIES_CAP} (`max_series`). At the cap "
-        "everything new goes into one series with otel_metric_overflow=true, and its labels are lost.",
+        "all new combinations go to one series with otel_metric_overflow=true, and lose their labels.",
         thresholds=rising(0.8 * _SERIES_CAP, 0.95 * _SERIES_CAP),
         links=[_HEALTH],
     ),
     timeseries(
-        "Beyond the cap, invalid, or come again",
+        "Overflowed, invalid or resent",
         [
             prom(
                 rate("otelgate_derive_overflow_total", by="otelgate_derive_metric"),
                 "overflow {{otelgate_derive_metric}}",
             ),
             prom(rate("otelgate_derive_invalid_total"), "invalid"),
-            prom(rate("otelgate_derive_resent_total"), "come again"),
+            prom(rate("otelgate_derive_resent_total"), "resent"),
         ],
         unit="suffix: /s",
         height=10,
-        description="Measurements that lost their labels at the cap, that could not be counted, and records that "
-        "came again and were rightly not counted twice.",
+        description="Measurements that lost their labels at the cap or could not be counted, and resent records, "
+        "which were correctly not counted twice.",
         links=[_HEALTH],
     ),
     timeseries(
         "Content removed",
         [prom(rate("otelgate_redact_removed_total", by="otelgate_redact_field"), "{{otelgate_redact_field}}")],
         unit="suffix: /s",
-        description="Fields with message content that were taken out before traces and logs were stored, by where "
-        "they were.",
+        description="Fields with message content that were removed before traces and logs were stored, by "
+        "their location.",
         links=[_AUDIT],
     ),
     timeseries(
         "Personal data masked",
         [prom(rate("otelgate_redact_masked_total", by="otelgate_redact_rule"), "{{otelgate_redact_rule}}")],
         unit="suffix: /s",
-        description="Matches of each masking rule: e-mail addresses, card numbers, keys and the like.",
-        normally_empty="nothing that a rule would mask was sent",
+        description="Matches of each masking rule: e-mail addresses, card numbers, keys and similar.",
+        normally_empty="no data matched a masking rule",
         links=[_AUDIT],
     ),
     timeseries(
@@ -112,7 +112,7 @@ SERIES = Row(
             ),
         ],
         unit="short",
-        description="Spans that the gateway remembers to find a call's agent and doubles. Evicted while full: later "
+        description="Spans that the gateway remembers to find a call's agent and duplicates. Evicted while full: later "
         "spans of those traces may lack their agent.",
         links=[_HEALTH],
     ),
@@ -122,7 +122,7 @@ SERIES = Row(
             prom("sum by (instance) (otelcol_process_memory_rss_bytes)", "memory {{instance}}"),
         ],
         unit="bytes",
-        description="Resident memory of each gateway; over OTELGATE_MEMORY_LIMIT_MIB it refuses.",
+        description="Resident memory of each gateway; over OTELGATE_MEMORY_LIMIT_MIB it refuses data.",
         links=[_HEALTH],
     ),
 )

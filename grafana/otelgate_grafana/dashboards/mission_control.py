@@ -1,4 +1,4 @@
-"""Is it working, how fast, for how much, for whom: the page to have open."""
+"""The overview: success, latency, cost and users at a glance."""
 
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
@@ -28,7 +28,7 @@ _NOW = Row(
         [prom(or_zero(increase(_TURNS, "1h")), instant=True)],
         unit="short",
         decimals=0,
-        description="Turns of agents in the last hour. Where a router hands a turn on, both agents count one.",
+        description="Turns of agents in the last hour. If a router hands a turn on, both agents count one.",
         covers=("A1",),
         alerts=("NoQueries",),
         links=[_AGENTS],
@@ -48,7 +48,7 @@ _NOW = Row(
         "Cost, 1 h",
         [prom(or_zero(increase(_COST, "1h")), instant=True)],
         unit="currencyUSD",
-        description="What the models' calls of the last hour cost. Calls of models without a price are not in it.",
+        description="Cost of the model calls of the last hour. Calls of models without a price are not included.",
         thresholds=rising(5, 10),
         covers=("A3",),
         alerts=("CostHourHigh", "CostHourOverrun"),
@@ -79,7 +79,7 @@ _NOW = Row(
         [prom(or_zero(increase(_BAD, "1h")), instant=True)],
         unit="short",
         decimals=0,
-        description="Turns that ended with an error in the last hour. Compare with the queries beside it.",
+        description="Turns that ended with an error in the last hour. Compare with the number of queries.",
         thresholds=rising(1, 20),
         covers=("A6",),
         alerts=("TurnErrorRatioHigh",),
@@ -88,7 +88,7 @@ _NOW = Row(
 )
 
 _COURSE = Row(
-    "How it went",
+    "Over time",
     timeseries(
         "Queries a minute",
         [
@@ -125,7 +125,7 @@ _COURSE = Row(
         unit="short",
         decimals=0,
         width=8,
-        description="How often agents called each tool in the range that is shown; the ten most used.",
+        description="Calls of each tool by agents in the range; the ten most used.",
         covers=("A9",),
         links=[_AGENTS],
     ),
@@ -151,8 +151,7 @@ _COURSE = Row(
         unit="currencyUSD",
         stack=True,
         width=8,
-        description="What an hour at the pace of that moment costs, by service. The alerts look at the last whole "
-        "hour.",
+        description="Cost of an hour at the pace of that moment, by service. The alerts look at the last whole hour.",
         thresholds=rising(5, 10),
         covers=("A11",),
         alerts=("CostHourHigh", "CostHourOverrun"),
@@ -161,7 +160,7 @@ _COURSE = Row(
 )
 
 _PEOPLE = Row(
-    "Who, and what the applications say",
+    "Users and logs",
     table(
         "Top users",
         [
@@ -172,8 +171,8 @@ _PEOPLE = Row(
                 """
             )
         ],
-        description="Users with the most conversations in the range. Ids are what the application sends: "
-        "pseudonyms, if it keeps to the rules. A click opens a user's conversations.",
+        description="Users with the most conversations in the range. The application sends the ids: "
+        "pseudonyms, if it follows the rules. A click opens a user's conversations.",
         columns={
             "user_id": Column(title="User", links=(links.user(),)),
             "queries": Column(title="Queries", unit="short"),
@@ -189,7 +188,8 @@ _PEOPLE = Row(
     logs(
         "Log lines, live",
         [logql(SELECTED)],
-        description="What the applications log, the newest first, without message content. A click on a line shows its "
+        description="Log lines of the applications, the newest first, without message content. A click on a line "
+        "shows its "
         "fields and a link to its trace.",
         covers=("A13",),
         links=[links.dashboard(uids.SERVICE_HEALTH, "Service health")],
@@ -199,7 +199,7 @@ _PEOPLE = Row(
 DASHBOARD = Dashboard(
     uid=uids.MISSION_CONTROL,
     title="Mission control",
-    description="Is it working, how fast, for how much, for whom. Begin here.",
+    description="The overview: success, latency, cost and users at a glance. Start here.",
     variables=variables.common(variables.agent(), variables.tier()),
     rows=(_NOW, _COURSE, _PEOPLE),
     refresh="10s",

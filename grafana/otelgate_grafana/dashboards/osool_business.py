@@ -80,8 +80,8 @@ _NOW = Row(
         unit="percentunit",
         decimals=1,
         description="Of the users who searched in the range, the share that completed a reservation afterwards. "
-        "Distinct users: who searches ten times counts once.",
-        normally_empty="nobody searched",
+        "Distinct users: ten searches of one user count once.",
+        normally_empty="no user searched",
         covers=("B21",),
         links=[_USERS],
     ),
@@ -92,7 +92,7 @@ _NOW = Row(
         decimals=1,
         description="Of the users who began a chat in the range, the share that completed a reservation afterwards. "
         "Distinct users.",
-        normally_empty="nobody began a chat",
+        normally_empty="no user began a chat",
         covers=("B22",),
         links=[_USERS],
     ),
@@ -174,7 +174,7 @@ _MARKET = Row(
         spark=True,
         width=6,
         height=6,
-        description="What all pools hold together. A steep fall: somebody draws a pool dry.",
+        description="Total reserve of all pools. A steep fall: a user drains a pool.",
         covers=("B15",),
         links=[_HEALTH],
     ),
@@ -184,7 +184,7 @@ _MARKET = Row(
         unit="percentunit",
         high=0.05,
         width=6,
-        description="What the trades of the range lost to slippage, of what they were worth: a large trade weighs more "
+        description="Loss of the trades of the range to slippage, as a share of their value: a large trade weighs more "
         "than a small one.",
         thresholds=rising(0.01, 0.03),
         covers=("B16",),
@@ -204,7 +204,7 @@ _MARKET = Row(
         [prom(_RESERVES, f"{{{{{_POOL}}}}}")],
         unit=_EGP,
         stack=True,
-        description="What each pool holds. A pool's title is in the application's own database.",
+        description="Reserve of each pool. A pool's title is in the application's own database.",
         covers=("B15",),
         links=[_HEALTH],
     ),
@@ -217,8 +217,8 @@ _MARKET = Row(
             prom(mean(_LOSS, _VOLUME), "mean by volume"),
         ],
         unit="percentunit",
-        description="Slippage of single trades, and their mean, by trade and by volume. By volume far above by trade: "
-        "the large ones suffer.",
+        description="Slippage of single trades, and their mean, by trade and by volume. If the mean by volume is far "
+        "higher, large trades suffer.",
         thresholds=rising(0.01, 0.03),
         covers=("B16",),
         links=[_HEALTH],
@@ -232,8 +232,8 @@ _MARKET = Row(
             )
         ],
         unit="cpm",
-        description="Calls a minute that failed behind each breaker: what will open it.",
-        normally_empty="a breaker that never saw a failure has no series",
+        description="Failed calls a minute behind each breaker, which will open it.",
+        normally_empty="a breaker without failures has no series",
         alerts=("CircuitBreakerOpen",),
         links=[_HEALTH],
     ),

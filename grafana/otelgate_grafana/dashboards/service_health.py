@@ -1,4 +1,4 @@
-"""Do the services answer, how fast, how often wrongly, and what do they run out of."""
+"""Availability, latency, errors and resources of the services."""
 
 from otelgate_grafana import links, logql, names, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
@@ -13,7 +13,7 @@ _MISSION = links.dashboard(uids.MISSION_CONTROL, "Mission control")
 _GATEWAY = links.dashboard(uids.GATEWAY, "Gateway")
 _LOGS = links.dashboard(uids.MISSION_CONTROL, "Log lines")
 
-# What is probed names itself `service`. Databases belong to several services: they are always shown.
+# Probe targets have the label `service`. Databases belong to several services: they are always shown.
 _PROBES = 'probe_success{job="probe", service=~"$service"} or probe_success{job="probe", kind="database"}'
 _LLM = 'probe_success{job="probe", kind="llm", service=~"$service"}'
 _REQUESTS = select(f"{HTTP}_count")
@@ -24,7 +24,7 @@ _TTFT = select(f"{FIRST_CHUNK}_bucket")
 _THREE = (0.5, 0.95, 0.99)
 
 _UP = Row(
-    "Do they answer",
+    "Availability",
     stat(
         "Up or down",
         [prom(f"min by (service, kind) ({_PROBES})", "{{service}} {{kind}}", instant=True)],
@@ -50,7 +50,7 @@ _UP = Row(
         height=6,
         description="Share of the probes of the last 24 hours that the model server answered. Target: 99 %.",
         thresholds=[(None, RED), (0.99, GREEN)],
-        normally_empty="only applications with a model server of their own have one to probe",
+        normally_empty="only applications with their own model server have one to probe",
         covers=("KPI14",),
         alerts=("LlmAvailabilityLow",),
         links=[_AGENTS],
@@ -81,7 +81,7 @@ _UP = Row(
         high=1,
         width=24,
         height=5,
-        description="1: it answered, 0: it did not. Where several instances are probed, the worst of them.",
+        description="1: it answered, 0: it did not. If several instances are probed, the worst of them.",
         alerts=("ServiceDown", "DatabaseDown"),
         links=[_GATEWAY],
     ),
@@ -94,8 +94,8 @@ _HTTP = Row(
         [prom(rate(_REQUESTS, by="service_name, http_request_method"), "{{service_name}} {{http_request_method}}")],
         unit="reqps",
         stack=True,
-        description="Requests a second. A drop without a reason is as bad as errors: something before the service "
-        "keeps its users away.",
+        description="Requests a second. A drop without a reason is as bad as errors: something in front of the service "
+        "may keep users out.",
         thresholds=falling(None, 0.1),
         covers=("D1",),
         alerts=("LowTraffic",),
@@ -149,7 +149,7 @@ _HTTP = Row(
             )
         ],
         unit="cpm",
-        description="Responses 5xx a minute. Over 5 a minute is a burst.",
+        description="5xx responses a minute. More than 5 a minute is a burst.",
         thresholds=rising(None, 5),
         covers=("B3", "C5", "KPI17"),
         alerts=("HttpErrorBurst",),
@@ -159,7 +159,7 @@ _HTTP = Row(
         "Share of failed requests",
         [prom(ratio(_FAILED, _REQUESTS, by="service_name"), "{{service_name}}")],
         unit="percentunit",
-        description="Responses 5xx among all responses. Over 5 % an alert warns; for 5 minutes, it is critical.",
+        description="Share of 5xx responses. Over 5 % an alert warns; for 5 minutes, it is critical.",
         thresholds=rising(None, 0.05),
         covers=("D2",),
         alerts=("HttpErrorRatioHigh", "HttpErrorRatioSustained"),
@@ -170,14 +170,15 @@ _HTTP = Row(
         [prom(f"sum by (service_name) ({select(names.WEBSOCKET_ACTIVE.series)})", "{{service_name}}")],
         unit="short",
         decimals=0,
-        description="Websocket connections that are open. A steep fall is a break; why, Execora voice says.",
+        description="Websocket connections that are open. A steep fall means lost connections; Execora voice shows "
+        "the reasons.",
         normally_empty="only applications with websockets have any",
         covers=("D3",),
         alerts=("WebSocketDrops",),
         links=[_LOGS],
     ),
     timeseries(
-        "Time to the first word",
+        "Time to first chunk",
         [prom(quantile(share, _TTFT), f"P{share * 100:g}") for share in _THREE],
         unit="s",
         description="From a streamed model call to its first chunk. Target: under 2 s; P95 over 5 s is critical.",
@@ -213,7 +214,7 @@ _LOG_ROW = Row(
 DASHBOARD = Dashboard(
     uid=uids.SERVICE_HEALTH,
     title="Service health",
-    description="Do the services answer, how fast, how often wrongly, and what do they run out of.",
+    description="Availability, latency, errors and resources of the services.",
     variables=variables.common(),
     rows=(_UP, _HTTP, *service_resources.ROWS, _LOG_ROW),
 )

@@ -1,4 +1,4 @@
-"""The lower rows of Service health: what services depend on, and what they run on."""
+"""The lower rows of Service health: dependencies, processes and hosts."""
 
 from otelgate_grafana import links, names, uids
 from otelgate_grafana.layout import Row
@@ -21,7 +21,7 @@ _FREE = f"min by (instance, mountpoint) (node_filesystem_avail_bytes{{{_FILES}}}
 _SIZE = f"min by (instance, mountpoint) (node_filesystem_size_bytes{{{_FILES}}} > 0)"
 _MEMORY = "sum by (instance) (node_memory_MemAvailable_bytes) / sum by (instance) (node_memory_MemTotal_bytes)"
 _REDIS = "max by (instance) (redis_memory_used_bytes)"
-# Without a limit of its own, Redis can take what the host has.
+# Without a limit, Redis can use all of the host's memory.
 _REDIS_LIMIT = (
     f"(max by (instance) (redis_memory_max_bytes > 0) or 0 * {_REDIS} + scalar(max(node_memory_MemTotal_bytes)))"
 )
@@ -40,8 +40,8 @@ BREAKERS = timeseries(
     unit="none",
     high=2,
     decimals=0,
-    description="closed: calls go through; half-open: one is tried; open: none is made, and the application does "
-    "without. Where several processes have the breaker, the worst of them.",
+    description="closed: calls go through; half-open: one is tried; open: none is made. "
+    "If several processes have the breaker, the worst of them.",
     thresholds=rising(1, 2),
     mappings=(("0", "closed", GREEN), ("1", "half-open", AMBER), ("2", "open", RED)),
     normally_empty="only applications with circuit breakers have any",
@@ -59,7 +59,7 @@ _DATABASE = Row(
         high=50,
         width=6,
         height=8,
-        description="Connections in use, of a pool of 50. From 40 on requests may soon wait for one.",
+        description="Connections in use, of a pool of 50. Above 40, requests may soon wait for one.",
         thresholds=rising(None, 40),
         covers=("B10",),
         alerts=("DbConnectionsHigh",),
@@ -71,8 +71,9 @@ _DATABASE = Row(
         unit="ops",
         stack=True,
         width=9,
-        description="Statements that applications sent to their databases, a second. Far more than requests: one in a "
-        "loop.",
+        description="Statements that applications sent to their databases, a second. Far more than requests: a "
+        "statement "
+        "in a loop.",
         covers=("D5",),
         links=[_MISSION],
     ),
@@ -81,8 +82,9 @@ _DATABASE = Row(
         [prom(quantile(share, _BUCKETS), f"P{share * 100:g}") for share in _THREE],
         unit="s",
         width=9,
-        description="Half, 95 and 99 of 100 statements are faster, as the application sees it: network included, "
-        "waiting for a connection not.",
+        description="Half, 95 and 99 of 100 statements are faster, as measured by the application: including the "
+        "network, "
+        "without the wait for a connection.",
         thresholds=rising(None, 1),
         covers=("D11",),
         alerts=("DbQuerySlow",),
@@ -97,8 +99,8 @@ _DATABASE = Row(
             )
         ],
         unit="s",
-        description="95 of 100 statements of the kind are faster; the ten slowest kinds. The slowest is where an index "
-        "is missing.",
+        description="95 of 100 statements of the kind are faster; the ten slowest kinds. The slowest may lack "
+        "an index.",
         thresholds=rising(None, 1),
         covers=("B11", "D5"),
         alerts=("DbQuerySlow",),
@@ -112,8 +114,9 @@ _DATABASE = Row(
         high=1,
         width=6,
         height=8,
-        description="What Redis uses of its limit (`maxmemory`), or of the host's memory where it has none. Full, it "
-        "drops keys or refuses writes.",
+        description="Share of its limit (`maxmemory`) that Redis uses, or of the host's memory if it has none. When "
+        "full, it "
+        "evicts keys or refuses writes.",
         thresholds=rising(0.7, 0.85),
         covers=("B12",),
         links=[_MISSION],
@@ -124,8 +127,8 @@ _DATABASE = Row(
         unit="percentunit",
         high=1,
         width=18,
-        description="Share of look-ups that found their key. A fall: keys expire too soon, or memory is full.",
-        normally_empty="nobody looks anything up",
+        description="Share of lookups that found their key. A fall: keys expire too soon, or memory is full.",
+        normally_empty="there are no lookups",
         links=[_MISSION],
     ),
 )
@@ -162,7 +165,7 @@ _HOSTS = Row(
         ],
         unit="percentunit",
         high=1,
-        description="How busy each core is. One at 100 % beside idle ones: something runs on a single thread.",
+        description="Utilization of each core. One at 100 % while others idle: work runs on a single thread.",
         covers=("B17",),
         links=[_GATEWAY],
     ),
@@ -174,7 +177,7 @@ _HOSTS = Row(
         ],
         unit="percentunit",
         high=1,
-        description="What is in use of each host's memory, caches not counted, and of the GPUs' memory where an "
+        description="Used memory of each host without caches, and of the GPUs if an "
         "application reports it. Over 85 % an alert warns; for hosts and GPUs of model servers over 90 %.",
         thresholds=rising(0.85, 0.9),
         covers=("C6", "B18", "KPI15"),
@@ -186,8 +189,8 @@ _HOSTS = Row(
         [prom(f"1 - {_FREE} / {_SIZE}", "{{instance}} {{mountpoint}}")],
         unit="percentunit",
         high=1,
-        description="What is in use of each file system. The stores and the gateway's queue are on disk: full, they "
-        "refuse.",
+        description="Used space of each file system. The stores and the gateway's queue are on disk: when it is full, "
+        "they refuse data.",
         thresholds=rising(0.8, 0.9),
         covers=("B19",),
         links=[_GATEWAY],
@@ -200,7 +203,7 @@ _HOSTS = Row(
         ],
         unit="Bps",
         low=None,
-        description="What comes in, and below zero what goes out, all interfaces but the loopback.",
+        description="Received traffic, and sent traffic below zero, of all interfaces but the loopback.",
         links=[_GATEWAY],
     ),
 )  # fmt: skip

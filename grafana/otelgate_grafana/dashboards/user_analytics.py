@@ -1,4 +1,4 @@
-"""Who comes, who comes back, who pays, and whether they are content."""
+"""Users: activity, retention, revenue and satisfaction."""
 
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
@@ -16,7 +16,7 @@ _ACTIVE = select("otelgate_user_active", where='otelgate_window="5m"', environme
 _DAY = "from_time => now() - interval '24 hours'"
 _SERVICE = f"analytics.chosen(service, {variables.chosen('service')})"
 _TIER = f"analytics.chosen(tier, {variables.chosen('tier')})"
-# A point for each thirtieth of the range, whatever its length.
+# A point for each thirtieth of the range.
 _BUCKET = "bucket => greatest(interval '1 minute', ($__timeTo()::timestamptz - $__timeFrom()::timestamptz) / 30)"
 _UTC = "day::timestamp AT TIME ZONE 'UTC' AS time"
 
@@ -38,7 +38,7 @@ _NOW = Row(
         [sql(f"SELECT users FROM {analytics('kpis', 'tier', arguments=_DAY, ranged=False)}")],
         unit="short",
         decimals=0,
-        description="Different users who had a conversation in the last 24 hours.",
+        description="Distinct users with a conversation in the last 24 hours.",
         covers=("C8",),
         links=[_AUDIT],
     ),
@@ -57,8 +57,7 @@ _NOW = Row(
         [sql(f"SELECT sum(signups) AS signups FROM {analytics('signups', arguments=_DAY, ranged=False)}")],
         unit="short",
         decimals=0,
-        description="Users who signed up in the last 24 hours (product event `user.signup`); who does it twice "
-        "counts once.",
+        description="Users who signed up in the last 24 hours (product event `user.signup`); each user counts once.",
         covers=("A14",),
         links=[_MISSION],
     ),
@@ -74,7 +73,7 @@ _NOW = Row(
         ],
         unit="short",
         decimals=0,
-        description="Upgrades to a dearer tier in the last 24 hours (product event `subscription.upgraded`).",
+        description="Upgrades to a more expensive tier in the last 24 hours (product event `subscription.upgraded`).",
         covers=("A16",),
         links=[_MISSION],
     ),
@@ -82,8 +81,8 @@ _NOW = Row(
         "Monthly revenue",
         [sql(f"SELECT coalesce(sum(mrr_usd), 0) AS mrr FROM analytics.mrr WHERE {_SERVICE}")],
         unit="currencyUSD",
-        description="MRR: what the subscriptions of this moment bring in a month, by the prices of the tiers "
-        "(`otelgate-audit tier`). 0 where no tier has a price.",
+        description="MRR: monthly revenue of the current subscriptions, by the prices of the tiers "
+        "(`otelgate-audit tier`). 0 if no tier has a price.",
         covers=("A17",),
         links=[links.dashboard(uids.AI_COST, "AI and cost")],
     ),
@@ -97,7 +96,7 @@ _COURSE = Row(
         unit="short",
         decimals=0,
         bars=True,
-        description="Users who signed up, by day (UTC). Today's bar still grows.",
+        description="Users who signed up, by day (UTC). Today's bar is incomplete.",
         covers=("A18",),
         links=[_MISSION],
     ),
@@ -114,8 +113,8 @@ _COURSE = Row(
         ],
         unit="short",
         decimals=0,
-        description="Different users who did something in the day, in the 7 and in the 30 days that end with it. "
-        "The closer the lines, the more often people come back.",
+        description="Distinct active users of the day, and of the 7 and the 30 days that end with it. "
+        "The closer the lines, the more often users return.",
         covers=("A19",),
         links=[_AUDIT],
     ),
@@ -132,8 +131,8 @@ _COURSE = Row(
         ],
         unit="short",
         decimals=1,
-        description="Conversations by session. More may be interest, or answers that need asking again: see "
-        "satisfaction beside it.",
+        description="Conversations per session. More may mean interest, or answers that users have to ask for again: "
+        "compare with the satisfaction.",
         covers=("C12", "KPI10"),
         links=[_AUDIT],
     ),
@@ -152,8 +151,8 @@ _COURSE = Row(
         ],
         unit="currencyUSD",
         low=None,
-        description="What the subscriptions at the end of each day bring in a month, and what that day gained and "
-        "lost (UTC).",
+        description="Monthly revenue of the subscriptions at the end of each day, and the gain and loss of that "
+        "day (UTC).",
         covers=("A25",),
         links=[links.dashboard(uids.AI_COST, "AI and cost")],
     ),
@@ -173,7 +172,7 @@ _SHARES = Row(
         ],
         unit="short",
         all_values=True,
-        description="All known users, by the tier that they have now; (none): the application names no tier.",
+        description="All known users, by their current tier; (none): the application names no tier.",
         covers=("A20",),
         links=[_MISSION],
     ),
@@ -183,8 +182,8 @@ _SHARES = Row(
         unit="short",
         all_values=True,
         width=8,
-        description="How often the query limit of each tier refused a query in the range (product event "
-        "`quota.hit`). Each is a moment in which somebody may upgrade, or leave.",
+        description="Queries that the limit of each tier refused in the range (product event "
+        "`quota.hit`). After each, the user may upgrade or leave.",
         normally_empty="only applications with limits send the event quota.hit",
         covers=("A21",),
         links=[_MISSION],
@@ -197,8 +196,8 @@ _SHARES = Row(
         width=4,
         height=8,
         description="Of the users who hit a limit in the range, the share that upgraded afterwards. Distinct users: "
-        "who hits the limit ten times counts once.",
-        normally_empty="nobody hit a limit",
+        "ten hits of one user count once.",
+        normally_empty="no user hit a limit",
         covers=("A22",),
         links=[_MISSION],
     ),
@@ -208,10 +207,11 @@ _SHARES = Row(
         unit="percentunit",
         high=1,
         height=8,
-        description="Positive votes among all votes on the conversations of the range; who did not vote does not "
+        description="Positive votes among all votes on the conversations of the range; conversations without a vote "
+        "do not "
         "count. Target: over 80 %.",
         thresholds=[(None, RED), (0.7, AMBER), (0.8, GREEN)],
-        normally_empty="nobody voted",
+        normally_empty="no user voted",
         covers=("C9", "KPI09"),
         alerts=("SatisfactionLow",),
         links=[links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit", more="&var-feedback=negative")],
@@ -222,18 +222,19 @@ _SHARES = Row(
         unit="short",
         all_values=True,
         width=12,
-        description="How many of the runs in the range were whose. A router and the agent that it hands on to each "
-        "run once.",
+        description="Share of each agent in the runs of the range. A router and the agent that it hands on to each "
+        "count one run.",
         covers=("C11", "KPI11"),
         links=[_AGENTS],
     ),
     timeseries(
-        "Most sessions at once",
+        "Peak concurrent sessions",
         [sql(f"SELECT {_UTC}, peak_sessions AS sessions FROM {analytics('peak_sessions')} ORDER BY 1", series=True)],
         unit="short",
         decimals=0,
         bars=True,
-        description="The most sessions that had a conversation within the same 5 minutes, on each day (UTC). BestBox "
+        description="The largest number of sessions with a conversation within the same 5 minutes, on each day (UTC). "
+        "BestBox "
         "is designed for 5 to 8.",
         covers=("KPI12",),
         alerts=("SessionsHigh", "SessionsOverload"),
@@ -251,7 +252,7 @@ _USER_COLUMNS = {
 }
 
 _TOP = Row(
-    "Who uses it most",
+    "Top users",
     table(
         "Top users by messages",
         [
@@ -262,7 +263,7 @@ _TOP = Row(
                 """
             )
         ],
-        description="The ten users with most conversations in the range. A click opens theirs.",
+        description="The ten users with the most conversations in the range. A click opens their conversations.",
         columns=_USER_COLUMNS,
         covers=("A23", "C10"),
         alerts=("UserQueryBurst",),
@@ -278,8 +279,7 @@ _TOP = Row(
                 """
             )
         ],
-        description="The ten users whose conversations of the range cost most. Beside what their tier brings: is one "
-        "used for more than it is worth?",
+        description="The ten users whose conversations of the range cost most. Compare with the revenue of their tier.",
         columns=_USER_COLUMNS,
         covers=("A24",),
         links=[_AUDIT],
@@ -289,7 +289,7 @@ _TOP = Row(
 DASHBOARD = Dashboard(
     uid=uids.USER_ANALYTICS,
     title="User analytics",
-    description="Who comes, who comes back, who pays, and whether they are content.",
+    description="Users: activity, retention, revenue and satisfaction.",
     variables=variables.common(variables.tier()),
     rows=(_NOW, _COURSE, _SHARES, _TOP, *user_habits.ROWS),
     period="now-30d",

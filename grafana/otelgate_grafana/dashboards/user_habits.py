@@ -1,4 +1,4 @@
-"""The lower rows of User analytics: who comes back, who is about to leave, and what people do."""
+"""The lower rows of User analytics: retention, churn, and the behavior of users."""
 
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.layout import Row
@@ -13,7 +13,7 @@ _SERVICE = f"analytics.chosen(service, {variables.chosen('service')})"
 _SHARE = Column(unit="percentunit")
 
 _RETURN = Row(
-    "Who comes back",
+    "Retention",
     stat(
         "Users with two sessions or more",
         [sql(f"SELECT ratio FROM {analytics('returning_users', 'tier')}")],
@@ -36,8 +36,8 @@ _RETURN = Row(
                 """
             )
         ],
-        description="Users by the week in which they were first seen, and how many of them did something in each "
-        "week after: the last 12 weeks.",
+        description="Users by the week in which they were first seen, and how many of them were active in each "
+        "following week: the last 12 weeks.",
         columns={"cohort": Column(unit="dateTimeAsIso"), "ratio": _SHARE},
         width=10,
         links=[_AUDIT],
@@ -54,7 +54,7 @@ _RETURN = Row(
                 """
             )
         ],
-        description="For each week that is over, how many of the users of the week before did not come back: the "
+        description="For each complete week, the share of the previous week's users who did not return: the "
         "last 8 weeks.",
         normally_empty="there is no week before the first one",
         columns={"week": Column(unit="dateTimeAsIso"), "churn": _SHARE},
@@ -99,18 +99,19 @@ _RETURN = Row(
             "last_seen": Column(title="Last seen", unit="dateTimeFromNow"),
         },
         width=14,
-        normally_empty="everybody keeps asking",
+        normally_empty="every user is active",
         links=[_AUDIT],
     ),
     collapsed=True,
 )
 
 _DO = Row(
-    "What they do",
+    "Behavior",
     table(
-        "Where they come from",
+        "Signup sources",
         [sql(f"SELECT source, signups, asked, asked_ratio, upgraded, upgraded_ratio FROM {analytics('acquisition')}")],
-        description="Signups of the range by source (attribute `source` of `user.signup`), how many asked anything and "
+        description="Signups of the range by source (attribute `source` of `user.signup`), how many asked a question "
+        "and "
         "how many upgraded.",
         columns={"asked_ratio": _SHARE, "upgraded_ratio": _SHARE},
         normally_empty="only applications with signups send the event user.signup",
@@ -131,15 +132,16 @@ _DO = Row(
         links=[_MONEY],
     ),
     table(
-        "What follows what",
+        "Next steps",
         [sql(f"SELECT step, next_step, times, users, ratio FROM {analytics('journeys')} ORDER BY times DESC LIMIT 50")],
-        description="Within a session: after a step (a product event or a conversation), what came next and how often; "
-        "an empty next step is where sessions end.",
+        description="Within a session: after a step (a product event or a conversation), the next step and its "
+        "frequency; "
+        "an empty next step is the end of a session.",
         columns={"ratio": _SHARE, "next_step": Column(title="Next")},
         links=[_AUDIT],
     ),
     bargauge(
-        "When they ask",
+        "Conversations by hour",
         [
             sql(
                 f"""
@@ -151,7 +153,7 @@ _DO = Row(
         unit="short",
         all_values=True,
         height=12,
-        description="Conversations of the range by hour of the day (UTC): when to deploy, and when not.",
+        description="Conversations of the range by hour of the day (UTC), to choose a time for deployments.",
         links=[_AUDIT],
     ),
     collapsed=True,

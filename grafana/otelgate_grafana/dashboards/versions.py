@@ -1,4 +1,4 @@
-"""Was it better before the last deployment: a row of the dashboard Agent performance."""
+"""The effect of deployments: a row of the dashboard Agent performance."""
 
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.layout import Row
@@ -42,7 +42,7 @@ VERSIONS = Row(
         "Versions",
         [sql(_BEFORE_AND_AFTER)],
         description='Each deployment of the range (`otelgate.event("deployment", version=…)`, or `make annotate`): the '
-        "time after it beside the time before, as long as chosen above and at most until the next one. Small "
+        "time after it compared with the time before, as long as chosen above and at most until the next one. Small "
         "numbers of queries prove nothing.",
         columns={
             "deployed": Column(title="Deployed", unit="dateTimeAsIso"),
@@ -58,7 +58,7 @@ VERSIONS = Row(
             "satisfaction_after": Column(unit="percentunit", thresholds=falling(0.7, 0.8)),
         },
         width=24,
-        normally_empty="nothing was deployed in the range, or no application says so",
+        normally_empty="nothing was deployed in the range, or no application reports it",
         covers=("F21",),
         links=[links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit", more="&${agent:queryparam}")],
     ),

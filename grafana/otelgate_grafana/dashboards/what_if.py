@@ -1,4 +1,4 @@
-"""What the calls of the range would have cost with another model; see prices.py for whose prices are known."""
+"""The cost of the range's calls with another model; prices.py has the models with known prices."""
 
 from otelgate_grafana import prices, variables
 from otelgate_grafana.layout import Row
@@ -9,7 +9,7 @@ MODEL = variables.one_of(
     "what_if",
     "What if",
     tuple(prices.MODELS),
-    "The table What if reckons what the range would have cost had this model answered.",
+    "The table What if calculates the cost of the range with this model.",
 )
 
 _QUERY = f"""
@@ -50,9 +50,9 @@ WHAT_IF = Row(
     table(
         "What if",
         [sql(_QUERY)],
-        description="What the range would have cost had the model chosen as What if answered, with the same tokens at "
-        "its standard price, by feature: -60 % is a feature to try it on. Another model may need more tokens, or "
-        "answer worse: compare versions on Agent performance. Calls without a price count as free now.",
+        description="The cost of the range with the model chosen as What if, with the same tokens at its "
+        "standard price, by feature: at -60 % the feature is worth a trial. Another model may need more tokens, or "
+        "give worse answers: compare versions on Agent performance. Calls without a price count as free now.",
         columns={
             "feature": Column(title="Feature"),
             "models": Column(title="Answered by"),
