@@ -30,7 +30,7 @@ func TestASecondGatewayIsRefusedWhileTheFirstRuns(t *testing.T) {
 	first, second := newLock(t, directory), newLock(t, directory)
 	require.NoError(t, first.Start(context.Background(), componenttest.NewNopHost()))
 	require.EqualError(t, second.Start(context.Background(), componenttest.NewNopHost()), fmt.Sprintf(
-		"OTELGATE_DATA_DIR='%s': another gateway uses this folder (process %d); expected a folder of its own for each gateway",
+		"OTELGATE_DATA_DIR='%s': another gateway uses this folder (process %d); expected a separate folder for each gateway",
 		directory, os.Getpid()))
 	require.NoError(t, second.Shutdown(context.Background()))
 	require.NoError(t, first.Shutdown(context.Background()))

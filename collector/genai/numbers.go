@@ -46,7 +46,7 @@ func newRefusedMetric(settings component.TelemetrySettings) (*refusedMetric, err
 	}
 	var err error
 	m.counter, err = settings.MeterProvider.Meter(scopeName).Int64Counter("otelgate.genai.refused", metric.WithUnit("{value}"),
-		metric.WithDescription("Numbers removed because they cannot be: token counts, costs and times that are negative, not_a_number, too_large, or a time to the first chunk that is not_below_duration. Their spans stay."))
+		metric.WithDescription("Impossible numbers that were removed: token counts, costs and times that are negative, not_a_number, too_large, or a time to the first chunk that is not_below_duration. Their spans stay."))
 	return m, err
 }
 

@@ -291,7 +291,7 @@ func (t *table) target(rule attributeRule, positions map[string]int) (target, er
 		if one.unlessEqual != "" {
 			position, ok := positions[one.unlessEqual]
 			if !ok {
-				return compiled, fmt.Errorf("%s.unless_equal: '%s': expected an attribute that stands further up", one.at, one.unlessEqual)
+				return compiled, fmt.Errorf("%s.unless_equal: '%s': expected an attribute that is defined above", one.at, one.unlessEqual)
 			}
 			made.unlessEqual = position
 		}

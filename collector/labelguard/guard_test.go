@@ -38,8 +38,8 @@ func TestConfigFaults(t *testing.T) {
 	cfg := &Config{Labels: []string{"", "a"}, Keep: []string{"a", ""}}
 	want := []string{
 		"labels='': expected the name of a label",
-		"keep='': is in labels too",
-		"keep='a': is in labels too",
+		"keep='': is listed in both labels and keep",
+		"keep='a': is listed in both labels and keep",
 		"keep='': expected the name of a label",
 	}
 	if err := cfg.Validate(); err == nil || err.Error() != strings.Join(want, "\n") {
