@@ -24,7 +24,7 @@ func TestDeltasAddUpFromZero(t *testing.T) {
 	}
 }
 
-// What one process sends can go through two gateways: cumulative points say the same to both, of deltas each sees a part.
+// A process can send through two gateways: both get the same cumulative points, but each only a part of the deltas.
 func TestTwoGatewaysTellTheirPartsOfDeltasApart(t *testing.T) {
 	r := newRig(t)
 	id := []string{"service.instance.id", "pod-1"}

@@ -198,8 +198,8 @@ func (g *gate) full(ctx context.Context) error {
 		g.inFlight.Load()))
 }
 
-// estimate is the size to expect of a request that does not say it: it rises at once to the largest, and falls slowly
-// to what is usual, so that one large sender does not stand for all.
+// estimate is the expected size of a request without a declared one: it rises immediately to the largest, and falls slowly
+// to the usual size, so that one large sender does not represent all.
 type estimate struct {
 	mu    sync.Mutex
 	bytes float64

@@ -42,7 +42,7 @@ func made(t *testing.T) (*middleware, *componenttest.Telemetry) {
 	return extension.(*middleware), telemetry
 }
 
-// refuse is what a pipeline does with one span that has no ids, beside a good one.
+// refuse does what a pipeline does with two spans, of which one has no ids.
 func refuse(t *testing.T, ctx context.Context) {
 	set := processortest.NewNopSettings(intake.NewFactory().Type())
 	p, err := intake.NewFactory().CreateTraces(ctx, set, intake.NewFactory().CreateDefaultConfig(), consumertest.NewNop())

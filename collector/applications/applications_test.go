@@ -103,7 +103,7 @@ func TestAuthenticationKeepsAddressAndMetadata(t *testing.T) {
 func TestChangedFileTakesEffectAndABadOneDoesNot(t *testing.T) {
 	file := write(t, shop(""))
 	s, telemetry := started(t, &Config{File: file})
-	change := func(content string) { require.NoError(t, os.Rename(write(t, content), file)) } // at once: no half of it is read
+	change := func(content string) { require.NoError(t, os.Rename(write(t, content), file)) } // atomic: no half of it is read
 	knows := func(token string) bool {
 		_, err := ask(s, "authorization", "Bearer "+token)
 		return err == nil

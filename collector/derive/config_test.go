@@ -218,7 +218,7 @@ func TestShippedList(t *testing.T) {
 	}
 }
 
-// FuzzList: whatever the file says, it is refused or it works.
+// FuzzList: any file is refused or works.
 func FuzzList(f *testing.F) {
 	f.Add(plain)
 	f.Add("metrics: [{name: a.b, kind: counter, signal: event, value: n, condition: [{attribute: span.kind, not_in: []}]}]")

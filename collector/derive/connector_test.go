@@ -123,7 +123,7 @@ func TestExclude(t *testing.T) {
 	}
 }
 
-// TestSampledCallsAreComparedAsTheyCame: the audit store has one row of a call that stands for two.
+// TestSampledCallsAreComparedAsTheyCame: the audit store has one row of a call that represents two.
 func TestSampledCallsAreComparedAsTheyCame(t *testing.T) {
 	r := newRig(t, ofSpan, nil)
 	call, span := trace(1, chat(nil))

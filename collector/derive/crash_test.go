@@ -108,7 +108,7 @@ func (s *storm) acknowledge(traces ptrace.Traces) {
 	}
 }
 
-// dieWriting ends the process within the write of a request: nobody answers, and the client sends it again.
+// dieWriting ends the process within the write of a request: the client gets no answer, and resends it.
 func (s *storm) dieWriting() {
 	traces := s.request()
 	s.left.Store(int64(s.random.IntN(400)))
@@ -159,7 +159,7 @@ func (s samples) put(t testing.TB, series string, at int64, value float64) {
 }
 
 // check compares the last sample, and what a store's increase() makes of all: a value that falls is a counter that
-// starts anew.
+// starts again.
 func (s *storm) check() {
 	s.t.Helper()
 	for series, want := range s.want {

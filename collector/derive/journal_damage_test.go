@@ -140,7 +140,7 @@ func TestAnEmptiedJournalIsTold(t *testing.T) {
 	same(t, lines, "test.runs{kind=a} +-1ms 0", "test.runs{kind=a} +2000ms 1")
 }
 
-// FuzzJournal: whatever is in the files, the connector starts and works.
+// FuzzJournal: with any content of the files, the connector starts and works.
 func FuzzJournal(f *testing.F) {
 	folder := f.TempDir()
 	r := newKept(f, folder, nil)

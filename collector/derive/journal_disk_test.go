@@ -98,7 +98,7 @@ func TestAFullDiskRefusesAndCountsNothing(t *testing.T) {
 		t.Error("a refused request keeps no place for a series")
 	}
 	left.Store(math.MaxInt64)
-	r.spans(refused) // it comes again, and then counts
+	r.spans(refused) // it is resent, and then counts
 	r.spans(refused)
 	r = r.killed(zeroRetry+time.Second, nil)
 	same(t, only(r.flushed(false), "test.runs"), "test.runs{kind=a} +301000ms 1", "test.runs{kind=b} +301000ms 1")

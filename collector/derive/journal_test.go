@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 )
 
-// newKept is a connector on a folder, as after its start but without the ticker. Who opens the folder again without a
-// word to the one before has killed it.
+// newKept is a connector on a folder, as after its start but without the ticker. To open the folder again without a
+// shutdown of the previous one is to kill it.
 func newKept(t testing.TB, folder string, change func(*Config)) *rig {
 	t.Helper()
 	r := newPlain(t, func(c *Config) {
@@ -59,7 +59,7 @@ func TestTotalsSurviveAKill(t *testing.T) {
 	r.send(2, "a", 0.15) // not written yet
 	r.send(3, "b", 0.5)
 	r = r.killed(time.Second, nil)
-	same(t, r.flushed(false), // with the same zeros at the same times, since nobody knows whether a store has them
+	same(t, r.flushed(false), // with the same zeros at the same times, since the connector cannot know whether a store has them
 		"test.count{kind=a} +-1ms 0", "test.count{kind=a} +2000ms 0.4",
 		"test.count{kind=b} +2000ms 0.5", "test.count{kind=b} +999ms 0",
 		"test.runs{kind=a} +-1ms 0", "test.runs{kind=a} +2000ms 2",
@@ -112,7 +112,7 @@ func TestAnEventSentAgainAfterAKillCountsOnce(t *testing.T) {
 	}
 }
 
-// TestSumsAreTheSameToTheLastBit: a counter that comes back a little less would count as one that starts anew.
+// TestSumsAreTheSameToTheLastBit: a counter that comes back slightly smaller would count as one that restarts.
 func TestSumsAreTheSameToTheLastBit(t *testing.T) {
 	r := newKept(t, t.TempDir(), nil)
 	r.journal.compactAt = 2000
@@ -130,7 +130,7 @@ func TestSumsAreTheSameToTheLastBit(t *testing.T) {
 	}
 }
 
-// TestOtherMetricsThanBefore: what still fits goes on, the rest starts anew.
+// TestOtherMetricsThanBefore: series that still fit continue, the rest restarts.
 func TestOtherMetricsThanBefore(t *testing.T) {
 	for name, one := range map[string]struct {
 		list string

@@ -123,7 +123,7 @@ func TestManyAtOnce(t *testing.T) {
 	require.Len(t, g.sink.AllTraces(), 400)
 }
 
-// TestAWorkflowIsNoAgent: Traceloop names every workflow as an agent, and an agent's run stands above it.
+// TestAWorkflowIsNoAgent: Traceloop names every workflow as an agent, and an agent's run is above it.
 func TestAWorkflowIsNoAgent(t *testing.T) {
 	workflow := span{name: "chain.workflow", id: 2, parent: 1, with: map[string]any{
 		"traceloop.span.kind": "workflow", "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "RunnableLambda"}}

@@ -105,7 +105,7 @@ func (v *value) asText() (text string, exact, ok bool) {
 	return "", false, false
 }
 
-// asWhole reads a count: a whole number of 0 or more, in whatever type it came.
+// asWhole reads a count: a whole number of 0 or more, from any type.
 func (v *value) asWhole() (whole int64, exact bool, why refusal) {
 	if v.kind == kindAttribute && v.attribute.Type() == pcommon.ValueTypeInt {
 		if whole = v.attribute.Int(); whole < 0 {

@@ -13,7 +13,7 @@ import (
 //
 //   - by word: our SDK, or a gateway before this one, wrote which span is counted for it;
 //   - by ids: one is the other's ancestor, with nothing but passages (HTTP, chains) between them;
-//   - by time: instrumentors that never attach their span's context leave the provider's span beside the framework's.
+//   - by time: instrumentors that never attach their span's context make the provider's span a sibling of the framework's.
 //     Then both are in one trace, from different instrumentation scopes, with equal token counts, and one lies within
 //     the other's time.
 

@@ -11,7 +11,7 @@ import (
 //go:embed mapping.yaml
 var defaultMapping []byte
 
-// defaultMappingFile is what errors call the embedded file; nobody but a developer meets them.
+// defaultMappingFile is the name of the embedded file in errors; only developers see those.
 const defaultMappingFile = "mapping.yaml (built in)"
 
 // The words of the mapping file.

@@ -25,7 +25,7 @@ const (
 	refusedNotBelow         // a part of a call's time that is all of it, or more
 	refusals
 
-	notStreamed = refusals // can be, and says nothing: it is left where it stands
+	notStreamed = refusals // possible, but meaningless: it is left in place
 )
 
 var refusalWords = [refusals]string{"", "negative", "not_a_number", "too_large", "not_below_duration"}
@@ -86,8 +86,8 @@ func (s *scan) shortestDuration() float64 {
 	return s.duration
 }
 
-// refuse notes that a source has a number that can't be. It goes where it stands under the name that is summed, even
-// with keep_originals; nobody reads it elsewhere.
+// refuse notes that a source has an impossible number. Under the canonical name, which is summed, it is removed, even
+// with keep_originals; under other names it does no harm.
 func (s *scan) refuse(target *target, from *source, why refusal) {
 	if why == notStreamed {
 		return

@@ -25,7 +25,7 @@ type scan struct {
 	operation string
 }
 
-// value is what stands in a slot: an attribute's value, or a text out of JSON, or the seconds of an event.
+// value is the content of a slot: an attribute's value, or a text out of JSON, or the seconds of an event.
 type value struct {
 	attribute pcommon.Value
 	text      string

@@ -79,7 +79,7 @@ func (m *mender) fit(w whole, limit, leaves int) {
 	}
 }
 
-// addTo notes a number, beside what a gateway before this one may have cut.
+// addTo adds to a number that an earlier gateway may have written.
 func addTo(m pcommon.Map, key string, n int) {
 	slot, existed := m.GetOrPutEmpty(key)
 	if existed && slot.Type() == pcommon.ValueTypeInt {

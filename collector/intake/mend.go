@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// most attributes that are kept of a map which has to be written anew; each is compared with all before it.
+// most attributes that are kept of a map that has to be rewritten; each is compared with all before it.
 const most = 4096
 
 // cleanText makes of any bytes text that every store takes: what is no UTF-8, and NUL, becomes U+FFFD.
@@ -84,7 +84,7 @@ func (m *mender) key(key string, depth int) string {
 	return cleaned
 }
 
-// attributes writes a map anew. Of several attributes with one name the last counts, as in the audit sink.
+// attributes rewrites a map. Of several attributes with one name the last counts, as in the audit sink.
 func (m *mender) attributes(old pcommon.Map, depth int) {
 	fresh := pcommon.NewMap()
 	fresh.EnsureCapacity(min(old.Len(), most))

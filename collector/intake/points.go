@@ -229,8 +229,8 @@ func (p *points) labels(attributes pcommon.Map, m *mender) bool {
 	return after.size <= maxPointBytes
 }
 
-// time sets a point's time to one that Prometheus takes. What is ahead, or has no time, came now. Of what is old, an
-// increment counts now; a total or a level of then would be false now, so it is refused: a total's next point has it.
+// time sets a point's time to one that Prometheus takes. A point in the future, or without a time, gets the current time. An old
+// increment counts now. An old total or level would be wrong now, so it is refused: a total's next point includes it.
 func (p *points) time(n point, delta bool, m *mender) bool {
 	at := uint64(n.Timestamp())
 	if at <= p.latest && at+p.age >= p.now {

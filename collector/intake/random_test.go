@@ -16,7 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// TestAnythingBecomesAcceptable sends what nobody would make by hand, twice: after the first time nothing is left to
+// TestAnythingBecomesAcceptable sends random items twice: after the first time nothing is left to
 // do, and the encoded size, which is not what the processor estimates, is within the limit.
 func TestAnythingBecomesAcceptable(t *testing.T) {
 	seed := time.Now().UnixNano()

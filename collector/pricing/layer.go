@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// AnyProvider is the id under which an override file prices models whoever runs them.
+// AnyProvider is the id under which an override file prices models of any provider.
 const AnyProvider = "*"
 
 // source tells where the prices of the lowest layer come from.

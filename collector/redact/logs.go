@@ -103,7 +103,7 @@ func (p *pass) line(body pcommon.Value) {
 	}
 	cleaned, ok := p.jsonLine(trimmed)
 	if !ok {
-		p.removeBody(body) // looks like JSON and is not: what is in it cannot be told
+		p.removeBody(body) // looks like JSON and is not: its content cannot be read
 		return
 	}
 	body.SetStr(cleaned)

@@ -6,11 +6,11 @@ import "strings"
 
 var links = wordMap(`is ist es est è é e are was to lautet adalah là er är jest olarak é: это هي هو to: is: = - -> → =>`)
 
-// joinedLinks stand in front of a value without a blank.
+// joinedLinks precede a value without a blank.
 var joinedLinks = []string{"是", "为", "為", "は", "が", "는", "은", "：", "是：", "为："}
 
 const (
-	maxSentence = 72 // bytes in front of a value in which its noun stands
+	maxSentence = 72 // bytes in front of a value in which its noun is searched
 	leastTold   = 4
 )
 

@@ -67,7 +67,7 @@ func named(span ptrace.Span) bool {
 	return false
 }
 
-// errorType is what may be said of an error: the exception's type, which the cleaning of attributes has let stand.
+// errorType is the visible part of an error: the exception's type, which the cleaning of attributes has kept.
 func errorType(span ptrace.Span) string {
 	for i := span.Events().Len() - 1; i >= 0; i-- {
 		if kind, ok := stringAt(span.Events().At(i).Attributes(), "exception.type"); ok {

@@ -27,7 +27,7 @@ func TestViewDecodesEscapesAndFoldsDigits(t *testing.T) {
 	}
 }
 
-// Masks stand where the original has what was found, and nothing else of it changes.
+// Masks replace the matches in the original, and nothing else of it changes.
 func TestMasksStandInTheOriginal(t *testing.T) {
 	for in, want := range map[string]string{
 		"ä\u00a0&amp; bob&#64;example.com\u200b & ö":        "ä\u00a0&amp; [email]\u200b & ö",

@@ -98,7 +98,7 @@ func TestARefusalKeepsTheRequestFromTheLast(t *testing.T) {
 		other:  &branch{name: "other", order: &order},
 	})
 	require.EqualError(t, made.ConsumeTraces(context.Background(), request()), "audit is full")
-	require.ElementsMatch(t, []string{"audit", "other"}, order) // each of the first gets it, whatever the others say
+	require.ElementsMatch(t, []string{"audit", "other"}, order) // each of the first gets it, even if another refuses it
 }
 
 func TestTheLastMayRefuse(t *testing.T) {

@@ -213,7 +213,7 @@ func TestUnknownKey(t *testing.T) {
 	}
 }
 
-// The kinds' examples stand beside their words; the tests of the Python sides read the same.
+// The kinds' examples are in the same file as their texts; the Python tests read the same file.
 func TestKindsTakeAndRefuseTheirExamples(t *testing.T) {
 	written, err := os.ReadFile(filepath.Join("..", "..", "compose", "settings.yaml"))
 	if err != nil {

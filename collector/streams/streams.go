@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// Other is the service of lines beyond a share, and Original the attribute with the name of their own.
+	// Other is the service of lines beyond a share, and Original the attribute with their own service name.
 	Other    = "_OTHER"
 	Original = "otelgate.service.original"
 
