@@ -121,7 +121,7 @@ func TestListFaults(t *testing.T) {
 	}
 }
 
-func TestAllFaultsAreTold(t *testing.T) {
+func TestReportsAllFaults(t *testing.T) {
 	path := file(t, "metrics: [{name: a.b, kind: x, signal: y, value: count}]")
 	_, err := loadList(path)
 	want := "metrics_file='" + path + "': metrics::a.b::kind='x': expected one of counter, histogram\n" +
@@ -139,14 +139,14 @@ func TestUnknownKeysAreRefused(t *testing.T) {
 	}
 }
 
-func TestAMissingFileIsNamed(t *testing.T) {
+func TestNamesMissingFile(t *testing.T) {
 	_, err := loadList("nowhere.yaml")
 	if !errors.Is(err, os.ErrNotExist) || err.Error() != "metrics_file: open nowhere.yaml: no such file or directory" {
 		t.Error(err)
 	}
 }
 
-func TestAFileAddsAndReplaces(t *testing.T) {
+func TestFileAddsAndReplaces(t *testing.T) {
 	loaded, err := loadList(file(t, `
 buckets: {mine: [1, 2]}
 event_attributes: [plan, tier]

@@ -15,10 +15,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// TestTotalsAreWhatWasAcknowledged sends random requests to a gateway that dies at random points, in the middle of a
+// TestTotalsEqualAcknowledgedData sends random requests to a gateway that dies at random points, in the middle of a
 // write too, whose disk fills up and whose store goes away. A client sends again what it got no answer to, and gives up
 // what was refused. Then the totals, and what rises in the store, are what was acknowledged.
-func TestTotalsAreWhatWasAcknowledged(t *testing.T) {
+func TestTotalsEqualAcknowledgedData(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s := &storm{random: rand.New(rand.NewPCG(seed, 12)), store: samples{}, want: map[string]float64{}}

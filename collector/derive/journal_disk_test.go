@@ -73,7 +73,7 @@ func (r *rig) onDisk() (left *atomic.Int64, dead *atomic.Bool) {
 	return left, dead
 }
 
-func TestAFullDiskRefusesAndCountsNothing(t *testing.T) {
+func TestFullDiskRefusesAndCountsNothing(t *testing.T) {
 	r := newKept(t, t.TempDir(), func(c *Config) { c.MaxSeries = 2 })
 	left, _ := r.onDisk()
 	r.send(1, "a", 0.5)
@@ -104,7 +104,7 @@ func TestAFullDiskRefusesAndCountsNothing(t *testing.T) {
 	same(t, only(r.flushed(false), "test.runs"), "test.runs{kind=a} +301000ms 1", "test.runs{kind=b} +301000ms 1")
 }
 
-func TestADiskThatIsFullAtTheStartRefusesUntilThereIsRoom(t *testing.T) {
+func TestDiskFullAtStartRefusesUntilThereIsRoom(t *testing.T) {
 	r := newKept(t, t.TempDir(), nil)
 	r.send(1, "a", 0.5)
 	next := newPlain(t, func(c *Config) { c.Journal.Directory = r.config.Journal.Directory })

@@ -51,7 +51,7 @@ func (r *rig) killed(later time.Duration, change func(*Config)) *rig {
 	return next
 }
 
-func TestTotalsSurviveAKill(t *testing.T) {
+func TestTotalsSurviveKill(t *testing.T) {
 	r := newKept(t, t.TempDir(), nil)
 	r.send(1, "a", 0.25)
 	r.flushed(false)
@@ -76,7 +76,7 @@ func TestTotalsSurviveAKill(t *testing.T) {
 	same(t, only(r.flushed(false), "test.count"), "test.count{kind=a} +302000ms 0.65", "test.count{kind=b} +302000ms 0.5")
 }
 
-func TestAResendAfterAKillCountsOnce(t *testing.T) {
+func TestResendAfterKillCountsOnce(t *testing.T) {
 	r := newKept(t, t.TempDir(), nil)
 	r.send(1, "a", 0.25)
 	for range 3 { // from the journal, from the snapshot, and from both
@@ -93,7 +93,7 @@ func TestAResendAfterAKillCountsOnce(t *testing.T) {
 	same(t, only(r.flushed(false), "test.runs"), "test.runs{kind=a} +1263000ms 3")
 }
 
-func TestAnEventSentAgainAfterAKillCountsOnce(t *testing.T) {
+func TestResentEventAfterKillCountsOnce(t *testing.T) {
 	folder := t.TempDir()
 	for run := range 2 {
 		r := newRig(t, ofEvent, func(c *Config) { c.Journal.Directory = folder })
@@ -130,8 +130,8 @@ func TestSumsAreTheSameToTheLastBit(t *testing.T) {
 	}
 }
 
-// TestOtherMetricsThanBefore: series that still fit continue, the rest restarts.
-func TestOtherMetricsThanBefore(t *testing.T) {
+// TestChangedMetricsRestart: series that still fit continue, the rest restarts.
+func TestChangedMetricsRestart(t *testing.T) {
 	for name, one := range map[string]struct {
 		list string
 		want []string
@@ -171,7 +171,7 @@ func TestOtherMetricsThanBefore(t *testing.T) {
 	}
 }
 
-func TestASeriesThatEndedStartsAnew(t *testing.T) {
+func TestEndedSeriesRestarts(t *testing.T) {
 	short := func(c *Config) { c.ExpireAfter = time.Minute }
 	r := newKept(t, t.TempDir(), short)
 	r.send(1, "a", 0.5)
@@ -185,7 +185,7 @@ func TestASeriesThatEndedStartsAnew(t *testing.T) {
 	same(t, only(r.flushed(false), "test.count"), "test.count{kind=a} +121001ms 0", "test.count{kind=a} +122000ms 0.25")
 }
 
-func TestASeriesThatTheJournalDoesNotKnowAsEndedIsWrittenOnce(t *testing.T) {
+func TestSeriesWithUnrecordedEndIsWrittenOnce(t *testing.T) {
 	short := func(c *Config) { c.ExpireAfter = time.Minute }
 	r := newKept(t, t.TempDir(), short)
 	r.send(1, "a", 0.5)
@@ -197,7 +197,7 @@ func TestASeriesThatTheJournalDoesNotKnowAsEndedIsWrittenOnce(t *testing.T) {
 	same(t, r.flushed(true))
 }
 
-func TestTheOverflowSeriesGoesOn(t *testing.T) {
+func TestOverflowSeriesContinues(t *testing.T) {
 	few := func(c *Config) { c.MaxSeries = 1 }
 	r := newKept(t, t.TempDir(), few)
 	for id := range uint64(4) {
@@ -208,7 +208,7 @@ func TestTheOverflowSeriesGoesOn(t *testing.T) {
 	same(t, only(r.flushed(false), "test.runs"), "test.runs{kind=k0} +300000ms 1", "test.runs{otel.metric.overflow=true} +300000ms 4")
 }
 
-func TestStartRefusesAFolderThatCannotBeMade(t *testing.T) {
+func TestStartRefusesFolderThatCannotBeMade(t *testing.T) {
 	path := file(t, "not a folder")
 	r := newPlain(t, func(c *Config) { c.Journal.Directory = path })
 	err := r.Start(context.Background(), componenttest.NewNopHost())
@@ -218,7 +218,7 @@ func TestStartRefusesAFolderThatCannotBeMade(t *testing.T) {
 	}
 }
 
-func TestShutdownAndStartGoOn(t *testing.T) {
+func TestRestartContinues(t *testing.T) {
 	folder := t.TempDir()
 	for run := range uint64(3) {
 		r := newPlain(t, func(c *Config) {

@@ -47,7 +47,7 @@ func TestQueueSizeIsWhatTheDiskHasForAllQueues(t *testing.T) {
 	}
 }
 
-func TestFilesLeavesOutWhatWasSetAside(t *testing.T) {
+func TestFilesOmitsDamagedFiles(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{
 		"exporter_a_b_traces", "exporter_a_b_traces" + Damaged + "20261129T100000Z", "exporter_a.2026.backup",

@@ -71,7 +71,7 @@ func TestFactory(t *testing.T) {
 	require.NoError(t, logs.Shutdown(ctx))
 }
 
-func TestFactoryStopsAtABadFile(t *testing.T) {
+func TestFactoryRefusesBadFile(t *testing.T) {
 	factory := NewFactory()
 	set := processortest.NewNopSettings(factory.Type())
 	config := factory.CreateDefaultConfig().(*Config)

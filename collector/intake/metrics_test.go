@@ -136,7 +136,7 @@ func TestMetricsAreRefusedByTheRulesOfThePolicyFile(t *testing.T) {
 	require.Equal(t, map[string]int64{"refused/metric_secret": 1}, d.counted(t))
 }
 
-func TestPointsThatPrometheusRefusesAreRefusedAlone(t *testing.T) {
+func TestRefusesOnlyPointsThatPrometheusRefuses(t *testing.T) {
 	for name, each := range map[string]struct {
 		change func(pmetric.Metric)
 		why    string

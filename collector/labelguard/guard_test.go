@@ -163,7 +163,7 @@ func TestWithoutSuchLabelsNothingChanges(t *testing.T) {
 	}
 }
 
-func TestReadingsThatMaskingMadeTheSameAreOne(t *testing.T) {
+func TestMergesReadingsMadeEqualByMasking(t *testing.T) {
 	metrics, in := scope()
 	sum := in.Metrics().AppendEmpty().SetEmptySum()
 	sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
@@ -202,7 +202,7 @@ func TestReadingsThatMaskingMadeTheSameAreOne(t *testing.T) {
 }
 
 // Counters have their sender's mark, by which `accumulate` adds them up, though masking made their labels the same.
-func TestCountersThatMaskingMadeTheSameStayApart(t *testing.T) {
+func TestKeepsCountersMadeEqualByMasking(t *testing.T) {
 	metrics, in := scope()
 	sum := in.Metrics().AppendEmpty().SetEmptySum()
 	sum.SetIsMonotonic(true)

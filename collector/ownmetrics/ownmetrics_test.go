@@ -143,7 +143,7 @@ func TestWithoutTelemetryThereAreNoMetrics(t *testing.T) {
 	require.Empty(t, body)
 }
 
-func TestATakenPortIsAnError(t *testing.T) {
+func TestPortInUseIsAnError(t *testing.T) {
 	address := serving(t)
 	factory := NewFactory()
 	cfg := factory.CreateDefaultConfig().(*confighttp.ServerConfig)

@@ -51,7 +51,7 @@ func TestOverride(t *testing.T) {
 	}
 }
 
-func TestAReplacedModelHasOnlyItsOwnTiers(t *testing.T) {
+func TestReplacedModelHasOnlyItsOwnTiers(t *testing.T) {
 	table := open(t, Options{OverrideFile: "testdata/override.json"})
 	call := Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "priority", At: on("2026-11-01"), InputTokens: 1_000_000}
 	if got := table.Price(call); got.Status != Unpriced {
@@ -183,7 +183,7 @@ func TestReload(t *testing.T) {
 	expect("fixed", 1, 2, "active", "info prices override in use")
 }
 
-func TestReloadByItself(t *testing.T) {
+func TestReloadsAutomatically(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "prices.json")
 	write(t, file, cheap)
 	table := open(t, Options{OverrideFile: file, Poll: time.Millisecond})

@@ -133,7 +133,7 @@ func TestUnsetTimeIsNow(t *testing.T) {
 }
 
 // Every unit that prices.json uses is a field of Call: checked when it is read.
-func TestUnitsAreTold(t *testing.T) {
+func TestCallHasFieldForEachUnit(t *testing.T) {
 	_, known := shipped()
 	if len(known.byPrice) != unitCount {
 		t.Errorf("%d units in prices.json, %d in Call", len(known.byPrice), unitCount)

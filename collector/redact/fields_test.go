@@ -225,7 +225,7 @@ func TestDeepNesting(t *testing.T) {
 	same(t, "none", other.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().Len(), 0)
 }
 
-func TestAPanicRefusesTheBatch(t *testing.T) {
+func TestPanicRefusesBatch(t *testing.T) {
 	r := newTestRedactor(t, defaultConfig())
 	err := r.run(context.Background(), func(*pass) { panic("zorro") })
 	if err == nil || err.Error() != "Permanent error: redact: cannot clean this batch (string)" {

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-func TestMemoryKnowsTextOnlyUnderTheLookThatItStood(t *testing.T) {
+func TestMemoryKeepsLooksApart(t *testing.T) {
 	m := newMemory()
 	key, known := m.knows("gpt-4.1-mini", lookRules)
 	if known {

@@ -101,7 +101,7 @@ func TestKeysOfEachVendorAreMasked(t *testing.T) {
 	}
 }
 
-func TestKeyFormatsSayWhatIsWrong(t *testing.T) {
+func TestKeyFormatFaultsAreExplained(t *testing.T) {
 	for key, want := range map[string]string{
 		"sk- letters 4": "[letters 4]: expected an alphabet and a length",
 		"sk- hex":       "[hex]: expected an alphabet and a length",

@@ -110,7 +110,7 @@ func TestAnswerIsAnErrorWhenTheConnectionBreaksInTheWait(t *testing.T) {
 	}
 }
 
-func TestAnswerStandsAfterTheWait(t *testing.T) {
+func TestAnswerIsFinalAfterTheWait(t *testing.T) {
 	_, address := serve(t)
 	var at time.Time
 	const wait = 50 * time.Millisecond
