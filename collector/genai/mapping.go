@@ -25,13 +25,13 @@ const (
 
 // mapping is the mapping file, as its author wrote it; mapping.yaml explains each part.
 type mapping struct {
-	operations []operationRule
-	attributes []attributeRule
-	names      map[string]string
-	modelCalls []string
-	ofAnAgent  []string
-	cancelled  []string
-	logs       []string
+	operations      []operationRule
+	attributes      []attributeRule
+	names           map[string]string
+	modelCalls      []string
+	agentOperations []string
+	cancelled       []string
+	logs            []string
 }
 
 type operationRule struct {
@@ -121,7 +121,7 @@ func (m *mapping) add(own *mapping) {
 		m.names[operation] = attribute
 	}
 	m.modelCalls = append(m.modelCalls, own.modelCalls...)
-	m.ofAnAgent = append(m.ofAnAgent, own.ofAnAgent...)
+	m.agentOperations = append(m.agentOperations, own.agentOperations...)
 	m.cancelled = append(m.cancelled, own.cancelled...)
 	m.logs = append(m.logs, own.logs...)
 }

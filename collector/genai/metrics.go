@@ -25,8 +25,8 @@ type metrics struct {
 
 func newMetrics(settings component.TelemetrySettings) (*metrics, error) {
 	m := &metrics{
-		full: word("reason", "full"), expired: word("reason", "expired"),
-		own: word("source", "own"), index: word("source", "index"), none: word("source", "none"),
+		full: attrOption("reason", "full"), expired: attrOption("reason", "expired"),
+		own: attrOption("source", "own"), index: attrOption("source", "index"), none: attrOption("source", "none"),
 	}
 	meter := settings.MeterProvider.Meter(scopeName)
 	var faults [7]error
@@ -49,7 +49,7 @@ func newMetrics(settings component.TelemetrySettings) (*metrics, error) {
 	return m, errors.Join(faults[:]...)
 }
 
-func word(key, value string) metric.MeasurementOption {
+func attrOption(key, value string) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(attribute.String(key, value)))
 }
 

@@ -42,7 +42,7 @@ type refusedMetric struct {
 func newRefusedMetric(settings component.TelemetrySettings) (*refusedMetric, error) {
 	m := &refusedMetric{}
 	for reason, text := range refusalWords {
-		m.reasons[reason] = word("reason", text)
+		m.reasons[reason] = attrOption("reason", text)
 	}
 	var err error
 	m.counter, err = settings.MeterProvider.Meter(scopeName).Int64Counter("otelgate.genai.refused", metric.WithUnit("{value}"),
@@ -79,7 +79,7 @@ func (s *scan) bounded(target *target, from *source, number float64) refusal {
 // shortestDuration is the span's, or what the instrumentor itself says that the call took where that is less; seconds.
 func (s *scan) shortestDuration() float64 {
 	if s.present.has(s.table.ownDurationSlot) {
-		if own, _, why := s.values[s.table.ownDurationSlot].asReal(); why == accepted && own > 0 {
+		if own, _, why := s.values[s.table.ownDurationSlot].asFloat(); why == accepted && own > 0 {
 			return min(s.duration, own)
 		}
 	}

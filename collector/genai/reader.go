@@ -127,7 +127,7 @@ func (r *reader) mapping(node *yaml.Node, into *mapping) {
 		case "model_calls":
 			into.modelCalls = r.texts(value, path)
 		case "of_an_agent":
-			into.ofAnAgent = r.texts(value, path)
+			into.agentOperations = r.texts(value, path)
 		case "cancelled":
 			into.cancelled = r.texts(value, path)
 		case "logs":

@@ -104,7 +104,7 @@ func (b *batch) span(span ptrace.Span, scope uint64) {
 	s.resolve(isCall)
 	s.dropWorkedOut(isCall)
 	if isCall {
-		s.mendTokens()
+		s.reconcileTokenTotals()
 		info.call = len(b.calls)
 		b.calls = append(b.calls, s.callInfo(span, class, scope))
 	}
@@ -113,7 +113,7 @@ func (b *batch) span(span ptrace.Span, scope uint64) {
 	}
 	info.role = roleIn(s.operation, class, isCall)
 	info.graph = s.graphSigns()
-	info.needsAgent = info.agent == "" && t.ofAnAgent[s.operation]
+	info.needsAgent = info.agent == "" && t.agentOperations[s.operation]
 	b.spans = append(b.spans, info)
 
 	s.write(attributes)
@@ -175,9 +175,9 @@ func (s *scan) resolvedWhole(target int) int64 {
 	return s.results[target].whole
 }
 
-// mendTokens makes the totals include their parts, as the conventions have it: some instrumentors pass on a
+// reconcileTokenTotals makes the totals include their parts, as the conventions have it: some instrumentors pass on a
 // provider's count without the cached or without the reasoning tokens.
-func (s *scan) mendTokens() {
+func (s *scan) reconcileTokenTotals() {
 	known := &s.table.known
 	s.atLeast(known.cacheWrite, s.resolvedWhole(known.cacheWrite1h))
 	s.atLeast(known.input, s.resolvedWhole(known.cacheRead)+s.resolvedWhole(known.cacheWrite))

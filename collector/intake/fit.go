@@ -37,7 +37,7 @@ type whole struct {
 const marks = 2*(perField+11) + len(attrCut) + len(attrDropped)
 
 // fit cuts an item to its limits: base64 media first, then the largest texts, then whole parts and attributes.
-func (m *mender) fit(w whole, limit, leaves int) {
+func (m *repairer) fit(w whole, limit, leaves int) {
 	before := w.scan()
 	tooLarge, tooMany := before.size > limit, leaves > 0 && before.leaves > leaves
 	if tooLarge {

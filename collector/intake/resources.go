@@ -29,7 +29,7 @@ func (y *tally) title(t string, set func(string)) {
 	if len(t) <= maxName && isClean(t) {
 		return
 	}
-	m := mender{}
+	m := repairer{}
 	set(m.title(t))
 	y.add(m.done, 0)
 }
@@ -41,7 +41,7 @@ func (y *tally) bounded(attributes pcommon.Map, kind scan, limit, leaves int) {
 	if s.faults == 0 && s.size <= limit && s.leaves <= leaves {
 		return
 	}
-	m := mender{labels: kind.labels, stream: kind.stream}
+	m := repairer{labels: kind.labels, stream: kind.stream}
 	if s.faults != 0 {
 		m.attributes(attributes, 0)
 	}

@@ -110,7 +110,7 @@ func valueStart(s string, i int) (from int, quote string) {
 // isValue distinguishes a secret from other text behind its name: a word, a type, code, a placeholder.
 func isValue(s string, i, from, to int, quote string, kind nameKind) bool {
 	value := s[from:min(to, from+maxLook)]
-	if strings.HasPrefix(value, "//") && s[i] == ':' || isMaskedOut(value) || saysNothing(value) || isGap(value) {
+	if strings.HasPrefix(value, "//") && s[i] == ':' || isMaskedOut(value) || isPlaceholder(value) || isGap(value) {
 		return false
 	}
 	digit := hasDigit(value)
@@ -264,7 +264,7 @@ var nothings = wordMap(`null none nil true false undefined required missing inva
 	optional void empty unset hidden masked redacted encrypted password passwort yes no on off enabled disabled default auto n/a na tbd unknown
 	incorrect wrong expired forgotten changed reset secretstr varchar char input field label type basic bearer oauth oauth2 login`)
 
-func saysNothing(value string) bool { return nothings[strings.ToLower(value)] }
+func isPlaceholder(value string) bool { return nothings[strings.ToLower(value)] }
 
 // isStateOfSecret tells of words that say how a password is: "password is expired".
 func isStateOfSecret(word string) bool {

@@ -250,7 +250,7 @@ func (r *rules) spelledOut(s string, at, after, done int) found {
 		return found{}
 	}
 	var domain []byte
-	end := blanks(s, after)
+	end := skipSpace(s, after)
 	for range maxLabels {
 		from := end
 		for end < len(s) && domainByte[s[end]] && end-from < maxDomain {

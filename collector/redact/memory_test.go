@@ -39,10 +39,10 @@ func TestRepeatedTextGetsTheSameAnswer(t *testing.T) {
 		if got := p.mask(text); got != text {
 			t.Errorf("masked: %q", got)
 		}
-		if got := p.title(text); got != removed {
+		if got := p.redactName(text); got != removed {
 			t.Errorf("title: %q", got)
 		}
-		if got := p.title("search flights"); got != "search flights" {
+		if got := p.redactName("search flights"); got != "search flights" {
 			t.Errorf("title: %q", got)
 		}
 		span := ptrace.NewSpan()

@@ -127,8 +127,8 @@ func (p *pass) mask(s string) string {
 	return masked
 }
 
-// free is text that stays under `none`: besides the rules' matches, random runs are masked.
-func (p *pass) free(s string) string {
+// redactText masks text that stays under `none`: besides the rules' matches, random runs are masked.
+func (p *pass) redactText(s string) string {
 	s = p.mask(s)
 	if p.rules.enabled[ruleToken] {
 		s = maskTokens(s, &p.masked[ruleToken])
@@ -136,8 +136,8 @@ func (p *pass) free(s string) string {
 	return s
 }
 
-// title is the name of a span, event or scope: text that is not a name is replaced.
-func (p *pass) title(s string) string {
+// redactName cleans the name of a span, event or scope: text that is not a name is replaced.
+func (p *pass) redactName(s string) string {
 	if s == "" || !p.none() {
 		return p.mask(s)
 	}
@@ -199,7 +199,7 @@ func (p *pass) scope(scope pcommon.InstrumentationScope) bool {
 	} else {
 		p.maskMap(scope.Attributes(), 0)
 	}
-	scope.SetName(p.title(scope.Name()))
+	scope.SetName(p.redactName(scope.Name()))
 	scope.SetVersion(p.keepIf(scope.Version(), fieldName, cleanVersion))
 	return generative
 }

@@ -49,7 +49,7 @@ func (r *rules) authorization(s string, i int) found {
 	}
 	bound := min(len(s), from+maxLook)
 	to := end(s[:bound], from, quote)
-	if value := s[from:to]; value == "" || isGap(value) || saysNothing(value) || !hasDigit(value) && len(value) < leastToken && scheme != "basic" {
+	if value := s[from:to]; value == "" || isGap(value) || isPlaceholder(value) || !hasDigit(value) && len(value) < leastToken && scheme != "basic" {
 		return found{}
 	}
 	if to == bound {

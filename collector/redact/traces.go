@@ -29,12 +29,12 @@ func (p *pass) traces(td ptrace.Traces) {
 func (p *pass) span(span ptrace.Span, generative bool) {
 	generative = p.attributes(span.Attributes(), generative)
 	if !named(span) {
-		span.SetName(p.title(span.Name()))
+		span.SetName(p.redactName(span.Name()))
 	}
 	p.traceState(span.TraceState())
 	for _, event := range span.Events().All() {
 		p.attributes(event.Attributes(), generative)
-		event.SetName(p.title(event.Name()))
+		event.SetName(p.redactName(event.Name()))
 	}
 	for _, link := range span.Links().All() {
 		p.attributes(link.Attributes(), generative)

@@ -154,7 +154,7 @@ func (p *pass) cleanName(s string) (cleaned string, ok bool) {
 	if known {
 		return s, true
 	}
-	cleaned = p.free(s)
+	cleaned = p.redactText(s)
 	if ok = isName(cleaned); ok && cleaned == s {
 		p.memory.add(key)
 	}
