@@ -1,4 +1,4 @@
-// Package collector embeds the data that is kept beside its components.
+// Package collector embeds the data that its components share.
 package collector
 
 import _ "embed"

@@ -24,8 +24,8 @@ func TestDeltasAddUpFromZero(t *testing.T) {
 	}
 }
 
-// What one process sends can go through two gateways: cumulative points say the same to both, of deltas each sees a part.
-func TestTwoGatewaysTellTheirPartsOfDeltasApart(t *testing.T) {
+// A process can send through two gateways: both get the same cumulative points, but each only a part of the deltas.
+func TestGatewaysKeepTheirPartsOfDeltasApart(t *testing.T) {
 	r := newRig(t)
 	id := []string{"service.instance.id", "pod-1"}
 	r.sent(r.metrics(
@@ -42,7 +42,7 @@ func TestTwoGatewaysTellTheirPartsOfDeltasApart(t *testing.T) {
 	}
 }
 
-func TestSessionsThatStandSpendNothing(t *testing.T) {
+func TestIdleSessionsAddNothing(t *testing.T) {
 	r := newRig(t)
 	start := 60.0
 	for range 5 {
@@ -69,7 +69,7 @@ func TestProcessesThatDifferInStartTimeOnlyAddUp(t *testing.T) {
 	r.expect(404, 404)
 }
 
-func TestForksThatShareEvenTheStartTimeAddUp(t *testing.T) {
+func TestForksWithOneStartTimeAddUp(t *testing.T) {
 	r := newRig(t)
 	began := 5.0
 	for _, tokens := range []int{1000, 10, 1001, 1005, 1001, 2000} { // two processes in turn; the second overtakes the first
@@ -80,7 +80,7 @@ func TestForksThatShareEvenTheStartTimeAddUp(t *testing.T) {
 	r.expect(3001, 3001)
 }
 
-func TestSenderThatRestartsGoesOn(t *testing.T) {
+func TestRestartedSenderContinues(t *testing.T) {
 	for name, instance := range map[string][]string{"with id": {"service.instance.id", "pod-1"}, "without": nil} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -92,7 +92,7 @@ func TestSenderThatRestartsGoesOn(t *testing.T) {
 	}
 }
 
-func TestSenderWithoutStartTimeThatFallsRestarted(t *testing.T) {
+func TestFallingSenderWithoutStartTimeRestarted(t *testing.T) {
 	r := newRig(t)
 	for _, tokens := range []int{100, 130, 20, 25} {
 		r.sent(r.metrics(point{resource: of("shop", "service.instance.id", "a"), value: tokens}))
@@ -101,7 +101,7 @@ func TestSenderWithoutStartTimeThatFallsRestarted(t *testing.T) {
 	r.expect(155, 55)
 }
 
-func TestUnknownStartIsNoSpending(t *testing.T) {
+func TestUnknownStartAddsNothing(t *testing.T) {
 	r := newRig(t)
 	r.sent(r.metrics(point{resource: of("shop"), value: 100, from: 1e-9})) // start and time differ by 1 ns: known
 	first := r.metrics(point{resource: of("old"), value: 5000})
@@ -116,7 +116,7 @@ func TestUnknownStartIsNoSpending(t *testing.T) {
 	r.settled().expect(5103, 103)
 }
 
-func TestSenderOlderThanTheStateIsNoRise(t *testing.T) {
+func TestSenderOlderThanStateAddsNothing(t *testing.T) {
 	r := newRig(t)
 	old := (2 * time.Hour).Seconds()
 	r.sent(r.metrics(point{resource: of("shop", "service.instance.id", "a"), from: old, value: 1_000_000}))
@@ -125,7 +125,7 @@ func TestSenderOlderThanTheStateIsNoRise(t *testing.T) {
 	r.flushed().expect(1_000_005, 5)
 }
 
-func TestGatewayThatIsKilledGoesOn(t *testing.T) {
+func TestKilledGatewayContinues(t *testing.T) {
 	r := newRig(t)
 	send := func(age float64, cumulative, delta int) {
 		r.sent(r.metrics(
@@ -143,7 +143,7 @@ func TestGatewayThatIsKilledGoesOn(t *testing.T) {
 	r.flushed().expect(34, 34)
 }
 
-func TestRequestThatIsSentAgainCountsOnce(t *testing.T) {
+func TestResentRequestCountsOnce(t *testing.T) {
 	r := newRig(t)
 	request := r.metrics(
 		point{resource: of("c"), from: 5, value: 10},
@@ -181,14 +181,14 @@ func TestRequestWithMoreDeltasThanASeriesRemembersCountsOnce(t *testing.T) {
 	}
 }
 
-func TestRequestThatAddsPointsToOneBeforeCountsThem(t *testing.T) {
+func TestCountsPointsAddedToEarlierRequest(t *testing.T) {
 	r := newRig(t)
 	r.sent(r.deltas(0, 3))
 	r.sent(r.deltas(0, 5))
 	r.flushed().expect(5, 5)
 }
 
-func TestDeltasThatComeLateCount(t *testing.T) {
+func TestLateDeltasCount(t *testing.T) {
 	r := newRig(t)
 	older := r.metrics(point{resource: of("d"), delta: true, from: 10, to: 5, value: 3})
 	r.sent(r.metrics(point{resource: of("d"), delta: true, from: 5, value: 4}))
@@ -198,7 +198,7 @@ func TestDeltasThatComeLateCount(t *testing.T) {
 	r.flushed().expect(7, 7)
 }
 
-func TestCumulativePointsThatComeLateChangeNothing(t *testing.T) {
+func TestLateCumulativePointsChangeNothing(t *testing.T) {
 	r := newRig(t)
 	r.sent(r.metrics(point{resource: of("c"), from: 20, value: 10}))
 	r.sent(r.metrics(point{resource: of("c"), from: 20, to: 10, value: 4}))
@@ -224,7 +224,7 @@ func TestFullDiskRefusesAndCountsOnceWhenSentAgain(t *testing.T) {
 	}
 }
 
-func TestOthersPass(t *testing.T) {
+func TestOtherMetricsPass(t *testing.T) {
 	r := newRig(t)
 	metrics := r.metrics(point{resource: of("shop"), value: 1, from: 1})
 	in := metrics.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
@@ -253,7 +253,7 @@ func TestOthersPass(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeTakenIsCountedAndItsNeighboursArrive(t *testing.T) {
+func TestCountsRefusedPointsAndKeepsNeighbours(t *testing.T) {
 	r := newRig(t)
 	metrics := r.metrics(
 		point{resource: of("good"), delta: true, from: 1, value: 5},
@@ -314,7 +314,7 @@ func TestQuietDeltasAreRepeatedAndEnd(t *testing.T) {
 	r.flushed().expect(15, 15)
 }
 
-func TestRepeatedSeriesDoNotSayThatTheirApplicationIsUp(t *testing.T) {
+func TestRepeatedSeriesDoNotReportApplicationAsUp(t *testing.T) {
 	r := newRig(t)
 	r.sent(r.metrics(point{resource: of("d", "service.version", "2"), delta: true, from: 1, value: 5}))
 	r.flushed()

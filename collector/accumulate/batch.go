@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// batch is a request to be. Series of one resource, scope and metric stand together.
+// batch is a request under construction. Series of one resource, scope and metric are together.
 type batch struct {
 	metrics   pmetric.Metrics
 	resources map[resourceKey]pmetric.ResourceMetrics
@@ -66,8 +66,8 @@ func (b *batch) add(key uint64, s *series, ended bool, now int64) error {
 	return nil
 }
 
-// place finds or makes the metric that the point belongs into. What the sender says of itself goes along only when it
-// has said it again: stores make of it that an application is up.
+// place finds or makes the metric that the point belongs into. The sender's description of itself is included only
+// when it was sent again: stores conclude from it that an application is up.
 func (b *batch) place(s *series, shape pmetric.ResourceMetrics) (pmetric.Metric, pcommon.Map) {
 	scope := shape.ScopeMetrics().At(0)
 	like := scope.Metrics().At(0)

@@ -13,7 +13,7 @@ import (
 
 // Config of the processor.
 type Config struct {
-	// InstanceID stands as service.instance.id where senders have none: their sum is a series of this gateway's, so
+	// InstanceID is used as service.instance.id if senders have none: their sum is a series of this gateway's, so
 	// that the sum over gateways is right.
 	InstanceID string `mapstructure:"instance_id"`
 	// Storage keeps what was counted over restarts. Without it, that is in memory only.

@@ -35,7 +35,7 @@ func TestServiceWithSpansIsCountedByThem(t *testing.T) {
 	}
 }
 
-func TestSpansThatComeSoonAfterTheMetricsWin(t *testing.T) {
+func TestEarlySpansReplaceMetrics(t *testing.T) {
 	r := newRig(t)
 	r.sent(r.metrics(point{resource: of("shop"), name: usage, delta: true, from: 10, value: 1000}))
 	r.flushed()
@@ -46,7 +46,7 @@ func TestSpansThatComeSoonAfterTheMetricsWin(t *testing.T) {
 	r.settled().expect(0, 0)
 }
 
-func TestSpansThatComeMuchLaterEndTheSeries(t *testing.T) {
+func TestLateSpansEndTheSeries(t *testing.T) {
 	r := newRig(t)
 	began := r.now.Add(-10 * time.Second)
 	r.sent(r.metrics(point{resource: of("shop"), name: usage, from: 10, value: 1000}))
@@ -89,7 +89,7 @@ func TestEndOfAHistogramNamesItsBuckets(t *testing.T) {
 	}
 }
 
-func TestServiceWhoseSpansStopIsCountedByItsMetricsAgain(t *testing.T) {
+func TestServiceWithoutNewSpansIsCountedByItsMetricsAgain(t *testing.T) {
 	r := newRig(t)
 	began := r.now.Add(-10 * time.Second)
 	send := func(value int) {

@@ -77,7 +77,7 @@ func (d diskHost) GetExtensions() map[component.ID]component.Component {
 	return map[component.ID]component.Component{component.MustNewID("file_storage"): d.disk}
 }
 
-// rig is the processor behind the one that marks senders, with a clock and a disk of its own.
+// rig is the processor behind the one that marks senders, with its own clock and disk.
 type rig struct {
 	*accumulator
 	t         testing.TB

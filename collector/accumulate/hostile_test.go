@@ -73,7 +73,7 @@ func hostile(random *rand.Rand, in pmetric.MetricSlice) {
 	}
 }
 
-func TestHostilePointsCostNoNeighbour(t *testing.T) {
+func TestHostilePointsDoNotAffectNeighbours(t *testing.T) {
 	r, random := newRig(t), rand.New(rand.NewPCG(3, 7))
 	for range 3000 {
 		metrics := r.metrics(point{resource: of("good"), delta: true, from: 1, value: 1})

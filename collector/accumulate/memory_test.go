@@ -32,7 +32,7 @@ func TestSendersAreBoundedAndTotalsStay(t *testing.T) {
 	}
 }
 
-func TestApplicationBeyondItsShareCostsNoOther(t *testing.T) {
+func TestApplicationBeyondItsShareDoesNotAffectOthers(t *testing.T) {
 	for name, bound := range map[string]func(*Config){
 		"senders": func(c *Config) { c.MaxSenders = 100 }, "series": func(c *Config) { c.MaxSeries = 100 },
 	} {
@@ -65,7 +65,7 @@ func TestApplicationBeyondItsShareCostsNoOther(t *testing.T) {
 	}
 }
 
-func TestSendersOfPointsBeyondTheLimitsAreTold(t *testing.T) {
+func TestReportsPointsBeyondLimitsToSenders(t *testing.T) {
 	for name, bound := range map[string]func(*Config){
 		"senders": func(c *Config) { c.MaxSenders = 2 }, "series": func(c *Config) { c.MaxSeries = 2 },
 	} {
@@ -104,7 +104,7 @@ func TestForgottenSenderIsNotCountedTwice(t *testing.T) {
 	r.flushed().expect(1004, 1004)
 }
 
-func TestAFlushIsSplitByTheSamplesOfItsPoints(t *testing.T) {
+func TestFlushIsSplitBySamples(t *testing.T) {
 	r := newRig(t)
 	const count = 300
 	histogram := func() pmetric.Metrics {
@@ -135,7 +135,7 @@ func TestAFlushIsSplitByTheSamplesOfItsPoints(t *testing.T) {
 	}
 }
 
-func TestDamagedEntryCostsItsOwnOnly(t *testing.T) {
+func TestDamagedEntryDoesNotAffectOthers(t *testing.T) {
 	r := newRig(t)
 	r.sent(r.metrics(point{resource: of("shop"), delta: true, from: 1, value: 5}))
 	r.flushed()

@@ -134,7 +134,7 @@ func (w *world) step() {
 	}
 }
 
-func TestTotalsAndIncreaseAreWhatWasSpent(t *testing.T) {
+func TestTotalsAndIncreaseEqualSpending(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := &world{rig: newRig(t), random: rand.New(rand.NewPCG(seed, 12))}

@@ -75,7 +75,7 @@ func (s *series) clone() *series {
 	return &c
 }
 
-// place is where a metric stands in a request, and what its series share.
+// place is the position of a metric in a request, and the fields that its series share.
 type place struct {
 	resource *pcommon.Map // as the sender has it, with an instance
 	identity pcommon.Map  // of it, what stores keep

@@ -7,7 +7,7 @@ import "slices"
 type source struct {
 	Seen    int64      `json:"at"`          // Unix nanoseconds, by the gateway's clock
 	Last    int64      `json:"t"`           // the latest point, by the sender's clock
-	Values  []value    `json:"v,omitempty"` // cumulative: more than one where processes can't be told apart
+	Values  []value    `json:"v,omitempty"` // cumulative: more than one if processes are indistinguishable
 	Counted [][2]int64 `json:"d,omitempty"` // deltas: start and time of the latest
 	Owner   string     `json:"o,omitempty"` // of its place
 }
@@ -41,7 +41,7 @@ func (s *source) delta(start, at int64) bool {
 
 // cumulative takes the next value of a sender that was heard before, and returns what came since.
 //
-// Where the start time is known, a counter that fell must be another process' (a restart has a new start time), so
+// If the start time is known, a counter that fell must be another process' (a restart has a new start time), so
 // the value goes on from the nearest one below, or is a process that was not heard before. That is right in the sum
 // whichever process it was. Without a start time a fall is a restart.
 func (s *source) cumulative(v value, started bool) (value, bool) {

@@ -283,7 +283,7 @@ func (st *stage) cumulative(mark string, s *series, out uint64, r reading) strin
 	return ""
 }
 
-// firstOf counts the first point of a cumulative sender. What it has counted so far is a rise only if it can't have
+// firstOf counts the first point of a cumulative sender. Its value so far is an increase only if it can't have
 // been counted before: the sender began after this gateway had begun to remember.
 func (st *stage) firstOf(key uint64, mark string, s *series, out uint64, r reading) string {
 	from := st.newSource(key, s.Owner)

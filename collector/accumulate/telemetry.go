@@ -26,19 +26,19 @@ func (a *accumulator) observe(provider otelmetric.MeterProvider) (*telemetry, er
 		}
 	}
 	counter(&t.points, "otelgate.accumulate.points", "{point}",
-		"Points of counters and histograms that applications sent and that were taken.")
+		"Points of applications' counters and histograms that were accepted.")
 	counter(&t.dropped, "otelgate.accumulate.dropped", "{point}",
 		"Points that were not counted, by reason: resent, late, derived, limit, no_temporality, not_a_number, malformed.")
-	counter(&t.refused, "otelgate.accumulate.refused", "{request}", "Requests that could not be stored; their senders try again.")
+	counter(&t.refused, "otelgate.accumulate.refused", "{request}", "Requests that could not be stored. Their senders retry.")
 	counter(&t.flushErrors, "otelgate.accumulate.flush.errors", "{request}",
-		"Requests with totals that the next component refused; they are sent again.")
+		"Requests with totals that the next component refused. They are resent.")
 	counter(&t.expired, "otelgate.accumulate.expired", "{series}",
-		"What was forgotten since nothing was heard of it, by kind: sender, series.")
+		"Senders and series that were forgotten because they sent nothing for a long time, by kind: sender, series.")
 	if err != nil {
 		return nil, err
 	}
 	live, err := meter.Int64ObservableGauge("otelgate.accumulate.series", otelmetric.WithUnit("{series}"),
-		otelmetric.WithDescription("What is remembered, by kind: sender, series."))
+		otelmetric.WithDescription("Remembered senders and series, by kind: sender, series."))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (a *accumulator) tell(ctx context.Context, counts map[string]int64) {
 		intake.Refuse(ctx, count, reason)
 		if !a.warned[reason] {
 			a.warned[reason] = true
-			a.logger.Warn("points of applications' metrics are dropped; this is said once for each reason, "+
+			a.logger.Warn("points of applications' metrics are dropped; this is logged once for each reason, "+
 				"otelgate.accumulate.dropped counts them", zap.String("reason", reason))
 		}
 	}

@@ -20,7 +20,7 @@ func show(v value) string {
 	return string(encoded)
 }
 
-func TestHistogramsKeepTheBoundsThatBothHave(t *testing.T) {
+func TestHistogramsKeepCommonBounds(t *testing.T) {
 	for _, c := range []struct {
 		a, b value
 		want string

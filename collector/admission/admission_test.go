@@ -221,7 +221,7 @@ func TestMoreThanCanBeReceivedIsRefusedUnread(t *testing.T) {
 	}
 }
 
-func TestFullDiskIsSaidToTheSender(t *testing.T) {
+func TestReportsFullDiskToSender(t *testing.T) {
 	s := newServer(t, small)
 	s.middleware.gate.disk = full{}
 	if err := s.send(10); status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "no room in /x" {
@@ -236,7 +236,7 @@ type full struct{}
 
 func (full) Refusal(int64) error { return errors.New("no room in /x") }
 
-func TestBodyThatCannotBeReadIsTheReceiversToAnswer(t *testing.T) {
+func TestReceiverAnswersUnreadableBody(t *testing.T) {
 	s := newServer(t, small)
 	request := httptest.NewRequest(http.MethodPost, "/v1/traces", nil)
 	answer := httptest.NewRecorder()
@@ -247,7 +247,7 @@ func TestBodyThatCannotBeReadIsTheReceiversToAnswer(t *testing.T) {
 	}
 }
 
-func TestBodyArrivesWholeWhateverItsLengthIsSaidToBe(t *testing.T) {
+func TestBodyArrivesWholeForAnyDeclaredLength(t *testing.T) {
 	m := newMiddleware(t, Config{ReceiveBytes: 1000, ProcessBytes: 1 << 20, Factor: 1, Wait: time.Second})
 	wrap, _ := m.GetHTTPHandler(context.Background())
 	var got []byte
@@ -263,7 +263,7 @@ func TestBodyArrivesWholeWhateverItsLengthIsSaidToBe(t *testing.T) {
 	}
 }
 
-func TestWhatWouldCostAWholeRequestIsLeftOut(t *testing.T) {
+func TestLeavesOutItemsThatWouldFailTheRequest(t *testing.T) {
 	m := newMiddleware(t, Config{ReceiveBytes: 1000, ProcessBytes: 1 << 20, Factor: 1, Wait: time.Second})
 	wrap, _ := m.GetHTTPHandler(context.Background())
 	text := `{"a":null,"traceId":"abc"}`
@@ -440,7 +440,7 @@ func TestMessageOverGRPCCountsForItsApplication(t *testing.T) {
 	}
 }
 
-func TestAuthenticatorThatIsNoneIsAnError(t *testing.T) {
+func TestRefusesExtensionThatIsNotAnAuthenticator(t *testing.T) {
 	id := component.MustNewID("senders")
 	m := newMiddleware(t, Config{ReceiveBytes: 1, ProcessBytes: 1, Auth: &Auth{id}})
 	if err := m.Start(context.Background(), host{}); err == nil || !strings.Contains(err.Error(), `got "senders"`) {
@@ -473,7 +473,7 @@ func (raw) Unmarshal([]byte, any) error { return nil }
 
 func (raw) Name() string { return "proto" }
 
-func TestEstimateRisesAtOnceAndFallsSlowly(t *testing.T) {
+func TestEstimateRisesImmediatelyAndFallsSlowly(t *testing.T) {
 	e := estimate{bytes: 1 << 20}
 	e.saw(8 << 20)
 	if got := e.size(); got != 8<<20 {

@@ -28,7 +28,7 @@ type Config struct {
 	// Auth names the extension that the receiver asks who a sender is. Of a gRPC request this one asks it before its message
 	// is read.
 	Auth *Auth `mapstructure:"auth"`
-	// MaxConnections are those of gRPC, and the requests over HTTP at once, from one address; 0 is no bound.
+	// MaxConnections limits gRPC connections, and concurrent HTTP requests, of one address; 0 means no limit.
 	MaxConnections int `mapstructure:"max_connections_per_address"`
 	// TLS is the receiver's for gRPC. A connection is counted before its handshake, so this extension makes the credentials, in
 	// place of the receiver.

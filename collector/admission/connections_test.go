@@ -194,7 +194,7 @@ func TestRequestsOverHTTPAreBoundedByAddress(t *testing.T) {
 	}
 }
 
-func TestWithoutABoundAnAddressHasAnyNumber(t *testing.T) {
+func TestWithoutLimitAddressHasAnyNumberOfConnections(t *testing.T) {
 	unbounded := newConnections(0)
 	for range 10_000 {
 		if _, err := unbounded.take("192.0.2.1:1000"); err != nil {

@@ -60,11 +60,11 @@ func (g *gate) observe(provider metric.MeterProvider) error {
 	meter := provider.Meter("otelgate/admission")
 	var err error
 	if g.refused, err = meter.Int64Counter("otelgate.admission.refused", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that were refused, and that their senders try again, by reason: memory, disk, starting, connections, or application_limit.")); err != nil {
+		metric.WithDescription("Refused requests, which their senders retry, by reason: memory, disk, starting, connections, or application_limit.")); err != nil {
 		return err
 	}
 	held, err := meter.Int64ObservableGauge("otelgate.admission.held", metric.WithUnit("By"),
-		metric.WithDescription("Bytes of the requests that are being received or processed."))
+		metric.WithDescription("Bytes of requests that are being received or processed."))
 	if err != nil {
 		return err
 	}
@@ -198,8 +198,8 @@ func (g *gate) full(ctx context.Context) error {
 		g.inFlight.Load()))
 }
 
-// estimate is the size to expect of a request that does not say it: it rises at once to the largest, and falls slowly
-// to what is usual, so that one large sender does not stand for all.
+// estimate is the expected size of a request without a declared one: it rises immediately to the largest, and falls slowly
+// to the usual size, so that one large sender does not represent all.
 type estimate struct {
 	mu    sync.Mutex
 	bytes float64

@@ -42,7 +42,7 @@ func made(t *testing.T) (*middleware, *componenttest.Telemetry) {
 	return extension.(*middleware), telemetry
 }
 
-// refuse is what a pipeline does with one span that has no ids, beside a good one.
+// refuse does what a pipeline does with two spans, of which one has no ids.
 func refuse(t *testing.T, ctx context.Context) {
 	set := processortest.NewNopSettings(intake.NewFactory().Type())
 	p, err := intake.NewFactory().CreateTraces(ctx, set, intake.NewFactory().CreateDefaultConfig(), consumertest.NewNop())
@@ -96,7 +96,7 @@ func TestHTTPRequestBelowAtAndAboveTheLimit(t *testing.T) {
 	require.EqualValues(t, 2, refused(t, telemetry))
 }
 
-func TestATooLargeRequestNamesTheMemoryLimitWhereThatIsTheCause(t *testing.T) {
+func TestTooLargeRequestNamesTheMemoryLimit(t *testing.T) {
 	m, _ := made(t)
 	m.cfg.MemoryLimitMiB = 80
 	url := served(t, m, func(context.Context) {})
@@ -117,7 +117,7 @@ func refused(t *testing.T, telemetry *componenttest.Telemetry) (n int64) {
 	return n
 }
 
-func TestHTTPAnswerOfAnUnreadableBodyStays(t *testing.T) {
+func TestHTTPAnswerOfUnreadableBodyIsUnchanged(t *testing.T) {
 	m, _ := made(t)
 	wrap, err := m.GetHTTPHandler(context.Background())
 	require.NoError(t, err)
@@ -137,7 +137,7 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("torn") }
 
-func TestHTTPAnswerSaysWhatWasRefused(t *testing.T) {
+func TestHTTPAnswerReportsRefusedItems(t *testing.T) {
 	m, _ := made(t)
 	url := served(t, m, func(ctx context.Context) { refuse(t, ctx) })
 	for _, kind := range []string{"application/json", "application/x-protobuf"} {
@@ -178,7 +178,7 @@ func (s *traceServer) Export(ctx context.Context, _ ptraceotlp.ExportRequest) (p
 	return ptraceotlp.NewExportResponse(), nil
 }
 
-func TestGRPCAnswerSaysWhatWasRefusedAndCountsWhatIsTooLarge(t *testing.T) {
+func TestGRPCAnswerReportsRefusedItemsAndCountsTooLargeRequests(t *testing.T) {
 	m, telemetry := made(t)
 	options, err := m.GetGRPCServerOptions(context.Background())
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ func NewFactory() extension.Factory {
 
 func create(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
 	refused, err := set.MeterProvider.Meter("otelgate/collector/answers").Int64Counter("otelgate.intake.requests", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that were refused because they are larger than OTELGATE_MAX_MESSAGE_MIB, or than OTELGATE_MEMORY_LIMIT_MIB has room for. Senders split them, or drop them."))
+		metric.WithDescription("Requests refused because they are larger than OTELGATE_MAX_MESSAGE_MIB, or than OTELGATE_MEMORY_LIMIT_MIB allows. Senders split or drop them."))
 	return &middleware{cfg: cfg.(*Config), refused: refused, logger: set.Logger}, err
 }
 

@@ -12,7 +12,7 @@ import (
 	"otelgate/collector/intake"
 )
 
-// GetHTTPHandler returns what stands between the server and the receiver's handler.
+// GetHTTPHandler returns the handler between the server and the receiver's handler.
 func (m *middleware) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,8 +34,8 @@ func isJSON(contentType string) bool {
 	return kind == "application/json"
 }
 
-// bounded is a request's body up to its limit. What is beyond is read too, and thrown away: a sender reads its answer
-// only when all has been taken. The server's own limit ends that.
+// bounded is a request's body up to its limit. The rest is read and discarded: a sender reads its answer
+// only after it has sent everything. The server's own limit ends that.
 type bounded struct {
 	io.ReadCloser
 	left     int64

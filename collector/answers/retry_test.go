@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestUnavailableSaysWhenToTryAgain(t *testing.T) {
+func TestUnavailableHasRetryDelay(t *testing.T) {
 	for given, want := range map[string]string{"": "1", "7": "7"} {
 		recorder := httptest.NewRecorder()
 		said := &answer{ResponseWriter: recorder, body: &bounded{}}

@@ -100,10 +100,10 @@ func TestAuthenticationKeepsAddressAndMetadata(t *testing.T) {
 	require.Equal(t, []string{"otelgate.application"}, info.Auth.GetAttributeNames())
 }
 
-func TestChangedFileTakesEffectAndABadOneDoesNot(t *testing.T) {
+func TestReloadsChangedFileUnlessInvalid(t *testing.T) {
 	file := write(t, shop(""))
 	s, telemetry := started(t, &Config{File: file})
-	change := func(content string) { require.NoError(t, os.Rename(write(t, content), file)) } // at once: no half of it is read
+	change := func(content string) { require.NoError(t, os.Rename(write(t, content), file)) } // atomic: no half of it is read
 	knows := func(token string) bool {
 		_, err := ask(s, "authorization", "Bearer "+token)
 		return err == nil
@@ -183,7 +183,7 @@ func TestApplicationMaySpeakForItsServicesOnly(t *testing.T) {
 	require.Equal(t, "web", (&Application{Name: "shop", services: []string{"web"}}).ServiceName())
 }
 
-func TestServiceBelongsToTheApplicationThatSaysItMostPrecisely(t *testing.T) {
+func TestServiceBelongsToMostSpecificApplication(t *testing.T) {
 	entry := func(name, services string) string {
 		return "  - name: " + name + "\n    token_sha256: [" + hash(name) + "]\n    services: [" + services + "]\n"
 	}

@@ -1,4 +1,4 @@
-// Package applications knows who sends: each application has tokens of its own, the services that it may speak for, a
+// Package applications identifies senders: each application has its own tokens, the services that it may speak for, a
 // team, a cost centre, and limits. Its extension authenticates senders; the processor `intake` refuses data of services
 // that are not theirs, and `admission` enforces their limits.
 //

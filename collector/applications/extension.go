@@ -66,7 +66,7 @@ func create(telemetry component.TelemetrySettings, cfg *Config) (*senders, error
 	s := &senders{cfg: cfg, log: telemetry.Logger}
 	var err error
 	s.failed, err = telemetry.MeterProvider.Meter("otelgate/collector/applications").Int64Counter("otelgate.applications.reload.failures",
-		metric.WithUnit("{failure}"), metric.WithDescription("Changes of the file of applications, or of the token's, that could not be used; those before stay."))
+		metric.WithUnit("{failure}"), metric.WithDescription("Changes of the applications file, or of the token file, that could not be used. The previous content stays in use."))
 	return s, err
 }
 
@@ -107,9 +107,9 @@ func (s *senders) again() {
 	case !changed:
 	case err != nil:
 		s.failed.Add(context.Background(), 1)
-		s.log.Error("the applications before stay", zap.Error(err))
+		s.log.Error("the previous applications stay in use", zap.Error(err))
 	default:
-		s.log.Info("applications read again")
+		s.log.Info("applications reloaded")
 	}
 }
 
@@ -157,7 +157,7 @@ func (s *senders) parse(token, file []byte) (*table, error) {
 		}
 		hash := sha256.Sum256([]byte(text))
 		if of, taken := found.tokens[hash]; taken {
-			return nil, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': %q has the operator's token: expected one of its own", s.cfg.File, of.Name)
+			return nil, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': %q has the operator's token: expected a different token", s.cfg.File, of.Name)
 		}
 		found.tokens[hash] = nil
 	}

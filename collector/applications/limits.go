@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Limits of an application, over all its connections. Both buckets hold a second's worth. A request is let in while
+// Limits of an application, over all its connections. Both buckets hold a second's worth. A request is accepted while
 // there is something left, and then takes all that it needs, so that the next ones wait until that is refilled: its size
 // is known only when it has been read.
 type Limits struct {

@@ -168,7 +168,7 @@ func (e *entry) faults() []string {
 	}
 	for _, service := range e.Services {
 		_, err := path.Match(service, "")
-		expect(err == nil && servicePart.MatchString(service), "services %q: expected a service's name, in which * stands for any text without \"/\"", service)
+		expect(err == nil && servicePart.MatchString(service), "services %q: expected a service's name, in which * matches any text without \"/\"", service)
 		expect(!isOurs(service), "services %q: expected one that does not begin with %q, as the stack's own do", service, ours)
 	}
 	expect(plainText.MatchString(e.Team), "team %q: expected up to 100 characters", e.Team)

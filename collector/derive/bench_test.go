@@ -171,7 +171,7 @@ func BenchmarkRefresh(b *testing.B) {
 // TestFlood is the issue's: 100,000 values of one dimension.
 func TestFlood(t *testing.T) {
 	r := newRig(t, ofSpan, nil)
-	// What was there before, and other metrics, do not notice.
+	// Existing series, and other metrics, are not affected.
 	calm, _ := trace(1, chat(nil))
 	r.spans(calm)
 	other, _ := trace(2, map[string]any{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"})

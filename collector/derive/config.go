@@ -3,7 +3,7 @@
 //
 // The metric SDK of OpenTelemetry is not used, because a series of it has no zero before its first
 // value and never ends, a flush writes what has not changed, and a measurement cannot count for more
-// than one (a span that stands for the nine that sampling dropped).
+// than one (a span that represents the nine that sampling dropped).
 package derive
 
 import (
@@ -35,7 +35,7 @@ type Config struct {
 	ExpireAfter time.Duration `mapstructure:"expire_after"`
 	// MaxSeries of each metric; what is over goes to one series with otel.metric.overflow=true.
 	MaxSeries int `mapstructure:"max_series"`
-	// Resent is the memory by which a span or event that comes again counts once.
+	// Resent is the memory by which a resent span or event counts once.
 	Resent resent.Config `mapstructure:"resent"`
 	// Journal keeps on disk what was counted, so that it survives the process.
 	Journal JournalConfig `mapstructure:"journal"`

@@ -81,11 +81,11 @@ func TestListFaults(t *testing.T) {
 		"metrics: [{name: a.b, kind: counter, signal: log, value: count}]":                                        "metrics::a.b::signal='log': expected one of span, event",
 		"metrics: [{kind: counter, signal: span, value: count}]":                                                  "metrics[0]::name='': expected a letter, then letters, digits and any of _ . / -",
 		"metrics: [{name: 1a, kind: counter, signal: span, value: count}]":                                        "metrics[0]::name='1a': expected a letter, then letters, digits and any of _ . / -",
-		"metrics: [{" + good + "}, {" + good + "}]":                                                               "metrics::a.b: is there twice",
+		"metrics: [{" + good + "}, {" + good + "}]":                                                               "metrics::a.b: duplicate name",
 		"metrics: [{" + good + ", dimensions: [user.id]}]":                                                        "metrics::a.b::dimensions='user.id': users, sessions and conversations are never labels",
 		"metrics: [{" + good + ", dimensions: [gen_ai.conversation.id]}]":                                         "metrics::a.b::dimensions='gen_ai.conversation.id': users, sessions and conversations are never labels",
-		"metrics: [{" + good + ", dimensions: [a, a]}]":                                                           "metrics::a.b::dimensions='a': is there twice",
-		"metrics: [{" + good + ", dimensions: [le]}]":                                                             "metrics::a.b::dimensions='le': is a label with a meaning of its own",
+		"metrics: [{" + good + ", dimensions: [a, a]}]":                                                           "metrics::a.b::dimensions='a': duplicate name",
+		"metrics: [{" + good + ", dimensions: [le]}]":                                                             "metrics::a.b::dimensions='le': is a reserved label",
 		"metrics: [{" + good + ", dimensions: ['']}]":                                                             "metrics::a.b::dimensions='': expected the name of an attribute",
 		"metrics: [{" + good + ", buckets: duration}]":                                                            "metrics::a.b::buckets='duration': a counter has none",
 		"metrics: [{" + good + ", event_attributes: true}]":                                                       "metrics::a.b::event_attributes: only metrics with signal='event' have them",
@@ -105,7 +105,7 @@ func TestListFaults(t *testing.T) {
 		"sources: {team: [userId]}":      "sources::team='userId': users, sessions and conversations are never labels",
 		"sources: {team: []}":            "sources::team: expected at least one attribute",
 		"event_attributes: [plan, user]": "event_attributes='user': users, sessions and conversations are never labels",
-		"common: [service.name, job]":    "common='job': is a label with a meaning of its own",
+		"common: [service.name, job]":    "common='job': is a reserved label",
 	} {
 		path := file(t, content)
 		_, err := loadList(path)
@@ -121,7 +121,7 @@ func TestListFaults(t *testing.T) {
 	}
 }
 
-func TestAllFaultsAreTold(t *testing.T) {
+func TestReportsAllFaults(t *testing.T) {
 	path := file(t, "metrics: [{name: a.b, kind: x, signal: y, value: count}]")
 	_, err := loadList(path)
 	want := "metrics_file='" + path + "': metrics::a.b::kind='x': expected one of counter, histogram\n" +
@@ -139,14 +139,14 @@ func TestUnknownKeysAreRefused(t *testing.T) {
 	}
 }
 
-func TestAMissingFileIsNamed(t *testing.T) {
+func TestNamesMissingFile(t *testing.T) {
 	_, err := loadList("nowhere.yaml")
 	if !errors.Is(err, os.ErrNotExist) || err.Error() != "metrics_file: open nowhere.yaml: no such file or directory" {
 		t.Error(err)
 	}
 }
 
-func TestAFileAddsAndReplaces(t *testing.T) {
+func TestFileAddsAndReplaces(t *testing.T) {
 	loaded, err := loadList(file(t, `
 buckets: {mine: [1, 2]}
 event_attributes: [plan, tier]
@@ -218,7 +218,7 @@ func TestShippedList(t *testing.T) {
 	}
 }
 
-// FuzzList: whatever the file says, it is refused or it works.
+// FuzzList: any file is refused or works.
 func FuzzList(f *testing.F) {
 	f.Add(plain)
 	f.Add("metrics: [{name: a.b, kind: counter, signal: event, value: n, condition: [{attribute: span.kind, not_in: []}]}]")

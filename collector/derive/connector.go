@@ -148,7 +148,7 @@ func (c *connector) span(r *record, span ptrace.Span, now time.Time) {
 			continue
 		}
 		if !known {
-			// A span without ids can't be told from another, and counts.
+			// Spans without ids are indistinguishable, and count.
 			if !r.trace.IsEmpty() && !r.span.IsEmpty() && c.isAgain(r, r.identity(), now) {
 				return
 			}

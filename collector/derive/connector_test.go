@@ -83,7 +83,7 @@ func TestEvents(t *testing.T) {
 	)
 }
 
-func TestADuplicateIsNotACall(t *testing.T) {
+func TestDuplicateIsNotACall(t *testing.T) {
 	r := newRig(t, ofSpan, nil)
 	first, _ := trace(1, chat(nil))
 	second, _ := trace(2, chat(map[string]any{"otelgate.duplicate_of": "0000000000000001", "otelgate.cost.status": nil}))
@@ -123,8 +123,8 @@ func TestExclude(t *testing.T) {
 	}
 }
 
-// TestSampledCallsAreComparedAsTheyCame: the audit store has one row of a call that stands for two.
-func TestSampledCallsAreComparedAsTheyCame(t *testing.T) {
+// TestSampledCallsAreComparedUnscaled: the audit store has one row of a call that represents two.
+func TestSampledCallsAreComparedUnscaled(t *testing.T) {
 	r := newRig(t, ofSpan, nil)
 	call, span := trace(1, chat(nil))
 	span.TraceState().FromRaw("ot=th:8")
@@ -163,7 +163,7 @@ func TestInvalidValuesAreCounted(t *testing.T) {
 	}
 }
 
-func TestTimesThatCannotBeCountAndAddNoTime(t *testing.T) {
+func TestImpossibleTimesCountWithoutDuration(t *testing.T) {
 	r := newRig(t, ofSpan, nil)
 	for i, change := range []func(ptrace.Span){
 		func(s ptrace.Span) { s.SetEndTimestamp(s.StartTimestamp() - 1) },

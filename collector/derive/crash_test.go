@@ -15,10 +15,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// TestTotalsAreWhatWasAcknowledged sends random requests to a gateway that dies at random points, in the middle of a
+// TestTotalsEqualAcknowledgedData sends random requests to a gateway that dies at random points, in the middle of a
 // write too, whose disk fills up and whose store goes away. A client sends again what it got no answer to, and gives up
 // what was refused. Then the totals, and what rises in the store, are what was acknowledged.
-func TestTotalsAreWhatWasAcknowledged(t *testing.T) {
+func TestTotalsEqualAcknowledgedData(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s := &storm{random: rand.New(rand.NewPCG(seed, 12)), store: samples{}, want: map[string]float64{}}
@@ -108,7 +108,7 @@ func (s *storm) acknowledge(traces ptrace.Traces) {
 	}
 }
 
-// dieWriting ends the process within the write of a request: nobody answers, and the client sends it again.
+// dieWriting ends the process within the write of a request: the client gets no answer, and resends it.
 func (s *storm) dieWriting() {
 	traces := s.request()
 	s.left.Store(int64(s.random.IntN(400)))
@@ -159,7 +159,7 @@ func (s samples) put(t testing.TB, series string, at int64, value float64) {
 }
 
 // check compares the last sample, and what a store's increase() makes of all: a value that falls is a counter that
-// starts anew.
+// starts again.
 func (s *storm) check() {
 	s.t.Helper()
 	for series, want := range s.want {

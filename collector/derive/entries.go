@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What a frame holds, besides a file's header.
+// The entries of a frame, besides a file's header.
 const (
 	frameCounted = 'c' // what a request added: new series, identities, increments. A snapshot is made of them, too
 	frameEnded   = 'e' // series that expired
@@ -78,7 +78,7 @@ func putSeries(buf []byte, m *metric, s *series) []byte {
 	return buf
 }
 
-// writeEnded is the frame of series that are no more. They must not come back with their totals when they start anew.
+// writeEnded is the frame of series that ended. If they start again, they must not come back with their totals.
 func writeEnded(numbers []uint64) []byte {
 	buf := append(openFrame(nil), frameEnded)
 	buf = putKeys(buf, numbers)

@@ -102,7 +102,7 @@ func (c *connector) collect(batches []*batch, ended []uint64, m *metric, least p
 	return batches, ended
 }
 
-// end tells the journal of series that ended. What comes later is a new one, with a zero and a start time of its own.
+// end records in the journal that series ended. Later values form a new series, with a zero and its own start time.
 func (c *connector) end(numbers []uint64) {
 	if c.journal == nil || len(numbers) == 0 {
 		return

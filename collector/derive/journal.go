@@ -92,7 +92,7 @@ func (j *journal) write(frame []byte) error {
 		err = j.file.Sync()
 	}
 	if err != nil {
-		// What a failed write left is written over; this is for a process that dies before.
+		// A partial write is overwritten; this is for a process that dies before.
 		_ = j.file.Truncate(j.size)
 		return err
 	}

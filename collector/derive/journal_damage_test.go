@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestATornLastEntryIsLeftOut cuts the journal at every byte of its last entries.
-func TestATornLastEntryIsLeftOut(t *testing.T) {
+// TestIgnoresIncompleteLastEntry cuts the journal at every byte of its last entries.
+func TestIgnoresIncompleteLastEntry(t *testing.T) {
 	folder := t.TempDir()
 	r := newKept(t, folder, nil)
 	ends := []int64{r.journal.size}
@@ -81,7 +81,7 @@ func damage(t *testing.T, name string, change func(content []byte) []byte) (line
 	return lines, r
 }
 
-func TestADamagedHeadLosesOnlyWhatItHeld(t *testing.T) {
+func TestDamagedHeadLosesOnlyItsEntries(t *testing.T) {
 	lines, _ := damage(t, "journal", func(content []byte) []byte {
 		return slices.Concat([]byte(strings.Repeat("garbage\xd7\x9e", 12)), content[108:])
 	})
@@ -91,7 +91,7 @@ func TestADamagedHeadLosesOnlyWhatItHeld(t *testing.T) {
 	}
 }
 
-func TestADamagedMiddleLosesOneRequest(t *testing.T) {
+func TestDamagedMiddleLosesOneRequest(t *testing.T) {
 	lines, _ := damage(t, "journal", func(content []byte) []byte {
 		changed := slices.Clone(content)
 		changed[len(changed)-100] ^= 1
@@ -108,7 +108,7 @@ func TestADamagedMiddleLosesOneRequest(t *testing.T) {
 	}
 }
 
-func TestADamagedSnapshotIsSetAside(t *testing.T) {
+func TestSetsDamagedSnapshotAside(t *testing.T) {
 	for name, change := range map[string]func([]byte) []byte{
 		"empty":   func([]byte) []byte { return nil },
 		"cut":     func(content []byte) []byte { return content[:len(content)-3] },
@@ -135,12 +135,12 @@ func versioned(content []byte, version byte) []byte {
 	return changed
 }
 
-func TestAnEmptiedJournalIsTold(t *testing.T) {
+func TestReportsEmptiedJournal(t *testing.T) {
 	lines, _ := damage(t, "journal", func([]byte) []byte { return nil })
 	same(t, lines, "test.runs{kind=a} +-1ms 0", "test.runs{kind=a} +2000ms 1")
 }
 
-// FuzzJournal: whatever is in the files, the connector starts and works.
+// FuzzJournal: with any content of the files, the connector starts and works.
 func FuzzJournal(f *testing.F) {
 	folder := f.TempDir()
 	r := newKept(f, folder, nil)

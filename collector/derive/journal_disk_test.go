@@ -73,7 +73,7 @@ func (r *rig) onDisk() (left *atomic.Int64, dead *atomic.Bool) {
 	return left, dead
 }
 
-func TestAFullDiskRefusesAndCountsNothing(t *testing.T) {
+func TestFullDiskRefusesAndCountsNothing(t *testing.T) {
 	r := newKept(t, t.TempDir(), func(c *Config) { c.MaxSeries = 2 })
 	left, _ := r.onDisk()
 	r.send(1, "a", 0.5)
@@ -98,13 +98,13 @@ func TestAFullDiskRefusesAndCountsNothing(t *testing.T) {
 		t.Error("a refused request keeps no place for a series")
 	}
 	left.Store(math.MaxInt64)
-	r.spans(refused) // it comes again, and then counts
+	r.spans(refused) // it is resent, and then counts
 	r.spans(refused)
 	r = r.killed(zeroRetry+time.Second, nil)
 	same(t, only(r.flushed(false), "test.runs"), "test.runs{kind=a} +301000ms 1", "test.runs{kind=b} +301000ms 1")
 }
 
-func TestADiskThatIsFullAtTheStartRefusesUntilThereIsRoom(t *testing.T) {
+func TestDiskFullAtStartRefusesUntilThereIsRoom(t *testing.T) {
 	r := newKept(t, t.TempDir(), nil)
 	r.send(1, "a", 0.5)
 	next := newPlain(t, func(c *Config) { c.Journal.Directory = r.config.Journal.Directory })

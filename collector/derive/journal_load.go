@@ -48,7 +48,7 @@ func (j *journal) load(replay func(content []byte)) {
 	for _, path := range l.damaged {
 		j.damaged.Add(1)
 		err := setAside(path)
-		j.logger.Error("a file of derived metrics is damaged: what can be read of it counts, the rest is lost",
+		j.logger.Error("a file of derived metrics is damaged: its readable entries count, the rest is lost",
 			zap.String("file", path), zap.String("kept as", path+damagedSuffix), zap.Error(err))
 	}
 }
@@ -72,7 +72,7 @@ func (j *journal) read(l *loaded, path string, replay func(content []byte)) {
 	if isSnapshot { // written as a whole, with a header at both ends
 		damaged = damaged || torn > 0 || headers < 2
 	} else if torn > 0 {
-		j.logger.Warn("the last entry of a journal was not written whole, and is left out",
+		j.logger.Warn("the last entry of a journal is incomplete, and is ignored",
 			zap.String("file", path), zap.Int("bytes", torn))
 	}
 	if err != nil || damaged || foreign || headers == 0 {

@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 )
 
-// newKept is a connector on a folder, as after its start but without the ticker. Who opens the folder again without a
-// word to the one before has killed it.
+// newKept is a connector on a folder, as after its start but without the ticker. To open the folder again without a
+// shutdown of the previous one is to kill it.
 func newKept(t testing.TB, folder string, change func(*Config)) *rig {
 	t.Helper()
 	r := newPlain(t, func(c *Config) {
@@ -51,7 +51,7 @@ func (r *rig) killed(later time.Duration, change func(*Config)) *rig {
 	return next
 }
 
-func TestTotalsSurviveAKill(t *testing.T) {
+func TestTotalsSurviveKill(t *testing.T) {
 	r := newKept(t, t.TempDir(), nil)
 	r.send(1, "a", 0.25)
 	r.flushed(false)
@@ -59,7 +59,7 @@ func TestTotalsSurviveAKill(t *testing.T) {
 	r.send(2, "a", 0.15) // not written yet
 	r.send(3, "b", 0.5)
 	r = r.killed(time.Second, nil)
-	same(t, r.flushed(false), // with the same zeros at the same times, since nobody knows whether a store has them
+	same(t, r.flushed(false), // with the same zeros at the same times, since the connector cannot know whether a store has them
 		"test.count{kind=a} +-1ms 0", "test.count{kind=a} +2000ms 0.4",
 		"test.count{kind=b} +2000ms 0.5", "test.count{kind=b} +999ms 0",
 		"test.runs{kind=a} +-1ms 0", "test.runs{kind=a} +2000ms 2",
@@ -76,7 +76,7 @@ func TestTotalsSurviveAKill(t *testing.T) {
 	same(t, only(r.flushed(false), "test.count"), "test.count{kind=a} +302000ms 0.65", "test.count{kind=b} +302000ms 0.5")
 }
 
-func TestAResendAfterAKillCountsOnce(t *testing.T) {
+func TestResendAfterKillCountsOnce(t *testing.T) {
 	r := newKept(t, t.TempDir(), nil)
 	r.send(1, "a", 0.25)
 	for range 3 { // from the journal, from the snapshot, and from both
@@ -93,7 +93,7 @@ func TestAResendAfterAKillCountsOnce(t *testing.T) {
 	same(t, only(r.flushed(false), "test.runs"), "test.runs{kind=a} +1263000ms 3")
 }
 
-func TestAnEventSentAgainAfterAKillCountsOnce(t *testing.T) {
+func TestResentEventAfterKillCountsOnce(t *testing.T) {
 	folder := t.TempDir()
 	for run := range 2 {
 		r := newRig(t, ofEvent, func(c *Config) { c.Journal.Directory = folder })
@@ -112,7 +112,7 @@ func TestAnEventSentAgainAfterAKillCountsOnce(t *testing.T) {
 	}
 }
 
-// TestSumsAreTheSameToTheLastBit: a counter that comes back a little less would count as one that starts anew.
+// TestSumsAreTheSameToTheLastBit: a counter that comes back slightly smaller would count as one that restarts.
 func TestSumsAreTheSameToTheLastBit(t *testing.T) {
 	r := newKept(t, t.TempDir(), nil)
 	r.journal.compactAt = 2000
@@ -130,8 +130,8 @@ func TestSumsAreTheSameToTheLastBit(t *testing.T) {
 	}
 }
 
-// TestOtherMetricsThanBefore: what still fits goes on, the rest starts anew.
-func TestOtherMetricsThanBefore(t *testing.T) {
+// TestChangedMetricsRestart: series that still fit continue, the rest restarts.
+func TestChangedMetricsRestart(t *testing.T) {
 	for name, one := range map[string]struct {
 		list string
 		want []string
@@ -171,7 +171,7 @@ func TestOtherMetricsThanBefore(t *testing.T) {
 	}
 }
 
-func TestASeriesThatEndedStartsAnew(t *testing.T) {
+func TestEndedSeriesRestarts(t *testing.T) {
 	short := func(c *Config) { c.ExpireAfter = time.Minute }
 	r := newKept(t, t.TempDir(), short)
 	r.send(1, "a", 0.5)
@@ -185,7 +185,7 @@ func TestASeriesThatEndedStartsAnew(t *testing.T) {
 	same(t, only(r.flushed(false), "test.count"), "test.count{kind=a} +121001ms 0", "test.count{kind=a} +122000ms 0.25")
 }
 
-func TestASeriesThatTheJournalDoesNotKnowAsEndedIsWrittenOnce(t *testing.T) {
+func TestSeriesWithUnrecordedEndIsWrittenOnce(t *testing.T) {
 	short := func(c *Config) { c.ExpireAfter = time.Minute }
 	r := newKept(t, t.TempDir(), short)
 	r.send(1, "a", 0.5)
@@ -197,7 +197,7 @@ func TestASeriesThatTheJournalDoesNotKnowAsEndedIsWrittenOnce(t *testing.T) {
 	same(t, r.flushed(true))
 }
 
-func TestTheOverflowSeriesGoesOn(t *testing.T) {
+func TestOverflowSeriesContinues(t *testing.T) {
 	few := func(c *Config) { c.MaxSeries = 1 }
 	r := newKept(t, t.TempDir(), few)
 	for id := range uint64(4) {
@@ -208,7 +208,7 @@ func TestTheOverflowSeriesGoesOn(t *testing.T) {
 	same(t, only(r.flushed(false), "test.runs"), "test.runs{kind=k0} +300000ms 1", "test.runs{otel.metric.overflow=true} +300000ms 4")
 }
 
-func TestStartRefusesAFolderThatCannotBeMade(t *testing.T) {
+func TestStartRefusesFolderThatCannotBeMade(t *testing.T) {
 	path := file(t, "not a folder")
 	r := newPlain(t, func(c *Config) { c.Journal.Directory = path })
 	err := r.Start(context.Background(), componenttest.NewNopHost())
@@ -218,7 +218,7 @@ func TestStartRefusesAFolderThatCannotBeMade(t *testing.T) {
 	}
 }
 
-func TestShutdownAndStartGoOn(t *testing.T) {
+func TestRestartContinues(t *testing.T) {
 	folder := t.TempDir()
 	for run := range uint64(3) {
 		r := newPlain(t, func(c *Config) {

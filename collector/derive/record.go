@@ -113,7 +113,7 @@ var (
 		ptrace.SpanKindInternal: "internal", ptrace.SpanKindServer: "server", ptrace.SpanKindClient: "client",
 		ptrace.SpanKindProducer: "producer", ptrace.SpanKindConsumer: "consumer",
 	}
-	failedSomehow = field{kind: text, str: "_OTHER"} // what the conventions say where error.type is not known
+	otherError = field{kind: text, str: "_OTHER"} // what the conventions say where error.type is not known
 )
 
 func (r *record) readSpan(span ptrace.Span) {
@@ -122,7 +122,7 @@ func (r *record) readSpan(span ptrace.Span) {
 	r.read(r.fields, span.Attributes())
 	failed := span.Status().Code() == ptrace.StatusCodeError
 	if p.errorType != absent && failed && r.fields[p.errorType].kind == none {
-		r.fields[p.errorType] = failedSomehow
+		r.fields[p.errorType] = otherError
 	}
 	if p.spanName != absent {
 		r.fields[p.spanName] = field{kind: text, str: span.Name()}

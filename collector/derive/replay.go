@@ -39,12 +39,12 @@ func (c *connector) restore() {
 		for _, name := range r.unfit {
 			names[name]++
 		}
-		c.logger.Warn("series of the last run don't fit the metrics of this one, and start anew", zap.Any("metrics", names))
+		c.logger.Warn("series of the last run don't fit the current metrics, and restart from zero", zap.Any("metrics", names))
 	}
 	if r.lost > 0 {
-		c.logger.Warn("what was added to series that can't be read is lost", zap.Int("additions", r.lost))
+		c.logger.Warn("additions to unreadable series are lost", zap.Int("additions", r.lost))
 	}
-	c.logger.Info("derived metrics go on", zap.Int("series", len(r.known)),
+	c.logger.Info("derived metrics continue", zap.Int("series", len(r.known)),
 		zap.Int("identities", len(c.resent.Young)+len(c.resent.Old)))
 }
 

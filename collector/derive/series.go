@@ -60,7 +60,7 @@ func (s *series) label(name string) string {
 	return ""
 }
 
-// overflowPart stands for all parts of a metric.
+// overflowPart represents all parts of a metric.
 const overflowPart = -1
 
 func newStore(limit int) *store {

@@ -40,7 +40,7 @@ func (r *rig) send(id uint64, kind string, n any) {
 	r.spans(traces)
 }
 
-func TestANewSeriesStartsWithZero(t *testing.T) {
+func TestNewSeriesStartsWithZero(t *testing.T) {
 	r := newPlain(t, nil)
 	r.now = r.now.Add(time.Second)
 	r.send(1, "a", 0.25)
@@ -62,7 +62,7 @@ func TestANewSeriesStartsWithZero(t *testing.T) {
 	}
 }
 
-func TestFlushWritesWhatChangedAndRefreshAll(t *testing.T) {
+func TestFlushWritesChangedSeriesAndRefreshAll(t *testing.T) {
 	r := newPlain(t, nil)
 	r.send(1, "a", 0.25)
 	r.send(2, "b", 0.5)
@@ -76,7 +76,7 @@ func TestFlushWritesWhatChangedAndRefreshAll(t *testing.T) {
 	same(t, only(r.flushed(true), "test.count"), "test.count{kind=a} +3000ms 0.25", "test.count{kind=b} +3000ms 1")
 }
 
-func TestAFlushIsSplitByTheSamplesOfItsPoints(t *testing.T) {
+func TestFlushIsSplitBySamples(t *testing.T) {
 	const kinds = 450
 	r := newPlain(t, nil)
 	for kind := range uint64(kinds) {
@@ -134,7 +134,7 @@ func (s *refusing) ConsumeMetrics(ctx context.Context, metrics pmetric.Metrics) 
 	return s.Metrics.ConsumeMetrics(ctx, metrics)
 }
 
-func TestWhatWasRefusedIsWrittenAgain(t *testing.T) {
+func TestRewritesRefusedSeries(t *testing.T) {
 	r := newPlain(t, nil)
 	store := &refusing{Metrics: r.sink, down: true}
 	r.next = store

@@ -99,7 +99,7 @@ func (s *staged) reset() {
 }
 
 // settle is also how the journal is read again: the same additions in the same order, so that sums are the same to the
-// last bit. One that is a little less would be a counter that starts anew.
+// last bit. A slightly smaller one would look like a counter that restarts.
 func (s *series) settle(m *metric, at pcommon.Timestamp) {
 	s.sum += s.staged.sum
 	for i := range s.staged.hits {

@@ -31,21 +31,21 @@ func (c *connector) observe(provider otelmetric.MeterProvider, signal string) (*
 	in.live, err = meter.Int64ObservableGauge("otelgate.derive.series", otelmetric.WithUnit("{series}"),
 		otelmetric.WithDescription("Series that a derived metric holds."))
 	counter(&in.overflow, "otelgate.derive.overflow", "{measurement}",
-		"Measurements that went to the overflow series, since the metric has as many series as it may.")
-	counter(&in.expired, "otelgate.derive.expired", "{series}", "Series that ended since nothing added to them.")
+		"Measurements that went to the overflow series, because the metric has reached its limit of series.")
+	counter(&in.expired, "otelgate.derive.expired", "{series}", "Series that ended because nothing was added to them.")
 	counter(&in.invalid, "otelgate.derive.invalid", "{measurement}",
-		"Values that no metric can take: not a number, or negative.")
-	counter(&in.again, "otelgate.derive.resent", "{record}", "Spans and events that came again and were not counted again.")
+		"Invalid values: not a number, or negative.")
+	counter(&in.again, "otelgate.derive.resent", "{record}", "Resent spans and events, which were not counted again.")
 	counter(&in.evicted, "otelgate.derive.resent.evicted", "{record}",
-		"Spans and events forgotten early, for lack of room; should they come again, they count twice.")
+		"Spans and events evicted early from the memory of counted ones. If they are resent, they count twice.")
 	counter(&in.lost, "otelgate.derive.flush.errors", "{request}",
-		"Requests with derived metrics that the next component refused; their series are sent again.")
+		"Requests with derived metrics that the next component refused. Their series are resent.")
 	counter(&in.refused, "otelgate.derive.journal.refused", "{request}",
-		"Requests refused since the journal of derived metrics could not be written; nothing of them was counted.")
+		"Requests refused because the journal of derived metrics could not be written. They were not counted.")
 	counter(&in.damaged, "otelgate.derive.journal.damaged", "{file}",
-		"Files of the journal that were damaged when the gateway started, and set aside.")
+		"Journal files that were damaged at the start of the gateway, and set aside.")
 	counter(&in.unfit, "otelgate.derive.journal.dropped", "{series}",
-		"Series of the last run that start anew, since their metric has other buckets or labels now.")
+		"Series of the last run that restart from zero, because their metric's buckets or labels changed.")
 	if err != nil {
 		return nil, err
 	}

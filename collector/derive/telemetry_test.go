@@ -43,7 +43,7 @@ func own(t *testing.T, telemetry *componenttest.Telemetry, name string) string {
 	return strings.Join(lines, " ")
 }
 
-func TestTheConnectorTellsOfItself(t *testing.T) {
+func TestConnectorReportsItsOwnMetrics(t *testing.T) {
 	telemetry := componenttest.NewTelemetry()
 	t.Cleanup(func() { _ = telemetry.Shutdown(context.Background()) })
 	r := newRigWith(t, ofSpan, func(c *Config) {

@@ -26,7 +26,7 @@ const (
 // Instrument names as the OpenTelemetry specification has them.
 var metricName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_./-]{0,254}$`)
 
-// Labels that Prometheus, remote write or this component give a meaning of their own.
+// Reserved labels: Prometheus, remote write or this component give them a meaning.
 var reserved = []string{"le", "quantile", "job", "instance", overflowLabel}
 
 // validate reports every fault, each with the path to it. The names have been checked.
@@ -62,7 +62,7 @@ func (l *list) validateNames() error {
 			faults = append(faults, fmt.Errorf("metrics[%d]::name='%s': expected a letter, then letters, digits and any of _ . / -",
 				i, name))
 		} else if seen[name] {
-			faults = append(faults, fmt.Errorf("metrics::%s: is there twice", name))
+			faults = append(faults, fmt.Errorf("metrics::%s: duplicate name", name))
 		}
 		seen[name] = true
 	}
@@ -139,7 +139,7 @@ func checkLabels(path string, names []string) error {
 	for i, name := range names {
 		faults = append(faults, checkLabel(path, name))
 		if slices.Contains(names[:i], name) {
-			faults = append(faults, fmt.Errorf("%s='%s': is there twice", path, name))
+			faults = append(faults, fmt.Errorf("%s='%s': duplicate name", path, name))
 		}
 	}
 	return errors.Join(faults...)
@@ -150,7 +150,7 @@ func checkLabel(path, name string) error {
 	case name == "":
 		return fmt.Errorf("%s='': expected the name of an attribute", path)
 	case slices.Contains(reserved, name) || len(name) > 1 && name[:2] == "__":
-		return fmt.Errorf("%s='%s': is a label with a meaning of its own", path, name)
+		return fmt.Errorf("%s='%s': is a reserved label", path, name)
 	case labelguard.Identity(name):
 		return fmt.Errorf("%s='%s': users, sessions and conversations are never labels", path, name)
 	}

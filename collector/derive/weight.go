@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// maxWeight bounds what one span may claim to stand for; more is a mistake, and counts as one.
+// maxWeight limits how many spans one span may claim to represent; a larger claim is a mistake, and counts as one.
 const maxWeight = 1e6
 
-// weightOf is how many spans this one stands for, by the sampling decision in its W3C trace state
+// weightOf is how many spans this one represents, by the sampling decision in its W3C trace state
 // (OpenTelemetry, "TraceState: Probability Sampling"): `ot=th:T` rejected the share T/2^56, T in
 // hexadecimal with trailing zeros left out; the older `ot=p:N` kept one in 2^N, 63 standing for none.
 func weightOf(state string) float64 {

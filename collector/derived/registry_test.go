@@ -36,7 +36,7 @@ func TestNotesHoldForAMinute(t *testing.T) {
 	}
 }
 
-func TestProcessorNotesWhatPasses(t *testing.T) {
+func TestProcessorRecordsMetrics(t *testing.T) {
 	metrics := pmetric.NewMetrics()
 	in := metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
 	counter, duration := in.AppendEmpty(), in.AppendEmpty()

@@ -111,8 +111,8 @@ func (s Space) Reserve(asked int64) int64 { return min(asked, s.Total/largestSha
 // overhead of a queue file over what waits in it: pages, and room between items of different sizes.
 const overhead = 1.25
 
-// QueueSize is what each of so many queues may hold: asked, or an equal share of what the file system has for all of
-// them beside the reserve, and least at the least. used is what their files take already.
+// QueueSize is what each of so many queues may hold: asked, or an equal share of the file system's room for all of
+// them above the reserve, and at least `least`. used is the size of their existing files.
 func (s Space) QueueSize(asked, reserve, used int64, queues int, least int64) int64 {
 	share := float64(s.Free+used-reserve) / float64(queues) / overhead
 	return max(min(asked, int64(share)), min(asked, least))

@@ -34,7 +34,7 @@ func TestQueueSizeIsWhatTheDiskHasForAllQueues(t *testing.T) {
 		want       int64
 	}{
 		{"room for all", 10_000, 0, 1000},
-		{"a fourth of what is beside the reserve, with room for pages", 2_100, 0, 400},
+		{"a fourth of the room above the reserve, with room for pages", 2_100, 0, 400},
 		{"files that are there already count as room", 1_100, 1_000, 400},
 		{"never less than the least", 0, 0, 50},
 	} {
@@ -47,7 +47,7 @@ func TestQueueSizeIsWhatTheDiskHasForAllQueues(t *testing.T) {
 	}
 }
 
-func TestFilesLeavesOutWhatWasSetAside(t *testing.T) {
+func TestFilesOmitsDamagedFiles(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{
 		"exporter_a_b_traces", "exporter_a_b_traces" + Damaged + "20261129T100000Z", "exporter_a.2026.backup",

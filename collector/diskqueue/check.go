@@ -15,7 +15,7 @@ import (
 	"otelgate/collector/disk"
 )
 
-// CheckCommand is the argument by which the gateway checks one file of a queue, in a process of its own: a damaged one
+// CheckCommand is the argument by which the gateway checks one file of a queue, in a separate process: a damaged one
 // makes bbolt panic where nothing can recover it, or ends the process by a signal.
 const CheckCommand = "check-queue"
 
@@ -46,7 +46,7 @@ func Check(path string) error {
 	})
 }
 
-// checkApart is Check in a process of its own.
+// checkApart is Check in a separate process.
 func checkApart(path string) error {
 	program, err := os.Executable()
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 	"otelgate/collector/disk"
 )
 
-// checked keeps a checksum beside each value of a file. bbolt checks its pages' structure only: without it, a value that
+// checked keeps a checksum for each value of a file. bbolt checks its pages' structure only: without it, a value that
 // the disk altered would be sent as it is, or dropped by the queue without a word. A damaged value is set aside and
-// named, and read as if it were not there; those beside it go on. Values that an earlier version wrote have no checksum
+// named, and treated as absent; its neighbours are used. Values that an earlier version wrote have no checksum
 // and are taken as they are.
 type checked struct {
 	next   storage.Client
@@ -112,15 +112,15 @@ func (c *checked) sizes(ctx context.Context, each func(key string, bytes int64))
 func (c *checked) walk(ctx context.Context, each storage.WalkFunc) error {
 	walker, ok := c.next.(storage.Walker)
 	if !ok {
-		return errors.New("the storage cannot list what is in it")
+		return errors.New("the storage cannot list its entries")
 	}
 	return walker.Walk(ctx, each)
 }
 
-// setAside keeps a damaged value in a file of its own.
+// setAside keeps a damaged value in its own file.
 func (c *checked) setAside(key string, value []byte) {
 	aside := disk.AsideName(c.file, time.Now())
-	c.logger.Error("a value in a queue's file is damaged: it is set aside and not used; the others go on",
+	c.logger.Error("a value in a queue's file is damaged: it is set aside and not used; the others are",
 		zap.String("file", c.file), zap.String("key", key), zap.Int("bytes", len(value)), zap.String("set_aside", aside),
 		zap.NamedError("write", os.WriteFile(aside, value, 0o600)))
 }

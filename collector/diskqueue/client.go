@@ -72,7 +72,7 @@ func (c *client) Close(ctx context.Context) error {
 	defer c.mu.Unlock()
 	if len(c.late) > 0 {
 		if err := c.next.Batch(ctx, c.withLate(nil)...); err != nil {
-			c.logger.Warn("the disk has no room to write down what was sent; it is sent again after the start",
+			c.logger.Warn("the disk has no room to record the sent items; they are sent again after the start",
 				zap.String("queue", c.queue), zap.Int("writes", len(c.late)), zap.Error(err))
 		}
 	}
@@ -109,7 +109,7 @@ func (c *client) settle(ctx context.Context, ops []*storage.Operation) error {
 		clear(c.late)
 	} else {
 		if len(c.late) == 0 {
-			c.logger.Error("the disk has no room for what the queue writes; it goes on from memory, and refuses what is new",
+			c.logger.Error("the disk has no room for the queue's writes; the queue continues from memory, and refuses new items",
 				zap.String("queue", c.queue), zap.Error(err))
 		}
 		c.keep(ops)
@@ -210,7 +210,7 @@ func (c *client) recover(ctx context.Context) error {
 	c.holes = between(items, m.read, m.write)
 	c.orphaned.Store(int64(orphans))
 	if orphans > 0 {
-		c.logger.Warn("the queue's file holds items that its indexes do not know of: they are sent now",
+		c.logger.Warn("the queue's file holds items that are missing from its indexes: they are sent now",
 			zap.String("queue", c.queue), zap.Int("items", orphans-far), zap.Int("too_far_back", far))
 	}
 	c.late[metadataKey] = storage.SetOperation(metadataKey, m.marshal())

@@ -126,7 +126,7 @@ func (q *Queues) fileOf(kind component.Kind, id component.ID, name string) strin
 func (q *Queues) Refusal(pending int64) error {
 	wanted := q.wanted(pending)
 	if wanted == 0 {
-		return q.roomFor(0) // the files have room: they shrink a while after they were emptied
+		return q.roomFor(0) // the files have room: they shrink some time after they were emptied
 	}
 	return q.below(1, wanted)
 }

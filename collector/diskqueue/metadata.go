@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// metadataKey is where the Collector's queue keeps its indexes (exporterhelper, persistent_queue.go), beside the items,
+// metadataKey is where the Collector's queue keeps its indexes (exporterhelper, persistent_queue.go), next to the items,
 // whose keys are their decimal numbers.
 const metadataKey = "qmv0"
 
@@ -93,9 +93,9 @@ type stored struct {
 // furthest is how far back the read index goes for an item: each index between is looked at again.
 const furthest = 1_000_000
 
-// rewind points the read index at the oldest item that is in the file, so that everything in it is read again. What was
-// being sent when the process ended is read from where it stands: the Collector would copy it to the queue's end,
-// which takes space that a full disk has not. It says how many items the indexes did not know of, and how many of
+// rewind points the read index at the oldest item that is in the file, so that everything in it is read again. Items
+// in flight when the process ended are read in their place: the Collector would copy them to the queue's end, which
+// takes space that a full disk does not have. It returns how many items were missing from the indexes, and how many of
 // those are too far back to be read again.
 func (m metadata) rewind(items []stored) (next metadata, orphans, far int) {
 	sent := slices.Clone(m.dispatched)

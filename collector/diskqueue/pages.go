@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The queues' files, and that of `accumulate`, are mapped into memory. What was read of them stays resident, and counts as the gateway's memory,
+// The queues' files, and that of `accumulate`, are mapped into memory. Pages that were read stay resident, and count as the gateway's memory,
 // until the kernel needs it: after a long outage that would be all of a queue.
 const (
 	lookEvery = 100 * time.Millisecond
@@ -20,8 +20,8 @@ const (
 	mostFilePages = 52 << 20
 )
 
-// giveBack lets pages of the queues' files go whenever too many of the process' pages are of files, until it is told
-// to stop.
+// giveBack releases pages of the queues' files whenever too many of the process' pages are of files, until stop is
+// closed.
 func (q *Queues) giveBack(stop <-chan struct{}) {
 	folder, err := filepath.Abs(q.cfg.Directory)
 	if err != nil {

@@ -59,7 +59,7 @@ func TestFullDiskAndKillLoseNothing(t *testing.T) {
 	}
 }
 
-func TestWhatWasSentOnAFullDiskIsCrossedOffLater(t *testing.T) {
+func TestRemovesItemsSentOnFullDiskLater(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	w.away.Store(true)
 	w.start()
@@ -211,7 +211,7 @@ func TestMetadataIsReadAsTheCollectorWritesIt(t *testing.T) {
 	w.stop()
 }
 
-func TestItemThatIsNotThereIsNoEmptyRequest(t *testing.T) {
+func TestMissingItemIsNotAnEmptyRequest(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	w.start()
 	op := storage.GetOperation("12345")

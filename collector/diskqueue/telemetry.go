@@ -10,7 +10,7 @@ import (
 	"otelgate/collector/disk"
 )
 
-// observe registers what is told of the queues, read when the gateway's own metrics are collected.
+// observe registers the gauges of the queues, which are read when the gateway's own metrics are collected.
 func (q *Queues) observe(provider metric.MeterProvider) (metric.Registration, error) {
 	meter := provider.Meter("otelgate/diskqueue")
 	var faults []error
@@ -19,14 +19,14 @@ func (q *Queues) observe(provider metric.MeterProvider) (metric.Registration, er
 		faults = append(faults, err)
 		return made
 	}
-	free := gauge("otelgate.queue.disk.free", "By", "Free on the disk of the export queues.")
-	reserve := gauge("otelgate.queue.disk.reserve", "By", "What has to stay free there: below it, data is refused.")
-	aside := gauge("otelgate.queue.damaged", "{file}", "Damaged files of queues, and damaged items of them, that were set aside and are still there.")
+	free := gauge("otelgate.queue.disk.free", "By", "Free bytes on the disk of the export queues.")
+	reserve := gauge("otelgate.queue.disk.reserve", "By", "Bytes that must stay free on that disk. Below it, data is refused.")
+	aside := gauge("otelgate.queue.damaged", "{file}", "Damaged queue files, and damaged items of them, that were set aside and still exist.")
 	totals := gauge("otelgate.totals.damaged", "{file}",
-		"Damaged files with the totals of applications' own metrics, and damaged values of them, that were set aside and are still there.")
+		"Damaged files with the totals of applications' own metrics, and damaged values of them, that were set aside and still exist.")
 	waiting := gauge("otelgate.queue.late", "{write}", "Writes to a queue that wait for room on the disk.")
 	orphaned := gauge("otelgate.queue.orphaned", "{item}",
-		"Items that the queue's indexes did not know of when it was opened, and that are sent again.")
+		"Items that were missing from the queue's indexes when it was opened. They are sent again.")
 	registration, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		if space, err := q.space(q.cfg.Directory); err == nil {
 			o.ObserveInt64(free, space.Free)

@@ -4,5 +4,5 @@ package folderlock
 
 import "os"
 
-// lock is for systems with flock; the queues have locks of their own.
+// lock needs flock. The queues have their own locks.
 func lock(*os.File) error { return nil }

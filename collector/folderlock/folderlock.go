@@ -68,7 +68,7 @@ func (h *holder) Start(context.Context, component.Host) error {
 	case errors.Is(err, errHeld):
 		owner, _ := os.ReadFile(path)
 		_ = file.Close()
-		return fmt.Errorf("OTELGATE_DATA_DIR='%s': another gateway uses this folder (process %s); expected a folder of its own for each gateway",
+		return fmt.Errorf("OTELGATE_DATA_DIR='%s': another gateway uses this folder (process %s); expected a separate folder for each gateway",
 			h.directory, strings.TrimSpace(string(owner)))
 	case err != nil:
 		h.logger.Warn("the file system has no locks: nothing keeps a second gateway out of this folder",

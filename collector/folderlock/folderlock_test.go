@@ -25,12 +25,12 @@ func newLock(t *testing.T, directory string) extension.Extension {
 	return made
 }
 
-func TestASecondGatewayIsRefusedWhileTheFirstRuns(t *testing.T) {
+func TestRefusesSecondGatewayWhileFirstRuns(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "new", "gateway")
 	first, second := newLock(t, directory), newLock(t, directory)
 	require.NoError(t, first.Start(context.Background(), componenttest.NewNopHost()))
 	require.EqualError(t, second.Start(context.Background(), componenttest.NewNopHost()), fmt.Sprintf(
-		"OTELGATE_DATA_DIR='%s': another gateway uses this folder (process %d); expected a folder of its own for each gateway",
+		"OTELGATE_DATA_DIR='%s': another gateway uses this folder (process %d); expected a separate folder for each gateway",
 		directory, os.Getpid()))
 	require.NoError(t, second.Shutdown(context.Background()))
 	require.NoError(t, first.Shutdown(context.Background()))
@@ -38,7 +38,7 @@ func TestASecondGatewayIsRefusedWhileTheFirstRuns(t *testing.T) {
 	require.NoError(t, second.Shutdown(context.Background()))
 }
 
-func TestAFolderThatCannotBeMadeIsNamed(t *testing.T) {
+func TestNamesFolderThatCannotBeMade(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	err := newLock(t, file).Start(context.Background(), componenttest.NewNopHost())
@@ -46,6 +46,6 @@ func TestAFolderThatCannotBeMadeIsNamed(t *testing.T) {
 		"OTELGATE_DATA_DIR='%[1]s': mkdir %[1]s: not a directory; expected a folder that the gateway can write", file))
 }
 
-func TestAFolderIsExpected(t *testing.T) {
+func TestRequiresFolder(t *testing.T) {
 	require.EqualError(t, (&Config{}).Validate(), "directory='': expected a folder")
 }

@@ -31,7 +31,7 @@ func TestAgentFromAnEarlierRequest(t *testing.T) {
 	require.Equal(t, "router", g.attributes(t, provider(3, 2))[agentName])
 }
 
-func TestAgentThatComesLaterIsNotWaitedFor(t *testing.T) {
+func TestDoesNotWaitForLaterAgent(t *testing.T) {
 	g := newGate(t)
 	require.NotContains(t, g.attributes(t, provider(3, 1)), agentName)
 	g.send(t, agentRun(1, 0, "router"))
@@ -107,8 +107,8 @@ func requireCounted(t *testing.T, g *gate, name string, word attribute.KeyValue,
 	require.Failf(t, "no data point", "%s %v", name, word)
 }
 
-// TestManyAtOnce is for the race detector.
-func TestManyAtOnce(t *testing.T) {
+// TestConcurrentRequests is for the race detector.
+func TestConcurrentRequests(t *testing.T) {
 	g := newGate(t, func(c *Config) { c.Index.MaxSpans = 50 })
 	var all sync.WaitGroup
 	for worker := range byte(8) {
@@ -123,8 +123,8 @@ func TestManyAtOnce(t *testing.T) {
 	require.Len(t, g.sink.AllTraces(), 400)
 }
 
-// TestAWorkflowIsNoAgent: Traceloop names every workflow as an agent, and an agent's run stands above it.
-func TestAWorkflowIsNoAgent(t *testing.T) {
+// TestWorkflowIsNotAnAgent: Traceloop names every workflow as an agent, and an agent's run is above it.
+func TestWorkflowIsNotAnAgent(t *testing.T) {
 	workflow := span{name: "chain.workflow", id: 2, parent: 1, with: map[string]any{
 		"traceloop.span.kind": "workflow", "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "RunnableLambda"}}
 	got := newGate(t).send(t, provider(3, 2), workflow, agentRun(1, 0, "concierge"))
@@ -139,7 +139,7 @@ func chainOf(name, metadata string, with map[string]any) span {
 	return span{name: name, id: 1, with: all}
 }
 
-func TestACompiledGraphIsAnAgentByItsName(t *testing.T) {
+func TestCompiledGraphIsAgentByName(t *testing.T) {
 	const graph = `{"ls_integration": "langgraph"}`
 	for _, one := range []struct {
 		what  string
@@ -171,7 +171,7 @@ func TestACompiledGraphIsAnAgentByItsName(t *testing.T) {
 	}
 }
 
-func TestLangSmithsRetrieversAreNoModelCalls(t *testing.T) {
+func TestLangSmithRetrieversAreNotModelCalls(t *testing.T) {
 	got := newGate(t).attributes(t, span{name: "docs", id: 1, with: map[string]any{
 		"langsmith.span.kind": "retriever", operationName: "embeddings"}})
 	require.Equal(t, operationRetrieval, got[operationName])
@@ -202,7 +202,7 @@ func inNode(s span, node, place string) span {
 	return s
 }
 
-func TestAGraphIsToldByItsNodes(t *testing.T) {
+func TestRecognizesGraphByItsNodes(t *testing.T) {
 	g := newGate(t)
 	g.send(t, step(3, 2, "model", "model", "model:1"))
 	got := g.send(t, outer(2, "planner"))[0]
@@ -213,7 +213,7 @@ func TestAGraphIsToldByItsNodes(t *testing.T) {
 	require.Equal(t, "planner", g.attributes(t, provider(4, 2))[agentName])
 }
 
-func TestAGraphThatAToolCallsIsTheNearestAgent(t *testing.T) {
+func TestGraphCalledByToolIsNearestAgent(t *testing.T) {
 	call := provider(6, 5)
 	got := newGate(t).send(t,
 		call,
@@ -230,14 +230,14 @@ func TestAGraphThatAToolCallsIsTheNearestAgent(t *testing.T) {
 		"execute_tool t": "planner", "tools": nil, "invoke_agent planner": "planner"}, agents)
 }
 
-func TestChainsWithinANodeAreNoGraphs(t *testing.T) {
+func TestChainsWithinNodeAreNotGraphs(t *testing.T) {
 	got := newGate(t).send(t, step(4, 3, "parse", "model", "model:1"), step(3, 2, "RunnableSequence", "model", "model:1"), step(2, 1, "model", "model", "model:1"))
 	for _, one := range got {
 		require.NotContains(t, one.Attributes().AsRaw(), operationName, one.Name())
 	}
 }
 
-func TestAGraphWithoutANameWithinAnotherIsNoAgent(t *testing.T) {
+func TestUnnamedInnerGraphIsNotAnAgent(t *testing.T) {
 	got := newGate(t).send(t, step(3, 2, "look", "look", "tools:1|look:2"), inNode(outer(2, "LangGraph"), "tools", "tools:1"))
 	require.NotContains(t, got[1].Attributes().AsRaw(), operationName)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRunsAndCallsAreStampedWhenTheyCame(t *testing.T) {
+func TestStampsRunsAndCallsOnArrival(t *testing.T) {
 	g := newGate(t)
 	run, call := agentRun(2, 1, "clerk"), provider(3, 2)
 	run.with[runReceivedAt] = int64(1) // an application's own is not trusted
@@ -21,7 +21,7 @@ func TestRunsAndCallsAreStampedWhenTheyCame(t *testing.T) {
 	require.NotContains(t, got[2].Attributes().AsRaw(), callReceivedAt)
 }
 
-func TestWhatIsSentAgainKeepsItsStamp(t *testing.T) {
+func TestResentSpanKeepsItsStamp(t *testing.T) {
 	g := newGate(t)
 	first := g.clock.UnixNano()
 	g.send(t, agentRun(2, 1, "clerk"), provider(3, 2))
@@ -32,14 +32,14 @@ func TestWhatIsSentAgainKeepsItsStamp(t *testing.T) {
 	require.Equal(t, g.clock.UnixNano(), g.attributes(t, provider(5, 4))[callReceivedAt])
 }
 
-func TestAChildThatCameBeforeDoesNotStampTheRun(t *testing.T) {
+func TestEarlierChildDoesNotStampRun(t *testing.T) {
 	g := newGate(t)
 	g.attributes(t, provider(3, 2))
 	g.clock = g.clock.Add(time.Minute)
 	require.Equal(t, g.clock.UnixNano(), g.attributes(t, agentRun(2, 1, "clerk"))[runReceivedAt])
 }
 
-func TestARunThatTheIndexForgotIsStampedAnew(t *testing.T) {
+func TestStampsEvictedRun(t *testing.T) {
 	g := newGate(t, func(c *Config) { c.Index.MaxSpans = 1 })
 	got := g.send(t, agentRun(2, 1, "clerk"), agentRun(4, 1, "clerk"))
 	require.Equal(t, g.clock.UnixNano(), got[0].Attributes().AsRaw()[runReceivedAt])

@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkRecorded runs recorded OpenInference spans (content and all, 2.5 kB on average) through the processor.
-// Copying a request is timed alone too: it stands for the receiver's work and is part of the first figure.
+// Copying a request is also timed alone: it represents the receiver's work and is part of the first figure.
 func BenchmarkRecorded(b *testing.B) {
 	for _, name := range []string{"openinference-graph-content", "openinference-agent-content", "sdk-graph", "otel-graph-content"} {
 		text, err := os.ReadFile(goldenFolder + "/" + name + "/in.json")
@@ -49,7 +49,7 @@ func BenchmarkRecorded(b *testing.B) {
 	}
 }
 
-// renumber gives a copy a trace of its own, so that the index has new spans to remember.
+// renumber gives a copy its own trace, so that the index has new spans to remember.
 func renumber(traces ptrace.Traces, to uint32) {
 	for _, resource := range traces.ResourceSpans().All() {
 		for _, scoped := range resource.ScopeSpans().All() {

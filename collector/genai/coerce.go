@@ -52,7 +52,7 @@ func (s *scan) read(target *target, from *source, into *result, inPlace *bool) b
 	case typeString:
 		into.text, exact, ok = held.asText()
 	case typeBool:
-		into.truth, exact, ok = held.asTruth()
+		into.truth, exact, ok = held.asBool()
 	case typeStrings:
 		into.list, exact, ok = held.asList(*inPlace)
 	}
@@ -65,10 +65,10 @@ func (s *scan) readNumber(target *target, from *source, into *result, inPlace *b
 	var exact bool
 	number := 0.0
 	if target.kind == typeInt {
-		into.whole, exact, why = held.asWhole()
+		into.whole, exact, why = held.asInt()
 		number = float64(into.whole)
 	} else {
-		into.real, exact, why = held.asReal()
+		into.real, exact, why = held.asFloat()
 		into.real *= from.scale
 		exact = exact && from.scale == 1
 		number = into.real
@@ -105,15 +105,15 @@ func (v *value) asText() (text string, exact, ok bool) {
 	return "", false, false
 }
 
-// asWhole reads a count: a whole number of 0 or more, in whatever type it came.
-func (v *value) asWhole() (whole int64, exact bool, why refusal) {
+// asInt reads a count: a whole number of 0 or more, from any type.
+func (v *value) asInt() (whole int64, exact bool, why refusal) {
 	if v.kind == kindAttribute && v.attribute.Type() == pcommon.ValueTypeInt {
 		if whole = v.attribute.Int(); whole < 0 {
 			return 0, true, refusedNegative
 		}
 		return whole, true, accepted
 	}
-	switch real, _, why := v.asReal(); {
+	switch real, _, why := v.asFloat(); {
 	case why != accepted:
 		return 0, false, why
 	case real < 0:
@@ -127,7 +127,7 @@ func (v *value) asWhole() (whole int64, exact bool, why refusal) {
 	}
 }
 
-func (v *value) asReal() (real float64, exact bool, why refusal) {
+func (v *value) asFloat() (real float64, exact bool, why refusal) {
 	text := v.text
 	if v.kind == kindSeconds {
 		return v.seconds, false, accepted
@@ -152,7 +152,7 @@ func (v *value) asReal() (real float64, exact bool, why refusal) {
 	return real, false, finite(real)
 }
 
-func (v *value) asTruth() (truth, exact, ok bool) {
+func (v *value) asBool() (truth, exact, ok bool) {
 	if v.kind == kindAttribute && v.attribute.Type() == pcommon.ValueTypeBool {
 		return v.attribute.Bool(), true, true
 	}

@@ -12,7 +12,7 @@ import (
 type Config struct {
 	// MappingFile adds to, or overrides, the built-in mapping.yaml. Empty: the built-in one alone.
 	MappingFile string `mapstructure:"mapping_file"`
-	// KeepOriginals keeps attributes beside what they were mapped to.
+	// KeepOriginals keeps attributes in addition to the ones they were mapped to.
 	KeepOriginals bool `mapstructure:"keep_originals"`
 	// PricesFile adds or replaces prices; it is read again when it changes. Empty: the built-in prices alone.
 	PricesFile string `mapstructure:"prices_file"`
@@ -50,7 +50,7 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Validate checks the bounds. What the files say is checked at the start, by loadTable.
+// Validate checks the bounds. The files are checked at the start, by loadTable.
 func (c *Config) Validate() error {
 	var faults []error
 	if c.Index.MaxSpans < 1 || c.Index.MaxSpans > maxMaxSpans {

@@ -71,7 +71,7 @@ func TestFactory(t *testing.T) {
 	require.NoError(t, logs.Shutdown(ctx))
 }
 
-func TestFactoryStopsAtABadFile(t *testing.T) {
+func TestFactoryRefusesBadFile(t *testing.T) {
 	factory := NewFactory()
 	set := processortest.NewNopSettings(factory.Type())
 	config := factory.CreateDefaultConfig().(*Config)
@@ -130,7 +130,7 @@ func TestMappingErrors(t *testing.T) {
 		{"attributes:\n  a.b: {type: int, from: [{attribute: c, keep: maybe}]}", "FILE:2: attributes.a.b.from[0].keep: 'maybe': expected true or false"},
 		{"attributes:\n  a.b: {type: int, from: [{span: id}]}", "FILE:2: attributes.a.b.from[0].span: 'id': expected name"},
 		{"attributes:\n  a.b: {type: int, from: [{attribute: c, when: {d: yes}}]}", "FILE:2: attributes.a.b.from[0].when.d: 'yes': expected present, absent, span_name or a list of values"},
-		{"attributes:\n  a.b: {type: string, from: [{attribute: c, unless_equal: z}]}", "FILE:2: attributes.a.b.from[0].unless_equal: 'z': expected an attribute that stands further up"},
+		{"attributes:\n  a.b: {type: string, from: [{attribute: c, unless_equal: z}]}", "FILE:2: attributes.a.b.from[0].unless_equal: 'z': expected an attribute that is defined above"},
 		{"operations: [{operation: chat}]", "FILE:1: operations[0]: a mapping: expected an operation and a when"},
 		{"names: {chat: gen_ai.modle}", "names.chat: 'gen_ai.modle': expected a name under attributes"},
 		{"logs: [gen_ai.modle]", "logs: 'gen_ai.modle': expected a name under attributes"},

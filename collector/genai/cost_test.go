@@ -70,7 +70,7 @@ func (r *remember) Price(c pricing.Call) pricing.Price {
 	return pricing.Price{Status: pricing.Unpriced}
 }
 
-func TestWhatThePriceIsAskedFor(t *testing.T) {
+func TestPriceCallHasUsageAndModel(t *testing.T) {
 	g := newGate(t)
 	asked := &remember{}
 	g.prices = asked
@@ -90,9 +90,9 @@ func TestWhatThePriceIsAskedFor(t *testing.T) {
 	require.Equal(t, []pricing.Call{want, second}, asked.calls)
 }
 
-// TestCachedAnthropicCallsCostWhatTheyCost: what langchain-anthropic counts, with the shipped prices. 3 USD in, 0.30 read,
+// TestPricesCachedAnthropicCalls: what langchain-anthropic counts, with the shipped prices. 3 USD in, 0.30 read,
 // 3.75 written for 5 minutes, 6 for an hour, 15 out, each a million.
-func TestCachedAnthropicCallsCostWhatTheyCost(t *testing.T) {
+func TestPricesCachedAnthropicCalls(t *testing.T) {
 	table, err := pricing.Open(pricing.Options{Telemetry: componenttest.NewNopTelemetrySettings()})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, table.Close()) }()

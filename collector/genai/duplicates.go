@@ -13,7 +13,7 @@ import (
 //
 //   - by word: our SDK, or a gateway before this one, wrote which span is counted for it;
 //   - by ids: one is the other's ancestor, with nothing but passages (HTTP, chains) between them;
-//   - by time: instrumentors that never attach their span's context leave the provider's span beside the framework's.
+//   - by time: instrumentors that never attach their span's context make the provider's span a sibling of the framework's.
 //     Then both are in one trace, from different instrumentation scopes, with equal token counts, and one lies within
 //     the other's time.
 
@@ -43,7 +43,7 @@ func (x *index) countedAs(key spanKey, c *call, byTime bool, now int64) pcommon.
 		x.recent.note(key, c, c.said, now)
 		return c.said
 	}
-	original := x.above(n, c.class)
+	original := x.nearestCountedAncestor(n, c.class)
 	if original.IsEmpty() {
 		original = n.claims[c.class]
 	}
@@ -96,7 +96,7 @@ func (x *index) countedRunAs(key spanKey, now int64) pcommon.SpanID {
 	if n.decided {
 		return n.original
 	}
-	original := x.above(n, classAgent)
+	original := x.nearestCountedAncestor(n, classAgent)
 	if original.IsEmpty() {
 		original = n.claims[classAgent]
 	}
@@ -108,8 +108,8 @@ func (x *index) countedRunAs(key spanKey, now int64) pcommon.SpanID {
 	return original
 }
 
-// above is what the nearest ancestor of the same class counts as, or empty.
-func (x *index) above(n *node, class callClass) pcommon.SpanID {
+// nearestCountedAncestor is what the nearest ancestor of the same class counts as, or empty.
+func (x *index) nearestCountedAncestor(n *node, class callClass) pcommon.SpanID {
 	trace := n.key.trace
 	for hops := 0; hops < maxHops && !n.parent.IsEmpty(); hops++ {
 		if n = x.find(spanKey{trace, n.parent}); n == nil || !n.seen {

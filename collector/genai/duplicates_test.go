@@ -76,11 +76,11 @@ func TestDuplicates(t *testing.T) {
 		{"said of itself", []span{saying(provider(1, 9), of1)}, []string{counted}, nil},
 		{"said badly", []span{saying(provider(1, 9), "the other one")}, []string{counted}, nil},
 
-		{"beside each other, child first", []span{provider(2, 9), framework(1, 8)}, []string{counted, of2}, nil},
-		{"beside each other, parent first", []span{framework(1, 8), provider(2, 9)}, []string{counted, of1}, nil},
-		{"beside each other, but by ids only", []span{framework(1, 8), provider(2, 9)}, []string{counted, counted}, byIDsOnly},
-		{"beside each other, twice at once", []span{provider(2, 9), provider(3, 9), framework(1, 8), framework(4, 8)}, []string{counted, counted, of2, "0300000000000000"}, nil},
-		{"beside each other, other tokens", []span{framework(1, 8), func() span { s := provider(2, 9); s.with["gen_ai.usage.input_tokens"] = 11; return s }()},
+		{"siblings, child first", []span{provider(2, 9), framework(1, 8)}, []string{counted, of2}, nil},
+		{"siblings, parent first", []span{framework(1, 8), provider(2, 9)}, []string{counted, of1}, nil},
+		{"siblings, but by ids only", []span{framework(1, 8), provider(2, 9)}, []string{counted, counted}, byIDsOnly},
+		{"siblings, two pairs at the same time", []span{provider(2, 9), provider(3, 9), framework(1, 8), framework(4, 8)}, []string{counted, counted, of2, "0300000000000000"}, nil},
+		{"siblings, other tokens", []span{framework(1, 8), func() span { s := provider(2, 9); s.with["gen_ai.usage.input_tokens"] = 11; return s }()},
 			[]string{counted, counted}, nil},
 		{"one after the other", []span{framework(1, 8), func() span { s := provider(2, 9); s.from, s.to = 11, 12; return s }()}, []string{counted, counted}, nil},
 		{"of one instrumentor", []span{provider(1, 8), func() span { s := provider(2, 9); s.from, s.to = 2, 3; return s }()}, []string{counted, counted}, nil},
@@ -154,7 +154,7 @@ func TestAgentRunSeenTwice(t *testing.T) {
 	require.NotContains(t, g.attributes(t, chain(2, 1)), duplicateOf)
 	require.Equal(t, "0300000000000000", g.attributes(t, run(1, 9, "billing"))[duplicateOf])
 
-	g = newGate(t) // agents that call agents are runs of their own, and so is a call of oneself by a tool
+	g = newGate(t) // agents that call agents have their own runs, and so does an agent that calls itself by a tool
 	require.NotContains(t, g.attributes(t, run(3, 1, "clerk")), duplicateOf)
 	require.NotContains(t, g.attributes(t, run(1, 9, "billing")), duplicateOf)
 	require.NotContains(t, g.attributes(t, toolRun(4, 1)), duplicateOf)

@@ -8,7 +8,7 @@ import (
 )
 
 // A call or run that its user abandons (a closed page, a cancelled task, a generator that is dropped) ends with an
-// exception, and instrumentors call it an error. It is none: nobody wanted the rest.
+// exception, and instrumentors call it an error. It is not one: the caller did not want the rest.
 
 // ending is how a failed span ended.
 type ending struct {

@@ -28,7 +28,7 @@ func failedSpan(kind, message, status string, with map[string]any) ptrace.Traces
 	return traces
 }
 
-func TestCancelledIsNoError(t *testing.T) {
+func TestCancelledSpanIsNotAnError(t *testing.T) {
 	type with = map[string]any
 	for _, one := range []struct {
 		what, kind, message, status string
@@ -74,13 +74,13 @@ func TestCancelledIsNoError(t *testing.T) {
 	}
 }
 
-func TestCancelledSpansThatAreNoGenAIAreNoErrorsEither(t *testing.T) {
+func TestCancelledOrdinarySpanIsNotAnError(t *testing.T) {
 	got := newGate(t).send(t, span{id: 1, failed: "asyncio.CancelledError()", with: map[string]any{"http.route": "/chat"}})[0]
 	require.Equal(t, ptrace.StatusCodeUnset, got.Status().Code())
 	require.Equal(t, true, got.Attributes().AsRaw()[cancelled])
 }
 
-func TestACancelledTwinThatComesFirstIsNoError(t *testing.T) {
+func TestCancelledDuplicateThatArrivesFirstIsNotAnError(t *testing.T) {
 	inner := provider(2, 1)
 	inner.failed = "GeneratorExit()"
 	got := newGate(t).send(t, inner, framework(1, 9))

@@ -7,7 +7,7 @@ import (
 )
 
 // A compiled graph of LangGraph says that it is one only in newer versions, and not where a tool or a node of another
-// graph calls it: then it looks like any chain there. But a node's own span has the node's name, and stands right under
+// graph calls it: then it looks like any chain there. But a node's own span has the node's name, and is right under
 // its graph. So a node that has come tells of its parent, which comes later.
 
 const (

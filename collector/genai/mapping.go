@@ -11,7 +11,7 @@ import (
 //go:embed mapping.yaml
 var defaultMapping []byte
 
-// defaultMappingFile is what errors call the embedded file; nobody but a developer meets them.
+// defaultMappingFile is the name of the embedded file in errors; only developers see those.
 const defaultMappingFile = "mapping.yaml (built in)"
 
 // The words of the mapping file.
@@ -25,13 +25,13 @@ const (
 
 // mapping is the mapping file, as its author wrote it; mapping.yaml explains each part.
 type mapping struct {
-	operations []operationRule
-	attributes []attributeRule
-	names      map[string]string
-	modelCalls []string
-	ofAnAgent  []string
-	cancelled  []string
-	logs       []string
+	operations      []operationRule
+	attributes      []attributeRule
+	names           map[string]string
+	modelCalls      []string
+	agentOperations []string
+	cancelled       []string
+	logs            []string
 }
 
 type operationRule struct {
@@ -121,7 +121,7 @@ func (m *mapping) add(own *mapping) {
 		m.names[operation] = attribute
 	}
 	m.modelCalls = append(m.modelCalls, own.modelCalls...)
-	m.ofAnAgent = append(m.ofAnAgent, own.ofAnAgent...)
+	m.agentOperations = append(m.agentOperations, own.agentOperations...)
 	m.cancelled = append(m.cancelled, own.cancelled...)
 	m.logs = append(m.logs, own.logs...)
 }

@@ -25,17 +25,17 @@ type metrics struct {
 
 func newMetrics(settings component.TelemetrySettings) (*metrics, error) {
 	m := &metrics{
-		full: word("reason", "full"), expired: word("reason", "expired"),
-		own: word("source", "own"), index: word("source", "index"), none: word("source", "none"),
+		full: attrOption("reason", "full"), expired: attrOption("reason", "expired"),
+		own: attrOption("source", "own"), index: attrOption("source", "index"), none: attrOption("source", "none"),
 	}
 	meter := settings.MeterProvider.Meter(scopeName)
 	var faults [7]error
 	m.evictions, faults[0] = meter.Int64Counter("otelgate.genai.index.evictions", metric.WithUnit("{span}"),
-		metric.WithDescription("Spans that the index forgot because it was full or they expired. While `full` grows, agents may be missed and calls counted twice: raise index::max_spans."))
+		metric.WithDescription("Spans that the index evicted because it was full or they expired. While `full` grows, agents may be missed and calls counted twice: raise index::max_spans."))
 	m.duplicates, faults[1] = meter.Int64Counter("otelgate.genai.duplicates", metric.WithUnit("{span}"),
-		metric.WithDescription("Spans marked as repeating a model call, or an agent's run, that another span counts."))
+		metric.WithDescription("Spans marked as duplicates of a model call, or an agent's run, that another span counts."))
 	m.agents, faults[2] = meter.Int64Counter("otelgate.genai.agents", metric.WithUnit("{span}"),
-		metric.WithDescription("Spans by where their agent's name came from: own (the span or its baggage), index (an ancestor), none (a model call, tool or retrieval without one)."))
+		metric.WithDescription("Spans by the source of their agent's name: own (the span or its baggage), index (an ancestor), none (a model call, tool or retrieval without one)."))
 	size, err := meter.Int64ObservableGauge("otelgate.genai.index.size", metric.WithUnit("{span}"),
 		metric.WithDescription("Spans that the index remembers."))
 	faults[3] = err
@@ -44,12 +44,12 @@ func newMetrics(settings component.TelemetrySettings) (*metrics, error) {
 		return nil
 	}, size)
 	m.cancelled, faults[6] = meter.Int64Counter("otelgate.genai.cancelled", metric.WithUnit("{span}"),
-		metric.WithDescription("Spans that failed only since nobody wanted the rest (a closed page, a cancelled task). They are no errors."))
+		metric.WithDescription("Spans that failed only because their caller cancelled them (a closed page, a cancelled task). They do not count as errors."))
 	m.refused, faults[5] = newRefusedMetric(settings)
 	return m, errors.Join(faults[:]...)
 }
 
-func word(key, value string) metric.MeasurementOption {
+func attrOption(key, value string) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(attribute.String(key, value)))
 }
 

@@ -1,6 +1,6 @@
 package genai
 
-// Names that the code itself sets or reads, beside those of the mapping. `gen_ai.*` are the semantic conventions',
+// Names that the code itself sets or reads, in addition to those of the mapping. `gen_ai.*` are the semantic conventions',
 // `otelgate.*` ours; the Python side has its own in sdk/otelgate/names.py.
 const (
 	operationName    = "gen_ai.operation.name"
@@ -30,6 +30,6 @@ const (
 
 	// errorOther is the conventions' word for an error whose kind isn't known.
 	errorOther = "_OTHER"
-	// reportedPrices stands where a table's version would: the application's own figure was taken.
+	// reportedPrices takes the place of a table's version: the application's own figure was used.
 	reportedPrices = "reported"
 )

@@ -25,7 +25,7 @@ const (
 	refusedNotBelow         // a part of a call's time that is all of it, or more
 	refusals
 
-	notStreamed = refusals // can be, and says nothing: it is left where it stands
+	notStreamed = refusals // possible, but meaningless: it is left in place
 )
 
 var refusalWords = [refusals]string{"", "negative", "not_a_number", "too_large", "not_below_duration"}
@@ -42,11 +42,11 @@ type refusedMetric struct {
 func newRefusedMetric(settings component.TelemetrySettings) (*refusedMetric, error) {
 	m := &refusedMetric{}
 	for reason, text := range refusalWords {
-		m.reasons[reason] = word("reason", text)
+		m.reasons[reason] = attrOption("reason", text)
 	}
 	var err error
 	m.counter, err = settings.MeterProvider.Meter(scopeName).Int64Counter("otelgate.genai.refused", metric.WithUnit("{value}"),
-		metric.WithDescription("Numbers removed because they cannot be: token counts, costs and times that are negative, not_a_number, too_large, or a time to the first chunk that is not_below_duration. Their spans stay."))
+		metric.WithDescription("Impossible numbers that were removed: token counts, costs and times that are negative, not_a_number, too_large, or a time to the first chunk that is not_below_duration. Their spans stay."))
 	return m, err
 }
 
@@ -79,15 +79,15 @@ func (s *scan) bounded(target *target, from *source, number float64) refusal {
 // shortestDuration is the span's, or what the instrumentor itself says that the call took where that is less; seconds.
 func (s *scan) shortestDuration() float64 {
 	if s.present.has(s.table.ownDurationSlot) {
-		if own, _, why := s.values[s.table.ownDurationSlot].asReal(); why == accepted && own > 0 {
+		if own, _, why := s.values[s.table.ownDurationSlot].asFloat(); why == accepted && own > 0 {
 			return min(s.duration, own)
 		}
 	}
 	return s.duration
 }
 
-// refuse notes that a source has a number that can't be. It goes where it stands under the name that is summed, even
-// with keep_originals; nobody reads it elsewhere.
+// refuse notes that a source has an impossible number. Under the canonical name, which is summed, it is removed, even
+// with keep_originals; under other names it does no harm.
 func (s *scan) refuse(target *target, from *source, why refusal) {
 	if why == notStreamed {
 		return

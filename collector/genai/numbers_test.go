@@ -31,7 +31,7 @@ func (r numberRow) value(t *testing.T) any {
 	return r.String
 }
 
-func TestNumbersThatCannotBeAreRemovedAndCounted(t *testing.T) {
+func TestRemovesAndCountsImpossibleNumbers(t *testing.T) {
 	text, err := os.ReadFile(goldenFolder + "/numbers.json")
 	require.NoError(t, err)
 	var table struct{ Rows []numberRow }
@@ -51,7 +51,7 @@ func TestNumbersThatCannotBeAreRemovedAndCounted(t *testing.T) {
 	}
 }
 
-func TestASecondSourceServesWhereTheFirstCannotBe(t *testing.T) {
+func TestFallsBackToSecondSource(t *testing.T) {
 	got := newGate(t).attributes(t, span{id: 1, with: map[string]any{operationName: "chat",
 		"gen_ai.usage.input_tokens": -4, "llm.usage.prompt_tokens": 11}})
 	require.Equal(t, int64(11), got["gen_ai.usage.input_tokens"])
@@ -71,7 +71,7 @@ func TestOnlyModelCallsKeepACost(t *testing.T) {
 	require.NotContains(t, newGate(t).attributes(t, run), costUSD)
 }
 
-func TestADurationThatIsNotKnownHasNoFirstChunk(t *testing.T) {
+func TestUnknownDurationHasNoFirstChunk(t *testing.T) {
 	backwards := span{id: 1, from: 5, to: 4, with: map[string]any{operationName: "chat", timeToFirstChunk: 0.5}}
 	require.NotContains(t, newGate(t).attributes(t, backwards), timeToFirstChunk)
 }

@@ -138,7 +138,7 @@ func (p *tracesProcessor) writeBack(b *batch, t *tally) {
 			writeDuplicate(info.span.Attributes(), info.counted)
 			t.duplicates++
 		case info.call >= 0:
-			info.span.Attributes().Remove(duplicateOf) // what is counted repeats none, whatever it says
+			info.span.Attributes().Remove(duplicateOf) // a counted span is not a duplicate, even if the sender marked it as one
 			p.writeCost(info.span.Attributes(), &b.calls[info.call])
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// place is where in a mapping file something stands.
+// place is a position in a mapping file.
 type place struct {
 	file string
 	line int
@@ -20,7 +20,7 @@ func (p place) String() string {
 	return fmt.Sprintf("%s:%d: %s", p.file, p.line, p.path)
 }
 
-// reader turns YAML nodes into a mapping and collects every fault it meets, so that an author sees all at once.
+// reader turns YAML nodes into a mapping and collects every fault it meets, so that an author sees all of them together.
 type reader struct {
 	file   string
 	faults []error
@@ -127,7 +127,7 @@ func (r *reader) mapping(node *yaml.Node, into *mapping) {
 		case "model_calls":
 			into.modelCalls = r.texts(value, path)
 		case "of_an_agent":
-			into.ofAnAgent = r.texts(value, path)
+			into.agentOperations = r.texts(value, path)
 		case "cancelled":
 			into.cancelled = r.texts(value, path)
 		case "logs":

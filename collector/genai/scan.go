@@ -25,7 +25,7 @@ type scan struct {
 	operation string
 }
 
-// value is what stands in a slot: an attribute's value, or a text out of JSON, or the seconds of an event.
+// value is the content of a slot: an attribute's value, or a text out of JSON, or the seconds of an event.
 type value struct {
 	attribute pcommon.Value
 	text      string
@@ -218,7 +218,7 @@ func (s *scan) resolveOne(target *target, into *result) {
 		}
 	}
 	if !into.set {
-		if s.present.has(target.slot) && s.saysNothing(target) {
+		if s.present.has(target.slot) && s.isPlaceholder(target) {
 			s.consumed.add(target.slot) // a placeholder is worse than nothing
 		}
 		return
@@ -238,7 +238,7 @@ func (s *scan) usable(from *source) bool {
 	return len(from.when) == 0 || s.holds(from.when)
 }
 
-func (s *scan) saysNothing(target *target) bool {
+func (s *scan) isPlaceholder(target *target) bool {
 	text, ok := s.text(target.slot)
 	return ok && ignored(target, text)
 }

@@ -11,8 +11,8 @@ import (
 	"otelgate/collector/pricing"
 )
 
-// batch is one request on its way. Every span is first read and rewritten by itself, without a lock; then all are
-// looked up in the index together, so that children find parents that stand behind them; then what that told is written.
+// batch is one request in progress. Each span is first read and rewritten separately, without a lock. Then all are
+// looked up in the index together, so that children find later parents. Then the results are written.
 type batch struct {
 	scan  *scan
 	spans []spanInfo
@@ -44,7 +44,7 @@ type callInfo struct {
 }
 
 // ended are the runs and calls in the order in which they ended, inner ones before those around them. A request groups
-// spans by instrumentation: when it begins with an outer span, all outer ones stand before the inner ones.
+// spans by instrumentation: when it begins with an outer span, all outer ones precede the inner ones.
 func (b *batch) ended() []*spanInfo {
 	b.order = b.order[:0]
 	for i := range b.spans {
@@ -70,7 +70,7 @@ func (b *batch) reset() {
 
 var scopeSeed = maphash.MakeSeed()
 
-// read rewrites every span of a request by itself.
+// read rewrites each span of a request separately.
 func (b *batch) read(traces ptrace.Traces) {
 	for _, resource := range traces.ResourceSpans().All() {
 		b.owner = ownerOf(resource.Resource())
@@ -104,16 +104,16 @@ func (b *batch) span(span ptrace.Span, scope uint64) {
 	s.resolve(isCall)
 	s.dropWorkedOut(isCall)
 	if isCall {
-		s.mendTokens()
+		s.reconcileTokenTotals()
 		info.call = len(b.calls)
 		b.calls = append(b.calls, s.callInfo(span, class, scope))
 	}
-	if s.operation != operationInvokeWorkflow { // Traceloop calls the workflow itself an agent, whatever it is
+	if s.operation != operationInvokeWorkflow { // Traceloop calls each workflow an agent
 		info.agent = s.resolvedText(t.known.agent)
 	}
 	info.role = roleIn(s.operation, class, isCall)
 	info.graph = s.graphSigns()
-	info.needsAgent = info.agent == "" && t.ofAnAgent[s.operation]
+	info.needsAgent = info.agent == "" && t.agentOperations[s.operation]
 	b.spans = append(b.spans, info)
 
 	s.write(attributes)
@@ -175,9 +175,9 @@ func (s *scan) resolvedWhole(target int) int64 {
 	return s.results[target].whole
 }
 
-// mendTokens makes the totals include their parts, as the conventions have it: some instrumentors pass on a
+// reconcileTokenTotals makes the totals include their parts, as the conventions have it: some instrumentors pass on a
 // provider's count without the cached or without the reasoning tokens.
-func (s *scan) mendTokens() {
+func (s *scan) reconcileTokenTotals() {
 	known := &s.table.known
 	s.atLeast(known.cacheWrite, s.resolvedWhole(known.cacheWrite1h))
 	s.atLeast(known.input, s.resolvedWhole(known.cacheRead)+s.resolvedWhole(known.cacheWrite))

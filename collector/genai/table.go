@@ -27,15 +27,15 @@ type table struct {
 
 	attributeSlots, metadataSlots *lookup.Table[int32] // of the maps, when they are complete
 
-	metadataSlot  int32
-	operationSlot int32
-	operations    []compiledOperation
-	targets       []target
-	nameTarget    map[string]int // operation → target that completes the span's name
-	modelCalls    map[string]callClass
-	ofAnAgent     map[string]bool
-	cancelled     map[string]bool // the last part of an exception's type, or a whole message
-	known         known
+	metadataSlot    int32
+	operationSlot   int32
+	operations      []compiledOperation
+	targets         []target
+	nameTarget      map[string]int // operation → target that completes the span's name
+	modelCalls      map[string]callClass
+	agentOperations map[string]bool
+	cancelled       map[string]bool // the last part of an exception's type, or a whole message
+	known           known
 
 	// Slots that are no target's: what an instrumentor says that the call took, and the rate that is worked out here.
 	ownDurationSlot, rateSlot, agentSlot int32
@@ -127,7 +127,7 @@ func (b *bits) meets(other *bits) bool {
 func compile(m *mapping) (*table, error) {
 	t := &table{
 		attributes: map[string]int32{}, metadata: map[string]int32{}, events: map[string]int32{},
-		nameTarget: map[string]int{}, modelCalls: map[string]callClass{}, ofAnAgent: map[string]bool{},
+		nameTarget: map[string]int{}, modelCalls: map[string]callClass{}, agentOperations: map[string]bool{},
 		cancelled: map[string]bool{},
 	}
 	t.metadataSlot = t.slot(metadataAttribute)
@@ -155,8 +155,8 @@ func compile(m *mapping) (*table, error) {
 	for _, operation := range m.modelCalls {
 		t.modelCalls[operation] = classOf(operation)
 	}
-	for _, operation := range m.ofAnAgent {
-		t.ofAnAgent[operation] = true
+	for _, operation := range m.agentOperations {
+		t.agentOperations[operation] = true
 	}
 	for _, one := range m.cancelled {
 		t.cancelled[one] = true
@@ -291,7 +291,7 @@ func (t *table) target(rule attributeRule, positions map[string]int) (target, er
 		if one.unlessEqual != "" {
 			position, ok := positions[one.unlessEqual]
 			if !ok {
-				return compiled, fmt.Errorf("%s.unless_equal: '%s': expected an attribute that stands further up", one.at, one.unlessEqual)
+				return compiled, fmt.Errorf("%s.unless_equal: '%s': expected an attribute that is defined above", one.at, one.unlessEqual)
 			}
 			made.unlessEqual = position
 		}

@@ -42,7 +42,7 @@ const (
 	// maxDuration: what seems to last longer has a start that is not true.
 	maxDuration = 31 * 24 * time.Hour
 	minItem     = 16 << 10
-	// maxItem: masking, and originals beside what they were mapped to, may double it; a batch has 3,000,000.
+	// maxItem: masking, and keeping originals with their mapped attributes, may double it; a batch has 3,000,000.
 	maxItem = 1_250_000
 )
 

@@ -37,7 +37,7 @@ type whole struct {
 const marks = 2*(perField+11) + len(attrCut) + len(attrDropped)
 
 // fit cuts an item to its limits: base64 media first, then the largest texts, then whole parts and attributes.
-func (m *mender) fit(w whole, limit, leaves int) {
+func (m *repairer) fit(w whole, limit, leaves int) {
 	before := w.scan()
 	tooLarge, tooMany := before.size > limit, leaves > 0 && before.leaves > leaves
 	if tooLarge {
@@ -79,7 +79,7 @@ func (m *mender) fit(w whole, limit, leaves int) {
 	}
 }
 
-// addTo notes a number, beside what a gateway before this one may have cut.
+// addTo adds to a number that an earlier gateway may have written.
 func addTo(m pcommon.Map, key string, n int) {
 	slot, existed := m.GetOrPutEmpty(key)
 	if existed && slot.Type() == pcommon.ValueTypeInt {

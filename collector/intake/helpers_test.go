@@ -23,7 +23,7 @@ func at(offset time.Duration) pcommon.Timestamp {
 	return pcommon.NewTimestampFromTime(arrival.Add(offset))
 }
 
-// door is a processor under test, whose clock stands still.
+// door is a processor under test, with a stopped clock.
 type door struct {
 	*gate
 	telemetry *componenttest.Telemetry

@@ -68,7 +68,7 @@ func sign(application *applications.Application, resource pcommon.Map) {
 	}
 }
 
-// isResources says whether an attribute would stand for one by which a resource is known: as it is, or with underscores.
+// isResources says whether an attribute would be taken for one that identifies a resource: as it is, or with underscores.
 // On a scope, a span or a log record it would hide the resource's.
 func isResources(name string, _ pcommon.Value) bool {
 	if !strings.HasPrefix(name, "service") && !strings.HasPrefix(name, "otelgate") {
@@ -179,8 +179,8 @@ func pointCount(of pmetric.Metric) int {
 	return 0
 }
 
-// reserved are the names, as Prometheus sees them, of what the stack says of itself and of its applications: rules and
-// dashboards believe them.
+// reserved are the names, as Prometheus sees them, of the stack's metrics about itself and its applications: rules and
+// dashboards trust them.
 var reserved = regexp.MustCompile(`^(otelgate_|otelcol_|probe_|scrape_|ALERTS$|ALERTS_FOR_STATE$|up$|target_info$)`)
 
 // fromSDK are metrics under such a name that our SDK sends for its application.

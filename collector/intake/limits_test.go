@@ -17,7 +17,7 @@ func TestDocumentation(t *testing.T) {
 	}
 }
 
-// TestBoundsFitTogether holds what may stand together against the smallest limit behind.
+// TestBoundsFitTogether compares the sum of bounds that can occur together with the smallest later limit.
 func TestBoundsFitTogether(t *testing.T) {
 	const batch, lokiFields, lokiLine, grown = 3_000_000, 1024, 1 << 20, 30
 	require.Less(t, 2*maxItem+maxResourceBytes+maxScopeBytes, batch)

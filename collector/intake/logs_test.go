@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-func TestLogLineIsCutBelowWhatLokiTakes(t *testing.T) {
+func TestCutsLogLineBelowLokisLimit(t *testing.T) {
 	for _, limit := range []int{200_000, 1_000_000, 1_250_000} {
 		d := newDoor(t, "logs", func(c *Config) { c.MaxItemBytes = limit })
 		r := d.record(t, func(r plog.LogRecord) { r.Body().SetStr(words(3_500_000)) })
@@ -40,7 +40,7 @@ func TestStructuredBodyIsCutInside(t *testing.T) {
 	require.Regexp(t, `^… \[cut \d+ bytes\]$`, r.Body().Str())
 }
 
-func TestStructuredBodyIsMeasuredAsTheLineThatItBecomes(t *testing.T) {
+func TestMeasuresStructuredBodyAsLine(t *testing.T) {
 	const overhead = spanFixed + 2*perField // of the record, its event's name and its severity
 	const most = MaxLineBytes - overhead
 	for name, each := range map[string]struct {

@@ -23,7 +23,7 @@ var mediaByte = func() (set [256]bool) {
 
 var mediaKind = regexp.MustCompile(`"(?:mime_?type|media_?type|mimeType|mediaType|format)"\s*:\s*"([A-Za-z0-9.+/-]{1,64})"`)
 
-// withoutMedia puts kind, size and hash in place of images, sound and files that stand in a text as base64: in data:
+// withoutMedia puts kind, size and hash in place of images, sound and files that are in a text as base64: in data:
 // URLs, and in parts of messages. In JSON it leaves valid JSON.
 func withoutMedia(t string) string {
 	var out strings.Builder
@@ -84,7 +84,7 @@ func dataURL(before string) string {
 	return before[max(0, len(before)-mediaNear)+at:]
 }
 
-// kindOf says what a run holds: by what stands near it, by its first bytes, or because only random bytes look like it.
+// kindOf says what a run holds: by the text near it, by its first bytes, or because only random bytes look like it.
 func kindOf(t string, start, end int) string {
 	if first := decoded(t[start:min(end, start+1024)]); len(first) > 0 {
 		if kind := http.DetectContentType(first); !strings.HasPrefix(kind, "text/") && kind != "application/octet-stream" {

@@ -77,7 +77,7 @@ func TestTimesOfPointsBecomePossible(t *testing.T) {
 				}
 				require.Equal(t, each.want, p.Timestamp())
 				require.LessOrEqual(t, p.StartTimestamp(), p.Timestamp())
-				require.Zero(t, p.Attributes().Len()) // a label of its own for each point would be a series each
+				require.Zero(t, p.Attributes().Len()) // a separate label for each point would make a series of each
 				require.Equal(t, each.want != each.when, d.counted(t)["corrected/time"] == 1)
 			})
 		}
@@ -136,7 +136,7 @@ func TestMetricsAreRefusedByTheRulesOfThePolicyFile(t *testing.T) {
 	require.Equal(t, map[string]int64{"refused/metric_secret": 1}, d.counted(t))
 }
 
-func TestPointsThatPrometheusRefusesAreRefusedAlone(t *testing.T) {
+func TestRefusesOnlyPointsThatPrometheusRefuses(t *testing.T) {
 	for name, each := range map[string]struct {
 		change func(pmetric.Metric)
 		why    string

@@ -163,7 +163,7 @@ func (p *points) text(t string, set func(string)) {
 	if len(t) <= 4*maxName && isClean(t) {
 		return
 	}
-	m := mender{}
+	m := repairer{}
 	t = m.text(t)
 	if len(t) > 4*maxName {
 		m.done |= 1 << reasonSize
@@ -184,7 +184,7 @@ func (p *points) point(n point, exemplars pmetric.ExemplarSlice, delta bool, ref
 	if p.application != nil {
 		n.Attributes().RemoveIf(isIdentity)
 	}
-	m := mender{labels: true}
+	m := repairer{labels: true}
 	if !p.labels(n.Attributes(), &m) {
 		p.add(1<<reasonPointSize, 0)
 		return false
@@ -204,7 +204,7 @@ func (p *points) point(n point, exemplars pmetric.ExemplarSlice, delta bool, ref
 
 // labels: a long value keeps series apart by its hash. A point with too many of them is refused: without some of its
 // labels it would be another series.
-func (p *points) labels(attributes pcommon.Map, m *mender) bool {
+func (p *points) labels(attributes pcommon.Map, m *repairer) bool {
 	s := scan{labels: true}
 	s.attributes(attributes, 0)
 	if s.faults != 0 {
@@ -229,9 +229,9 @@ func (p *points) labels(attributes pcommon.Map, m *mender) bool {
 	return after.size <= maxPointBytes
 }
 
-// time sets a point's time to one that Prometheus takes. What is ahead, or has no time, came now. Of what is old, an
-// increment counts now; a total or a level of then would be false now, so it is refused: a total's next point has it.
-func (p *points) time(n point, delta bool, m *mender) bool {
+// time sets a point's time to one that Prometheus takes. A point in the future, or without a time, gets the current time. An old
+// increment counts now. An old total or level would be wrong now, so it is refused: a total's next point includes it.
+func (p *points) time(n point, delta bool, m *repairer) bool {
 	at := uint64(n.Timestamp())
 	if at <= p.latest && at+p.age >= p.now {
 		p.start(n, at)
@@ -285,7 +285,7 @@ func (p *points) move() {
 	}
 }
 
-func repairExemplars(exemplars pmetric.ExemplarSlice, m *mender, c clock) {
+func repairExemplars(exemplars pmetric.ExemplarSlice, m *repairer, c clock) {
 	for _, each := range exemplars.All() {
 		s := scan{labels: true}
 		s.attributes(each.FilteredAttributes(), 0)

@@ -16,9 +16,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// TestAnythingBecomesAcceptable sends what nobody would make by hand, twice: after the first time nothing is left to
+// TestRandomItemsBecomeAcceptable sends random items twice: after the first time nothing is left to
 // do, and the encoded size, which is not what the processor estimates, is within the limit.
-func TestAnythingBecomesAcceptable(t *testing.T) {
+func TestRandomItemsBecomeAcceptable(t *testing.T) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewSource(seed))

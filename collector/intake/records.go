@@ -16,7 +16,7 @@ func (y *tally) record(record plog.LogRecord, limit int, c clock) {
 	if s.faults == 0 && s.size <= limit && s.leaves <= maxLogLeaves && c.canBe(at) && (observed == 0 || c.canBe(observed)) {
 		return
 	}
-	m := mender{labels: true}
+	m := repairer{labels: true}
 	if s.faults != 0 {
 		m.record(record)
 	}
@@ -61,7 +61,7 @@ func isStructured(body pcommon.Value) bool {
 	return body.Type() == pcommon.ValueTypeMap || body.Type() == pcommon.ValueTypeSlice
 }
 
-func (m *mender) record(record plog.LogRecord) {
+func (m *repairer) record(record plog.LogRecord) {
 	m.attributes(record.Attributes(), 0)
 	m.value("", record.Body(), 0)
 	record.SetEventName(m.title(record.EventName()))

@@ -24,24 +24,24 @@ func (y *tally) schema(of interface {
 	y.title(of.SchemaUrl(), of.SetSchemaUrl)
 }
 
-// title repairs a text that stands alone.
+// title repairs a single text.
 func (y *tally) title(t string, set func(string)) {
 	if len(t) <= maxName && isClean(t) {
 		return
 	}
-	m := mender{}
+	m := repairer{}
 	set(m.title(t))
 	y.add(m.done, 0)
 }
 
-// bounded repairs and fits attributes that stand alone, those of a resource or scope.
+// bounded repairs and fits the attributes of a resource or scope.
 func (y *tally) bounded(attributes pcommon.Map, kind scan, limit, leaves int) {
 	s := kind
 	s.attributes(attributes, 0)
 	if s.faults == 0 && s.size <= limit && s.leaves <= leaves {
 		return
 	}
-	m := mender{labels: kind.labels, stream: kind.stream}
+	m := repairer{labels: kind.labels, stream: kind.stream}
 	if s.faults != 0 {
 		m.attributes(attributes, 0)
 	}

@@ -61,7 +61,7 @@ func isCleanSlowly(t string) bool {
 	return utf8.ValidString(t) && strings.IndexByte(t, 0) < 0
 }
 
-// text is a field of its own.
+// text is a separate field.
 func (s *scan) text(t string) {
 	s.size += len(t) + perField
 	s.check(t)
@@ -109,7 +109,7 @@ func (s *scan) attributes(m pcommon.Map, depth int) {
 	}
 }
 
-// compared: among more attributes than this nobody looks for two of one name, which harm no store; they only leave
+// compared: among more attributes than this, duplicate names are not searched. They harm no store; they only leave
 // open which counts.
 const compared = 1024
 

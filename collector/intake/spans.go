@@ -26,7 +26,7 @@ func (y *tally) span(span ptrace.Span, limit int, c clock) bool {
 	if s.faults == 0 && s.size <= limit && c.canBe(start) && c.canBe(end) && end >= start && end-start <= uint64(maxDuration) && eventsFit(span, c) {
 		return false
 	}
-	m := mender{}
+	m := repairer{}
 	if s.faults != 0 {
 		m.span(span)
 	}
@@ -67,7 +67,7 @@ func (s *scan) state(state pcommon.TraceState) {
 	}
 }
 
-func (m *mender) span(span ptrace.Span) {
+func (m *repairer) span(span ptrace.Span) {
 	span.SetName(m.title(span.Name()))
 	m.attributes(span.Attributes(), 0)
 	span.Status().SetMessage(m.text(span.Status().Message()))
@@ -83,7 +83,7 @@ func (m *mender) span(span ptrace.Span) {
 }
 
 // state: half a trace state means something else, so one that is too long or unreadable goes.
-func (m *mender) state(state pcommon.TraceState) {
+func (m *repairer) state(state pcommon.TraceState) {
 	if raw := state.AsRaw(); len(raw) > maxState {
 		m.done |= 1 << reasonName
 		state.FromRaw("")
@@ -135,7 +135,7 @@ func dropLast(span ptrace.Span) bool {
 }
 
 // times makes times possible, and keeps what they were.
-func (m *mender) times(span ptrace.Span, c clock) {
+func (m *repairer) times(span ptrace.Span, c clock) {
 	start, end := uint64(span.StartTimestamp()), uint64(span.EndTimestamp())
 	newStart, newEnd, why := c.interval(start, end)
 	if newEnd == c.now && newEnd != end {

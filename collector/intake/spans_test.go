@@ -26,7 +26,7 @@ func TestOrdinarySpanIsLeftAsItIs(t *testing.T) {
 	require.Empty(t, d.counted(t))
 }
 
-func TestBytesThatAStoreRefusesBecomeText(t *testing.T) {
+func TestReplacesBytesRefusedByStores(t *testing.T) {
 	d := newDoor(t, "traces")
 	s := d.span(t, func(s ptrace.Span) {
 		s.SetName("chat\xff")
@@ -49,7 +49,7 @@ func TestBytesThatAStoreRefusesBecomeText(t *testing.T) {
 	require.Equal(t, map[string]int64{"corrected/text": 1}, d.counted(t))
 }
 
-func TestNamesAndIDsThatAreTooLongStayDifferent(t *testing.T) {
+func TestLongNamesAndIDsStayDifferent(t *testing.T) {
 	d := newDoor(t, "traces")
 	long := func(end string) string {
 		return text(t, d.span(t, func(s ptrace.Span) { s.Attributes().PutStr("session.id", words(600)+end) }).Attributes(), "session.id")
@@ -62,7 +62,7 @@ func TestNamesAndIDsThatAreTooLongStayDifferent(t *testing.T) {
 	require.Equal(t, map[string]int64{"cut/name": 6}, d.counted(t))
 }
 
-func TestAttributesThatNoStoreTakesAreCorrected(t *testing.T) {
+func TestCorrectsAttributesRefusedByStores(t *testing.T) {
 	d := newDoor(t, "traces")
 	s := d.span(t, func(s ptrace.Span) {
 		s.Attributes().PutStr("", "unnamed")
@@ -84,7 +84,7 @@ func TestAttributesThatNoStoreTakesAreCorrected(t *testing.T) {
 	require.Equal(t, map[string]int64{"corrected/key": 1, "corrected/number": 1, "cut/depth": 1}, d.counted(t))
 }
 
-func TestOfTwoAttributesWithOneNameTheLastCounts(t *testing.T) {
+func TestLastOfDuplicateAttributesCounts(t *testing.T) {
 	d := newDoor(t, "traces")
 	td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(fmt.Appendf(nil, `{"resourceSpans":[{"scopeSpans":[{"spans":[{
 		"traceId":"01000000000000000000000000000000","spanId":"0100000000000000","startTimeUnixNano":"%d","endTimeUnixNano":"%d",

@@ -71,7 +71,7 @@ type telemetry struct {
 func newTelemetry(set component.TelemetrySettings, signal string) (*telemetry, error) {
 	meter := set.MeterProvider.Meter("otelgate/collector/intake")
 	items, err := meter.Int64Counter("otelgate.intake.items", metric.WithUnit("{item}"),
-		metric.WithDescription("Spans, log records and metric points (and resources and scopes) that some store would have refused: cut, corrected, or refused, and why."))
+		metric.WithDescription("Spans, log records and metric points (and resources and scopes) that a store would have refused, by action (cut, corrected or refused) and reason."))
 	cut, err2 := meter.Int64Counter("otelgate.intake.cut", metric.WithUnit("By"),
 		metric.WithDescription("Bytes cut from items that were too large."))
 	t := &telemetry{items: items, bytes: cut}

@@ -45,8 +45,8 @@ func (c clock) inUnits(t uint64) (ns, unit uint64) {
 	return 0, 0
 }
 
-// interval returns start and end as they can be. What is known of a duration stays: one that cannot be, or of which
-// one end is missing, is 0.
+// interval returns start and end as they can be. A known duration stays. An impossible one, or one with a
+// missing end, is 0.
 func (c clock) interval(start, end uint64) (newStart, newEnd uint64, why reason) {
 	startFits, endFits := c.canBe(start), c.canBe(end)
 	switch {

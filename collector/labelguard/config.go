@@ -22,7 +22,7 @@ func (c *Config) Validate() error {
 			faults = append(faults, errors.New("labels='': expected the name of a label"))
 		}
 		if slices.Contains(c.Keep, name) {
-			faults = append(faults, fmt.Errorf("keep='%s': is in labels too", name))
+			faults = append(faults, fmt.Errorf("keep='%s': is listed in both labels and keep", name))
 		}
 	}
 	if slices.Contains(c.Keep, "") {

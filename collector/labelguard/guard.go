@@ -24,7 +24,7 @@ type guard struct {
 	logger *zap.Logger
 
 	mu    sync.Mutex
-	names map[string]bool // is it taken away?
+	names map[string]bool // label name → removed
 
 	removed, merged metric.Int64Counter
 }
@@ -40,9 +40,9 @@ func newGuard(cfg *Config, settings component.TelemetrySettings) (*guard, error)
 		return c
 	}
 	g.removed = counter("otelgate.labelguard.removed", "{label}",
-		"Labels taken from applications' metrics, since they tell users, sessions or conversations apart.")
+		"Labels removed from applications' metrics because they identify users, sessions or conversations.")
 	g.merged = counter("otelgate.labelguard.merged", "{point}",
-		"Points that were added to another, the same but for such a label, or for one that was masked.")
+		"Points that were added to another point that differed only by such a label, or by a masked one.")
 	return g, err
 }
 
@@ -157,8 +157,8 @@ func (g *guard) forbids(name string) bool {
 	if len(g.names) < maxNames {
 		g.names[name] = forbidden
 		if forbidden {
-			g.logger.Warn("a label of applications' metrics is taken away: users, sessions and conversations are never "+
-				"labels; ask the audit database, or list it under `keep` if it is none", zap.String("label", name))
+			g.logger.Warn("a label of applications' metrics is removed: users, sessions and conversations are never "+
+				"labels; ask the audit database, or list it under `keep` if it identifies none of these", zap.String("label", name))
 		}
 	}
 	return forbidden

@@ -38,8 +38,8 @@ func TestConfigFaults(t *testing.T) {
 	cfg := &Config{Labels: []string{"", "a"}, Keep: []string{"a", ""}}
 	want := []string{
 		"labels='': expected the name of a label",
-		"keep='': is in labels too",
-		"keep='a': is in labels too",
+		"keep='': is listed in both labels and keep",
+		"keep='a': is listed in both labels and keep",
 		"keep='': expected the name of a label",
 	}
 	if err := cfg.Validate(); err == nil || err.Error() != strings.Join(want, "\n") {
@@ -163,7 +163,7 @@ func TestWithoutSuchLabelsNothingChanges(t *testing.T) {
 	}
 }
 
-func TestReadingsThatMaskingMadeTheSameAreOne(t *testing.T) {
+func TestMergesReadingsMadeEqualByMasking(t *testing.T) {
 	metrics, in := scope()
 	sum := in.Metrics().AppendEmpty().SetEmptySum()
 	sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
@@ -202,7 +202,7 @@ func TestReadingsThatMaskingMadeTheSameAreOne(t *testing.T) {
 }
 
 // Counters have their sender's mark, by which `accumulate` adds them up, though masking made their labels the same.
-func TestCountersThatMaskingMadeTheSameStayApart(t *testing.T) {
+func TestKeepsCountersMadeEqualByMasking(t *testing.T) {
 	metrics, in := scope()
 	sum := in.Metrics().AppendEmpty().SetEmptySum()
 	sum.SetIsMonotonic(true)

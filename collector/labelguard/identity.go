@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// Words that stand for a person or a conversation, and words that, after one of those, name which.
+// Words for a person or a conversation, and words that, after one of those, identify it.
 var (
 	subjects = set("user", "users", "enduser", "session", "conversation")
 	whole    = set("userid", "username", "useremail", "enduserid", "sessionid", "conversationid")

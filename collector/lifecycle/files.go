@@ -68,7 +68,7 @@ func filesOf(folder string, environ []string) ([]string, error) {
 }
 
 // fits is an error where the files are named one by one and overlays are missing, too many or too early: a setting that
-// says one thing while the gateway does another would lose data, or let in what a token should keep out. It accepts a
+// says one thing while the gateway does another would lose data, or accept data that a token should reject. It accepts a
 // configuration that has not our wiring.
 func fits(uris []string, loaded settings.Settings) error {
 	folder := ""

@@ -95,7 +95,7 @@ func TestFilesNamedOneByOneHaveToFitTheSettings(t *testing.T) {
 	}
 }
 
-func TestOverlayBeforeTheFileThatItMergesOverIsRefused(t *testing.T) {
+func TestRefusesOverlayBeforeItsBase(t *testing.T) {
 	folder := configFolder(t)
 	base, audit := filepath.Join(folder, "90-service.yaml"), filepath.Join(folder, "overlays", "audit.yaml")
 	loaded, err := settings.Load(nil)

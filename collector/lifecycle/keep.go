@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// keeper stands between the Collector and what its configuration is read from. At each reload it tries the new
+// keeper is between the Collector and the sources of its configuration. At each reload it tries the new
 // configuration first; if that is bad, the Collector is given what it was given before.
 type keeper struct {
 	params otelcol.CollectorSettings
@@ -60,7 +60,7 @@ func (k *keeper) begins(ctx context.Context, uri string) {
 	case k.first == "":
 		k.first, k.running = uri, answers{}
 		k.logger.Info("the configuration is merged from these files", zap.Strings("files", shown(k.uris)))
-	case k.goneBack: // the Collector began anew, with what ran before
+	case k.goneBack: // the Collector restarted with the previous configuration
 		k.goneBack = false
 	case k.first == uri:
 		fault := k.try(ctx)

@@ -58,7 +58,7 @@ func Run(params otelcol.CollectorSettings, interactive func(otelcol.CollectorSet
 	}
 }
 
-// grace is for what is under way when the gateway is told to stop; compose and supervisor kill it two seconds later.
+// grace is the time for requests in flight when the gateway has to stop; compose and supervisor kill it two seconds later.
 const grace = 8 * time.Second
 
 // endInTime ends the process where a store that is away holds it up: what waits is on disk, and is sent after the start.

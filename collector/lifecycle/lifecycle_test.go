@@ -70,14 +70,14 @@ func (r *room) reads(key string, want any) {
 	}
 }
 
-func TestReloadTakesWhatIsGood(t *testing.T) {
+func TestReloadUsesValidConfiguration(t *testing.T) {
 	r := newRoom(t)
 	r.reads("one", 1)
 	r.write("one: 2")
 	r.reads("one", 2)
 }
 
-func TestReloadKeepsTheOldOneWhenTheNewOneIsBad(t *testing.T) {
+func TestReloadKeepsPreviousConfigurationIfInvalid(t *testing.T) {
 	r := newRoom(t)
 	r.reads("port", 4317)
 	r.write("one: 2", "port: [")
@@ -91,7 +91,7 @@ func TestReloadKeepsTheOldOneWhenTheNewOneIsBad(t *testing.T) {
 	r.reads("port", 5)
 }
 
-func TestConfigurationThatDoesNotStartIsGoneBackFrom(t *testing.T) {
+func TestReturnsToPreviousConfigurationIfStartFails(t *testing.T) {
 	r := newRoom(t)
 	r.reads("one", 1)
 	if r.keeper.goBack(errors.New("it never ran")) {

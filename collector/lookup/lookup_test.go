@@ -18,7 +18,7 @@ func names() map[string]int {
 	return values
 }
 
-func TestTableFindsWhatItsMapHas(t *testing.T) {
+func TestTableEqualsItsMap(t *testing.T) {
 	values := names()
 	table := Of(values)
 	if table.Len() != len(values) {
@@ -36,7 +36,7 @@ func TestTableFindsWhatItsMapHas(t *testing.T) {
 	}
 }
 
-func TestWithLeavesTheTableAsItWas(t *testing.T) {
+func TestWithDoesNotChangeTheTable(t *testing.T) {
 	before := Of(names())
 	for _, name := range []string{"user.id", "llm.input_messages.999.message.role", strings.Repeat("m", 2*maxLength)} {
 		one, other := before.With(name, 1), before.With(name, 2)

@@ -22,7 +22,7 @@ import (
 	"otelgate/collector/pages"
 )
 
-// meters is the telemetry of a Collector, without readers of its own, until the test ends.
+// meters is the telemetry of a Collector, without its own readers, until the test ends.
 func meters(t *testing.T, level configtelemetry.Level) telemetry.MeterProvider {
 	t.Helper()
 	factory := Telemetry(otelconftelemetry.NewFactory())
@@ -143,7 +143,7 @@ func TestWithoutTelemetryThereAreNoMetrics(t *testing.T) {
 	require.Empty(t, body)
 }
 
-func TestATakenPortIsAnError(t *testing.T) {
+func TestPortInUseIsAnError(t *testing.T) {
 	address := serving(t)
 	factory := NewFactory()
 	cfg := factory.CreateDefaultConfig().(*confighttp.ServerConfig)

@@ -50,7 +50,7 @@ func BenchmarkResolve(b *testing.B) {
 	table := open(b, Options{})
 	b.ReportAllocs()
 	for b.Loop() {
-		table.now.Load().book.resolve("openrouter", "nobody/knows-this-model")
+		table.now.Load().book.resolve("openrouter", "unknown/model")
 	}
 }
 

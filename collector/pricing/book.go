@@ -16,7 +16,7 @@ type book struct {
 	aliases   map[string]string   // name in telemetry → provider id
 	free      map[string]struct{} // providers whose models cost nothing
 	protocols map[string]struct{} // names that tell how a model is spoken to, not who runs it
-	prefixes  []string            // what may stand before a model's name
+	prefixes  []string            // possible prefixes of a model's name
 }
 
 type provider struct {
@@ -35,7 +35,7 @@ type entry struct {
 	free   bool
 }
 
-// resolve finds the model. Who runs it decides first; its name alone decides where that isn't known.
+// resolve finds the model: by its provider first, or by its name alone if the provider isn't known.
 func (b *book) resolve(providerName, modelName string) entry {
 	if len(providerName) > maxName || len(modelName) > maxName {
 		return entry{}
@@ -79,7 +79,7 @@ func (b *book) provider(name string) (at *provider, free bool) {
 	return nil, false
 }
 
-// find a model at a provider: by its name as it is, with its date dashed, then without what stands before it.
+// find a model at a provider: by its name as it is, with its date dashed, then without its prefix.
 func (b *book) find(at *provider, ref string) entry {
 	if found := b.exactly(at, ref); found.model != nil {
 		return found

@@ -67,7 +67,7 @@ func TestServiceTiers(t *testing.T) {
 	}
 }
 
-func TestATierWithoutARateIsUnpriced(t *testing.T) {
+func TestTierWithoutRateIsUnpriced(t *testing.T) {
 	table := open(t, Options{})
 	for name, call := range map[string]Call{
 		"scale is bought in advance":         {Provider: "openai", Model: "gpt-4o", ServiceTier: "scale"},

@@ -37,7 +37,7 @@ type Call struct {
 	WebSearches, StorageSearches                    int64
 }
 
-// What a Price says of its call.
+// The statuses of a Price.
 const (
 	// Priced: USD is what the call cost, which may be 0.
 	Priced = "priced"
@@ -105,7 +105,7 @@ const (
 
 // usage is what the call used, and whether it tells of any usage at all.
 //
-// Parts that together exceed their whole were counted beside it (Anthropic's own input_tokens leaves cached tokens out,
+// Parts that together exceed their whole were counted in addition to it (Anthropic's own input_tokens leaves cached tokens out,
 // Gemini's candidates leave out thoughts): then the whole is the sum. genai-prices refuses such a call.
 func (c *Call) usage(into *usage) (any bool) {
 	*into = usage{

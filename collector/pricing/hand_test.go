@@ -15,7 +15,7 @@ func on(day string) time.Time {
 }
 
 // Twenty costs worked by hand from the providers' published price lists, in USD per million tokens unless it says
-// otherwise. The arithmetic stands beside each; none of it comes from prices.json.
+// otherwise. Each case shows its arithmetic; none of it comes from prices.json.
 var byHand = []struct {
 	name string
 	call Call

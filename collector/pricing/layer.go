@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// AnyProvider is the id under which an override file prices models whoever runs them.
+// AnyProvider is the id under which an override file prices models of any provider.
 const AnyProvider = "*"
 
 // source tells where the prices of the lowest layer come from.
@@ -123,7 +123,7 @@ func stack(version string, known *units, layers ...*layer) (*book, error) {
 	}
 	for _, layer := range layers {
 		for i := range layer.providers {
-			out.lay(&layer.providers[i])
+			out.merge(&layer.providers[i])
 		}
 		for _, name := range layer.free {
 			out.free[normal(name)] = struct{}{}
@@ -142,8 +142,8 @@ func stack(version string, known *units, layers ...*layer) (*book, error) {
 	return out, nil
 }
 
-// lay a provider on what lower layers say of it. Its models are looked at first, and replace those of the same id.
-func (b *book) lay(from *layerProvider) {
+// merge a provider on what lower layers say of it. Its models are looked at first, and replace those of the same id.
+func (b *book) merge(from *layerProvider) {
 	if from.id == AnyProvider {
 		b.anywhere = append(slices.Clone(from.models), b.anywhere...)
 		return

@@ -32,7 +32,7 @@ def number(value: Decimal) -> float | int:
 
 
 def regex(pattern: str) -> dict[str, Any]:
-    """Go's regexp has no lookahead: one at the start, `^(?!A)B`, becomes a `not` beside the rest."""
+    """Go's regexp has no lookahead: one at the start, `^(?!A)B`, becomes a `not` next to the rest."""
     if not pattern.startswith("^(?!"):
         if "(?" in pattern.replace("(?:", ""):
             raise SystemExit(f"regex {pattern!r}: expected no (?…) but (?:…) and a leading ^(?!…), which Go can match")
@@ -106,7 +106,7 @@ def model(provider: types.Provider, info: types.ModelInfo) -> dict[str, Any]:
 
 
 def head(provider: types.Provider) -> dict[str, Any]:
-    """What there is of a provider beside its models."""
+    """A provider's fields without its models."""
     entry: dict[str, Any] = {"id": provider.id, "name": provider.name}
     if provider.pricing_urls:
         entry["pricing_urls"] = provider.pricing_urls

@@ -23,7 +23,7 @@ type document struct {
 	problems []string
 }
 
-const maxProblems = 5 // told of one file: more don't help
+const maxProblems = 5 // maximum problems reported per file
 
 // readDocument reads JSON that must be one object.
 func readDocument(name string, content []byte) (node, error) {
@@ -94,7 +94,7 @@ func (n node) shown() string {
 	return string(text)
 }
 
-// fields of an object; a comment may stand in any. Without allowed names all are.
+// fields of an object; a comment may be in any. Without a list of names all are allowed.
 func (n node) fields(allowed ...string) map[string]node {
 	object, ok := n.value.(map[string]any)
 	if !ok {

@@ -51,7 +51,7 @@ func TestOverride(t *testing.T) {
 	}
 }
 
-func TestAReplacedModelHasOnlyItsOwnTiers(t *testing.T) {
+func TestReplacedModelHasOnlyItsOwnTiers(t *testing.T) {
 	table := open(t, Options{OverrideFile: "testdata/override.json"})
 	call := Call{Provider: "openai", Model: "gpt-4o", ServiceTier: "priority", At: on("2026-11-01"), InputTokens: 1_000_000}
 	if got := table.Price(call); got.Status != Unpriced {
@@ -138,7 +138,7 @@ const (
 	broken = `{"providers": [{"id": "openai", "models": [{"id": "gpt-4o", "prices": {"input_mtok": "9"}}]}]}`
 )
 
-// A change is taken over; a broken one keeps the prices, is logged and counted once, and is told until it is mended.
+// A change is taken over; a broken one keeps the prices, is logged and counted once, and is reported until it is fixed.
 func TestReload(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "prices.json")
 	write(t, file, cheap)
@@ -180,10 +180,10 @@ func TestReload(t *testing.T) {
 	}
 	expect("gone", 9, 2, "broken", "error prices override: open "+file+": no such file or directory: expected a readable file")
 	write(t, file, cheap)
-	expect("mended", 1, 2, "active", "info prices override in use")
+	expect("fixed", 1, 2, "active", "info prices override in use")
 }
 
-func TestReloadByItself(t *testing.T) {
+func TestReloadsAutomatically(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "prices.json")
 	write(t, file, cheap)
 	table := open(t, Options{OverrideFile: file, Poll: time.Millisecond})

@@ -87,7 +87,7 @@ func (u *units) parsePrices(n node, isVariant bool) priceSet {
 	return out
 }
 
-// under gives an absent field its place, so that what is wrong with it can be told.
+// under gives an absent field its path, for the error about it.
 func (n node) under(parent node, key string) node {
 	if n.doc == nil {
 		return node{path: parent.path + "." + key, doc: parent.doc}

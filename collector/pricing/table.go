@@ -97,7 +97,7 @@ type names struct{ provider, model string }
 // cacheSize bounds what is remembered.
 const cacheSize = 8192
 
-// cache forgets everything when it is full: names that are in use come back at once, and a flood of made-up ones costs
+// cache forgets everything when it is full: names in use come back immediately, and a flood of made-up ones costs
 // no more than a fixed amount of memory.
 type cache struct {
 	lock  sync.RWMutex

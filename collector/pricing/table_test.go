@@ -16,7 +16,7 @@ func TestStatus(t *testing.T) {
 		call Call
 		want Price
 	}{
-		{"a model nobody lists", Call{Provider: "openai", Model: "qwen2.5-14b", InputTokens: 10}, Price{Status: Unpriced}},
+		{"an unlisted model", Call{Provider: "openai", Model: "qwen2.5-14b", InputTokens: 10}, Price{Status: Unpriced}},
 		{"no model", Call{Provider: "openai", InputTokens: 10}, Price{Status: Unpriced}},
 		{"nothing known", Call{InputTokens: 10}, Price{Status: Unpriced}},
 		{"a failed call", Call{Provider: "openai", Model: "gpt-4o"}, Price{Status: NoTokens}},
@@ -97,7 +97,7 @@ func TestProviderNames(t *testing.T) {
 	}
 }
 
-// Parts of a whole are never counted twice, and a usage that contradicts itself is read as parts beside the whole.
+// Parts of a whole are never counted twice, and a contradictory usage is read as parts in addition to the whole.
 func TestParts(t *testing.T) {
 	table := open(t, Options{})
 	base := Call{Provider: "anthropic", Model: "claude-sonnet-4-20250514", At: on("2025-06-01")} // 3, 3.75, 0.30, 15
@@ -107,9 +107,9 @@ func TestParts(t *testing.T) {
 		usd  float64
 	}{
 		{"all cached", func(c *Call) { c.InputTokens, c.CacheReadTokens = 1000, 1000 }, 1000 * 0.30e-6},
-		{"cached beside the input", func(c *Call) { c.InputTokens, c.CacheReadTokens, c.CacheWriteTokens = 10, 1000, 100 }, 10*3e-6 + 1000*0.30e-6 + 100*3.75e-6},
+		{"cached in addition to the input", func(c *Call) { c.InputTokens, c.CacheReadTokens, c.CacheWriteTokens = 10, 1000, 100 }, 10*3e-6 + 1000*0.30e-6 + 100*3.75e-6},
 		{"an hour's writes that the writes leave out", func(c *Call) { c.InputTokens, c.CacheWrite1hTokens = 100, 100 }, 100 * 6e-6},
-		{"reasoning beside the output", func(c *Call) { c.OutputTokens, c.ReasoningTokens = 10, 90 }, 100 * 15e-6},
+		{"reasoning in addition to the output", func(c *Call) { c.OutputTokens, c.ReasoningTokens = 10, 90 }, 100 * 15e-6},
 		{"reasoning in the output", func(c *Call) { c.OutputTokens, c.ReasoningTokens = 100, 90 }, 100 * 15e-6},
 		{"an audio that no price is given for", func(c *Call) { c.InputTokens, c.InputAudioTokens = 100, 90 }, 100 * 3e-6},
 	}
@@ -132,8 +132,8 @@ func TestUnsetTimeIsNow(t *testing.T) {
 	}
 }
 
-// Every unit that prices.json uses can be told by a Call: checked when it is read.
-func TestUnitsAreTold(t *testing.T) {
+// Every unit that prices.json uses is a field of Call: checked when it is read.
+func TestCallHasFieldForEachUnit(t *testing.T) {
 	_, known := shipped()
 	if len(known.byPrice) != unitCount {
 		t.Errorf("%d units in prices.json, %d in Call", len(known.byPrice), unitCount)
@@ -172,7 +172,7 @@ func TestConcurrentUse(t *testing.T) {
 	all.Wait()
 }
 
-// FuzzPrice: whatever telemetry says, there is a status, and a cost that can be added up.
+// FuzzPrice: for any telemetry there is a status, and a cost that can be summed.
 func FuzzPrice(f *testing.F) {
 	table := open(f, Options{})
 	for _, test := range byHand {

@@ -76,7 +76,7 @@ func (w *watcher) instruments(telemetry component.TelemetrySettings) error {
 	meter := provider.Meter(scope)
 	var err error
 	if w.failed, err = meter.Int64Counter("otelgate.prices.reload.failures", metric.WithUnit("{failure}"),
-		metric.WithDescription("Changes of the prices override file that could not be used; the prices before them stay.")); err != nil {
+		metric.WithDescription("Changes of the prices override file that could not be used. The previous prices stay in use.")); err != nil {
 		return err
 	}
 	w.failed.Add(context.Background(), 0) // the series is there before the first failure, so that increase() counts it

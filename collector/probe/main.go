@@ -1,5 +1,5 @@
 // Program probe asks a URL once and exits 0 if the answer is 2xx, 1 if not, 2 if called wrongly.
-// Health checks use it in images that have no shell. What a service wants of those who ask is read from files.
+// Health checks use it in images that have no shell. Credentials for a service are read from files.
 package main
 
 import (

@@ -1,6 +1,6 @@
 // Package prometheusremotewrite is the Collector's exporter of that name behind a queue that is bounded in bytes. Its own
-// counts requests, of which one may have a sample or all series: while Prometheus is away, they would take any memory.
-// Points that Prometheus refuses for good cost no others.
+// counts requests, of which one may have a sample or all series: while Prometheus is unavailable, memory would be unbounded.
+// Points that Prometheus refuses permanently do not affect others.
 package prometheusremotewrite
 
 import (
@@ -19,7 +19,7 @@ import (
 // Config is the exporter's own, and the queue.
 type Config struct {
 	contrib.Config `mapstructure:",squash"`
-	// QueueBytes may wait, as protobuf; decoded it takes some times as much. What is over is refused: `derive` and
+	// QueueBytes may wait, as protobuf; decoded it takes some times as much. The excess is refused: `derive` and
 	// `accumulate` send their totals again, and so do clients.
 	QueueBytes int64 `mapstructure:"queue_bytes"`
 	// Rejects is the extension that keeps a record of points that Prometheus refuses for good. Without one, a request

@@ -30,7 +30,7 @@ func gauges(count int) pmetric.Metrics {
 	return all
 }
 
-func TestWhatWaitsIsBoundedInBytesAndSentLater(t *testing.T) {
+func TestBoundsWaitingBytesAndSendsThemLater(t *testing.T) {
 	var away atomic.Bool
 	away.Store(true)
 	prometheus := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -42,7 +42,7 @@ type host map[component.ID]component.Component
 
 func (h host) GetExtensions() map[component.ID]component.Component { return h }
 
-func TestPointThatPrometheusRefusesCostsNoOthers(t *testing.T) {
+func TestPointRefusedByPrometheusDoesNotAffectOthers(t *testing.T) {
 	var mu sync.Mutex
 	taken := map[string]bool{}
 	prometheus := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -93,7 +93,7 @@ func (n *numerals) card(s string, done int) int {
 	return 0
 }
 
-// cardStands tells whether the groups up to last stand in a text as those of a card do.
+// cardStands tells whether the groups up to last appear in a text as those of a card do.
 func (n *numerals) cardStands(s string, last, done int) bool {
 	start, end := n.from[0], n.to[last]
 	if goesOn(s, end) || inHex(s, start, end) {
@@ -175,7 +175,7 @@ func (n *numerals) linesDiffer(s string, last int) bool {
 	return next.count <= last || !isCardNumber(next.digits[:next.upTo[last]], false)
 }
 
-// partsCard tells whether a gap may stand within a card's number.
+// partsCard tells whether a gap may be inside a card's number.
 func partsCard(gap string) bool {
 	return isBlankOrDash(gap) || len(gap) == 1 && strings.Contains("./_,|:", gap)
 }

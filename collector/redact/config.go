@@ -118,7 +118,7 @@ func (p *Policy) validate() error {
 	}
 	for i, name := range p.DisableRules {
 		if !slices.Contains(names, name) {
-			faults = append(faults, fmt.Errorf("disable_rules::%d: no such rule: %q, there are %s", i, name, strings.Join(names, ", ")))
+			faults = append(faults, fmt.Errorf("disable_rules::%d: unknown rule %q, expected one of %s", i, name, strings.Join(names, ", ")))
 		}
 	}
 	for _, list := range p.patternLists() {

@@ -39,7 +39,7 @@ func TestValidate(t *testing.T) {
 		"rule other marker": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "c.rd"}} },
 			"rules::0: `pattern` must not match the marker [card], got \"c.rd\""},
 		"disable": {func(c *Config) { c.DisableRules = []string{"cards"} },
-			"disable_rules::0: no such rule: \"cards\", there are card, email, phone, iban, api_key, bearer, jwt, private_key, credential, token"},
+			"disable_rules::0: unknown rule \"cards\", expected one of card, email, phone, iban, api_key, bearer, jwt, private_key, credential, token"},
 		"pattern": {func(c *Config) { c.Attributes.IDs = []string{"a", "*"} }, "attributes::ids::1: must name something, got \"*\""},
 	} {
 		cfg := defaultConfig()
@@ -91,7 +91,7 @@ func TestPolicyFile(t *testing.T) {
 	for content, want := range map[string]string{
 		"attributs: {}": "policy_file: " + broken +
 			": decoding failed due to the following error(s):\n\n'redact.Policy' has invalid keys: attributs",
-		"disable_rules: [x]": "disable_rules::0: no such rule: \"x\", there are card, email, phone, iban, api_key, bearer, " +
+		"disable_rules: [x]": "disable_rules::0: unknown rule \"x\", expected one of card, email, phone, iban, api_key, bearer, " +
 			"jwt, private_key, credential, token",
 	} {
 		if err := os.WriteFile(broken, []byte(content), 0o600); err != nil {

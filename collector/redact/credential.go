@@ -2,7 +2,7 @@ package redact
 
 import "strings"
 
-// behindName is what may stand between a name and its sign.
+// behindName holds the characters between a name and its sign.
 var behindName = [256]bool{'"': true, '\'': true, '\\': true, ' ': true, '`': true, ']': true, '*': true}
 
 // credential masks what follows password=, "api_key": and the like; i is at the sign between.
@@ -26,7 +26,7 @@ func (r *rules) credential(s string, i, done int) found {
 	return r.value(s, i, from, quote, kind)
 }
 
-// isMarker tells of a name that it is what masking left: [private_key].
+// isMarker recognizes a marker of masking: [private_key].
 func isMarker(s string, start, end int) bool { return start > 0 && s[start-1] == '[' && s[end] == ']' }
 
 // nameStart goes back over a name, in which single blanks may be: secret access key.
@@ -45,7 +45,7 @@ func nameStart(s string, end, done int) int {
 	return start
 }
 
-// value masks what stands at s[from:] as the value of a name, with the sign at i.
+// value masks the text at s[from:] as the value of a name, with the sign at i.
 func (r *rules) value(s string, i, from int, quote string, kind nameKind) found {
 	if strings.HasPrefix(s[from:], "-----BEGIN ") && strings.Contains(s[from:min(len(s), from+maxWord)], "PRIVATE KEY") {
 		return r.privateKey(s, from)
@@ -64,7 +64,7 @@ func (r *rules) value(s string, i, from int, quote string, kind nameKind) found 
 	return found{start: from, end: to, rule: ruleCredential}
 }
 
-// secretEnd is the end of a value: its closing quote, or what parts values from what follows them.
+// secretEnd is the end of a value: its closing quote, or a separator.
 func secretEnd(s string, from int, quote string) int {
 	if quote != "" {
 		for to := from; to < min(len(s), from+maxLook) && s[to] != '\n'; to++ {
@@ -90,7 +90,7 @@ var endsValue = func() (set [256]bool) {
 	return set
 }()
 
-// valueStart is the place behind a sign and what may stand before a value, and the quote that ends it: `=> "`, ` = `, `:\"`.
+// valueStart is the place behind a sign and characters before a value, and the quote that ends it: `=> "`, ` = `, `:\"`.
 func valueStart(s string, i int) (from int, quote string) {
 	for i++; i < len(s) && (s[i] == '=' || s[i] == '>'); i++ {
 	}
@@ -107,10 +107,10 @@ func valueStart(s string, i int) (from int, quote string) {
 	return i, ""
 }
 
-// isValue tells a secret from what else may stand behind its name: a word, a type, code, a gap to be filled in.
+// isValue distinguishes a secret from other text behind its name: a word, a type, code, a placeholder.
 func isValue(s string, i, from, to int, quote string, kind nameKind) bool {
 	value := s[from:min(to, from+maxLook)]
-	if strings.HasPrefix(value, "//") && s[i] == ':' || isMaskedOut(value) || saysNothing(value) || isGap(value) {
+	if strings.HasPrefix(value, "//") && s[i] == ':' || isMaskedOut(value) || isPlaceholder(value) || isGap(value) {
 		return false
 	}
 	digit := hasDigit(value)
@@ -163,7 +163,7 @@ func endsClause(s string, i int) bool {
 	return i+1 >= len(s) || !isWordByte(s[i+1])
 }
 
-// isGap tells of what is to be filled in, or was taken out: ${PASSWORD}, <password>, {{ key }}, your-key-here, [credential].
+// isGap recognizes placeholders and removed values: ${PASSWORD}, <password>, {{ key }}, your-key-here, [credential].
 func isGap(value string) bool {
 	switch value[0] {
 	case '[', '*':
@@ -206,7 +206,7 @@ func isUpperName(value string) bool {
 	return true
 }
 
-// isCode tells of an expression: os.environ["X"], getpass(), settings.api_key, a type, the name passed on as itself.
+// isCode recognizes an expression: os.environ["X"], getpass(), settings.api_key, a type, the name passed on as itself.
 func isCode(s, value string, to int) bool {
 	if head := strings.IndexAny(value, "(["); head > 0 && isCalled(value[:head]) || to < len(s) && s[to] == '(' {
 		return true
@@ -228,7 +228,7 @@ func isCode(s, value string, to int) bool {
 	return false
 }
 
-// isCalled tells of what may stand before a bracket in code: names alone, or with digits where dots join them.
+// isCalled recognizes text before a bracket in code: names alone, or with digits where dots join them.
 func isCalled(head string) bool {
 	for i := range len(head) {
 		if b := head[i]; !isAlnum(b) && b != '_' && b != '.' {
@@ -264,7 +264,7 @@ var nothings = wordMap(`null none nil true false undefined required missing inva
 	optional void empty unset hidden masked redacted encrypted password passwort yes no on off enabled disabled default auto n/a na tbd unknown
 	incorrect wrong expired forgotten changed reset secretstr varchar char input field label type basic bearer oauth oauth2 login`)
 
-func saysNothing(value string) bool { return nothings[strings.ToLower(value)] }
+func isPlaceholder(value string) bool { return nothings[strings.ToLower(value)] }
 
 // isStateOfSecret tells of words that say how a password is: "password is expired".
 func isStateOfSecret(word string) bool {

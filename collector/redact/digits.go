@@ -55,7 +55,7 @@ func (r *rules) grouped(s string, i, end, done int) found {
 	return found{next: n.skip(s, end)}
 }
 
-// digitsFollow is a quick look: most short numbers stand alone.
+// digitsFollow is a quick check: most short numbers are alone.
 func digitsFollow(s string, i int) bool {
 	for k := i; k < len(s) && k-i <= maxGap; k++ {
 		if isDigit(s[k]) {
@@ -68,8 +68,8 @@ func digitsFollow(s string, i int) bool {
 	return false
 }
 
-// digitsInWord looks at digits behind letters: the word may be a key, or a label that lacks its blank (card4111…). What else
-// is in the word is no number.
+// digitsInWord looks at digits behind letters: the word may be a key, or a label that lacks its blank (card4111…). Other
+// digits in the word are not a number.
 func (r *rules) digitsInWord(s string, i, done int) found {
 	if f := r.keyWord(s, i, done); f.end > 0 {
 		return f

@@ -79,7 +79,7 @@ func isUnparted(r rune) bool {
 }
 
 // domainEnd returns the end of a domain name from i on, or 0. Its ending is one that exists, or one that RFC 2606 and
-// custom reserve for networks of one's own: x@params.bias is no address. A literal address may stand in brackets.
+// custom reserve for networks of one's own: x@params.bias is not an address. A literal address may be in brackets.
 func domainEnd(s string, i int) int {
 	if s[i] == '[' || isDigit(s[i]) {
 		if end := literalEnd(s, i); end > 0 {
@@ -108,7 +108,7 @@ func domainEnd(s string, i int) int {
 		}
 		if isEnding(s[i:end], s[i+dot+1:end]) {
 			if end < len(s) && (s[end] == '(' || s[end] == '_') {
-				return 0 // a method of what stands before: a@b.dot(c)
+				return 0 // a method of the text before: a@b.dot(c)
 			}
 			return end
 		}
@@ -250,7 +250,7 @@ func (r *rules) spelledOut(s string, at, after, done int) found {
 		return found{}
 	}
 	var domain []byte
-	end := blanks(s, after)
+	end := skipSpace(s, after)
 	for range maxLabels {
 		from := end
 		for end < len(s) && domainByte[s[end]] && end-from < maxDomain {
@@ -273,7 +273,7 @@ func (r *rules) spelledOut(s string, at, after, done int) found {
 	return found{start: start, end: end - (len(domain) - whole), rule: ruleEmail}
 }
 
-// dotBefore returns where what stands in front of a spelled dot ends, which ends itself at s[i], or -1.
+// dotBefore returns the end of the text in front of a spelled dot that ends at s[i], or -1.
 func dotBefore(s string, i, done int) int {
 	from := max(done, i-12)
 	head := strings.TrimRight(s[from:i], " ])}")

@@ -86,7 +86,7 @@ func TestAttributesOfGenAISpans(t *testing.T) {
 	})
 }
 
-// Unlisted strings go wherever they stand: the attribute that tells may come after them.
+// Unlisted strings are removed in any position: the attribute that decides may come after them.
 func TestUnlistedBeforeGenAI(t *testing.T) {
 	td, span := oneSpan(nil)
 	span.Attributes().PutStr("first", "one")
@@ -225,7 +225,7 @@ func TestDeepNesting(t *testing.T) {
 	same(t, "none", other.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().Len(), 0)
 }
 
-func TestAPanicRefusesTheBatch(t *testing.T) {
+func TestPanicRefusesBatch(t *testing.T) {
 	r := newTestRedactor(t, defaultConfig())
 	err := r.run(context.Background(), func(*pass) { panic("zorro") })
 	if err == nil || err.Error() != "Permanent error: redact: cannot clean this batch (string)" {
@@ -260,7 +260,7 @@ func TestCounters(t *testing.T) {
 	}
 }
 
-// FuzzNone: whatever arrives, cleaning does not panic, and cleaning again changes nothing.
+// FuzzNone: for any input, cleaning does not panic, and cleaning again changes nothing.
 func FuzzNone(f *testing.F) {
 	f.Add("metadata", `{"langgraph_node":"a"}`, "GET /a")
 	f.Add("exception.stacktrace", trace, "a b c d e f")

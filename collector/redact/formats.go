@@ -20,7 +20,7 @@ type vendorFormats struct {
 	Keys   []string `yaml:"keys"`
 }
 
-// keyFormat is one form of a key: a prefix and what follows it, an expression, or what stands around an infix.
+// keyFormat is one form of a key: a prefix and the text after it, an expression, or the text around an infix.
 type keyFormat struct {
 	literal string // prefix or infix
 	at      int    // place of the trigger byte in it
@@ -177,7 +177,7 @@ func (f *keyFormat) end(s string, i int) int {
 // longPrefix is so long that what follows it needs no digit, if it is no word.
 const longPrefix = 5
 
-// changesCase tells random letters from words: capitals stand within them.
+// changesCase distinguishes random letters from words: they have capitals inside.
 func changesCase(s string, body int) bool {
 	changes := 0
 	for k := body + 1; k < min(len(s), body+leastToken) && keyByte[s[k]]; k++ {

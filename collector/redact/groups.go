@@ -71,7 +71,7 @@ func (n *numerals) skip(s string, end int) int {
 	return n.from[sure]
 }
 
-// gap is what stands behind group k.
+// gap is the text behind group k.
 func (n *numerals) gap(s string, k int) string { return s[n.to[k]:n.from[k+1]] }
 
 func (n *numerals) size(k int) int { return n.to[k] - n.from[k] }
@@ -89,7 +89,7 @@ func (n *numerals) sized(sizes ...int) bool {
 	return true
 }
 
-// gapBefore is what stands between the group at i and one in front of it; empty where there is none.
+// gapBefore is the text between the group at i and one in front of it; empty if there is none.
 func gapBefore(s string, i int) string {
 	k := i
 	for k > 0 && i-k < maxGap && gapByte[s[k-1]] {
@@ -110,7 +110,7 @@ func isBlankOrDash(gap string) bool {
 	return gap != "" && strings.Trim(gap, " -\t\n") == ""
 }
 
-// isAlone tells whether no other number stands near: a row of numbers has no phone numbers in it.
+// isAlone tells whether no other number is near: a row of numbers has no phone numbers in it.
 func isAlone(s string, start, end int) bool {
 	const near = 16
 	for i := start - 1; i >= max(0, start-near) && s[i] != '\n'; i-- {
@@ -126,7 +126,7 @@ func isAlone(s string, start, end int) bool {
 	return true
 }
 
-// inHex tells whether a run of hexadecimal digits with letters stands beside: dumps and hashes have groups of digits, too.
+// inHex tells whether a run of hexadecimal digits with letters is adjacent: dumps and hashes have groups of digits, too.
 func inHex(s string, start, end int) bool {
 	return hexWord(s, start, -1) || hexWord(s, end, 1)
 }

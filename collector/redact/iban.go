@@ -19,7 +19,7 @@ var ibanLengths = func() map[string]int {
 	return lengths
 }()
 
-// ibanBefore looks for an IBAN whose country's letters stand in front of the digits at i.
+// ibanBefore looks for an IBAN whose country's letters are in front of the digits at i.
 func (r *rules) ibanBefore(s string, i, done int) found {
 	start := i - 2
 	if start >= done+1 && s[i-1] == ' ' { // DE 89 3704 …
@@ -72,7 +72,7 @@ func ibanAt(s string, i int) int {
 	return 0
 }
 
-// ibanGap returns the length of what may stand between the groups of an IBAN.
+// ibanGap returns the length of a gap between the groups of an IBAN.
 func ibanGap(s string, i int) int {
 	n := 0
 	for n < maxGap && i+n < len(s) && strings.IndexByte(" -./_\n\t", s[i+n]) >= 0 {

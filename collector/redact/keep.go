@@ -11,17 +11,17 @@ import (
 func (p *pass) keepMetadata(v pcommon.Value) bool {
 	s := v.Str()
 	kept := make([]byte, 0, 160)
-	i := blanks(s, 0)
+	i := skipSpace(s, 0)
 	if i >= len(s) || s[i] != '{' {
 		return false
 	}
-	for i = blanks(s, i+1); i < len(s) && s[i] == '"'; i = blanks(s, i+1) {
+	for i = skipSpace(s, i+1); i < len(s) && s[i] == '"'; i = skipSpace(s, i+1) {
 		keyEnd := stringEnd(s, i)
-		colon := blanks(s, keyEnd)
+		colon := skipSpace(s, keyEnd)
 		if keyEnd < 0 || colon >= len(s) || s[colon] != ':' {
 			return false
 		}
-		from := blanks(s, colon+1)
+		from := skipSpace(s, colon+1)
 		to := valueEnd(s, from)
 		if to < 0 {
 			return false
@@ -33,7 +33,7 @@ func (p *pass) keepMetadata(v pcommon.Value) bool {
 			kept = append(kept, '"', ':')
 			kept = append(kept, s[from:to]...)
 		}
-		if i = blanks(s, to); i >= len(s) || s[i] != ',' {
+		if i = skipSpace(s, to); i >= len(s) || s[i] != ',' {
 			break
 		}
 	}
@@ -58,7 +58,7 @@ func (p *pass) metadataStays(raw string) bool {
 	return len(raw) <= 12
 }
 
-func blanks(s string, i int) int {
+func skipSpace(s string, i int) int {
 	for i >= 0 && i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r') {
 		i++
 	}

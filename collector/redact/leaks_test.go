@@ -131,7 +131,7 @@ func TestLeaksFull(t *testing.T) {
 	}
 }
 
-// What masks by rules leaves the secrets, which are no card and no key: so none's result is not the rules' doing.
+// Masking by rules leaves the secrets, which are neither cards nor keys: so `none` does not depend on the rules.
 func TestLeaksMasked(t *testing.T) {
 	cfg := defaultConfig()
 	cfg.Content = contentMasked

@@ -61,7 +61,7 @@ func (p *pass) record(record plog.LogRecord, generative, printsRequests bool) {
 	generative = generative || strings.HasPrefix(eventName(record), "gen_ai.")
 	// An ordinary line may well name a model or an agent: its attributes are then held to the lists, its text stays.
 	p.attributes(record.Attributes(), generative)
-	record.SetEventName(p.title(record.EventName()))
+	record.SetEventName(p.redactName(record.EventName()))
 	record.SetSeverityText(p.keepIf(record.SeverityText(), fieldSeverity, func(s string) string {
 		return cleanSeverity(s, record.SeverityNumber())
 	}))
@@ -96,14 +96,14 @@ func (p *pass) line(body pcommon.Value) {
 	s := body.Str()
 	trimmed := strings.TrimSpace(s)
 	if trimmed == "" || trimmed[0] != '{' {
-		if cleaned := p.free(s); cleaned != s {
+		if cleaned := p.redactText(s); cleaned != s {
 			body.SetStr(cleaned)
 		}
 		return
 	}
 	cleaned, ok := p.jsonLine(trimmed)
 	if !ok {
-		p.removeBody(body) // looks like JSON and is not: what is in it cannot be told
+		p.removeBody(body) // looks like JSON and is not: its content cannot be read
 		return
 	}
 	body.SetStr(cleaned)
@@ -155,7 +155,7 @@ func exact(value any, depth int) any {
 func (p *pass) structured(m pcommon.Map) {
 	m.RemoveIf(func(key string, v pcommon.Value) bool {
 		if ownWords[key] && v.Type() == pcommon.ValueTypeStr {
-			v.SetStr(p.free(v.Str()))
+			v.SetStr(p.redactText(v.Str()))
 			return false
 		}
 		stays := p.stays(p.names.of(key).action, v, false, 0)

@@ -79,7 +79,7 @@ func (r *rules) mask(s string, counts []int64) string {
 	return r.settle(once, counts)
 }
 
-// settle masks until nothing is found: a marker beside a text can make it match where it did not before.
+// settle masks until nothing is found: a marker next to a text can make it match where it did not before.
 func (r *rules) settle(s string, counts []int64) string {
 	for range maxRounds {
 		again := r.round(s, counts)
@@ -208,7 +208,7 @@ func (r *rules) builtin(s string, counts []int64) string {
 	return string(append(out, s[copied:]...))
 }
 
-// at tries the rules that trigger stands for; what starts before done is taken already.
+// at tries the rules of trigger; a match that starts before done is already taken.
 func (r *rules) at(trigger uint8, s string, i, done int) found {
 	switch trigger {
 	case tDigit:

@@ -128,7 +128,7 @@ func TestOperatorsRules(t *testing.T) {
 	if got := maskWith(policy, in); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	// What a rule takes away can set a number off from what stood before it.
+	// A rule's match can separate a number from the text before it.
 	policy = &Policy{Rules: []Rule{{Name: "noise", Pattern: "junk"}}}
 	if got := maskWith(policy, "5junk555-123-4567"); got != "5[noise][phone]" {
 		t.Errorf("got %q", got)
@@ -142,7 +142,7 @@ var seeds = []string{
 	"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4",
 }
 
-// FuzzMask: whatever stands around a secret, set off by blanks, none of it is left; masking again changes nothing;
+// FuzzMask: with any text around a secret, separated by blanks, no part of it is left; masking again changes nothing;
 // valid UTF-8 and valid JSON stay valid.
 func FuzzMask(f *testing.F) {
 	for i := range seeds {

@@ -8,7 +8,7 @@ import (
 // memory remembers short texts in which nothing was found. Names of models, tools and nodes, the ids of a run and the frames
 // of a stack come with every span, and need not be read again. It holds hashes of 64 bits under a random seed and no text;
 // a text is taken for another one with odds of 1e-19. A newer text takes the place of an older one. It is safe for
-// several goroutines at once.
+// concurrent use.
 type memory struct {
 	seed   maphash.Seed
 	hashes [1 << 12]atomic.Uint64

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-func TestMemoryKnowsTextOnlyUnderTheLookThatItStood(t *testing.T) {
+func TestMemoryKeepsLooksApart(t *testing.T) {
 	m := newMemory()
 	key, known := m.knows("gpt-4.1-mini", lookRules)
 	if known {
@@ -39,10 +39,10 @@ func TestRepeatedTextGetsTheSameAnswer(t *testing.T) {
 		if got := p.mask(text); got != text {
 			t.Errorf("masked: %q", got)
 		}
-		if got := p.title(text); got != removed {
+		if got := p.redactName(text); got != removed {
 			t.Errorf("title: %q", got)
 		}
-		if got := p.title("search flights"); got != "search flights" {
+		if got := p.redactName("search flights"); got != "search flights" {
 			t.Errorf("title: %q", got)
 		}
 		span := ptrace.NewSpan()

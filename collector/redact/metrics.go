@@ -90,7 +90,7 @@ func (p *pass) numbers(points pmetric.NumberDataPointSlice) {
 	}
 }
 
-// point: what an exemplar has beside its trace and span ids is what views left out of the series; nobody reads it.
+// point: besides its trace and span ids, an exemplar has attributes that views left out of the series; they are not used.
 func (p *pass) point(attributes pcommon.Map, exemplars pmetric.ExemplarSlice) {
 	if !p.none() {
 		p.maskMap(attributes, 0)

@@ -28,10 +28,10 @@ type verdict struct {
 	action     action
 	generative bool
 	dirty      bool
-	credential bool // its value is nobody's to read
+	credential bool // its value is always removed
 }
 
-// What the lists cannot say: values of which a part stays.
+// Values of which a part stays, which the lists cannot express.
 var special = map[string]action{
 	"metadata":             metadata,
 	"exception.stacktrace": stacktrace,
@@ -146,7 +146,7 @@ func (n *names) hasWord(key string) bool {
 	return false
 }
 
-// pattern is a name in which * stands for any run of characters.
+// pattern is a name in which * matches any run of characters.
 type pattern struct {
 	parts    []string
 	literals int

@@ -141,8 +141,8 @@ func (n *numerals) phoneGaps(s string, last int) bool {
 	return true
 }
 
-// national is the end of a number without its country's code, or 0. What is written as one country or another writes its
-// numbers is one, unless the words before say otherwise; any other takes a word that says so.
+// national is the end of a number without its country's code, or 0. A number in the form of some country's numbers
+// is one, unless the words before it contradict; any other form needs a word that confirms it.
 func (n *numerals) national(s string, linked bool) int {
 	said := phoneTopic
 	if !linked {

@@ -17,8 +17,8 @@ import (
 )
 
 // Masking an id by a constant would make different people the same one. With a key, an id that is personal data becomes
-// `[email:3f9a…]`: the same in every store and signal, and nobody without the key finds the address. The audit sink's
-// `forget` makes the same of the id that it is asked for (audit/otelgate_audit/model/pseudonyms.py).
+// `[email:3f9a…]`: the same in every store and signal, and without the key the address cannot be found. The audit sink's
+// `forget` computes the same pseudonym of the id that it is given (audit/otelgate_audit/model/pseudonyms.py).
 
 const (
 	minKey         = 16 // bytes
@@ -72,7 +72,7 @@ func (r *rules) pseudonym(s, masked string) string {
 
 // canonical is one spelling for all of an address or a number, so that a person who is written in two ways is one, and is
 // found by either: e-mail in lower case and composed, phones and cards as digits, `00` before a country as `+`. An id
-// that holds something else beside its number stays as it is.
+// that holds other text in addition to its number stays as it is.
 func canonical(rule, s string) string {
 	folded := norm.NFKC.String(s)
 	switch rule {
@@ -119,7 +119,7 @@ func (r *rules) isPseudonymAt(s string, start, colon int) bool {
 	return true
 }
 
-// firstRule is the name of the rule whose marker stands first.
+// firstRule is the name of the rule whose marker comes first.
 func (r *rules) firstRule(masked string) string {
 	first, name := len(masked), "id"
 	for i, marker := range r.markers {

@@ -41,7 +41,7 @@ func identified(t testing.TB, r *redactor, attribute string, ids []string) []str
 	return left
 }
 
-func TestDifferentPeopleStayDifferent(t *testing.T) {
+func TestPseudonymsDistinguishPeople(t *testing.T) {
 	pick := rand.New(rand.NewPCG(1, 2))
 	digits := func(n int) string {
 		var out strings.Builder
@@ -93,13 +93,13 @@ func distinct(texts []string) int {
 	return len(seen)
 }
 
-func TestAPseudonymTellsTheRuleAndNothingElse(t *testing.T) {
+func TestPseudonymShowsOnlyTheRule(t *testing.T) {
 	left := identified(t, keyed(t, contentNone), "user.id", []string{"ann@example.com"})[0]
 	same(t, "e-mail", left, "[email:093e3dd9df951c50]") // the audit sink makes the same (tests/audit/jobs/test_forget.py)
 	same(t, "plain ids", identified(t, keyed(t, contentMasked), "user.id", []string{"u-7", "acct_1Nv0FGQ9RKHgCVdK"}), []string{"u-7", "acct_1Nv0FGQ9RKHgCVdK"})
 }
 
-func TestAPersonInSeveralSpellingsIsOne(t *testing.T) {
+func TestSpellingsOfOnePersonHaveOnePseudonym(t *testing.T) {
 	r := keyed(t, contentNone)
 	for kind, spellings := range map[string][]string{
 		"e-mail":   {"ann@example.com", "Ann@Example.COM", "ＡＮＮ@example.com"},
@@ -143,12 +143,12 @@ func TestLogRecordsHaveTheSamePseudonym(t *testing.T) {
 	same(t, "words have none", record.Body().Str(), "sent to [email]")
 }
 
-func TestWithoutAKeyIdsAreMaskedByTheRulesName(t *testing.T) {
+func TestWithoutKeyIdsAreMaskedByRuleName(t *testing.T) {
 	cfg := defaultConfig()
 	same(t, "id", identified(t, newTestRedactor(t, cfg), "user.id", []string{"ann@example.com", "x-bob@example.com"}), []string{"[email]", "[email]"})
 }
 
-func TestOperatorsRulesThatFindPseudonymsGetTheRulesName(t *testing.T) {
+func TestOperatorRuleThatMatchesPseudonymsUsesRuleName(t *testing.T) {
 	r := keyed(t, contentNone, func(c *Config) { c.Rules = []Rule{{Name: "hex", Pattern: "[0-9a-f]{16}"}} })
 	same(t, "id", identified(t, r, "user.id", []string{"ann@example.com"}), []string{"[email]"})
 }
@@ -190,7 +190,7 @@ func TestNamesOfAgentsAndToolsStay(t *testing.T) {
 	}
 }
 
-func TestAPolicyMayHoldNamesOfAgentsToTheShapeOfNames(t *testing.T) {
+func TestPolicyCanRestrictAgentNames(t *testing.T) {
 	cfg := defaultConfig()
 	cfg.Attributes.Names = []string{"gen_ai.agent.name"}
 	td, span := oneSpan(map[string]any{"gen_ai.agent.name": "what is wrong with my left knee, doctor?"})
@@ -210,7 +210,7 @@ func TestAttributesThatAreCredentialsGo(t *testing.T) {
 	same(t, "masked", span.Attributes().AsRaw(), map[string]any{"app.order": "order-7", "clientSecret": "[credential]", "db.password": "[credential]"})
 }
 
-func TestContentOfSendersThatDidNotOptInGoes(t *testing.T) {
+func TestRemovesContentOfSendersWithoutOptIn(t *testing.T) {
 	for said, want := range map[any]any{nil: nil, true: "hi [email]", "true": "hi [email]", false: nil, "yes": nil, "TRUE": nil} {
 		td, span := oneSpan(map[string]any{"gen_ai.operation.name": "chat", "gen_ai.input.messages": "hi bob@example.com"})
 		if said != nil {
@@ -221,7 +221,7 @@ func TestContentOfSendersThatDidNotOptInGoes(t *testing.T) {
 	}
 }
 
-func TestEachSenderOfARequestIsLookedAt(t *testing.T) {
+func TestChecksEachSenderOfRequest(t *testing.T) {
 	r := newTestRedactor(t, &Config{Content: contentOptIn, UnknownAttributes: identifiers, LogBodies: mask, StackTraces: frames})
 	ld := plog.NewLogs()
 	for _, said := range []string{"true", "", "true"} {

@@ -62,7 +62,7 @@ type pass struct {
 }
 
 // run calls one request's work. A panic refuses the batch for good: unclean data is not let through, and sending
-// it again would not help. What it said is not repeated, since it may quote the data.
+// it again would not help. Its text is not repeated, since it may quote the data.
 func (r *redactor) run(ctx context.Context, work func(*pass)) (err error) {
 	if r.cfg.Content == contentFull {
 		return nil
@@ -96,7 +96,7 @@ func (r *redactor) processMetrics(ctx context.Context, md pmetric.Metrics) (pmet
 func (p *pass) none() bool { return p.hides }
 
 // optedIn is the resource attribute by which a sender says that its content may be kept: our SDK's, where its own setting
-// turns content on, or anybody's.
+// turns content on, or any other sender's.
 const optedIn = "otelgate.content"
 
 // enter looks at whose data comes next.
@@ -127,8 +127,8 @@ func (p *pass) mask(s string) string {
 	return masked
 }
 
-// free is text that stays under `none`: beside what the rules find, random runs go.
-func (p *pass) free(s string) string {
+// redactText masks text that stays under `none`: besides the rules' matches, random runs are masked.
+func (p *pass) redactText(s string) string {
 	s = p.mask(s)
 	if p.rules.enabled[ruleToken] {
 		s = maskTokens(s, &p.masked[ruleToken])
@@ -136,8 +136,8 @@ func (p *pass) free(s string) string {
 	return s
 }
 
-// title is the name of a span, event or scope: what is no name is replaced.
-func (p *pass) title(s string) string {
+// redactName cleans the name of a span, event or scope: text that is not a name is replaced.
+func (p *pass) redactName(s string) string {
 	if s == "" || !p.none() {
 		return p.mask(s)
 	}
@@ -199,7 +199,7 @@ func (p *pass) scope(scope pcommon.InstrumentationScope) bool {
 	} else {
 		p.maskMap(scope.Attributes(), 0)
 	}
-	scope.SetName(p.title(scope.Name()))
+	scope.SetName(p.redactName(scope.Name()))
 	scope.SetVersion(p.keepIf(scope.Version(), fieldName, cleanVersion))
 	return generative
 }

@@ -24,8 +24,8 @@ func endsWithFold(s, word string) bool {
 	return len(s) >= len(word) && strings.EqualFold(s[len(s)-len(word):], word)
 }
 
-// authorization masks the credentials behind a scheme (Basic, Token, Bot, AWS4-HMAC-SHA256 …), or without one. Bearer has a
-// rule of its own, which takes it wherever it stands.
+// authorization masks the credentials behind a scheme (Basic, Token, Bot, AWS4-HMAC-SHA256 …), or without one. Bearer has its
+// own rule, which applies everywhere.
 func (r *rules) authorization(s string, i int) found {
 	from, quote := valueStart(s, i)
 	word := from
@@ -49,7 +49,7 @@ func (r *rules) authorization(s string, i int) found {
 	}
 	bound := min(len(s), from+maxLook)
 	to := end(s[:bound], from, quote)
-	if value := s[from:to]; value == "" || isGap(value) || saysNothing(value) || !hasDigit(value) && len(value) < leastToken && scheme != "basic" {
+	if value := s[from:to]; value == "" || isGap(value) || isPlaceholder(value) || !hasDigit(value) && len(value) < leastToken && scheme != "basic" {
 		return found{}
 	}
 	if to == bound {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// What a programmer writes as a name is short, has few words, and none of them is random. The functions here
-// tell names from texts; they are what keeps `none` closed where a field has to stay.
+// A programmer's name is short, has few words, and none of them is random. The functions here
+// distinguish names from texts; they keep `none` closed for fields that have to stay.
 
 const (
 	maxIdentifier = 64 // bytes

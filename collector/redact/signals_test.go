@@ -43,7 +43,7 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-func TestEventsWithoutABodyGetTheirNameAsOne(t *testing.T) {
+func TestEventWithoutBodyGetsItsNameAsBody(t *testing.T) {
 	for _, content := range []string{contentNone, contentMasked, contentFull} {
 		ld := plog.NewLogs()
 		records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()

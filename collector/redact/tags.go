@@ -15,7 +15,7 @@ func (r *rules) element(s string, i, done int) found {
 		return found{}
 	}
 	end := strings.IndexByte(s[i+1:min(len(s), i+1+maxLook)], '<')
-	if end <= 0 || !strings.HasPrefix(s[i+1+end:], "</") || isGap(s[i+1:i+1+end]) || saysNothing(s[i+1:i+1+end]) || strings.TrimSpace(s[i+1:i+1+end]) == "" {
+	if end <= 0 || !strings.HasPrefix(s[i+1+end:], "</") || isGap(s[i+1:i+1+end]) || isPlaceholder(s[i+1:i+1+end]) || strings.TrimSpace(s[i+1:i+1+end]) == "" {
 		return found{}
 	}
 	return found{start: i + 1, end: i + 1 + end, rule: ruleCredential}

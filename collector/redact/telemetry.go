@@ -42,7 +42,7 @@ type telemetry struct {
 func newTelemetry(set component.TelemetrySettings, rules []string) (*telemetry, error) {
 	meter := set.MeterProvider.Meter("otelgate/redact")
 	removed, err := meter.Int64Counter("otelgate.redact.removed", metric.WithUnit("{field}"),
-		metric.WithDescription("Fields removed or cut because message content is not let through."))
+		metric.WithDescription("Fields removed or cut because message content is not allowed."))
 	masked, err2 := meter.Int64Counter("otelgate.redact.masked", metric.WithUnit("{match}"),
 		metric.WithDescription("Matches of a masking rule."))
 	t := &telemetry{removed: removed, masked: masked}

@@ -6,11 +6,11 @@ import "strings"
 
 var links = wordMap(`is ist es est è é e are was to lautet adalah là er är jest olarak é: это هي هو to: is: = - -> → =>`)
 
-// joinedLinks stand in front of a value without a blank.
+// joinedLinks precede a value without a blank.
 var joinedLinks = []string{"是", "为", "為", "は", "が", "는", "은", "：", "是：", "为："}
 
 const (
-	maxSentence = 72 // bytes in front of a value in which its noun stands
+	maxSentence = 72 // bytes in front of a value in which its noun is searched
 	leastTold   = 4
 )
 
@@ -36,7 +36,7 @@ func (r *rules) told(s string, i, done int) found {
 	}
 	end := secretEnd(s[:min(len(s), start+maxLook)], start, quote)
 	value := s[start:end]
-	if len(value) < leastTold || isGap(value) || strings.ContainsAny(value, "[]") || isMeasured(s, end) || saysNothing(value) {
+	if len(value) < leastTold || isGap(value) || strings.ContainsAny(value, "[]") || isMeasured(s, end) || isPlaceholder(value) {
 		return found{}
 	}
 	sentence := s[max(0, link-maxSentence):link]
@@ -192,7 +192,7 @@ func (r *rules) saidValue(s string, i int) found {
 	}
 	from, quote := valueStart(s, i)
 	to := secretEnd(s[:min(len(s), from+maxLook)], from, quote)
-	if to-from < leastTold || isGap(s[from:to]) || saysNothing(s[from:to]) || countsLetters(s, to) {
+	if to-from < leastTold || isGap(s[from:to]) || isPlaceholder(s[from:to]) || countsLetters(s, to) {
 		return found{}
 	}
 	value := s[from:to]

@@ -29,12 +29,12 @@ func (p *pass) traces(td ptrace.Traces) {
 func (p *pass) span(span ptrace.Span, generative bool) {
 	generative = p.attributes(span.Attributes(), generative)
 	if !named(span) {
-		span.SetName(p.title(span.Name()))
+		span.SetName(p.redactName(span.Name()))
 	}
 	p.traceState(span.TraceState())
 	for _, event := range span.Events().All() {
 		p.attributes(event.Attributes(), generative)
-		event.SetName(p.title(event.Name()))
+		event.SetName(p.redactName(event.Name()))
 	}
 	for _, link := range span.Links().All() {
 		p.attributes(link.Attributes(), generative)
@@ -67,7 +67,7 @@ func named(span ptrace.Span) bool {
 	return false
 }
 
-// errorType is what may be said of an error: the exception's type, which the cleaning of attributes has let stand.
+// errorType is the visible part of an error: the exception's type, which the cleaning of attributes has kept.
 func errorType(span ptrace.Span) string {
 	for i := span.Events().Len() - 1; i >= 0; i-- {
 		if kind, ok := stringAt(span.Events().At(i).Attributes(), "exception.type"); ok {

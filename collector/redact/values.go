@@ -101,7 +101,7 @@ func (p *pass) stays(a action, v pcommon.Value, strict bool, depth int) bool {
 		p.nested(v.Map(), strict, depth)
 		return v.Map().Len() > 0
 	}
-	return false // bytes: nobody can say what they hold
+	return false // bytes: their content is unknown
 }
 
 func (p *pass) stringStays(a action, v pcommon.Value) bool {
@@ -148,13 +148,13 @@ func (p *pass) nameStays(v pcommon.Value) bool {
 	return ok
 }
 
-// cleanName masks what is random in a name (an id in a route); a text is none, whatever is masked in it.
+// cleanName masks what is random in a name (an id in a route); a text is not a name, even when masked.
 func (p *pass) cleanName(s string) (cleaned string, ok bool) {
 	key, known := p.memory.knows(s, lookName)
 	if known {
 		return s, true
 	}
-	cleaned = p.free(s)
+	cleaned = p.redactText(s)
 	if ok = isName(cleaned); ok && cleaned == s {
 		p.memory.add(key)
 	}
@@ -196,7 +196,7 @@ func (p *pass) isCard(n int64) bool {
 	return true
 }
 
-// maskMap applies `masked` to keys and values. Only keys that change cost anything: they are put in anew.
+// maskMap applies `masked` to keys and values. Only keys that change have a cost: they are inserted again.
 func (p *pass) maskMap(m pcommon.Map, depth int) {
 	dirty := false
 	for key, v := range m.All() {

@@ -101,7 +101,7 @@ func TestKeysOfEachVendorAreMasked(t *testing.T) {
 	}
 }
 
-func TestKeyFormatsSayWhatIsWrong(t *testing.T) {
+func TestKeyFormatFaultsAreExplained(t *testing.T) {
 	for key, want := range map[string]string{
 		"sk- letters 4": "[letters 4]: expected an alphabet and a length",
 		"sk- hex":       "[hex]: expected an alphabet and a length",
@@ -113,7 +113,7 @@ func TestKeyFormatsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// testdata/gitleaks.jsonl has three made-up keys for each rule of gitleaks' list that can be told by its form or by a name
+// testdata/gitleaks.jsonl has three made-up keys for each rule of gitleaks' list that works by form or by a name
 // in front; gitleaks/generate.go makes it from the release that is pinned there. The parts of a key are joined here, lest a
 // scanner takes them for one that leaked.
 func TestKeysOfGitleaksRulesAreMasked(t *testing.T) {
@@ -132,7 +132,7 @@ func TestKeysOfGitleaksRulesAreMasked(t *testing.T) {
 		}
 		key := strings.Join(one.Parts, "")
 		text := "run " + key + "\n"
-		if rules[one.Rule] = true; strings.Contains(maskWith(&Policy{}, text), key[len(key)/2:]) { // a name may stand in front
+		if rules[one.Rule] = true; strings.Contains(maskWith(&Policy{}, text), key[len(key)/2:]) { // a name may come first
 			left[one.Rule] = text
 		}
 	}

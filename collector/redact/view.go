@@ -25,7 +25,7 @@ type edit struct {
 func (v *view) original(place int, isEnd bool) int {
 	k := sort.Search(len(v.edits), func(k int) bool { return v.edits[k].at > place }) - 1
 	if isEnd {
-		// What was left out right behind a match is no part of it.
+		// Characters left out right behind a match are not part of it.
 		k = sort.Search(len(v.edits), func(k int) bool { return v.edits[k].at >= place }) - 1
 	}
 	if k < 0 {
@@ -101,7 +101,7 @@ func firstFold(s string) int {
 	return i
 }
 
-// foldAt reads what stands at s[i]: how many bytes that takes, and how the view has it, if it is another way.
+// foldAt reads the character at s[i]: its length in bytes, and its form in the view, if that differs.
 func foldAt(s string, i int) (width int, fold string, changed bool) {
 	switch s[i] {
 	case '\\':

@@ -27,8 +27,8 @@ func TestViewDecodesEscapesAndFoldsDigits(t *testing.T) {
 	}
 }
 
-// Masks stand where the original has what was found, and nothing else of it changes.
-func TestMasksStandInTheOriginal(t *testing.T) {
+// Masks replace the matches in the original, and nothing else of it changes.
+func TestMasksAreAppliedToTheOriginal(t *testing.T) {
 	for in, want := range map[string]string{
 		"ä\u00a0&amp; bob&#64;example.com\u200b & ö":        "ä\u00a0&amp; [email]\u200b & ö",
 		"\u200b٠٥٠\u202f١٢٣\u202f٤٥٦٧\u200b, 天気\u00a0":      "\u200b[phone]\u200b, 天気\u00a0",

@@ -10,7 +10,7 @@ import (
 var word = regexp.MustCompile(`[\p{L}\p{N}]+`)
 
 const (
-	// hidden stands for a word of the item.
+	// hidden replaces a word of the item.
 	hidden = "…"
 	// longestReason of a line, characters.
 	longestReason = 300

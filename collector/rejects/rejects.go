@@ -64,7 +64,7 @@ type book struct {
 
 func newBook(cfg *Config, set component.TelemetrySettings) (*book, error) {
 	items, err := set.MeterProvider.Meter("otelgate/collector/rejects").Int64Counter("otelgate.rejected.items", metric.WithUnit("{item}"),
-		metric.WithDescription("Spans, log records and metric points that a store refused for good, each by itself; "+File+" says which and why."))
+		metric.WithDescription("Spans, log records and metric points that a store refused permanently. "+File+" lists them with the reasons."))
 	return &book{cfg: cfg, logger: set.Logger, items: items}, err
 }
 
@@ -97,7 +97,7 @@ func (b *book) Reject(ctx context.Context, item Item) {
 		err = b.write(append(line, '\n'))
 	}
 	if err != nil {
-		b.logger.Error("an item that a store refused for good could not be written down", zap.ByteString("item", line), zap.Error(err))
+		b.logger.Error("an item that a store refused permanently could not be recorded", zap.ByteString("item", line), zap.Error(err))
 	}
 }
 

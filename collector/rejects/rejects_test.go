@@ -80,7 +80,7 @@ func TestFilesStayWithinTheirBytes(t *testing.T) {
 	require.LessOrEqual(t, total, int64(leastBytes))
 }
 
-func TestLineThatACrashCutOffSpoilsNoOther(t *testing.T) {
+func TestTruncatedLineDoesNotAffectOthers(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, File), []byte(`{"time":"20`), 0o644))
 	b, _ := started(t, folder, leastBytes)
@@ -91,7 +91,7 @@ func TestLineThatACrashCutOffSpoilsNoOther(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode())
 }
 
-func TestReasonHasNoWordsOfTheItem(t *testing.T) {
+func TestReasonHidesWordsOfTheItem(t *testing.T) {
 	for _, each := range []struct{ said, item, want string }{
 		{"rpc error: code = InvalidArgument desc = trace ids must be 128 bit", "hello", "trace ids must be 128 bit"},
 		{`entry "my card is 4111111111111111" too far behind`, "My Card ending", `entry "my … is …" too far behind`},

@@ -10,7 +10,7 @@ import (
 
 // Memory holds hashes of 64 bits in two generations of which the older is dropped whole, so an entry lives between one
 // and two times Config.For, and at most Config.Max of them do. A false hit takes two equal hashes: 1e-13 an item at a million
-// entries. It is not safe for several goroutines at once.
+// entries. It is not safe for concurrent use.
 type Memory struct {
 	Young, Old map[uint64]struct{}
 	Turned     time.Time // when Young began

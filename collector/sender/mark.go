@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Attribute holds the mark. What a client sends under this name is replaced.
+// Attribute holds the mark. A client's value under this name is replaced.
 const Attribute = "otelgate.sender"
 
 func mark(_ context.Context, metrics pmetric.Metrics) (pmetric.Metrics, error) {

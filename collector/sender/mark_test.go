@@ -33,7 +33,7 @@ func marked(t *testing.T, f from) string {
 	return value.Str()
 }
 
-func TestMarkTellsSendersApart(t *testing.T) {
+func TestMarkDistinguishesSenders(t *testing.T) {
 	shop := map[string]any{"service.name": "shop"}
 	pod := map[string]any{"service.name": "shop", "service.instance.id": "1"}
 	first := marked(t, from{shop, map[string]any{"session.id": "a", "x": 1}, "s"})
@@ -59,7 +59,7 @@ func TestMarkTellsSendersApart(t *testing.T) {
 	}
 }
 
-func TestMarkIsOnWhatAddsUp(t *testing.T) {
+func TestMarksOnlyAdditivePoints(t *testing.T) {
 	metrics := pmetric.NewMetrics()
 	in := metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
 	var labels []pcommon.Map

@@ -29,7 +29,7 @@ func newAccepted(cfg resent.Config, settings component.TelemetrySettings) (*acce
 	}
 	again, err := settings.MeterProvider.Meter("otelgate/sequence").Int64Counter("otelgate.sequence.resent",
 		metric.WithUnit("{request}"),
-		metric.WithDescription("Requests, or pieces of large ones, that came again as they were accepted, and were not forwarded."))
+		metric.WithDescription("Requests, or pieces of large ones, that were resent unchanged after they were accepted. They are not forwarded."))
 	return &accepted{memory: resent.New(cfg, time.Now()), seed: maphash.MakeSeed(), again: again}, err
 }
 

@@ -38,7 +38,7 @@ func named(name string) ptrace.Traces {
 	return data
 }
 
-func TestWhatAllAcceptedIsForwardedOnce(t *testing.T) {
+func TestForwardsAcceptedRequestOnce(t *testing.T) {
 	var order []string
 	made := remembering(t, [2]*branch{{name: "audit", order: &order}, {name: "stores", order: &order, mutates: true}})
 	for _, name := range []string{"a", "a", "b", "a"} {
@@ -47,7 +47,7 @@ func TestWhatAllAcceptedIsForwardedOnce(t *testing.T) {
 	require.Equal(t, []string{"audit", "stores", "audit", "stores"}, order, "a and b once each")
 }
 
-func TestWhatOneRefusedIsForwardedToAllAgain(t *testing.T) {
+func TestForwardsRefusedRequestToAllAgain(t *testing.T) {
 	var order []string
 	last := &branch{name: "stores", order: &order, refuses: true}
 	made := remembering(t, [2]*branch{{name: "audit", order: &order}, last})
@@ -57,7 +57,7 @@ func TestWhatOneRefusedIsForwardedToAllAgain(t *testing.T) {
 	require.Equal(t, []string{"audit", "stores", "audit", "stores"}, order)
 }
 
-func TestOfALargeRequestOnlyPiecesThatWereNotAcceptedAreForwardedAgain(t *testing.T) {
+func TestResendsOnlyUnacceptedPiecesOfLargeRequest(t *testing.T) {
 	var order []string
 	last := &branch{name: "stores", order: &order}
 	made := remembering(t, [2]*branch{{name: "audit", order: &order}, last})
@@ -68,7 +68,7 @@ func TestOfALargeRequestOnlyPiecesThatWereNotAcceptedAreForwardedAgain(t *testin
 	require.Equal(t, 1+8, accepted, "eight pieces, and the refused one twice")
 }
 
-func TestLogsThatAllAcceptedAreForwardedOnceToo(t *testing.T) {
+func TestForwardsAcceptedLogsOnce(t *testing.T) {
 	var order []string
 	cfg := lastOf(lines)
 	cfg.Resent = resent.Config{For: time.Hour, Max: 100}

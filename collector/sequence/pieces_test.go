@@ -54,7 +54,7 @@ func largeTraces() ptrace.Traces {
 	return data
 }
 
-func TestALargeRequestIsForwardedInPieces(t *testing.T) {
+func TestForwardsLargeRequestInPieces(t *testing.T) {
 	var sizer ptrace.ProtoMarshaler
 	var names []string
 	pieces := 0
@@ -80,7 +80,7 @@ func TestALargeRequestIsForwardedInPieces(t *testing.T) {
 	require.Equal(t, 8, pieces, "for each scope one of two spans, and one of the large one")
 }
 
-func TestARequestOfOnePieceIsForwardedAsItIs(t *testing.T) {
+func TestForwardsSmallRequestUnchanged(t *testing.T) {
 	data := largeTraces()
 	require.NoError(t, tracesInPieces(data, 1<<20, func(piece ptrace.Traces) error {
 		require.Equal(t, data, piece)
@@ -88,7 +88,7 @@ func TestARequestOfOnePieceIsForwardedAsItIs(t *testing.T) {
 	}))
 }
 
-func TestTheFirstPieceThatIsRefusedIsTheLast(t *testing.T) {
+func TestStopsAtFirstRefusedPiece(t *testing.T) {
 	pieces := 0
 	err := tracesInPieces(largeTraces(), pieceBytes, func(ptrace.Traces) error {
 		if pieces++; pieces == 2 {

@@ -23,8 +23,8 @@ import (
 type Config struct {
 	// Last names the pipelines, of each signal, that get a request after all others have accepted it.
 	Last []pipeline.ID `mapstructure:"last"`
-	// PieceBytes are the most that is forwarded at once: a larger request goes in pieces, each through all pipelines
-	// before the next. What is copied, masked and queued is then never as large as the request. 0 forwards all at once.
+	// PieceBytes is the largest piece that is forwarded: a larger request is split, and each piece passes all pipelines
+	// before the next. So no copy and no queue item is as large as the request. 0 forwards requests whole.
 	PieceBytes int `mapstructure:"piece_bytes"`
 	// Resent bounds the memory of what all pipelines have accepted, which is not forwarded again. By default there is none.
 	Resent resent.Config `mapstructure:"resent"`

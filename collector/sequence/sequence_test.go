@@ -80,7 +80,7 @@ func makeTraces(t *testing.T, cfg *Config, pipelines map[pipeline.ID]consumer.Tr
 	return made
 }
 
-func TestTheLastComesAfterAllOthersAccepted(t *testing.T) {
+func TestLastPipelineFollowsAllOthers(t *testing.T) {
 	var order []string
 	last := &branch{name: "stores", order: &order}
 	made := makeTraces(t, lastOf(stores, lines), map[pipeline.ID]consumer.Traces{
@@ -90,7 +90,7 @@ func TestTheLastComesAfterAllOthersAccepted(t *testing.T) {
 	require.Equal(t, []string{"first", "first", "stores"}, order)
 }
 
-func TestARefusalKeepsTheRequestFromTheLast(t *testing.T) {
+func TestRefusalKeepsRequestFromLastPipeline(t *testing.T) {
 	var order []string
 	made := makeTraces(t, lastOf(stores), map[pipeline.ID]consumer.Traces{
 		stores: &branch{name: "stores", order: &order},
@@ -98,10 +98,10 @@ func TestARefusalKeepsTheRequestFromTheLast(t *testing.T) {
 		other:  &branch{name: "other", order: &order},
 	})
 	require.EqualError(t, made.ConsumeTraces(context.Background(), request()), "audit is full")
-	require.ElementsMatch(t, []string{"audit", "other"}, order) // each of the first gets it, whatever the others say
+	require.ElementsMatch(t, []string{"audit", "other"}, order) // each of the first gets it, even if another refuses it
 }
 
-func TestTheLastMayRefuse(t *testing.T) {
+func TestLastPipelineMayRefuse(t *testing.T) {
 	var order []string
 	made := makeTraces(t, lastOf(stores), map[pipeline.ID]consumer.Traces{
 		stores: &branch{name: "stores", order: &order, refuses: true}, audit: &branch{name: "audit", order: &order},
@@ -109,7 +109,7 @@ func TestTheLastMayRefuse(t *testing.T) {
 	require.EqualError(t, made.ConsumeTraces(context.Background(), request()), "stores is full")
 }
 
-func TestWithNoOtherPipelineTheLastGetsAll(t *testing.T) {
+func TestOnlyPipelineGetsAll(t *testing.T) {
 	var order []string
 	last := &branch{name: "stores", order: &order, mutates: true}
 	made := makeTraces(t, lastOf(stores), map[pipeline.ID]consumer.Traces{stores: last})
@@ -118,8 +118,8 @@ func TestWithNoOtherPipelineTheLastGetsAll(t *testing.T) {
 	require.Equal(t, data, last.got) // no copy
 }
 
-// TestNobodySeesAnothersChanges goes through every mix of pipelines that change the data and such that keep it.
-func TestNobodySeesAnothersChanges(t *testing.T) {
+// TestPipelinesDoNotSeeEachOthersChanges goes through every mix of pipelines that change the data and such that keep it.
+func TestPipelinesDoNotSeeEachOthersChanges(t *testing.T) {
 	for _, firstMutates := range []bool{false, true} {
 		for _, lastMutates := range []bool{false, true} {
 			var order []string
@@ -142,7 +142,7 @@ func TestNobodySeesAnothersChanges(t *testing.T) {
 	}
 }
 
-func TestLogsGoTheSameWay(t *testing.T) {
+func TestForwardsLogsInOrder(t *testing.T) {
 	var order []string
 	first := &branch{name: "audit", order: &order, mutates: true}
 	last := &branch{name: "stores", order: &order, mutates: true}

@@ -2,12 +2,12 @@ package settings
 
 import "otelgate/collector/disk"
 
-// What the memory limit is shared among: estimates, which tests/e2e/test_overload.py holds against what the process takes.
+// Shares of the memory limit: estimates, which tests/e2e/test_overload.py compares with the process' memory.
 const (
 	// idleMiB is what the gateway takes when nothing comes in, its program's own pages included.
 	idleMiB = 64
-	// receiveShare of the rest is for requests that are being received, processShare for those being processed. What is
-	// left is for batches on their way to the stores, and for garbage.
+	// receiveShare of the rest is for requests that are being received, processShare for those being processed. The
+	// rest is for batches on their way to the stores, and for garbage.
 	receiveShare = 0.1
 	processShare = 0.4
 	// filesMiB are pages of the program and of the queues' files, which the Go runtime's limit does not count.
@@ -19,7 +19,7 @@ const (
 	allMiB, noneMiB = 512, 96
 	indexedSpans    = 100_000
 	countedItems    = 1_000_000
-	// pieceShare of the limit is the most that is forwarded at once, if that is less than pieceBytes: the fork and each
+	// pieceShare of the limit is the largest piece that is forwarded, if that is less than pieceBytes: the fork and each
 	// queue's consumers hold some of these, decoded.
 	pieceShare = 1.0 / 128
 	pieceBytes = 1_000_000
@@ -30,7 +30,7 @@ const (
 	messageFactor = 28
 )
 
-// largestMessage is what may be sent at once, MiB, and the limit that says so where it is not OTELGATE_MAX_MESSAGE_MIB, or 0.
+// largestMessage is the largest request, MiB, and the memory limit that causes it, or 0 if OTELGATE_MAX_MESSAGE_MIB does.
 func (s Settings) largestMessage() (mib, memoryLimitMiB int64) {
 	limit := s["memory_limit_mib"].(int64)
 	fits := (limit - idleMiB) / messageFactor

@@ -23,8 +23,8 @@ func instanceOf(folder, given string) string {
 	return given + "-" + name[strings.LastIndexByte(name, '-')+1:]
 }
 
-// nameOf is the host's name when the folder was made, and the letters. Where the folder can't be written the gateway
-// doesn't start, so that any name does.
+// nameOf is the host's name when the folder was made, and the letters. If the folder can't be written, the gateway
+// doesn't start, and any name will do.
 func nameOf(folder string) string {
 	path := filepath.Join(folder, instanceFile)
 	if name := readInstance(path); name != "" {
@@ -43,7 +43,7 @@ func nameOf(folder string) string {
 	if err := os.WriteFile(draft, []byte(name+"\n"), 0o600); err != nil {
 		return name
 	}
-	// Of two that start at once, one makes the file.
+	// If two start at the same time, one makes the file.
 	if err := os.Link(draft, path); err != nil {
 		if first := readInstance(path); first != "" {
 			return first

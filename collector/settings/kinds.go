@@ -77,7 +77,7 @@ func file(raw string) (any, bool) {
 	return raw, err == nil && !info.IsDir()
 }
 
-// host is given back as it stands in an endpoint: an IPv6 address in brackets, however it was written.
+// host is returned in the form of an endpoint: an IPv6 address in brackets, with or without them in the setting.
 func host(raw string) (any, bool) {
 	bare := raw
 	if strings.HasPrefix(raw, "[") && strings.HasSuffix(raw, "]") {

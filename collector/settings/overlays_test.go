@@ -57,7 +57,7 @@ func TestSettingsAskForOverlays(t *testing.T) {
 	}
 }
 
-func TestEachOverlayIsAFileThatNamesItsSetting(t *testing.T) {
+func TestEachOverlayFileNamesItsSetting(t *testing.T) {
 	folder := filepath.Join("..", "config", "overlays")
 	files, err := filepath.Glob(filepath.Join(folder, "*"))
 	if err != nil {

@@ -64,7 +64,7 @@ func retrieved(value any, option confmap.RetrievedOption) (*confmap.Retrieved, e
 	case float64:
 		return confmap.NewRetrievedFromYAML(strconv.AppendFloat(nil, value, 'f', -1, 64), option) // OTTL knows no 1e-05
 	case int, int64, bool:
-		// From YAML, so that it can also stand inside a longer string: 127.0.0.1:${otelgate:self_port}.
+		// From YAML, so that it can also be part of a longer string: 127.0.0.1:${otelgate:self_port}.
 		return confmap.NewRetrievedFromYAML(fmt.Append(nil, value), option)
 	}
 	return confmap.NewRetrieved(value, option)

@@ -60,7 +60,7 @@ func TestFaultsNameSettingValueAndExpectation(t *testing.T) {
 	}
 }
 
-func TestHostStandsInAnEndpoint(t *testing.T) {
+func TestHostHasTheFormOfAnEndpoint(t *testing.T) {
 	for given, want := range map[string]string{
 		"127.0.0.1": "127.0.0.1", "localhost": "localhost", "gateway.example": "gateway.example",
 		"::1": "[::1]", "[::1]": "[::1]", "::": "[::]", "::ffff:127.0.0.1": "[::ffff:127.0.0.1]",
@@ -143,7 +143,7 @@ func TestTokenForTheOwnMetricsStaysTheSameInAProcess(t *testing.T) {
 	}
 }
 
-func TestWhatIsInAFileIsSentAsAHeader(t *testing.T) {
+func TestFileContentIsSentAsHeader(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	for key, of := range map[string]struct{ env, noun, want string }{
 		"audit_headers":      {"OTELGATE_AUDIT_TOKEN_FILE", "token", "Bearer s3cret"},
@@ -213,7 +213,7 @@ func TestUnknownKey(t *testing.T) {
 	}
 }
 
-// The kinds' examples stand beside their words; the tests of the Python sides read the same.
+// The kinds' examples are in the same file as their texts; the Python tests read the same file.
 func TestKindsTakeAndRefuseTheirExamples(t *testing.T) {
 	written, err := os.ReadFile(filepath.Join("..", "..", "compose", "settings.yaml"))
 	if err != nil {
@@ -246,7 +246,7 @@ func TestKindsTakeAndRefuseTheirExamples(t *testing.T) {
 	}
 }
 
-func TestEachDataFolderHasANameOfItsOwn(t *testing.T) {
+func TestEachDataFolderHasItsOwnName(t *testing.T) {
 	host, _ := os.Hostname()
 	folders := []string{filepath.Join(t.TempDir(), "new"), t.TempDir()}
 	var names []string
@@ -265,7 +265,7 @@ func TestEachDataFolderHasANameOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestTwoGatewaysThatAreGivenOneNameDiffer(t *testing.T) {
+func TestGatewaysWithOneConfiguredNameDiffer(t *testing.T) {
 	var names []string
 	for _, folder := range []string{t.TempDir(), t.TempDir()} {
 		given := []string{"OTELGATE_DATA_DIR=" + folder, "OTELGATE_INSTANCE_ID=eu-1"}
@@ -284,7 +284,7 @@ func TestTwoGatewaysThatAreGivenOneNameDiffer(t *testing.T) {
 	}
 }
 
-func TestAnEmptiedNameIsMadeAnew(t *testing.T) {
+func TestRecreatesEmptyName(t *testing.T) {
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, instanceFile), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -295,7 +295,7 @@ func TestAnEmptiedNameIsMadeAnew(t *testing.T) {
 	}
 }
 
-func TestWhatIsRememberedFollowsFromTheMemoryLimit(t *testing.T) {
+func TestMemoryLimitSetsRememberedItems(t *testing.T) {
 	for limit, want := range map[string][4]int{
 		"128": {7_692, 76_923, 524_288, 1_677_721}, "256": {38_461, 384_615, 1_000_000, 5_033_164},
 		"512": {100_000, 1_000_000, 1_000_000, 11_744_051}, "4096": {100_000, 1_000_000, 1_000_000, 105_696_460},

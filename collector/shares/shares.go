@@ -25,7 +25,7 @@ func New(limit int) *Shares { return &Shares{limit: int64(limit), held: map[stri
 // Live is how many places are taken.
 func (s *Shares) Live() int64 { return s.live.Load() }
 
-// Fits says whether this owner may have one more, beside so many that it is to get, and all owners are to get, already.
+// Fits says whether this owner may have one more place, in addition to the places already pending for it and for all owners.
 func (s *Shares) Fits(owner string, its, all int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

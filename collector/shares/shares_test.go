@@ -11,7 +11,7 @@ func claimed(s *Shares, owner string, times int) (n int) {
 	return n
 }
 
-func TestGreedyOwnerLeavesARestForNewcomers(t *testing.T) {
+func TestGreedyOwnerLeavesPlacesForNewcomers(t *testing.T) {
 	s := New(2000)
 	if got := claimed(s, "flooder", 10_000); got != 1800 {
 		t.Errorf("the only one: %d, want nine tenths", got)
@@ -62,7 +62,7 @@ func TestOwnersThatGaveAllBackAreForgotten(t *testing.T) {
 	}
 }
 
-func TestPlacesThatAreToBeTakenCount(t *testing.T) {
+func TestPendingPlacesCount(t *testing.T) {
 	s := New(100)
 	for n := range 90 {
 		if !s.Fits("first", n, n) {

@@ -61,7 +61,7 @@ func TestExhaustedStoreIsRetriedUnlessTheMessageIsTooLarge(t *testing.T) {
 	}
 }
 
-// serve answers on a port of its own.
+// serve answers on its own port.
 func serve(t *testing.T) (server *grpc.Server, address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -110,7 +110,7 @@ func TestAnswerIsAnErrorWhenTheConnectionBreaksInTheWait(t *testing.T) {
 	}
 }
 
-func TestAnswerStandsAfterTheWait(t *testing.T) {
+func TestAnswerIsFinalAfterTheWait(t *testing.T) {
 	_, address := serve(t)
 	var at time.Time
 	const wait = 50 * time.Millisecond

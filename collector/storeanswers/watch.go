@@ -12,8 +12,8 @@ import (
 // Answer is what a store said to one request.
 type Answer struct{ refused atomic.Bool }
 
-// Refused says that the store answered, and refused this request: another one it may take now. Where it cannot be
-// reached, or does not let the gateway in, it takes none.
+// Refused says that the store answered, and refused this request: it may accept another one now. A store that is
+// unreachable, or refuses the gateway's credentials, accepts none.
 func (a *Answer) Refused() bool { return a.refused.Load() }
 
 type answerKey struct{}

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-func TestRefusalOfARequestIsNoStoreThatTakesNone(t *testing.T) {
+func TestRefusedRequestDoesNotMarkStoreUnavailable(t *testing.T) {
 	for _, each := range []struct {
 		err  error
 		want bool

@@ -49,7 +49,7 @@ func newPair[T any](of signal[T], set exporter.Settings, cfg *Refused, most int,
 	return p, err
 }
 
-// Start the exporter, and then the queues, whose consumers send at once.
+// Start the exporter, and then the queues, whose consumers send immediately.
 func (p *pair[T]) Start(ctx context.Context, host component.Host) error {
 	p.book = bookOf(host, p.rejects, p.logger)
 	if p.storage != nil {

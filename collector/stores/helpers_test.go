@@ -263,7 +263,7 @@ func httpFactory() exporter.Factory {
 }
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == diskqueue.CheckCommand { // the queues check their files in a process of their own
+	if len(os.Args) == 3 && os.Args[1] == diskqueue.CheckCommand { // the queues check their files in a separate process
 		os.Exit(diskqueue.CheckMain(os.Args[2]))
 	}
 	os.Exit(m.Run())

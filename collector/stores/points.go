@@ -39,7 +39,7 @@ func (p *Points) Send(ctx context.Context, data pmetric.Metrics) error {
 func bookOf(host component.Host, id component.ID, logger *zap.Logger) rejects.Book {
 	book, ok := host.GetExtensions()[id].(rejects.Book)
 	if !ok {
-		logger.Warn("no such extension is in service::extensions: items that the store refuses for good are in this log only, and not counted",
+		logger.Warn("this extension is not in service::extensions: items that the store refuses permanently are in this log only, and not counted",
 			zap.Stringer("rejects", id))
 		return logOnly{}
 	}

@@ -56,7 +56,7 @@ func (s *sending[T]) firstTime(ctx context.Context, batch T) (left T, err error)
 		return batch, err
 	}
 	_, reason := s.reason(batch, err)
-	s.logger.Info("the store refuses a batch; it goes to the second queue, and the next ones go on",
+	s.logger.Info("the store refuses a batch; it goes to the second queue, and the next batches continue",
 		zap.String("reason", reason), zap.Int("items", s.items(batch)))
 	return s.park(ctx, batch)
 }
@@ -134,7 +134,7 @@ func (s *sending[T]) reject(ctx context.Context, one T, why error) {
 	item.Time, item.Signal, item.Store = time.Now().UTC(), s.name, s.store
 	item.Bytes, item.Reason = s.reason(one, why)
 	s.book.Reject(ctx, item)
-	s.logger.Warn("the store refuses an item for good; it is in "+rejects.File, zap.String("service", item.Service),
+	s.logger.Warn("the store refuses an item permanently; it is recorded in "+rejects.File, zap.String("service", item.Service),
 		zap.String("application", item.Application), zap.String("reason", item.Reason))
 }
 

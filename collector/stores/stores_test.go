@@ -44,7 +44,7 @@ func good(names []string) (left []string) {
 	return left
 }
 
-func TestBadItemStandsAloneAndTheOthersAreStoredOnce(t *testing.T) {
+func TestIsolatesBadItemAndStoresOthersOnce(t *testing.T) {
 	for title, names := range map[string][]string{
 		"first": named(9, 0), "last": named(9, 8), "several": named(9, 2, 3, 7), "only": named(1, 0), "all": named(5, 0, 1, 2, 3, 4), "none": named(9),
 	} {
@@ -138,7 +138,7 @@ func TestBatchOfManyItemsIsSentInSeveralRequests(t *testing.T) {
 	}
 }
 
-func TestStoreThatGoesAwayWithinABatchGetsTheRestOfIt(t *testing.T) {
+func TestStoreThatFailsWithinBatchGetsTheRestLater(t *testing.T) {
 	var asked atomic.Int32
 	server := newStore(t, func([]string) int {
 		if asked.Add(1) == 2 {
@@ -154,7 +154,7 @@ func TestStoreThatGoesAwayWithinABatchGetsTheRestOfIt(t *testing.T) {
 	}
 }
 
-func TestBatchRefusedForNowHoldsUpNoOther(t *testing.T) {
+func TestTemporarilyRefusedBatchDoesNotBlockOthers(t *testing.T) {
 	server := newStore(t, refusing("later", http.StatusTooManyRequests))
 	b := started(t, t.TempDir(), server.URL, usual)
 	for n := range 5 { // one consumer, and many more of them than it
@@ -171,7 +171,7 @@ func TestBatchRefusedForNowHoldsUpNoOther(t *testing.T) {
 	require.Empty(t, b.book.all())
 }
 
-func TestStoreThatIsAwayKeepsItsOrderInTheFirstQueue(t *testing.T) {
+func TestUnavailableStoreKeepsOrderInFirstQueue(t *testing.T) {
 	server := newStore(t, refusing("good", http.StatusUnauthorized)) // it lets nothing in
 	folder := t.TempDir()
 	b := started(t, folder, server.URL, usual)
@@ -203,7 +203,7 @@ func TestBothQueuesShareTheirBytes(t *testing.T) {
 	require.Eventually(t, func() bool { return len(server.taken()) == 41 }, patient, time.Millisecond)
 }
 
-func TestKilledGatewayLosesNoItemOfARefusedBatch(t *testing.T) {
+func TestKilledGatewayKeepsItemsOfRefusedBatch(t *testing.T) {
 	names := named(8, 5)
 	for after := range 8 { // requests until the bad item is alone
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
@@ -273,7 +273,7 @@ func TestStoppedExporterSendsNothingTwice(t *testing.T) {
 	}
 }
 
-func TestPatienceLetsBatchesThroughOneByOneWhenAllAreRefused(t *testing.T) {
+func TestPatiencePassesSingleBatchesWhenAllAreRefused(t *testing.T) {
 	var p patience
 	now := time.Unix(1000, 0)
 	for range mostRefused {
@@ -299,7 +299,7 @@ func TestPauseGrowsAndEndsWithTheExporter(t *testing.T) {
 	require.Zero(t, p.length)
 }
 
-func TestExporterWithoutASecondQueueIsUpstreams(t *testing.T) {
+func TestExporterWithoutSecondQueueIsUpstreams(t *testing.T) {
 	for title, yaml := range map[string]string{
 		"nothing of it":        "endpoint: http://127.0.0.1:1",
 		"no queue":             "endpoint: http://127.0.0.1:1\nsending_queue: {enabled: false}\nrefused: {rejects: rejects, piece_bytes: 1}",
@@ -331,7 +331,7 @@ func TestFaultsOfTheSecondQueueAreNamed(t *testing.T) {
 	require.EqualError(t, (&Refused{}).Validate(), "piece_bytes=0: expected more than 0")
 }
 
-func TestWithoutTheExtensionItemsAreOnRecordInTheLog(t *testing.T) {
+func TestWithoutExtensionItemsAreLogged(t *testing.T) {
 	server := newStore(t, refusing("bad", http.StatusBadRequest))
 	factory := httpFactory()
 	cfg := factory.CreateDefaultConfig().(*Config[otlphttpexporter.Config])

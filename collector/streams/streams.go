@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// Other is the service of lines beyond a share, and Original the attribute with the name of their own.
+	// Other is the service of lines beyond a share, and Original the attribute with their own service name.
 	Other    = "_OTHER"
 	Original = "otelgate.service.original"
 
@@ -77,7 +77,7 @@ func newStreams(cfg *Config, set component.TelemetrySettings, next consumer.Logs
 	meter := set.MeterProvider.Meter("otelgate/collector/streams")
 	var err error
 	if s.others, err = meter.Int64Counter("otelgate.streams.other.lines", metric.WithUnit("{line}"),
-		metric.WithDescription("Log lines that went to the service "+Other+", since their application has as many streams as it may.")); err != nil {
+		metric.WithDescription("Log lines that went to the service "+Other+", because their application has reached its share of streams.")); err != nil {
 		return nil, err
 	}
 	live, err := meter.Int64ObservableGauge("otelgate.streams.live", metric.WithUnit("{stream}"),

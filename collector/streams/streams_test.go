@@ -90,7 +90,7 @@ func TestOwnServicesHaveAShareWithoutApplications(t *testing.T) {
 	require.Equal(t, "otelgate-audit", b.sent(t, line("", "otelgate-audit", ""))[serviceName])
 }
 
-func TestStreamsThatAreNotInUseMakeRoom(t *testing.T) {
+func TestUnusedStreamsMakeRoom(t *testing.T) {
 	b := started(t, 10)
 	for n := range 20 {
 		b.sent(t, line("", fmt.Sprint("old-", n), ""))

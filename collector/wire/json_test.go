@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMembersThatAreNullGo(t *testing.T) {
+func TestRemovesNullMembers(t *testing.T) {
 	for given, want := range map[string]string{
 		`{}`:                                `{}`,
 		`{"a":null}`:                        `{}`,

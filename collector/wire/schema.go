@@ -1,6 +1,6 @@
 package wire
 
-// field is what one number of a message stands for.
+// field describes one field number of a message.
 type field struct {
 	message *message
 	size    int64 // what each counts as at least, bytes

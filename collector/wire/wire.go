@@ -43,8 +43,8 @@ func Of(name string) Request {
 	return Request{}
 }
 
-// Protobuf looks at a request and leaves out what cannot be decoded, in a copy where there is any. What is no protobuf is
-// looked at up to its fault.
+// Protobuf looks at a request and leaves out what cannot be decoded, in a copy where there is any. Malformed protobuf is
+// read up to its fault.
 func (r Request) Protobuf(data []byte) ([]byte, Seen) {
 	if r.message == nil {
 		return data, Seen{Size: int64(len(data))}

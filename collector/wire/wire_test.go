@@ -143,7 +143,7 @@ func exemplars(given pmetric.Metrics) []pmetric.Exemplar {
 	return all
 }
 
-func TestAnyBytesAreLookedAtWithoutAFault(t *testing.T) {
+func TestArbitraryBytesDoNotPanic(t *testing.T) {
 	whole := sub(1, sub(2, sub(2, id(1, 3), sub(5, []byte("name")))))
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
@@ -268,7 +268,7 @@ func TestSmallItemsCountAsMoreThanTheirBytes(t *testing.T) {
 	}
 }
 
-func TestWhatIsUsualCountsAsItsBytes(t *testing.T) {
+func TestOrdinaryRequestCountsAsItsBytes(t *testing.T) {
 	traces := usual(100)
 	data, err := ptraceotlp.NewExportRequestFromTraces(traces).MarshalProto()
 	require.NoError(t, err)
@@ -293,7 +293,7 @@ func TestSmallItemsInJSONCountAsMoreThanTheirBytes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNestedTooDeepIsLeftOut(t *testing.T) {
+func TestLeavesOutTooDeepNesting(t *testing.T) {
 	for levels, deep := range map[int]int{1: 0, maxDepth: 0, maxDepth + 1: 1, 500: 1, 9000: 1} {
 		for _, number := range []protowire.Number{5, 6} {
 			value := sub(1, []byte("text"))
@@ -317,7 +317,7 @@ func TestWhatIsNestedTooDeepIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestNestingIsBoundedInWhatNoEncoderWrites(t *testing.T) {
+func TestBoundsNestingOfUnusualEncodings(t *testing.T) {
 	deep := sub(1, []byte("text"))
 	for range 5000 {
 		deep = sub(5, sub(1, deep))

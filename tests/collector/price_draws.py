@@ -105,7 +105,7 @@ def thresholds(model: types.ModelInfo) -> list[int]:
 
 
 def moments(model: types.ModelInfo) -> list[datetime]:
-    """The moments at which a price of the model changes; one day stands for every day."""
+    """The moments at which a price of the model changes; one day represents every day."""
     constraints = [entry.constraint for entry in model.prices] if isinstance(model.prices, list) else []
     constraints += [variant.constraint for variant in model.price_variants or ()]
     out = []
@@ -123,7 +123,7 @@ def any_moment(pick: random.Random) -> datetime:
 
 
 def around(pick: random.Random, model: types.ModelInfo) -> datetime:
-    """A second before, at, a second after, or some days beside a change of price."""
+    """A second before, at, a second after, or some days off a change of price."""
     offset = pick.choice([-1, 0, 1, pick.randrange(-20 * 86_400, 20 * 86_400)])
     return pick.choice(moments(model)) + timedelta(seconds=offset)
 
@@ -140,7 +140,7 @@ def cached(pick: random.Random, usage: dict[str, int]) -> dict[str, int]:
 
 
 def untokened(pick: random.Random, model: types.ModelInfo) -> dict[str, int]:
-    """What a model that isn't priced by tokens is priced by: minutes, pages, messages."""
+    """The units of a model that isn't priced by tokens: minutes, pages, messages."""
     units = keys(model) & OTHER.keys() if "input_mtok" not in keys(model) else set()
     return {OTHER[key]: pick.randrange(100, 4_000) for key in sorted(units) if key != "input_annotated_document_kpages"}
 

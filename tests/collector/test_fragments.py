@@ -18,7 +18,7 @@ def read(folder: Path) -> Fragments:
 
 @pytest.fixture(scope="module")
 def fragments(root: Path) -> Fragments:
-    """The numbered files, which are a gateway by themselves."""
+    """The numbered files, which are a complete gateway."""
     return read(root / "collector/config")
 
 
@@ -115,7 +115,7 @@ def test_wiring_follows_the_file_numbers(fragments: Fragments, everything: dict[
 
 
 def test_memory_limiter_comes_first(fragments: Fragments, everything: dict[str, Any]) -> None:
-    # What a connector passes on was limited where it came in.
+    # A connector's output was limited where it came in.
     connectors = {component for section, component, _ in defined(fragments) if section == "connectors"}
     entries = [processors for receivers, processors, _ in wired(everything).values() if not connectors & set(receivers)]
     assert entries

@@ -1,4 +1,4 @@
-"""What Go tests show, so that the coverage report knows of it: `make check` runs all of them, these few count."""
+"""Requirements that Go tests show, for the coverage report: `make check` runs all Go tests, these few count."""
 
 import subprocess
 from pathlib import Path

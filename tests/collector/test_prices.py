@@ -37,7 +37,7 @@ def draws() -> list[Draw]:
 
 
 def prices_of(root: Path, calls: list[str]) -> list[dict]:
-    """What the gateway's table says, one answer a call."""
+    """The answers of the gateway's table, one for each call."""
     done = subprocess.run(
         ["go", "run", "./pricing/cmd/price"],
         cwd=root / "collector",

@@ -1,6 +1,6 @@
 """Record golden inputs (`tests/golden/<instrumentor>-<scenario>[-content]/in.json`) from the real instrumentors.
 
-Each instrumentor wants an environment of its own, since their pins disagree. From the repository:
+Each instrumentor needs its own environment, since their pins conflict. From the repository:
 
     python -m venv /a/folder && . /a/folder/bin/activate
     pip install langchain==1.4.7 langgraph==1.2.22 time-machine==3.6.0 opentelemetry-exporter-otlp-proto-common <below>
@@ -99,7 +99,7 @@ def openinference(provider: Any) -> Iterator[None]:
 
 @contextmanager
 def provider(tracer_provider: Any) -> Iterator[None]:
-    """A framework's and a provider's instrumentor at once, inside a span of the application."""
+    """A framework's and a provider's instrumentor together, inside a span of the application."""
     from opentelemetry.instrumentation.openai import OpenAIInstrumentor
 
     OpenAIInstrumentor().instrument(tracer_provider=tracer_provider)
@@ -138,7 +138,7 @@ def traceloop(provider: Any) -> Iterator[None]:
     from opentelemetry.instrumentation.langchain import LangchainInstrumentor
 
     LangchainInstrumentor().instrument(tracer_provider=provider)
-    # What Traceloop.set_association_properties() does.
+    # The same as Traceloop.set_association_properties().
     context.attach(context.set_value("association_properties", {"session_id": "session-1", "user_id": "user-1"}))
     yield
 
@@ -177,7 +177,7 @@ def record(instrumentor: str, scenario: str, content: bool) -> None:
     configure(instrumentor, content)
     import time_machine
 
-    time.perf_counter = timeit.default_timer = time.time  # the clock that stands still has no other hands
+    time.perf_counter = timeit.default_timer = time.time  # time_machine stops this one
     sys.path.insert(0, str(HERE))
     scenarios = importlib.import_module("scenarios")
     with time_machine.travel(START, tick=False) as clock:
@@ -192,7 +192,7 @@ def record(instrumentor: str, scenario: str, content: bool) -> None:
 
 
 def main() -> None:
-    """Record every scenario, each in a process of its own: instrumentors and switches are for life."""
+    """Record every scenario, each in its own process: instrumentors and switches last for a process' life."""
     if len(sys.argv) == 4:
         return record(sys.argv[1], sys.argv[2], sys.argv[3] == "content")
     if len(sys.argv) != 2 or sys.argv[1] not in INSTRUMENTORS:

@@ -1,4 +1,4 @@
-"""What the recorded applications do: LangGraph programs over a fake streaming model, on a clock that only they move.
+"""The recorded applications: LangGraph programs over a fake streaming model, on a clock that only they move.
 
 They know nothing of instrumentation; `record.py` runs each of them under each instrumentor.
 """
@@ -106,7 +106,7 @@ class Model(BaseChatModel):
 
 
 class Flights(BaseRetriever):
-    """Two documents, after a while."""
+    """Two documents, after a delay."""
 
     sleep: Sleep
 
@@ -174,7 +174,7 @@ def team(sleep: Sleep) -> None:
 
 
 def failures(sleep: Sleep) -> None:
-    """A tool that raises, a model that raises, and a stream that nobody reads to its end."""
+    """A tool that raises, a model that raises, and a stream that is not read to its end."""
 
     @tool
     def pay(question: str) -> str:

@@ -20,7 +20,7 @@ import (
 
 const module = "github.com/zricethezav/gitleaks/v8@v8.30.1"
 
-// skipped are rules whose matches are no secrets (ids of clients), no text (files), or forms that cannot be told without
+// skipped are rules whose matches are no secrets (ids of clients), no text (files), or forms that cannot be recognized without
 // more than the text at hand.
 var skipped = regexp.MustCompile(`client-id$|-id$|^pkcs12|^private-key$|^kubernetes|^curl|^jwt|^nuget|^sidekiq|^hashicorp-tf-password|^generic|^facebook-access-token$|^sourcegraph|^sonar|^freemius|^slack-webhook|^microsoft-teams|^grafana-api-key|user-api-id$`)
 
@@ -68,7 +68,7 @@ func folder() string {
 	return downloaded.Dir
 }
 
-// sample makes a key that a rule finds. Where the rule looks for a name in front, that is the rule's, as in a file of settings.
+// sample makes a key that a rule finds. If the rule looks for a name in front, the sample has that name, as in a settings file.
 func sample(id, expression string) string {
 	parsed, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {

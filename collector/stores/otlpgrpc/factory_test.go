@@ -14,7 +14,7 @@ import (
 	"otelgate/collector/stores/otlphttp"
 )
 
-func TestConfigurationOfUpstreamIsTaken(t *testing.T) {
+func TestAcceptsUpstreamConfiguration(t *testing.T) {
 	for title, yaml := range map[string]string{
 		"as it is":       "endpoint: 127.0.0.1:1",
 		"without queue":  "endpoint: 127.0.0.1:1\nsending_queue: {enabled: false}",
@@ -43,7 +43,7 @@ func TestConfigurationOfUpstreamIsTaken(t *testing.T) {
 	}
 }
 
-func TestFaultsOfUpstreamsConfigurationAreFound(t *testing.T) {
+func TestReportsFaultsOfUpstreamConfiguration(t *testing.T) {
 	for _, factory := range []exporter.Factory{NewFactory(), otlphttp.NewFactory()} {
 		require.ErrorContains(t, xconfmap.Validate(factory.CreateDefaultConfig()), "endpoint")
 	}

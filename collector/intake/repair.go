@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// most attributes that are kept of a map which has to be written anew; each is compared with all before it.
+// most attributes that are kept of a map that has to be rewritten; each is compared with all before it.
 const most = 4096
 
 // cleanText makes of any bytes text that every store takes: what is no UTF-8, and NUL, becomes U+FFFD.
@@ -38,14 +38,14 @@ func head(t string, n int) string {
 	return t[:n]
 }
 
-// mender repairs one item, by the same rules as scan finds faults, and notes what it did.
-type mender struct {
+// repairer repairs one item, by the same rules as scan finds faults, and notes what it did.
+type repairer struct {
 	labels, stream bool // as in scan
 	done           reasons
 	cut            int
 }
 
-func (m *mender) text(t string) string {
+func (m *repairer) text(t string) string {
 	cleaned := t
 	if !isClean(t) {
 		cleaned = cleanText(t)
@@ -59,7 +59,7 @@ func (m *mender) text(t string) string {
 	return cleaned
 }
 
-func (m *mender) title(t string) string {
+func (m *repairer) title(t string) string {
 	t = m.text(t)
 	if len(t) <= maxName {
 		return t
@@ -68,7 +68,7 @@ func (m *mender) title(t string) string {
 	return Shorten(t, maxName)
 }
 
-func (m *mender) key(key string, depth int) string {
+func (m *repairer) key(key string, depth int) string {
 	cleaned := m.text(key)
 	switch {
 	case cleaned == "":
@@ -84,8 +84,8 @@ func (m *mender) key(key string, depth int) string {
 	return cleaned
 }
 
-// attributes writes a map anew. Of several attributes with one name the last counts, as in the audit sink.
-func (m *mender) attributes(old pcommon.Map, depth int) {
+// attributes rewrites a map. Of several attributes with one name the last counts, as in the audit sink.
+func (m *repairer) attributes(old pcommon.Map, depth int) {
 	fresh := pcommon.NewMap()
 	fresh.EnsureCapacity(min(old.Len(), most))
 	for key, value := range old.All() {
@@ -110,7 +110,7 @@ func (m *mender) attributes(old pcommon.Map, depth int) {
 
 func isFinite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
 
-func (m *mender) value(key string, v pcommon.Value, depth int) {
+func (m *repairer) value(key string, v pcommon.Value, depth int) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		if key != "" && isTelling(key) {
@@ -140,7 +140,7 @@ func (m *mender) value(key string, v pcommon.Value, depth int) {
 	}
 }
 
-func (m *mender) tooDeep(v pcommon.Value) {
+func (m *repairer) tooDeep(v pcommon.Value) {
 	m.done |= 1 << reasonDepth
 	v.SetStr("… [cut: nested too deep]")
 }
