@@ -98,7 +98,7 @@ def test_bad_settings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         (KeyboardInterrupt(), 130, ""),
     ],
 )
-def test_what_goes_wrong_is_one_line(
+def test_failure_prints_one_line(
     stand_in: SimpleNamespace, error: BaseException, code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stand_in.error = error

@@ -70,7 +70,7 @@ OF_PROGRAMS = ({}, {"Sec-Fetch-Site": "none"})
 @pytest.mark.parametrize(
     ("sent", "of_page"), [(each, True) for each in OF_PAGES] + [(each, False) for each in OF_PROGRAMS]
 )
-def test_what_a_browser_says_of_a_page_is_known(sent: dict[str, str], of_page: bool) -> None:
+def test_headers_of_a_browser_identify_a_page(sent: dict[str, str], of_page: bool) -> None:
     assert hosts.is_of_page(httpx.Headers(sent)) is of_page
 
 

@@ -106,7 +106,7 @@ def test_values(name: str, value: str, field: str, expected: object) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_said(name: str, value: str, message: str) -> None:
+def test_invalid_setting_is_reported(name: str, value: str, message: str) -> None:
     with pytest.raises(settings.SettingsError) as caught:
         settings.load({name: value})
     assert str(caught.value) == message

@@ -53,7 +53,7 @@
   const THUMB = "M2 10h4v11H2zM8 21V10l4-8c1.6 0 2.6 1.1 2.6 2.6L14 9h6a2 2 0 0 1 2 2.3l-1.4 8A2 2 0 0 1 18.6 21z";
   const MAX_COMMENT = 4000; // characters, as the endpoint has it
   const TRIES = 4;
-  const LONGEST_WAIT_S = 60; // told to wait longer than this, it fails: nobody looks any more
+  const LONGEST_WAIT_S = 60; // if the endpoint asks to wait longer, the vote fails: the reader has left by then
   const FIRST_WAIT_S = 1;
 
   // A classic script knows where it came from; a module doesn't, and needs the attribute.
@@ -90,7 +90,7 @@
 
     #rating = null; // what is pressed: "positive", "negative" or null
     #sent = null; // what the endpoint has
-    #turn = 0; // a later click makes what an earlier one still does void
+    #turn = 0; // a later click voids an earlier one in flight
     #about = null; // the answer's trace
     #parts = null;
 
@@ -104,7 +104,7 @@
       else if (this.#answer() !== this.#about) this.#reset();
     }
 
-    /** Vote: "positive" or "negative". Resolves to whether the endpoint took it. */
+    /** Vote: "positive" or "negative". Resolves to whether the endpoint accepted it. */
     async vote(rating) {
       if (rating === this.#rating) return rating === this.#sent;
       const turn = ++this.#turn;
@@ -132,7 +132,7 @@
       send.disabled = false;
       if (turn !== this.#turn) return;
       if (outcome === "ok") {
-        // Where the focus was would vanish with the box.
+        // Else the focus would be lost with the box.
         (rating === "positive" ? this.#parts.up : this.#parts.down).focus();
         area.value = "";
         comment.hidden = true;
@@ -140,7 +140,7 @@
       this.#tell(outcome, rating, words);
     }
 
-    /** "ok", "failed", or "expired" where trying again is no use; "void" after a later click. */
+    /** "ok", "failed", or "expired" if a retry is useless; "void" after a later click. */
     async #send(vote, turn) {
       const body = JSON.stringify({ ...(this.getAttribute("trace-id") && { trace_id: this.getAttribute("trace-id") }), ...vote });
       const headers = { "Content-Type": "application/json", Authorization: `Bearer ${this.getAttribute("token") || ""}` };

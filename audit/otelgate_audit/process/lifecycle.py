@@ -58,7 +58,7 @@ def run(make_telemetry: Callable[[], Telemetry], make: Callable[[Telemetry], Par
     except OSError as error:
         part.failure = str(error)
     finally:
-        watchdog = threading.Timer(_STOP_S, _give_up)
+        watchdog = threading.Timer(_STOP_S, _force_exit)
         watchdog.daemon = True
         watchdog.start()
         part.stop()
@@ -91,7 +91,7 @@ class Watch:
         self._looked, self._refused, self._worded = looked, refused, worded
         self._connection: Connection | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._look_again, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._poll_database, name="watch", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -104,14 +104,14 @@ class Watch:
         if self._thread.ident:
             self._thread.join(_LOOK_S)
 
-    def _look_again(self) -> None:
+    def _poll_database(self) -> None:
         while not self._stopping.is_set():
-            self._look()
+            self._poll_once()
             self._looked()
             self._stopping.wait(_LOOK_S)
-        self._hang_up()
+        self._close_connection()
 
-    def _look(self) -> None:
+    def _poll_once(self) -> None:
         """Check whether the database is available; on a new connection, also check its schema."""
         try:
             known = self._connection
@@ -122,17 +122,17 @@ class Watch:
                 self._check(connection)
                 self._tell("schema", OK)
         except (psycopg.OperationalError, DBAPIError) as error:
-            self._hang_up()
+            self._close_connection()
             self._tell("database", self._worded(_first_line(error)))
         except (database.SchemaError, CommandError) as error:
-            self._hang_up()
+            self._close_connection()
             self._tell("schema", str(error))
             self._refused(str(error))
         except psycopg.Error as error:  # such as a schema without its grants yet
-            self._hang_up()
+            self._close_connection()
             self._tell("schema", _first_line(error))
 
-    def _hang_up(self) -> None:
+    def _close_connection(self) -> None:
         if self._connection:
             self._connection.close()
             self._connection = None
@@ -144,7 +144,7 @@ class Watch:
             _LOGGER.log(logging.INFO if found == OK else logging.WARNING, "%s: %s", part, found)
 
 
-def _give_up() -> None:
+def _force_exit() -> None:
     _LOGGER.error("not stopped within %g s: ending without what is in flight", _STOP_S)
     os._exit(1)
 

@@ -76,7 +76,7 @@ class Transactions:
                 _LOGGER.debug("once more, with care: %s", type(error).__name__)
                 self._known.clear()  # retention may have dropped one
                 self._make_partitions(connection, items, now_us)
-        return self._commit_carefully(connection, group, items, now_us)
+        return self._commit_deduplicated(connection, group, items, now_us)
 
     def _commit(self, connection: psycopg.Connection[Any], group: Group, items: Sequence[Item], now_us: int) -> Outcome:
         with connection.transaction(), connection.cursor() as cursor:
@@ -87,7 +87,7 @@ class Transactions:
             _write_rejects(cursor, group, now_us)
         return Outcome(counts(items), Counter(kind for kind, _ in group.rejects))
 
-    def _commit_carefully(
+    def _commit_deduplicated(
         self, connection: psycopg.Connection[Any], group: Group, items: Sequence[Item], now_us: int
     ) -> Outcome:
         refused = len(group.rejects)

@@ -20,7 +20,7 @@ _ENTRY: Final = 6
 _FIELDS: Final = _ENTRY + 3
 _WORDS: Final = 3
 
-# The last entry about a record holds: after an erasure, or when retention dropped its words, it was attested anew.
+# The last entry about a record holds: after an erasure, or when retention dropped its content, it was re-attested.
 _ROWS: Final = """
 WITH attested AS (
     SELECT DISTINCT ON (start_time, trace_id, record) seq, key_id, start_time, trace_id, record, mac

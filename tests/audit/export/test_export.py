@@ -223,7 +223,7 @@ def test_without_content_nothing_is_read_of_it(
         connection.execute(sql.SQL("REVOKE otelgate_reader FROM {0}; DROP ROLE {0}").format(name))
 
 
-def test_what_is_selected(run_export: Export) -> None:
+def test_export_selects_by_options(run_export: Export) -> None:
     for arguments, expected in (
         ([], [FIRST, SECOND, THIRD]),
         (["--service", "shop"], [THIRD]),
@@ -345,7 +345,7 @@ def make(database: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [20_000, pytest.param(200_000, marks=pytest.mark.slow)])
-def test_what_is_held_does_not_grow_with_the_number(
+def test_export_memory_does_not_grow_with_the_number(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     make(database, number)

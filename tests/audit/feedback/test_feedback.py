@@ -118,7 +118,7 @@ def test_a_vote_arrives_as_the_sdks_event(start: Start, gateway: Gateway) -> Non
     }
 
 
-def test_what_the_store_makes_of_it(start: Start, gateway: Gateway) -> None:
+def test_vote_is_decoded_by_the_store(start: Start, gateway: Gateway) -> None:
     assert post(start(), "down", token(sub="user-7", svc="shop"), comment="No.").status_code == 202
     (batch,) = gateway.stored()
     (vote,) = batch.feedback
@@ -254,7 +254,7 @@ def test_text_in_a_token_that_is_no_unicode() -> None:
     assert verify(token(sub="broken \ud800 id"), SECRET.encode()) == Claims(TRACE_ID, sub="broken ? id")
 
 
-def test_nobody_rates_another_trace(refusing: httpx.Client) -> None:
+def test_token_of_another_trace_is_refused(refusing: httpx.Client) -> None:
     answer = post(refusing, "up", token(), trace_id="1" * 32)
     assert answer.status_code == 403
     assert answer.json()["error"] == f"trace_id='{'1' * 32}': expected the trace that the token is for"
@@ -290,7 +290,7 @@ def test_other_voters_are_others(start: Start, gateway: Gateway) -> None:
     assert len({each["log.record.uid"] for each in attributes(gateway)}) == 5
 
 
-def test_a_uid_is_the_same_after_a_restart_and_tells_nobody_whose_it_is() -> None:
+def test_uid_is_stable_across_restarts_and_hides_the_voter() -> None:
     claims, rating = Claims(TRACE_ID, sub="user-7"), body.Rating("positive", None)
     first, again, other = (votes.Votes(secret).take(claims, rating, None, 1) for secret in (b"a", b"a", b"b"))
     assert first.uid == again.uid != other.uid
@@ -345,7 +345,9 @@ def test_a_gateway_that_is_away_is_503(tmp_path: Path, monkeypatch: pytest.Monke
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
-def test_too_many_that_wait_are_told_at_once(start: Start, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_waiting_votes_are_refused_immediately(
+    start: Start, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = start()
     monkeypatch.setattr(app, "MAX_WAITING", 0)
     answer = post(client, "up", token())
@@ -452,7 +454,7 @@ def test_every_answer_is_harmless_in_a_browser(start: Start) -> None:
         assert "server" not in answer.headers
 
 
-def test_the_log_tells_of_nobody(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_has_no_personal_data(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     given = token(sub="user-7")
     client = start()

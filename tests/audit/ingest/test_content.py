@@ -296,7 +296,7 @@ def test_content_in_span_events() -> None:
     assert (text.input, text.output) == ("When?", "At nine.")
 
 
-def test_what_is_embedded_is_no_question() -> None:
+def test_embedding_input_is_not_a_question() -> None:
     assert _one("embeddings", {"input.value": "hello", "embedding.embeddings.0.embedding.text": "hello"}) == (
         None,
         None,

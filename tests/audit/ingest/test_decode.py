@@ -253,7 +253,7 @@ def test_numbers_that_cannot_be_are_none(row: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("mark", "cancelled"), [(True, True), (False, False), ("true", False)])
-def test_what_was_cancelled_is_no_error(mark: object, cancelled: bool) -> None:
+def test_cancelled_span_is_not_an_error(mark: object, cancelled: bool) -> None:
     (call,) = decode_traces(traces(span(attributes={"otelgate.cancelled": mark})), NOW_US).model_calls
     assert (call.status, call.cancelled) == ("ok", cancelled)
     failed = span(attributes={"otelgate.cancelled": mark}, status=Status(code=2))
@@ -304,7 +304,7 @@ UNFIT: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("fields", "reason"), UNFIT, ids=[reason.split(":")[0][:40] for _, reason in UNFIT])
-def test_what_cant_be_stored_is_explained_and_costs_no_other(fields: dict[str, Any], reason: str) -> None:
+def test_invalid_record_is_rejected_with_a_reason_and_others_are_kept(fields: dict[str, Any], reason: str) -> None:
     bad, good = span(**fields), span(span_id=b"\x02" * 8)
     batch = decode_traces(traces(good, bad, good), NOW_US)
     (reject,) = batch.rejects
@@ -377,7 +377,7 @@ def test_the_payload_of_a_reject_is_cut_above_its_limit(over: int) -> None:
     assert (reject.size, len(reject.payload)) == (size, min(size, MAX_PAYLOAD))
 
 
-def test_strings_that_postgresql_cant_take_are_mended() -> None:
+def test_strings_that_postgresql_cant_store_are_cleaned() -> None:
     raw = span(attributes={"user.id": "ab", "input.value": "NUL \0"}).SerializeToString()
     raw = raw.replace(b"ab", b"\xed\xa0").replace(b"NUL", b"N\xffL")
     batch = decode_traces(traces(raw), NOW_US)
@@ -385,7 +385,7 @@ def test_strings_that_postgresql_cant_take_are_mended() -> None:
     assert [text.input for text in batch.texts.values()] == ["N\ufffdL \ufffd"]
 
 
-def test_what_nobody_reads_may_be_nested_as_deep_as_it_likes() -> None:
+def test_unread_attributes_may_be_nested_deeply() -> None:
     raw = span().SerializeToString() + field(9, nested("app.tree", 5000))
     batch = decode_traces(traces(raw), NOW_US)
     assert (len(batch.model_calls), batch.rejects) == (1, [])
@@ -440,7 +440,7 @@ def test_records_of_a_service_without_a_usable_name_are_rejected_the_others_igno
 
 
 @pytest.mark.parametrize("request_bytes", [b"\xff", b"no OTLP at all", field(1, b"abc")[:-1]])
-def test_what_is_no_otlp_at_all(request_bytes: bytes) -> None:
+def test_decode_malformed_request_fails(request_bytes: bytes) -> None:
     for decode in (decode_traces, decode_logs):
         with pytest.raises(Malformed, match=rf"^a request of {len(request_bytes)} bytes: expected OTLP as protobuf$"):
             decode(request_bytes, NOW_US)

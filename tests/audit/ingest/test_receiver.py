@@ -174,7 +174,7 @@ def test_before_the_database_is_there_nothing_is_taken(writer: StandIn) -> None:
     assert writer.batches == []
 
 
-def test_what_is_no_otlp_is_kept_as_a_reject_and_refused_for_good(writer: StandIn) -> None:
+def test_malformed_request_is_rejected_permanently(writer: StandIn) -> None:
     garbage = b"\xff" * 70_000
     with serving(writer) as client:
         error = failure(lambda: client.logs(garbage))
@@ -272,7 +272,7 @@ def test_health(writer: StandIn) -> None:
             assert state == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_a_port_that_is_taken_is_told(writer: StandIn) -> None:
+def test_port_in_use_is_reported(writer: StandIn) -> None:
     first = receiver.Receiver(SETTINGS, writer, Meters(), lambda: None)
     first.start()
     second = receiver.Receiver(replace(SETTINGS, audit_port=first.port), writer, Meters(), lambda: None)
@@ -282,7 +282,7 @@ def test_a_port_that_is_taken_is_told(writer: StandIn) -> None:
     assert str(caught.value) == f"127.0.0.1:{first.port}: can't listen there; is another process on that port?"
 
 
-def test_what_came_is_counted_by_kind(writer: StandIn, decoded: Callable[[Batch | Exception], None]) -> None:
+def test_received_records_are_counted_by_kind(writer: StandIn, decoded: Callable[[Batch | Exception], None]) -> None:
     decoded(Batch(events=[EVENT, EVENT]))
     reader = InMemoryMetricReader()
     with serving(writer, meters=Meters(MeterProvider([reader]))) as client:

@@ -149,7 +149,7 @@ def test_the_conversation_stays_without_whose_it_was(database: str, store: Store
     assert row == (None, None, None, None, None, None, None, "helper", "negative", True, False)
 
 
-def test_who_only_voted_on_anothers_conversation_leaves_it_as_it_was(database: str, store: Store) -> None:
+def test_erasing_a_voter_keeps_the_other_users_conversation(database: str, store: Store) -> None:
     whole = "SELECT * FROM audit.conversations WHERE trace_id = %s"
     before = store.execute(whole, [trace_id(1)]).fetchall()
     assert erase(database, BOB) == [Erased("shop", traces=1, records=9, texts=7, sessions=2, rejects=1)]
@@ -158,7 +158,7 @@ def test_who_only_voted_on_anothers_conversation_leaves_it_as_it_was(database: s
     assert check(database) == []
 
 
-def test_what_was_done_is_noted_without_a_name(database: str, store: Store) -> None:
+def test_erasure_is_recorded_without_a_name(database: str, store: Store) -> None:
     erase(database)
     rows = store.execute("SELECT services, records, traces FROM audit.erasures").fetchall()
     assert rows == [(["shop"], 17, 2)]
@@ -186,7 +186,7 @@ def test_words_that_come_back_are_caught(database: str, store: Store) -> None:
     assert found.startswith(f"audit.feedback {trace_id(1)}/vote-1 of 2026-06-14T12:00:09.000000Z: ")
 
 
-def test_a_tampered_row_is_erased_but_not_attested_anew(database: str, store: Store) -> None:
+def test_tampered_row_is_erased_but_not_reattested(database: str, store: Store) -> None:
     store.execute("UPDATE audit.tool_calls SET duration_us = 1 WHERE trace_id = %s", [trace_id(1)])
     (erased,) = erase(database)
     assert erased.unproven == ["audit.tool_calls 0000000100000002"]
@@ -238,7 +238,7 @@ def test_records_that_come_meanwhile_go_too(database: str, store: Store, monkeyp
     assert check(database) == []
 
 
-def test_who_writes_all_the_time_is_told(database: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_erasing_a_user_who_keeps_writing_fails(database: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "_ROUNDS", 2)
     monkeypatch.setattr(Erasure, "_finish", lambda self, seen, now_us: False)
     with pytest.raises(erasure.StillWriting) as caught:
@@ -488,7 +488,7 @@ def test_digests_are_the_gateways() -> None:
     assert pseudonyms.patterns(None, ANN) == []
 
 
-def test_nobody_is_erased_unasked(
+def test_erase_without_confirmation_does_nothing(
     database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(database, tmp_path, "--user", ANN) == 2

@@ -81,7 +81,7 @@ def test_a_dry_run_tells_and_deletes_nothing(database: str, store: Store, kept: 
 
 
 @pytest.mark.shows("F3", "K57")
-def test_what_is_old_goes_and_the_ledger_holds(database: str, store: Store, kept: Settings) -> None:
+def test_purge_deletes_old_data_and_ledger_verifies(database: str, store: Store, kept: Settings) -> None:
     assert purge(database, kept) == EXPECTED
     assert check(database) == []
     assert rows(store, "audit.conversations") == 2
@@ -134,7 +134,7 @@ def test_events_of_a_month_that_is_not_over_go_one_by_one(database: str, store: 
     assert check(database) == []
 
 
-def test_an_event_that_was_changed_is_not_attested_anew(
+def test_changed_event_is_not_reattested(
     database: str, store: Store, kept: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.execute("UPDATE audit.events SET name = 'order.refunded' WHERE uid = 'event-1'")
@@ -171,7 +171,7 @@ def test_the_heads_of_dropped_partitions_are_proven(
     assert check(database) == [expected]
 
 
-def test_a_partition_that_somebody_else_drops_is_missed(database: str, store: Store) -> None:
+def test_partition_dropped_by_another_is_reported(database: str, store: Store) -> None:
     store.execute("DROP TABLE audit.tool_calls_20260307")
     tool = f"audit.tool_calls {trace_id(1)}/0000000100000002 of 2026-03-07T12:00:00.002000Z"
     differs = f"audit.conversations {trace_id(1)}: differs from its records in tool_calls"

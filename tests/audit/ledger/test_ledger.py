@@ -33,7 +33,7 @@ def test_digest_is_hmac_sha256(key: bytes, message: bytes) -> None:
     assert proof.digest(key, message) == hmac.digest(key, message, "sha256")
 
 
-def test_what_a_mac_is_of() -> None:
+def test_mac_covers_the_documented_input() -> None:
     score = Score(NOW, "uid", None, "shop", None, None, "ann", "grade", 4, None)
     expected = b'["scores",1781524800000000,"uid",null,"shop",null,null,"ann","grade",4.0,null,"in",null,null]'
     assert proof.encode("scores", score, ("in", None, None)) == expected

@@ -45,7 +45,7 @@ def test_times_of_the_command_line(text: str, time_us: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["yesterday", "0001-01-01T00:00+01:00"])
-def test_no_time_is_told(text: str) -> None:
+def test_parse_invalid_time_fails(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError) as caught:
         clock.option_us(text)
     assert str(caught.value) == f"'{text}': expected a date or time such as 2026-01-31 or 2026-01-31T12:00Z"

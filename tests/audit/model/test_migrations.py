@@ -87,7 +87,7 @@ def test_a_time_of_receipt_that_was_changed_is_found(old: str, number: int, time
     assert f"{span} of 2026-06-14T12:00:00.001000Z: the row or its words differ" in found
 
 
-def test_what_was_cancelled_before_is_ok_and_says_so(old: str) -> None:
+def test_migrate_cancelled_records_become_ok_and_cancelled(old: str) -> None:
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
         for table in ("audit.runs", "audit.model_calls", "audit.tool_calls", "content.conversations"):

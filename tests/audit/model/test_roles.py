@@ -107,7 +107,7 @@ def another(server: Any, database: str) -> Iterator[str]:
         admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
-def test_limit_a_role_that_somebody_limited_keeps_their_values(database: str, another: str) -> None:
+def test_limit_role_keeps_existing_limits(database: str, another: str) -> None:
     with psycopg.connect(database, autocommit=True) as owner:
         name = sql.Identifier(another)
         owner.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT 3").format(name))
@@ -133,7 +133,7 @@ def test_limit_a_role_in_two_databases_at_once_succeeds(database: str, another: 
     assert role(database, another) == (20, LIMITS)
 
 
-def test_limit_a_role_of_somebody_else_says_so(server: Any, database: str, another: str) -> None:
+def test_limit_role_of_another_owner_is_reported(server: Any, database: str, another: str) -> None:
     """Where an administrator made the role, it may not be the sink's to change; the sink starts all the same."""
     name = f"{another}_foreign"
     with psycopg.connect(server.get_uri(), autocommit=True) as admin:
@@ -257,7 +257,7 @@ class _NoTelemetry:
     meters = Meters()
 
 
-def test_lead_while_another_sink_leads_fails_whoever_else_wants_it(database: str) -> None:
+def test_lead_while_another_sink_leads_fails(database: str) -> None:
     """Grafana's role waits for the lock that a sink has: another sink still sees that sink's."""
     key = 6_835_674_028_300_100
     with as_owner(database) as first, as_owner(database) as second, as_grafana(database) as grafana:

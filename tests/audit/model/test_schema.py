@@ -34,7 +34,7 @@ def test_a_database_without_the_schema_is_named(server: object, database: str) -
         ("otelgate_content", "ledger.keys", False),
     ],
 )
-def test_who_reads_what(database: str, role: str, table: str, allowed: bool) -> None:
+def test_role_reads_only_granted_tables(database: str, role: str, table: str, allowed: bool) -> None:
     with psycopg.connect(database) as connection:
         schema = table.split(".")[0]
         row = connection.execute(

@@ -90,7 +90,7 @@ def test_a_gauge_that_is_not_in_the_table_is_a_mistake() -> None:
         Meters().levels("otelgate.x", [])
 
 
-def test_an_error_for_the_log_has_our_words_and_nobody_elses() -> None:
+def test_brief_shows_only_the_text_of_own_errors() -> None:
     with pytest.raises(settings.SettingsError) as caught:
         settings.load({"OTELGATE_AUDIT_PORT": "x"})
     assert brief(caught.value) == "SettingsError: OTELGATE_AUDIT_PORT='x': expected a port number from 1 to 65535"

@@ -197,7 +197,7 @@ def test_all_orders_of_a_run():
         (run("01", NOW, duplicate_of="09"), model_call("02", NOW + 9)),
     ],
 )
-def test_who_leads(later, earlier):
+def test_leading_span_by_rank(later, earlier):
     leading = earlier._replace(agent="leads", session_id="s", user_id="u", tier="pro", feature="search", service="x")
     other = later._replace(agent="other", session_id="o", user_id="o", tier="o", feature="o", service="o")
     row = rebuild([(other, None), (leading, None)], NOW)
@@ -205,7 +205,7 @@ def test_who_leads(later, earlier):
     assert (row.session_id, row.user_id, row.tier, row.feature) == ("s", "u", "pro", "search")
 
 
-def test_what_the_leading_span_does_not_name_comes_from_another():
+def test_missing_fields_of_the_leading_span_come_from_another():
     row = rebuild([(run("01", NOW), None), (tool_call("02", NOW + 5, user_id="u1", session_id="s1"), None)], NOW)
     assert (row.user_id, row.session_id) == ("u1", "s1")
 

@@ -60,7 +60,7 @@ def test_a_database_that_is_away(
         check(connection, [(run("01"), None), (run("02"), None)])
 
 
-def test_an_ended_connection_is_made_anew_unnoticed(
+def test_closed_connection_is_reopened_transparently(
     writer: Writer, switch: Callable[[bool], None], database: str
 ) -> None:
     writer.commit(batch(run("01")), 30)

@@ -102,7 +102,7 @@ STATEMENTS: dict[str, str] = {
 }
 
 
-def chain_made_anew(store: Store, _: str) -> None:
+def rebuilt_chain(store: Store, _: str) -> None:
     """With the chain key: all links, after a change of all times of commit."""
     store.execute("UPDATE ledger.entries SET committed_at = committed_at - interval '1 hour'")
     previous = b""
@@ -127,7 +127,7 @@ def old_copy(store: Store, _: str) -> None:
 
 TAMPERINGS: dict[str, Callable[[Store, str], object]] = {
     **{name: lambda store, text: store.execute(text) for name in STATEMENTS},
-    "the chain is made anew with its key": chain_made_anew,
+    "the chain is rebuilt with its key": rebuilt_chain,
     "an old copy is put back": old_copy,
     "heads are hidden in Loki, and an old copy is put back": old_copy,
 }

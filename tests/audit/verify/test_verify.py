@@ -260,7 +260,7 @@ def test_tampering_is_named(store: Store) -> None:
     assert found == {case: sorted(expected) for case, (_, expected) in TAMPERED.items()}
 
 
-def test_a_key_that_was_changed_or_deleted_is_told(store: Store) -> None:
+def test_changed_or_deleted_key_is_found(store: Store) -> None:
     found = []
     for statement in ("UPDATE ledger.keys SET key = key || key", "DELETE FROM ledger.keys"):
         with store.transaction(force_rollback=True):
@@ -289,7 +289,7 @@ def rebuild_chain(store: Store, chain_key: bytes) -> None:
     store.execute("UPDATE ledger.head SET link = %s", [previous])
 
 
-def test_a_chain_made_anew_without_its_key_is_told(database: str, store: Store) -> None:
+def test_chain_rebuilt_without_its_key_is_found(database: str, store: Store) -> None:
     rebuild_chain(store, b"guessed")
     assert told(check(database)) == {f"link: ledger.entries entry {seq}: {MOVED}" for seq in range(1, 25)}
 
@@ -318,9 +318,7 @@ def test_heads_are_read_page_by_page(
     assert len(known.asked) == SLICES + 2
 
 
-def test_a_chain_made_anew_with_its_key_is_told_by_its_heads(
-    database: str, store: Store, loki: tuple[Loki, str]
-) -> None:
+def test_chain_rebuilt_with_its_key_is_found_by_its_heads(database: str, store: Store, loki: tuple[Loki, str]) -> None:
     known, url = loki
     known.announce(store, NOW)
     rebuild_chain(store, KEY)
@@ -331,7 +329,7 @@ def test_a_chain_made_anew_with_its_key_is_told_by_its_heads(
     assert told(check(database, loki=asked(url))) == {f"announced: ledger.entries entry 24: {expected}"}
 
 
-def test_an_old_copy_of_the_database_is_told_by_the_heads(
+def test_old_copy_of_the_database_is_found_by_the_heads(
     database: str, store: Store, loki: tuple[Loki, str], server: Any
 ) -> None:
     known, url = loki
@@ -657,7 +655,7 @@ def test_verify_with_loki_away_could_not_be_checked(
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 findings, 1 could not be checked: 24 entries, ")
 
 
-def test_verify_an_empty_ledger_with_nobody_to_ask_fails(
+def test_verify_empty_ledger_without_witness_or_prometheus_fails(
     database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No entry, no Loki and no Prometheus: there is nothing that could say whether it was emptied."""
@@ -751,7 +749,7 @@ def test_the_command_tells_by_its_exit_code(
     assert "can't check: " in capsys.readouterr().err
 
 
-def test_what_is_missing_is_the_verdict_of_the_last_line(
+def test_missing_records_decide_the_last_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The ledger is sound, but the gateway counted more than is stored: exit status 1, and no `ok`."""

@@ -1,4 +1,4 @@
--- What the other files are built from. Days and weeks are UTC's; weeks begin on Monday. Ranges are from_time <= t < to_time.
+-- The building blocks of the other files. Days and weeks are UTC's; weeks begin on Monday. Ranges are from_time <= t < to_time.
 
 CREATE FUNCTION analytics.chosen(value text, list text[]) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

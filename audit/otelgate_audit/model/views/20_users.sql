@@ -73,7 +73,7 @@ LANGUAGE sql STABLE AS $$
 SELECT shown.day, coalesce(n.users, 0)
 FROM analytics.days(from_time, to_time) shown
 LEFT JOIN (
-    -- Somebody who signs up twice counts once, on the first day.
+    -- A user who signs up twice counts once, on the first day.
     SELECT day, count(*) AS users
     FROM (
         SELECT analytics.utc_day(min(e.start_time)) AS day

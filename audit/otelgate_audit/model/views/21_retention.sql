@@ -1,4 +1,4 @@
--- Who comes back, and who does not.
+-- Retention and churn of users.
 
 CREATE FUNCTION analytics.retention(
     from_time timestamptz DEFAULT now() - interval '84 days', to_time timestamptz DEFAULT now(),

@@ -1,4 +1,4 @@
--- What people do after what. A step is the name of a product event, as `quota.hit`, or one of `conversation`,
+-- Sequences of user actions. A step is the name of a product event, as `quota.hit`, or one of `conversation`,
 -- `first_query` (the user's first conversation) and `tool_call`; with one attribute in braces where that matters, as
 -- `reservation{status=completed}`, `command.used{command=/analyze}`, `tool_call{tool=search}`, `conversation{agent=x}`.
 
@@ -120,7 +120,7 @@ SELECT step_users, goal_users, goal_users::float8 / nullif(step_users, 0), coale
 FROM sums
 $$;
 COMMENT ON FUNCTION analytics.conversion IS
-    'How many of the users who took the step reached the goal at or after it (user_ratio: the conversion), and goals per step whoever took them (event_ratio). Limit to upgrade is the default; search to reservation: conversion(''property.search'', ''reservation{status=completed}''); chat to reservation: step ''session.start''.';
+    'How many of the users who took the step reached the goal at or after it (user_ratio: the conversion), and goals per step regardless of the user (event_ratio). Limit to upgrade is the default; search to reservation: conversion(''property.search'', ''reservation{status=completed}''); chat to reservation: step ''session.start''.';
 
 CREATE FUNCTION analytics.journeys(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),

@@ -1,4 +1,4 @@
--- What is used: features, commands, any product event.
+-- Usage of features, commands and any product event.
 
 CREATE FUNCTION analytics.feature_adoption(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),

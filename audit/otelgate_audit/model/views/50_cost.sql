@@ -74,7 +74,7 @@ WITH spent AS (
     WHERE s.tool_calls > 0
     GROUP BY 1
 ), whole AS (
-    -- What no tool took, so that the rows sum to the total.
+    -- The cost without a tool, so that the rows sum to the total.
     SELECT '(none)', 0, count(*) FILTER (WHERE s.tool_calls = 0),
         sum(s.cost_usd) - coalesce((SELECT sum(t.cost_usd) FROM tools t), 0)
     FROM spent s
@@ -152,4 +152,4 @@ SELECT m.service, m.environment, m.conversations, m.cost_usd AS cost_7d_usd, m.c
     m.cost_usd / m.days * 30 AS projected_month_usd
 FROM measured m;
 COMMENT ON VIEW analytics.projected_cost IS
-    'What 30 days cost at the rate of the last 7. A service whose first user came less than 7 days ago is measured since its first conversation.';
+    'The cost of 30 days at the rate of the last 7. A service whose first user came less than 7 days ago is measured since its first conversation.';

@@ -22,7 +22,7 @@ GROUP BY 1
 ORDER BY 1
 $$;
 COMMENT ON FUNCTION analytics.satisfaction IS
-    'satisfaction = positive / (positive + negative), NULL where nobody voted; rated_ratio is the share of conversations with a vote.';
+    'satisfaction = positive / (positive + negative), NULL if there are no votes; rated_ratio is the share of conversations with a vote.';
 
 CREATE FUNCTION analytics.negatives(
     from_time timestamptz DEFAULT now() - interval '24 hours', to_time timestamptz DEFAULT now(),
