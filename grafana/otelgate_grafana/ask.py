@@ -56,9 +56,9 @@ class Stores:
 
 
 class Result(NamedTuple):
-    """What one query gave. `rows`: series, lines, traces or table rows with a value; 0 is empty.
+    """The result of one query. `rows`: series, lines, traces or table rows with a value; 0 is empty.
 
-    `zero`: whatever number it gave was 0, as where a query fills in what is not there.
+    `zero`: every number was 0, for example where a query fills in missing values.
     """
 
     rows: int
@@ -69,7 +69,7 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a panel's query gave, as in `Result`."""
+    """The result of a panel's query, as in `Result`."""
 
     dashboard: str
     panel: str
@@ -91,7 +91,7 @@ class Everything(str):
 
 
 Value = str | tuple[str, ...]
-"""What is chosen of a variable: one, or several."""
+"""The choice of a variable: one value, or several."""
 
 
 def ask(dashboard: Dashboard, stores: Stores, window: Window, **chosen: Value) -> list[Answer]:

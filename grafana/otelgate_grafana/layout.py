@@ -1,4 +1,4 @@
-"""What a dashboard is made of: `Dashboard` > `Row` > `Panel`. render.py turns it into Grafana's JSON."""
+"""The parts of a dashboard: `Dashboard` > `Row` > `Panel`. render.py turns it into Grafana's JSON."""
 
 import zlib
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from .variables import Variable
 COLUMNS: Final = 24
 """Width of a dashboard in grid cells."""
 POINTS: Final = 500
-"""How many a line has at most, whatever the screen: what ask.py measures is what Grafana asks."""
+"""The maximum of points of a line, on any screen: ask.py measures the same queries as Grafana's."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What every dashboard must keep to. Each problem says the dashboard, the panel and what was expected."""
+"""Rules for every dashboard. Each problem names the dashboard, the panel and the expectation."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What the applications emit of their own: instruments, product events, attributes of log lines.
+"""The applications' own telemetry: instruments, product events, attributes of log lines.
 
 The gateway's metrics are in promql.py. Those of OpenTelemetry's instrumentations, and of exporters that Prometheus
 scrapes, keep the names that these give them. `series` of an instrument is what Prometheus calls it, by the rules of

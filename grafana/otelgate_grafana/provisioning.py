@@ -1,6 +1,6 @@
-"""What grafana/provisioning/ expects of whoever starts Grafana, and whether its files are what Grafana understands.
+"""The environment that grafana/provisioning/ needs, and a check that Grafana understands its files.
 
-Grafana ignores a key that it does not know, so that a misspelt one is found by nobody: `problems` knows the keys.
+Grafana ignores a key that it does not know, so a misspelt one goes unnoticed: `problems` knows the keys.
 """
 
 import re

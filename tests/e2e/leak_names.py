@@ -1,7 +1,7 @@
 """The places of content in the dialects: names of attributes, and texts that hold one inside another.
 
 The names come from the packages that define them, where these are installed, so that a new one is seeded before
-anybody lists it. `HARMLESS` are those that say who or how, never what: ids, names of models, tools and agents.
+it is listed here. `HARMLESS` are those that say who or how, never what: ids, names of models, tools and agents.
 """
 
 from __future__ import annotations
