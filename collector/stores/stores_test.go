@@ -348,6 +348,6 @@ func TestWithoutExtensionItemsAreLogged(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return len(server.taken()) == 2 && said.FilterMessageSnippet("refuses an item").Len() == 1
 	}, patient, time.Millisecond)
-	require.Equal(t, 1, said.FilterMessageSnippet("no such extension").Len())
+	require.Equal(t, 1, said.FilterMessageSnippet("not in service::extensions").Len())
 	require.NoError(t, made.Shutdown(ctx))
 }
