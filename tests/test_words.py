@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 WORDS = {
     "nobody": "no one, none, no user; or name the subject: `no process reads it`",
@@ -24,6 +25,7 @@ WORDS = {
 """Dropped words, as regular expressions, and their replacements."""
 
 EXCLUDED = {
+    "audit/otelgate_audit/model/migrations/versions/": "applied to databases already",
     "collector/redact/testdata/": "texts to mask, as data",
     "collector/redact/words.yaml": "words to mask, as data",
     "grafana/rendered/": "rendered; the source is checked",
@@ -164,8 +166,14 @@ def tracked(root: Path) -> list[str]:
 
 
 def test_text_has_no_dropped_words(root: Path) -> None:
-    found = findings(root, tracked(root))
-    assert not found, "\n".join([f"{len(found)} places:", *found])
+    """Files of words_left.yaml have as many places as it says: a place that is reworded is taken off its number."""
+    left = yaml.safe_load((root / "tests/words_left.yaml").read_text())
+    found = {name: lines for name in tracked(root) if (lines := findings(root, [name]))}
+    differ = {name for name in {*found, *left} if len(found.get(name, [])) != left.get(name, 0)}
+    lines = [
+        line for name in sorted(differ) for line in [f"{name}: expected {left.get(name, 0)}", *found.get(name, [])]
+    ]
+    assert not lines, "\n".join(lines)
 
 
 def test_excluded_paths_exist(root: Path) -> None:
