@@ -1,6 +1,6 @@
 """A small world, made by hand, whose numbers can be worked out on paper. Each topic has a service of its own.
 
-2024-01-01 is a Monday. What the views count back from now (service `live`) is relative to the time of the test.
+2024-01-01 is a Monday. Data that the views count back from now (service `live`) is relative to the time of the test.
 """
 
 import itertools

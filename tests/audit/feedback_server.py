@@ -53,7 +53,7 @@ class Gateway(logs_service_pb2_grpc.LogsServiceServicer):
         self._server.stop(0).wait()
 
     def stored(self) -> list[Batch]:
-        """What the audit sink makes of each request."""
+        """The audit sink's records of each request."""
         return [decode_logs(each.SerializeToString(), time.time_ns() // 1000) for each in self.requests]
 
 

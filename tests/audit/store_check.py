@@ -63,7 +63,7 @@ def made_up_run(number: int, chance: random.Random) -> list:
 
 
 def check(connection: psycopg.Connection, items: list) -> None:
-    """What is stored is what these records say, each of them once."""
+    """The store has exactly these records, each once."""
     items = list({key_of(record): (record, text) for record, text in items}.values())
     for kind, table in TABLES.items():
         name = "span_id" if kind in SPANS else "uid"

@@ -60,7 +60,7 @@ class Retained:
 
 @dataclass
 class View:
-    """What the chain says, for the checks of the rows."""
+    """The chain's state, for the checks of the rows."""
 
     first: int
     """The first entry that was checked."""

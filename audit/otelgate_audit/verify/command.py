@@ -83,9 +83,9 @@ def _kept(settings: Settings) -> Path | None:
 def _reconciliation(
     settings: Settings, from_us: int | None, to_us: int | None, report: Report
 ) -> list[dict[str, Any]] | str:
-    """What the gateway counted beside what is stored (comparison.by_service), for the last day without a range; or why
-    not. What could not be compared becomes a note of the report."""
-    # What came within the last minute may still be on its way.
+    """The gateway's counts and the stored rows (comparison.by_service), for the last day without a range; or the
+    reason why not. The report gets a note for each part that could not be compared."""
+    # Records of the last minute may still be in flight.
     end = to_us if to_us is not None else clock.now_us() - 60_000_000
     start = from_us if from_us is not None else end - DAY_US
     try:
@@ -98,7 +98,7 @@ def _reconciliation(
 
 
 def _faults(report: Report, reconciled: list[dict[str, Any]]) -> list[str]:
-    """What makes the exit status 1, in words."""
+    """The reasons for exit status 1, as text."""
     wrong = report.total - report.unchecked
     faults = [f"{wrong} findings"] if wrong else []
     if report.unchecked:

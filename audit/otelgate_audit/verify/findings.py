@@ -1,4 +1,4 @@
-"""What a verification found, in words and numbers."""
+"""The findings of a verification, as text and numbers."""
 
 from __future__ import annotations
 

@@ -265,7 +265,7 @@ const scenarios = {
     assert.equal(status.textContent, "Thank you for your feedback.");
   },
 
-  async "another answer starts anew, a fresh token for the same one doesn't"() {
+  async "another answer resets the element, a fresh token for the same one doesn't"() {
     const token = (trace, more) => `h.${Buffer.from(JSON.stringify({ trace_id: trace, more })).toString("base64url")}.s`;
     const { element, up, click, pressed, status, box } = await page({
       attributes: { "trace-id": null, token: token(TRACE, "ÿ~?") },

@@ -133,7 +133,7 @@ class Visitor(Browser):
         return str(self.post(f"/shadow/{self._root}/element", using="css selector", value=selector)[REFERENCE])
 
     def told(self, selector: str) -> tuple[str, str, str | None]:
-        """What a screen reader has: role, name, whether it is pressed."""
+        """The properties for a screen reader: role, name, whether it is pressed."""
         part = self.part(selector)
         role, label = self.get(f"/element/{part}/computedrole"), self.get(f"/element/{part}/computedlabel")
         return role, label, self.get(f"/element/{part}/attribute/aria-pressed")

@@ -291,7 +291,7 @@ def test_content_in_span_events() -> None:
     for name, key, words in (("prompt", "gen_ai.prompt", "When?"), ("completion", "gen_ai.completion", "At nine.")):
         event = made.events.add(name=f"gen_ai.content.{name}")
         event.attributes.add(key=key, value=value(words))
-    raw = made.SerializeToString() + field(9, field(1, b"\xff"))  # a key that is no UTF-8 is in nobody's way
+    raw = made.SerializeToString() + field(9, field(1, b"\xff"))  # a key that is not UTF-8 is harmless
     (text,) = decode_traces(traces(raw), NOW_US).texts.values()
     assert (text.input, text.output) == ("When?", "At nine.")
 

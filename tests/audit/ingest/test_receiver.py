@@ -105,7 +105,7 @@ def failure(call: Callable[[], object]) -> grpc.RpcError:
 
 
 def retry_delay_s(error: grpc.RpcError) -> int | None:
-    """What the Collector's exporter looks for; None makes it drop the data."""
+    """The field that the Collector's exporter reads; None makes it drop the data."""
     for key, value in error.trailing_metadata():
         if key == "grpc-status-details-bin":
             status = Status.FromString(value)
@@ -154,13 +154,13 @@ def test_a_database_that_is_away_makes_the_sender_come_again(writer: StandIn) ->
 def test_a_commit_that_fails_otherwise_keeps_the_data_and_tells_no_words(
     writer: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
-    writer.error = ValueError("what somebody wrote")
+    writer.error = ValueError("what a user wrote")
     with serving(writer) as client:
         error = failure(lambda: client.traces(REQUEST))
     assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "internal error: ValueError")
     assert retry_delay_s(error) == 2
     assert "a batch could not be committed: ValueError at receiver.py:" in caplog.text
-    assert "what somebody wrote" not in caplog.text
+    assert "what a user wrote" not in caplog.text
 
 
 @pytest.mark.usefixtures("decoded")
@@ -188,12 +188,12 @@ def test_malformed_request_is_rejected_permanently(writer: StandIn) -> None:
 def test_a_mistake_in_decoding_is_kept_as_a_reject_too(
     writer: StandIn, decoded: Callable[[Batch | Exception], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    decoded(KeyError("what somebody wrote"))
+    decoded(KeyError("what a user wrote"))
     with serving(writer) as client:
         error = failure(lambda: client.traces(REQUEST))
     assert (error.code(), error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "internal error: KeyError")
     assert [batch.rejects[0].payload for batch in writer.batches] == [REQUEST]
-    assert "what somebody wrote" not in caplog.text
+    assert "what a user wrote" not in caplog.text
 
 
 def test_an_ok_tells_of_rejects_without_their_words(
@@ -300,7 +300,7 @@ def test_received_records_are_counted_by_kind(writer: StandIn, decoded: Callable
 
 
 def test_a_real_request_is_decoded(writer: StandIn) -> None:
-    """A span without an operation is nobody's record; one that names a model call is."""
+    """A span without an operation is not a record; one that names a model call is."""
     request = ExportTraceServiceRequest()
     spans = request.resource_spans.add().scope_spans.add().spans
     for number, operation in enumerate(("", "chat"), start=1):

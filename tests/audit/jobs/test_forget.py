@@ -1,4 +1,4 @@
-"""Forgetting a person: nothing of them is left anywhere in the store, all that is nobody's stays, the ledger holds."""
+"""Forgetting a person: none of their data is left in the store, data without a user stays, the ledger verifies."""
 
 import argparse
 import json
@@ -30,7 +30,7 @@ def reject(payload: bytes, trace: int | None = None) -> Reject:
 
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
-    """Ann has two conversations, Bob one and a vote on Ann's; one is nobody's; another service knows an Ann, too."""
+    """Ann has two conversations, Bob one and a vote on Ann's; one has no user; another service has an Ann, too."""
     with audit_database.connect(database, name="test", autocommit=True) as connection:
         commit(connection, conversation(1, ANN))
         commit(connection, conversation(2, BOB, NOW - 3 * DAY))
@@ -41,7 +41,7 @@ def store(database: str) -> Iterator[Store]:
         words = Text(*vote[:1], trace_id(1), vote.uid, "Bob says no", None, None)
         lone = Event(NOW - DAY, "lone", None, SERVICE, None, f"session-of-{ANN}", None, None, "seen", None, None, "{}")
         value = b"\n" + bytes([len(ANN)]) + ANN.encode()
-        rejects = [reject(b"\x12\x03abc", 4), reject(b"xx" + value), reject(b"nobody's"), reject(BOB.encode(), 2)]
+        rejects = [reject(b"\x12\x03abc", 4), reject(b"xx" + value), reject(b"no user's"), reject(BOB.encode(), 2)]
         commit(
             connection,
             Batch(feedback=[vote], events=[lone], texts={words[:3]: words}, rejects=rejects),
@@ -95,11 +95,11 @@ def totals(store: Store) -> list[Any]:
 
 
 def others(store: Store) -> dict[str, list[Any]]:
-    """All rows that are Bob's or nobody's, or another service's."""
+    """All rows of Bob, without a user, or of another service."""
     where = {
         "audit.users": "user_id <> %(ann)s OR service <> 'shop'",
         "audit.sessions": "user_id IS DISTINCT FROM %(ann)s OR service <> 'shop'",
-        "content.rejects": "payload IN ('nobody''s', 'bob@example.org')",
+        "content.rejects": "payload IN ('no user''s', 'bob@example.org')",
         "content.texts": "trace_id = ANY(%(traces)s) OR record IN ('vote-by-bob', 'event-2', 'event-3', 'event-5')",
         "audit.feedback": "user_id <> %(ann)s OR trace_id = ANY(%(traces)s)",
         "audit.events": "uid IN ('event-2', 'event-3', 'event-5')",
@@ -296,9 +296,9 @@ NO_KEY = "; without OTELGATE_PSEUDONYM_KEY_FILE pseudonyms of it are not found"
 @pytest.mark.parametrize(
     ("arguments", "where"),
     [
-        (["--user", "nobody@example.org"], ""),
+        (["--user", "unknown@example.org"], ""),
         (["--user", ANN.upper()], ""),
-        (["--user", "nobody@example.org", "--service", SERVICE], f" in {SERVICE}"),
+        (["--user", "unknown@example.org", "--service", SERVICE], f" in {SERVICE}"),
         (["--user", ANN, "--service", "shpo"], " in shpo"),
         (["--user", BOB, "--service", "desk"], " in desk"),
         (["--user", "%"], ""),

@@ -82,7 +82,7 @@ def test_users_by_window(connection: psycopg.Connection) -> None:
 
 @pytest.mark.shows("K14")
 def test_users_over_the_limit(connection: psycopg.Connection) -> None:
-    """The limit is three: four within the hour are over it, three are not, nor are older ones or nobody's."""
+    """The limit is three: four within the hour are over it, three are not, nor are older or userless ones."""
     minute = timedelta(minutes=1)
     add_conversations(connection, "shop", "over", minute, ["0"] * 4)
     add_conversations(connection, "shop", "over too", 30 * minute, ["0"] * 2)

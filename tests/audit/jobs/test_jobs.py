@@ -39,7 +39,7 @@ def test_a_job_that_fails_is_counted_and_runs_again(database: str, caplog: pytes
         calls.append(now_us)
         if len(calls) < 3:
             connection.execute("INSERT INTO audit.tiers VALUES ('half', 'done', 1)")
-            raise ValueError("what somebody wrote")
+            raise ValueError("what a user wrote")
         connection.execute("INSERT INTO audit.tiers VALUES ('all', 'done', 1)")
         succeeded.set()
 
@@ -58,7 +58,7 @@ def test_a_job_that_fails_is_counted_and_runs_again(database: str, caplog: pytes
     assert dict(point.attributes) == {"otelgate.audit.job": "twice"}
     assert point.value >= 2
     assert "twice failed: ValueError" in caplog.text
-    assert "what somebody wrote" not in caplog.text
+    assert "what a user wrote" not in caplog.text
 
 
 def test_of_two_sinks_one_does_the_job_until_it_is_gone(database: str) -> None:

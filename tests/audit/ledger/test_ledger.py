@@ -81,7 +81,7 @@ def test_rows_come_back_as_they_were_committed(database: str) -> None:
 
 def test_each_link_is_over_the_entry_and_the_link_before() -> None:
     records = every(conversation(1, "ann"))
-    keys = {("shop", "ann"): (3, b"her key"), ("shop", ""): (1, b"nobody's")}
+    keys = {("shop", "ann"): (3, b"her key"), ("shop", ""): (1, b"no user's")}
     start = Head(41, b"\1" * 32)
     entries, head = Chain(KEY).entries(start, NOW, records, keys)
     assert [entry.seq for entry in entries] == list(range(42, 50))

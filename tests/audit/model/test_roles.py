@@ -63,7 +63,7 @@ def as_grafana(database: str) -> psycopg.Connection[Any]:
 
 
 def as_owner(database: str, **options: Any) -> psycopg.Connection[Any]:
-    """What waits for long fails, where it would hang a test."""
+    """A long wait fails, rather than hang a test."""
     connection = audit_database.connect(database, name="test", **options)
     connection.execute("SET lock_timeout = '30s'")
     connection.commit()

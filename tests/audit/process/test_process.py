@@ -32,7 +32,7 @@ from otelgate_audit.process.telemetry import Telemetry
 from psycopg import sql
 from waiting import until
 
-# What tests/golden/openinference-graph-content says.
+# The values of tests/golden/openinference-graph-content.
 WORDS = ("When is the flight to Oslo?", "The flight to Oslo leaves at nine . ")
 NO_SCHEMA = "the database's schema is at nothing: expected 0005; `otelgate-audit keep` brings it there, or `migrate`"
 TOOL = ("search_flights", "ok", "to Oslo", "SK1 to Oslo, SK2 to Oslo")
@@ -225,14 +225,14 @@ def test_a_keeper_refuses_a_schema_that_it_may_not_migrate(database: str, sink_s
 @contextmanager
 def served(chosen: settings.Settings, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     """`otelgate-audit serve` as a process of its own, and its two ports. Its gateway is away."""
-    grpc_port, health_port, nobody = free_ports(3)
+    grpc_port, health_port, unused = free_ports(3)
     env = {
         **os.environ,
         "OTELGATE_DATABASE_URL": chosen.database_url,
         "OTELGATE_AUDIT_KEY_FILE": str(chosen.audit_key_file),
         "OTELGATE_AUDIT_PORT": str(grpc_port),
         "OTELGATE_AUDIT_HEALTH_PORT": str(health_port),
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{nobody}",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{unused}",
     }
     with log.open("wb") as output:
         started = subprocess.Popen([sys.executable, "-m", "otelgate_audit", "serve"], env=env, stderr=output)
@@ -294,7 +294,7 @@ def test_no_thread_but_the_main_one_can_be_given_the_signal(sink_settings: setti
 
 
 def _blocked(pid: int, thread: int) -> set[signal.Signals]:
-    """What a thread blocks; every signal where it has ended since."""
+    """The signals that a thread blocks; every signal if it has ended since."""
     try:
         status = Path(f"/proc/{pid}/task/{thread}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""What the sink sends to Prometheus and to Loki, so that they let it in."""
+"""The credentials that the sink sends to Prometheus and Loki."""
 
 import base64
 from pathlib import Path

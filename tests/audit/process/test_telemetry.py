@@ -16,7 +16,7 @@ from otelgate_audit.process.telemetry import Meters, Telemetry, brief
 
 @dataclass
 class Gateway:
-    """What it was sent, as it came."""
+    """The received requests, unchanged."""
 
     port: int = 0
     metrics: list[bytes] = field(default_factory=list)
@@ -94,4 +94,4 @@ def test_brief_shows_only_the_text_of_own_errors() -> None:
     with pytest.raises(settings.SettingsError) as caught:
         settings.load({"OTELGATE_AUDIT_PORT": "x"})
     assert brief(caught.value) == "SettingsError: OTELGATE_AUDIT_PORT='x': expected a port number from 1 to 65535"
-    assert brief(ValueError("what somebody wrote")) == "ValueError"
+    assert brief(ValueError("what a user wrote")) == "ValueError"

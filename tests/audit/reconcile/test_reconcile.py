@@ -54,7 +54,7 @@ class Prometheus:
         quantity: Quantity = RUNS,
         each: float = 1,
     ) -> None:
-        """What a gateway writes from the first run on: a zero, each second what changed, all each 15 s."""
+        """The samples that a gateway writes from the first run on: a zero, each second what changed, all each 15 s."""
         counted = sorted(run + delay_s for run in runs)
         written = self.of[quantity.metric].setdefault(labels, [])  # type: ignore[arg-type]
         value = 0.0
@@ -352,7 +352,7 @@ def test_a_reject_of_an_unreadable_resource_is_no_surplus(store: Store, promethe
 
 
 def test_while_prometheus_was_away_windows_are_one(store: Store, prometheus: Prometheus) -> None:
-    """No sample from 200 s to 700 s: at 300 s and 600 s nobody knows how much was counted."""
+    """No sample from 200 s to 700 s: at 300 s and 600 s the count is unknown."""
     prometheus.counts(STEADY, 1000)
     kept = [(t, v) for t, v in prometheus.samples[SHOP] if not 200 < t < 700]
     store.runs(STEADY)
@@ -388,7 +388,7 @@ def test_a_series_of_which_the_zero_was_lost(store: Store, prometheus: Prometheu
     prometheus.counts([10, 20], 700)
     prometheus.samples[SHOP] = [(t, v) for t, v in prometheus.samples[SHOP] if t > 100]
     store.runs([10, 20])
-    assert store.check(361) == [("shop", -30, 5, 2, 2, 0, 0, 0)], "since when it counted, nobody knows"
+    assert store.check(361) == [("shop", -30, 5, 2, 2, 0, 0, 0)], "the start of its counting is unknown"
 
 
 def test_prometheus_away(store: Store, prometheus: Prometheus) -> None:

@@ -82,7 +82,7 @@ def _items(draw, least=1):
 
 
 def _row(conversation):
-    """What the database keeps, but for the times of arrival."""
+    """The stored columns, except the times of arrival."""
     if conversation.question is not None:
         conversation = dataclasses.replace(conversation, question_hash=question_hash(KEY, conversation.question))
     row = {name: value for name, value in dataclasses.asdict(conversation).items() if name not in ("marks", "question")}

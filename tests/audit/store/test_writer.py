@@ -1,4 +1,4 @@
-"""What the writer makes of records: each one once, in any order, with all that follows from them."""
+"""The writer stores each record once, in any order, with all rows derived from it."""
 
 import json
 import random
@@ -106,7 +106,7 @@ def test_a_user_known_from_another_service_only(writer: Writer, connection: psyc
 
 
 def test_records_belong_to_their_conversations_user(writer: Writer, connection: psycopg.Connection) -> None:
-    """Whoever erases the user erases these, too."""
+    """Erasing the user erases these, too."""
     writer.commit(batch(run("01", user_id="ann"), tool_call("02")), 30)
     writer.commit(batch(feedback("f1"), event("e1"), event("e2", trace_id=None)), 30)
     owners = connection.execute(
@@ -116,7 +116,7 @@ def test_records_belong_to_their_conversations_user(writer: Writer, connection: 
 
 
 def test_poison(make_writer: Callable[..., Writer], connection: psycopg.Connection) -> None:
-    """What the database or its driver refuses is a reject with their words; the rest is committed."""
+    """A record that the database or its driver refuses is a reject with their error; the rest is committed."""
     chance = random.Random(3)
     good = [item for number in range(20) for item in made_up_run(number, chance)]
     noise = "".join(chance.choices("0123456789abcdef", k=20_000))

@@ -72,7 +72,7 @@ def test_closed_connection_is_reopened_transparently(
 
 
 def test_connections_that_end_while_they_write(make_writer: Callable[..., Writer], server, database: str) -> None:
-    """Whatever was not answered comes again; nothing is lost and nothing is there twice."""
+    """Unanswered batches are resent; nothing is lost and nothing is stored twice."""
     chance = random.Random(11)
     items = [item for number in range(60) for item in made_up_run(number, chance)]
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
@@ -113,7 +113,7 @@ def test_a_wait_is_bounded_and_another_delivery_does_no_harm(writer: Writer, dat
 
 
 def test_many_batches_are_one_transaction(make_writer: Callable[..., Writer], database: str) -> None:
-    """What gathers while the database is busy is committed together."""
+    """Batches that queue up while the database is busy are committed together."""
     counts = Counts()
     writer = make_writer(counts)
     with psycopg.connect(database) as other, ThreadPoolExecutor(10) as threads:

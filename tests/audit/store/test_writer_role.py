@@ -75,7 +75,7 @@ REFUSED = {
         for table in ("content.texts", "content.rejects", "content.conversations", "ledger.entries", "audit.runs")
     },
 }
-# What it may insert, and which of verify's findings then tells.
+# The inserts that it may make, and the finding of verify for each.
 FOUND = {
     "a run": (
         "INSERT INTO audit.runs (start_time, trace_id, span_id, service, duration_us, status, operation, received_at)"

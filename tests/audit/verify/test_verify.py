@@ -273,7 +273,7 @@ def test_changed_or_deleted_key_is_found(store: Store) -> None:
 
 
 def rebuild_chain(store: Store, chain_key: bytes) -> None:
-    """What someone with all of the database can do: change a row, then make every MAC and link anew."""
+    """Someone with all of the database can change a row, then recompute every MAC and link."""
     store.execute(f"UPDATE audit.tool_calls SET tool = 'refund' WHERE {CALL}")
     keys = {number: bytes(key) for number, key in store.execute("SELECT key_id, key FROM ledger.keys").fetchall()}
     rows = {}
@@ -759,11 +759,11 @@ def test_missing_records_decide_the_last_line(
     monkeypatch.setattr(command.database, "require_schema", lambda connection: None)
     monkeypatch.setattr(command, "verify", lambda *rest, **more: findings.Report())
     monkeypatch.setattr(command, "_reconciliation", lambda *rest: [runs, {**runs, "quantity": "calls"}, cost])
-    assert run("postgresql://nobody@127.0.0.1:1/none", tmp_path) == 1
+    assert run("postgresql://unknown@127.0.0.1:1/none", tmp_path) == 1
     assert (
         capsys.readouterr()
         .out.splitlines()[-1]
         .startswith("3 runs missing, 3 model calls missing, 0.00015 USD missing: 0 entries, ")
     )
-    assert run("postgresql://nobody@127.0.0.1:1/none", tmp_path, "--json") == 1
+    assert run("postgresql://unknown@127.0.0.1:1/none", tmp_path, "--json") == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False

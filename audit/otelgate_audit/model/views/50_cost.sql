@@ -1,4 +1,4 @@
--- What it costs. Costs are of conversations as the gateway priced them; calls without a price count as nothing
+-- Costs, of conversations as the gateway priced them; calls without a price count as nothing
 -- (audit.conversations.unpriced_calls says how many).
 
 CREATE FUNCTION analytics.cost_over_time(

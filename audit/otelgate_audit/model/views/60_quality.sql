@@ -49,7 +49,7 @@ WHERE c.rating = 'negative'
 ORDER BY 1 DESC, 2
 $$;
 COMMENT ON FUNCTION analytics.negatives IS
-    'Conversations voted down in the range whose newest vote still is negative. What was said: content.conversation(trace id).';
+    'Conversations voted down in the range whose newest vote still is negative. For the content: content.conversation(trace id).';
 
 CREATE FUNCTION analytics.repeat_questions(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),

@@ -1,4 +1,4 @@
-"""What the role otelgate_writer needs beyond inserting, as 0005_writer.sql says."""
+"""The functions and trigger that the role otelgate_writer needs beyond inserting; see 0005_writer.sql."""
 
 from pathlib import Path
 
