@@ -22,8 +22,8 @@ esac
     ],
 )
 def test_a_failed_environment_tells_the_real_reason(root: Path, tmp_path: Path, has_venv: int, why: str) -> None:
-    (tmp_path / "requirements").mkdir()
     for needed in ("requirements/dev.txt", "pyproject.toml", "audit/pyproject.toml", "compose/pyproject.toml"):
+        (tmp_path / needed).parent.mkdir(exist_ok=True)
         (tmp_path / needed).touch()
     python = tmp_path / "python"
     python.write_text(PYTHON.format(has_venv=has_venv))
