@@ -3,31 +3,33 @@ package genai
 import (
 	"encoding/json"
 	"strings"
+
+	"otelgate/collector/jsonscan"
 )
 
 // readMetadata puts the wanted top-level keys of a JSON object into their slots. It looks at bytes rather than
 // decoding, because a decoder costs more than everything else that is done to a span; what isn't JSON ends it early.
 func (s *scan) readMetadata(text string) {
-	at := skipSpace(text, 0)
+	at := jsonscan.SkipSpace(text, 0)
 	if at >= len(text) || text[at] != '{' {
 		return
 	}
 	at++
 	for {
-		at = skipSpace(text, at)
+		at = jsonscan.SkipSpace(text, at)
 		if at >= len(text) || text[at] != '"' {
 			return
 		}
-		end := stringEnd(text, at)
+		end := jsonscan.StringEnd(text, at)
 		if end < 0 {
 			return
 		}
 		key := text[at+1 : end-1]
-		at = skipSpace(text, end)
+		at = jsonscan.SkipSpace(text, end)
 		if at >= len(text) || text[at] != ':' {
 			return
 		}
-		at = skipSpace(text, at+1)
+		at = jsonscan.SkipSpace(text, at+1)
 		end = valueEnd(text, at)
 		if end < 0 {
 			return
@@ -35,7 +37,7 @@ func (s *scan) readMetadata(text string) {
 		if slot, ok := s.table.metadataSlots.Get(key); ok {
 			s.setMetadata(slot, text[at:end])
 		}
-		at = skipSpace(text, end)
+		at = jsonscan.SkipSpace(text, end)
 		if at >= len(text) || text[at] != ',' {
 			return
 		}
@@ -70,36 +72,13 @@ func unquote(raw string) (plain string, ok bool) {
 	return decoded, err == nil
 }
 
-func skipSpace(text string, at int) int {
-	for at < len(text) && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r') {
-		at++
-	}
-	return at
-}
-
-// stringEnd is the position after a string that starts at a quote, or -1.
-func stringEnd(text string, at int) int {
-	if quote := strings.IndexByte(text[at+1:], '"') + at + 1; quote > at && text[quote-1] != '\\' { // most have no escape
-		return quote + 1
-	}
-	for at++; at < len(text); at++ {
-		switch text[at] {
-		case '\\':
-			at++
-		case '"':
-			return at + 1
-		}
-	}
-	return -1
-}
-
 // valueEnd is the position after any JSON value, or -1.
 func valueEnd(text string, at int) int {
 	depth := 0
 	for start := at; at < len(text); at++ {
 		switch text[at] {
 		case '"':
-			end := stringEnd(text, at)
+			end := jsonscan.StringEnd(text, at)
 			if end < 0 {
 				return -1
 			}

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/publicsuffix"
+
+	"otelgate/collector/jsonscan"
 )
 
 var emailByte, domainByte = wordSet("._+-'!#$%*=?^~"), wordSet(".-")
@@ -250,7 +252,7 @@ func (r *rules) spelledOut(s string, at, after, done int) found {
 		return found{}
 	}
 	var domain []byte
-	end := skipSpace(s, after)
+	end := jsonscan.SkipSpace(s, after)
 	for range maxLabels {
 		from := end
 		for end < len(s) && domainByte[s[end]] && end-from < maxDomain {

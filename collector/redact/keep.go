@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"otelgate/collector/jsonscan"
 )
 
 // keepMetadata leaves of OpenInference's metadata JSON the listed keys whose values are names or numbers. It reads
@@ -11,17 +13,17 @@ import (
 func (p *pass) keepMetadata(v pcommon.Value) bool {
 	s := v.Str()
 	kept := make([]byte, 0, 160)
-	i := skipSpace(s, 0)
+	i := jsonscan.SkipSpace(s, 0)
 	if i >= len(s) || s[i] != '{' {
 		return false
 	}
-	for i = skipSpace(s, i+1); i < len(s) && s[i] == '"'; i = skipSpace(s, i+1) {
-		keyEnd := stringEnd(s, i)
-		colon := skipSpace(s, keyEnd)
+	for i = jsonscan.SkipSpace(s, i+1); i < len(s) && s[i] == '"'; i = jsonscan.SkipSpace(s, i+1) {
+		keyEnd := jsonscan.StringEnd(s, i)
+		colon := jsonscan.SkipSpace(s, keyEnd)
 		if keyEnd < 0 || colon >= len(s) || s[colon] != ':' {
 			return false
 		}
-		from := skipSpace(s, colon+1)
+		from := jsonscan.SkipSpace(s, colon+1)
 		to := valueEnd(s, from)
 		if to < 0 {
 			return false
@@ -33,7 +35,7 @@ func (p *pass) keepMetadata(v pcommon.Value) bool {
 			kept = append(kept, '"', ':')
 			kept = append(kept, s[from:to]...)
 		}
-		if i = skipSpace(s, to); i >= len(s) || s[i] != ',' {
+		if i = jsonscan.SkipSpace(s, to); i >= len(s) || s[i] != ',' {
 			break
 		}
 	}
@@ -58,36 +60,13 @@ func (p *pass) metadataStays(raw string) bool {
 	return len(raw) <= 12
 }
 
-func skipSpace(s string, i int) int {
-	for i >= 0 && i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// stringEnd returns the place after a JSON string that starts at i, or -1.
-func stringEnd(s string, i int) int {
-	if quote := strings.IndexByte(s[i+1:], '"') + i + 1; quote > i && s[quote-1] != '\\' { // most have no escape
-		return quote + 1
-	}
-	for i++; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return -1
-}
-
 // valueEnd returns the place after a JSON value that starts at i, or -1.
 func valueEnd(s string, i int) int {
 	depth, start := 0, i
 	for i < len(s) {
 		switch s[i] {
 		case '"':
-			if i = stringEnd(s, i); i < 0 {
+			if i = jsonscan.StringEnd(s, i); i < 0 {
 				return -1
 			}
 			if depth == 0 {

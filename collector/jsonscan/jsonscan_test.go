@@ -1,4 +1,4 @@
-package redact
+package jsonscan
 
 import "testing"
 
@@ -14,7 +14,7 @@ func TestStringEndIsBehindTheFirstQuoteWithoutAnEscape(t *testing.T) {
 		`"plan`:       -1,
 		`"`:           -1,
 	} {
-		if got := stringEnd(text, 0); got != want {
+		if got := StringEnd(text, 0); got != want {
 			t.Errorf("%s: %d, expected %d", text, got, want)
 		}
 	}
