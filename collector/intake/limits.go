@@ -53,6 +53,7 @@ var Limits = []Limit{
 	{"gateway, `intake`", "a metric point's time", "from 3 h 50 min ago to 9 minutes ahead", "fixed", "ahead, or none: corrected/time, that of arrival. Old: an increment (delta) counts at arrival; of a total or gauge refused/old, since its next point has it", "Prometheus' `out_of_order_time_window` (4 h) and 10 minutes ahead: one such point costs the whole request"},
 	{"gateway → stores", "a batch", "3,000,000 bytes", "`sending_queue.batch.max_size` in 60-export.yaml", "split between items; no item is that large", "what receivers take"},
 	{"gateway → Tempo", "a request", "5,000 spans", "`max_items` in 60-export.yaml", "the rest of the batch follows in further ones", "memory of Tempo, which grows with the square of the traces in a request"},
+	{"gateway → Loki", "a request", "10,000 records", "`max_items` in 60-export.yaml", "the rest of the batch follows in further ones", "memory of Loki, some hundred bytes for each record"},
 	{"gateway → Prometheus", "a remote write", "3,000,000 bytes", "`max_batch_size_bytes`, the default", "split between series", "32 MiB at Prometheus"},
 	{"Tempo, Jaeger", "a request", "16 MiB", "`max_recv_msg_size_mib` in tempo.yaml", "does not happen", "batches are smaller"},
 	{"Tempo", "an attribute", "3,000,000 bytes", "`max_attribute_bytes` in tempo.yaml", "does not happen", "`intake`; a batch is not larger"},

@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1800)]
 AT_ONCE = 20
 ATTACKS = 3
 """Requests of each concurrent sender."""
+FULL_RATE_S = 20
 MILLIONS = 2_500_000
 TOKEN = "t0ken"
 STORE_MIB = 1024
@@ -245,3 +246,43 @@ def test_gzip_bombs_leave_the_stores_within_their_limits(
         )
     assert found.keys() <= TOO_LARGE | FOR_NOW
     assert found.keys() & TOO_LARGE
+
+
+COUNT = (16 << 20) // 64 - 100
+"""Of the smallest items in the largest request: each counts as 64 bytes."""
+LETTERS = bytes(97 + number % 26 for number in range(256))
+NOW = time.time_ns().to_bytes(8, "little")
+SPAN = field(2, field(1, bytes(16)) + field(2, bytes(8)) + b"\x39" + NOW + b"\x41" + NOW)
+RECORD = field(2, b"\x09" + NOW + field(5, field(1, bytes(8))))
+SMALLEST = {
+    "trace": (SPAN, (*range(4, 20), *range(22, 30))),
+    "logs": (RECORD, tuple(range(len(RECORD) - 8, len(RECORD)))),
+}
+"""An item that is stored, a span of a separate trace or a record of 8 letters, and which of its bytes differ."""
+
+
+def largest(signal: str) -> bytes:
+    """A request of the smallest items, each of them new."""
+    item, places = SMALLEST[signal]
+    items = bytearray(item * COUNT)
+    for place in places:
+        items[place :: len(item)] = os.urandom(COUNT).translate(LETTERS)
+    service = field(1, b"service.name") + field(2, field(1, b"full-rate"))
+    return field(1, field(1, field(1, service)) + field(2, bytes(items)))
+
+
+def test_the_largest_requests_at_full_rate_leave_the_stores_within_their_limits(
+    stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    found = Counter[object]()
+
+    def send(number: int) -> None:
+        signal = ("trace", "logs")[number % 2]
+        while time.monotonic() < deadline:
+            found[stack.over_http(signal, largest(signal), encoding="").status_code] += 1
+
+    with attacked(stack, f"full rate for {FULL_RATE_S} s", record_property), ThreadPoolExecutor(4) as senders:
+        deadline = time.monotonic() + FULL_RATE_S
+        list(senders.map(send, range(4)))
+    assert found.keys() <= {200, 503}
+    assert found[200] > 1
