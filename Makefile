@@ -47,7 +47,7 @@ doctor: .venv/ready ## follow one canary of each signal hop by hop and name the 
 audit-verify: .venv/ready ## check that the audit trail is complete and unchanged (ARGS="--from 2026-01-01 --json")
 	@$(STACK) audit verify $(ARGS)
 
-audit-export: .venv/ready ## conversations as a file (ARGS="--format csv --output conversations.csv")
+audit-export: .venv/ready ## turns as a file (ARGS="--format csv --output turns.csv")
 	@$(STACK) audit export $(ARGS)
 
 deploy: .venv/ready ## check, start, migrate, verify; fails naming the step (ARGS=--check|--json)
@@ -122,7 +122,7 @@ check-go:
 bench-audit: .venv/ready ## how many spans a second one audit sink commits, and in how much memory
 	$(BIN)/python benchmarks/bench_audit.py $(ARGS)
 
-bench-views: .venv/ready ## how long each analytics view takes with a million conversations
+bench-views: .venv/ready ## how long each analytics view takes with a million turns
 	$(BIN)/python benchmarks/bench_views.py $(ARGS)
 
 bench-gateway: .venv/ready ## what normalising, pricing, stripping and deriving cost a span, beside OTTL

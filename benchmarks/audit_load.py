@@ -87,7 +87,7 @@ class Load:
         return self._made
 
     @property
-    def conversations(self) -> int:
+    def turns(self) -> int:
         """Traces that were sent. With `late`, the first request had outermost spans of traces of which no more came."""
         started = sum(bool(trace.ids) for trace in self._early) if self.late else 0
         return self.traces * self._made + started

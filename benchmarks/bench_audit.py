@@ -220,7 +220,7 @@ def show(line: str) -> None:
 def rows(load: Load, url: str) -> dict[str, tuple[int, int]]:
     """Of each table: the rows that were sent, and those that are there."""
     wanted = {name: number * load.made for name, number in load.records.items()}
-    wanted["conversations"] = load.conversations
+    wanted["turns"] = load.turns
     wanted |= {"entries": sum(load.records.values()) * load.made, "rejects": 0}
     schemas = {"entries": "ledger", "rejects": "content"}
     with psycopg.connect(url) as connection:

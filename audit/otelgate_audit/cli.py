@@ -28,10 +28,10 @@ COMMANDS: Final = {
     "migrate": ("commands.migrate", "bring the database's schema, views and roles up to date"),
     "verify": ("verify.command", "check the ledger and the records that it speaks for"),
     "forget": ("jobs.forget", "erase what the store holds about a person"),
-    "export": ("export.command", "write conversations to a file"),
+    "export": ("export.command", "write turns to a file"),
     "retention": ("jobs.retention", "delete what is older than the settings say"),
     "reconcile": ("reconcile.command", "compare the runs, calls and cost that the gateway counted with those stored"),
-    "generate": ("commands.generate", "fill a database with made-up conversations"),
+    "generate": ("commands.generate", "fill a database with made-up turns"),
     "tier": ("commands.tier", "list or set the monthly prices of tiers"),
 }
 

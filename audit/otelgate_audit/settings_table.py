@@ -182,7 +182,7 @@ ROWS: Final = (
         "retention",
         "90d",
         "a duration of at least 24h in hours, days or weeks, such as 90d",
-        "How long conversations and their records are kept.",
+        "How long turns and their records are kept.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -200,7 +200,7 @@ ROWS: Final = (
         "whole",
         "50",
         "a whole number of at least 1",
-        "Conversations in an hour from which a user counts as over the limit.",
+        "Turns in an hour from which a user counts as over the limit.",
         readers=frozenset({"sink"}),
         least=1,
     ),

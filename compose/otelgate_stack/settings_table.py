@@ -627,7 +627,7 @@ ROWS: Final = (
         "boolean",
         "true",
         "true or false",
-        "`false` leaves the audit sink out: conversations are then on record nowhere.",
+        "`false` leaves the audit sink out: turns are then on record nowhere.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -690,7 +690,7 @@ ROWS: Final = (
         "retention",
         "90d",
         "a duration of at least 24h in hours, days or weeks, such as 90d",
-        "How long conversations and their records are kept.",
+        "How long turns and their records are kept.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -708,7 +708,7 @@ ROWS: Final = (
         "whole",
         "50",
         "a whole number of at least 1",
-        "Conversations in an hour from which a user counts as over the limit.",
+        "Turns in an hour from which a user counts as over the limit.",
         readers=frozenset({"sink"}),
         least=1,
     ),

@@ -151,7 +151,7 @@ def _event(name: str, data: dict[str, Any]) -> str:
 
 
 def _page() -> HTMLResponse:
-    """Votes go to the feedback endpoint in FEEDBACK_URL; ADMIN_URL is where conversations are looked at. Without the
+    """Votes go to the feedback endpoint in FEEDBACK_URL; ADMIN_URL is where turns are looked at. Without the
     one there are no thumbs, without the other no link."""
     feedback, admin = os.environ.get("FEEDBACK_URL", ""), os.environ.get("ADMIN_URL", "")
     nonce = secrets.token_urlsafe(16)

@@ -67,7 +67,7 @@ def load(settings: Settings, example: Example, number: int, *, environment: str,
         return None
     told = _Step(f"tell {number} days of {example.service}")
     past = tell(example, end - number * DAY_S, end, environment=environment, seed=seed)
-    told.done(f"{sum(span.parent_id is None for span in past.story.spans)} conversations")
+    told.done(f"{sum(span.parent_id is None for span in past.story.spans)} turns")
     with places.find(settings) as where:
         _to_prometheus(settings, where, past)
         _to_audit(settings, where, past)
@@ -146,7 +146,7 @@ def _end(settings: Settings, service: str) -> float | None:
     """Now, or where the application has run before, a minute before that; None where that is long ago."""
     password = settings.database_password
     secret = password.read_text().strip() if password else None
-    query = "SELECT extract(epoch FROM min(started_at))::float8 FROM audit.conversations WHERE service = %s"
+    query = "SELECT extract(epoch FROM min(started_at))::float8 FROM audit.turns WHERE service = %s"
     with psycopg.connect(settings.database, password=secret) as connection:
         row = connection.execute(query, [service]).fetchone()
     first = row[0] if row else None

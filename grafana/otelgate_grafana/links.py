@@ -1,4 +1,4 @@
-"""Links onward: from a value to its trace, its log lines, its conversation, and from dashboard to dashboard."""
+"""Links onward: from a value to its trace, its log lines, its turn, and from dashboard to dashboard."""
 
 import json
 from typing import Any
@@ -29,13 +29,13 @@ def logs(trace_id: str = VALUE, title: str = "Log lines of the trace") -> Link:
     return _link(title, _explore(uids.LOKI, {"queryType": "range", "expr": expr}))
 
 
-def conversation(trace_id: str = VALUE, title: str = "Conversation") -> Link:
-    """Opens the conversation's row, calls and (where granted) words."""
+def turn(trace_id: str = VALUE, title: str = "Turn") -> Link:
+    """Opens the turn's row, calls and (where granted) words."""
     return _link(title, f"/d/{uids.CONVERSATION_AUDIT}?var-trace={trace_id}&${{__url_time_range}}")
 
 
-def user(user_id: str = VALUE, title: str = "Conversations of the user") -> Link:
-    """Opens the conversation audit, filtered by a user."""
+def user(user_id: str = VALUE, title: str = "Turns of the user") -> Link:
+    """Opens Conversation audit, filtered by a user."""
     return _link(title, f"/d/{uids.CONVERSATION_AUDIT}?var-user={user_id}&${{__url_time_range}}")
 
 
@@ -46,7 +46,7 @@ def dashboard(uid: str, title: str, *, more: str = "") -> Link:
 
 def everywhere(trace_id: str = VALUE) -> tuple[Link, ...]:
     """All that a trace id can open."""
-    return trace(trace_id), logs(trace_id), conversation(trace_id)
+    return trace(trace_id), logs(trace_id), turn(trace_id)
 
 
 def runbook(alert: str) -> str:

@@ -146,7 +146,7 @@ EVENTS: Final = LogQuery(
 NEGATIVE_VOTES: Final = LogQuery(
     "negative-votes",
     "Votes against",
-    "Votes of users against an answer. The trace id opens the conversation that was voted on.",
+    "Votes of users against an answer. The trace id opens the turn that was voted on.",
     f'{SELECTED} | otelgate_feedback_rating = "negative"',
     normally_empty="no answer got a negative vote",
 )

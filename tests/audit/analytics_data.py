@@ -47,7 +47,7 @@ def talk(
     question: str | None = None,
     trace: str | None = None,
 ) -> list[Item]:
-    """One conversation: agents that call each other, tools (name, milliseconds, error), votes a minute apart."""
+    """One turn: agents that call each other, tools (name, milliseconds, error), votes a minute apart."""
     trace = trace or f"{next(_numbers):032x}"
     of, whose = (service, "prod"), (session, user, tier, feature)
     duration = int(seconds * S)
@@ -207,7 +207,7 @@ def _shop() -> World:
 
 
 def _live() -> World:
-    """Subscribers, and how lately they were seen. A conversation costs a cent."""
+    """Subscribers, and how lately they were seen. A turn costs a cent."""
     now = int(time.time()) * S
 
     def said(user: str, days: float, tier: str | None = None) -> list[Item]:

@@ -47,7 +47,7 @@ def trace_id(number: int) -> str:
     return f"{number:032x}"
 
 
-def conversation(number: int, user: str | None, start_us: int = NOW - DAY, service: str = SERVICE) -> Batch:
+def turn(number: int, user: str | None, start_us: int = NOW - DAY, service: str = SERVICE) -> Batch:
     """A trace with a run, two model calls, a tool call, a vote with a comment, two scores and an event with words.
 
     Only the run and the first model call name the user; all others belong to the trace.
@@ -101,4 +101,4 @@ def conversation(number: int, user: str | None, start_us: int = NOW - DAY, servi
 
 
 RECORDS = 8
-"""Records of one `conversation`."""
+"""Records of one `turn`."""

@@ -10,10 +10,10 @@ from otelgate_audit.ledger import proof
 from otelgate_audit.model import columns
 from otelgate_audit.model.records import TABLES, ModelCall, Run, ToolCall
 from otelgate_audit.process.telemetry import Meters
-from otelgate_audit.store import conversation_rows
-from otelgate_audit.store.conversation import question_hash, question_key, rebuild
+from otelgate_audit.store import turn_rows
 from otelgate_audit.store.group import key_of
 from otelgate_audit.store.people import SIGNUP
+from otelgate_audit.store.turn import question_hash, question_key, rebuild
 from otelgate_audit.store.writer import Unavailable, Writer
 from psycopg import sql
 
@@ -72,17 +72,17 @@ def check(connection: psycopg.Connection, items: list) -> None:
         assert sorted(found for (found,) in stored) == wanted, table
     texts = columns.cursor(connection).execute("SELECT start_time, trace_id, record, input, output FROM content.texts")
     assert sorted(texts) == sorted(text[:5] for _, text in items if text)
-    check_conversations(connection, items)
+    check_turns(connection, items)
     check_people(connection, items)
     check_ledger(connection, items)
 
 
-def check_conversations(connection: psycopg.Connection, items: list) -> None:
+def check_turns(connection: psycopg.Connection, items: list) -> None:
     traces: dict[str, list] = {}
     for record, text in items:
         traces.setdefault(record.trace_id, []).append((record, text))
-    rows = {row.trace_id: row for row in conversation_rows.load(connection, traces)}
-    assert connection.execute("SELECT count(*) FROM audit.conversations").fetchone() == (len(rows),)
+    rows = {row.trace_id: row for row in turn_rows.load(connection, traces)}
+    assert connection.execute("SELECT count(*) FROM audit.turns").fetchone() == (len(rows),)
     wanted = {name: rebuild(own, NOW) for name, own in traces.items() if any(type(each) in SPANS for each, _ in own)}
     key = question_key(CHAIN_KEY)
     for row in wanted.values():
@@ -102,10 +102,10 @@ def check_people(connection: psycopg.Connection, items: list) -> None:
                 tier = getattr(record, "tier", None)
                 tiers += [(record.start_time, tier)] if tier else []
                 wanted[record.service, identity] = (min(first, record.start_time), max(last, record.start_time), tiers)
-        counts = sql.SQL("SELECT service, {}, count(*) FROM audit.conversations GROUP BY 1, 2")
+        counts = sql.SQL("SELECT service, {}, count(*) FROM audit.turns GROUP BY 1, 2")
         counted = {row[:2]: row[2] for row in connection.execute(counts.format(sql.Identifier(name)))}
         rows = columns.cursor(connection).execute(
-            sql.SQL("SELECT service, {}, first_seen, last_seen, tier_at, tier, conversations FROM audit.{}").format(
+            sql.SQL("SELECT service, {}, first_seen, last_seen, tier_at, tier, turns FROM audit.{}").format(
                 sql.Identifier(name), sql.Identifier(table)
             )
         )

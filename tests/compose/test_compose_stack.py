@@ -71,7 +71,7 @@ def test_each_signal_arrives_in_its_store(stack: DockerEngine) -> None:
     assert otlp.missing(stack.settings, sent, "prometheus", "loki", "tempo", "jaeger") == []
 
 
-def test_a_conversation_is_on_record(stack: DockerEngine) -> None:
+def test_a_turn_is_on_record(stack: DockerEngine) -> None:
     hops: list[Hop] = []
     doctor.examine(stack.settings, hops.append, 60)
     assert [hop for hop in hops if not hop.ok] == []

@@ -76,9 +76,9 @@ def span(trace_id: str, **values: str) -> dict[str, Any]:
     }
 
 
-def conversations(gateway: OwnGateway, trace_id: str) -> list[tuple[Any, ...]]:
+def turns(gateway: OwnGateway, trace_id: str) -> list[tuple[Any, ...]]:
     """The service, trace, user and rating of each."""
-    query = "SELECT service, trace_id, user_id, rating FROM audit.conversations WHERE split_part(trace_id, '@', 1) = %s"
+    query = "SELECT service, trace_id, user_id, rating FROM audit.turns WHERE split_part(trace_id, '@', 1) = %s"
     with psycopg.connect(gateway.database_url) as database:
         return sorted(database.execute(query, [trace_id]).fetchall())
 
@@ -125,7 +125,7 @@ def test_send_as_another_application_keeps_the_senders_own_names(gateway: OwnGat
     assert names == {"otelgate.application": "shop", "otelgate.team": "shop-team", "otelgate.cost_center": None}
 
 
-def test_send_into_anothers_trace_leaves_its_conversation_alone(gateway: OwnGateway) -> None:
+def test_send_into_anothers_trace_leaves_its_turn_alone(gateway: OwnGateway) -> None:
     trace_id = secrets.token_hex(16)
     for sender, user in (("bank", "mallory"), ("shop", "alice")):
         turn = span(trace_id, **{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": sender, "user.id": user})
@@ -137,7 +137,7 @@ def test_send_into_anothers_trace_leaves_its_conversation_alone(gateway: OwnGate
         ("apps-bank", f"{trace_id}@bank", "mallory", "negative"),
         ("apps-shop", f"{trace_id}@shop", "alice", "positive"),
     ]
-    assert until(lambda: conversations(gateway, trace_id) == expected), conversations(gateway, trace_id)
+    assert until(lambda: turns(gateway, trace_id) == expected), turns(gateway, trace_id)
 
 
 def test_send_without_a_service_takes_the_applications(gateway: OwnGateway) -> None:

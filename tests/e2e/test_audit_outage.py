@@ -50,11 +50,11 @@ def test_every_run_is_on_record_once(own_world: OwnWorld) -> None:
     assert sender.failures == []
 
     with psycopg.connect(world.database_url, autocommit=True) as database:
-        count = "SELECT count(*) FROM audit.conversations WHERE service = %s"
+        count = "SELECT count(*) FROM audit.turns WHERE service = %s"
         until(lambda: stored(database, count) == [(RUNS,)], deadline_s=300, every_s=1)
         numbers = range(RUNS)
         wanted = {trace_id(number, SEED).hex() for number in numbers}
-        found = [row[0] for row in stored(database, "SELECT trace_id FROM audit.conversations WHERE service = %s")]
+        found = [row[0] for row in stored(database, "SELECT trace_id FROM audit.turns WHERE service = %s")]
         assert (len(found), set(found) - wanted, wanted - set(found)) == (RUNS, set(), set())
         for table, what in (("tool_calls", "tools"), ("model_calls", "calls")):
             query = f"SELECT trace_id, span_id FROM audit.{table} WHERE service = %s"
@@ -65,12 +65,12 @@ def test_every_run_is_on_record_once(own_world: OwnWorld) -> None:
         totals = stored(
             database,
             "SELECT sum(tool_calls), sum(model_calls), count(DISTINCT cost_usd / model_calls), min(cost_usd) > 0"
-            " FROM audit.conversations WHERE service = %s",
+            " FROM audit.turns WHERE service = %s",
         )
         assert totals == [(total("tools"), total("calls"), 1, True)]
         assert stored(database, "SELECT reason FROM content.rejects WHERE service = %s") == []
     print(
-        f"\n{RUNS} runs, {total('spans')} spans: {RUNS} conversations, {total('tools')} tool calls and {total('calls')}"
+        f"\n{RUNS} runs, {total('spans')} spans: {RUNS} turns, {total('tools')} tool calls and {total('calls')}"
         " model calls on record, none missing, none twice"
     )
     verified = subprocess.run(

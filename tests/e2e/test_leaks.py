@@ -226,7 +226,7 @@ def written(path: Path) -> bytes:
 
 
 def files_under(folder: Path) -> dict[str, bytes]:
-    """The output of all stores and programs, including logs, except the database, which keeps conversations."""
+    """The output of all stores and programs, including logs, except the database, which keeps turns."""
     found = {}
     for path in files_in(folder):
         if path.relative_to(folder).parts[0] == "postgres":

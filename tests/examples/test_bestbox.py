@@ -68,7 +68,7 @@ def day(stack: ExampleStack) -> Day:
     until(lambda: sum(stack.by_label(tools, "gen_ai_tool_name").values()) >= sum(sent["tools"].values()))
     agents = everything("gen_ai_agent_name", "gen_ai_invoke_agent_duration_seconds_count", ",error_type=''")
     until(lambda: sum(stack.by_label(agents, "gen_ai_agent_name").values()) >= 2 * turns)
-    rows = "SELECT status, route, confidence, rating FROM audit.conversations WHERE service = 'bestbox'"
+    rows = "SELECT status, route, confidence, rating FROM audit.turns WHERE service = 'bestbox'"
     until(lambda: len(stack.sql(f"{rows} AND status IS NOT NULL")) >= sum(sent["steps"].values()))
     failed = everything("gen_ai_tool_name", "gen_ai_execute_tool_duration_seconds_count", ",error_type!=''")
     return Day(
@@ -119,7 +119,7 @@ def serving(stack: ExampleStack, *arguments: str) -> Iterator[str]:
 
 
 @pytest.mark.shows("K09", "KPI19", "M-C01")
-def test_each_turn_is_one_conversation_and_two_runs(day: Day) -> None:
+def test_each_turn_is_one_turn_and_two_runs(day: Day) -> None:
     assert len(day.rows) == day.total("steps")
     assert sum(status == "ok" for status, *_ in day.rows) == day.total("turns")
     routes = Counter(tuple(route) for status, route, *_ in day.rows if status == "ok")
@@ -129,7 +129,7 @@ def test_each_turn_is_one_conversation_and_two_runs(day: Day) -> None:
 
 
 @pytest.mark.shows("M-C05")
-def test_votes_reach_their_conversations(day: Day) -> None:
+def test_votes_reach_their_turns(day: Day) -> None:
     assert Counter(rating for *_, rating in day.rows if rating) == day.sent["votes"]
 
 
@@ -217,7 +217,7 @@ def test_switches_of_department_are_what_the_router_is_judged_by(stack: ExampleS
 def test_a_session_starts_once(stack: ExampleStack, served: Served) -> None:
     for question in ("Book a room for 4 people.", "How do I claim travel expenses?"):
         trace_id = served.chat(question, "s-starts")["start"]["trace_id"]
-    row = "SELECT relevance FROM audit.conversations WHERE trace_id = %s AND status IS NOT NULL AND relevance > 0"
+    row = "SELECT relevance FROM audit.turns WHERE trace_id = %s AND status IS NOT NULL AND relevance > 0"
     assert until(lambda: stack.sql(row, trace_id)) == [(pytest.approx(1.0, abs=1e-6),)]
     events = "SELECT count(*) FROM audit.events WHERE name = 'session.start' AND session_id = 's-starts'"
     assert until(lambda: stack.sql(events)[0][0]) == 1
@@ -293,7 +293,7 @@ def test_failures_are_audited_and_counted(stack: ExampleStack, served: Served) -
     sent = summary["sent"]
     assert set(sent["failed_turns"]) <= {"502", "OverloadedError", "ModelTimeoutError"}
     assert set(sent.get("votes", {})) <= {"negative"}
-    rows = "SELECT count(*) FROM audit.conversations WHERE service = 'bestbox' AND started_at >= to_timestamp(%s)"
+    rows = "SELECT count(*) FROM audit.turns WHERE service = 'bestbox' AND started_at >= to_timestamp(%s)"
     steps, failed = sum(sent["steps"].values()), sum(sent["failed_turns"].values())
     assert until(lambda: stack.sql(f"{rows} AND status IS NOT NULL", began)[0][0] == steps)
     assert stack.sql(f"{rows} AND status = 'error'", began)[0][0] == failed > 0

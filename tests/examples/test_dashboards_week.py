@@ -117,9 +117,9 @@ def test_each_metric_has_a_number(week: Week, row: Row) -> None:
 
 
 @pytest.mark.shows("F8", "K11")
-def test_a_conversations_trace_is_in_tempo(week: Week) -> None:
-    spans = until(lambda: week.stack.tempo.trace(week.conversation))
-    assert {span.trace_id for span in spans} == {week.conversation}
+def test_a_turns_trace_is_in_tempo(week: Week) -> None:
+    spans = until(lambda: week.stack.tempo.trace(week.turn))
+    assert {span.trace_id for span in spans} == {week.turn}
 
 
 @pytest.mark.shows("F25")

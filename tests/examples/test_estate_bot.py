@@ -105,12 +105,12 @@ def sent(stack: ExampleStack, summary: dict[str, Any]) -> dict[str, dict[str, fl
     assert "failed_turns" not in found
     assert "failed_steps" not in found
     until(lambda: stack.metric(f"sum(otelgate_run_count_total{{{LIVE}}})") == answers)
-    until(lambda: len(conversations(stack, summary)) == answers)
+    until(lambda: len(turns(stack, summary)) == answers)
     return found
 
 
-def conversations(stack: ExampleStack, summary: dict[str, Any]) -> list[tuple[Any, ...]]:
-    query = "SELECT cost_usd, feature FROM audit.conversations WHERE service = %s AND started_at >= to_timestamp(%s)"
+def turns(stack: ExampleStack, summary: dict[str, Any]) -> list[tuple[Any, ...]]:
+    query = "SELECT cost_usd, feature FROM audit.turns WHERE service = %s AND started_at >= to_timestamp(%s)"
     return stack.sql(query + " AND status IS NOT NULL", SERVICE, summary["started"])
 
 
@@ -154,14 +154,14 @@ def test_tiers_and_funnel(stack: ExampleStack, sent: dict[str, dict[str, float]]
 def test_votes(stack: ExampleStack, sent: dict[str, dict[str, float]], summary: dict[str, Any]) -> None:
     counted = f"sum by (rating) (otelgate_feedback_count_total{{{LIVE}}})"
     assert until(lambda: stack.by_label(counted, "rating") == sent["votes"])
-    rated = "SELECT rating, count(*) FROM audit.conversations WHERE service = %s AND started_at >= to_timestamp(%s)"
+    rated = "SELECT rating, count(*) FROM audit.turns WHERE service = %s AND started_at >= to_timestamp(%s)"
     stored = stack.sql(rated + " AND rating IS NOT NULL GROUP BY 1", SERVICE, summary["started"])
     assert dict(stored) == sent["votes"]
 
 
 @pytest.mark.shows("M-A02")
 def test_cost(stack: ExampleStack, sent: dict[str, dict[str, float]], summary: dict[str, Any]) -> None:
-    stored = sum(float(cost) for cost, _ in conversations(stack, summary))
+    stored = sum(float(cost) for cost, _ in turns(stack, summary))
     assert stored > 0.1
     counted = f"sum(otelgate_llm_cost_total{{{LIVE}}})"
     assert until(lambda: stack.metric(counted) == pytest.approx(stored, rel=1e-9))
@@ -179,12 +179,12 @@ def test_no_words_outside_of_the_audit_store(stack: ExampleStack, sent: dict[str
     lines = stack.loki.query_range(f'{{service_name="{SERVICE}"}}', limit=5000)
     assert lines
     assert not [line for line in lines if "bedroom" in f"{line.line} {line.metadata}"]
-    asked = "SELECT count(*) FROM content.conversations WHERE service = %s AND user_message LIKE %s"
+    asked = "SELECT count(*) FROM content.turns WHERE service = %s AND user_message LIKE %s"
     assert stack.sql(asked, SERVICE, "/search % bedroom in %")[0][0] > 0
 
 
 def test_history_in_prometheus_is_that_in_sql(stack: ExampleStack, summary: dict[str, Any]) -> None:
-    totals = "SELECT sum(cost_usd)::float8, count(*), sum(tool_calls) FROM audit.conversations WHERE service = %s"
+    totals = "SELECT sum(cost_usd)::float8, count(*), sum(tool_calls) FROM audit.turns WHERE service = %s"
     cost, runs, tools = stack.sql(f"{totals} AND started_at < to_timestamp(%s)", SERVICE, summary["started"])[0]
     assert runs > 100
     assert total(stack, "otelgate_llm_cost_total") == pytest.approx(cost, rel=1e-9)
@@ -212,7 +212,7 @@ def test_history_has_lines_and_traces(stack: ExampleStack, summary: dict[str, An
     events = f"SELECT count(*) FROM audit.events WHERE service = %s AND start_time {between}"
     stored = stack.sql(events, SERVICE, end - 2 * 86_400, end - 86_400)[0][0]
     assert until(lambda: lines() >= stored > 100)
-    young = f"SELECT trace_id FROM audit.conversations WHERE service = %s AND started_at {between}"
+    young = f"SELECT trace_id FROM audit.turns WHERE service = %s AND started_at {between}"
     traces = stack.sql(young, SERVICE, end - 3000, end - 30)
     assert all(until(lambda trace=trace: stack.tempo.trace(trace)) for (trace,) in traces)  # type: ignore[misc]
 
@@ -220,7 +220,7 @@ def test_history_has_lines_and_traces(stack: ExampleStack, summary: dict[str, An
 def test_history_is_loaded_once(
     stack: ExampleStack, summary: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    count = "SELECT count(*) FROM audit.conversations WHERE service = %s"
+    count = "SELECT count(*) FROM audit.turns WHERE service = %s"
     before = stack.sql(count, SERVICE)
     assert history.load(stack.settings, EXAMPLE, 2, environment="demo") is None
     assert capsys.readouterr().err == "estate-bot has a history already: nothing is loaded\n"

@@ -123,10 +123,10 @@ def test_speech_takes_as_long_as_the_audio_makes_it(calm: Day) -> None:
 
 
 @pytest.mark.shows("K09", "KPI19")
-def test_each_command_is_one_conversation(stack: ExampleStack, calm: Day) -> None:
+def test_each_command_is_one_turn(stack: ExampleStack, calm: Day) -> None:
     """And none for a connection, though many commands come over one."""
     query = (
-        "SELECT session_id, user_id, count(*), count(DISTINCT trace_id) FROM audit.conversations"
+        "SELECT session_id, user_id, count(*), count(DISTINCT trace_id) FROM audit.turns"
         " WHERE service = 'execora' AND agent = 'execora_assistant' AND started_at BETWEEN to_timestamp(%s)"
         " AND to_timestamp(%s) GROUP BY 1, 2"
     )

@@ -35,13 +35,13 @@ class Week:
     stores: ask.Stores
     whole: ask.Window
     live: ask.Window
-    conversation: str
-    """A trace id of the newest conversation with tools."""
+    turn: str
+    """A trace id of the newest turn with tools."""
     answers: dict[str, list[ask.Answer]]
 
     def ask(self, dashboard: Dashboard) -> list[ask.Answer]:
         """Every query over the week."""
-        return ask.ask(dashboard, self.stores, self.whole, **_chosen(dashboard, self.conversation))
+        return ask.ask(dashboard, self.stores, self.whole, **_chosen(dashboard, self.turn))
 
 
 @contextmanager
@@ -108,10 +108,10 @@ def _looked_at(stack: ExampleStack, began: float) -> Week:
     assert until(lambda: stack.prometheus.query(condition), deadline_s=RECORDED_S, every_s=1), condition
     end = time.time()
     newest = (
-        "SELECT trace_id FROM audit.conversations WHERE tool_calls > 0 AND started_at < now() - interval '20 s'"
+        "SELECT trace_id FROM audit.turns WHERE tool_calls > 0 AND started_at < now() - interval '20 s'"
         " ORDER BY started_at DESC LIMIT 1"
     )
-    ((conversation,),) = stack.sql(newest)
+    ((turn,),) = stack.sql(newest)
     assert stack.settings.database_password is not None
     password = stack.settings.database_password.read_text().strip()
     with psycopg.connect(stack.settings.database, password=password) as connection:
@@ -119,15 +119,15 @@ def _looked_at(stack: ExampleStack, began: float) -> Week:
     stores, whole, live = ask.stores(stack.settings), ask.Window(end - WEEK_S, end), ask.Window(began - 60, end)
     answers = {}
     for dashboard in main.DASHBOARDS:
-        chosen = _chosen(dashboard, conversation)
+        chosen = _chosen(dashboard, turn)
         of_live, of_week = (ask.ask(dashboard, stores, window, **chosen) for window in (live, whole))
         answers[dashboard.name] = [
             lately if not before.rows and not before.error else before
             for before, lately in zip(of_week, of_live, strict=True)
         ]
-    return Week(stack, stores, whole, live, conversation, answers)
+    return Week(stack, stores, whole, live, turn, answers)
 
 
-def _chosen(dashboard: Dashboard, conversation: str) -> dict[str, str]:
-    """The choices that show one conversation; every other dashboard is as when it opens."""
-    return {"trace": conversation} if dashboard.uid == uids.CONVERSATION_AUDIT else {}
+def _chosen(dashboard: Dashboard, turn: str) -> dict[str, str]:
+    """The choices that show one turn; every other dashboard is as when it opens."""
+    return {"trace": turn} if dashboard.uid == uids.CONVERSATION_AUDIT else {}

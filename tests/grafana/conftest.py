@@ -24,7 +24,7 @@ from otelgate_stack.clients import Loki, Prometheus
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 
-_CONVERSATIONS = 3000
+_TURNS = 3000
 _DAYS = 8
 _SERIES_S = 1500
 """Enough for every rate; an hour of thousands of series would take long to load."""
@@ -107,7 +107,7 @@ def _fill_loki(loaded: settings.Settings, window: Window) -> None:
 
 
 def _fill_database(loaded: settings.Settings, end: int) -> tuple[str, str]:
-    """Migrated, with conversations of eight days. Returns how the owner and how Grafana's role connect."""
+    """Migrated, with turns of eight days. Returns how the owner and how Grafana's role connect."""
     assert loaded.database_password is not None
     password = loaded.database_password.read_text().strip()
     owner = psycopg.conninfo.make_conninfo(loaded.database, password=password)
@@ -115,7 +115,7 @@ def _fill_database(loaded: settings.Settings, end: int) -> tuple[str, str]:
     read = audit_settings.load(loaded.owner_env())
     arguments = argparse.ArgumentParser()
     generate.add_arguments(arguments)
-    wanted = ["--conversations", str(_CONVERSATIONS), "--days", str(_DAYS), "--until", _iso(end)]
+    wanted = ["--turns", str(_TURNS), "--days", str(_DAYS), "--until", _iso(end)]
     assert generate.run(read, arguments.parse_args(wanted)) == 0
     with psycopg.connect(owner) as connection:
         connection.execute(

@@ -79,7 +79,7 @@ def test_a_trace_opens_its_metrics(running: Running) -> None:
 
 @pytest.mark.parametrize("tracing", [uids.TEMPO, uids.JAEGER])
 @pytest.mark.shows("F8")
-def test_a_trace_opens_its_conversation(running: Running, tracing: str) -> None:
+def test_a_trace_opens_its_turn(running: Running, tracing: str) -> None:
     (way,) = next(source for source in provisioning.load("datasources") if source["uid"] == tracing)["correlations"]
     query = _expanded(way["config"]["target"]["rawSql"]).replace("${__value.raw}", running.trace_id)
     rows = _rows(running, query)
@@ -87,19 +87,19 @@ def test_a_trace_opens_its_conversation(running: Running, tracing: str) -> None:
     assert rows[0]["service"] == SERVICE
 
 
-def test_a_log_line_opens_its_trace_and_its_conversation(running: Running) -> None:
+def test_a_log_line_opens_its_trace_and_its_turn(running: Running) -> None:
     (stream, *_) = _log_lines(running, f'{{service_name="{SERVICE}"}} | trace_id != ""')
     for field in _source(uids.LOKI)["derivedFields"]:
         assert field["matcherType"] == "label"
         trace_id = stream[field["matcherRegex"]]
         link = _expanded(field["url"]).replace("${__value.raw}", trace_id)
         assert link in (trace_id, f"/d/{uids.CONVERSATION_AUDIT}?var-trace={trace_id}")
-        assert len(_rows(running, f"SELECT service FROM audit.conversations WHERE trace_id = '{trace_id}'")) == 1
+        assert len(_rows(running, f"SELECT service FROM audit.turns WHERE trace_id = '{trace_id}'")) == 1
         assert _get(running, uids.TEMPO, f"/api/v2/traces/{trace_id}")["trace"]["resourceSpans"]
 
 
 @pytest.mark.shows("F8")
-def test_a_conversation_opens_its_trace_and_its_log_lines(running: Running) -> None:
+def test_a_turn_opens_its_trace_and_its_log_lines(running: Running) -> None:
     queries = []
     for link in (links.trace(), links.logs()):
         url = unquote(str(link.build().url)).replace(links.VALUE, running.trace_id)

@@ -118,18 +118,18 @@ def test_content_is_shown_to_who_was_granted_it_only(filled: Filled) -> None:
         assert all(answer.rows in rows for answer in found), found
 
 
-def test_one_conversation_is_shown_by_its_trace_id(filled: Filled) -> None:
+def test_one_turn_is_shown_by_its_trace_id(filled: Filled) -> None:
     dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
     (trace_id,) = _newest(filled)
     rows = {answer.panel: answer.rows for answer in ask.ask(dashboard, filled.stores, filled.window, trace=trace_id)}
-    assert rows["The conversation"] == 1
+    assert rows["The turn"] == 1
     assert rows["Its steps"] >= 2
 
 
 @pytest.mark.shows("K44")
 def test_filters_of_the_audit_filter(filled: Filled) -> None:
     dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
-    panel = next(panel for panel in dashboard.panels() if panel.title == "Conversations of the range")
+    panel = next(panel for panel in dashboard.panels() if panel.title == "Turns of the range")
     values = ask.defaults(dashboard)
     day = _day(filled)
 
@@ -144,10 +144,10 @@ def test_filters_of_the_audit_filter(filled: Filled) -> None:
     assert rows(feedback=("positive", "negative", "none")) == 50
     assert rows(feedback="positive") > 0
     assert rows(status="cancelled") == 0
-    change = "UPDATE audit.conversations SET cancelled = %s WHERE trace_id = %s AND status = 'ok'"
+    change = "UPDATE audit.turns SET cancelled = %s WHERE trace_id = %s AND status = 'ok'"
     with psycopg.connect(filled.owner, autocommit=True) as connection:
         (trace_id,) = connection.execute(
-            "SELECT trace_id FROM audit.conversations WHERE status = 'ok' ORDER BY started_at DESC LIMIT 1"
+            "SELECT trace_id FROM audit.turns WHERE status = 'ok' ORDER BY started_at DESC LIMIT 1"
         ).fetchall()[0]
         connection.execute(change, [True, trace_id])
         try:
@@ -171,7 +171,7 @@ def _day(filled: Filled) -> ask.Window:
 def _newest(filled: Filled) -> tuple[str]:
     with psycopg.connect(filled.owner) as connection:
         row = connection.execute(
-            "SELECT trace_id FROM audit.conversations WHERE tool_calls > 0 ORDER BY started_at DESC LIMIT 1"
+            "SELECT trace_id FROM audit.turns WHERE tool_calls > 0 ORDER BY started_at DESC LIMIT 1"
         ).fetchone()
     assert row is not None
     return (row[0],)

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.slow
 
 MakeStack = Callable[..., Operated]
 SERVICE = "bike-shop"
-CONVERSATIONS = "SELECT * FROM content.conversations WHERE service = %s ORDER BY started_at"
-LEDGER = """SELECT entries.* FROM ledger.entries JOIN audit.conversations USING (trace_id)
+TURNS = "SELECT * FROM content.turns WHERE service = %s ORDER BY started_at"
+LEDGER = """SELECT entries.* FROM ledger.entries JOIN audit.turns USING (trace_id)
 WHERE service = %s ORDER BY seq"""
 
 
@@ -57,7 +57,7 @@ def look(stack: Operated, trace_id: str, at_s: float) -> dict[str, Any]:
         "lines": [(line.time_ns, line.line, sorted(line.metadata.items())) for line in lines],
         "tempo": stack.tempo.trace(trace_id),
         "jaeger": jaeger.trace(trace_id),
-        "conversations": stack.sql(CONVERSATIONS, SERVICE),
+        "turns": stack.sql(TURNS, SERVICE),
         "ledger": stack.sql(LEDGER, SERVICE),
     }
 
@@ -166,12 +166,12 @@ def test_force_goes_back_in_time(backed_up: BackedUp, new_stack: MakeStack) -> N
     stack = new_stack()
     stack.good("restore", str(backed_up.file))
     stack.good("up")
-    assert stack.sql("DELETE FROM audit.conversations WHERE service = %s RETURNING 1", SERVICE)
+    assert stack.sql("DELETE FROM audit.turns WHERE service = %s RETURNING 1", SERVICE)
     stack.good("restore", "--force", str(backed_up.file))
     assert stack.run("status").returncode == 3  # taken down
     stack.good("up")
-    held = backed_up.held.values["conversations"]
-    assert stack.sql(CONVERSATIONS, SERVICE) == held
+    held = backed_up.held.values["turns"]
+    assert stack.sql(TURNS, SERVICE) == held
 
 
 def changed(file: Path, folder: Path, change: Callable[[str, bytes], bytes]) -> Path:

@@ -79,7 +79,7 @@ def stopped(stack: Operated, service: str) -> Iterator[None]:
 
 @contextmanager
 def a_row_edited(stack: Operated) -> Iterator[None]:
-    change = "UPDATE audit.conversations SET input_tokens = input_tokens + %s WHERE service = 'otelgate-doctor'"
+    change = "UPDATE audit.turns SET input_tokens = input_tokens + %s WHERE service = 'otelgate-doctor'"
     password = stack.settings.database_password
     assert password is not None
     with psycopg.connect(stack.settings.database, password=password.read_text().strip(), autocommit=True) as connection:

@@ -91,14 +91,14 @@ def test_sizes_of_what_runs(running: Operated, tmp_path: Path) -> None:
     assert measured["postgres"]["disk"] > measured["gateway"]["disk"]
     demo = json.loads(running.good("demo", "--runs=2", "--wait=180", "--json"))
     text = until(lambda: _shown(running, first, str(len(demo["runs"]))))
-    assert re.search(r"^  postgres +2 conversations +[\d.]+ MiB$", text, re.M), text
+    assert re.search(r"^  postgres +2 turns +[\d.]+ MiB$", text, re.M), text
     assert re.search(r"^  tempo +\d+ spans ", text, re.M)
     assert re.search(r"^  all +\d+ +[\d,.]+ MiB +\d\.\d{3} +[\d,.]+ MiB$", text, re.M)
 
 
-def _shown(stack: Operated, since: Path, conversations: str) -> str:
+def _shown(stack: Operated, since: Path, turns: str) -> str:
     text = stack.good("sizing", "--seconds=0.1", f"--since={since}")
-    return text if re.search(rf"^  postgres +{conversations} conversations", text, re.M) else ""
+    return text if re.search(rf"^  postgres +{turns} turns", text, re.M) else ""
 
 
 def test_a_million_is_not_reckoned_from_a_few() -> None:
@@ -169,12 +169,12 @@ def test_the_gateway_does_not_open_to_the_network_without_tls_and_a_token(new_st
 def test_reading_roles_write_nothing_and_read_no_words(running: Operated) -> None:
     password = (credentials.folder(running.settings) / "grafana_database_password").read_text().strip()
     with psycopg.connect(running.settings.database, user=GRAFANA, password=password, autocommit=True) as connection:
-        assert connection.execute("SELECT count(*) FROM audit.conversations").fetchone()
+        assert connection.execute("SELECT count(*) FROM audit.turns").fetchone()
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             connection.execute("DELETE FROM audit.events")
         connection.execute("SET default_transaction_read_only = off")  # any session may; that it can't write stays
         for statement in (
-            "SELECT * FROM content.conversations",
+            "SELECT * FROM content.turns",
             "SELECT * FROM ledger.keys",
             "DELETE FROM audit.events",
             "CREATE TABLE audit.mine (n int)",

@@ -27,9 +27,7 @@ PROMETHEUS = {
     "usd": "sum(otelgate_llm_cost_total{%s})",
 }
 CALLS = "SELECT count(*), sum(input_tokens), sum(output_tokens), sum(cost_usd) FROM audit.model_calls WHERE {}"
-CONVERSATIONS = (
-    "SELECT sum(model_calls), sum(input_tokens), sum(output_tokens), sum(cost_usd) FROM audit.conversations WHERE {}"
-)
+TURNS = "SELECT sum(model_calls), sum(input_tokens), sum(output_tokens), sum(cost_usd) FROM audit.turns WHERE {}"
 
 
 def numbers(calls: float, input_tokens: float, output_tokens: float, usd: float) -> dict[str, float]:
@@ -79,7 +77,7 @@ def test_every_call_is_counted_once(
         until(lambda: database.execute(run, [service]).fetchone() == (1,))
         counts_once = " AND duplicate_of IS NULL"
         assert stored(database, CALLS, service, counts_once) == expected, "in PostgreSQL"
-        assert stored(database, CONVERSATIONS, service) == expected, "in PostgreSQL's conversations"
+        assert stored(database, TURNS, service) == expected, "in PostgreSQL's turns"
     calls = world.prometheus.query(
         f'sum by (gen_ai_agent_name) (gen_ai_client_operation_duration_seconds_count{{service_name="{service}"}})'
     )

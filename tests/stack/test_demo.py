@@ -16,7 +16,7 @@ import trustme
 from otelgate_stack import access, settings
 from otelgate_stack.clients import LogLine, Prometheus, StoreError
 from otelgate_stack.clients.spans import Span
-from otelgate_stack.demo import conversation_view, demo, freshness, trace_view
+from otelgate_stack.demo import demo, freshness, trace_view, turn_view
 from otelgate_stack.demo.freshness import Arrival, Look
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
@@ -258,10 +258,10 @@ def test_a_run_is_found_in_every_store(stack: Stack) -> None:
     assert "\033[" not in text
 
 
-def test_conversations_are_on_record_and_nowhere_else(stack: Stack) -> None:
+def test_turns_are_on_record_and_nowhere_else(stack: Stack) -> None:
     status, text = run(stack.settings, runs=2)
     assert status == 0, text
-    record = text.partition("\nconversations on record in PostgreSQL: 2 rows\n")[2].splitlines()
+    record = text.partition("\nturns on record in PostgreSQL: 2 rows\n")[2].splitlines()
     took = r"83 tokens in, 20 out, 0\.0000\d\d USD, first token after [\d.]+ ms, ok after \d+ ms, rated positive"
     assert record[:2] == [
         "  Q Where is order 1042, and what does delivery to Cairo cost?",
@@ -285,9 +285,9 @@ def derived(stack: Stack) -> dict[str, float]:
 def test_words_elsewhere_are_found() -> None:
     asked = [span("1", "", "chat", 0, 1, attributes={"gen_ai.input.messages": "[… a saddle? …]"})]
     line = LogLine(0, "said a saddle?")
-    assert conversation_view.leaks(["a saddle?", ""], asked, []) == ["traces"]
-    assert conversation_view.leaks(["a saddle?"], [], [line]) == ["logs"]
-    assert conversation_view.leaks(["a helmet?", ""], asked, [line]) == []
+    assert turn_view.leaks(["a saddle?", ""], asked, []) == ["traces"]
+    assert turn_view.leaks(["a saddle?"], [], [line]) == ["logs"]
+    assert turn_view.leaks(["a helmet?", ""], asked, [line]) == []
 
 
 def test_json_has_the_same(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
@@ -300,8 +300,8 @@ def test_json_has_the_same(stack: Stack, capsys: pytest.CaptureFixture[str]) -> 
     assert {line["metadata"]["trace_id"] for line in found["logs"]} == {first["trace_id"]}
     answers = [sample for sample in found["metrics"] if sample["labels"].get("outcome") == "answered"]
     assert [sample["value"] for sample in answers] == [2]
-    assert [row["question"] for row in found["conversations"]] == [run["question"] for run in found["runs"]]
-    assert [row["reply"].strip() for row in found["conversations"]] == [run["answer"] for run in found["runs"]]
+    assert [row["question"] for row in found["turns"]] == [run["question"] for run in found["runs"]]
+    assert [row["reply"].strip() for row in found["turns"]] == [run["answer"] for run in found["runs"]]
     assert found["content_elsewhere"] == []
     figures = found["freshness"]["all stores"]
     assert 0 < figures["median_s"] <= figures["p95_s"]

@@ -223,7 +223,7 @@ def test_the_gateways_metrics_are_read_as_text() -> None:
 def test_an_audit_store_that_is_away_is_told() -> None:
     loaded = load({"OTELGATE_DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/audit"})
     with pytest.raises(StoreError) as caught:
-        AuditStore(loaded).conversations([TRACE_ID])
+        AuditStore(loaded).turns([TRACE_ID])
     text = str(caught.value)
     assert text.startswith("postgresql://127.0.0.1:1/audit: connection failed: ")
     assert "s3cret" not in text
@@ -270,7 +270,7 @@ def test_what_was_sent_is_read_back(stack: Stack) -> None:
 
     audit = AuditStore(settings)
     (row,) = until(
-        lambda: audit.conversations([canary.trace_id]),
+        lambda: audit.turns([canary.trace_id]),
         lambda rows: bool(rows) and rows[0]["runs"] + rows[0]["tool_calls"] == 2,
     )
     assert (row["service"], row["agent"], row["user_id"]) == ("otelgate-doctor", AGENT, USER)

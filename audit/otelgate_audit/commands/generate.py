@@ -1,7 +1,7 @@
-"""`otelgate-audit generate`: fill an empty database with made-up conversations, to measure with.
+"""`otelgate-audit generate`: fill an empty database with made-up turns, to measure with.
 
 Rows go straight into the tables by COPY. They have no entries in the ledger, so `verify` reports them: never do this
-in a database that holds real conversations.
+in a database that holds real turns.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ from ..model import clock, copying, database, partitions
 from ..model.clock import DAY_US
 from ..model.records import ModelCall, Text
 from ..settings import Settings
-from ..store import conversation
-from ..store.conversation_rows import CONVERSATIONS
+from ..store import turn
 from ..store.people import People
+from ..store.turn_rows import TURNS
 from .synthetic import SECOND, Item, World
 
 PRICES: Final = (("estate-bot", "free", 0), ("estate-bot", "basic", 19), ("estate-bot", "pro", 49))
 """Monthly prices in USD that are set with it, so that revenue can be shown."""
 
-_QUESTION_KEY: Final = conversation.question_key(bytes(32))
+_QUESTION_KEY: Final = turn.question_key(bytes(32))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Bypasses the ledger: `otelgate-audit verify` reports the rows. For empty databases, to measure with."
     )
-    parser.add_argument("--conversations", type=_count, default=1_000_000, metavar="N", help="default: 1000000")
+    parser.add_argument("--turns", type=_count, default=1_000_000, metavar="N", help="default: 1000000")
     parser.add_argument("--days", type=_count, default=90, metavar="N", help="how far back they go (default: 90)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed gives the same rows (1)")
     parser.add_argument(
         "--until", type=clock.option, metavar="TIME", help="when they end: 2026-01-31T12:00Z (default: now)"
     )
     parser.add_argument("--no-model-calls", action="store_true", help="leave audit.model_calls empty; totals stay")
-    parser.add_argument("--force", action="store_true", help="even where there are conversations already")
+    parser.add_argument("--force", action="store_true", help="even where there are turns already")
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Exit code 0, or 1 if there are conversations and no --force."""
+    """Exit code 0, or 1 if there are turns and no --force."""
     started = time.monotonic()
     with database.connect(settings.database_url, name="generate", password=settings.database_password) as connection:
         database.require_schema(connection)
-        if connection.execute("SELECT 1 FROM audit.conversations LIMIT 1").fetchone() and not options.force:
-            print("audit.conversations has rows: expected an empty database, or --force", file=sys.stderr)
+        if connection.execute("SELECT 1 FROM audit.turns LIMIT 1").fetchone() and not options.force:
+            print("audit.turns has rows: expected an empty database, or --force", file=sys.stderr)
             return 1
         print("these rows go past the ledger: `otelgate-audit verify` will report them", file=sys.stderr)
         until = options.until or datetime.now(UTC)
-        world = World(options.conversations, options.days, int(until.timestamp()) * SECOND, options.seed)
-        with tqdm(total=options.conversations, unit=" conversations", unit_scale=True, disable=None) as progress:
+        world = World(options.turns, options.days, int(until.timestamp()) * SECOND, options.seed)
+        with tqdm(total=options.turns, unit=" turns", unit_scale=True, disable=None) as progress:
             counts = fill(connection, world, model_calls=not options.no_model_calls, progress=progress)
         vacuum(connection)
         size = connection.execute("SELECT pg_size_pretty(pg_database_size(current_database()))").fetchone()
@@ -87,9 +87,9 @@ def fill(
 def write(
     connection: psycopg.Connection[Any], talks: list[list[Item]], events: list[Item], model_calls: bool = True
 ) -> Counter[str]:
-    """Store each conversation's records, the rows derived from them, and events. Returns the rows by table."""
-    rows = [conversation.rebuild(items, items[0][0].start_time) for items in talks]
-    people, counts = People(), Counter({CONVERSATIONS.table: len(rows)})
+    """Store each turn's records, the rows derived from them, and events. Returns the rows by table."""
+    rows = [turn.rebuild(items, items[0][0].start_time) for items in talks]
+    people, counts = People(), Counter({TURNS.table: len(rows)})
     records: dict[type, list[Any]] = defaultdict(list)
     texts: list[Text] = []
     for items in [*talks, events]:
@@ -100,10 +100,10 @@ def write(
             if text is not None:
                 texts.append(text)
     for row in rows:
-        row.question_hash = conversation.question_hash(_QUESTION_KEY, row.question or "")
+        row.question_hash = turn.question_hash(_QUESTION_KEY, row.question or "")
         people.moved(None, (row.service, row.user_id, row.session_id), row.started_at)
     with connection.cursor() as cursor:
-        copying.copy(cursor, CONVERSATIONS, rows)
+        copying.copy(cursor, TURNS, rows)
         for target, made in [(copying.TARGETS[kind], made) for kind, made in records.items()] + [
             (copying.TEXTS, texts)
         ]:

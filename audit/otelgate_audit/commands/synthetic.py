@@ -1,7 +1,7 @@
 """Made-up users and what they do, for measuring: the same seed and end give the same records.
 
 Three applications: a property bot with commands and quotas, a help desk where a router hands on to four agents, and a
-shop. A few users do most of the asking, people join and leave, nights are quiet, one conversation in twelve is rated.
+shop. A few users do most of the asking, people join and leave, nights are quiet, one turn in twelve is rated.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class Application:
-    """The shape of one service's conversations."""
+    """The shape of one service's turns."""
 
     name: str
     agent: str
@@ -116,24 +116,24 @@ class Person:
 
 
 class World:
-    """All that happens in the `days` before `until` (microseconds since 1970), with exactly so many conversations."""
+    """All that happens in the `days` before `until` (microseconds since 1970), with exactly so many turns."""
 
-    def __init__(self, conversations: int, days: int, until: int, seed: int) -> None:
+    def __init__(self, turns: int, days: int, until: int, seed: int) -> None:
         self._random = random.Random(seed)
-        self._conversations, self._days = conversations, days
+        self._turns, self._days = turns, days
         self._start = until - days * DAY_US
-        self._people = self._populate(max(10, conversations // 25))
+        self._people = self._populate(max(10, turns // 25))
         weights = (min(self._random.paretovariate(1.1), 150.0) for _ in self._people)
         self._weights = list(itertools.accumulate(weights))
         self._joined = [person.joined for person in self._people]
         self._vocabulary = _TEXT.split()
-        self._questions = [self._words(8, 20) for _ in range(max(20, conversations // 500))]
+        self._questions = [self._words(8, 20) for _ in range(max(20, turns // 500))]
 
     def days(self) -> Iterator[tuple[list[list[Item]], list[Item]]]:
-        """For each day, oldest first: the records of each conversation that ends in it, and its product events."""
+        """For each day, oldest first: the records of each turn that ends in it, and its product events."""
         done = 0
         for day in range(self._days):
-            start, due = self._start + day * DAY_US, self._conversations * (day + 1) // self._days
+            start, due = self._start + day * DAY_US, self._turns * (day + 1) // self._days
             events = self._sign_ups(start, start + DAY_US)
             talks: list[list[Item]] = []
             while done + len(talks) < due:
@@ -169,7 +169,7 @@ class World:
         ]
 
     def _session(self, day: int, most: int, talks: list[list[Item]], events: list[Item]) -> None:
-        """A session of one person with one or several conversations, at most so many; it ends within the day."""
+        """A session of one person with one or several turns, at most so many; it ends within the day."""
         draw = self._random
         clock = (draw.choices(range(24), _HOURS)[0] * 3600 + draw.randrange(3600)) * SECOND
         end = day + (clock - day) % DAY_US - 90 * SECOND
@@ -234,7 +234,7 @@ class World:
 
 
 class _Talk:
-    """The records of one conversation."""
+    """The records of one turn."""
 
     def __init__(self, draw: random.Random, person: Person, session: str, start: int, specialist: str) -> None:
         self._random, self._application, self._start = draw, person.application, start

@@ -1,1 +1,1 @@
-"""Conversations as a file: JSON lines, CSV, Parquet."""
+"""Turns as a file: JSON lines, CSV, Parquet."""

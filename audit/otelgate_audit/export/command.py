@@ -1,4 +1,4 @@
-"""`otelgate-audit export`: conversations with their tool calls and votes, to a file or a pipe, of any size.
+"""`otelgate-audit export`: turns with their tool calls and votes, to a file or a pipe, of any size.
 
 They are one snapshot of the database, read through a server-side cursor: memory does not grow with their number.
 """
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Exit code 0, also for no conversation; 1 if the read or write failed; 2 for bad options."""
+    """Exit code 0, also for no turn; 1 if the read or write failed; 2 for bad options."""
     if problem := _problem(options):
         print(problem, file=sys.stderr)
         return 2
@@ -65,19 +65,19 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"{options.output or 'stdout'}: {error.strerror}", file=sys.stderr)
         return 1
-    print(f"{number:,} conversations{f' in {options.output}' if options.output else ''}", file=sys.stderr)
+    print(f"{number:,} turns{f' in {options.output}' if options.output else ''}", file=sys.stderr)
     return 0
 
 
 def write(connection: psycopg.Connection[Any], selection: Selection, form: Format) -> int:
-    """Write the selected conversations of one snapshot; returns their number. No transaction may be open."""
+    """Write the selected turns of one snapshot; returns their number. No transaction may be open."""
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     number = 0
     visible = sys.stderr.isatty()
     with connection.transaction():
         total = rows.count(connection, selection) if visible else None
-        with tqdm(total=total, unit=" conversations", unit_scale=True, disable=not visible) as progress:
+        with tqdm(total=total, unit=" turns", unit_scale=True, disable=not visible) as progress:
             for batch in rows.batches(connection, selection):
                 form.write(batch)
                 number += len(batch)

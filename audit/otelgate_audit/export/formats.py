@@ -16,10 +16,10 @@ import orjson
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import parquet
 
-from .rows import CONVERSATION, TOOL, TOOL_WORDS, VOTE, VOTE_WORDS, WORDS, Row, length
+from .rows import TOOL, TOOL_WORDS, TURN, VOTE, VOTE_WORDS, WORDS, Row, length
 
 ROW_GROUP: Final = 5000
-"""Conversations in one row group of a Parquet file, at most; held until it is written."""
+"""Turns in one row group of a Parquet file, at most; held until it is written."""
 LONG_GROUP: Final = 32 * 1024 * 1024
 """Characters from which a row group ends earlier."""
 
@@ -39,7 +39,7 @@ class JsonLines:
 
     def __init__(self, file: BinaryIO, *, content: bool) -> None:
         self._file = file
-        self._names = (*CONVERSATION, *(WORDS if content else ()), "tools", "feedback")
+        self._names = (*TURN, *(WORDS if content else ()), "tools", "feedback")
 
     def write(self, rows: list[Row]) -> None:
         for row in rows:
@@ -51,7 +51,7 @@ class JsonLines:
 
 
 class Csv:
-    """A header, and a line for each conversation (RFC 4180 except for line ends). An empty cell means NULL.
+    """A header, and a line for each turn (RFC 4180 except for line ends). An empty cell means NULL.
 
     A text that a spreadsheet would interpret as a formula is prefixed with an apostrophe.
     """
@@ -59,7 +59,7 @@ class Csv:
     def __init__(self, file: BinaryIO, *, content: bool) -> None:
         self._text = io.TextIOWrapper(file, "utf-8", newline="")
         flat = _FLAT if content else tuple(name for name in _FLAT if name != "comments")
-        self._names = (*CONVERSATION, *(WORDS if content else ()), *flat)
+        self._names = (*TURN, *(WORDS if content else ()), *flat)
         self._writer = csv.writer(self._text, lineterminator="\n")
         self._writer.writerow(self._names)
 
@@ -138,7 +138,7 @@ def _cell(value: object) -> object:
 def _schema(content: bool) -> pa.Schema:
     return pa.schema(
         [
-            *_fields((*CONVERSATION, *(WORDS if content else ()))),
+            *_fields((*TURN, *(WORDS if content else ()))),
             pa.field("tools", pa.list_(pa.struct(_fields((*TOOL, *(TOOL_WORDS if content else ())))))),
             pa.field("feedback", pa.list_(pa.struct(_fields((*VOTE, *(VOTE_WORDS if content else ())))))),
         ]

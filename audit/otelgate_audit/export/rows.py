@@ -1,4 +1,4 @@
-"""Reads conversations from the store in batches, each with its tool calls and votes."""
+"""Reads turns from the store in batches, each with its tool calls and votes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 BATCH: Final = 500
-"""Conversations read at a time, at most; fewer where they are long."""
+"""Turns read at a time, at most; fewer where they are long."""
 LONG: Final = 16 * 1024 * 1024
 """Characters in one batch above which the next is smaller."""
 
-CONVERSATION: Final = (
+TURN: Final = (
     *("trace_id", "started_at", "ended_at", "service", "environment", "agent", "route", "session_id", "user_id"),
     *("tier", "feature", "status", "cancelled", "error_type", "latency_us", "ttft_us", "runs", "model_calls"),
     *("tool_calls", "tool_errors", "input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens"),
     *("reasoning_tokens", "cost_usd", "unpriced_calls", "price_version", "models", "confidence", "relevance"),
     *("rating", "rating_score"),
 )
-"""Columns of audit.conversations that are exported, in this order."""
+"""Columns of audit.turns that are exported, in this order."""
 WORDS: Final = ("user_message", "reply")
 TOOL: Final = ("start_time", "span_id", "tool", "call_id", "agent", "duration_us", "status", "cancelled", "error_type")
 TOOL_WORDS: Final = ("arguments", "result", "error_message")
@@ -42,7 +42,7 @@ _PLACES: Final = ("asked_start", "asked_record", "replied_start", "replied_recor
 
 @dataclass(frozen=True)
 class Selection:
-    """Selects the conversations that started at `start` or later and before `end`; None for no bound."""
+    """Selects the turns that started at `start` or later and before `end`; None for no bound."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -55,22 +55,20 @@ class Selection:
 
 
 def count(connection: psycopg.Connection[Any], selection: Selection) -> int:
-    """The number of selected conversations."""
+    """The number of selected turns."""
     where, values = _where(selection)
-    row = connection.execute(
-        sql.SQL("SELECT count(*) FROM audit.conversations WHERE {}").format(where), values
-    ).fetchone()
+    row = connection.execute(sql.SQL("SELECT count(*) FROM audit.turns WHERE {}").format(where), values).fetchone()
     return int(row[0]) if row else 0
 
 
 def batches(connection: psycopg.Connection[Any], selection: Selection) -> Iterator[list[Row]]:
-    """Conversations by their start, with the keys `tools` and `feedback` in addition to their columns.
+    """Turns by their start, with the keys `tools` and `feedback` in addition to their columns.
 
     Reads in the caller's transaction; one snapshot if that is REPEATABLE READ.
     """
     where, values = _where(selection)
-    columns = sql.SQL(", ").join(map(sql.Identifier, (*CONVERSATION, *_PLACES)))
-    query = sql.SQL("SELECT {} FROM audit.conversations WHERE {} ORDER BY started_at, trace_id").format(columns, where)
+    columns = sql.SQL(", ").join(map(sql.Identifier, (*TURN, *_PLACES)))
+    query = sql.SQL("SELECT {} FROM audit.turns WHERE {} ORDER BY started_at, trace_id").format(columns, where)
     size = _FIRST
     with connection.cursor("export", row_factory=dict_row) as cursor:
         cursor.execute(query, values)
@@ -81,7 +79,7 @@ def batches(connection: psycopg.Connection[Any], selection: Selection) -> Iterat
 
 
 def length(row: Row) -> int:
-    """Characters of a conversation's content."""
+    """Characters of a turn's content."""
     words = [row.get(name) for name in WORDS]
     words += [call.get(name) for call in row["tools"] for name in TOOL_WORDS]
     words += [vote.get(name) for vote in row["feedback"] for name in VOTE_WORDS]

@@ -251,7 +251,7 @@ def _parts(attributes: Attributes, start: str) -> str | None:
 
 
 def _last_said(written: str, wanted: str) -> str:
-    """OpenLIT writes a conversation as lines `user: …`, `assistant: …`; anything else is the text itself."""
+    """OpenLIT writes a turn as lines `user: …`, `assistant: …`; anything else is the text itself."""
     starts = list(_TRANSCRIPT.finditer(written))
     if not starts or starts[0].start() != 0:
         return written

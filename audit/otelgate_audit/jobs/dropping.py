@@ -41,7 +41,7 @@ def drop(connection: psycopg.Connection[Any], chain: Chain, partition: Partition
 def _drop(connection: psycopg.Connection[Any], chain: Chain, partition: Partition, rows: int, now_us: int) -> bool:
     connection.execute("SELECT set_config('lock_timeout', %s, true)", [_LOCK_TIMEOUT])
     with connection.cursor() as cursor:
-        head, now_us = ledger.turn(cursor, now_us)
+        head, now_us = ledger.locked_head(cursor, now_us)
     at = _last_entry(connection, partition) if partition.table == _LEDGER else head
     if at is None:
         return False

@@ -1,7 +1,7 @@
 """Erases the data that the store holds about a person; forget.py defines which data.
 
 It processes some traces at a time, in one transaction each. Their records lose the ids and the content and are
-re-attested, and their conversations are rebuilt from them. If it is killed, the next run does the rest.
+re-attested, and their turns are rebuilt from them. If it is killed, the next run does the rest.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..ledger import Chain, Head, attest
 from ..ledger.attest import Row
 from ..model import clock, columns
 from ..model.records import Event, Record
-from ..store.conversation import Conversation, question_hash, question_key, rebuild
-from ..store.conversation_rows import records_of
+from ..store.turn import Turn, question_hash, question_key, rebuild
+from ..store.turn_rows import records_of
 from . import erasure_statements as statements
 
 _TRACES: Final = 200
@@ -91,7 +91,7 @@ class Erasure:
         raise StillWriting(f"{self._service}: new records of the person kept coming; run it again")
 
     def _owned(self, traces: Sequence[str]) -> set[str]:
-        """The traces, among these, whose conversation is the person's."""
+        """The traces, among these, whose turn is the person's."""
         with self._connection.transaction():
             return set(self._column(statements.OWNED, self._parameters(traces)))
 
@@ -112,17 +112,17 @@ class Erasure:
         starts = [start for start, _ in found]
         given = {"first": starts[0], "last": starts[-1], "starts": starts, "uids": [uid for _, uid in found]}
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            head, now_us = ledger.turn(cursor, now_us)
+            head, now_us = ledger.locked_head(cursor, now_us)
             self._erase(cursor, head, attest.rows(self._connection, kind, condition, given), owned, now_us)
 
     def _trace_batch(self, traces: Sequence[str], now_us: int) -> None:
         condition = sql.SQL("found.trace_id = ANY(%(traces)s)").format()
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            head, now_us = ledger.turn(cursor, now_us)
+            head, now_us = ledger.locked_head(cursor, now_us)
             owned, given = self._owned(traces), self._parameters(traces)
             rows = [row for kind in columns.SPANS for row in attest.rows(self._connection, kind, condition, given)]
             touched = owned | self._erase(cursor, head, rows, owned, now_us)
-            self._conversations(cursor, sorted(touched), now_us)
+            self._turns(cursor, sorted(touched), now_us)
         self._done |= touched
         self.erased.traces = len(self._done)
 
@@ -168,7 +168,7 @@ class Erasure:
             cursor.execute(statements.ANONYMISE[kind], given)
             self.erased.texts += cursor.execute(statements.DELETE_WORDS, given).rowcount
 
-    def _conversations(self, cursor: psycopg.Cursor[Any], traces: Sequence[str], now_us: int) -> None:
+    def _turns(self, cursor: psycopg.Cursor[Any], traces: Sequence[str], now_us: int) -> None:
         """Rebuild the columns that depend on ids and content; totals stay unchanged."""
         records = records_of(self._connection, traces) if traces else {}
         for trace in traces:
@@ -176,7 +176,7 @@ class Erasure:
             try:
                 made = rebuild(records.get(trace, []), now_us)
             except ValueError:  # retention left no span of it
-                made = Conversation(trace, 0, 0, 0, 0)
+                made = Turn(trace, 0, 0, 0, 0)
             if made.question is not None:
                 made.question_hash = question_hash(question_key(self._chain.key), made.question)
             for name in ("session_id", "user_id", "question_hash", "asked_record", "replied_record"):
@@ -186,7 +186,7 @@ class Erasure:
                 values[name] = None if at is None else clock.parameter(at)
             marks = {name: made.state[name] for name in statements.MARKS if name in made.state}
             cursor.execute(
-                statements.CONVERSATION,
+                statements.TURN,
                 {**values, "marks": orjson.dumps(marks).decode(), "gone": list(statements.MARKS)},
             )
 
@@ -200,7 +200,7 @@ class Erasure:
     def _finish(self, seen: int, now_us: int) -> bool:
         """Delete person, sessions and key, and record the erasure; False if new records of theirs arrived meanwhile."""
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            _, now_us = ledger.turn(cursor, now_us)
+            _, now_us = ledger.locked_head(cursor, now_us)
             more = "SELECT 1 FROM ledger.entries WHERE key_id = %s AND seq > %s LIMIT 1"
             if cursor.execute(more, [self._key, seen]).fetchone():
                 return False

@@ -51,15 +51,15 @@ DELETE_WORDS: Final = (
     f" AND (start_time, trace_id, record) IN ({_GIVEN})"
 )
 _STORED: Final = [f"audit.{kind}" for kind in columns.KINDS]
-IN_SESSIONS: Final = ["audit.sessions", "audit.conversations", *_STORED]
+IN_SESSIONS: Final = ["audit.sessions", "audit.turns", *_STORED]
 NAMING: Final = ["audit.users", "ledger.keys", *IN_SESSIONS]
 THEIRS: Final = sql.SQL(
     "found.service = %(service)s"
     " AND (found.user_id = %(user)s OR (found.user_id IS NULL AND found.session_id = ANY(%(sessions)s)))"
 )
-# A trace may span several services; it is the person's if its conversation names them.
+# A trace may span several services; it is the person's if its turn names them.
 OWNED: Final = (
-    "SELECT trace_id FROM audit.conversations WHERE trace_id = ANY(%(traces)s) AND (user_id = %(user)s"
+    "SELECT trace_id FROM audit.turns WHERE trace_id = ANY(%(traces)s) AND (user_id = %(user)s"
     " OR (user_id IS NULL AND service = %(service)s AND session_id = ANY(%(sessions)s)))"
 )
 FIND: Final = sql.SQL(
@@ -69,16 +69,16 @@ FIND: Final = sql.SQL(
 ).format(
     sql.SQL(" UNION ALL ").join(
         sql.SQL("SELECT trace_id, {} AS at FROM {} found WHERE {}").format(
-            sql.Identifier("started_at" if table == "audit.conversations" else "start_time"),
+            sql.Identifier("started_at" if table == "audit.turns" else "start_time"),
             sql.Identifier(*table.split(".")),
             THEIRS,
         )
-        for table in ["audit.conversations", *_STORED]
+        for table in ["audit.turns", *_STORED]
     )
 )
 MARKS: Final = ("session", "user", "asked", "replied")
-CONVERSATION: Final = """
-UPDATE audit.conversations SET session_id = %(session_id)s, user_id = %(user_id)s, question_hash = %(question_hash)s,
+TURN: Final = """
+UPDATE audit.turns SET session_id = %(session_id)s, user_id = %(user_id)s, question_hash = %(question_hash)s,
     asked_start = %(asked_start)s, asked_record = %(asked_record)s, replied_start = %(replied_start)s,
     replied_record = %(replied_record)s, state = (state - %(gone)s::text[]) || %(marks)s::jsonb, updated_at = %(now)s
 WHERE trace_id = %(trace)s

@@ -1,6 +1,6 @@
 """`otelgate-audit forget`: erases a person, and keeps data about no person. LEDGER.md describes the proof afterwards.
 
-A person's records are those that name them and, in their conversations' traces and in their sessions, those without a
+A person's records are those that name them and, in their turns' traces and in their sessions, those without a
 user. These records lose user and session id, all content, and the attributes of product events. The inputs of the
 totals stay: tokens, cost, durations, tools, models, ratings. The person's rows in users and sessions, the hash of
 their questions, the payloads of rejects that name them, and their key are deleted. Records of others stay unchanged.
@@ -40,8 +40,7 @@ REACHES = (
 )
 """Every page that names `forget` says this, in these words (tests/test_docs.py)."""
 _EXPECTED = (
-    "the person's user.id as the application sends it, a pseudonym of it, or the id of a session or conversation of"
-    " theirs"
+    "the person's user.id as the application sends it, a pseudonym of it, or the id of a session or turn of theirs"
 )
 
 

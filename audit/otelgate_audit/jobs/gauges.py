@@ -1,7 +1,7 @@
 """Gauges from the database: active sessions and users, the number of users over the limit, the highest spend.
 
 They are numbers by service, never ids. A known service without activity has zeros. Each query reads only its
-window by an index, so that a million conversations cost nothing. Two keepers on one database don't both publish:
+window by an index, so that a million turns cost nothing. Two keepers on one database don't both publish:
 schedule.py gives the job to one.
 """
 
@@ -34,7 +34,7 @@ USERS: Final = "SELECT service, count(*) FROM audit.users WHERE last_seen > %(si
 OVER_LIMIT: Final = """
 SELECT service, count(*)
 FROM (
-    SELECT service FROM audit.conversations
+    SELECT service FROM audit.turns
     WHERE started_at > %(since)s AND user_id IS NOT NULL
     GROUP BY service, user_id HAVING count(*) > %(limit)s
 ) users
@@ -42,7 +42,7 @@ GROUP BY service"""
 COST: Final = """
 SELECT service, max(spent)
 FROM (
-    SELECT service, sum(cost_usd) AS spent FROM audit.conversations
+    SELECT service, sum(cost_usd) AS spent FROM audit.turns
     WHERE started_at >= %(since)s AND user_id IS NOT NULL
     GROUP BY service, user_id
 ) users
@@ -60,7 +60,7 @@ WITH RECURSIVE known(service) AS (
     FROM known WHERE known.service IS NOT NULL
 )
 SELECT service FROM known WHERE service IS NOT NULL"""
-TABLES: Final = ("conversations", "sessions", "users")
+TABLES: Final = ("turns", "sessions", "users")
 
 Level = tuple[Mapping[str, str], float]
 

@@ -20,7 +20,7 @@ def known_as(
 ) -> list[str]:
     """The ids under which there are records of a person. Reads the whole tables.
 
-    If no record has it as `user.id`, it is looked up as the id of one of their sessions or conversations, with
+    If no record has it as `user.id`, it is looked up as the id of one of their sessions or turns, with
     `service` only in that application. Raises SharedSession: an id such as `1` may be that of several users' sessions.
     """
     union = sql.SQL(" UNION ").join(

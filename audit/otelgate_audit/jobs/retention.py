@@ -38,14 +38,14 @@ _ROWS: Final = {
     "audit.scores": (("start_time", "uid"), "start_time < %(before)s"),
     "audit.events": (("start_time", "uid"), "start_time < %(before)s"),
     # All its records are as old, so none of them is left.
-    "audit.conversations": (("trace_id",), "started_at < %(before)s AND ended_at < %(before)s"),
+    "audit.turns": (("trace_id",), "started_at < %(before)s AND ended_at < %(before)s"),
     "content.rejects": (("id",), "arrived_at < %(before)s"),
     "audit.reconciliation": (("quantity", "service", "from_time"), "to_time < %(before)s"),
     "audit.sessions": (("service", "session_id"), "last_seen < %(before)s"),
     "audit.users": (("service", "user_id"), "last_seen < %(before)s"),
     "audit.user_days": (("service", "user_id", "day", "environment", "tier"), "day < %(before)s::date"),
 }
-_PROVEN: Final = ("audit.feedback", "audit.scores", "audit.events", "audit.conversations")
+_PROVEN: Final = ("audit.feedback", "audit.scores", "audit.events", "audit.turns")
 _BATCH: Final = 2_000
 # A record starts at most a day after its commit, and product events go by months.
 _LEDGER_MARGIN_US: Final = 32 * DAY_US
@@ -107,7 +107,7 @@ class _Purge:
             yield from self._drop_all(table, audit_us)
         yield self._delete("audit.feedback", audit_us)
         yield self._delete("audit.scores", audit_us)
-        yield self._delete("audit.conversations", audit_us)
+        yield self._delete("audit.turns", audit_us)
         yield from self._events(audit_us, events_us)
         yield from self._texts(audit_us)
         for table in ("content.rejects", "audit.reconciliation", "audit.sessions"):
@@ -159,7 +159,7 @@ class _Purge:
                 return False
         if table in _PROVEN and not self.dry_run:
             with self.connection.transaction(), self.connection.cursor() as cursor:
-                head, now_us = ledger.turn(cursor, self.now_us)
+                head, now_us = ledger.locked_head(cursor, self.now_us)
                 told = attest.retained(self.chain.key, table, before_us)
                 attest.append(self.connection, self.chain, head, [told], now_us)
         return True
@@ -206,7 +206,7 @@ class _Purge:
         condition = sql.SQL("found.start_time >= %s AND found.start_time < %s AND words.record IS NOT NULL LIMIT %s")
         while True:
             with self.connection.transaction(), self.connection.cursor() as cursor:
-                head, now_us = ledger.turn(cursor, self.now_us)
+                head, now_us = ledger.locked_head(cursor, self.now_us)
                 found = attest.rows(self.connection, "events", condition, [partition.start, partition.end, _BATCH])
                 if not found:
                     return

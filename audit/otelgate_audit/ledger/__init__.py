@@ -9,7 +9,7 @@ from .announcements import (
     announce,
     announced,
 )
-from .chain import ENTRIES, Chain, Entry, Head, advance, count_head, head, lock, record_id, turn
+from .chain import ENTRIES, Chain, Entry, Head, advance, count_head, head, lock, locked_head, record_id
 from .keys import NO_USER, Key, Keys, Owner, owner
 from .proof import mac
 
@@ -33,8 +33,8 @@ __all__ = [
     "count_head",
     "head",
     "lock",
+    "locked_head",
     "mac",
     "owner",
     "record_id",
-    "turn",
 ]

@@ -2,8 +2,8 @@
 
 An entry holds an HMAC of the record with its content under its user's own key (keys.py: once that key is deleted, the
 entry reveals nothing about the content), and a link: an HMAC of the entry and the previous link under the chain key,
-a file outside the database. Entries are appended in one transaction: `turn`, `Keys.ensure`, `Chain.entries`, copy them
-to ENTRIES, `advance`.
+a file outside the database. Entries are appended in one transaction: `locked_head`, `Keys.ensure`, `Chain.entries`,
+copy them to ENTRIES, `advance`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def lock(cursor: psycopg.Cursor[Any]) -> Head:
     return _head(cursor.execute("SELECT seq, link FROM ledger.head FOR UPDATE").fetchone())
 
 
-def turn(cursor: psycopg.Cursor[Any], now_us: int) -> tuple[Head, int]:
+def locked_head(cursor: psycopg.Cursor[Any], now_us: int) -> tuple[Head, int]:
     """`lock`, and the time of the next entries: now, but never before the last entry's (another sink's clock)."""
     row = cursor.execute("SELECT seq, link, committed_at FROM ledger.head FOR UPDATE").fetchone()
     at = _head(row and row[:2])

@@ -37,8 +37,8 @@ _LIMITS = {
 }
 _TRIES, _PAUSE_S = 20, 0.1
 _SPAN_KEY = "SELECT (start_time, trace_id, span_id)"
-_USER = "UPDATE (first_seen, last_seen, signed_up_at, tier, tier_at, conversations)"
-_SESSION = "UPDATE (user_id, user_at, first_seen, last_seen, tier, tier_at, conversations, agents)"
+_USER = "UPDATE (first_seen, last_seen, signed_up_at, tier, tier_at, turns)"
+_SESSION = "UPDATE (user_id, user_at, first_seen, last_seen, tier, tier_at, turns, agents)"
 # The sink adds records, content and entries, reads the keys of records and votes, but never content, and keeps derived
 # tables up to date. 0005_writer.sql guards the ledger's head, and has the two functions.
 _WRITER_MAY = {
@@ -49,7 +49,7 @@ _WRITER_MAY = {
     "TABLE audit.feedback": ("INSERT", "SELECT"),
     "TABLE audit.scores": ("INSERT", "SELECT"),
     "TABLE audit.events": ("INSERT", "SELECT (start_time, uid)"),
-    "TABLE audit.conversations": ("INSERT", "SELECT"),
+    "TABLE audit.turns": ("INSERT", "SELECT"),
     "TABLE audit.users": ("INSERT", "SELECT", _USER),
     "TABLE audit.sessions": ("INSERT", "SELECT", _SESSION),
     "TABLE audit.user_days": ("INSERT",),

@@ -19,7 +19,7 @@ UNKNOWN_SERVICE: Final = "unknown_service"
 
 
 class Run(NamedTuple):
-    """A row of audit.runs: an agent's turn, a workflow, or a framework's outer chain.
+    """A row of audit.runs: an agent's run, a workflow, or a framework's outer chain.
 
     `status` is ok or error. A `cancelled` run is ok: its caller ended it. The same holds for model and tool calls.
     """

@@ -40,7 +40,7 @@ _UNIT: Final = "{unit}"  # of the quantity that the label names
 _GAUGES: Final = {
     "otelgate.session.active": ("{session}", "Sessions with a record in the last 5 minutes."),
     "otelgate.user.active": ("{user}", "Users with a record in the window."),
-    "otelgate.user.over_limit": ("{user}", "Users with more conversations in the last hour than the limit."),
+    "otelgate.user.over_limit": ("{user}", "Users with more turns in the last hour than the limit."),
     "otelgate.user.cost.max": ("{USD}", "Highest spend of one user since 00:00 UTC."),
     "otelgate.audit.reconciliation.missing": (
         _UNIT,

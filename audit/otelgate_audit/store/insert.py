@@ -18,17 +18,17 @@ from ..ledger import Chain, Head, Keys
 from ..model import clock, columns, copying
 from ..model.clock import DAY_US
 from ..model.records import TABLES, Feedback, ModelCall, Record, Run, Score, Text, ToolCall
-from .conversation import Conversation, begin, question_hash, question_key
-from .conversation_rows import CONVERSATIONS, load, select
 from .group import Item, key_of
 from .people import Belongs, People
+from .turn import Turn, begin, question_hash, question_key
+from .turn_rows import TURNS, load, select
 
 
 @dataclass(slots=True)
 class _Trace:
-    """A conversation during a transaction; `before` is None if it has no row yet."""
+    """A turn during a transaction; `before` is None if it has no row yet."""
 
-    conversation: Conversation
+    turn: Turn
     before: Belongs | None
     changed: bool = False
 
@@ -48,13 +48,13 @@ class Store:
         """
         _copy(cursor, items)
         traces = self._merge(cursor, items, now_us)
-        users = {name: trace.conversation.user_id for name, trace in traces.items() if trace.conversation.user_id}
+        users = {name: trace.turn.user_id for name, trace in traces.items() if trace.turn.user_id}
         people = People()
         for record, _ in items:
             people.saw(record)
         for trace in traces.values():
             if trace.changed:
-                people.moved(trace.before, _belongs(trace.conversation), trace.conversation.started_at)
+                people.moved(trace.before, _belongs(trace.turn), trace.turn.started_at)
         people.write(cursor)
         owners = {ledger.owner(record, users) for record, _ in items}
         keys = self.keys.ensure(cursor, owners, now_us)
@@ -63,7 +63,7 @@ class Store:
         return head
 
     def _merge(self, cursor: psycopg.Cursor[Any], items: Sequence[Item], now_us: int) -> dict[str, _Trace]:
-        """Merge the records into their conversations' rows."""
+        """Merge the records into their turns' rows."""
         names = {record.trace_id for record, _ in items if record.trace_id}
         traces = {row.trace_id: _Trace(row, _belongs(row)) for row in load(cursor.connection, names)}
         votes: list[Item] = []
@@ -72,7 +72,7 @@ class Store:
                 trace = traces.get(record.trace_id)
                 if trace is None:
                     trace = traces[record.trace_id] = _Trace(begin(record, now_us), None)
-                trace.conversation.add(record, text)
+                trace.turn.add(record, text)
                 trace.changed = True
             else:
                 votes.append((record, text))
@@ -81,7 +81,7 @@ class Store:
         for record, text in votes:
             trace = traces.get(record.trace_id or "")
             if trace and isinstance(record, Feedback | Score):
-                trace.conversation.add(record, text)
+                trace.turn.add(record, text)
                 trace.changed = True
         self._write(cursor, [trace for trace in traces.values() if trace.changed], now_us)
         return traces
@@ -91,14 +91,14 @@ class Store:
             return
         key = question_key(self.chain.key)
         for trace in traces:
-            conversation = trace.conversation
-            conversation.updated_at = now_us
-            if conversation.question is not None:
-                conversation.question_hash = question_hash(key, conversation.question)
-        known = [trace.conversation.trace_id for trace in traces if trace.before is not None]
+            turn = trace.turn
+            turn.updated_at = now_us
+            if turn.question is not None:
+                turn.question_hash = question_hash(key, turn.question)
+        known = [trace.turn.trace_id for trace in traces if trace.before is not None]
         if known:
             cursor.execute("SELECT audit.take_out(%s)", [known])
-        copying.copy(cursor, CONVERSATIONS, (trace.conversation for trace in traces))
+        copying.copy(cursor, TURNS, (trace.turn for trace in traces))
 
 
 def stored(connection: psycopg.Connection[Any], kind: type, records: Collection[Record]) -> set[tuple[Any, ...]]:
@@ -140,8 +140,8 @@ def _waiting(connection: psycopg.Connection[Any], names: Sequence[str]) -> Itera
             yield kind(*row)
 
 
-def _belongs(conversation: Conversation) -> Belongs:
-    return conversation.service, conversation.user_id, conversation.session_id
+def _belongs(turn: Turn) -> Belongs:
+    return turn.service, turn.user_id, turn.session_id
 
 
 def _stored(kind: type) -> sql.Composed:

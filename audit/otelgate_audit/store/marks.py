@@ -1,4 +1,4 @@
-"""The keys by which the values of a conversation's row were chosen, so that a later record can be merged.
+"""The keys by which the values of a turn's row were chosen, so that a later record can be merged.
 
 The column `state` stores them, without ids of people: an erasure can ignore it.
 """

@@ -20,14 +20,14 @@ MAX_AGENTS: Final = 64
 """Agents on a session: the first by name."""
 
 Belongs = tuple[str, str | None, str | None]
-"""Service, user id and session id of a conversation."""
+"""Service, user id and session id of a turn."""
 
 
 @dataclass(slots=True)
 class _Seen:
     first_seen: int | None = None
     last_seen: int | None = None
-    conversations: int = 0
+    turns: int = 0
     started_at: int | None = None
     tier: str | None = None
     tier_at: int | None = None
@@ -86,9 +86,9 @@ class People:
                     seen.agents.add(agent)
 
     def moved(self, before: Belongs | None, after: Belongs, time: int) -> None:
-        """A conversation's row was created (`before` is None) or changed.
+        """A turn's row was created (`before` is None) or changed.
 
-        `time`, its start, is for a user who is unknown in the conversation's service: the records that named them
+        `time`, its start, is for a user who is unknown in the turn's service: the records that named them
         belong to another service.
         """
         if before == after:
@@ -125,7 +125,7 @@ def _count(people: dict[tuple[str, str], _Seen], service: str, identity: str, nu
     seen = people.get((service, identity))
     if seen is None:
         seen = people[service, identity] = _Seen()
-    seen.conversations += number
+    seen.turns += number
     seen.started_at = time
 
 
@@ -141,7 +141,7 @@ def _as_json(people: dict[tuple[str, str], _Seen]) -> Iterable[dict[str, Any]]:
             "id": identity,
             "first_seen": seen.first_seen,
             "last_seen": seen.last_seen,
-            "conversations": seen.conversations,
+            "turns": seen.turns,
             "started_at": seen.started_at,
             "tier": seen.tier,
             "tier_at": seen.tier_at,
@@ -158,10 +158,10 @@ def _as_json(people: dict[tuple[str, str], _Seen]) -> Iterable[dict[str, Any]]:
 _NEW: Final = """
     SELECT service, id, to_timestamp(first_seen / 1e6) AS first_seen, to_timestamp(last_seen / 1e6) AS last_seen,
         to_timestamp(started_at / 1e6) AS started_at, to_timestamp(signed_up_at / 1e6) AS signed_up_at, user_id,
-        to_timestamp(user_at / 1e6) AS user_at, tier, to_timestamp(tier_at / 1e6) AS tier_at, conversations, agents
+        to_timestamp(user_at / 1e6) AS user_at, tier, to_timestamp(tier_at / 1e6) AS tier_at, turns, agents
     FROM json_to_recordset(%s) AS given (service text, id text, first_seen float8, last_seen float8,
         started_at float8, signed_up_at float8, user_id text, user_at float8, tier text, tier_at float8,
-        conversations bigint, agents text[])
+        turns bigint, agents text[])
 """
 
 _SHARED: Final = """
@@ -171,21 +171,21 @@ _SHARED: Final = """
             OR (excluded.tier_at, excluded.tier COLLATE "C") > (old.tier_at, old.tier COLLATE "C")
         THEN excluded.tier ELSE old.tier END,
     tier_at = greatest(old.tier_at, excluded.tier_at),
-    conversations = old.conversations + excluded.conversations
+    turns = old.turns + excluded.turns
 """
 
 _USERS: Final = f"""
 INSERT INTO audit.users AS old
-    (service, user_id, first_seen, last_seen, signed_up_at, tier, tier_at, conversations)
-SELECT service, id, first_seen, last_seen, signed_up_at, tier, tier_at, conversations FROM ({_NEW}) AS new
+    (service, user_id, first_seen, last_seen, signed_up_at, tier, tier_at, turns)
+SELECT service, id, first_seen, last_seen, signed_up_at, tier, tier_at, turns FROM ({_NEW}) AS new
 ON CONFLICT (service, user_id) DO UPDATE SET
     signed_up_at = least(old.signed_up_at, excluded.signed_up_at), {_SHARED}
 """
 
 _SESSIONS: Final = f"""
 INSERT INTO audit.sessions AS old
-    (service, session_id, user_id, user_at, first_seen, last_seen, tier, tier_at, conversations, agents)
-SELECT service, id, user_id, user_at, first_seen, last_seen, tier, tier_at, conversations, agents FROM ({_NEW}) AS new
+    (service, session_id, user_id, user_at, first_seen, last_seen, tier, tier_at, turns, agents)
+SELECT service, id, user_id, user_at, first_seen, last_seen, tier, tier_at, turns, agents FROM ({_NEW}) AS new
 ON CONFLICT (service, session_id) DO UPDATE SET
     user_id = CASE WHEN old.user_at IS NULL
             OR (excluded.user_at, excluded.user_id COLLATE "C") < (old.user_at, old.user_id COLLATE "C")
@@ -196,15 +196,15 @@ ON CONFLICT (service, session_id) DO UPDATE SET
     ))[1:{MAX_AGENTS}] END, {_SHARED}
 """
 
-# Only the number of conversations changed: the times are for a row that doesn't exist yet.
+# Only the number of turns changed: the times are for a row that doesn't exist yet.
 _COUNT_USERS: Final = f"""
-INSERT INTO audit.users AS old (service, user_id, first_seen, last_seen, conversations)
-SELECT service, id, started_at, started_at, conversations FROM ({_NEW}) AS new
-ON CONFLICT (service, user_id) DO UPDATE SET conversations = old.conversations + excluded.conversations
+INSERT INTO audit.users AS old (service, user_id, first_seen, last_seen, turns)
+SELECT service, id, started_at, started_at, turns FROM ({_NEW}) AS new
+ON CONFLICT (service, user_id) DO UPDATE SET turns = old.turns + excluded.turns
 """
 
 _COUNT_SESSIONS: Final = f"""
-INSERT INTO audit.sessions AS old (service, session_id, first_seen, last_seen, conversations)
-SELECT service, id, started_at, started_at, conversations FROM ({_NEW}) AS new
-ON CONFLICT (service, session_id) DO UPDATE SET conversations = old.conversations + excluded.conversations
+INSERT INTO audit.sessions AS old (service, session_id, first_seen, last_seen, turns)
+SELECT service, id, started_at, started_at, turns FROM ({_NEW}) AS new
+ON CONFLICT (service, session_id) DO UPDATE SET turns = old.turns + excluded.turns
 """

@@ -80,7 +80,7 @@ class Transactions:
 
     def _commit(self, connection: psycopg.Connection[Any], group: Group, items: Sequence[Item], now_us: int) -> Outcome:
         with connection.transaction(), connection.cursor() as cursor:
-            head, at_us = ledger.turn(cursor, now_us)
+            head, at_us = ledger.locked_head(cursor, now_us)
             if items:
                 head = self._store.add(cursor, head, items, at_us)
                 ledger.advance(cursor, head, at_us)
@@ -93,7 +93,7 @@ class Transactions:
         refused = len(group.rejects)
         try:
             with connection.transaction(), connection.cursor() as cursor:
-                head, at_us = ledger.turn(cursor, now_us)
+                head, at_us = ledger.locked_head(cursor, now_us)
                 new = _new(connection, group)
                 self._careful = len(new) < len(items)
                 before, self._mistake = head, None

@@ -134,7 +134,7 @@ def _print(report: Report, faults: list[str]) -> None:
     rate = report.records / report.seconds if report.seconds else 0
     print(
         f"{', '.join(faults) or 'ok'}: {report.entries} entries,"
-        f" {report.records} records ({report.gone} deleted by retention), {report.conversations} conversations,"
+        f" {report.records} records ({report.gone} deleted by retention), {report.turns} turns,"
         f" {report.heads} announced heads in {report.seconds:.1f} s ({rate:.0f} records/s)"
     )
 

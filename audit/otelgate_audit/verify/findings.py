@@ -40,7 +40,7 @@ class Report:
     records: int = 0
     gone: int = 0
     """Entries whose rows retention deleted."""
-    conversations: int = 0
+    turns: int = 0
     announced: set[int] = field(default_factory=set)
     """A number for each announced head, the same whichever witness has it."""
     seconds: float = 0.0
@@ -72,7 +72,7 @@ class Report:
             "entries": self.entries,
             "records": self.records,
             "gone": self.gone,
-            "conversations": self.conversations,
+            "turns": self.turns,
             "heads": self.heads,
             "seconds": round(self.seconds, 3),
         }

@@ -1,4 +1,4 @@
-"""One verification: the checks of chain, records, conversations and announced heads, one after the other."""
+"""One verification: the checks of chain, records, turns and announced heads, one after the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ..model import clock
 from ..process import stores
-from . import chain, conversations, heads, records
+from . import chain, heads, records, turns
 from .findings import Report
 
 _HEADS_KEPT: Final = timedelta(days=400)
@@ -84,8 +84,8 @@ def examine(
         view = chain.check(connection, chain_key, report, from_us, progress)
     with _bar("records", connection, "SELECT %s", [report.entries]) as progress:
         records.check(connection, view, report, from_us, to_us, service, progress)
-    with _bar("conversations", connection, "SELECT count(*) FROM audit.conversations") as progress:
-        conversations.check(connection, chain_key, view, report, from_us, to_us, service, progress)
+    with _bar("turns", connection, "SELECT count(*) FROM audit.turns") as progress:
+        turns.check(connection, chain_key, view, report, from_us, to_us, service, progress)
 
 
 @contextmanager

@@ -34,24 +34,22 @@ class AuditStore:
         """Whether a connection works."""
         return answers(self._url, self._password_file)
 
-    def conversations(self, trace_ids: Sequence[str]) -> list[Row]:
+    def turns(self, trace_ids: Sequence[str]) -> list[Row]:
         """The rows of these traces, with the question and the reply, earliest first."""
-        return self._rows(
-            "SELECT * FROM content.conversations WHERE trace_id = ANY(%s) ORDER BY started_at", list(trace_ids)
-        )
+        return self._rows("SELECT * FROM content.turns WHERE trace_id = ANY(%s) ORDER BY started_at", list(trace_ids))
 
     def size(self) -> tuple[int, int]:
-        """How many conversations there are, and the bytes of the database, without the server's write-ahead log."""
-        statement = "SELECT count(*) AS conversations, pg_database_size(current_database()) AS bytes"
-        (row,) = self._rows(f"{statement} FROM audit.conversations")
-        return int(row["conversations"]), int(row["bytes"])
+        """How many turns there are, and the bytes of the database, without the server's write-ahead log."""
+        statement = "SELECT count(*) AS turns, pg_database_size(current_database()) AS bytes"
+        (row,) = self._rows(f"{statement} FROM audit.turns")
+        return int(row["turns"]), int(row["bytes"])
 
     def tool_calls(self, trace_id: str) -> list[Row]:
-        """The tools that one conversation used, in order, with arguments and results."""
+        """The tools that one turn used, in order, with arguments and results."""
         return self._rows("SELECT * FROM content.tool_calls WHERE trace_id = %s ORDER BY start_time", trace_id)
 
     def feedback(self, trace_id: str) -> list[Row]:
-        """The votes on one conversation, in order, with their comments."""
+        """The votes on one turn, in order, with their comments."""
         return self._rows("SELECT * FROM content.feedback WHERE trace_id = %s ORDER BY start_time", trace_id)
 
     def events(self, name: str, trace_id: str) -> list[Row]:

@@ -21,7 +21,7 @@ from ..settings import Settings
 
 MIB = 1 << 20
 # The contents of each store, and the source of the number of its items.
-ITEMS = {"tempo": "spans", "jaeger": "spans", "loki": "log lines", "prometheus": "samples", "postgres": "conversations"}
+ITEMS = {"tempo": "spans", "jaeger": "spans", "loki": "log lines", "prometheus": "samples", "postgres": "turns"}
 ENOUGH = 1000
 
 

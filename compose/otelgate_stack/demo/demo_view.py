@@ -1,4 +1,4 @@
-"""The output of `make demo`: one run's trace, logs and metrics, all runs' conversations and freshness, next steps."""
+"""The output of `make demo`: one run's trace, logs and metrics, all runs' turns and freshness, next steps."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ..clients.audit_store import Row
 from ..report import Report
 from ..settings import Settings
 from ..target import Target
-from . import conversation_view, trace_view
+from . import trace_view, turn_view
 from .freshness import ASK_EVERY_S, median_and_p95
 from .runs import CAPTURE, METRIC, SERVICE, Run, Stores, log_query, trace_query
 
@@ -31,7 +31,7 @@ DERIVED_METRICS = {
 
 @dataclass(frozen=True)
 class Found:
-    """The stores' answers after the last run: one run in full, the metrics and the conversations of all."""
+    """The stores' answers after the last run: one run in full, the metrics and the turns of all."""
 
     run: Run
     spans: Sequence[Span]
@@ -39,13 +39,13 @@ class Found:
     answers: Sequence[Sample]
     gateway: Sequence[Sample]
     derived: Sequence[Sample]
-    conversations: Sequence[Row]
+    turns: Sequence[Row]
     tools: Mapping[str, Sequence[Row]]
 
     @property
     def leaks(self) -> list[str]:
         """The stores other than the audit store that hold content of that run, its question or its answer."""
-        return conversation_view.leaks([self.run.question, self.run.answer], self.spans, self.lines)
+        return turn_view.leaks([self.run.question, self.run.answer], self.spans, self.lines)
 
     @classmethod
     def read(cls, stores: Stores, runs: Sequence[Run], prefix: str) -> "Found":
@@ -60,7 +60,7 @@ class Found:
         own = f'sum by (__name__) ({{__name__=~"{names}", service_name="otelgate-gateway"}})'
         derived = "|".join(DERIVED_METRICS)
         ids = [run.trace_id for run in runs]
-        conversations = _tolerant(stores.audit.conversations, ids) if stores.audit else []
+        turns = _tolerant(stores.audit.turns, ids) if stores.audit else []
         return cls(
             run=chosen,
             spans=spans,
@@ -70,11 +70,9 @@ class Found:
             derived=_tolerant(
                 stores.prometheus.query, f'sum by (__name__) ({{__name__=~"{derived}", service_name="{SERVICE}"}})'
             ),
-            conversations=conversations,
+            turns=turns,
             tools={
-                row["trace_id"]: _tolerant(stores.audit.tool_calls, row["trace_id"])
-                for row in conversations
-                if stores.audit
+                row["trace_id"]: _tolerant(stores.audit.tool_calls, row["trace_id"]) for row in turns if stores.audit
             },
         )
 
@@ -112,7 +110,7 @@ def show(runs: Sequence[Run], found: Found, settings: Settings, report: Report) 
     _show_logs(found, report)
     _show_metrics(found, report)
     if settings.audit:
-        _show_conversations(found, settings, report)
+        _show_turns(found, settings, report)
     _show_freshness(runs, report)
     if missing := [(run, text) for run in runs for text in run.missing]:
         _title("not everything arrived", report)
@@ -169,10 +167,10 @@ def _show_metrics(found: Found, report: Report) -> None:
     report.table(rows)
 
 
-def _show_conversations(found: Found, settings: Settings, report: Report) -> None:
-    _title(f"conversations on record in PostgreSQL: {len(found.conversations)} rows", report)
-    for row in found.conversations:
-        for line in conversation_view.lines(row, found.tools[row["trace_id"]], report.style):
+def _show_turns(found: Found, settings: Settings, report: Report) -> None:
+    _title(f"turns on record in PostgreSQL: {len(found.turns)} rows", report)
+    for row in found.turns:
+        for line in turn_view.lines(row, found.tools[row["trace_id"]], report.style):
             report.line("  " + line)
     shown = {"traces": settings.content_traces, "logs": settings.content_logs}
     for store in ("traces", "logs"):
@@ -255,6 +253,6 @@ def as_json(runs: Sequence[Run], found: Found) -> dict[str, Any]:
         "trace": {"trace_id": found.run.trace_id, "spans": [asdict(span) for span in found.spans]},
         "logs": [asdict(line) for line in found.lines],
         "metrics": [asdict(sample) for sample in [*found.answers, *found.gateway, *found.derived]],
-        "conversations": [conversation_view.as_json(row, found.tools[row["trace_id"]]) for row in found.conversations],
+        "turns": [turn_view.as_json(row, found.tools[row["trace_id"]]) for row in found.turns],
         "content_elsewhere": found.leaks,
     }

@@ -42,7 +42,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Stores:
-    """The stores of one stack. Traces go to Tempo, Jaeger or both; conversations to PostgreSQL, unless that is off."""
+    """The stores of one stack. Traces go to Tempo, Jaeger or both; turns to PostgreSQL, unless that is off."""
 
     prometheus: Prometheus
     loki: Loki
@@ -114,7 +114,7 @@ def _look_metric(prometheus: Prometheus, instance: str) -> Look:
 
 def _look_row(audit: AuditStore, trace_id: str) -> Look:
     """Complete with the run itself, which ends last, and the vote on it."""
-    for row in audit.conversations([trace_id]):
+    for row in audit.turns([trace_id]):
         items = row["runs"] + row["model_calls"] + row["tool_calls"] + (row["rating"] is not None)
         return Look(items, row["status"] is not None and row["rating"] is not None)
     return Look(0, False)

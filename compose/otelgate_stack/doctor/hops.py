@@ -128,9 +128,9 @@ def _audit_routes(settings: Settings) -> list[Route]:
     """The agent's run with its tool call, and the vote with the product event, as rows."""
     sink, store = AuditSink.of(settings), AuditStore(settings)
 
-    def conversation(canary: Canary) -> int:
+    def turn(canary: Canary) -> int:
         _complain(store, canary)
-        return sum(row["runs"] + row["tool_calls"] for row in store.conversations([canary.trace_id]))
+        return sum(row["runs"] + row["tool_calls"] for row in store.turns([canary.trace_id]))
 
     def events(canary: Canary) -> int:
         _complain(store, canary)
@@ -138,7 +138,7 @@ def _audit_routes(settings: Settings) -> list[Route]:
 
     exporter, name, endpoint = "otlp_grpc/audit", "audit sink", settings.audit_endpoint
     return [
-        Route("traces", exporter, "audit", name, sink, endpoint, conversation),
+        Route("traces", exporter, "audit", name, sink, endpoint, turn),
         Route("logs", exporter, "audit", name, sink, endpoint, events),
     ]
 

@@ -90,7 +90,7 @@ AUDIT_SINK_ABSENT: Final = Alert(
     severity="critical",
     team="platform",
     summary="The audit sink sends no metrics",
-    description="Conversations wait in the gateway's queue on disk until it is back.",
+    description="Turns wait in the gateway's queue on disk until it is back.",
     dashboard=GATEWAY,
     fires=Case({series(_AGE, **_SINK): "0x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
     quiet=(
@@ -108,7 +108,7 @@ AUDIT_KEEPER_ABSENT: Final = Alert(
     severity="critical",
     team="platform",
     summary="The keeper of the audit store sends no metrics",
-    description="Conversations are stored. But sessions and users are not counted, nothing is compared, no head of the "
+    description="Turns are stored. But sessions and users are not counted, nothing is compared, no head of the "
     "ledger leaves the database, and expired data are not deleted.",
     dashboard=GATEWAY,
     fires=Case({series(_READY, **_KEEPER): "1x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),

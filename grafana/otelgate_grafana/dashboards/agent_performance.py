@@ -42,7 +42,7 @@ _NOW = Row(
         [sql(f"SELECT sum(accuracy * routed) / sum(routed) AS accuracy FROM {analytics('router_accuracy')}")],
         unit="percentunit",
         decimals=1,
-        description="An estimate: (1 - error ratio) times the share of conversations that stayed with the agent "
+        description="An estimate: (1 - error ratio) times the share of turns that stayed with the agent "
         "that they were handed to. A real change of subject counts as misrouted, so this is a lower bound. "
         "Target: over 90 %.",
         thresholds=falling(0.8, 0.9),
@@ -247,7 +247,7 @@ _TOOLS = Row(
             )
         ],
         description="Tools by use. Slow: P95 over 2000 ms; failing: success under 95 %; disliked: under half of the "
-        "votes on conversations that used it are positive.",
+        "votes on turns that used it are positive.",
         columns={
             "success_ratio": Column(title="Success", unit="percentunit", thresholds=falling(0.9, 0.95)),
             "p50_ms": Column(title="P50", unit="ms"),
@@ -269,7 +269,7 @@ _TOOLS = Row(
             )
         ],
         description="The newest failed calls of the range. The trace shows the steps before it; the tool's "
-        "arguments are in the conversation, for users who may read content.",
+        "arguments are in the turn, for users who may read content.",
         columns={
             "time": Column(title="Time", unit="dateTimeAsIso"),
             "trace_id": Column(title="Trace", links=links.everywhere()),

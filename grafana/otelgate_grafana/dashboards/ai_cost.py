@@ -230,7 +230,7 @@ _SHARES = Row(
         unit="currencyUSD",
         all_values=True,
         width=8,
-        description="Each conversation's cost, divided among its tool calls; (none): conversations without tool calls.",
+        description="Each turn's cost, divided among its tool calls; (none): turns without tool calls.",
         links=[_AGENTS],
     ),
     bargauge(
@@ -261,13 +261,13 @@ _LISTS = Row(
                 f"""
                 SELECT started_at, {TRACE}, service, agent, tier, user_id, cost_usd, models, model_calls, tool_calls,
                     input_tokens, output_tokens, latency_seconds
-                FROM {analytics("expensive_conversations", "agent", "tier", arguments="top => 20")}
+                FROM {analytics("expensive_turns", "agent", "tier", arguments="top => 20")}
                 """
             )
         ],
-        description="The 20 conversations of the range with the highest cost. Many calls: a loop; many input tokens: "
+        description="The 20 turns of the range with the highest cost. Many calls: a loop; many input tokens: "
         "a long "
-        "history. The trace id opens the trace, the log lines or the conversation.",
+        "history. The trace id opens the trace, the log lines or the turn.",
         columns={
             "started_at": Column(title="Time", unit="dateTimeAsIso"),
             "trace_id": Column(title="Trace", links=links.everywhere()),

@@ -1,4 +1,4 @@
-"""Every conversation, from PostgreSQL alone; a trace id opens the trace, the log lines and the conversation itself."""
+"""Every turn, from PostgreSQL alone; a trace id opens the trace, the log lines and the turn itself."""
 
 from otelgate_grafana import links, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
@@ -51,12 +51,12 @@ _COUNTS = Row(
             thresholds=limits,
         )
         for title, expression, unit, description, limits in (
-            ("Conversations", "conversations", "short", "Traces in which an agent ran, in the range.", ()),
-            ("Users", "users", "short", "Different users with a conversation in the range.", ()),
-            ("Sessions", "sessions", "short", "Different sessions with a conversation in the range.", ()),
-            ("Errors", "error_ratio", "percentunit", "Share of conversations that ended with an error; the target is "
+            ("Turns", "turns", "short", "Traces in which an agent ran, in the range.", ()),
+            ("Users", "users", "short", "Different users with a turn in the range.", ()),
+            ("Sessions", "sessions", "short", "Different sessions with a turn in the range.", ()),
+            ("Errors", "error_ratio", "percentunit", "Share of turns that ended with an error; the target is "
              "under 5 %.", rising(0.05, 0.1)),
-            ("Duration, P95", "p95_seconds", "s", "95 of 100 conversations were faster; the target is under 15 s.",
+            ("Duration, P95", "p95_seconds", "s", "95 of 100 turns were faster; the target is under 15 s.",
              rising(15, 20)),
             ("Satisfaction", "satisfaction", "percentunit", "Positive votes by all votes; the target is over 80 %.",
              falling(0.7, 0.8)),
@@ -67,14 +67,14 @@ _COUNTS = Row(
 _LAST = Row(
     "The last 50",
     table(
-        "Conversations of the range",
+        "Turns of the range",
         [
             sql(
                 f"""
                 SELECT started_at, {TRACE}, user_id, agent, array_to_string(route, ' > ') AS route, service,
                     environment, tier, session_id, {_ENDED} AS status, error_type, latency_seconds, cost_usd,
                     tool_calls, confidence, coalesce(rating, 'none') AS rating
-                FROM {analytics("recent_conversations", "agent", "tier", arguments=f"{_FILTERED}, top => 5000")}
+                FROM {analytics("recent_turns", "agent", "tier", arguments=f"{_FILTERED}, top => 5000")}
                 WHERE ({typed("status")} = 'all' OR {_ENDED} = {typed("status")})
                     AND ({typed("session")} = '' OR session_id = {typed("session")})
                 ORDER BY started_at DESC
@@ -82,9 +82,9 @@ _LAST = Row(
                 """
             )
         ],
-        description="The newest 50 of the 5000 newest conversations, without their content. Filter by the boxes above "
+        description="The newest 50 of the 5000 newest turns, without their content. Filter by the boxes above "
         "(date: the range at the top right) or by the funnel in a column's head. The trace id opens the trace, the "
-        "log lines or the conversation.",
+        "log lines or the turn.",
         columns=_COMMON | {"session_id": Column(title="Session"), "tool_calls": Column(title="Tools", unit="short")},
         width=24,
         height=14,
@@ -98,11 +98,11 @@ _LAST = Row(
                 f"""
                 SELECT started_at, {TRACE}, user_id, agent, question, reply, latency_seconds, confidence,
                     coalesce(rating, 'none') AS rating
-                FROM {analytics("content.recent_conversations", "agent", "tier", arguments=f"{_FILTERED}, top => 50")}
+                FROM {analytics("content.recent_turns", "agent", "tier", arguments=f"{_FILTERED}, top => 50")}
                 """
             )
         ],
-        description="The same conversations with the first 100 characters of question and answer, masked by the "
+        description="The same turns with the first 100 characters of question and answer, masked by the "
         "gateway. Needs the right to read content: an owner of the database runs `GRANT otelgate_content TO "
         "otelgate_grafana`, and then everyone who may see this dashboard may read them. Until then: permission denied.",
         columns=_COMMON | {"question": Column(title="Question"), "reply": Column(title="Answer")},
@@ -121,8 +121,8 @@ _USERS_ROW = Row(
         [
             sql(
                 f"""
-                SELECT user_id, service, tier, sessions, conversations AS messages,
-                    conversations::float8 / nullif(sessions, 0) AS mean_messages, mean_seconds, errors, cost_usd,
+                SELECT user_id, service, tier, sessions, turns AS messages,
+                    turns::float8 / nullif(sessions, 0) AS mean_messages, mean_seconds, errors, cost_usd,
                     satisfaction, last_seen
                 FROM {analytics("user_summary", "agent", "tier", arguments=f"{_PEOPLE}, top => 100")}
                 """
@@ -157,7 +157,7 @@ _USERS_ROW = Row(
                 """
             )
         ],
-        description="Conversations whose newest vote is negative: read some of them every week.",
+        description="Turns whose newest vote is negative: read some of them every week.",
         columns=_COMMON | {"voted_at": Column(title="Voted", unit="dateTimeAsIso", width=180)},
         width=24,
         normally_empty="no answer got a negative vote in the range",
@@ -191,17 +191,17 @@ _STEPS = f"""
 """
 
 _ONE = Row(
-    "One conversation",
+    "One turn",
     text(
         "How to see one",
         "Paste a trace id into **Trace** above, or click one in a table. "
         "Its row and its steps are below, and its content for users who may read it.",
-        description="A trace id identifies the conversation in every store: here, in Tempo, in Loki. "
+        description="A trace id identifies the turn in every store: here, in Tempo, in Loki. "
         "If several applications took part, each has a row; `id@application` shows the part of one.",
         height=2,
     ),
     table(
-        "The conversation",
+        "The turn",
         [
             sql(
                 f"""
@@ -211,7 +211,7 @@ _ONE = Row(
                     tool_calls, input_tokens, output_tokens, cost_usd, array_to_string(models, ', ') AS models,
                     confidence,
                     coalesce(rating, 'none') AS rating
-                FROM audit.conversations
+                FROM audit.turns
                 WHERE {_OF_TRACE}
                 """
             )
@@ -226,7 +226,7 @@ _ONE = Row(
     table(
         "Its steps",
         [sql(_STEPS)],
-        description="Agents, model calls, tools, votes and product events of the conversation, by start time.",
+        description="Agents, model calls, tools, votes and product events of the turn, by start time.",
         columns={
             "time": Column(title="Time", unit="dateTimeAsIso", width=180),
             "status": _STATUS,
@@ -244,7 +244,7 @@ _ONE = Row(
             sql(
                 f"""
                 SELECT question, reply, jsonb_pretty(tool_calls) AS tool_calls, jsonb_pretty(votes) AS votes
-                FROM content.conversation({typed("trace")})
+                FROM content.turn({typed("trace")})
                 """
             )
         ],
@@ -266,17 +266,15 @@ _ONE = Row(
 DASHBOARD = Dashboard(
     uid=uids.CONVERSATION_AUDIT,
     title="Conversation audit",
-    description="Every conversation, from the audit database. Content only if the right to read it was granted.",
+    description="Every turn, from the audit database. Content only if the right to read it was granted.",
     variables=variables.common(
         variables.agent(),
         variables.tier(),
         variables.user(),
         variables.choice("feedback", "Feedback", ("positive", "negative", "none"), "Votes; none: no vote."),
-        variables.one_of(
-            "status", "Status", ("all", "ok", "cancelled", "error", "running"), "How the conversation ended."
-        ),
+        variables.one_of("status", "Status", ("all", "ok", "cancelled", "error", "running"), "How the turn ended."),
         variables.text("session", "Session", "Only this session; empty: all."),
-        variables.text("trace", "Trace", "A trace id: shows that one conversation below."),
+        variables.text("trace", "Trace", "A trace id: shows that one turn below."),
     ),
     rows=(_COUNTS, _LAST, _USERS_ROW, _ONE),
     period="now-24h",

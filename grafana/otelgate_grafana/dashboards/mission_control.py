@@ -59,7 +59,7 @@ _NOW = Row(
         [prom(or_zero(f"sum ({_ACTIVE})"), instant=True)],
         unit="short",
         decimals=0,
-        description="Users with a conversation or a product event in the last 5 minutes, of all environments. "
+        description="Users with a turn or a product event in the last 5 minutes, of all environments. "
         "The audit sink counts them every 15 s.",
         covers=("A4",),
         links=[_USERS],
@@ -166,13 +166,13 @@ _PEOPLE = Row(
         [
             sql(
                 f"""
-                SELECT user_id, conversations AS queries, service, tier, cost_usd, last_seen
+                SELECT user_id, turns AS queries, service, tier, cost_usd, last_seen
                 FROM {analytics("top_users", "tier", arguments="top => 10")}
                 """
             )
         ],
-        description="Users with the most conversations in the range. The application sends the ids: "
-        "pseudonyms, if it follows the rules. A click opens a user's conversations.",
+        description="Users with the most turns in the range. The application sends the ids: "
+        "pseudonyms, if it follows the rules. A click opens a user's turns.",
         columns={
             "user_id": Column(title="User", links=(links.user(),)),
             "queries": Column(title="Queries", unit="short"),

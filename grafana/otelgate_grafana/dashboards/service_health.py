@@ -67,7 +67,7 @@ _UP = Row(
         unit="short",
         high=20,
         width=8,
-        description="Sessions with a conversation in the last 5 minutes. BestBox is designed for 5 to 8; over 12 it is "
+        description="Sessions with a turn in the last 5 minutes. BestBox is designed for 5 to 8; over 12 it is "
         "overloaded.",
         thresholds=rising(8, 12),
         covers=("C2",),

@@ -28,7 +28,7 @@ _NOW = Row(
         unit="short",
         decimals=0,
         spark=True,
-        description="Users with a conversation or a product event in the last 5 minutes, of all environments and "
+        description="Users with a turn or a product event in the last 5 minutes, of all environments and "
         "tiers. The audit sink counts them every 15 s.",
         covers=("A15",),
         links=[_MISSION],
@@ -38,7 +38,7 @@ _NOW = Row(
         [sql(f"SELECT users FROM {analytics('kpis', 'tier', arguments=_DAY, ranged=False)}")],
         unit="short",
         decimals=0,
-        description="Distinct users with a conversation in the last 24 hours.",
+        description="Distinct users with a turn in the last 24 hours.",
         covers=("C8",),
         links=[_AUDIT],
     ),
@@ -47,7 +47,7 @@ _NOW = Row(
         [sql(f"SELECT sessions FROM {analytics('kpis', 'tier', arguments=_DAY, ranged=False)}")],
         unit="short",
         decimals=0,
-        description="Sessions with a conversation in the last 24 hours.",
+        description="Sessions with a turn in the last 24 hours.",
         covers=("C7",),
         alerts=("SessionsHigh", "SessionsOverload"),
         links=[_AUDIT],
@@ -131,7 +131,7 @@ _COURSE = Row(
         ],
         unit="short",
         decimals=1,
-        description="Conversations per session. More may mean interest, or answers that users have to ask for again: "
+        description="Turns per session. More may mean interest, or answers that users have to ask for again: "
         "compare with the satisfaction.",
         covers=("C12", "KPI10"),
         links=[_AUDIT],
@@ -207,7 +207,7 @@ _SHARES = Row(
         unit="percentunit",
         high=1,
         height=8,
-        description="Positive votes among all votes on the conversations of the range; conversations without a vote "
+        description="Positive votes among all votes on the turns of the range; turns without a vote "
         "do not "
         "count. Target: over 80 %.",
         thresholds=[(None, RED), (0.7, AMBER), (0.8, GREEN)],
@@ -233,7 +233,7 @@ _SHARES = Row(
         unit="short",
         decimals=0,
         bars=True,
-        description="The largest number of sessions with a conversation within the same 5 minutes, on each day (UTC). "
+        description="The largest number of sessions with a turn within the same 5 minutes, on each day (UTC). "
         "BestBox "
         "is designed for 5 to 8.",
         covers=("KPI12",),
@@ -244,7 +244,7 @@ _SHARES = Row(
 
 _USER_COLUMNS = {
     "user_id": Column(title="User", links=(links.user(),)),
-    "conversations": Column(title="Messages", unit="short"),
+    "turns": Column(title="Messages", unit="short"),
     "sessions": Column(title="Sessions", unit="short"),
     "cost_usd": Column(title="Cost", unit="currencyUSD"),
     "cost_per_query": Column(title="Cost of a message", unit="currencyUSD"),
@@ -258,12 +258,12 @@ _TOP = Row(
         [
             sql(
                 f"""
-                SELECT user_id, service, tier, conversations, sessions, cost_usd, last_seen
+                SELECT user_id, service, tier, turns, sessions, cost_usd, last_seen
                 FROM {analytics("top_users", "tier", arguments="top => 10")}
                 """
             )
         ],
-        description="The ten users with the most conversations in the range. A click opens their conversations.",
+        description="The ten users with the most turns in the range. A click opens their turns.",
         columns=_USER_COLUMNS,
         covers=("A23", "C10"),
         alerts=("UserQueryBurst",),
@@ -274,12 +274,12 @@ _TOP = Row(
         [
             sql(
                 f"""
-                SELECT user_id, service, tier, cost_usd, cost_per_query, conversations, last_seen
+                SELECT user_id, service, tier, cost_usd, cost_per_query, turns, last_seen
                 FROM {analytics("top_users", "tier", arguments="by_what => 'cost', top => 10")}
                 """
             )
         ],
-        description="The ten users whose conversations of the range cost most. Compare with the revenue of their tier.",
+        description="The ten users whose turns of the range cost most. Compare with the revenue of their tier.",
         columns=_USER_COLUMNS,
         covers=("A24",),
         links=[_AUDIT],

@@ -66,17 +66,17 @@ _RETURN = Row(
         [
             sql(
                 f"""
-                SELECT segment, sum(users)::bigint AS users, sum(conversations_7d)::bigint AS conversations_7d,
+                SELECT segment, sum(users)::bigint AS users, sum(turns_7d)::bigint AS turns_7d,
                     sum(cost_7d_usd) AS cost_7d_usd
                 FROM analytics.segments WHERE {_SERVICE} GROUP BY segment ORDER BY users DESC
                 """
             )
         ],
         description="lost: not seen for 30 days; dormant: for 7; new: first seen in the last 7; power, regular, "
-        "casual: 35, 5 or fewer conversations in 7 days.",
+        "casual: 35, 5 or fewer turns in 7 days.",
         columns={
             "segment": Column(title="Segment"),
-            "conversations_7d": Column(title="Messages, 7 days", unit="short"),
+            "turns_7d": Column(title="Messages, 7 days", unit="short"),
             "cost_7d_usd": Column(title="Cost, 7 days", unit="currencyUSD"),
         },
         width=10,
@@ -87,15 +87,15 @@ _RETURN = Row(
         [
             sql(
                 f"""
-                SELECT user_id, service, tier, conversations, last_seen
+                SELECT user_id, service, tier, turns, last_seen
                 FROM analytics.quiet_users({_SERVICES}, tiers => {variables.chosen("tier")}, top => 50)
                 """
             )
         ],
-        description="Known users with fewer than 5 conversations in the last 7 days.",
+        description="Known users with fewer than 5 turns in the last 7 days.",
         columns={
             "user_id": Column(title="User", links=(links.user(),)),
-            "conversations": Column(title="Messages, 7 days", unit="short"),
+            "turns": Column(title="Messages, 7 days", unit="short"),
             "last_seen": Column(title="Last seen", unit="dateTimeFromNow"),
         },
         width=14,
@@ -122,7 +122,7 @@ _DO = Row(
         [
             sql(
                 f"""
-                SELECT feature, users, adoption, conversations, cost_usd
+                SELECT feature, users, adoption, turns, cost_usd
                 FROM {analytics("feature_adoption", "tier")}
                 """
             )
@@ -134,18 +134,18 @@ _DO = Row(
     table(
         "Next steps",
         [sql(f"SELECT step, next_step, times, users, ratio FROM {analytics('journeys')} ORDER BY times DESC LIMIT 50")],
-        description="Within a session: after a step (a product event or a conversation), the next step and its "
+        description="Within a session: after a step (a product event or a turn), the next step and its "
         "frequency; "
         "an empty next step is the end of a session.",
         columns={"ratio": _SHARE, "next_step": Column(title="Next")},
         links=[_AUDIT],
     ),
     bargauge(
-        "Conversations by hour",
+        "Turns by hour",
         [
             sql(
                 f"""
-                SELECT lpad(hour::text, 2, '0') || ':00' AS hour, sum(conversations)::bigint AS conversations
+                SELECT lpad(hour::text, 2, '0') || ':00' AS hour, sum(turns)::bigint AS turns
                 FROM {analytics("hours", "tier")} GROUP BY 1 ORDER BY 1
                 """
             )
@@ -153,7 +153,7 @@ _DO = Row(
         unit="short",
         all_values=True,
         height=12,
-        description="Conversations of the range by hour of the day (UTC), to choose a time for deployments.",
+        description="Turns of the range by hour of the day (UTC), to choose a time for deployments.",
         links=[_AUDIT],
     ),
     collapsed=True,

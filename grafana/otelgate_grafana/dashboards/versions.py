@@ -21,8 +21,8 @@ _BEFORE_AND_AFTER = f"""
             AND e.start_time < $__timeTo()::timestamptz
         WINDOW one AS (PARTITION BY e.service ORDER BY e.start_time)
     )
-    SELECT d.time AS deployed, d.service, d.version, b.conversations AS queries_before,
-        a.conversations AS queries_after, b.p95_seconds AS p95_before, a.p95_seconds AS p95_after,
+    SELECT d.time AS deployed, d.service, d.version, b.turns AS queries_before,
+        a.turns AS queries_after, b.p95_seconds AS p95_before, a.p95_seconds AS p95_after,
         b.error_ratio AS errors_before,
         a.error_ratio AS errors_after, b.cost_per_query AS cost_before, a.cost_per_query AS cost_after,
         b.satisfaction AS satisfaction_before, a.satisfaction AS satisfaction_after

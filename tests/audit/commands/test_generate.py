@@ -1,4 +1,4 @@
-"""Made-up conversations: the same each time, and consistent as the sink would have made them."""
+"""Made-up turns: the same each time, and consistent as the sink would have made them."""
 
 import argparse
 import itertools
@@ -27,7 +27,7 @@ def test_the_same_seed_gives_the_same_records() -> None:
     assert first != other
 
 
-def test_there_are_exactly_so_many_conversations_in_the_time_asked_for() -> None:
+def test_there_are_exactly_so_many_turns_in_the_time_asked_for() -> None:
     days = list(World(200, 3, UNTIL, seed=1).days())
     assert [len(talks) for talks, _ in days] == [66, 67, 67]
     starts = [items[0][0].start_time for talks, _ in days for items in talks]
@@ -37,9 +37,9 @@ def test_there_are_exactly_so_many_conversations_in_the_time_asked_for() -> None
 
 
 def test_totals_are_those_of_the_records(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(database, "--conversations", "300") == 0
+    assert run(database, "--turns", "300") == 0
     printed = capsys.readouterr().out
-    assert re.search(r"^audit.conversations +300$", printed, re.MULTILINE)
+    assert re.search(r"^audit.turns +300$", printed, re.MULTILINE)
     with psycopg.connect(database) as connection:
         for total, rows in (
             ("sum(runs)", "count(*) FROM audit.runs"),
@@ -48,26 +48,26 @@ def test_totals_are_those_of_the_records(database: str, capsys: pytest.CaptureFi
             ("sum(tool_errors)", "count(*) FROM audit.tool_calls WHERE status = 'error'"),
             ("sum(cost_usd)", "sum(cost_usd) FROM audit.model_calls"),
             ("count(rating)", "count(*) FROM audit.feedback"),
-            ("count(*)", "sum(conversations) FROM audit.users"),
-            ("count(*)", "sum(conversations) FROM audit.sessions"),
+            ("count(*)", "sum(turns) FROM audit.users"),
+            ("count(*)", "sum(turns) FROM audit.sessions"),
             ("count(DISTINCT (service, session_id))", "count(*) FROM audit.sessions"),
-            ("count(asked_record)", "count(*) FROM content.conversations WHERE user_message IS NOT NULL"),
+            ("count(asked_record)", "count(*) FROM content.turns WHERE user_message IS NOT NULL"),
         ):
-            row = connection.execute(f"SELECT (SELECT {total} FROM audit.conversations), (SELECT {rows})").fetchone()
+            row = connection.execute(f"SELECT (SELECT {total} FROM audit.turns), (SELECT {rows})").fetchone()
             assert row
             assert row[0] == row[1], (total, rows)
             assert row[0] > 0
 
 
-def test_a_database_with_conversations_is_refused(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(database, "--conversations", "30", "--no-model-calls") == 0
+def test_a_database_with_turns_is_refused(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(database, "--turns", "30", "--no-model-calls") == 0
     capsys.readouterr()
-    assert run(database, "--conversations", "30", "--seed", "2") == 1
-    assert capsys.readouterr().err == "audit.conversations has rows: expected an empty database, or --force\n"
-    assert run(database, "--conversations", "30", "--seed", "2", "--force", "--no-model-calls") == 0
+    assert run(database, "--turns", "30", "--seed", "2") == 1
+    assert capsys.readouterr().err == "audit.turns has rows: expected an empty database, or --force\n"
+    assert run(database, "--turns", "30", "--seed", "2", "--force", "--no-model-calls") == 0
     with psycopg.connect(database) as connection:
         row = connection.execute(
-            "SELECT (SELECT count(*) FROM audit.conversations), (SELECT count(*) FROM audit.model_calls)"
+            "SELECT (SELECT count(*) FROM audit.turns), (SELECT count(*) FROM audit.model_calls)"
         ).fetchone()
     assert row == (60, 0)
 
@@ -75,7 +75,7 @@ def test_a_database_with_conversations_is_refused(database: str, capsys: pytest.
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--conversations", "many"], "argument --conversations: 'many': expected a whole number of at least 1"),
+        (["--turns", "many"], "argument --turns: 'many': expected a whole number of at least 1"),
         (["--days", "0"], "argument --days: '0': expected a whole number of at least 1"),
         (
             ["--until", "soon"],

@@ -1,4 +1,4 @@
-"""`otelgate-audit export`: the same conversations in three formats, whole or not at all, in constant memory."""
+"""`otelgate-audit export`: the same turns in three formats, whole or not at all, in constant memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def said(record: Record, question: str | None = None, reply: str | None = None, 
     return record, Text(record.start_time, record.trace_id or "", name, question, reply, error)
 
 
-def conversations() -> list[list[Any]]:
+def turns() -> list[list[Any]]:
     """Ann's of two days with tools and votes, and one of bob's, of another service, with nothing."""
     ann = {"trace_id": FIRST, "user_id": "ann", "session_id": "s1", "agent": "clerk", "tier": "pro"}
     first = [
@@ -65,7 +65,7 @@ def conversations() -> list[list[Any]]:
 @pytest.fixture
 def stored(database: str) -> str:
     with psycopg.connect(database) as connection:
-        generate.write(connection, conversations(), [])
+        generate.write(connection, turns(), [])
     return database
 
 
@@ -88,7 +88,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
 
 @pytest.fixture
 def run_export(stored: str, command: Export, monkeypatch: pytest.MonkeyPatch) -> Export:
-    """The command on the stored conversations."""
+    """The command on the stored turns."""
     monkeypatch.setenv("OTELGATE_DATABASE_URL", stored)
     return command
 
@@ -99,7 +99,7 @@ def lines(raw: bytes) -> list[dict[str, Any]]:
 
 def test_json_lines(run_export: Export) -> None:
     code, out, err = run_export("--service", "travel", "--user", "ann", "--to", "2026-11-21")
-    assert (code, err) == (0, "1 conversations\n")
+    assert (code, err) == (0, "1 turns\n")
     (found,) = lines(out)
     assert found == {
         "trace_id": FIRST,
@@ -168,7 +168,7 @@ def test_the_same_rows_in_every_format(run_export: Export, tmp_path: Path) -> No
     assert [row["trace_id"] for row in jsonl] == [FIRST, SECOND, THIRD]
 
     file = tmp_path / "all.parquet"
-    assert run_export("--format", "parquet", "--output", str(file)) == (0, b"", f"3 conversations in {file}\n")
+    assert run_export("--format", "parquet", "--output", str(file)) == (0, b"", f"3 turns in {file}\n")
     table = parquet.read_table(file)
     assert str(table.schema.field("started_at").type) == "timestamp[us, tz=UTC]"
     assert str(table.schema.field("cost_usd").type) == "decimal128(38, 12)"
@@ -236,7 +236,7 @@ def test_export_selects_by_options(run_export: Export) -> None:
     ):
         code, out, err = run_export(*arguments)
         assert (code, [row["trace_id"] for row in lines(out)]) == (0, expected), arguments
-        assert err == f"{len(expected)} conversations\n"
+        assert err == f"{len(expected)} turns\n"
 
 
 def test_a_tool_call_from_long_before_is_there(run_export: Export) -> None:
@@ -300,7 +300,7 @@ def test_a_disk_that_is_full(run_export: Export, capfdbinary: pytest.CaptureFixt
     assert capfdbinary.readouterr().err == b"stdout: No space left on device\n"
 
 
-def test_long_conversations_come_fewer_at_a_time(stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_turns_come_fewer_at_a_time(stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_rows, "LONG", 10)
     monkeypatch.setattr(export_rows, "_FIRST", 2)
     with psycopg.connect(stored) as connection:
@@ -308,9 +308,7 @@ def test_long_conversations_come_fewer_at_a_time(stored: str, monkeypatch: pytes
     assert sizes == [2, 1]
 
 
-def test_long_conversations_make_small_row_groups(
-    run_export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_turns_make_small_row_groups(run_export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "LONG_GROUP", 10)
     file = tmp_path / "all.parquet"
     assert run_export("--format", "parquet", "--output", str(file))[0] == 0
@@ -318,14 +316,14 @@ def test_long_conversations_make_small_row_groups(
 
 
 def make(database: str, number: int) -> None:
-    """That many conversations within a day, a tenth of them with a tool call, made by the database."""
+    """That many turns within a day, a tenth of them with a tool call, made by the database."""
     day = datetime(2026, 11, 20, tzinfo=UTC)
     tomorrow = day + timedelta(days=1)
     with psycopg.connect(database) as connection:
         for index in ("user", "session", "cost"):
-            connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier("audit", f"conversations_{index}")))
+            connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier("audit", f"turns_{index}")))
         connection.execute(
-            "INSERT INTO audit.conversations (trace_id, started_at, ended_at, arrived_at, updated_at, service, user_id,"
+            "INSERT INTO audit.turns (trace_id, started_at, ended_at, arrived_at, updated_at, service, user_id,"
             " cost_usd, tool_calls, state) SELECT to_char(n, 'FM' || repeat('0', 32)), t, t, t, t, 'shop',"
             " 'user-' || n %% 1000, n / 1e6, (n %% 10 = 0)::int, '{}'"
             " FROM generate_series(1, %s) n, LATERAL (SELECT %s + n * interval '0.1 s') AS times (t)",
@@ -338,10 +336,10 @@ def make(database: str, number: int) -> None:
         )
         connection.execute(
             "INSERT INTO audit.tool_calls (start_time, trace_id, span_id, service, duration_us, status, tool)"
-            " SELECT started_at, trace_id, 'a', service, 1, 'ok', 'find' FROM audit.conversations WHERE tool_calls = 1"
+            " SELECT started_at, trace_id, 'a', service, 1, 'ok', 'find' FROM audit.turns WHERE tool_calls = 1"
         )
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("VACUUM (ANALYZE) audit.conversations, audit.tool_calls")
+        connection.execute("VACUUM (ANALYZE) audit.turns, audit.tool_calls")
 
 
 @pytest.mark.parametrize("number", [20_000, pytest.param(200_000, marks=pytest.mark.slow)])

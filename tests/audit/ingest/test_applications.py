@@ -87,15 +87,15 @@ def rows(connection: psycopg.Connection, service: str) -> dict[str, list[Any]]:
         table: connection.execute(f"SELECT * FROM audit.{table} WHERE service = %s ORDER BY 1, 2", [service]).fetchall()
         for table in (*TABLES, "users", "sessions")
     }
-    kept["conversations"] = connection.execute(
-        "SELECT to_jsonb(c) - 'arrived_at' - 'updated_at' FROM content.conversations c WHERE service = %s", [service]
+    kept["turns"] = connection.execute(
+        "SELECT to_jsonb(c) - 'arrived_at' - 'updated_at' FROM content.turns c WHERE service = %s", [service]
     ).fetchall()
     return kept
 
 
 def empty(connection: psycopg.Connection) -> None:
     """Take all rows out again."""
-    tables = ", ".join(f"audit.{table}" for table in (*TABLES, "users", "sessions", "conversations"))
+    tables = ", ".join(f"audit.{table}" for table in (*TABLES, "users", "sessions", "turns"))
     connection.execute(f"TRUNCATE {tables}, content.texts, ledger.entries, ledger.keys")
     connection.execute("UPDATE ledger.head SET seq = 0, link = ''")
 
@@ -119,7 +119,7 @@ def test_send_under_the_ids_of_another_application_changes_none_of_its_rows(
         random.Random(order).shuffle(batches)
     commit(make_writer, batches)
     assert rows(connection, "shop") == alone
-    ((mine,),), ((theirs,),) = alone["conversations"], rows(connection, "thief")["conversations"]
+    ((mine,),), ((theirs,),) = alone["turns"], rows(connection, "thief")["turns"]
     assert (mine["trace_id"], mine["user_id"], mine["user_message"]) == (f"{ID}@shop", "alice", "where is my order?")
     assert (mine["cost_usd"], mine["rating"], mine["relevance"]) == (0.0035, "positive", 0.9)
     assert (theirs["trace_id"], theirs["user_id"], theirs["rating"]) == (f"{ID}@thief", "mallory", "negative")
@@ -133,18 +133,18 @@ def test_send_a_trace_through_two_applications_gives_each_its_part(
     """The shop calls the payment service of another application, with the usual headers."""
     paid = span("invoke_agent", span_id=b"payment-", parent_span_id=SPAN_ID, **lasts(1, 2))
     commit(make_writer, [*victims(), *sent("payment", [paid], [])])
-    parts = "SELECT trace_id, service FROM content.conversation(%s)"
+    parts = "SELECT trace_id, service FROM content.turn(%s)"
     assert connection.execute(parts, [ID]).fetchall() == [(f"{ID}@shop", "shop"), (f"{ID}@payment", "payment")]
     assert connection.execute(parts, [f"{ID}@payment"]).fetchall() == [(f"{ID}@payment", "payment")]
 
 
-def test_send_a_trace_through_services_of_one_application_gives_one_conversation(
+def test_send_a_trace_through_services_of_one_application_gives_one_turn(
     make_writer: Callable[[], Writer], connection: psycopg.Connection
 ) -> None:
     inner = span("chat", span_id=b"inner---", parent_span_id=SPAN_ID, **lasts(1, 2))
     other = {"service.name": "shop-models", "otelgate.application": "shop"}
     commit(make_writer, [*victims(), decode.decode_traces(traces(inner, resource=other), NOW)])
-    found = connection.execute("SELECT trace_id, service, model_calls FROM audit.conversations").fetchall()
+    found = connection.execute("SELECT trace_id, service, model_calls FROM audit.turns").fetchall()
     assert found == [(f"{ID}@shop", "shop", 2)]
 
 
@@ -152,8 +152,6 @@ def test_send_without_an_application_keeps_ids_as_they_are(
     make_writer: Callable[[], Writer], connection: psycopg.Connection
 ) -> None:
     commit(make_writer, victims(None))
-    assert connection.execute("SELECT trace_id FROM audit.conversations").fetchall() == [(ID,)]
+    assert connection.execute("SELECT trace_id FROM audit.turns").fetchall() == [(ID,)]
     assert connection.execute("SELECT trace_id, uid FROM audit.feedback").fetchall() == [(ID, "vote")]
-    assert connection.execute("SELECT question FROM content.conversation(%s)", [ID]).fetchall() == [
-        ("where is my order?",)
-    ]
+    assert connection.execute("SELECT question FROM content.turn(%s)", [ID]).fetchall() == [("where is my order?",)]

@@ -23,7 +23,7 @@ from .test_fuzz_decode import broken_spans
 EXAMPLES = 150
 MESSAGES = [
     b"\x00 NUL in the middle \x00",
-    "\U0001f4a3'; DROP TABLE audit.conversations; --".encode(),
+    "\U0001f4a3'; DROP TABLE audit.turns; --".encode(),
     b"\xff\xfe no UTF-8 \xed\xa0\x80",
     b"x" * 4_000_000,
     b'{"messages":' * 3_000,

@@ -17,7 +17,7 @@ from otelgate_audit.model.records import Batch, Event, Feedback, Reject, Text
 from otelgate_audit.verify import verification
 from psycopg import sql
 
-from ..ledger_data import DAY, KEY, NOW, SERVICE, commit, conversation, settings, trace_id
+from ..ledger_data import DAY, KEY, NOW, SERVICE, commit, settings, trace_id, turn
 
 Store = psycopg.Connection[Any]
 ANN, BOB = "ann@example.org", "bob@example.org"
@@ -30,13 +30,13 @@ def reject(payload: bytes, trace: int | None = None) -> Reject:
 
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
-    """Ann has two conversations, Bob one and a vote on Ann's; one has no user; another service has an Ann, too."""
+    """Ann has two turns, Bob one and a vote on Ann's; one has no user; another service has an Ann, too."""
     with audit_database.connect(database, name="test", autocommit=True) as connection:
-        commit(connection, conversation(1, ANN))
-        commit(connection, conversation(2, BOB, NOW - 3 * DAY))
-        commit(connection, conversation(3, None))
-        commit(connection, conversation(4, ANN, NOW - 5 * DAY))
-        commit(connection, conversation(5, ANN, service="desk"))
+        commit(connection, turn(1, ANN))
+        commit(connection, turn(2, BOB, NOW - 3 * DAY))
+        commit(connection, turn(3, None))
+        commit(connection, turn(4, ANN, NOW - 5 * DAY))
+        commit(connection, turn(5, ANN, service="desk"))
         vote = Feedback(NOW - DAY + 20_000_000, "vote-by-bob", trace_id(1), SERVICE, None, "b", BOB, "negative", 1)
         words = Text(*vote[:1], trace_id(1), vote.uid, "Bob says no", None, None)
         lone = Event(NOW - DAY, "lone", None, SERVICE, None, f"session-of-{ANN}", None, None, "seen", None, None, "{}")
@@ -82,7 +82,7 @@ def holding(store: Store, *needles: str) -> dict[str, int]:
 TOTALS = """
 SELECT count(*), sum(cost_usd), sum(input_tokens), sum(output_tokens), sum(model_calls), sum(tool_calls), sum(runs),
     sum(latency_us), count(rating), sum(rating_score), sum(confidence), array_agg(DISTINCT agent), sum(reasoning_tokens)
-FROM audit.conversations
+FROM audit.turns
 """
 
 
@@ -104,7 +104,7 @@ def others(store: Store) -> dict[str, list[Any]]:
         "audit.feedback": "user_id <> %(ann)s OR trace_id = ANY(%(traces)s)",
         "audit.events": "uid IN ('event-2', 'event-3', 'event-5')",
     }
-    for table in ("conversations", "runs", "model_calls", "tool_calls", "scores"):
+    for table in ("turns", "runs", "model_calls", "tool_calls", "scores"):
         where[f"audit.{table}"] = "trace_id = ANY(%(traces)s)"
     values = {"ann": ANN, "traces": [trace_id(2), trace_id(3), trace_id(5)]}
     return {
@@ -132,25 +132,25 @@ def test_another_services_person_of_that_name_stays(database: str, store: Store)
     assert totals(store) == before
     assert store.execute("SELECT service FROM audit.users WHERE user_id = %s", [ANN]).fetchall() == [("desk",)]
     named = "SELECT DISTINCT service FROM audit.{} WHERE user_id = %s OR session_id = %s"
-    for table in ("runs", "model_calls", "feedback", "scores", "events", "conversations"):
+    for table in ("runs", "model_calls", "feedback", "scores", "events", "turns"):
         found = store.execute(named.format(table), [ANN, f"session-of-{ANN}"]).fetchall()
         assert found == [("desk",)], table
     assert check(database) == []
 
 
-def test_the_conversation_stays_without_whose_it_was(database: str, store: Store) -> None:
+def test_the_turn_stays_without_whose_it_was(database: str, store: Store) -> None:
     erase(database)
     row = store.execute(
         "SELECT user_id, session_id, question_hash, asked_start, asked_record, replied_start, replied_record, agent,"
-        " rating, cost_usd > 0, state ?| ARRAY['asked', 'replied', 'user', 'session'] FROM audit.conversations"
+        " rating, cost_usd > 0, state ?| ARRAY['asked', 'replied', 'user', 'session'] FROM audit.turns"
         " WHERE trace_id = %s",
         [trace_id(1)],
     ).fetchone()
     assert row == (None, None, None, None, None, None, None, "helper", "negative", True, False)
 
 
-def test_erasing_a_voter_keeps_the_other_users_conversation(database: str, store: Store) -> None:
-    whole = "SELECT * FROM audit.conversations WHERE trace_id = %s"
+def test_erasing_a_voter_keeps_the_other_users_turn(database: str, store: Store) -> None:
+    whole = "SELECT * FROM audit.turns WHERE trace_id = %s"
     before = store.execute(whole, [trace_id(1)]).fetchall()
     assert erase(database, BOB) == [Erased("shop", traces=1, records=9, texts=7, sessions=2, rejects=1)]
     assert holding(store, BOB) == {}
@@ -224,7 +224,7 @@ def test_killed_in_the_middle_it_goes_on(
 
 def test_records_that_come_meanwhile_go_too(database: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     finish = Erasure._finish
-    late = iter([conversation(6, ANN)])
+    late = iter([turn(6, ANN)])
 
     def disturbed(self: Erasure, seen: int, now_us: int) -> bool:
         for batch in late:
@@ -248,14 +248,14 @@ def test_erasing_a_user_who_keeps_writing_fails(database: str, store: Store, mon
 
 def test_a_span_that_is_delivered_again_brings_nothing_back(database: str, store: Store) -> None:
     erase(database, services=(SERVICE, "desk"))
-    commit(store, conversation(1, ANN), NOW + 70_000_000)
+    commit(store, turn(1, ANN), NOW + 70_000_000)
     assert holding(store, ANN) == {}
     assert check(database) == []
 
 
 def test_a_new_record_of_the_person_is_a_new_matter(database: str, store: Store) -> None:
     erase(database, services=(SERVICE, "desk"))
-    commit(store, conversation(7, ANN), NOW + 70_000_000)
+    commit(store, turn(7, ANN), NOW + 70_000_000)
     assert holding(store, ANN)["audit.users"] == 1
     assert check(database) == []
     erase(database)
@@ -288,7 +288,7 @@ def test_the_command_erases_in_every_service(
 
 NOT_FOUND = (
     "nothing is stored about this user{}, nothing was erased: expected the person's user.id as the application sends"
-    " it, a pseudonym of it, or the id of a session or conversation of theirs{}\n"
+    " it, a pseudonym of it, or the id of a session or turn of theirs{}\n"
 )
 NO_KEY = "; without OTELGATE_PSEUDONYM_KEY_FILE pseudonyms of it are not found"
 
@@ -357,8 +357,8 @@ def test_a_person_is_found_by_what_the_gateway_stored_for_them(
     key = tmp_path / "pseudonym.key"
     key.write_text(PSEUDONYM_KEY)
     pseudonym = "[email:07efee657b59073c]"
-    commit(store, conversation(8, pseudonym))
-    commit(store, conversation(9, "[email:0123456789abcdef]"))
+    commit(store, turn(8, pseudonym))
+    commit(store, turn(9, "[email:0123456789abcdef]"))
     arguments = ["--user", ANN, "--yes", "--json"]
     assert run(database, tmp_path, *arguments, OTELGATE_PSEUDONYM_KEY_FILE=str(key)) == 0
     assert {each["service"] for each in json.loads(capsys.readouterr().out)["erased"]} == {"shop", "desk"}
@@ -376,7 +376,7 @@ IDENTITIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "card-like number": (CARD, "s-1", ("4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111")),
     "user id": ("u-17", "s-1", ("u-17",)),
     "session id": ("u-17", "session-of-17", ("session-of-17",)),
-    "conversation id": ("u-17", E_MAIL, ("ann@example.com", "Ann@example.com")),
+    "turn id": ("u-17", E_MAIL, ("ann@example.com", "Ann@example.com")),
     "pseudonym": (E_MAIL, "s-1", (E_MAIL,)),
 }
 
@@ -405,10 +405,10 @@ def test_forget_each_kind_of_identity_erases_that_person_alone(
         "session-of-170",
     )
     for number, each in enumerate(near):
-        commit(store, identified(conversation(20 + number, "near"), each, f"near-{each}"))
+        commit(store, identified(turn(20 + number, "near"), each, f"near-{each}"))
     before = holding(store, *near, ANN, BOB)
     for number, spelling in enumerate(given):
-        commit(store, identified(conversation(40 + number, "theirs"), user, session), NOW + number)
+        commit(store, identified(turn(40 + number, "theirs"), user, session), NOW + number)
         arguments = ["--user", spelling, "--yes"]
         assert run(database, tmp_path, *arguments, OTELGATE_PSEUDONYM_KEY_FILE=str(key)) == 0
         assert holding(store, "I am theirs") == {}, spelling
@@ -422,8 +422,8 @@ def test_forget_of_an_id_that_is_also_a_session_leaves_the_sessions_person(
     database: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forget.Telemetry, "event", lambda *_: None)
-    commit(store, identified(conversation(20, "asked"), "4711", "s-1"))
-    commit(store, identified(conversation(21, "other"), "u-17", "4711"))
+    commit(store, identified(turn(20, "asked"), "4711", "s-1"))
+    commit(store, identified(turn(21, "other"), "u-17", "4711"))
     before = holding(store, "u-17")
     assert run(database, tmp_path, "--user", "4711", "--yes") == 0
     assert holding(store, "I am asked") == {}
@@ -452,7 +452,7 @@ def test_forget_of_a_session_that_users_share_is_refused(
     """Applications that number their sessions have the same ids; with `--service` only its own count."""
     monkeypatch.setattr(forget.Telemetry, "event", lambda *_: None)
     for number, service in enumerate(services):
-        batch = conversation(20 + number, f"p{number}", service=service)
+        batch = turn(20 + number, f"p{number}", service=service)
         commit(store, identified(batch, f"person-{number}", "1"))
     people = [f"I am p{number}," for number in range(len(services))]
     before = holding(store, *people)

@@ -40,9 +40,7 @@ def add_users(connection: psycopg.Connection, service: str, ages: list[timedelta
         )
 
 
-def add_conversations(
-    connection: psycopg.Connection, service: str, user: str | None, age: timedelta, costs: list[str]
-) -> None:
+def add_turns(connection: psycopg.Connection, service: str, user: str | None, age: timedelta, costs: list[str]) -> None:
     if user:
         long_ago = NOW - timedelta(days=300)
         connection.execute(
@@ -52,7 +50,7 @@ def add_conversations(
         )
     for number, cost in enumerate(costs):
         connection.execute(
-            "INSERT INTO audit.conversations (trace_id, started_at, ended_at, arrived_at, updated_at, service, user_id,"
+            "INSERT INTO audit.turns (trace_id, started_at, ended_at, arrived_at, updated_at, service, user_id,"
             " cost_usd, state) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, '{}')",
             [f"{service}-{user}-{age}-{number}", *[NOW - age] * 4, service, user, cost],
         )
@@ -84,30 +82,30 @@ def test_users_by_window(connection: psycopg.Connection) -> None:
 def test_users_over_the_limit(connection: psycopg.Connection) -> None:
     """The limit is three: four within the hour are over it, three are not, nor are older or userless ones."""
     minute = timedelta(minutes=1)
-    add_conversations(connection, "shop", "over", minute, ["0"] * 4)
-    add_conversations(connection, "shop", "over too", 30 * minute, ["0"] * 2)
-    add_conversations(connection, "shop", "over too", 59 * minute, ["0"] * 2)
-    add_conversations(connection, "shop", "at it", minute, ["0"] * 3)
-    add_conversations(connection, "shop", "before", 60 * minute, ["0"] * 4)
-    add_conversations(connection, "shop", None, minute, ["0"] * 9)
-    add_conversations(connection, "bank", "over", minute, ["0"] * 2)
+    add_turns(connection, "shop", "over", minute, ["0"] * 4)
+    add_turns(connection, "shop", "over too", 30 * minute, ["0"] * 2)
+    add_turns(connection, "shop", "over too", 59 * minute, ["0"] * 2)
+    add_turns(connection, "shop", "at it", minute, ["0"] * 3)
+    add_turns(connection, "shop", "before", 60 * minute, ["0"] * 4)
+    add_turns(connection, "shop", None, minute, ["0"] * 9)
+    add_turns(connection, "bank", "over", minute, ["0"] * 2)
     assert levels(connection, "otelgate.user.over_limit") == {("bank",): 0, ("shop",): 2}
 
 
 @pytest.mark.shows("K14")
 def test_the_highest_spend_since_midnight_in_utc(connection: psycopg.Connection) -> None:
     hour = timedelta(hours=1)
-    add_conversations(connection, "shop", "a", hour, ["0.25", "0.5"])
-    add_conversations(connection, "shop", "a", timedelta(hours=9, minutes=30), ["0.125"])  # midnight itself
-    add_conversations(connection, "shop", "b", hour, ["0.5"])
-    add_conversations(connection, "shop", "yesterday", 10 * hour, ["100"])
-    add_conversations(connection, "shop", None, hour, ["200"])
+    add_turns(connection, "shop", "a", hour, ["0.25", "0.5"])
+    add_turns(connection, "shop", "a", timedelta(hours=9, minutes=30), ["0.125"])  # midnight itself
+    add_turns(connection, "shop", "b", hour, ["0.5"])
+    add_turns(connection, "shop", "yesterday", 10 * hour, ["100"])
+    add_turns(connection, "shop", None, hour, ["200"])
     assert levels(connection, "otelgate.user.cost.max") == {("shop",): 0.875}
 
 
 def test_a_known_service_that_is_quiet_has_zeros(connection: psycopg.Connection) -> None:
     long_ago = timedelta(days=60)
-    add_conversations(connection, "archive", "u", long_ago, ["1"])
+    add_turns(connection, "archive", "u", long_ago, ["1"])
     add_users(connection, "events only", [long_ago])
     add_sessions(connection, "sessions only", [60 * 86_400])
     services = ["archive", "events only", "sessions only"]
@@ -160,7 +158,7 @@ def points(reader: InMemoryMetricReader) -> dict[str, list[tuple[dict[str, str],
 
 @pytest.fixture
 def filled(connection: psycopg.Connection) -> psycopg.Connection:
-    """90 days, a conversation every few minutes; 20,000 rows tell the planner enough."""
+    """90 days, a turn every few minutes; 20,000 rows tell the planner enough."""
     for table, key, days in (("users", "user_id", 400), ("sessions", "session_id", 90)):
         connection.execute(
             psycopg.sql.SQL(
@@ -170,14 +168,14 @@ def filled(connection: psycopg.Connection) -> psycopg.Connection:
             [NOW, timedelta(days=days)],
         )
     connection.execute(
-        "INSERT INTO audit.conversations (trace_id, started_at, ended_at, arrived_at, updated_at, service, user_id,"
+        "INSERT INTO audit.turns (trace_id, started_at, ended_at, arrived_at, updated_at, service, user_id,"
         " cost_usd, state) SELECT md5(i::text), at, at, at, at, 'service-' || i %% 5, 'id-' || i, 0.01, '{}'"
         " FROM generate_series(1, 20000) i, LATERAL (SELECT %s - i * interval '6.48 minutes' AS at) moment",
         [NOW],
     )
     connection.commit()
     connection.autocommit = True
-    connection.execute("VACUUM ANALYZE audit.conversations, audit.users, audit.sessions")
+    connection.execute("VACUUM ANALYZE audit.turns, audit.users, audit.sessions")
     return connection
 
 
@@ -205,8 +203,8 @@ def test_each_query_reads_its_window_by_an_index(filled: psycopg.Connection) -> 
     assert scans(filled, gauges.SESSIONS, since=NOW - timedelta(minutes=5)) == {"sessions_last_seen"}
     for window in gauges.WINDOWS.values():
         assert scans(filled, gauges.USERS, since=NOW - window) == {"users_last_seen"}
-    assert scans(filled, gauges.OVER_LIMIT, limit=50, **hour) == {"conversations_started"}
-    assert scans(filled, gauges.COST, since=NOW.replace(hour=0, minute=0)) == {"conversations_started"}
+    assert scans(filled, gauges.OVER_LIMIT, limit=50, **hour) == {"turns_started"}
+    assert scans(filled, gauges.COST, since=NOW.replace(hour=0, minute=0)) == {"turns_started"}
 
 
 def test_the_services_are_found_by_probes_of_an_index(filled: psycopg.Connection) -> None:

@@ -15,7 +15,7 @@ from otelgate_audit.model import database as audit_database
 from otelgate_audit.settings import Settings
 from otelgate_audit.verify import verification
 
-from ..ledger_data import DAY, KEY, NOW, commit, conversation, settings, trace_id
+from ..ledger_data import DAY, KEY, NOW, commit, settings, trace_id, turn
 
 Store = psycopg.Connection[Any]
 OLD = NOW - 100 * DAY  # 2026-03-07T12:00Z
@@ -28,11 +28,11 @@ def kept(database: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
-    """A conversation of 100 days ago, one of yesterday; and one without a user of the last day that is kept."""
+    """A turn of 100 days ago, one of yesterday; and one without a user of the last day that is kept."""
     with audit_database.connect(database, name="test", autocommit=True) as connection:
-        commit(connection, conversation(1, "ann", OLD), OLD + 1)
-        commit(connection, conversation(2, None, NOW - 90 * DAY), NOW - 90 * DAY + 1)
-        commit(connection, conversation(3, "bob", NOW - DAY), NOW)
+        commit(connection, turn(1, "ann", OLD), OLD + 1)
+        commit(connection, turn(2, None, NOW - 90 * DAY), NOW - 90 * DAY + 1)
+        commit(connection, turn(3, "bob", NOW - DAY), NOW)
         connection.execute(
             "INSERT INTO content.rejects (arrived_at, signal, run, reason, size, payload)"
             " VALUES ('2026-03-01', 'logs', false, 'old', 1, 'x'), ('2026-06-01', 'logs', false, 'new', 1, 'x')"
@@ -63,7 +63,7 @@ EXPECTED = [
     Deleted("audit.tool_calls", "audit.tool_calls_20260307", 1),
     Deleted("audit.feedback", "", 1),
     Deleted("audit.scores", "", 2),
-    Deleted("audit.conversations", "", 1),
+    Deleted("audit.turns", "", 1),
     Deleted("content.texts", "content.texts_20260307", 5),
     Deleted("content.rejects", "", 1),
     Deleted("audit.sessions", "", 1),
@@ -84,7 +84,7 @@ def test_a_dry_run_tells_and_deletes_nothing(database: str, store: Store, kept: 
 def test_purge_deletes_old_data_and_ledger_verifies(database: str, store: Store, kept: Settings) -> None:
     assert purge(database, kept) == EXPECTED
     assert check(database) == []
-    assert rows(store, "audit.conversations") == 2
+    assert rows(store, "audit.turns") == 2
     assert rows(store, "audit.events") == 3
     assert rows(store, "audit.users") == 2
     assert purge(database, kept) == []
@@ -113,7 +113,7 @@ def test_after_years_nothing_is_left_but_the_end_of_the_chain(database: str, sto
     assert store.execute("SELECT user_id FROM ledger.keys").fetchall() == [("",)]
     assert rows(store, "content.texts") == rows(store, "audit.events") == 0
     assert check(database) == []
-    commit(store, conversation(4, "ann", later - DAY), later)
+    commit(store, turn(4, "ann", later - DAY), later)
     assert check(database) == []
     store.execute("UPDATE ledger.dropped SET seq = seq - 1 WHERE partition = 'ledger.entries_202606'")
     assert check(database)[-1] == "ledger.dropped ledger.entries_202606: its signature is not the sink's"
@@ -174,7 +174,7 @@ def test_the_heads_of_dropped_partitions_are_proven(
 def test_partition_dropped_by_another_is_reported(database: str, store: Store) -> None:
     store.execute("DROP TABLE audit.tool_calls_20260307")
     tool = f"audit.tool_calls {trace_id(1)}/0000000100000002 of 2026-03-07T12:00:00.002000Z"
-    differs = f"audit.conversations {trace_id(1)}: differs from its records in tool_calls"
+    differs = f"audit.turns {trace_id(1)}: differs from its records in tool_calls"
     assert check(database) == [f"{tool}: the row of entry 4 is missing", differs]
 
 
@@ -193,7 +193,7 @@ def test_a_partition_in_use_stays_until_the_next_time(
         assert "audit.runs" in deleted
         assert not deleted & {"audit.tool_calls", "content.texts"}
         assert caplog.messages == ["retention: audit.tool_calls_20260307 is in use: it stays until the next time"]
-        commit(store, conversation(4, "ann"))
+        commit(store, turn(4, "ann"))
     assert check(database) == []
     assert {each.table for each in purge(database, kept)} == {"audit.tool_calls", "content.texts"}
     assert check(database) == []
@@ -204,7 +204,7 @@ def test_the_ledger_is_dropped_from_its_beginning_only(
 ) -> None:
     """An entry of June is older in the chain than one of May, which the sink itself doesn't do."""
     store.execute("UPDATE ledger.head SET committed_at = '2026-01-01'")
-    commit(store, conversation(4, "ann", NOW - 31 * DAY), NOW - 30 * DAY)
+    commit(store, turn(4, "ann", NOW - 31 * DAY), NOW - 30 * DAY)
     later = NOW + 600 * DAY
     caplog.set_level(logging.WARNING)
     deleted = purge(database, kept, later)

@@ -13,7 +13,7 @@ from otelgate_audit.model import columns
 from otelgate_audit.model import database as audit_database
 from otelgate_audit.model.records import TABLES, Batch, Event, Record, Score, Text
 
-from ..ledger_data import KEY, NOW, commit, conversation
+from ..ledger_data import KEY, NOW, commit, turn
 
 LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 OLD_SIGNATURE = "acmlnhngkefbelgebchloeeamlcbmnddhjgklikiejfdjopijpchfkjblknjonee"
@@ -62,7 +62,7 @@ def test_attributes_count_by_what_they_say() -> None:
 
 
 def test_rows_come_back_as_they_were_committed(database: str) -> None:
-    batch = conversation(1, "ann")
+    batch = turn(1, "ann")
     batch.model_calls[0] = batch.model_calls[0]._replace(cost_pico=2**63 - 1)
     batch.events[0] = batch.events[0]._replace(value=0.1 + 0.2)
     with audit_database.connect(database, name="test", autocommit=True) as connection:
@@ -80,7 +80,7 @@ def test_rows_come_back_as_they_were_committed(database: str) -> None:
 
 
 def test_each_link_is_over_the_entry_and_the_link_before() -> None:
-    records = every(conversation(1, "ann"))
+    records = every(turn(1, "ann"))
     keys = {("shop", "ann"): (3, b"her key"), ("shop", ""): (1, b"no user's")}
     start = Head(41, b"\1" * 32)
     entries, head = Chain(KEY).entries(start, NOW, records, keys)
@@ -99,7 +99,7 @@ def test_each_link_is_over_the_entry_and_the_link_before() -> None:
 
 
 def test_a_record_without_a_user_belongs_to_that_of_its_trace() -> None:
-    batch = conversation(1, "ann")
+    batch = turn(1, "ann")
     trace = batch.tool_calls[0].trace_id
     assert ledger.owner(batch.runs[0]) == ("shop", "ann")
     assert ledger.owner(batch.tool_calls[0]) == ("shop", "")
@@ -137,10 +137,10 @@ def test_a_cached_key_that_is_gone_is_not_used(database: str, end: str) -> None:
 
 def test_time_in_the_ledger_does_not_go_back(database: str) -> None:
     with audit_database.connect(database, name="test", autocommit=True) as connection, connection.cursor() as cursor:
-        assert ledger.turn(cursor, 7) == (Head(0, b""), 7)
+        assert ledger.locked_head(cursor, 7) == (Head(0, b""), 7)
         ledger.advance(cursor, Head(1, b"x" * 32), NOW)
-        assert ledger.turn(cursor, NOW - 1) == (Head(1, b"x" * 32), NOW)
-        assert ledger.turn(cursor, NOW + 1) == (Head(1, b"x" * 32), NOW + 1)
+        assert ledger.locked_head(cursor, NOW - 1) == (Head(1, b"x" * 32), NOW)
+        assert ledger.locked_head(cursor, NOW + 1) == (Head(1, b"x" * 32), NOW + 1)
         assert ledger.head(connection) == Head(1, b"x" * 32)
 
 

@@ -15,7 +15,7 @@ TO = "'2024-02-01Z'"
 
 @pytest.fixture(scope="module")
 def generated(server: Any, template: str) -> Iterator[psycopg.Connection[Any]]:
-    """20,000 conversations in six days."""
+    """20,000 turns in six days."""
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE audit_explain OWNER otelgate TEMPLATE {template} STRATEGY file_copy")
     owner = server.get_uri(database="audit_explain").replace("postgres:@", "otelgate@")
@@ -31,27 +31,27 @@ def generated(server: Any, template: str) -> Iterator[psycopg.Connection[Any]]:
 @pytest.mark.parametrize(
     ("question", "query", "index"),
     [
-        ("trace id", "SELECT * FROM content.conversations WHERE trace_id = %(trace)s", "audit.conversations_pkey"),
+        ("trace id", "SELECT * FROM content.turns WHERE trace_id = %(trace)s", "audit.turns_pkey"),
         (
             "a trace's tool calls",
             "SELECT * FROM content.tool_calls WHERE trace_id = %(trace)s",
             "audit.tool_calls_trace",
         ),
         (
-            "a user's conversations",
-            "SELECT * FROM audit.conversations WHERE service = %(service)s AND user_id = %(user)s"
+            "a user's turns",
+            "SELECT * FROM audit.turns WHERE service = %(service)s AND user_id = %(user)s"
             " ORDER BY started_at DESC LIMIT 50",
-            "audit.conversations_user",
+            "audit.turns_user",
         ),
         (
             "time range",
-            f"SELECT * FROM analytics.recent_conversations('2024-01-31Z', {TO})",
-            "audit.conversations_started",
+            f"SELECT * FROM analytics.recent_turns('2024-01-31Z', {TO})",
+            "audit.turns_started",
         ),
         (
             "sums of a time range",
             f"SELECT * FROM analytics.cost_over_time('1 hour', '2024-01-31Z', {TO})",
-            "audit.conversations_started",
+            "audit.turns_started",
         ),
         (
             "popularity of a tool",
@@ -66,20 +66,18 @@ def generated(server: Any, template: str) -> Iterator[psycopg.Connection[Any]]:
         (
             "a funnel's first queries",
             f"SELECT * FROM analytics.occurrences('first_query', '2024-01-31Z', {TO})",
-            "audit.conversations_user",
+            "audit.turns_user",
         ),
         (
             "top cost",
-            f"SELECT * FROM analytics.expensive_conversations('2024-01-26Z', {TO})",
-            "audit.conversations_cost",
+            f"SELECT * FROM analytics.expensive_turns('2024-01-26Z', {TO})",
+            "audit.turns_cost",
         ),
         ("active users", f"SELECT * FROM analytics.active_users('2024-01-26Z', {TO})", "audit.user_days_pkey"),
     ],
 )
 def test_an_index_answers(generated: psycopg.Connection[Any], question: str, query: str, index: str) -> None:
-    row = generated.execute(
-        "SELECT trace_id, service, user_id FROM audit.conversations ORDER BY trace_id LIMIT 1"
-    ).fetchone()
+    row = generated.execute("SELECT trace_id, service, user_id FROM audit.turns ORDER BY trace_id LIMIT 1").fetchone()
     assert row
     used = indexes(generated, query, {"trace": row[0], "service": row[1], "user": row[2]})
     assert index in used, f"{question}: {used}"
@@ -95,7 +93,7 @@ def test_a_months_sums_do_not_touch_the_rows(generated: psycopg.Connection[Any])
         }
         query = f"SELECT * FROM analytics.{call}({first.get(call, '')}'2024-01-30Z', {TO})"
         nodes = {(node["Node Type"], node.get("Index Name")) for node in plan(generated, query, {})}
-        assert ("Index Only Scan", "conversations_started") in nodes, call
+        assert ("Index Only Scan", "turns_started") in nodes, call
 
 
 def test_popularity_of_tools_reads_only_the_days_asked_for(generated: psycopg.Connection[Any]) -> None:

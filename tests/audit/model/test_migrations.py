@@ -15,7 +15,7 @@ from otelgate_audit.reconcile import comparison
 from otelgate_audit.verify import verification
 from psycopg import sql
 
-from ..ledger_data import DAY, KEY, NOW, SERVICE, as_writer, commit, conversation, trace_id
+from ..ledger_data import DAY, KEY, NOW, SERVICE, as_writer, commit, trace_id, turn
 
 ROWS = Path(__file__).parent / "testdata" / "rows_0001.sql"
 
@@ -51,26 +51,26 @@ def findings(url: str) -> list[str]:
 
 
 def test_rows_of_before_verify_and_new_ones_go_on(old: str) -> None:
-    assert "schema: 0001 → 0005" in audit_database.migrate(old)
+    assert "schema: 0001 → 0006" in audit_database.migrate(old)
     assert findings(old) == []
     with psycopg.connect(old, autocommit=True) as connection:
-        commit(connection, conversation(2, "bob"))
+        commit(connection, turn(2, "bob"))
         assert connection.execute("SELECT count(*), count(received_at) FROM audit.model_calls").fetchone() == (6, 1)
     assert findings(old) == []
 
 
 def test_a_database_of_one_role_takes_records_from_the_writer_after_the_migration(old: str) -> None:
-    """New ones, and a late one of a conversation that the owner's role stored."""
+    """New ones, and a late one of a turn that the owner's role stored."""
     audit_database.migrate(old)
-    late = conversation(1, "ann")
+    late = turn(1, "ann")
     late.texts = {}
     for each in (late.model_calls, late.tool_calls, late.feedback, late.scores, late.events):
         each.clear()
     late.runs[:] = [record._replace(span_id="feedfacefeedface", parent_span_id=None) for record in late.runs]
     with as_writer(old) as writer:
-        commit(writer, conversation(2, "bob"))
+        commit(writer, turn(2, "bob"))
         commit(writer, late)
-        assert writer.execute("SELECT runs FROM audit.conversations ORDER BY trace_id").fetchall()[:2] == [(2,), (1,)]
+        assert writer.execute("SELECT runs FROM audit.turns ORDER BY trace_id").fetchall()[:2] == [(2,), (1,)]
     assert findings(old) == []
 
 
@@ -81,7 +81,7 @@ def test_a_time_of_receipt_that_was_changed_is_found(old: str, number: int, time
     audit_database.migrate(old)
     span = f"{number:08x}00000001"
     with psycopg.connect(old, autocommit=True) as connection:
-        commit(connection, conversation(2, "bob"))
+        commit(connection, turn(2, "bob"))
         connection.execute(f"UPDATE audit.model_calls SET received_at = {time} WHERE span_id = '{span}'")
     (found,) = findings(old)
     assert f"{span} of 2026-06-14T12:00:00.001000Z: the row or its words differ" in found
@@ -90,7 +90,7 @@ def test_a_time_of_receipt_that_was_changed_is_found(old: str, number: int, time
 def test_migrate_cancelled_records_become_ok_and_cancelled(old: str) -> None:
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
-        for table in ("audit.runs", "audit.model_calls", "audit.tool_calls", "content.conversations"):
+        for table in ("audit.runs", "audit.model_calls", "audit.tool_calls", "content.turns"):
             rows = connection.execute(
                 f"SELECT DISTINCT trace_id, status, cancelled FROM {table} ORDER BY trace_id"
             ).fetchall()
@@ -105,7 +105,7 @@ def test_migrate_cancelled_records_become_ok_and_cancelled(old: str) -> None:
 def test_a_cancellation_that_was_changed_is_found(old: str, number: int, kind: str, change: str) -> None:
     """Of a row of before and of a new one."""
     audit_database.migrate(old)
-    made = conversation(4, "fay")
+    made = turn(4, "fay")
     for each in (made.runs, made.model_calls, made.tool_calls):
         each[:] = [record._replace(cancelled=True) for record in each]
     with psycopg.connect(old, autocommit=True) as connection:
@@ -114,6 +114,28 @@ def test_a_cancellation_that_was_changed_is_found(old: str, number: int, kind: s
         least = f"(SELECT min(span_id) FROM audit.{kind} WHERE trace_id = '{trace_id(number)}')"
         assert connection.execute(f"UPDATE audit.{kind} SET {change} WHERE span_id = {least}").rowcount == 1
     assert [found for found in findings(old) if "the row or its words differ" in found and f"audit.{kind}" in found]
+
+
+_NAMES = """
+SELECT relname FROM pg_class WHERE relnamespace::regnamespace::text IN ('audit', 'content', 'analytics')
+UNION ALL SELECT proname FROM pg_proc WHERE pronamespace::regnamespace::text IN ('audit', 'content', 'analytics')
+UNION ALL SELECT prosrc FROM pg_proc WHERE pronamespace::regnamespace::text IN ('audit', 'content', 'analytics')
+UNION ALL SELECT column_name FROM information_schema.columns
+    WHERE table_schema IN ('audit', 'content', 'analytics')
+"""
+
+
+def test_migrate_conversations_become_turns(old: str) -> None:
+    before = "SELECT trace_id, user_id, session_id, cost_usd, state FROM audit.{} ORDER BY trace_id"
+    counts = "SELECT user_id, {} FROM audit.users ORDER BY user_id"
+    with psycopg.connect(old) as connection:
+        rows = connection.execute(before.format("conversations")).fetchall()
+        users = connection.execute(counts.format("conversations")).fetchall()
+    audit_database.migrate(old)
+    with psycopg.connect(old) as connection:
+        assert rows and connection.execute(before.format("turns")).fetchall() == rows
+        assert users and connection.execute(counts.format("turns")).fetchall() == users
+        assert [name for (name,) in connection.execute(_NAMES) if "conversation" in name] == []
 
 
 def test_windows_and_rejects_of_before_are_those_of_runs(old: str) -> None:

@@ -18,10 +18,10 @@ from otelgate_audit.verify import verification
 from psycopg import sql
 from waiting import until
 
-from ..ledger_data import DAY, KEY, NOW, commit, conversation, settings
+from ..ledger_data import DAY, KEY, NOW, commit, settings, turn
 
 GRAFANA = audit_database.GRAFANA
-TABLES = ("audit.runs", "audit.conversations", "audit.users", "content.texts", "ledger.head", "ledger.entries")
+TABLES = ("audit.runs", "audit.turns", "audit.users", "content.texts", "ledger.head", "ledger.entries")
 MODES = (
     "ROW SHARE",
     "ROW EXCLUSIVE",
@@ -34,7 +34,7 @@ MODES = (
 STRENGTHS = ("UPDATE", "NO KEY UPDATE", "SHARE", "KEY SHARE")
 WRITES = (
     "INSERT INTO audit.users (service, user_id, first_seen, last_seen) VALUES ('x', 'x', now(), now())",
-    "UPDATE audit.conversations SET user_id = 'x'",
+    "UPDATE audit.turns SET user_id = 'x'",
     "DELETE FROM audit.runs",
     "TRUNCATE audit.runs",
     "DELETE FROM ledger.entries",
@@ -210,13 +210,13 @@ def everything_locked(database: str) -> Iterator[psycopg.Connection[Any]]:
 def test_commit_while_grafana_holds_every_lock_succeeds(database: str) -> None:
     """Of today and of days that need new partitions; what is there verifies."""
     with as_owner(database, autocommit=True) as connection:
-        commit(connection, conversation(1, "ann"))
+        commit(connection, turn(1, "ann"))
         with everything_locked(database):
             for number, day in enumerate((1, -1, -20, 0, 31), start=2):
-                commit(connection, conversation(number, "bob", NOW + day * DAY), NOW + max(day, 0) * DAY)
+                commit(connection, turn(number, "bob", NOW + day * DAY), NOW + max(day, 0) * DAY)
     with as_owner(database) as connection:
         report = verification.verify(connection, KEY)
-    assert (report.findings, report.conversations) == ([], 6)
+    assert (report.findings, report.turns) == ([], 6)
 
 
 def test_migrate_while_grafana_holds_every_lock_succeeds(database: str) -> None:
@@ -228,10 +228,10 @@ def test_purge_while_grafana_reads_every_table_leaves_what_is_read(database: str
     """It stays until the next time; what is committed meanwhile doesn't wait for it."""
     kept = settings(database, tmp_path)
     with as_owner(database, autocommit=True) as connection, as_owner(database) as other:
-        commit(connection, conversation(1, "ann", NOW - 100 * DAY), NOW - 99 * DAY)
+        commit(connection, turn(1, "ann", NOW - 100 * DAY), NOW - 99 * DAY)
         with everything_locked(database):
             left = retention.purge(other, kept, NOW)
-            commit(connection, conversation(2, "ann"))
+            commit(connection, turn(2, "ann"))
         gone = retention.purge(other, kept, NOW)
         assert "audit.runs" not in {each.table for each in left if each.partition}
         assert "audit.runs" in {each.table for each in gone if each.partition}

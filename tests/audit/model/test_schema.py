@@ -17,20 +17,20 @@ def test_a_database_without_the_schema_is_named(server: object, database: str) -
         connection.execute("DELETE FROM audit.alembic_version")
         with pytest.raises(audit_database.SchemaError) as caught:
             audit_database.require_schema(connection)
-    expected = "the database's schema is at nothing: expected 0005; `otelgate-audit keep` brings it there, or `migrate`"
+    expected = "the database's schema is at nothing: expected 0006; `otelgate-audit keep` brings it there, or `migrate`"
     assert str(caught.value) == expected
 
 
 @pytest.mark.parametrize(
     ("role", "table", "allowed"),
     [
-        ("otelgate_reader", "audit.conversations", True),
-        ("otelgate_reader", "content.conversations", False),
+        ("otelgate_reader", "audit.turns", True),
+        ("otelgate_reader", "content.turns", False),
         ("otelgate_reader", "content.texts", False),
         ("otelgate_reader", "ledger.keys", False),
         ("otelgate_grafana", "audit.tool_calls", True),
         ("otelgate_grafana", "content.tool_calls", False),
-        ("otelgate_content", "content.conversations", True),
+        ("otelgate_content", "content.turns", True),
         ("otelgate_content", "ledger.keys", False),
     ],
 )

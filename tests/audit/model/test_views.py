@@ -44,7 +44,7 @@ def test_a_reader_sees_numbers_but_no_words(world: psycopg.Connection[Any]) -> N
             if call.startswith("analytics."):
                 world.execute(f"SELECT * FROM {call} LIMIT 1").fetchall()
         with pytest.raises(psycopg.errors.InsufficientPrivilege), world.transaction():
-            world.execute("SELECT * FROM content.recent_conversations()")
+            world.execute("SELECT * FROM content.recent_turns()")
 
 
 def test_everything_is_explained(world: psycopg.Connection[Any]) -> None:
@@ -91,7 +91,7 @@ def test_days_of_a_user_go_with_the_user(database: str) -> None:
         generate.write(connection, talks, [])
         days = "SELECT day FROM audit.user_days ORDER BY 1"
         assert connection.execute(days).fetchall() == [(date(2024, 1, 1),), (date(2024, 1, 2),)]
-        connection.execute("DELETE FROM audit.conversations")
+        connection.execute("DELETE FROM audit.turns")
         assert len(connection.execute(days).fetchall()) == 2
         connection.execute("DELETE FROM audit.users")
         assert connection.execute(days).fetchall() == []

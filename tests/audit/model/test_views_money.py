@@ -100,9 +100,9 @@ def test_cost_by_model(world: psycopg.Connection[Any]) -> None:
     assert rows == [("p", "m2", 2, 0, 200, 20, 0.6, 0.6, 1), ("p", "m1", 2, 0, 200, 20, 0.4, 0.2, 0)]
 
 
-def test_expensive_conversations(world: psycopg.Connection[Any]) -> None:
+def test_expensive_turns(world: psycopg.Connection[Any]) -> None:
     range_ = "'2024-02-01Z', '2024-02-02Z'"
-    query = f"SELECT trace_id, cost_usd, tool_calls FROM analytics.expensive_conversations({range_}, top => 2)"
+    query = f"SELECT trace_id, cost_usd, tool_calls FROM analytics.expensive_turns({range_}, top => 2)"
     assert read(world, query) == [("3" * 32, 0.6, 0), ("2" * 32, 0.3, 3)]
 
 

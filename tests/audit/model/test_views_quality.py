@@ -1,4 +1,4 @@
-"""Satisfaction, agents, tools, sessions and single conversations, on a small world worked out by hand."""
+"""Satisfaction, agents, tools, sessions and single turns, on a small world worked out by hand."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -111,34 +111,34 @@ def test_kpis(world: psycopg.Connection[Any]) -> None:
 def test_changes_of_kpis(world: psycopg.Connection[Any]) -> None:
     query = "SELECT * FROM analytics.kpi_changes('2024-03-05Z', '2024-03-06Z', '{quality,route}')"
     rows = {row[0]: row[1:] for row in read(world, query)}
-    assert rows["conversations"] == (6, 4, 0.5, None, None)
+    assert rows["turns"] == (6, 4, 0.5, None, None)
     assert rows["error_ratio"] == (pytest.approx(1 / 6), 0.25, pytest.approx(-1 / 3), "< 0.05", False)
     assert rows["p50_seconds"] == (1.0, 2.5, -0.6, "< 8", True)
     assert rows["satisfaction"] == (None, pytest.approx(1 / 3), None, "> 0.8", None)
 
 
 def test_usage_adds_up(world: psycopg.Connection[Any]) -> None:
-    columns = "agent, conversations, errors, positive, negative, latency_seconds, tool_calls, tool_errors"
+    columns = "agent, turns, errors, positive, negative, latency_seconds, tool_calls, tool_errors"
     query = f"SELECT {columns} FROM analytics.usage('1 hour', '2024-03-04Z', '2024-03-05Z', '{{quality}}')"
     assert read(world, query) == [("a", 2, 0, 1, 1, 3.0, 2, 1), ("b", 2, 1, 0, 1, 7.0, 2, 0)]
 
 
-def test_recent_conversations(world: psycopg.Connection[Any]) -> None:
+def test_recent_turns(world: psycopg.Connection[Any]) -> None:
     chosen = "'2024-03-04Z', '2024-03-05Z', '{quality}'"
-    query = f"SELECT user_id, rating FROM analytics.recent_conversations({chosen}, top => 2)"
+    query = f"SELECT user_id, rating FROM analytics.recent_turns({chosen}, top => 2)"
     assert read(world, query) == [("u2", "negative"), ("u2", None)]
     chosen += ", ratings => '{none}', characters => 3"
-    query = f"SELECT question, reply, rating FROM content.recent_conversations({chosen})"
+    query = f"SELECT question, reply, rating FROM content.recent_turns({chosen})"
     assert read(world, query) == [("ano", "rep", None)]
 
 
-def test_one_conversation_with_its_content(world: psycopg.Connection[Any]) -> None:
+def test_one_turn_with_its_content(world: psycopg.Connection[Any]) -> None:
     columns = "user_id, latency_seconds, question, reply, tool_calls, votes"
-    (row,) = read(world, f"SELECT {columns} FROM content.conversation(%s)", "b" * 32)
+    (row,) = read(world, f"SELECT {columns} FROM content.turn(%s)", "b" * 32)
     *plain, tools, votes = row
     assert plain == ["u1", 2.0, "same", "reply to same"]
     assert [(tool["tool"], tool["error_type"], tool["arguments"], tool["result"]) for tool in tools] == [
         ("t", "Timeout", "{}", "done")
     ]
     assert [(vote["rating"], vote["comment"]) for vote in votes] == [("negative", "it is negative")]
-    assert read(world, "SELECT * FROM content.conversation(%s)", "f" * 32) == []
+    assert read(world, "SELECT * FROM content.turn(%s)", "f" * 32) == []

@@ -97,11 +97,11 @@ def test_a_funnel_keeps_its_order(world: psycopg.Connection[Any]) -> None:
 
 @pytest.mark.shows("K61")
 def test_a_funnel_of_steps_with_attributes(world: psycopg.Connection[Any]) -> None:
-    steps = ["conversation{tier=free}", "command.used{command=/search}", "command.used{command=/help}", "tool_call"]
+    steps = ["turn{tier=free}", "command.used{command=/search}", "command.used{command=/help}", "tool_call"]
     rows = read(world, f"SELECT users FROM analytics.funnel({FIRST_WEEKS}, events => %s)", steps)
     assert rows == [(2,), (2,), (1,), (0,)]
     range_ = "from_time => '2024-02-01Z', to_time => '2024-02-02Z', services => '{cost}'"
-    steps = ["tool_call{tool=x}", "conversation{agent=b}"]
+    steps = ["tool_call{tool=x}", "turn{agent=b}"]
     assert read(world, f"SELECT users FROM analytics.funnel({range_}, events => %s)", steps) == [(2,), (1,)]
 
 
@@ -128,9 +128,9 @@ def test_conversion_to_reservations(
 @pytest.mark.shows("K21")
 def test_journeys(world: psycopg.Connection[Any]) -> None:
     assert read(world, "SELECT * FROM analytics.journeys('2024-03-06Z', '2024-03-07Z', '{journey}')") == [
-        ("conversation", None, 2, 2, pytest.approx(2 / 3)),
-        ("session.start", "conversation", 2, 2, 1.0),
-        ("conversation", "conversation", 1, 1, pytest.approx(1 / 3)),
+        ("session.start", "turn", 2, 2, 1.0),
+        ("turn", None, 2, 2, pytest.approx(2 / 3)),
+        ("turn", "turn", 1, 1, pytest.approx(1 / 3)),
     ]
 
 
@@ -164,15 +164,15 @@ def test_active_now(world: psycopg.Connection[Any]) -> None:
 
 
 def test_top_users(world: psycopg.Connection[Any]) -> None:
-    columns = "user_id, conversations, sessions, cost_usd"
+    columns = "user_id, turns, sessions, cost_usd"
     query = f"SELECT {columns} FROM analytics.top_users(%s, '2024-02-01Z', '2024-02-02Z', %s)"
     assert read(world, query, "activity", ["cost"]) == [("u1", 2, 0, 0.7), ("u2", 1, 0, 0.3)]
-    query = "SELECT user_id, conversations, sessions FROM analytics.top_users('cost', '2024-03-05Z', '2024-03-06Z', %s)"
+    query = "SELECT user_id, turns, sessions FROM analytics.top_users('cost', '2024-03-05Z', '2024-03-06Z', %s)"
     assert read(world, query, ["route"]) == [("q", 1, 1), ("p", 5, 2)]  # of no cost: lately seen first
 
 
 def test_user_summary(world: psycopg.Connection[Any]) -> None:
-    columns = "user_id, sessions, conversations, errors, mean_seconds, positive, negative, satisfaction, last_seen"
+    columns = "user_id, sessions, turns, errors, mean_seconds, positive, negative, satisfaction, last_seen"
     query = f"SELECT {columns} FROM analytics.user_summary('2024-03-04Z', '2024-03-05Z', '{{quality}}')"
     assert read(world, query) == [
         ("u2", 1, 2, 1, 3.5, 0, 1, 0.0, datetime(2024, 3, 4, 10, 30, tzinfo=UTC)),
@@ -181,7 +181,7 @@ def test_user_summary(world: psycopg.Connection[Any]) -> None:
 
 
 def test_quiet_users(world: psycopg.Connection[Any]) -> None:
-    rows = read(world, "SELECT user_id, conversations, quiet_users FROM analytics.quiet_users(services => '{live}')")
+    rows = read(world, "SELECT user_id, turns, quiet_users FROM analytics.quiet_users(services => '{live}')")
     assert rows == [("casual", 1, 3), ("dormant", 0, 3), ("lost", 0, 3)]
 
 
@@ -193,7 +193,7 @@ def test_segments(world: psycopg.Connection[Any]) -> None:
     assert rows == [("live", "(none)", "power", 1, 35, 0.35), ("live", "(none)", "regular", 1, 5, 0.05)]
 
 
-def test_activity_has_conversations_and_events(world: psycopg.Connection[Any]) -> None:
+def test_activity_has_turns_and_events(world: psycopg.Connection[Any]) -> None:
     assert read(world, "SELECT user_id, count(*) FROM analytics.activity WHERE service = 'other' GROUP BY 1") == [
         ("zoe", 3)
     ]

@@ -34,7 +34,7 @@ from waiting import until
 
 # The values of tests/golden/openinference-graph-content.
 WORDS = ("When is the flight to Oslo?", "The flight to Oslo leaves at nine . ")
-NO_SCHEMA = "the database's schema is at nothing: expected 0005; `otelgate-audit keep` brings it there, or `migrate`"
+NO_SCHEMA = "the database's schema is at nothing: expected 0006; `otelgate-audit keep` brings it there, or `migrate`"
 TOOL = ("search_flights", "ok", "to Oslo", "SK1 to Oslo, SK2 to Oslo")
 
 
@@ -117,17 +117,17 @@ def test_a_recorded_run_becomes_its_rows_however_often_it_comes(
         assert export(sink.receiver.port, request) == b""
         assert export(sink.receiver.port, request) == b""
     with psycopg.connect(database) as connection:
-        conversation = connection.execute(
+        turn = connection.execute(
             "SELECT service, agent, session_id, user_id, status, runs, model_calls, tool_calls, input_tokens,"
             " output_tokens, cache_read_tokens, reasoning_tokens, cost_usd, user_message, reply"
-            " FROM content.conversations"
+            " FROM content.turns"
         ).fetchall()
-        assert conversation == [
+        assert turn == [
             ("travel", "travel", "thread-7", "user-1", "ok", 1, 2, 1, 240, 60, 128, 16, Decimal("0.0003648"), *WORDS)
         ]
         tools = connection.execute("SELECT tool, status, arguments, result FROM content.tool_calls").fetchall()
         assert tools == [TOOL]
-        counted = "SELECT service, user_id, conversations FROM audit.users"
+        counted = "SELECT service, user_id, turns FROM audit.users"
         assert connection.execute(counted).fetchall() == [("travel", "user-1", 1)]
         chain = connection.execute("SELECT kind FROM ledger.entries ORDER BY kind").fetchall()
         assert [kind for (kind,) in chain] == ["model_calls", "model_calls", "runs", "tool_calls"]
@@ -169,7 +169,7 @@ def test_a_sink_before_its_database_and_its_keeper_waits_and_loses_nothing(
             assert get(sink.health.port)[1]["status"] == "ok"
             assert get(sink.health.port, "/other")[0] == 404
             with psycopg.connect(url) as connection:
-                assert connection.execute("SELECT service, runs FROM audit.conversations").fetchall() == [("travel", 1)]
+                assert connection.execute("SELECT service, runs FROM audit.turns").fetchall() == [("travel", 1)]
             admin(server, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
             end_connections(server, name)
             assert until(lambda: get(sink.health.port)[0] == 503)
@@ -217,7 +217,7 @@ def test_a_keeper_refuses_a_schema_that_it_may_not_migrate(database: str, sink_s
         assert until(lambda: sink.failure)
         assert (
             sink.failure
-            == "the database's schema is at nothing: expected 0005; `otelgate-audit keep` brings it there, or `migrate`"
+            == "the database's schema is at nothing: expected 0006; `otelgate-audit keep` brings it there, or `migrate`"
         )
         assert sink.state.closed() == f"schema: {sink.failure}"
 
@@ -272,7 +272,7 @@ def test_sigterm_commits_what_is_in_flight(
             holder.rollback()
             assert answer.result() == b""
         assert started.wait(60) == 0
-        assert holder.execute("SELECT count(*) FROM audit.conversations").fetchone() == (1,)
+        assert holder.execute("SELECT count(*) FROM audit.turns").fetchone() == (1,)
     lines = log.read_text()
     assert "stopped" in lines
     assert "Traceback" not in lines

@@ -57,7 +57,7 @@ def test_late_spans(writer: Writer, connection: psycopg.Connection) -> None:
     leading = run("02", NOW - DAY, user_id="bob", session_id="s2", service="front")
     writer.commit(batch(leading), 30)
     check(connection, [(inner, None), (leading, None)])
-    rows = connection.execute("SELECT service, user_id, conversations FROM audit.users ORDER BY user_id").fetchall()
+    rows = connection.execute("SELECT service, user_id, turns FROM audit.users ORDER BY user_id").fetchall()
     assert rows == [("travel", "ann", 0), ("front", "bob", 1)]
 
 
@@ -68,14 +68,14 @@ def test_feedback_comes_first(writer: Writer, connection: psycopg.Connection) ->
         (feedback("f2", NOW + 5, trace_id=None), None),
     ]
     writer.commit(batch(*votes), 30)
-    assert connection.execute("SELECT count(*) FROM audit.conversations").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM audit.turns").fetchone() == (0,)
     span = words(run("01"), "Where to?")
     writer.commit(batch(span), 30)
-    row = connection.execute("SELECT rating, rating_score, confidence FROM audit.conversations").fetchone()
+    row = connection.execute("SELECT rating, rating_score, confidence FROM audit.turns").fetchone()
     assert row == ("negative", 2, 0.5)
     votes.append((feedback("f3", NOW + 5, rating="positive"), None))
     writer.commit(batch(votes[-1]), 30)
-    assert connection.execute("SELECT rating, rating_score FROM audit.conversations").fetchone() == ("positive", None)
+    assert connection.execute("SELECT rating, rating_score FROM audit.turns").fetchone() == ("positive", None)
     check(connection, [*votes, span])
 
 
@@ -99,13 +99,13 @@ def test_users_and_sessions(writer: Writer, connection: psycopg.Connection) -> N
 
 
 def test_a_user_known_from_another_service_only(writer: Writer, connection: psycopg.Connection) -> None:
-    """The conversation is the leading span's service's; its user has a row there, too."""
+    """The turn is the leading span's service's; its user has a row there, too."""
     writer.commit(batch(run("01", NOW - 5, service="front"), tool_call("02", user_id="ann", service="back")), 30)
-    rows = columns.cursor(connection).execute("SELECT service, first_seen, conversations FROM audit.users ORDER BY 1")
+    rows = columns.cursor(connection).execute("SELECT service, first_seen, turns FROM audit.users ORDER BY 1")
     assert rows.fetchall() == [("back", NOW, 0), ("front", NOW - 5, 1)]
 
 
-def test_records_belong_to_their_conversations_user(writer: Writer, connection: psycopg.Connection) -> None:
+def test_records_belong_to_their_turns_user(writer: Writer, connection: psycopg.Connection) -> None:
     """Erasing the user erases these, too."""
     writer.commit(batch(run("01", user_id="ann"), tool_call("02")), 30)
     writer.commit(batch(feedback("f1"), event("e1"), event("e2", trace_id=None)), 30)

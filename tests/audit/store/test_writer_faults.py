@@ -166,7 +166,7 @@ def test_a_mistake_in_the_program_loses_nothing(
 def test_a_row_that_was_tampered_with_stops_nothing(writer: Writer, connection: psycopg.Connection) -> None:
     """Its late spans are rejects; what comes with them is committed."""
     writer.commit(batch(run("01")), 30)
-    connection.execute("UPDATE audit.conversations SET state = '{}'")
+    connection.execute("UPDATE audit.turns SET state = '{}'")
     other = run("03", trace_id="b" * 32)
     writer.commit(batch(run("02"), other), 30)
     rejects = connection.execute("SELECT record, reason FROM content.rejects").fetchall()

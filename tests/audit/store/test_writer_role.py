@@ -16,7 +16,7 @@ from otelgate_audit.model import database as audit_database
 from otelgate_audit.verify import verification
 from psycopg import sql
 
-from ..ledger_data import DAY, KEY, NOW, as_writer, commit, conversation, trace_id
+from ..ledger_data import DAY, KEY, NOW, as_writer, commit, trace_id, turn
 from ..verify.test_tampering import STATEMENTS, TAMPERINGS
 
 Store = psycopg.Connection[Any]
@@ -39,10 +39,7 @@ HEADS = {
 }
 REFUSED = {
     **{f"head {name}": text for name, text in HEADS.items()},
-    **{
-        f"delete from {table}": f"DELETE FROM {table}"
-        for table in ("audit.conversations", "audit.users", "content.texts")
-    },
+    **{f"delete from {table}": f"DELETE FROM {table}" for table in ("audit.turns", "audit.users", "content.texts")},
     "truncate": "TRUNCATE audit.runs",
     "delete a partition's rows": "DELETE FROM audit.runs_20260614",
     "insert into a partition": "INSERT INTO audit.runs_20260614 SELECT",
@@ -61,8 +58,8 @@ REFUSED = {
     "a session of the owner": "SET SESSION AUTHORIZATION otelgate",
     "rights": "GRANT otelgate TO CURRENT_USER",
     "lock": "LOCK TABLE audit.runs IN ACCESS EXCLUSIVE MODE",
-    "a taken out conversation": f"SELECT audit.take_out(ARRAY[{ONE}])",
-    "a taken out conversation, checked at once": f"SET CONSTRAINTS ALL IMMEDIATE; SELECT audit.take_out(ARRAY[{ONE}])",
+    "a taken out turn": f"SELECT audit.take_out(ARRAY[{ONE}])",
+    "a taken out turn, checked at once": f"SET CONSTRAINTS ALL IMMEDIATE; SELECT audit.take_out(ARRAY[{ONE}])",
     "a user's name": "UPDATE audit.users SET user_id = 'x'",
     "a session's name": "UPDATE audit.sessions SET session_id = 'x'",
     "days": "UPDATE audit.user_days SET day = 'today'",
@@ -72,7 +69,7 @@ REFUSED = {
     "version": "UPDATE audit.alembic_version SET version_num = '0004'",
     **{
         f"read {table}": f"SELECT * FROM {table}"
-        for table in ("content.texts", "content.rejects", "content.conversations", "ledger.entries", "audit.runs")
+        for table in ("content.texts", "content.rejects", "content.turns", "ledger.entries", "audit.runs")
     },
 }
 # The inserts that it may make, and the finding of verify for each.
@@ -96,10 +93,10 @@ FOUND = {
         " FROM ledger.head; UPDATE ledger.head SET (seq, link) = (seq + 1, '\\x02')",
         None,
     ),
-    "a conversation put back with another cost": (
-        f"CREATE TEMP TABLE kept AS SELECT * FROM audit.conversations WHERE trace_id = {ONE};"
+    "a turn put back with another cost": (
+        f"CREATE TEMP TABLE kept AS SELECT * FROM audit.turns WHERE trace_id = {ONE};"
         f" UPDATE kept SET cost_usd = 0; SELECT audit.take_out(ARRAY[{ONE}]);"
-        " INSERT INTO audit.conversations SELECT * FROM kept; DROP TABLE kept",
+        " INSERT INTO audit.turns SELECT * FROM kept; DROP TABLE kept",
         None,
     ),
 }
@@ -107,9 +104,9 @@ FOUND = {
 
 @pytest.fixture(scope="module")
 def store(shared_database: str) -> Iterator[str]:
-    """Three conversations that the writer's role committed, as those of test_tampering.py."""
+    """Three turns that the writer's role committed, as those of test_tampering.py."""
     with as_writer(shared_database) as writer:
-        batches = (conversation(1, "ann"), conversation(2, "bob", NOW - 3 * DAY), conversation(3, None, service="desk"))
+        batches = (turn(1, "ann"), turn(2, "bob", NOW - 3 * DAY), turn(3, None, service="desk"))
         for number, batch in enumerate(batches):
             commit(writer, batch, NOW + number)
     assert codes(shared_database) == set(), "the control"
@@ -139,7 +136,7 @@ def test_do_more_than_insert_as_the_writer_is_refused(store: str, statement: str
 def test_insert_what_never_was_as_the_writer_is_found(database: str, name: str) -> None:
     statement, code = FOUND[name]
     with as_writer(database) as writer:
-        commit(writer, conversation(1, "ann"))
+        commit(writer, turn(1, "ann"))
         with writer.transaction():
             writer.execute(statement)
     found = codes(database)
@@ -161,7 +158,7 @@ def test_the_writer_may_delete_truncate_and_change_nothing_else(store: str) -> N
         " AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped"
         " AND has_column_privilege(%s, attrelid, attname, 'UPDATE')"
     )
-    people = ("first_seen", "last_seen", "tier", "tier_at", "conversations")
+    people = ("first_seen", "last_seen", "tier", "tier_at", "turns")
     with psycopg.connect(store) as connection:
         assert connection.execute(statement, [list(changes), audit_database.WRITER]).fetchall() == []
         assert {name for (name,) in connection.execute(columns, [audit_database.WRITER])} == {

@@ -19,15 +19,15 @@ from otelgate_audit.model import columns
 from otelgate_audit.model import database as audit_database
 from otelgate_audit.verify import command, verification
 
-from ..ledger_data import DAY, KEY, NOW, commit, conversation, settings, trace_id
+from ..ledger_data import DAY, KEY, NOW, commit, settings, trace_id, turn
 from ..loki import Loki, asked
 
 Store = psycopg.Connection[Any]
 
 ONE = f"'{trace_id(1)}'"
-TABLES = ("audit.conversations", *(f"audit.{table}" for table in columns.KINDS), "content.texts", "ledger.entries")
+TABLES = ("audit.turns", *(f"audit.{table}" for table in columns.KINDS), "content.texts", "ledger.entries")
 EVERYTHING = (*TABLES, "audit.users", "audit.user_days", "audit.sessions", "content.rejects", "ledger.keys")
-CONVERSATION = ";".join(f"DELETE FROM {table} WHERE trace_id = {ONE}" for table in TABLES if table != "audit.events")
+TURN = ";".join(f"DELETE FROM {table} WHERE trace_id = {ONE}" for table in TABLES if table != "audit.events")
 WIPE = ";".join(f"DELETE FROM {table}" for table in EVERYTHING)
 RENUMBER = (
     "CREATE TEMP TABLE renumbered ON COMMIT DROP AS SELECT seq, row_number() OVER (ORDER BY seq) AS n"
@@ -44,7 +44,7 @@ TAIL = (
     )
     + ";DELETE FROM content.texts t USING ledger.entries e WHERE e.seq > 16"
     " AND (e.start_time, e.trace_id, e.record) = (t.start_time, t.trace_id, t.record);"
-    f"DELETE FROM audit.conversations WHERE trace_id = '{trace_id(3)}';"
+    f"DELETE FROM audit.turns WHERE trace_id = '{trace_id(3)}';"
     "DELETE FROM ledger.entries WHERE seq > 16;"
     "UPDATE ledger.head SET (seq, link) = (SELECT seq, link FROM ledger.entries WHERE seq = 16)"
 )
@@ -65,9 +65,9 @@ STATEMENTS: dict[str, str] = {
         f"DELETE FROM ledger.entries WHERE kind = 'runs' AND trace_id = {ONE};"
         f"DELETE FROM audit.runs WHERE trace_id = {ONE}"
     ),
-    "a conversation is deleted with all entries": CONVERSATION,
-    "a conversation is deleted, and the entries after it renumbered": f"{CONVERSATION};{RENUMBER}",
-    "a conversation's row is deleted": f"DELETE FROM audit.conversations WHERE trace_id = {ONE}",
+    "a turn is deleted with all entries": TURN,
+    "a turn is deleted, and the entries after it renumbered": f"{TURN};{RENUMBER}",
+    "a turn's row is deleted": f"DELETE FROM audit.turns WHERE trace_id = {ONE}",
     "words are deleted": f"DELETE FROM content.texts WHERE trace_id = {ONE}",
     "two entries change places": (
         "UPDATE ledger.entries SET seq = -1 WHERE seq = 10; UPDATE ledger.entries SET seq = 10 WHERE seq = 11;"
@@ -116,7 +116,7 @@ def rebuilt_chain(store: Store, _: str) -> None:
 
 
 def old_copy(store: Store, _: str) -> None:
-    """All as it was before the third conversation, for which no key is needed: its rows, its keys, the head's count."""
+    """All as it was before the third turn, for which no key is needed: its rows, its keys, the head's count."""
     store.execute(TAIL)
     store.execute(
         "DELETE FROM audit.users WHERE service = 'desk'; DELETE FROM audit.sessions WHERE service = 'desk';"
@@ -140,11 +140,11 @@ ONLY_BY_HEADS = {
 
 @pytest.fixture
 def store(database: str, loki: tuple[Loki, str], kept: Path) -> Iterator[Store]:
-    """Three conversations; after the second and the third, heads are announced to both witnesses."""
+    """Three turns; after the second and the third, heads are announced to both witnesses."""
     known, _ = loki
     witness = Witness(f"file:{kept}")
     with audit_database.connect(database, name="test", autocommit=True) as connection:
-        batches = (conversation(1, "ann"), conversation(2, "bob", NOW - 3 * DAY), conversation(3, None, service="desk"))
+        batches = (turn(1, "ann"), turn(2, "bob", NOW - 3 * DAY), turn(3, None, service="desk"))
         for number, batch in enumerate(batches):
             commit(connection, batch, NOW + number)
             if number:

@@ -22,7 +22,7 @@ from otelgate_audit.verify import command, findings, heads, verification
 from otelgate_audit.verify.findings import Report
 from psycopg import sql
 
-from ..ledger_data import DAY, KEY, NOW, RECORDS, commit, conversation, settings, trace_id
+from ..ledger_data import DAY, KEY, NOW, RECORDS, commit, settings, trace_id, turn
 from ..loki import Loki, asked
 
 Store = psycopg.Connection[Any]
@@ -35,11 +35,11 @@ CALL = "span_id = '0000000100000002'"
 
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
-    """Three conversations of two days and two services."""
+    """Three turns of two days and two services."""
     with audit_database.connect(database, name="test", autocommit=True) as connection:
-        commit(connection, conversation(1, "ann"))
-        commit(connection, conversation(2, "bob", NOW - 3 * DAY), NOW + 1)
-        commit(connection, conversation(3, None, service="desk"), NOW + 2)
+        commit(connection, turn(1, "ann"))
+        commit(connection, turn(2, "bob", NOW - 3 * DAY), NOW + 1)
+        commit(connection, turn(3, None, service="desk"), NOW + 2)
         yield connection
 
 
@@ -56,7 +56,7 @@ def told(report: Report) -> set[str]:
 def test_an_untouched_store_is_fine(database: str, store: Store) -> None:
     report = check(database)
     assert report.findings == []
-    assert (report.entries, report.records, report.conversations) == (3 * RECORDS, 3 * RECORDS, 3)
+    assert (report.entries, report.records, report.turns) == (3 * RECORDS, 3 * RECORDS, 3)
 
 
 def test_an_empty_store_is_fine(database: str) -> None:
@@ -71,7 +71,7 @@ def test_each_column_of_a_record_is_proven(database: str, record: type) -> None:
     with audit_database.connect(database, name="test", autocommit=True) as connection:
         cursor = connection.cursor()
         for number, name in enumerate(names):
-            commit(connection, conversation(number, "ann"))
+            commit(connection, turn(number, "ann"))
             kind = cursor.execute(
                 "SELECT data_type FROM information_schema.columns"
                 " WHERE (table_schema, table_name, column_name) = ('audit', %s, %s)",
@@ -140,7 +140,7 @@ TAMPERED: dict[str, tuple[str, list[str]]] = {
         "DELETE FROM audit.feedback WHERE uid = 'vote-1'",
         [
             f"missing: audit.feedback {VOTE}: the row of entry 5 is missing",
-            f"conversation: audit.conversations {trace_id(1)}: differs from its records in rating, rating_score, state",
+            f"turn: audit.turns {trace_id(1)}: differs from its records in rating, rating_score, state",
         ],
     ),
     "a row is deleted with its entry": (
@@ -148,7 +148,7 @@ TAMPERED: dict[str, tuple[str, list[str]]] = {
         [
             "gap: ledger.entries entry 4: missing",
             f"words: content.texts {TOOL}: {LONE}",
-            f"conversation: audit.conversations {trace_id(1)}: differs from its records in tool_calls",
+            f"turn: audit.turns {trace_id(1)}: differs from its records in tool_calls",
         ],
     ),
     "a row is made up": (
@@ -191,7 +191,7 @@ TAMPERED: dict[str, tuple[str, list[str]]] = {
     ),
     "the whole chain": (
         "TRUNCATE ledger.entries, audit.runs, audit.model_calls, audit.tool_calls, audit.feedback, audit.scores,"
-        " audit.events, audit.conversations, content.texts",
+        " audit.events, audit.turns, content.texts",
         ["gap: ledger.entries entries 1 to 24: missing: ledger.head tells of them"],
     ),
     "the head": (
@@ -228,23 +228,22 @@ TAMPERED: dict[str, tuple[str, list[str]]] = {
             f"changed: audit.events event-1 of 2026-06-14T12:00:07.000000Z: {CHANGED.format(8)}",
         ],
     ),
-    "a conversation": (
-        f"UPDATE audit.conversations SET cost_usd = 0, agent = 'other' WHERE trace_id = '{trace_id(1)}'",
-        [f"conversation: audit.conversations {trace_id(1)}: differs from its records in agent, cost_usd"],
+    "a turn": (
+        f"UPDATE audit.turns SET cost_usd = 0, agent = 'other' WHERE trace_id = '{trace_id(1)}'",
+        [f"turn: audit.turns {trace_id(1)}: differs from its records in agent, cost_usd"],
     ),
-    "a conversation's times": (
-        "UPDATE audit.conversations SET started_at = '-infinity', ended_at = 'infinity'"
-        f" WHERE trace_id = '{trace_id(1)}'",
-        [f"conversation: audit.conversations {trace_id(1)}: differs from its records in started_at, ended_at"],
+    "a turn's times": (
+        f"UPDATE audit.turns SET started_at = '-infinity', ended_at = 'infinity' WHERE trace_id = '{trace_id(1)}'",
+        [f"turn: audit.turns {trace_id(1)}: differs from its records in started_at, ended_at"],
     ),
-    "a conversation is deleted": (
-        f"DELETE FROM audit.conversations WHERE trace_id = '{trace_id(1)}'",
-        [f"missing: audit.conversations {trace_id(1)}: the row is missing: the trace has records"],
+    "a turn is deleted": (
+        f"DELETE FROM audit.turns WHERE trace_id = '{trace_id(1)}'",
+        [f"missing: audit.turns {trace_id(1)}: the row is missing: the trace has records"],
     ),
-    "a conversation is made up": (
-        "INSERT INTO audit.conversations (trace_id, started_at, ended_at, arrived_at, updated_at, service, state)"
+    "a turn is made up": (
+        "INSERT INTO audit.turns (trace_id, started_at, ended_at, arrived_at, updated_at, service, state)"
         " VALUES ('made-up', '2026-06-14', '2026-06-14', now(), now(), 'shop', '{}')",
-        ["conversation: audit.conversations made-up: has no records"],
+        ["turn: audit.turns made-up: has no records"],
     ),
 }
 
@@ -341,7 +340,7 @@ def test_old_copy_of_the_database_is_found_by_the_heads(
         name, source = sql.Identifier(copy), sql.Identifier(copy.removesuffix("_copy"))
         admin.execute(sql.SQL("CREATE DATABASE {} OWNER otelgate TEMPLATE {} STRATEGY file_copy").format(name, source))
         with audit_database.connect(database, name="test", autocommit=True) as connection:
-            commit(connection, conversation(4, "ann"), NOW + 3)
+            commit(connection, turn(4, "ann"), NOW + 3)
             known.announce(connection, NOW + 60_000_000)
         assert told(check(database, loki=asked(url))) == set()
         assert told(check(old)) == set()
@@ -352,7 +351,7 @@ def test_old_copy_of_the_database_is_found_by_the_heads(
         )
         assert told(check(old, loki=asked(url))) == {expected}
         with audit_database.connect(old, name="test", autocommit=True) as connection:
-            commit(connection, conversation(5, "eve"), NOW + 4)
+            commit(connection, turn(5, "eve"), NOW + 4)
         rebuilt = f"{announced} with another link: the chain was rebuilt"
         assert told(check(old, loki=asked(url))) == {f"announced: ledger.entries entry 32: {rebuilt}"}
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
@@ -377,7 +376,7 @@ def test_heads_of_another_key_are_no_witnesses(database: str, store: Store, loki
 def test_heads_of_before_they_were_counted_verify(database: str, store: Store, loki: tuple[Loki, str]) -> None:
     known, url = loki
     known.announce_as_before(store, NOW)
-    commit(store, conversation(4, "ann"), NOW + 3)
+    commit(store, turn(4, "ann"), NOW + 3)
     known.announce_as_before(store, NOW + 60_000_000)
     report = check(database, loki=asked(url))
     assert (report.total, report.heads, report.notes) == (0, 2, [])
@@ -388,7 +387,7 @@ def test_heads_of_before_they_were_counted_verify(database: str, store: Store, l
 
 WIPE = (
     "TRUNCATE ledger.entries, ledger.keys, ledger.dropped, audit.runs, audit.model_calls, audit.tool_calls,"
-    " audit.feedback, audit.scores, audit.events, audit.conversations, audit.users, audit.user_days, audit.sessions,"
+    " audit.feedback, audit.scores, audit.events, audit.turns, audit.users, audit.user_days, audit.sessions,"
     " audit.erasures, audit.reconciliation, content.texts, content.rejects;"
 )
 AS_NEW = r"UPDATE ledger.head SET (seq, link, announced, committed_at) = (0, '\x', 0, now());"
@@ -425,7 +424,7 @@ WIPED: dict[str, tuple[str, set[tuple[str, str]]]] = {
     ),
     "sessions": (WIPE.replace(" audit.sessions,", "") + AS_NEW, {("emptied", "ledger.entries")}),
     "keys": (WIPE.replace(" ledger.keys,", "") + AS_NEW, {("emptied", "ledger.entries")}),
-    "conversations": (WIPE.replace(" audit.conversations,", "") + AS_NEW, {("conversation", "audit.conversations")}),
+    "turns": (WIPE.replace(" audit.turns,", "") + AS_NEW, {("turn", "audit.turns")}),
 }
 
 
@@ -464,7 +463,7 @@ def test_verify_a_wiped_ledger_that_goes_on_finds_it(
     if "DELETE FROM ledger.head" in WIPED[left][0]:
         store.execute(r"INSERT INTO ledger.head (seq, link, committed_at) VALUES (0, '\x', now())")
     for number in range(10, 15):
-        commit(store, conversation(number, "eve"), NOW + number)
+        commit(store, turn(number, "eve"), NOW + number)
     known.announce(store, NOW + 60_000_000)
     report = check(database, loki=asked(url))
     assert report.counts["announced", "ledger.entries"] == 1
@@ -545,7 +544,7 @@ def test_verify_the_first_records_without_a_head_is_ok(database: str, loki: tupl
     _, url = loki
     hour = 3_600_000_000
     with audit_database.connect(database, name="test", autocommit=True) as connection:
-        commit(connection, conversation(1, "ann"))
+        commit(connection, turn(1, "ann"))
     with audit_database.connect(database, name="test") as connection:
         found = [
             told(verification.verify(connection, KEY, loki=asked(url), now_us=NOW + later))
@@ -677,7 +676,7 @@ def test_verify_without_the_ledgers_schema_can_t_check(
 def test_a_range_is_checked_with_all_of_the_chain_that_it_needs(database: str, store: Store) -> None:
     whole = (NOW - 4 * DAY, NOW - 2 * DAY)
     report = check(database, from_us=whole[0], to_us=whole[1])
-    assert (report.total, report.records, report.conversations) == (0, 8, 1)
+    assert (report.total, report.records, report.turns) == (0, 8, 1)
     assert report.entries == 24
     store.execute(f"UPDATE audit.tool_calls SET tool = 'refund' WHERE {CALL}")
     assert check(database, from_us=whole[0], to_us=whole[1]).total == 0
@@ -686,7 +685,7 @@ def test_a_range_is_checked_with_all_of_the_chain_that_it_needs(database: str, s
 
 def test_a_range_begins_within_the_chain(database: str, store: Store) -> None:
     later = NOW + 40 * DAY
-    commit(store, conversation(4, "ann", later - DAY), later)
+    commit(store, turn(4, "ann", later - DAY), later)
     report = check(database, from_us=later - 2 * DAY)
     assert (report.total, report.entries, report.records) == (0, 8, 8)
     store.execute("DELETE FROM ledger.entries WHERE seq = 24")
@@ -702,7 +701,7 @@ def test_one_service_is_checked(database: str, store: Store) -> None:
     assert dict(report.counts) == {
         ("missing", "audit.tool_calls"): 1,
         ("changed", "audit.scores"): 2,
-        ("conversation", "audit.conversations"): 1,
+        ("turn", "audit.turns"): 1,
     }
     assert check(database, service="other").total == 0
 
@@ -720,7 +719,7 @@ def test_many_findings_are_counted_and_some_shown(
     command._print(report, command._faults(report, []))
     lines = capsys.readouterr().out.splitlines()
     assert lines[3:6] == ["... and 22 more:", "  ledger.head: 1 head", "  ledger.entries: 24 link"]
-    assert lines[6].startswith("25 findings: 24 entries, 24 records (0 deleted by retention), 3 conversations, ")
+    assert lines[6].startswith("25 findings: 24 entries, 24 records (0 deleted by retention), 3 turns, ")
 
 
 def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
@@ -735,7 +734,7 @@ def test_the_command_tells_by_its_exit_code(
     assert run(database, tmp_path, "--no-loki") == 0
     out = capsys.readouterr().out
     assert "note: reconciliation left out: " in out
-    assert "ok: 24 entries, 24 records (0 deleted by retention), 3 conversations, 0 announced heads in " in out
+    assert "ok: 24 entries, 24 records (0 deleted by retention), 3 turns, 0 announced heads in " in out
     store.execute(f"UPDATE audit.tool_calls SET tool = 'refund' WHERE {CALL}")
     assert run(database, tmp_path, "--json", "--no-loki", "--from", "2026-06-14", "--to", "2026-06-15T00:00") == 1
     report = json.loads(capsys.readouterr().out)

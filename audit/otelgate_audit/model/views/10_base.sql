@@ -38,7 +38,7 @@ CREATE FUNCTION analytics.trace_parts(wanted text) RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
 SELECT wanted
 UNION
-SELECT k.trace_id FROM audit.conversations k
+SELECT k.trace_id FROM audit.turns k
 WHERE split_part(k.trace_id, '@', 1) = wanted
 $$;
 COMMENT ON FUNCTION analytics.trace_parts IS
@@ -46,11 +46,11 @@ COMMENT ON FUNCTION analytics.trace_parts IS
 
 CREATE VIEW analytics.activity AS
 SELECT started_at AS time, service, environment, tier, user_id
-FROM audit.conversations
+FROM audit.turns
 WHERE user_id IS NOT NULL
 UNION ALL
 SELECT start_time, service, environment, tier, user_id
 FROM audit.events
 WHERE user_id IS NOT NULL;
 COMMENT ON VIEW analytics.activity IS
-    'When a user did something: one row for each conversation and each product event. A user is a service and an id.';
+    'When a user did something: one row for each turn and each product event. A user is a service and an id.';

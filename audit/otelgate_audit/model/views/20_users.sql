@@ -30,21 +30,21 @@ WITH spans AS (
 SELECT day, dau, wau, mau, dau::float8 / nullif(mau, 0) FROM result ORDER BY day
 $$;
 COMMENT ON FUNCTION analytics.active_users IS
-    'Users with a conversation or a product event on each day (dau), in the 7 days (wau) and 30 days (mau) that end with it. Stickiness is dau/mau. The last day may not be over.';
+    'Users with a turn or a product event on each day (dau), in the 7 days (wau) and 30 days (mau) that end with it. Stickiness is dau/mau. The last day may not be over.';
 
 CREATE FUNCTION analytics.active_now(
     within interval DEFAULT '5 minutes', services text[] DEFAULT NULL, environments text[] DEFAULT NULL,
     agents text[] DEFAULT NULL
-) RETURNS TABLE (users bigint, sessions bigint, conversations bigint)
+) RETURNS TABLE (users bigint, sessions bigint, turns bigint)
 LANGUAGE sql STABLE AS $$
 SELECT count(DISTINCT (c.service, c.user_id)) FILTER (WHERE c.user_id IS NOT NULL),
     count(DISTINCT (c.service, c.session_id)) FILTER (WHERE c.session_id IS NOT NULL), count(*)
-FROM audit.conversations c
+FROM audit.turns c
 WHERE c.started_at >= now() - within
     AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
     AND analytics.chosen(c.agent, agents)
 $$;
-COMMENT ON FUNCTION analytics.active_now IS 'Users and sessions with a conversation in the last 5 minutes.';
+COMMENT ON FUNCTION analytics.active_now IS 'Users and sessions with a turn in the last 5 minutes.';
 
 CREATE FUNCTION analytics.new_users(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
@@ -113,7 +113,7 @@ WITH signed AS (
 SELECT s.source, count(*), count(u.user_id), count(u.user_id)::float8 / count(*),
     count(p.user_id), count(p.user_id)::float8 / count(*)
 FROM signed s
-LEFT JOIN audit.users u ON u.service = s.service AND u.user_id = s.user_id AND u.conversations > 0
+LEFT JOIN audit.users u ON u.service = s.service AND u.user_id = s.user_id AND u.turns > 0
 LEFT JOIN upgraded p ON p.service = s.service AND p.user_id = s.user_id AND p.time >= s.start_time
 GROUP BY 1
 ORDER BY 2 DESC, 1

@@ -1,6 +1,6 @@
--- Sequences of user actions. A step is the name of a product event, as `quota.hit`, or one of `conversation`,
--- `first_query` (the user's first conversation) and `tool_call`; with one attribute in braces where that matters, as
--- `reservation{status=completed}`, `command.used{command=/analyze}`, `tool_call{tool=search}`, `conversation{agent=x}`.
+-- Sequences of user actions. A step is the name of a product event, as `quota.hit`, or one of `turn`,
+-- `first_query` (the user's first turn) and `tool_call`; with one attribute in braces where that matters, as
+-- `reservation{status=completed}`, `command.used{command=/analyze}`, `tool_call{tool=search}`, `turn{agent=x}`.
 
 CREATE FUNCTION analytics.occurrences(
     step text, from_time timestamptz, to_time timestamptz, services text[] DEFAULT NULL,
@@ -10,14 +10,14 @@ LANGUAGE sql STABLE AS $$
 SELECT e.service, e.user_id, e.start_time
 FROM audit.events e
 WHERE e.name = split_part(step, '{', 1) AND e.start_time >= from_time AND e.start_time < to_time
-    AND split_part(step, '{', 1) NOT IN ('conversation', 'first_query', 'tool_call')
+    AND split_part(step, '{', 1) NOT IN ('turn', 'first_query', 'tool_call')
     AND (step NOT LIKE '%{%' OR e.attributes ->> substring(step FROM '{([^=]+)=') = substring(step FROM '=(.*)}$'))
     AND e.user_id IS NOT NULL
     AND analytics.chosen(e.service, services) AND analytics.chosen(e.environment, environments)
 UNION ALL
 SELECT c.service, c.user_id, c.started_at
-FROM audit.conversations c
-WHERE split_part(step, '{', 1) = 'conversation' AND c.started_at >= from_time AND c.started_at < to_time
+FROM audit.turns c
+WHERE split_part(step, '{', 1) = 'turn' AND c.started_at >= from_time AND c.started_at < to_time
     AND CASE substring(step FROM '{([^=]+)=')
         WHEN 'agent' THEN c.agent WHEN 'feature' THEN c.feature WHEN 'status' THEN c.status WHEN 'tier' THEN c.tier
         ELSE ''
@@ -29,7 +29,7 @@ SELECT u.service, u.user_id, first.started_at
 FROM audit.users u
 CROSS JOIN LATERAL (
     SELECT c.started_at
-    FROM audit.conversations c
+    FROM audit.turns c
     WHERE c.service = u.service AND c.user_id = u.user_id AND analytics.chosen(c.environment, environments)
     ORDER BY c.started_at
     LIMIT 1
@@ -133,8 +133,8 @@ WITH happened AS (
     WHERE e.start_time >= from_time AND e.start_time < to_time AND e.session_id IS NOT NULL
         AND analytics.chosen(e.service, services) AND analytics.chosen(e.environment, environments)
     UNION ALL
-    SELECT c.service, c.session_id, c.user_id, c.started_at, 'conversation'
-    FROM audit.conversations c
+    SELECT c.service, c.session_id, c.user_id, c.started_at, 'turn'
+    FROM audit.turns c
     WHERE c.started_at >= from_time AND c.started_at < to_time AND c.session_id IS NOT NULL
         AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
 ), pairs AS (

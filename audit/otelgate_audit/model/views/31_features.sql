@@ -3,11 +3,11 @@
 CREATE FUNCTION analytics.feature_adoption(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, tiers text[] DEFAULT NULL
-) RETURNS TABLE (feature text, users bigint, adoption double precision, conversations bigint, cost_usd numeric)
+) RETURNS TABLE (feature text, users bigint, adoption double precision, turns bigint, cost_usd numeric)
 LANGUAGE sql STABLE AS $$
 WITH used AS (
-    SELECT c.service, c.user_id, c.feature, count(*) AS conversations, sum(c.cost_usd) AS cost_usd
-    FROM audit.conversations c
+    SELECT c.service, c.user_id, c.feature, count(*) AS turns, sum(c.cost_usd) AS cost_usd
+    FROM audit.turns c
     WHERE c.started_at >= from_time AND c.started_at < to_time
         AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
         AND analytics.chosen(c.tier, tiers)
@@ -16,7 +16,7 @@ WITH used AS (
     SELECT count(DISTINCT (u.service, u.user_id)) FILTER (WHERE u.user_id IS NOT NULL) AS users FROM used u
 )
 SELECT coalesce(u.feature, '(none)'), count(*) FILTER (WHERE u.user_id IS NOT NULL),
-    count(*) FILTER (WHERE u.user_id IS NOT NULL)::float8 / nullif(max(e.users), 0), sum(u.conversations)::bigint,
+    count(*) FILTER (WHERE u.user_id IS NOT NULL)::float8 / nullif(max(e.users), 0), sum(u.turns)::bigint,
     sum(u.cost_usd)
 FROM used u
 CROSS JOIN everyone e
@@ -24,7 +24,7 @@ GROUP BY u.feature
 ORDER BY 2 DESC, 1
 $$;
 COMMENT ON FUNCTION analytics.feature_adoption IS
-    'For each feature (otelgate.feature): its users, their share of the users who asked anything in the range (adoption), conversations and cost.';
+    'For each feature (otelgate.feature): its users, their share of the users who asked anything in the range (adoption), turns and cost.';
 
 CREATE FUNCTION analytics.commands(
     from_time timestamptz DEFAULT now() - interval '24 hours', to_time timestamptz DEFAULT now(),

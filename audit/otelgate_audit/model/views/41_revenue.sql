@@ -84,7 +84,7 @@ COMMENT ON FUNCTION analytics.revenue IS
 CREATE VIEW analytics.tier_margin AS
 WITH spent AS (
     SELECT c.service, coalesce(c.tier, '(none)') AS tier, count(*) AS queries, sum(c.cost_usd) AS cost_usd
-    FROM audit.conversations c
+    FROM audit.turns c
     WHERE c.started_at >= date_trunc('day', now(), 'UTC') - interval '29 days'
     GROUP BY 1, 2
 ), people AS (

@@ -1,5 +1,5 @@
--- Costs, of conversations as the gateway priced them; calls without a price count as nothing
--- (audit.conversations.unpriced_calls says how many).
+-- Costs, of turns as the gateway priced them; calls without a price count as nothing
+-- (audit.turns.unpriced_calls says how many).
 
 CREATE FUNCTION analytics.cost_over_time(
     bucket interval DEFAULT '1 day',
@@ -7,12 +7,12 @@ CREATE FUNCTION analytics.cost_over_time(
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
     tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
-    "time" timestamptz, conversations bigint, cost_usd numeric, cost_per_query numeric, queries_per_dollar numeric
+    "time" timestamptz, turns bigint, cost_usd numeric, cost_per_query numeric, queries_per_dollar numeric
 )
 LANGUAGE sql STABLE AS $$
 SELECT date_bin(bucket, c.started_at, '2001-01-01Z'), count(*), sum(c.cost_usd), sum(c.cost_usd) / count(*),
     count(*) / nullif(sum(c.cost_usd), 0)
-FROM audit.conversations c
+FROM audit.turns c
 WHERE c.started_at >= from_time AND c.started_at < to_time
     AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
     AND analytics.chosen(c.agent, agents) AND analytics.chosen(c.tier, tiers)
@@ -20,14 +20,14 @@ GROUP BY 1
 ORDER BY 1
 $$;
 COMMENT ON FUNCTION analytics.cost_over_time IS
-    'Cost in USD over time, by query (a conversation), and queries that a dollar buys (NULL where nothing was spent).';
+    'Cost in USD over time, by query (a turn), and queries that a dollar buys (NULL where nothing was spent).';
 
 CREATE FUNCTION analytics.cost_by(
     dimension text DEFAULT 'agent',
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL
 ) RETURNS TABLE (
-    label text, conversations bigint, cost_usd numeric, cost_per_query numeric, ratio double precision
+    label text, turns bigint, cost_usd numeric, cost_per_query numeric, ratio double precision
 )
 LANGUAGE sql STABLE AS $$
 SELECT label, count(*), sum(cost_usd), sum(cost_usd) / count(*),
@@ -38,7 +38,7 @@ FROM (
             WHEN 'agent' THEN c.agent WHEN 'feature' THEN c.feature WHEN 'user' THEN c.user_id WHEN 'tier' THEN c.tier
             WHEN 'service' THEN c.service WHEN 'environment' THEN c.environment
         END, '(none)') AS label, c.cost_usd
-    FROM audit.conversations c
+    FROM audit.turns c
     WHERE analytics.expect('dimension', dimension, 'agent', 'environment', 'feature', 'service', 'tier', 'user')
         AND c.started_at >= from_time AND c.started_at < to_time
         AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
@@ -52,11 +52,11 @@ COMMENT ON FUNCTION analytics.cost_by IS
 CREATE FUNCTION analytics.cost_by_tool(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL
-) RETURNS TABLE (tool text, calls bigint, conversations bigint, cost_usd numeric, cost_per_call numeric)
+) RETURNS TABLE (tool text, calls bigint, turns bigint, cost_usd numeric, cost_per_call numeric)
 LANGUAGE sql STABLE AS $$
 WITH spent AS (
     SELECT c.trace_id, c.cost_usd, c.tool_calls
-    FROM audit.conversations c
+    FROM audit.turns c
     WHERE c.started_at >= from_time AND c.started_at < to_time
         AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
         AND analytics.chosen(c.agent, agents)
@@ -67,7 +67,7 @@ WITH spent AS (
         AND t.duplicate_of IS NULL
     GROUP BY 1, 2
 ), tools AS (
-    SELECT u.tool, sum(u.calls)::bigint AS calls, count(*) AS conversations,
+    SELECT u.tool, sum(u.calls)::bigint AS calls, count(*) AS turns,
         round(sum(s.cost_usd * u.calls / s.tool_calls), 12) AS cost_usd
     FROM used u
     JOIN spent s USING (trace_id)
@@ -80,12 +80,12 @@ WITH spent AS (
     FROM spent s
     HAVING count(*) > 0
 )
-SELECT e.tool, e.calls, e.conversations, e.cost_usd, round(e.cost_usd / nullif(e.calls, 0), 12)
+SELECT e.tool, e.calls, e.turns, e.cost_usd, round(e.cost_usd / nullif(e.calls, 0), 12)
 FROM (SELECT * FROM tools UNION ALL SELECT * FROM whole) e
 ORDER BY 4 DESC, 1
 $$;
 COMMENT ON FUNCTION analytics.cost_by_tool IS
-    'Each conversation''s cost, shared out evenly over its tool calls; "(none)" is that of conversations without any. The rows sum to the total.';
+    'Each turn''s cost, shared out evenly over its tool calls; "(none)" is that of turns without any. The rows sum to the total.';
 
 CREATE FUNCTION analytics.cost_by_model(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),
@@ -111,7 +111,7 @@ $$;
 COMMENT ON FUNCTION analytics.cost_by_model IS
     'Cost, tokens and calls by the model that answered. Calls without a price are in `unpriced` and cost nothing; a call that failed without tokens is none of them.';
 
-CREATE FUNCTION analytics.expensive_conversations(
+CREATE FUNCTION analytics.expensive_turns(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
     tiers text[] DEFAULT NULL, top integer DEFAULT 20
@@ -123,19 +123,19 @@ CREATE FUNCTION analytics.expensive_conversations(
 LANGUAGE sql STABLE AS $$
 SELECT c.trace_id, c.started_at, c.service, c.environment, c.agent, c.tier, c.user_id, c.cost_usd, c.model_calls,
     c.tool_calls, c.input_tokens, c.output_tokens, c.models, c.latency_us / 1e6
-FROM audit.conversations c
+FROM audit.turns c
 WHERE c.started_at >= from_time AND c.started_at < to_time
     AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
     AND analytics.chosen(c.agent, agents) AND analytics.chosen(c.tier, tiers)
 ORDER BY c.cost_usd DESC, c.started_at
 LIMIT top
 $$;
-COMMENT ON FUNCTION analytics.expensive_conversations IS 'The conversations that cost most.';
+COMMENT ON FUNCTION analytics.expensive_turns IS 'The turns that cost most.';
 
 CREATE VIEW analytics.projected_cost AS
 WITH week AS (
-    SELECT c.service, c.environment, count(*) AS conversations, sum(c.cost_usd) AS cost_usd, min(c.started_at) AS first
-    FROM audit.conversations c
+    SELECT c.service, c.environment, count(*) AS turns, sum(c.cost_usd) AS cost_usd, min(c.started_at) AS first
+    FROM audit.turns c
     WHERE c.started_at >= now() - interval '7 days'
     GROUP BY 1, 2
 ), measured AS (
@@ -148,8 +148,8 @@ WITH week AS (
     END AS days
     FROM week w
 )
-SELECT m.service, m.environment, m.conversations, m.cost_usd AS cost_7d_usd, m.cost_usd / m.days AS cost_per_day_usd,
+SELECT m.service, m.environment, m.turns, m.cost_usd AS cost_7d_usd, m.cost_usd / m.days AS cost_per_day_usd,
     m.cost_usd / m.days * 30 AS projected_month_usd
 FROM measured m;
 COMMENT ON VIEW analytics.projected_cost IS
-    'The cost of 30 days at the rate of the last 7. A service whose first user came less than 7 days ago is measured since its first conversation.';
+    'The cost of 30 days at the rate of the last 7. A service whose first user came less than 7 days ago is measured since its first turn.';

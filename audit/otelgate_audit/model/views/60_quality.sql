@@ -1,4 +1,4 @@
--- How good the answers were. A conversation's rating is its newest vote; without a vote it is unrated, not disliked.
+-- How good the answers were. A turn's rating is its newest vote; without a vote it is unrated, not disliked.
 
 CREATE FUNCTION analytics.satisfaction(
     bucket interval DEFAULT '1 day',
@@ -6,7 +6,7 @@ CREATE FUNCTION analytics.satisfaction(
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
     tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
-    "time" timestamptz, conversations bigint, positive bigint, negative bigint, satisfaction double precision,
+    "time" timestamptz, turns bigint, positive bigint, negative bigint, satisfaction double precision,
     rated_ratio double precision
 )
 LANGUAGE sql STABLE AS $$
@@ -14,7 +14,7 @@ SELECT date_bin(bucket, c.started_at, '2001-01-01Z'), count(*), count(*) FILTER 
     count(*) FILTER (WHERE c.rating = 'negative'),
     count(*) FILTER (WHERE c.rating = 'positive')::float8 / nullif(count(c.rating), 0),
     count(c.rating)::float8 / count(*)
-FROM audit.conversations c
+FROM audit.turns c
 WHERE c.started_at >= from_time AND c.started_at < to_time
     AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
     AND analytics.chosen(c.agent, agents) AND analytics.chosen(c.tier, tiers)
@@ -22,7 +22,7 @@ GROUP BY 1
 ORDER BY 1
 $$;
 COMMENT ON FUNCTION analytics.satisfaction IS
-    'satisfaction = positive / (positive + negative), NULL if there are no votes; rated_ratio is the share of conversations with a vote.';
+    'satisfaction = positive / (positive + negative), NULL if there are no votes; rated_ratio is the share of turns with a vote.';
 
 CREATE FUNCTION analytics.negatives(
     from_time timestamptz DEFAULT now() - interval '24 hours', to_time timestamptz DEFAULT now(),
@@ -42,14 +42,14 @@ FROM (
     WHERE f.start_time >= from_time AND f.start_time < to_time AND f.rating = 'negative'
     GROUP BY 1
 ) v
-JOIN audit.conversations c ON c.trace_id = v.trace_id
+JOIN audit.turns c ON c.trace_id = v.trace_id
 WHERE c.rating = 'negative'
     AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
     AND analytics.chosen(c.agent, agents) AND analytics.chosen(c.tier, tiers)
 ORDER BY 1 DESC, 2
 $$;
 COMMENT ON FUNCTION analytics.negatives IS
-    'Conversations voted down in the range whose newest vote still is negative. For the content: content.conversation(trace id).';
+    'Turns voted down in the range whose newest vote still is negative. For the content: content.turn(trace id).';
 
 CREATE FUNCTION analytics.repeat_questions(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),
@@ -62,7 +62,7 @@ CREATE FUNCTION analytics.repeat_questions(
 LANGUAGE sql STABLE AS $$
 WITH repeated AS (
     SELECT c.question_hash, c.service, count(*) AS times
-    FROM audit.conversations c
+    FROM audit.turns c
     WHERE c.started_at >= from_time AND c.started_at < to_time AND c.question_hash IS NOT NULL
         AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
         AND analytics.chosen(c.agent, agents)
@@ -76,14 +76,14 @@ SELECT encode(r.question_hash, 'hex'), r.service, r.times, count(DISTINCT c.user
     count(*) FILTER (WHERE c.rating = 'positive')::float8 / nullif(count(c.rating), 0), sum(c.cost_usd),
     min(c.trace_id)
 FROM repeated r
-JOIN audit.conversations c ON c.question_hash = r.question_hash AND c.service = r.service
+JOIN audit.turns c ON c.question_hash = r.question_hash AND c.service = r.service
 WHERE c.started_at >= from_time AND c.started_at < to_time AND analytics.chosen(c.environment, environments)
     AND analytics.chosen(c.agent, agents)
 GROUP BY r.question_hash, r.service, r.times
 ORDER BY 3 DESC, 1, 2
 $$;
 COMMENT ON FUNCTION analytics.repeat_questions IS
-    'Questions asked more than once, by their keyed hash: how often, by how many users, how the answers were rated. The words of one: content.conversation(sample_trace_id).';
+    'Questions asked more than once, by their keyed hash: how often, by how many users, how the answers were rated. The words of one: content.turn(sample_trace_id).';
 
 CREATE FUNCTION analytics.router_accuracy(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),
@@ -97,7 +97,7 @@ WITH routed AS (
     SELECT c.service, c.status, c.route[cardinality(c.route)] AS chosen, c.started_at,
         lead(c.route[cardinality(c.route)]) OVER in_session AS next_chosen,
         lead(c.started_at) OVER in_session AS next_at, c.session_id
-    FROM audit.conversations c
+    FROM audit.turns c
     WHERE c.started_at >= from_time AND c.started_at < to_time AND cardinality(c.route) > 1
         AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
     WINDOW in_session AS (PARTITION BY c.service, c.session_id ORDER BY c.started_at)
@@ -117,4 +117,4 @@ FROM sums s
 ORDER BY 1
 $$;
 COMMENT ON FUNCTION analytics.router_accuracy IS
-    'An estimate: accuracy = (1 - error_ratio) * engagement, over conversations in which one agent handed on to another. engagement: where the session went on within 30 minutes, the share that stayed with the same agent. A user who truly changes the subject counts as misrouted, so this is a lower bound.';
+    'An estimate: accuracy = (1 - error_ratio) * engagement, over turns in which one agent handed on to another. engagement: where the session went on within 30 minutes, the share that stayed with the same agent. A user who truly changes the subject counts as misrouted, so this is a lower bound.';

@@ -19,7 +19,7 @@ WITH ran AS MATERIALIZED (
         AND analytics.chosen(r.agent, agents.agents) AND analytics.chosen(r.tier, tiers)
 ), rated AS (
     SELECT c.trace_id, c.rating
-    FROM audit.conversations c
+    FROM audit.turns c
     WHERE c.started_at >= from_time - interval '1 day' AND c.started_at < to_time AND c.rating IS NOT NULL
 ), votes AS (
     SELECT v.service, v.agent, count(*) FILTER (WHERE v.rating = 'positive') AS positive,
@@ -40,14 +40,14 @@ LEFT JOIN votes v ON v.service = s.service AND v.agent IS NOT DISTINCT FROM s.ag
 ORDER BY 3 DESC, 1, 2
 $$;
 COMMENT ON FUNCTION analytics.agents IS
-    'Each agent''s runs (a router and the agents that it hands on to each run once), errors, durations, and how the conversations in which it ran were rated. The 5 slowest: ORDER BY p95_seconds DESC LIMIT 5.';
+    'Each agent''s runs (a router and the agents that it hands on to each run once), errors, durations, and how the turns in which it ran were rated. The 5 slowest: ORDER BY p95_seconds DESC LIMIT 5.';
 
 CREATE FUNCTION analytics.tools(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
     tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
-    tool text, calls bigint, share double precision, users bigint, conversations bigint, errors bigint,
+    tool text, calls bigint, share double precision, users bigint, turns bigint, errors bigint,
     success_ratio double precision, p50_ms double precision, p95_ms double precision, positive bigint, negative bigint,
     satisfaction double precision, slow boolean, failing boolean, disliked boolean
 )
@@ -60,14 +60,14 @@ WITH used AS MATERIALIZED (
         AND analytics.chosen(t.agent, tools.agents) AND analytics.chosen(t.tier, tiers)
 ), rated AS (
     SELECT c.trace_id, c.rating
-    FROM audit.conversations c
+    FROM audit.turns c
     WHERE c.started_at >= from_time - interval '1 day' AND c.started_at < to_time AND c.rating IS NOT NULL
 ), people AS (
     SELECT p.tool, count(*) AS users
     FROM (SELECT DISTINCT u.tool, u.service, u.user_id FROM used u WHERE u.user_id IS NOT NULL) p
     GROUP BY 1
 ), talks AS (
-    SELECT d.tool, count(*) AS conversations, count(*) FILTER (WHERE d.rating = 'positive') AS positive,
+    SELECT d.tool, count(*) AS turns, count(*) FILTER (WHERE d.rating = 'positive') AS positive,
         count(*) FILTER (WHERE d.rating = 'negative') AS negative
     FROM (
         SELECT DISTINCT u.tool, u.trace_id, r.rating FROM used u LEFT JOIN rated r USING (trace_id)
@@ -79,7 +79,7 @@ WITH used AS MATERIALIZED (
     FROM used u
     GROUP BY 1
 )
-SELECT s.tool, s.calls, (s.calls / sum(s.calls) OVER ())::float8, coalesce(p.users, 0), t.conversations, s.errors,
+SELECT s.tool, s.calls, (s.calls / sum(s.calls) OVER ())::float8, coalesce(p.users, 0), t.turns, s.errors,
     1 - s.errors::float8 / s.calls, s.durations[1] / 1e3, s.durations[2] / 1e3, t.positive, t.negative,
     t.positive::float8 / nullif(t.positive + t.negative, 0), s.durations[2] > 2e6, s.errors > 0.05 * s.calls,
     coalesce(t.positive < 0.5 * (t.positive + t.negative), false)
@@ -89,7 +89,7 @@ LEFT JOIN people p USING (tool)
 ORDER BY 2 DESC, 1
 $$;
 COMMENT ON FUNCTION analytics.tools IS
-    'Tools by popularity. Flags: slow where P95 is over 2000 ms, failing where success is under 95 %, disliked where under half of the votes on conversations that used it are positive. The 10 most failing: ORDER BY errors DESC LIMIT 10.';
+    'Tools by popularity. Flags: slow where P95 is over 2000 ms, failing where success is under 95 %, disliked where under half of the votes on turns that used it are positive. The 10 most failing: ORDER BY errors DESC LIMIT 10.';
 
 CREATE FUNCTION analytics.tool_use(
     tools text[] DEFAULT NULL, bucket interval DEFAULT '1 hour',

@@ -5,13 +5,13 @@ CREATE FUNCTION analytics.sessions(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
-    "time" timestamptz, sessions bigint, conversations bigint, messages_per_session double precision
+    "time" timestamptz, sessions bigint, turns bigint, messages_per_session double precision
 )
 LANGUAGE sql STABLE AS $$
-SELECT p.time, count(*), sum(p.conversations)::bigint, (sum(p.conversations) / count(*))::float8
+SELECT p.time, count(*), sum(p.turns)::bigint, (sum(p.turns) / count(*))::float8
 FROM (
-    SELECT date_bin(bucket, c.started_at, '2001-01-01Z') AS time, count(*) AS conversations
-    FROM audit.conversations c
+    SELECT date_bin(bucket, c.started_at, '2001-01-01Z') AS time, count(*) AS turns
+    FROM audit.turns c
     WHERE c.started_at >= from_time AND c.started_at < to_time AND c.session_id IS NOT NULL
         AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
         AND analytics.chosen(c.tier, tiers)
@@ -21,7 +21,7 @@ GROUP BY 1
 ORDER BY 1
 $$;
 COMMENT ON FUNCTION analytics.sessions IS
-    'Sessions with a conversation in each bucket, and conversations (the user''s messages) per session. A session over midnight counts on both days.';
+    'Sessions with a turn in each bucket, and turns (the user''s messages) per session. A session over midnight counts on both days.';
 
 CREATE FUNCTION analytics.multi_agent_sessions(
     more_than integer DEFAULT 2,
@@ -29,10 +29,10 @@ CREATE FUNCTION analytics.multi_agent_sessions(
     services text[] DEFAULT NULL, tiers text[] DEFAULT NULL, top integer DEFAULT 100
 ) RETURNS TABLE (
     service text, session_id text, user_id text, tier text, first_seen timestamptz, last_seen timestamptz,
-    conversations bigint, agents text[]
+    turns bigint, agents text[]
 )
 LANGUAGE sql STABLE AS $$
-SELECT s.service, s.session_id, s.user_id, s.tier, s.first_seen, s.last_seen, s.conversations, s.agents
+SELECT s.service, s.session_id, s.user_id, s.tier, s.first_seen, s.last_seen, s.turns, s.agents
 FROM audit.sessions s
 WHERE s.last_seen >= from_time AND s.last_seen < to_time AND cardinality(s.agents) > more_than
     AND analytics.chosen(s.service, services) AND analytics.chosen(s.tier, tiers)
@@ -51,7 +51,7 @@ FROM (
     SELECT count(*) AS sessions
     FROM (
         SELECT DISTINCT c.service, c.user_id, c.session_id
-        FROM audit.conversations c
+        FROM audit.turns c
         WHERE c.started_at >= from_time AND c.started_at < to_time
             AND c.user_id IS NOT NULL AND c.session_id IS NOT NULL
             AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
@@ -72,7 +72,7 @@ FROM (
     SELECT e.time, count(*) AS sessions
     FROM (
         SELECT DISTINCT date_bin('5 minutes', c.started_at, '2001-01-01Z') AS time, c.service, c.session_id
-        FROM audit.conversations c
+        FROM audit.turns c
         WHERE c.started_at >= from_time AND c.started_at < to_time AND c.session_id IS NOT NULL
             AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
     ) e
@@ -81,4 +81,4 @@ FROM (
 ORDER BY 1, 2 DESC, 3
 $$;
 COMMENT ON FUNCTION analytics.peak_sessions IS
-    'The most sessions with a conversation in the same five minutes, for each day, and when that was.';
+    'The most sessions with a turn in the same five minutes, for each day, and when that was.';

@@ -5,7 +5,7 @@ CREATE FUNCTION analytics.kpis(
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
     tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
-    conversations bigint, users bigint, sessions bigint, messages_per_session double precision, errors bigint,
+    turns bigint, users bigint, sessions bigint, messages_per_session double precision, errors bigint,
     error_ratio double precision, success_ratio double precision, p50_seconds double precision,
     p95_seconds double precision, p99_seconds double precision, mean_seconds double precision, cost_usd numeric,
     cost_per_query numeric, queries_per_dollar numeric, input_tokens bigint, output_tokens bigint, tool_calls bigint,
@@ -16,12 +16,12 @@ LANGUAGE sql STABLE AS $$
 WITH talks AS MATERIALIZED (
     SELECT c.service, c.user_id, c.session_id, c.status, c.latency_us, c.cost_usd, c.input_tokens, c.output_tokens,
         c.tool_calls, c.tool_errors, c.rating, c.question_hash
-    FROM audit.conversations c
+    FROM audit.turns c
     WHERE c.started_at >= from_time AND c.started_at < to_time
         AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
         AND analytics.chosen(c.agent, kpis.agents) AND analytics.chosen(c.tier, tiers)
 ), sums AS (
-    SELECT count(*) AS conversations, count(t.session_id) AS in_sessions, count(t.status) AS ended,
+    SELECT count(*) AS turns, count(t.session_id) AS in_sessions, count(t.status) AS ended,
         count(*) FILTER (WHERE t.status = 'error') AS errors,
         percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY t.latency_us) AS latency,
         avg(t.latency_us) AS mean, sum(t.cost_usd) AS cost_usd, sum(t.input_tokens) AS input_tokens,
@@ -41,10 +41,10 @@ WITH talks AS MATERIALIZED (
             FROM (SELECT DISTINCT t.service, t.question_hash FROM talks t WHERE t.question_hash IS NOT NULL) q
         ) AS questions
 )
-SELECT s.conversations, d.users, d.sessions, s.in_sessions::float8 / nullif(d.sessions, 0), s.errors,
+SELECT s.turns, d.users, d.sessions, s.in_sessions::float8 / nullif(d.sessions, 0), s.errors,
     s.errors::float8 / nullif(s.ended, 0), 1 - s.errors::float8 / nullif(s.ended, 0),
     s.latency[1] / 1e6, s.latency[2] / 1e6, s.latency[3] / 1e6, (s.mean / 1e6)::float8, coalesce(s.cost_usd, 0),
-    s.cost_usd / nullif(s.conversations, 0), s.conversations / nullif(s.cost_usd, 0),
+    s.cost_usd / nullif(s.turns, 0), s.turns / nullif(s.cost_usd, 0),
     coalesce(s.input_tokens, 0)::bigint, coalesce(s.output_tokens, 0)::bigint, coalesce(s.tool_calls, 0),
     1 - s.tool_errors::float8 / nullif(s.tool_calls, 0), s.positive, s.negative,
     s.positive::float8 / nullif(s.positive + s.negative, 0), 1 - d.questions::float8 / nullif(s.hashed, 0)
@@ -72,7 +72,7 @@ FROM present n
 CROSS JOIN past b
 CROSS JOIN LATERAL (
     VALUES
-        (1, 'conversations', n.conversations::float8, b.conversations::float8, NULL, NULL::boolean),
+        (1, 'turns', n.turns::float8, b.turns::float8, NULL, NULL::boolean),
         (2, 'users', n.users, b.users, NULL, NULL),
         (3, 'sessions', n.sessions, b.sessions, NULL, NULL),
         (4, 'messages_per_session', n.messages_per_session, b.messages_per_session, NULL, NULL),
@@ -96,7 +96,7 @@ CREATE FUNCTION analytics.usage(
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
     tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
-    "time" timestamptz, service text, environment text, agent text, tier text, feature text, conversations bigint,
+    "time" timestamptz, service text, environment text, agent text, tier text, feature text, turns bigint,
     errors bigint, positive bigint, negative bigint, latency_seconds double precision, cost_usd numeric,
     input_tokens bigint, output_tokens bigint, model_calls bigint, tool_calls bigint, tool_errors bigint
 )
@@ -106,7 +106,7 @@ SELECT date_bin(bucket, c.started_at, '2001-01-01Z'), c.service, c.environment, 
     count(*) FILTER (WHERE c.rating = 'negative'), sum(c.latency_us)::float8 / 1e6, sum(c.cost_usd),
     sum(c.input_tokens)::bigint, sum(c.output_tokens)::bigint, sum(c.model_calls), sum(c.tool_calls),
     sum(c.tool_errors)
-FROM audit.conversations c
+FROM audit.turns c
 WHERE c.started_at >= from_time AND c.started_at < to_time
     AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
     AND analytics.chosen(c.agent, usage.agents) AND analytics.chosen(c.tier, tiers)
@@ -120,15 +120,15 @@ CREATE FUNCTION analytics.hours(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
     tiers text[] DEFAULT NULL
-) RETURNS TABLE (weekday integer, hour integer, conversations bigint, ratio double precision)
+) RETURNS TABLE (weekday integer, hour integer, turns bigint, ratio double precision)
 LANGUAGE sql STABLE AS $$
 SELECT extract(isodow FROM c.started_at AT TIME ZONE 'UTC')::integer,
     extract(hour FROM c.started_at AT TIME ZONE 'UTC')::integer, count(*), (count(*) / sum(count(*)) OVER ())::float8
-FROM audit.conversations c
+FROM audit.turns c
 WHERE c.started_at >= from_time AND c.started_at < to_time
     AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
     AND analytics.chosen(c.agent, hours.agents) AND analytics.chosen(c.tier, tiers)
 GROUP BY 1, 2
 ORDER BY 1, 2
 $$;
-COMMENT ON FUNCTION analytics.hours IS 'When people ask: conversations by day of the week (1 is Monday) and hour, UTC.';
+COMMENT ON FUNCTION analytics.hours IS 'When people ask: turns by day of the week (1 is Monday) and hour, UTC.';

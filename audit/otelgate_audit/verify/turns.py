@@ -1,4 +1,4 @@
-"""The conversations: each row is what its records make together, and each trace with records has one."""
+"""The turns: each row is what its records make together, and each trace with records has one."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from psycopg import sql
 from ..model import clock, columns
 from ..model.clock import DAY_US
 from ..model.records import Record, Text
-from ..store.conversation import question_hash, question_key, rebuild
-from ..store.conversation_rows import CONVERSATIONS, MERGED, records_of
+from ..store.turn import question_hash, question_key, rebuild
+from ..store.turn_rows import MERGED, TURNS, records_of
 from .chain import View
 from .findings import Report
 
-TABLE: Final = "audit.conversations"
+TABLE: Final = "audit.turns"
 
-_COLUMNS: Final = CONVERSATIONS.columns
+_COLUMNS: Final = TURNS.columns
 _COST: Final = _COLUMNS.index("cost_usd")
 _TRACE, _STARTED, _ENDED = (_COLUMNS.index(name) for name in ("trace_id", "started_at", "ended_at"))
 # When the sink wrote the row is not the records' to say.
@@ -35,7 +35,7 @@ SELECT trace_id, min(start_time) FROM (
     UNION ALL SELECT trace_id, start_time, service FROM audit.tool_calls
 ) AS spans
 WHERE start_time >= %s::timestamptz AND start_time < %s::timestamptz AND service = coalesce(%s, service)
-    AND NOT EXISTS (SELECT FROM audit.conversations WHERE conversations.trace_id = spans.trace_id)
+    AND NOT EXISTS (SELECT FROM audit.turns WHERE turns.trace_id = spans.trace_id)
 GROUP BY trace_id
 """
 
@@ -50,14 +50,14 @@ def check(
     service: str | None = None,
     progress: Callable[[int], object] = lambda number: None,
 ) -> None:
-    """Check the conversations that started in the range, of one service or all."""
+    """Check the turns that started in the range, of one service or all."""
     key = question_key(chain_key)
     bounds = clock.bounds(from_us, to_us)
-    with columns.stream(connection, "verify_conversations") as rows:
+    with columns.stream(connection, "verify_turns") as rows:
         rows.execute(_select(), [*bounds, service])
         while batch := rows.fetchmany(_BATCH):
             _check_batch(connection, batch, key, view, report)
-            report.conversations += len(batch)
+            report.turns += len(batch)
             progress(len(batch))
     with columns.stream(connection, "verify_lost") as traces:
         traces.execute(_LOST, [*bounds, service])
@@ -79,7 +79,7 @@ def _check_batch(
             differing = _differing(row, records_of(connection, [trace_id]).get(trace_id, []), key)
         if differing and not _lost_some(connection, trace_id, view):
             what = f"differs from its records in {', '.join(differing)}" if differing[0] else "has no records"
-            report.add("conversation", TABLE, trace_id, what)
+            report.add("turn", TABLE, trace_id, what)
 
 
 def _differing(row: Sequence[Any], records: Sequence[tuple[Record, Text | None]], key: bytes) -> list[str]:
@@ -117,7 +117,7 @@ def _lost_some(connection: psycopg.Connection[Any], trace_id: str, view: View) -
 def _select() -> sql.Composed:
     fields = [sql.SQL("cost_usd * 1000000000000") if name == "cost_usd" else sql.Identifier(name) for name in _COLUMNS]
     return sql.SQL(
-        "SELECT {} FROM audit.conversations WHERE started_at >= %s::timestamptz AND started_at < %s::timestamptz"
+        "SELECT {} FROM audit.turns WHERE started_at >= %s::timestamptz AND started_at < %s::timestamptz"
         " AND service = coalesce(%s, service) ORDER BY started_at"
     ).format(sql.SQL(", ").join(fields))
 

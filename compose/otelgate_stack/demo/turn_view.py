@@ -14,7 +14,7 @@ LONGEST = 100
 
 
 def lines(row: Row, tools: Sequence[Row], style: Style) -> Iterator[str]:
-    """One conversation: what was asked, what was answered, and what it took."""
+    """One turn: what was asked, what was answered, and what it took."""
     yield f"{style('Q', 'bold')} {_short(row['user_message']) or '(no content)'}"
     yield f"{style('A', 'bold')} {_short(row['reply']) or '(no content)'}"
     yield "  " + style(", ".join(_details(row, tools)), "dim")

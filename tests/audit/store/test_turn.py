@@ -5,8 +5,8 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from otelgate_audit.store.conversation import Conversation, merge, question_hash, question_key, rebuild
 from otelgate_audit.store.marks import MAX_NAMES
+from otelgate_audit.store.turn import Turn, merge, question_hash, question_key, rebuild
 
 from ..records import NOW, TRACE, event, feedback, model_call, run, score, tool_call, words
 
@@ -81,23 +81,23 @@ def _items(draw, least=1):
     return items
 
 
-def _row(conversation):
+def _row(turn):
     """The stored columns, except the times of arrival."""
-    if conversation.question is not None:
-        conversation = dataclasses.replace(conversation, question_hash=question_hash(KEY, conversation.question))
-    row = {name: value for name, value in dataclasses.asdict(conversation).items() if name not in ("marks", "question")}
-    row["state"] = orjson.dumps(conversation.state)
+    if turn.question is not None:
+        turn = dataclasses.replace(turn, question_hash=question_hash(KEY, turn.question))
+    row = {name: value for name, value in dataclasses.asdict(turn).items() if name not in ("marks", "question")}
+    row["state"] = orjson.dumps(turn.state)
     return {name: value for name, value in row.items() if name not in ("arrived_at", "updated_at")}
 
 
-def _stored(conversation):
+def _stored(turn):
     """As it comes back from the database."""
-    row = {field.name: getattr(conversation, field.name) for field in dataclasses.fields(Conversation)}
+    row = {field.name: getattr(turn, field.name) for field in dataclasses.fields(Turn)}
     if row.pop("question") is not None:
-        row["question_hash"] = question_hash(KEY, conversation.question)
+        row["question_hash"] = question_hash(KEY, turn.question)
     del row["marks"]
-    back = Conversation(**row)
-    back.restore(orjson.loads(orjson.dumps(conversation.state)))
+    back = Turn(**row)
+    back.restore(orjson.loads(orjson.dumps(turn.state)))
     return back
 
 
@@ -221,7 +221,7 @@ def test_status_and_latency_wait_for_the_span_that_leads():
     assert rebuild([(tool_call("03"), None)], NOW).status is None
 
 
-def test_a_conversation_is_cancelled_as_the_span_is_that_leads():
+def test_a_turn_is_cancelled_as_the_span_is_that_leads():
     inner, outer = model_call("02", NOW + 5, cancelled=True), run("01", NOW)
     assert not rebuild([(inner, None), (tool_call("03", cancelled=True), None)], NOW).cancelled
     assert rebuild([(inner._replace(parent_span_id=None), None)], NOW).cancelled
@@ -292,8 +292,8 @@ def test_a_chunk_before_the_leading_span_took_no_time():
     assert row.ttft_us == 0
 
 
-def test_no_conversation_without_a_span():
-    with pytest.raises(ValueError, match="a conversation's records: expected at least one span"):
+def test_no_turn_without_a_span():
+    with pytest.raises(ValueError, match="a turn's records: expected at least one span"):
         rebuild([(feedback("f1"), None)], NOW)
     with pytest.raises(ValueError, match="Score s1: expected a span before it"):
         merge(None, score("s1"), None, NOW)

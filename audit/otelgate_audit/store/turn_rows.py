@@ -1,4 +1,4 @@
-"""The rows of audit.conversations: written by COPY, read back, and the records from which one can be rebuilt."""
+"""The rows of audit.turns: written by COPY, read back, and the records from which one can be rebuilt."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..model import clock, columns
 from ..model.clock import PG_EPOCH_US
 from ..model.copying import Target, jsonb, pico, text_array, usd
 from ..model.records import Record, Text
-from .conversation import Conversation
+from .turn import Turn
 
 MERGED: Final = (*columns.SPANS, "feedback", "scores")
-"""The tables whose records are merged into a conversation's row."""
+"""The tables whose records are merged into a turn's row."""
 
 _WORDS: Final = 4
 _SPAN_ID: Final = 2
@@ -32,22 +32,22 @@ _TYPES: Final = {
 }
 
 
-def load(connection: psycopg.Connection[Any], names: Collection[str]) -> Iterable[Conversation]:
+def load(connection: psycopg.Connection[Any], names: Collection[str]) -> Iterable[Turn]:
     """The rows of these traces, as far as they exist."""
     if not names:
         return
     for row in columns.cursor(connection).execute(_LOAD, [list(names)]):
         *values, state = row
         values[_COST] = pico(values[_COST])
-        conversation = Conversation(*values)
-        conversation.restore(state)
-        yield conversation
+        turn = Turn(*values)
+        turn.restore(state)
+        yield turn
 
 
 def records_of(
     connection: psycopg.Connection[Any], traces: Sequence[str], from_us: int | None = None, to_us: int | None = None
 ) -> dict[str, list[tuple[Record, Text | None]]]:
-    """The records that are merged into traces' conversations, with content; spans that start in the range."""
+    """The records that are merged into traces' turns, with content; spans that start in the range."""
     found: dict[str, list[tuple[Record, Text | None]]] = defaultdict(list)
     cursor = columns.cursor(connection)
     start, end = clock.bounds(from_us, to_us)
@@ -70,7 +70,7 @@ def select(target: Target) -> sql.Composed:
     )
 
 
-def _row(c: Conversation) -> tuple[Any, ...]:
+def _row(c: Turn) -> tuple[Any, ...]:
     return (
         *(c.trace_id, c.started_at - PG_EPOCH_US, c.ended_at - PG_EPOCH_US),
         *(c.arrived_at - PG_EPOCH_US, c.updated_at - PG_EPOCH_US, c.service, c.environment, c.agent),
@@ -89,12 +89,12 @@ def _row(c: Conversation) -> tuple[Any, ...]:
 def _target() -> Target:
     names = tuple(
         {"cost_pico": "cost_usd", "marks": "state"}.get(name, name)
-        for name in Conversation.__dataclass_fields__
+        for name in Turn.__dataclass_fields__
         if name != "question"
     )
     integers = {name for name in names if name.endswith(("_at", "_tokens", "_start"))}
     types = tuple(_TYPES.get(name) or ("int8" if name in integers else "text") for name in names)
-    return Target("audit.conversations", names, types, _row)
+    return Target("audit.turns", names, types, _row)
 
 
 def _records(kind: str) -> sql.Composed:
@@ -121,8 +121,8 @@ def _records(kind: str) -> sql.Composed:
     )
 
 
-CONVERSATIONS: Final = _target()
+TURNS: Final = _target()
 
-_COST: Final = CONVERSATIONS.columns.index("cost_usd")
-_LOAD: Final = select(CONVERSATIONS)
+_COST: Final = TURNS.columns.index("cost_usd")
+_LOAD: Final = select(TURNS)
 _RECORDS: Final = {kind: _records(kind) for kind in MERGED}

@@ -1,4 +1,4 @@
-"""A conversation: one trace in which an agent ran or a model was called, as one row, the same for any order of arrival.
+"""A turn: one trace in which an agent ran or a model was called, as one row, the same for any order of arrival.
 
 Every field is a minimum, a maximum or a sum over the trace's records. `marks` has the keys of these minima and maxima,
 so that a later record can be merged; they are stored in the column `state`, without ids of people.
@@ -20,15 +20,15 @@ from .marks import Marks, first_seen, in_order
 RELEVANCE: Final = ("retrieval.relevance", "relevance")
 CONFIDENCE: Final = "confidence"
 
-# The leading span: an agent's turn before a workflow before a framework's chain before single calls; duplicates last.
+# The leading span: an agent's run before a workflow before a framework's chain before single calls; duplicates last.
 _RANKS: Final = {"invoke_agent": 0, "invoke_workflow": 1, "chain": 2}
 _CALL: Final = 3
 _DUPLICATE: Final = 4
 
 
 @dataclass(slots=True)
-class Conversation:
-    """A row of audit.conversations. Times in microseconds since 1970, the cost in pico-dollars.
+class Turn:
+    """A row of audit.turns. Times in microseconds since 1970, the cost in pico-dollars.
 
     `question` is the question's text if a record merged just now has it; the stored row has only its keyed hash.
     """
@@ -224,42 +224,42 @@ def _cost_nothing(call: ModelCall) -> bool:
     return call.status == "error" and not call.input_tokens and not call.output_tokens
 
 
-def begin(span: Run | ModelCall | ToolCall, now_us: int) -> Conversation:
+def begin(span: Run | ModelCall | ToolCall, now_us: int) -> Turn:
     """The row of a new trace; the span itself must still be merged."""
-    return Conversation(span.trace_id, span.start_time, span.start_time, now_us, now_us)
+    return Turn(span.trace_id, span.start_time, span.start_time, now_us, now_us)
 
 
-def merge(conversation: Conversation | None, record: Record, text: Text | None, now_us: int) -> Conversation:
+def merge(turn: Turn | None, record: Record, text: Text | None, now_us: int) -> Turn:
     """The row with one more record; the argument is not changed. Merge each record once.
 
     Any order gives the same row except `arrived_at` and `updated_at`. A vote or a score does not start a row: raises
-    ValueError if there is no conversation yet.
+    ValueError if there is no turn yet.
     """
-    if conversation is None:
+    if turn is None:
         if isinstance(record, Feedback | Score | Event):
             raise ValueError(f"{type(record).__name__} {record.uid}: expected a span before it")
-        conversation = begin(record, now_us)
-    merged = copy.deepcopy(conversation)
+        turn = begin(record, now_us)
+    merged = copy.deepcopy(turn)
     merged.add(record, text)
     merged.updated_at = now_us
     return merged
 
 
-def rebuild(records: Iterable[tuple[Record, Text | None]], now_us: int) -> Conversation:
+def rebuild(records: Iterable[tuple[Record, Text | None]], now_us: int) -> Turn:
     """The row of a trace from all its records, in any order. Raises ValueError if no span is among them."""
-    conversation: Conversation | None = None
+    turn: Turn | None = None
     votes: list[Record] = []
     for record, text in records:
         if isinstance(record, Feedback | Score | Event):
             votes.append(record)
             continue
-        conversation = conversation or begin(record, now_us)
-        conversation.add(record, text)
-    if conversation is None:
-        raise ValueError("a conversation's records: expected at least one span")
+        turn = turn or begin(record, now_us)
+        turn.add(record, text)
+    if turn is None:
+        raise ValueError("a turn's records: expected at least one span")
     for vote in votes:
-        conversation.add(vote, None)
-    return conversation
+        turn.add(vote, None)
+    return turn
 
 
 def question_key(chain_key: bytes) -> bytes:

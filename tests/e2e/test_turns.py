@@ -1,4 +1,4 @@
-"""From a LangGraph agent to its conversation in PostgreSQL: who asked what, what the agent did, what it cost."""
+"""From a LangGraph agent to its turn in PostgreSQL: who asked what, what the agent did, what it cost."""
 
 import json
 import subprocess
@@ -35,9 +35,9 @@ def rows(world: World, query: str, *values: object) -> list[dict[str, Any]]:
         return database.execute(query, values).fetchall()
 
 
-def conversation(world: World, trace_id: str) -> dict[str, Any]:
+def turn(world: World, trace_id: str) -> dict[str, Any]:
     """The whole row: once its leading span has arrived, nothing of this short run is under way any more."""
-    query = "SELECT * FROM content.conversations WHERE trace_id = %s AND status IS NOT NULL AND reply IS NOT NULL"
+    query = "SELECT * FROM content.turns WHERE trace_id = %s AND status IS NOT NULL AND reply IS NOT NULL"
     (found,) = until(lambda: rows(world, query, trace_id), deadline_s=30) or [{}]
     return found
 
@@ -45,7 +45,7 @@ def conversation(world: World, trace_id: str) -> dict[str, Any]:
 @pytest.mark.shows("F6", "K09")
 def test_a_run_is_one_row_with_its_words_and_its_tools(world: World) -> None:
     (run,) = ask(world, "shop-with-content", content=True)
-    row = conversation(world, run["trace_id"])
+    row = turn(world, run["trace_id"])
     assert (row["user_message"], row["reply"].split(), row["agent"], row["status"]) == (
         run["question"],
         run["answer"].split(),
@@ -71,7 +71,7 @@ def test_a_run_is_one_row_with_its_words_and_its_tools(world: World) -> None:
 
 def test_without_content_the_row_is_there_and_empty_of_words(world: World) -> None:
     (run,) = ask(world, "shop-without-content", content=False)
-    query = "SELECT * FROM content.conversations WHERE trace_id = %s AND status IS NOT NULL"
+    query = "SELECT * FROM content.turns WHERE trace_id = %s AND status IS NOT NULL"
     (row,) = until(lambda: rows(world, query, run["trace_id"]), deadline_s=30)
     assert (row["agent"], row["user_message"], row["reply"], row["tool_calls"] > 0) == ("bike_shop", None, None, True)
 
@@ -79,7 +79,7 @@ def test_without_content_the_row_is_there_and_empty_of_words(world: World) -> No
 @pytest.mark.shows("F24", "K06")
 def test_the_stores_have_none_of_the_words(world: World) -> None:
     (run,) = ask(world, "shop-words", content=True)
-    conversation(world, run["trace_id"])
+    turn(world, run["trace_id"])
     spans = until(lambda: world.tempo.trace(run["trace_id"]), deadline_s=30)
     assert spans
     assert not [span.name for span in spans if "order 1042" in str(span)]
@@ -108,7 +108,7 @@ def test_a_run_that_its_caller_gave_up_is_ok_and_cancelled(world: World) -> None
     done = world.run([sys.executable, "-c", CANCELLED], world.application_env("shop-closed-page"))
     assert done.returncode == 0, done.stderr
     trace_id = done.stdout.strip()
-    for table in ("audit.runs", "content.conversations"):
+    for table in ("audit.runs", "content.turns"):
         query = f"SELECT agent, status, cancelled, error_type FROM {table} WHERE trace_id = %s"
         (row,) = until(lambda query=query: rows(world, query, trace_id), deadline_s=30)
         assert row == {"agent": "page", "status": "ok", "cancelled": True, "error_type": None}
@@ -133,7 +133,7 @@ def test_feedback_that_comes_first_waits_for_its_run(world: World) -> None:
     assert until(lambda: rows(world, votes, trace_id), deadline_s=30) == [
         {"rating": "negative", "comment": "mail me at [email]"}
     ]
-    assert rows(world, "SELECT 1 FROM audit.conversations WHERE trace_id = %s", trace_id) == []
+    assert rows(world, "SELECT 1 FROM audit.turns WHERE trace_id = %s", trace_id) == []
     span = (
         "import sys, otelgate; from opentelemetry import trace; otelgate.init()\n"
         "parent = trace.SpanContext(int(sys.argv[1], 16), 1, True, trace.TraceFlags(1))\n"
@@ -143,7 +143,7 @@ def test_feedback_that_comes_first_waits_for_its_run(world: World) -> None:
     )
     done = world.run([sys.executable, "-c", span, trace_id], env)
     assert done.returncode == 0, done.stderr
-    query = "SELECT agent, rating, relevance FROM audit.conversations WHERE trace_id = %s"
+    query = "SELECT agent, rating, relevance FROM audit.turns WHERE trace_id = %s"
     assert until(lambda: rows(world, query, trace_id), deadline_s=30) == [
         {"agent": "late", "rating": "negative", "relevance": 0.75}
     ]
