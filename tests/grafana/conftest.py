@@ -1,6 +1,5 @@
 """Real Prometheus, Loki and PostgreSQL with made-up data, started once for the tests of dashboards."""
 
-import argparse
 import shutil
 import subprocess
 import time
@@ -14,8 +13,6 @@ import pytest
 import shared
 import thrown_away
 from dashboard_stores import Filled
-from otelgate_audit import settings as audit_settings
-from otelgate_audit.commands import generate
 from otelgate_audit.model import database
 from otelgate_grafana.ask import TIMEOUT_S, Stores, Window
 from otelgate_stack import access, settings, state
@@ -23,6 +20,8 @@ from otelgate_stack.build import builds
 from otelgate_stack.clients import Loki, Prometheus
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
+from turn_data import filling
+from turn_data.world import SECOND, World
 
 _TURNS = 3000
 _DAYS = 8
@@ -112,19 +111,12 @@ def _fill_database(loaded: settings.Settings, end: int) -> tuple[str, str]:
     password = loaded.database_password.read_text().strip()
     owner = psycopg.conninfo.make_conninfo(loaded.database, password=password)
     database.migrate(loaded.database, password=password, grafana_password="for tests")
-    read = audit_settings.load(loaded.owner_env())
-    arguments = argparse.ArgumentParser()
-    generate.add_arguments(arguments)
-    wanted = ["--turns", str(_TURNS), "--days", str(_DAYS), "--until", _iso(end)]
-    assert generate.run(read, arguments.parse_args(wanted)) == 0
     with psycopg.connect(owner) as connection:
+        filling.fill(connection, World(_TURNS, _DAYS, end * SECOND, seed=1))
+        filling.vacuum(connection)
         connection.execute(
             "INSERT INTO audit.events (start_time, uid, service, name, attributes)"
             " VALUES (to_timestamp(%s), 'deployment-1', 'estate-bot', 'deployment', '{\"version\": \"1.4.2\"}')",
             [end - 1800],
         )
     return owner, psycopg.conninfo.make_conninfo(loaded.database, user="otelgate_grafana", password="for tests")
-
-
-def _iso(moment: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

@@ -15,13 +15,13 @@ from typing import Any
 import psycopg
 import pytest
 from otelgate_audit import cli
-from otelgate_audit.commands import generate
 from otelgate_audit.export import command as export_command
 from otelgate_audit.export import formats
 from otelgate_audit.export import rows as export_rows
 from otelgate_audit.model.records import Record, Text
 from psycopg import sql
 from pyarrow import parquet
+from turn_data import filling
 
 from ..records import DAY, NOW, feedback, model_call, run, tool_call
 
@@ -65,7 +65,7 @@ def turns() -> list[list[Any]]:
 @pytest.fixture
 def stored(database: str) -> str:
     with psycopg.connect(database) as connection:
-        generate.write(connection, turns(), [])
+        filling.write(connection, turns(), [])
     return database
 
 

@@ -131,10 +131,11 @@ def test_migrate_conversations_become_turns(old: str) -> None:
     with psycopg.connect(old) as connection:
         rows = connection.execute(before.format("conversations")).fetchall()
         users = connection.execute(counts.format("conversations")).fetchall()
+        assert (len(rows), len(users)) == (2, 2)
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
-        assert rows and connection.execute(before.format("turns")).fetchall() == rows
-        assert users and connection.execute(counts.format("turns")).fetchall() == users
+        assert connection.execute(before.format("turns")).fetchall() == rows
+        assert connection.execute(counts.format("turns")).fetchall() == users
         assert [name for (name,) in connection.execute(_NAMES) if "conversation" in name] == []
 
 

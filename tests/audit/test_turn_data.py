@@ -1,24 +1,13 @@
 """Made-up turns: the same each time, and consistent as the sink would have made them."""
 
-import argparse
 import itertools
-import re
 
 import psycopg
-import pytest
-from otelgate_audit import settings
-from otelgate_audit.commands import generate
-from otelgate_audit.commands.synthetic import SECOND, World
 from otelgate_audit.model.clock import DAY_US
+from turn_data import filling
+from turn_data.world import SECOND, World
 
 UNTIL = 1_706_745_600 * SECOND  # 2024-02-01T00:00:00Z
-
-
-def run(database: str, *arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    generate.add_arguments(parser)
-    options = parser.parse_args(["--days", "2", "--until", "2024-02-01T00:00Z", *arguments])
-    return generate.run(settings.load({"OTELGATE_DATABASE_URL": database}), options)
 
 
 def test_the_same_seed_gives_the_same_records() -> None:
@@ -36,11 +25,9 @@ def test_there_are_exactly_so_many_turns_in_the_time_asked_for() -> None:
     assert len(set(traces)) == 200
 
 
-def test_totals_are_those_of_the_records(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(database, "--turns", "300") == 0
-    printed = capsys.readouterr().out
-    assert re.search(r"^audit.turns +300$", printed, re.MULTILINE)
+def test_fill_stores_totals_of_the_records(database: str) -> None:
     with psycopg.connect(database) as connection:
+        assert filling.fill(connection, World(300, 2, UNTIL, seed=1))["audit.turns"] == 300
         for total, rows in (
             ("sum(runs)", "count(*) FROM audit.runs"),
             ("sum(model_calls)", "count(*) FROM audit.model_calls"),
@@ -59,36 +46,14 @@ def test_totals_are_those_of_the_records(database: str, capsys: pytest.CaptureFi
             assert row[0] > 0
 
 
-def test_a_database_with_turns_is_refused(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(database, "--turns", "30", "--no-model-calls") == 0
-    capsys.readouterr()
-    assert run(database, "--turns", "30", "--seed", "2") == 1
-    assert capsys.readouterr().err == "audit.turns has rows: expected an empty database, or --force\n"
-    assert run(database, "--turns", "30", "--seed", "2", "--force", "--no-model-calls") == 0
+def test_leave_out_model_calls_keeps_the_totals(database: str) -> None:
     with psycopg.connect(database) as connection:
+        counts = filling.fill(connection, World(30, 2, UNTIL, seed=1), model_calls=False)
+        assert counts["audit.turns"] == 30
         row = connection.execute(
-            "SELECT (SELECT count(*) FROM audit.turns), (SELECT count(*) FROM audit.model_calls)"
+            "SELECT (SELECT sum(model_calls) > 30 FROM audit.turns), (SELECT count(*) FROM audit.model_calls)"
         ).fetchone()
-    assert row == (60, 0)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        (["--turns", "many"], "argument --turns: 'many': expected a whole number of at least 1"),
-        (["--days", "0"], "argument --days: '0': expected a whole number of at least 1"),
-        (
-            ["--until", "soon"],
-            "argument --until: 'soon': expected a date or time such as 2026-01-31",
-        ),
-    ],
-)
-def test_wrong_arguments_are_named(arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    generate.add_arguments(parser)
-    with pytest.raises(SystemExit):
-        parser.parse_args(arguments)
-    assert error in capsys.readouterr().err
+    assert row == (True, 0)
 
 
 def test_people_come_back_in_sessions() -> None:
