@@ -7,20 +7,11 @@ from collections.abc import Callable
 
 import grpc
 import httpx
-from otelgate_stack import access, web
+from otelgate_stack import access, service_spec, service_table, web
 from otelgate_stack.doctor.doors import Door
 from otelgate_stack.settings import Settings
 
 WAIT_S = 60
-PATHS = {
-    "prometheus": "/-/ready",
-    "alertmanager": "/-/ready",
-    "jaeger": "/api/services",
-    "loki": "/ready",
-    "tempo": "/ready",
-    "prober": "/-/healthy",
-    "redis-exporter": "/health",
-}
 _HTTP1 = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 # RFC 9113, 3.4: the preface, and a SETTINGS frame with nothing in it.
 _HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
@@ -38,13 +29,13 @@ def refuses(door: Door, settings: Settings) -> bool:
 
 
 def _of(door: Door) -> Callable[[Door, Settings, bool], bool]:
-    if door.wants == access.CERTIFICATE:
+    if door.wants == service_spec.CERTIFICATE:
         return _by_tls
     return _by_grpc if door.setting == "OTELGATE_JAEGER_GRPC_PORT" else _by_http
 
 
 def _by_http(door: Door, settings: Settings, known: bool) -> bool:
-    url = f"http://{door.address}{PATHS.get(door.service, '/metrics')}"
+    url = f"http://{door.address}{service_table.SPECS[door.service].health}"
     sent = [access.options(settings, door.service)["auth"]] if known else [None, (access.USER, "0" * 64), ("x", "")]
     answers = [web.get(url, auth=auth, timeout=WAIT_S).status_code for auth in sent]
     if set(answers) not in ({httpx.codes.OK}, {httpx.codes.UNAUTHORIZED}):

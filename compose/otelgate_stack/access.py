@@ -1,8 +1,8 @@
 """Credentials that each service requires, so that web pages and other accounts of this machine get nothing.
 
 Prometheus, Alertmanager, Jaeger's queries, the prober and two exporters take a password. The others cannot: they speak
-TLS alone, and only with those who show the certificate that they themselves have. `WANTS` is the one table of that; all
-of this stack's own programs send what is in it.
+TLS alone, and only with those who show the certificate that they themselves have. service_table.py says which wants
+which; all of this stack's own programs send it.
 """
 
 import datetime
@@ -23,22 +23,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from . import state, web
 from .errors import StackError
+from .ports import LOOPBACK, loopback
+from .service_spec import CERTIFICATE, PASSWORD, Port
+from .service_table import SPECS, TABLE
 from .settings import Settings
 
 USER = "otelgate"
-PASSWORD = "a password"
-CERTIFICATE = "a certificate"
-WANTS = {
-    "prometheus": PASSWORD,
-    "loki": CERTIFICATE,
-    "tempo": CERTIFICATE,
-    "jaeger": PASSWORD,
-    "alertmanager": PASSWORD,
-    "prober": PASSWORD,
-    "node-exporter": PASSWORD,
-    "postgres-exporter": PASSWORD,
-    "redis-exporter": CERTIFICATE,
-}
+WANTS = {spec.name: spec.wants for spec in TABLE if spec.wants}
 """By service, of its HTTP; a service that is not here needs no credentials, or has its own check (doctor/doors.py)."""
 
 # The password is 256 bits of randomness, which no attempts will find: a slow hash would only cost each request.
@@ -73,8 +64,28 @@ def scheme(service: str) -> str:
 
 
 def url(settings: Settings, service: str) -> str:
-    """The URL at which this machine reaches a service of `WANTS`."""
-    return f"{scheme(service)}://127.0.0.1:{getattr(settings, service.replace('-', '_') + '_port')}"
+    """The URL at which this machine reaches a service."""
+    return f"{scheme(service)}://{_reached(settings, SPECS[service].ports[0])}"
+
+
+def address(settings: Settings, service: str) -> str:
+    """The host:port of a service's health check, as this machine reaches it."""
+    return _reached(settings, SPECS[service].checked)
+
+
+def health_url(settings: Settings, service: str) -> str:
+    """The URL of a service's health check."""
+    return f"{scheme(service)}://{address(settings, service)}{SPECS[service].health}"
+
+
+def bound(settings: Settings, port: Port) -> tuple[str, int]:
+    """The address that a port is bound to, natively, and its number."""
+    return getattr(settings, port.host) if port.host else LOOPBACK, getattr(settings, port.setting)
+
+
+def _reached(settings: Settings, port: Port) -> str:
+    host, number = bound(settings, port)
+    return f"{loopback(host)}:{number}"
 
 
 def options(settings: Settings, service: str) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from otelgate_audit import settings as sink_settings
 from otelgate_grafana import provisioning
-from otelgate_stack import access, settings
+from otelgate_stack import access, service_spec, service_table, settings
 from otelgate_stack.build import debian, images
-from otelgate_stack.engines import compose_cli, postgres, services, watchers
+from otelgate_stack.engines import compose_cli, grafana, postgres, services, watchers
 from otelgate_stack.settings import ROWS
 
 Render = Callable[..., dict[str, Any]]
@@ -160,9 +160,9 @@ def test_unavailable_services_are_left_out(load: Callable[..., settings.Settings
     compose_cli.remember_absent(made, ["grafana", "prober"])
     config = compose_cli.Compose(made, [compose_binary]).config()["services"]
     assert {name for name in watchers.OPTIONAL if config[name].get("scale", 1) == 0} == {"grafana", "prober"}
-    assert {"grafana", "prober"} == set(services.names(made)) - set(compose_cli.running(made))
+    assert {"grafana", "prober"} == set(service_table.names(made)) - set(compose_cli.running(made))
     compose_cli.remember_absent(made, [])
-    assert compose_cli.running(made) == services.names(made)
+    assert compose_cli.running(made) == service_table.names(made)
 
 
 def test_exporters_can_be_left_out(render: Render) -> None:
@@ -174,7 +174,7 @@ def test_exporters_can_be_left_out(render: Render) -> None:
 
 def test_grafana_has_no_default_password_and_no_guests(render: Render) -> None:
     environment = render(OTELGATE_GRAFANA_URL="https://grafana.example")["services"]["grafana"]["environment"]
-    assert {name: environment[name] for name in watchers.GRAFANA} == watchers.GRAFANA
+    assert {name: environment[name] for name in grafana.SETTINGS} == grafana.SETTINGS
     assert environment["GF_SERVER_ROOT_URL"] == "https://grafana.example"
     for name in ("ADMIN_PASSWORD", "SECRET_KEY"):
         assert environment[f"GF_SECURITY_{name}"] == f"$$__file{{/run/secrets/grafana_{name.lower()}}}"
@@ -409,7 +409,9 @@ def test_services_mount_what_they_and_their_health_checks_need(render: Render) -
     }
     for name, wants in access.WANTS.items():
         sent = {option.partition("=")[0] for option in services[name]["healthcheck"]["test"] if option.startswith("-")}
-        assert sent == ({"-password"} if wants == access.PASSWORD else {"-certificate", "-key", "-authority"}), name
+        assert sent == ({"-password"} if wants == service_spec.PASSWORD else {"-certificate", "-key", "-authority"}), (
+            name
+        )
 
 
 @pytest.mark.parametrize(

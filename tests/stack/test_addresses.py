@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from otelgate_stack import addresses, settings
+from otelgate_stack import addresses, service_table, settings
 from otelgate_stack.commands import cli
 from otelgate_stack.demo import demo_view
 from otelgate_stack.engines import services
@@ -17,7 +17,7 @@ from otelgate_stack.report import Report
 def up(engine: str, **env: str) -> list[str]:
     """The last output of `make up`, up to the alerts."""
     loaded, said = settings.load(env), io.StringIO()
-    made = services.services(loaded, services.ORDER)
+    made = services.services(loaded, service_table.ORDER)
     statuses = [ServiceStatus(service.name, "running", "1", 1.0, service.url, True) for service in made]
     fake: Any = SimpleNamespace(name=engine, status=lambda: statuses)
     cli._say_where(loaded, fake, Report(said))
@@ -25,8 +25,8 @@ def up(engine: str, **env: str) -> list[str]:
 
 
 def test_every_service_says_what_its_address_is() -> None:
-    assert set(addresses.WHAT) == set(services.ORDER) - {"gateway"}
-    assert len(up("native")) == len(services.ORDER) + 1
+    assert [spec.name for spec in service_table.TABLE if not spec.what] == ["gateway"]
+    assert len(up("native")) == len(service_table.ORDER) + 1
 
 
 def test_a_page_is_told_from_an_api() -> None:

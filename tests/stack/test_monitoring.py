@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 import yaml
-from otelgate_stack import access, credentials, settings
+from otelgate_stack import access, credentials, service_table, settings
 from otelgate_stack.build import builds
 from otelgate_stack.config import monitoring
-from otelgate_stack.engines import services
 from otelgate_stack.report import Report
 from otelgate_stack.settings import Settings
 
 
 def config(loaded: Settings, places: monitoring.Places | None = None) -> dict[str, Any]:
-    text = monitoring.render(loaded, services.names(loaded), places or monitoring.native(loaded))
+    text = monitoring.render(loaded, service_table.names(loaded), places or monitoring.native(loaded))
     assert "&id" not in text  # people read it
     made: dict[str, Any] = yaml.safe_load(text)
     return made
@@ -42,7 +41,9 @@ def test_promtool_takes_it(tmp_path: Path, root: Path, docker: bool) -> None:
     loaded = settings.load({"OTELGATE_STATE_DIR": str(tmp_path / "state")})
     promtool = builds.build(["promtool"], settings.load(), Report())["promtool"]
     file = tmp_path / "prometheus.yml"
-    monitoring.write(loaded, services.names(loaded), monitoring.DOCKER if docker else monitoring.native(loaded), file)
+    monitoring.write(
+        loaded, service_table.names(loaded), monitoring.DOCKER if docker else monitoring.native(loaded), file
+    )
     assert monitoring.probes(loaded).is_dir()
     text = file.read_text().replace(monitoring.DOCKER.rules, str(root / "grafana" / "rendered" / "rules"))
     credentials.ensure(loaded)

@@ -11,9 +11,8 @@ import psutil
 import psycopg
 import pytest
 import thrown_away
-from otelgate_stack import credentials, settings, state
+from otelgate_stack import credentials, service_table, settings, state
 from otelgate_stack.clients.audit_store import answers
-from otelgate_stack.engines import services, watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.engines.postgres import MAJOR
 from otelgate_stack.errors import StackError
@@ -21,6 +20,7 @@ from waiting import until
 from whole_stack import start
 
 MakeEngine = Callable[..., NativeEngine]
+MONITORING = {spec.name for spec in service_table.TABLE if spec.kind in ("alerts", "exporter", "dashboards")}
 ROLE = "SELECT rolsuper, rolcreaterole, rolcanlogin FROM pg_roles WHERE rolname = current_user"
 
 
@@ -171,15 +171,15 @@ def test_a_cluster_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     ],
 )
 def test_only_what_is_needed_runs(changes: dict[str, str], there: list[str]) -> None:
-    found = services.names(settings.load(changes))
-    assert [name for name in found[4:] if name not in watchers.ORDER] == there
+    found = service_table.names(settings.load(changes))
+    assert [name for name in found[4:] if name not in MONITORING] == there
     assert ("postgres-exporter" in found) is ("postgres" in there)
 
 
 def test_votes_stop_first_and_the_database_last() -> None:
-    names = services.names(settings.load({}))
-    stopped = services.stop_order(names)
-    stores = [name for name in stopped if name not in watchers.ORDER]
+    names = service_table.names(settings.load({}))
+    stopped = service_table.stop_order(names)
+    stores = [name for name in stopped if name not in MONITORING]
     assert stores[:2] == ["feedback", "gateway"]
     assert stores[-3:] == ["audit", "keeper", "postgres"]
     assert sorted(stopped) == sorted(names)

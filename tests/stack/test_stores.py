@@ -22,6 +22,7 @@ from otelgate_stack.clients import (
 from otelgate_stack.clients.audit_store import AuditStore
 from otelgate_stack.clients.spans import Event, Span
 from otelgate_stack.doctor.canary import AGENT, EVENT, PROTOCOLS, SIGNALS, SPANS, TOOL, USER, Canary, send
+from otelgate_stack.service_table import SPECS
 from otelgate_stack.settings import load
 from otelgate_stack.target import find
 from waiting import until
@@ -126,7 +127,8 @@ def test_an_unknown_trace_is_empty(store: type[Tempo] | type[Jaeger]) -> None:
 
 @pytest.mark.parametrize("kind", [Prometheus, Loki, Tempo, Jaeger, Alertmanager, GatewayMetrics, AuditSink])
 def test_a_client_of_settings_asks_their_port(kind: type[Prometheus]) -> None:
-    name = f"OTELGATE_{kind.port_setting.upper()}"
+    setting = kind.port_setting or SPECS[kind.service].ports[0].setting
+    name = f"OTELGATE_{setting.upper()}"
     scheme = "https" if kind in (Loki, Tempo) else "http"
     assert kind.of(load({name: "4999"})).url == f"{scheme}://127.0.0.1:4999"
 

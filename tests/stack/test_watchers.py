@@ -16,11 +16,12 @@ import pytest
 import thrown_away
 import whole_stack
 from otelgate_grafana import provisioning
-from otelgate_stack import access, settings
+from otelgate_stack import access, service_table, settings
 from otelgate_stack.build import debian
 from otelgate_stack.clients import Alertmanager
 from otelgate_stack.config import example_files, monitoring
-from otelgate_stack.engines import services, watchers
+from otelgate_stack.engines import grafana as grafana_process
+from otelgate_stack.engines import watchers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 from waiting import until
@@ -211,10 +212,12 @@ def test_up_again_finds_everything_up(watched: Stack) -> None:
 
 
 def test_without_exporters_nothing_asks_for_them() -> None:
-    names = services.names(settings.load({"OTELGATE_EXPORTERS": "false"}))
+    names = service_table.names(settings.load({"OTELGATE_EXPORTERS": "false"}))
     assert not set(names) & set(debian.EXPORTERS)
     assert {"alertmanager", "grafana"} <= set(names)
-    assert "postgres-exporter" not in services.names(settings.load({"OTELGATE_DATABASE_URL": "postgresql://me@db/x"}))
+    assert "postgres-exporter" not in service_table.names(
+        settings.load({"OTELGATE_DATABASE_URL": "postgresql://me@db/x"})
+    )
 
 
 def test_what_cannot_be_had_is_left_out_and_said(
@@ -222,10 +225,10 @@ def test_what_cannot_be_had_is_left_out_and_said(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # neither exporters nor an apt-get
     loaded = settings.load({**env, "OTELGATE_CACHE_DIR": str(tmp_path / "cache")})
-    assert watchers.present(services.names(loaded), loaded) == [
+    assert watchers.present(service_table.names(loaded), loaded) == [
         *("gateway", "prometheus", "loki", "tempo", "audit", "keeper", "postgres", "feedback", "alertmanager")
     ]
-    watchers.fetch(services.names(loaded), loaded, Report(output))
+    watchers.fetch(service_table.names(loaded), loaded, Report(output))
     lines = output.getvalue().splitlines()
     assert lines[0] == (
         "prober: not started (prometheus-blackbox-exporter is not on PATH, and there is no apt-get to fetch it with);"
@@ -235,7 +238,7 @@ def test_what_cannot_be_had_is_left_out_and_said(
 
 
 def test_readers_stop_first() -> None:
-    order = services.stop_order(services.ORDER)
+    order = service_table.stop_order(service_table.ORDER)
     assert order[:3] == ["feedback", "grafana", "gateway"]
     assert order[-1] == "redis-exporter"
 
@@ -310,7 +313,7 @@ def test_grafana_gets_what_its_provisioning_expects(
     ],
 )
 def test_grafana_reads_the_sinks_database(url: str, address: str, name: str, mode: str) -> None:
-    assert watchers.grafana_database(settings.load({"OTELGATE_DATABASE_URL": url})) == {
+    assert grafana_process.database(settings.load({"OTELGATE_DATABASE_URL": url})) == {
         "OTELGATE_GRAFANA_DATABASE_ADDRESS": address,
         "OTELGATE_GRAFANA_DATABASE_NAME": name,
         "OTELGATE_GRAFANA_DATABASE_SSLMODE": mode,

@@ -23,7 +23,7 @@ import pytest
 import thrown_away
 import whole_stack
 from browser import Browser
-from otelgate_stack import access, clients, settings, web
+from otelgate_stack import access, clients, service_spec, settings, web
 from otelgate_stack.build import debian
 from otelgate_stack.doctor import doctor
 from otelgate_stack.doctor.hops import Hop
@@ -134,7 +134,7 @@ def _log_in(attacked: Attacked) -> None:
     """As the operator has, in the same browser, wherever a password lets in."""
     password = Path(access.of(attacked.settings).password).read_text().strip()
     for each in page.rebound():
-        if access.WANTS.get(attacked.service(each.port).name) == access.PASSWORD:
+        if access.WANTS.get(attacked.service(each.port).name) == service_spec.PASSWORD:
             url = attacked.url(each.port, each.path, host=f"{access.USER}:{password}@127.0.0.1")
             attacked.browser.open(url)
             assert _answers(attacked.browser)[url] == httpx.codes.OK, each.port

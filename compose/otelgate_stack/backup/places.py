@@ -10,8 +10,9 @@ from typing import IO, Any, Protocol
 from .. import state
 from ..build import images
 from ..engines import compose_cli, docker_client
-from ..engines.services import ORDER, services
+from ..engines.services import services
 from ..report import Report
+from ..service_table import ORDER
 from ..settings import Settings
 from .archive import Packed
 

@@ -11,13 +11,14 @@ import subprocess
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from .. import state
 from ..errors import StackError
 from ..report import Report
+from ..service_spec import Program
+from ..service_table import TABLE
 from ..settings import Settings
 from . import golang
 
@@ -29,34 +30,13 @@ _PROGRAM_BYTES = 200 << 20
 _SOURCES = "sources"
 
 
-@dataclass(frozen=True)
-class Program:
-    """`package` is built in the module `folder` (under the repository's root). `own`: its sources are ours.
-
-    `tool`: no part of the stack, it looks at the other programs.
-    """
-
-    folder: str
-    package: str
-    tags: str = ""
-    own: bool = False
-    tool: bool = field(default=False, repr=False)  # not in the key
-
-
 PROGRAMS: dict[str, Program] = {
-    "gateway": Program("collector", "./gateway", own=True),
-    "probe": Program("collector", "./probe", own=True),
-    "prometheus": Program(
-        "compose/native/prometheus", "github.com/prometheus/prometheus/cmd/prometheus", "netgo,remove_all_sd"
-    ),
-    "promtool": Program(
-        "compose/native/prometheus", "github.com/prometheus/prometheus/cmd/promtool", "netgo,remove_all_sd"
-    ),
-    "loki": Program("compose/native/loki", "github.com/grafana/loki/v3/cmd/loki"),
-    "tempo": Program("compose/native/tempo", "github.com/grafana/tempo/cmd/tempo"),
-    "jaeger": Program("compose/native/jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger"),
-    "alertmanager": Program("compose/native/alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),
-    "amtool": Program("compose/native/alertmanager", "github.com/prometheus/alertmanager/cmd/amtool"),
+    **{
+        name: program
+        for spec in TABLE
+        if spec.program
+        for name, program in ((spec.name, spec.program), *spec.tools.items())
+    },
     "docker-compose": Program("compose/native/docker-compose", "github.com/docker/compose/v2/cmd"),
     "cyclonedx-gomod": Program(
         "compose/native/cyclonedx-gomod", "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod", tool=True

@@ -17,6 +17,7 @@ from .. import settings as settings_module
 from .. import state
 from ..errors import StackError
 from ..report import Report
+from ..service_table import TABLE
 from ..settings import Settings
 
 _FETCH_WITHIN_S = 300
@@ -40,13 +41,8 @@ PACKAGES: dict[str, Package] = {
     "redis-server": Package(also=("redis-tools", "libjemalloc2", "liblzf1", "libatomic1")),
 }
 
-# The services that probe and export -> their packages.
-EXPORTERS = {
-    "prober": "prometheus-blackbox-exporter",
-    "node-exporter": "prometheus-node-exporter",
-    "postgres-exporter": "prometheus-postgres-exporter",
-    "redis-exporter": "prometheus-redis-exporter",
-}
+EXPORTERS = {spec.name: spec.package for spec in TABLE if spec.package}
+"""The services that probe and export -> their packages."""
 
 
 def binary(name: str) -> Path | None:

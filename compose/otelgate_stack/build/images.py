@@ -20,6 +20,8 @@ from dotenv import dotenv_values
 from .. import state
 from ..errors import StackError
 from ..report import Report
+from ..service_spec import Spec
+from ..service_table import TABLE
 from ..settings import Settings
 from . import builds, debian, postgres_image, python_image, shared_libraries
 
@@ -28,8 +30,8 @@ SOURCE_LABEL = "otelgate.source"
 # Marks a stand-in for an official image.
 STAND_IN_LABEL = "otelgate.stand-in"
 
-# Built here; all others are pulled.
-OWN = ("gateway", "audit", "keeper", "feedback")
+OWN = tuple(spec.name for spec in TABLE if spec.image.name.startswith("otelgate/"))
+"""Services whose images are built here; all others are pulled."""
 Context = Mapping[str, Path | bytes | None]
 """Path in an image or a build context → a file, bytes, or None for an empty folder."""
 
@@ -50,18 +52,17 @@ class Layout:
         return "\n".join([*lines, f"USER {self.user}", f'ENTRYPOINT ["{self.program}"]', ""])
 
 
-OFFICIAL: dict[str, Layout | None] = {
-    "prometheus": Layout("/bin/prometheus", "65534:65534", "/prometheus"),
-    "loki": Layout("/usr/bin/loki", "10001:10001", "/loki"),
-    "tempo": Layout("/tempo", "10001:10001", "/var/tempo"),
-    "jaeger": Layout("/cmd/jaeger/jaeger-linux", "10001"),
-    "postgres": None,  # postgres_image.py
-    "alertmanager": Layout("/bin/alertmanager", "65534:65534", "/alertmanager"),
-    "prober": Layout("/bin/blackbox_exporter", "65534:65534"),
-    "node-exporter": Layout("/bin/node_exporter", "65534:65534"),
-    "postgres-exporter": Layout("/bin/postgres_exporter", "65534:65534"),
-    "redis-exporter": Layout("/redis_exporter", "59000:59000"),
-}
+def _layout(spec: Spec) -> Layout | None:
+    """None for PostgreSQL's (postgres_image.py)."""
+    image = spec.image
+    return (
+        Layout(image.program, image.user, spec.data if image.owns_data and spec.data else None)
+        if image.program
+        else None
+    )
+
+
+OFFICIAL = {spec.name: _layout(spec) for spec in TABLE if spec.image.program or spec.name == "postgres"}
 
 
 def pins(settings: Settings) -> dict[str, str]:
@@ -72,23 +73,7 @@ def pins(settings: Settings) -> dict[str, str]:
 def names(settings: Settings) -> dict[str, str]:
     """Each service's image, as compose.yaml names it (a test compares them)."""
     pin = pins(settings)
-    return {
-        "gateway": f"otelgate/gateway:{pin['OTELGATE_VERSION']}",
-        "prometheus": f"prom/prometheus:{pin['PROMETHEUS_IMAGE_TAG']}",
-        "loki": f"grafana/loki:{pin['LOKI_VERSION']}",
-        "tempo": f"grafana/tempo:{pin['TEMPO_IMAGE_TAG']}",
-        "jaeger": f"jaegertracing/jaeger:{pin['JAEGER_IMAGE_TAG']}",
-        "audit": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
-        "keeper": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
-        "feedback": f"otelgate/audit:{pin['OTELGATE_VERSION']}",
-        "postgres": f"postgres:{pin['POSTGRES_VERSION']}",
-        "alertmanager": f"prom/alertmanager:{pin['ALERTMANAGER_IMAGE_TAG']}",
-        "prober": f"prom/blackbox-exporter:{pin['PROBER_IMAGE_TAG']}",
-        "node-exporter": f"prom/node-exporter:{pin['NODE_EXPORTER_IMAGE_TAG']}",
-        "postgres-exporter": f"prometheuscommunity/postgres-exporter:{pin['POSTGRES_EXPORTER_IMAGE_TAG']}",
-        "redis-exporter": f"oliver006/redis_exporter:{pin['REDIS_EXPORTER_IMAGE_TAG']}",
-        "grafana": f"grafana/grafana:{pin['GRAFANA_IMAGE_TAG']}",
-    }
+    return {spec.name: spec.image.name.format_map(pin) for spec in TABLE}
 
 
 def build_gateway(settings: Settings, report: Report, client: Any) -> str:

@@ -5,6 +5,8 @@ line of the answer. `None` or an empty list means that the store answered and ho
 audit_store.py.
 """
 
+from typing import Final
+
 from .alertmanager import Alertmanager
 from .audit_sink import AuditSink
 from .gateway import GatewayMetrics
@@ -13,10 +15,11 @@ from .loki import LogLine, Loki
 from .prometheus import Prometheus
 from .samples import Sample, parse_text
 from .spans import Event, Span
-from .store import Store, StoreError
+from .store import Reader, Store, StoreError, TraceStore
 from .tempo import Tempo, TraceSummary
 
 __all__ = [
+    "READERS",
     "Alertmanager",
     "AuditSink",
     "Event",
@@ -25,11 +28,16 @@ __all__ = [
     "LogLine",
     "Loki",
     "Prometheus",
+    "Reader",
     "Sample",
     "Span",
     "Store",
     "StoreError",
     "Tempo",
+    "TraceStore",
     "TraceSummary",
     "parse_text",
 ]
+
+READERS: Final[dict[str, type[Reader]]] = {reader.service: reader for reader in (Prometheus, Loki, Tempo, Jaeger)}
+"""By the name of the store in service_table.py."""

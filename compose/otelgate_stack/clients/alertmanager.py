@@ -10,8 +10,6 @@ class Alertmanager(Store):
     """Alertmanager's HTTP API, version 2 (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml)."""
 
     service = "alertmanager"
-    port_setting = "alertmanager_port"
-    ready_path = "/-/ready"
 
     def alerts(self) -> list[Mapping[str, Any]]:
         """The alerts that fire now, silenced and inhibited ones too, as the API tells of them."""

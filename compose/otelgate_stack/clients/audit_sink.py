@@ -10,12 +10,11 @@ class AuditSink(Store):
 
     service = "audit"
     port_setting = "audit_health_port"
-    ready_path = "/health"
 
     def problem(self) -> str:
         """Why it can't commit now; empty when it can. Raises StoreError when nothing answers."""
         try:
-            status = self.http.get(self.ready_path).json()["status"]
+            status = self.http.get(self._ready).json()["status"]
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            raise StoreError(f"{self.url}{self.ready_path}", str(error) or type(error).__name__) from error
+            raise StoreError(f"{self.url}{self._ready}", str(error) or type(error).__name__) from error
         return "" if status == "ok" else str(status)

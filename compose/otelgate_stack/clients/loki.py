@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .store import Store, StoreError
+from .store import Reader, StoreError
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,10 @@ class LogLine:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-class Loki(Store):
+class Loki(Reader):
     """Loki's HTTP API (https://grafana.com/docs/loki/latest/reference/loki-http-api/)."""
 
     service = "loki"
-    port_setting = "loki_port"
 
     def query_range(
         self, logql: str, start_ns: int | None = None, end_ns: int | None = None, limit: int = 1000
@@ -47,3 +46,7 @@ class Loki(Store):
             for when, line, *extra in stream["values"]
         ]
         return sorted(lines, key=lambda line: line.time_ns)
+
+    def count(self, question: str) -> int:
+        """The number of lines that a LogQL query finds within the last hour."""
+        return len(self.query_range(question))

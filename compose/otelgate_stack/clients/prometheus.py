@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 
 from .samples import Sample
-from .store import Store, StoreError
+from .store import Reader, StoreError
 
 
-class Prometheus(Store):
+class Prometheus(Reader):
     """Prometheus' HTTP API (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
 
     service = "prometheus"
-    port_setting = "prometheus_port"
-    ready_path = "/-/ready"
 
     def query(self, promql: str, time_s: float | None = None) -> list[Sample]:
         """An instant query's vector (or scalar) at `time_s`, Unix seconds; now when left out."""
@@ -24,6 +22,10 @@ class Prometheus(Store):
         if data["resultType"] != "vector":
             raise StoreError(self.url, f"query {promql!r} gives a {data['resultType']}, expected a vector or a scalar")
         return [_sample(item["metric"], item["value"]) for item in data["result"]]
+
+    def count(self, question: str) -> int:
+        """The number of series that a PromQL query gives."""
+        return len(self.query(question))
 
     def value(self, promql: str) -> float | None:
         """The one value that `promql` gives; None when it gives none.

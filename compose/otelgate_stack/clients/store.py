@@ -1,5 +1,6 @@
 """Errors, connections and access rules that the HTTP clients share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -8,7 +9,10 @@ from typing import Any, Self
 import httpx
 
 from .. import access, web
+from ..ports import LOOPBACK
+from ..service_table import SPECS
 from ..settings import Settings
+from .spans import Span
 
 
 class StoreError(Exception):
@@ -26,13 +30,17 @@ class Store(AbstractContextManager["Store"]):
     """The base of the clients: one HTTP connection pool, clear errors, `ready()`. More options are httpx's own."""
 
     service: str
-    port_setting: str
-    ready_path = "/ready"
+    port_setting = ""
+    """The setting of the port that it asks, if that is not the first of the service."""
+    ready_path = ""
+    """The path that says whether it is ready, if that is not the service's health check."""
 
     @classmethod
     def of(cls, settings: Settings, timeout_s: float = 10.0) -> Self:
         """This stack's client, with what the service wants of one (access.py); `timeout_s` in seconds."""
-        url = f"{access.scheme(cls.service)}://127.0.0.1:{getattr(settings, cls.port_setting)}"
+        url = access.url(settings, cls.service)
+        if cls.port_setting:
+            url = f"{access.scheme(cls.service)}://{LOOPBACK}:{getattr(settings, cls.port_setting)}"
         return cls(url, timeout_s, **access.options(settings, cls.service))
 
     def __init__(self, url: str, timeout_s: float = 10.0, **options: Any) -> None:
@@ -52,17 +60,21 @@ class Store(AbstractContextManager["Store"]):
         """Close the connections."""
         self.http.close()
 
+    @property
+    def _ready(self) -> str:
+        return self.ready_path or SPECS[self.service].health
+
     def ready(self) -> bool:
         """Whether the store says that it is ready; False when nothing answers."""
         try:
-            return self.http.get(self.ready_path).is_success
+            return self.http.get(self._ready).is_success
         except httpx.HTTPError:
             return False
 
     def reachable(self) -> bool:
         """Whether anything answers HTTP at the store's address, ready or not."""
         try:
-            self.http.get(self.ready_path)
+            self.http.get(self._ready)
         except httpx.HTTPError:
             return False
         return True
@@ -95,3 +107,26 @@ class Store(AbstractContextManager["Store"]):
             line = next(iter(response.text.strip().splitlines()), "empty answer")
             raise StoreError(str(response.url), f"HTTP {response.status_code}: {line[:300]}", response.status_code)
         return response
+
+
+class Reader(Store, ABC):
+    """A store to which the gateway sends a signal."""
+
+    @abstractmethod
+    def count(self, question: str) -> int:
+        """How many items answer this question, in the store's own language. Raises StoreError."""
+
+
+class TraceStore(Reader):
+    """A store of traces. Its questions are trace ids."""
+
+    @abstractmethod
+    def trace_path(self, trace_id: str) -> str:
+        """The path at which it answers with a trace."""
+
+    @abstractmethod
+    def trace(self, trace_id: str) -> list[Span]:
+        """The spans of a trace, earliest first; empty when the store doesn't know it (yet)."""
+
+    def count(self, question: str) -> int:
+        return len(self.trace(question))

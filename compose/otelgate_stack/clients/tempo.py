@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .spans import Span, from_otlp_json
-from .store import Store
+from .store import TraceStore
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,16 @@ class TraceSummary:
     duration_ms: int
 
 
-class Tempo(Store):
+class Tempo(TraceStore):
     """Tempo's HTTP API (https://grafana.com/docs/tempo/latest/api_docs/)."""
 
     service = "tempo"
-    port_setting = "tempo_port"
+
+    def trace_path(self, trace_id: str) -> str:
+        return f"/api/v2/traces/{trace_id}"
 
     def trace(self, trace_id: str) -> list[Span]:
-        """The spans of a trace, earliest first; empty when Tempo doesn't know it (yet)."""
-        answer = self.get_or_none(f"/api/v2/traces/{trace_id}")
+        answer = self.get_or_none(self.trace_path(trace_id))
         return from_otlp_json(answer.json().get("trace") or {}) if answer else []
 
     def search(

@@ -17,8 +17,9 @@ from .. import credentials, ports, state, web
 from ..build import builds, golang
 from ..engines import docker, preflight
 from ..engines.engine import Engine
-from ..engines.services import PYTHON, names, services
+from ..engines.services import services
 from ..errors import StackError
+from ..service_table import names
 from ..settings import WRITER, Settings
 
 PYTHON_MIN = (3, 11)
@@ -84,7 +85,7 @@ def _engine(settings: Settings, engine: Engine, reason: str) -> str:
         if not usable:
             raise StackError(why)
         return f"docker: {why}"
-    wanted = [name for name in names(settings) if name not in PYTHON and name in builds.PROGRAMS]
+    wanted = [name for name in names(settings) if name in builds.PROGRAMS]
     try:
         go = golang.toolchain(settings.root / builds.PROGRAMS["gateway"].folder)
     except golang.NoGoError:

@@ -13,15 +13,17 @@ import psutil
 from .. import access, state
 from ..clients import GatewayMetrics, Prometheus, StoreError
 from ..clients.audit_store import AuditStore
+from ..doctor import hops
 from ..engines.engine import Engine
 from ..engines.services import services
 from ..errors import StackError
 from ..report import Report
+from ..service_table import STORES, TABLE
 from ..settings import Settings
 
 MIB = 1 << 20
 # The contents of each store, and the source of the number of its items.
-ITEMS = {"tempo": "spans", "jaeger": "spans", "loki": "log lines", "prometheus": "samples", "postgres": "turns"}
+ITEMS = {spec.name: spec.holds for spec in TABLE if spec.holds}
 ENOUGH = 1000
 
 
@@ -131,7 +133,7 @@ def _counts(settings: Settings) -> dict[str, int]:
         sent = [
             (sample.labels["__name__"], sample.labels.get("exporter", ""), sample.value) for sample in gateway.samples()
         ]
-    counters = {"tempo": "spans", "jaeger": "spans", "loki": "log_records"}
+    counters = {name: hops.ITEMS[store.signal] for name, store in STORES.items()}
     counts = {
         store: sum(
             value

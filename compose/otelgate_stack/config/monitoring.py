@@ -15,31 +15,18 @@ import yaml
 
 from .. import access, state
 from ..errors import StackError
-from ..ports import LOOPBACK, loopback
-from ..settings import Settings
+from ..service_spec import CERTIFICATE, PASSWORD, Port, Spec
+from ..service_table import ORDER, TABLE
+from ..settings import ROWS, Settings
 from . import example_files
 
 # Alerts arrive within two minutes of a fault: a probe, the rule's minute, its group's interval, Alertmanager's wait.
 PROBE_INTERVAL = "10s"
 PROBE_TIMEOUT = "5s"
 
-# Probes of the stack itself: its service (of the gateway and the sink: as their own telemetry names them), kind
-# and health check.
-_PARTS = {
-    "gateway": ("otelgate-gateway", "gateway", "/"),
-    "audit": ("otelgate-audit", "api", "/health"),
-    "keeper": ("otelgate-keeper", "api", "/health"),
-    "feedback": ("otelgate-feedback", "api", "/health"),
-    "prometheus": ("prometheus", "store", "/-/ready"),
-    "loki": ("loki", "store", "/ready"),
-    "tempo": ("tempo", "store", "/ready"),
-    "jaeger": ("jaeger", "store", "/api/services"),
-    "alertmanager": ("alertmanager", "alerts", "/-/ready"),
-    "grafana": ("grafana", "dashboards", "/api/health"),
-}
 _MADE = "# Made by `make up`; change compose/otelgate_stack/config/monitoring.py.\n"
 # The prober's modules that send what a service wants.
-_MODULES = {access.PASSWORD: "password", access.CERTIFICATE: "certificate"}
+_MODULES = {PASSWORD: "password", CERTIFICATE: "certificate"}
 _DATABASE = "database"
 _REDIS = "redis"
 # A target may be a URL with a user and a password; neither may become a label.
@@ -65,21 +52,8 @@ class Places:
 
 def native(settings: Settings) -> Places:
     """Everything on this machine."""
-    fields = {
-        "gateway": "health_port",
-        "audit": "audit_health_port",
-        "prober": "prober_port",
-        "node-exporter": "node_exporter_port",
-        "postgres-exporter": "postgres_exporter_port",
-        "redis-exporter": "redis_exporter_port",
-    }
-    others = ("prometheus", "loki", "tempo", "jaeger", "keeper", "feedback", "alertmanager", "grafana")
-    fields |= {name: f"{name}_port" for name in others}
-    hosts = {"audit": settings.audit_host, "keeper": settings.audit_host, "feedback": settings.feedback_host}
     return Places(
-        addresses={
-            name: f"{loopback(hosts.get(name, LOOPBACK))}:{getattr(settings, field)}" for name, field in fields.items()
-        },
+        addresses={name: access.address(settings, name) for name in ORDER},
         rules=str(settings.root / "grafana" / "rendered" / "rules"),
         examples=str(example_files.folder(settings) / "rules"),
         probes=str(probes(settings)),
@@ -87,25 +61,14 @@ def native(settings: Settings) -> Places:
     )
 
 
+def _inside(port: Port) -> int:
+    """Its number in the container."""
+    return port.inside or int(next(row.default for row in ROWS if row.field == port.setting))
+
+
 # Inside compose's network every service has its own name and usual port (compose.yaml).
 DOCKER = Places(
-    addresses={
-        "gateway": "gateway:13133",
-        "audit": "audit:4321",
-        "keeper": "keeper:4323",
-        "feedback": "feedback:4322",
-        "prometheus": "prometheus:9090",
-        "loki": "loki:3100",
-        "tempo": "tempo:3200",
-        "jaeger": "jaeger:16686",
-        "alertmanager": "alertmanager:9093",
-        "grafana": "grafana:3000",
-        "prober": "prober:9115",
-        "node-exporter": "node-exporter:9100",
-        "postgres-exporter": "postgres-exporter:9187",
-        "redis-exporter": "redis-exporter:9121",
-        "postgres": "postgres:5432",
-    },
+    addresses={spec.name: f"{spec.name}:{_inside(spec.checked)}" for spec in TABLE},
     rules="/etc/otelgate-rules",
     examples="/etc/otelgate-examples/rules",
     probes="/etc/otelgate-probes",
@@ -159,35 +122,25 @@ def render(settings: Settings, services: Collection[str], places: Places) -> str
 
 def _jobs(settings: Settings, services: Collection[str], places: Places) -> Iterator[dict[str, Any]]:
     addresses = places.addresses
-    for name in ("prometheus", "alertmanager"):
-        if name in services:
-            yield _job(name, name, places) | {"static_configs": [_targets(addresses[name])]}
-    if "node-exporter" in services:
-        host = _targets(addresses["node-exporter"], instance=platform.node())
-        yield _job("node", "node-exporter", places) | {"static_configs": [host]}
-    if "postgres-exporter" in services:
-        database = _targets(addresses["postgres-exporter"], instance=_database(settings, places))
-        yield _job("postgres", "postgres-exporter", places) | {"static_configs": [database]}
-    if "redis-exporter" in services:
-        yield _redis(places)
-    if "prober" in services:
-        yield _probe(settings, services, places)
-
-
-def _job(name: str, service: str, places: Places) -> dict[str, Any]:
-    """The beginning of a job that asks this service."""
-    return {"job_name": name, **access.as_client(service, places.secrets)}
+    instances = {"node-exporter": platform.node(), "postgres-exporter": _database(settings, places)}
+    more = {"redis-exporter": _redis(places), "prober": _probe(settings, services, places)}
+    for spec in TABLE:
+        if spec.job and spec.name in services:
+            labels = {"instance": instances[spec.name]} if spec.name in instances else {}
+            itself = {"static_configs": [_targets(addresses[spec.name], **labels)]}
+            credentials = access.as_client(spec.name, places.secrets)
+            yield {"job_name": spec.job, **credentials, **more.get(spec.name, itself)}
 
 
 def _probe(settings: Settings, services: Collection[str], places: Places) -> dict[str, Any]:
     own = [
-        _own_target(name, f"{places.addresses[name]}{path}", service=service, kind=kind)
-        for name, (service, kind, path) in _PARTS.items()
-        if name in services
+        _own_target(spec.name, f"{places.addresses[spec.name]}{spec.health}", service=_telling(spec), kind=spec.kind)
+        for spec in TABLE
+        if spec.name in services and spec.kind not in ("exporter", _DATABASE)
     ]
     if settings.audit and {"postgres", "audit"} & set(services):
         own.append(_targets(_database(settings, places), service="postgres", kind=_DATABASE))
-    return _job("probe", "prober", places) | {
+    return {
         "scrape_interval": PROBE_INTERVAL,
         "scrape_timeout": PROBE_TIMEOUT,
         "metrics_path": "/probe",
@@ -208,7 +161,7 @@ def _probe(settings: Settings, services: Collection[str], places: Places) -> dic
 
 def _redis(places: Places) -> dict[str, Any]:
     """Every Redis that an application has registered, by the one exporter."""
-    return _job("redis", "redis-exporter", places) | {
+    return {
         "metrics_path": "/scrape",
         "file_sd_configs": _files(places),
         "relabel_configs": [
@@ -217,6 +170,11 @@ def _redis(places: Places) -> dict[str, Any]:
             *_through(places, "redis-exporter"),
         ],
     }
+
+
+def _telling(spec: Spec) -> str:
+    """The name by which its own telemetry calls it."""
+    return f"otelgate-{spec.name}" if spec.reader else spec.name
 
 
 def _through(places: Places, exporter: str) -> Iterator[dict[str, Any]]:
@@ -233,7 +191,7 @@ def _through(places: Places, exporter: str) -> Iterator[dict[str, Any]]:
 
 def _database(settings: Settings, places: Places) -> str:
     if settings.own_database:
-        return places.addresses.get("postgres", f"{LOOPBACK}:{settings.postgres_port}")
+        return places.addresses["postgres"]
     parts = urlsplit(settings.database)
     return f"{parts.hostname}:{parts.port or 5432}"
 

@@ -7,14 +7,15 @@ from typing import Any
 from urllib.parse import quote
 
 from .. import access, addresses
-from ..clients import LogLine, Sample, Span, StoreError
+from ..clients import LogLine, Sample, Span, StoreError, Tempo
 from ..clients.audit_store import Row
 from ..report import Report
+from ..service_table import STORES
 from ..settings import Settings
 from ..target import Target
 from . import trace_view, turn_view
 from .freshness import ASK_EVERY_S, median_and_p95
-from .runs import CAPTURE, METRIC, SERVICE, Run, Stores, log_query, trace_query
+from .runs import CAPTURE, METRIC, SERVICE, Run, Stores, log_query, trace_query, trace_stores
 
 GATEWAY_METRICS = (
     "otelcol_receiver_accepted_spans_total",
@@ -127,7 +128,7 @@ def _title(text: str, report: Report) -> None:
 
 
 def _show_trace(found: Found, settings: Settings, report: Report) -> None:
-    store = "Jaeger" if settings.traces_to == "jaeger" else "Tempo"
+    store = next(iter(trace_stores(settings)))
     _title(f"trace {found.run.trace_id} in {store}: {len(found.spans)} spans", report)
     who = next((span.attributes for span in found.spans if "session.id" in span.attributes), {})
     if who:
@@ -174,7 +175,7 @@ def _show_turns(found: Found, settings: Settings, report: Report) -> None:
             report.line("  " + line)
     shown = {"traces": settings.content_traces, "logs": settings.content_logs}
     for store in ("traces", "logs"):
-        where = "Loki" if store == "logs" else "Jaeger" if settings.traces_to == "jaeger" else "Tempo"
+        where = "Loki" if store == "logs" else next(iter(trace_stores(settings)))
         if store not in found.leaks:
             report.line(f"  {where} has none of these words", "green")
         elif shown[store] == "none":
@@ -220,17 +221,13 @@ def freshness(runs: Sequence[Run]) -> dict[str, dict[str, float] | None]:
 def _show_next(found: Found, settings: Settings, report: Report) -> None:
     _title("where to look next", report)
     trace_id, curl = found.run.trace_id, f"curl -sK {access.curl_config(settings)}"
-    where = {name: access.url(settings, name) for name in ("prometheus", "tempo", "jaeger", "loki")}
+    where = {name: access.url(settings, name) for name in STORES}
     rows = list(addresses.pages(settings))
     rows += [("metrics", f'make promtool ARGS="query instant {where["prometheus"]} {METRIC}"')]
-    if settings.traces_to != "jaeger":
-        tempo = where["tempo"]
-        rows += [
-            ("the trace", f"{curl} {tempo}/api/v2/traces/{trace_id}"),
-            ("a search", f"{curl} '{tempo}/api/search?q={quote(trace_query(found.run.instance))}'"),
-        ]
-    if settings.traces_to != "tempo":
-        rows += [("the trace", f"{curl} {where['jaeger']}/api/v3/traces/{trace_id}")]
+    for store in trace_stores(settings).values():
+        rows += [("the trace", f"{curl} {store.url}{store.trace_path(trace_id)}")]
+        if isinstance(store, Tempo):
+            rows += [("a search", f"{curl} '{store.url}/api/search?q={quote(trace_query(found.run.instance))}'")]
     loki = f"{where['loki']}/loki/api/v1/query_range"
     rows += [
         ("its logs", f"{curl} '{loki}?query={quote(log_query(trace_id))}'"),

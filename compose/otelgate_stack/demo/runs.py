@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from ..clients import Jaeger, Loki, Prometheus, Span, Tempo
+from ..clients import READERS, Loki, Prometheus, Span, Tempo, TraceStore
 from ..clients.audit_store import AuditStore
+from ..service_table import SPECS, STORES, runs
 from ..settings import Settings
 from .freshness import Arrival, Look, slowest
 
@@ -42,12 +43,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Stores:
-    """The stores of one stack. Traces go to Tempo, Jaeger or both; turns to PostgreSQL, unless that is off."""
+    """The stores of one stack; `traces` by title. Turns go to PostgreSQL, unless that is off."""
 
     prometheus: Prometheus
     loki: Loki
-    tempo: Tempo | None
-    jaeger: Jaeger | None
+    traces: Mapping[str, TraceStore]
     audit: AuditStore | None = None
 
     @classmethod
@@ -55,29 +55,33 @@ class Stores:
         return cls(
             prometheus=Prometheus.of(settings),
             loki=Loki.of(settings),
-            tempo=Tempo.of(settings) if settings.traces_to != "jaeger" else None,
-            jaeger=Jaeger.of(settings) if settings.traces_to != "tempo" else None,
+            traces=trace_stores(settings),
             audit=AuditStore(settings) if settings.audit else None,
         )
 
     def trace(self, trace_id: str) -> list[Span]:
-        """The trace from Tempo, or from Jaeger where there is no Tempo."""
-        store = self.tempo or self.jaeger
-        return store.trace(trace_id) if store else []
+        """The trace from the first store that has traces."""
+        return next(iter(self.traces.values())).trace(trace_id)
 
     def looks(self, instance: str, trace_id: str) -> dict[str, Callable[[], Look]]:
         """For each store, the query that a person would ask for this run."""
         looks: dict[str, Callable[[], Look]] = {}
-        if self.tempo:
-            looks["Tempo, by trace id"] = partial(_look_trace, self.tempo, trace_id)
-            looks["Tempo, by TraceQL search"] = partial(_look_search, self.tempo, instance, trace_id)
-        if self.jaeger:
-            looks["Jaeger, by trace id"] = partial(_look_trace, self.jaeger, trace_id)
+        for title, store in self.traces.items():
+            looks[f"{title}, by trace id"] = partial(_look_trace, store, trace_id)
+            if isinstance(store, Tempo):
+                looks[f"{title}, by TraceQL search"] = partial(_look_search, store, instance, trace_id)
         looks["Loki"] = partial(_look_logs, self.loki, trace_id)
         looks["Prometheus"] = partial(_look_metric, self.prometheus, instance)
         if self.audit:
             looks["PostgreSQL"] = partial(_look_row, self.audit, trace_id)
         return looks
+
+
+def trace_stores(settings: Settings) -> dict[str, TraceStore]:
+    """The stores that get traces, by title."""
+    used = [name for name in STORES if runs(SPECS[name], settings)]
+    readers = {STORES[name].title: READERS[name].of(settings) for name in used}
+    return {title: reader for title, reader in readers.items() if isinstance(reader, TraceStore)}
 
 
 def log_query(trace_id: str) -> str:
@@ -90,7 +94,7 @@ def trace_query(instance: str) -> str:
     return f'{{ resource.service.instance.id = "{instance}" && name = "{ROOT_SPAN}" }}'
 
 
-def _look_trace(store: Tempo | Jaeger, trace_id: str) -> Look:
+def _look_trace(store: TraceStore, trace_id: str) -> Look:
     spans = store.trace(trace_id)
     known = {span.span_id for span in spans} | {""}
     whole = any(not span.parent_id for span in spans) and all(span.parent_id in known for span in spans)

@@ -3,34 +3,14 @@
 import socket
 from dataclasses import dataclass
 
-from .. import access, state
+from .. import state
 from ..engines import compose_cli, services
 from ..ports import loopback
+from ..service_spec import CERTIFICATE, NO_PAGES, TOKEN
+from ..service_table import TABLE
 from ..settings import PREFIX, Settings
 
-_TOKEN = "a token"
-_CERTIFICATE = access.CERTIFICATE
-_PASSWORD = access.PASSWORD
 _NOTHING = "nothing"
-_NO_PAGES = "nothing, but refuses web pages"
-
-# By the setting of the port, without the two that depend on settings.
-_WANTS = {
-    "health_port": _NO_PAGES,
-    "metrics_port": _NO_PAGES,
-    "self_port": _TOKEN,
-    "loki_grpc_port": _CERTIFICATE,
-    "tempo_grpc_port": _CERTIFICATE,
-    "tempo_otlp_port": _CERTIFICATE,
-    "jaeger_grpc_port": _PASSWORD,
-    "jaeger_otlp_port": _CERTIFICATE,
-    "audit_port": _TOKEN,
-    "audit_health_port": _NO_PAGES,
-    "keeper_port": _NO_PAGES,
-    "feedback_port": "a signed token for each vote",
-    "postgres_port": _PASSWORD,
-    "grafana_port": _PASSWORD,
-} | {f"{service.replace('-', '_')}_port": wants for service, wants in access.WANTS.items()}
 
 
 @dataclass(frozen=True)
@@ -56,10 +36,11 @@ def find(settings: Settings) -> list[Door]:
 
 def _wants(settings: Settings) -> dict[str, str]:
     """By the name of the port's setting."""
-    secrets = [name for name, on in ((_CERTIFICATE, settings.tls_client_ca_file), (_TOKEN, settings.token_file)) if on]
-    given = " and ".join(secrets)
-    ours = {"grpc_port": given or _NOTHING, "http_port": given or _NO_PAGES}
-    return {PREFIX + field.upper(): wants for field, wants in (ours | _WANTS).items()}
+    asked = ((CERTIFICATE, settings.tls_client_ca_file), (TOKEN, settings.token_file))
+    given = " and ".join(name for name, on in asked if on)
+    ours = {"grpc_port": given or _NOTHING, "http_port": given or NO_PAGES}
+    fixed = {port.setting: port.wants or spec.wants for spec in TABLE for port in spec.ports}
+    return {PREFIX + field.upper(): wants for field, wants in (fixed | ours).items()}
 
 
 def _listeners(settings: Settings) -> list[tuple[str, str, tuple[str, int]]]:

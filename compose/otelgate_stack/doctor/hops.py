@@ -4,19 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .. import state, target
-from ..clients import AuditSink, GatewayMetrics, Jaeger, Loki, Prometheus, StoreError, Tempo
+from ..clients import READERS, AuditSink, GatewayMetrics, Reader, StoreError
 from ..clients.audit_store import AuditStore
 from ..engines.stack import data_folders
-from ..settings import Settings
+from ..service_table import SPECS, STORES, TABLE, runs
+from ..settings import PREFIX, Settings
 from .canary import EVENT, SERVICE, Canary
 
 ITEMS = {"traces": "spans", "logs": "log_records", "metrics": "metric_points"}
 Counters = Mapping[str, float]
 
-_ROOM = (
-    "make room on that disk, or keep less (OTELGATE_RETENTION_METRICS, _LOGS, _TRACES, _AUDIT, OTELGATE_QUEUE_BYTES):"
-    " nothing is taken while it is full"
-)
+_KEPT = ", ".join(dict.fromkeys(f"{PREFIX}{spec.retention.upper()}" for spec in TABLE if spec.retention))
+_ROOM = f"make room on that disk, or keep less ({_KEPT}, OTELGATE_QUEUE_BYTES): nothing is taken while it is full"
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Route:
     exporter: str
     service: str
     name: str
-    store: Tempo | Jaeger | Loki | Prometheus | AuditSink
+    store: Reader | AuditSink
     endpoint: str
     arrived: Callable[[Canary], int]
 
@@ -94,34 +93,21 @@ class Route:
 
 def routes(settings: Settings) -> list[Route]:
     """Every way from the gateway to a store, as its settings say."""
-    tempo, jaeger = Tempo.of(settings), Jaeger.of(settings)
-    loki, prometheus = Loki.of(settings), Prometheus.of(settings)
+    stores = sorted(STORES, key=lambda name: list(ITEMS).index(STORES[name].signal))
+    found = [_route(name, settings) for name in stores if runs(SPECS[name], settings)]
+    return [*found, *(_audit_routes(settings) if settings.audit else [])]
 
-    def in_tempo(canary: Canary) -> int:
-        return len(tempo.trace(canary.trace_id))
 
-    def in_jaeger(canary: Canary) -> int:
-        return len(jaeger.trace(canary.trace_id))
+def _route(name: str, settings: Settings) -> Route:
+    store, reader = STORES[name], READERS[name].of(settings)
 
-    def in_loki(canary: Canary) -> int:
-        return len(loki.query_range(f'{{service_name="{SERVICE}"}} | trace_id="{canary.trace_id}"'))
+    def arrived(canary: Canary) -> int:
+        asked = {"service": SERVICE, "trace_id": canary.trace_id, "made_s": canary.made_s}
+        return reader.count(store.question.format_map(asked))
 
-    def in_prometheus(canary: Canary) -> int:
-        return len(prometheus.query(f'otelgate_doctor_canary_seconds{{job="{SERVICE}"}} == {canary.made_s}'))
-
-    to_tempo, to_jaeger, to_loki = settings.tempo_endpoint, settings.jaeger_endpoint, settings.loki_endpoint
-    to_prometheus = settings.prometheus_endpoint
-    unused = {"tempo": "jaeger", "jaeger": "tempo"}.get(settings.traces_to)
-    found = [
-        Route("traces", "otlp_grpc/tempo", "tempo", "Tempo", tempo, to_tempo, in_tempo),
-        Route("traces", "otlp_grpc/jaeger", "jaeger", "Jaeger", jaeger, to_jaeger, in_jaeger),
-        Route("logs", "otlp_http/loki", "loki", "Loki", loki, to_loki, in_loki),
-        Route(
-            "metrics", "prometheus_remote_write", "prometheus", "Prometheus", prometheus, to_prometheus, in_prometheus
-        ),
-        *(_audit_routes(settings) if settings.audit else []),
-    ]
-    return [route for route in found if route.service != unused]
+    return Route(
+        store.signal, store.exporter, name, store.title, reader, getattr(settings, f"{name}_endpoint"), arrived
+    )
 
 
 def _audit_routes(settings: Settings) -> list[Route]:

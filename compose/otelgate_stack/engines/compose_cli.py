@@ -14,27 +14,20 @@ from typing import Any
 import yaml
 from otelgate_audit import kinds
 
-from .. import access, credentials, state, target
+from .. import access, credentials, service_table, state, target
 from ..build import builds
 from ..config import alerting, example_files, monitoring
 from ..errors import StackError
+from ..service_table import SPECS, STORES, TABLE
 from ..settings import OF_BOTH, PREFIX, ROWS, Settings
-from . import services, watchers
+from . import grafana, services, watchers
 
 FILE = Path("compose") / "compose.yaml"
 # Inside the network the services have their own names; these settings count only where they differ from the default.
-_ENDPOINTS = {
-    "tempo_endpoint",
-    "jaeger_endpoint",
-    "loki_endpoint",
-    "prometheus_endpoint",
-    "audit_endpoint",
-    "prometheus_url",
-    "loki_url",
-}
+_ENDPOINTS = {f"{name}_{kind}" for name in (*STORES, "audit") for kind in ("endpoint", "url")}
 
 # Their files are made at start.
-_WITH_FILES = ("prometheus", "alertmanager", "prober")
+_WITH_FILES = tuple(spec.name for spec in TABLE if spec.made)
 # The folder of Alertmanager's files in its container.
 INSIDE = Path("/etc/otelgate")
 _OF_THE_GATEWAY = ("tls_cert_file", "tls_key_file", "tls_client_ca_file", "token_file", *OF_BOTH)
@@ -121,11 +114,6 @@ def environment(settings: Settings) -> dict[str, str]:
     """The variables of compose.yaml: our own settings, and no other OTELGATE_* or COMPOSE_*."""
     env = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "COMPOSE_"))}
     env.update(_settings_env(settings))
-    traces_to = settings.traces_to
-    env["TEMPO_REPLICAS"] = "0" if traces_to == "jaeger" else "1"
-    env["JAEGER_REPLICAS"] = "0" if traces_to == "tempo" else "1"
-    env["AUDIT_REPLICAS"] = "1" if settings.audit else "0"
-    env["POSTGRES_REPLICAS"] = "1" if settings.own_database else "0"
     env["POSTGRES_PASSWORD_COPY"] = str(secret_copy(settings, "postgres_password"))
     env |= _watching(settings)
     if settings.database_password is None:
@@ -159,13 +147,10 @@ def published(settings: Settings, names: Collection[str]) -> dict[str, tuple[str
 
 def _watching(settings: Settings) -> Mapping[str, str]:
     here = running(settings)
-    counts = {}
-    for name in watchers.OPTIONAL:
-        upper = name.replace("-", "_").upper()
-        counts[f"{upper}_REPLICAS"] = "1" if name in here else "0"
-        counts[f"{upper}_PULL"] = "missing" if name in here else "never"
+    counts = {f"{spec.variable}_REPLICAS": str(int(spec.name in here)) for spec in TABLE if spec.when or spec.without}
+    counts |= {f"{SPECS[name].variable}_PULL": "missing" if name in here else "never" for name in watchers.OPTIONAL}
     folders = {f"{name.upper()}_FILES": str(_files(settings, name)) for name in _WITH_FILES}
-    database = {} if settings.own_database else watchers.grafana_database(settings)
+    database = {} if settings.own_database else grafana.database(settings)
     if not settings.audit:  # nothing is generated for a database that isn't there
         database = {**database, "OTELGATE_GRAFANA_DATABASE_PASSWORD_FILE": "/dev/null"}
     seen = {"PROBES": monitoring.probes(settings), "EXAMPLES": example_files.folder(settings)}
@@ -178,7 +163,7 @@ def running(settings: Settings) -> list[str]:
         absent = (settings.state_dir / "docker" / _ABSENT).read_text().split()
     except FileNotFoundError:
         absent = []
-    return [name for name in services.names(settings) if name not in absent]
+    return [name for name in service_table.names(settings) if name not in absent]
 
 
 def remember_absent(settings: Settings, names: Collection[str]) -> None:
@@ -287,7 +272,7 @@ def stage_secrets(settings: Settings) -> None:
 def _stamp(settings: Settings) -> str:
     """Changes with the mounted files; it is a label of every service, so that `make up` applies an edited file."""
     digest = hashlib.sha256()
-    own = [settings.root / "compose" / name for name in ("loki", "tempo", "jaeger", "postgres")]
+    own = [settings.root / "compose" / spec.name for spec in TABLE if not spec.made]
     rendered = [settings.root / "grafana" / "rendered" / "rules", settings.root / "grafana" / "provisioning"]
     made = [_files(settings, name) for name in _WITH_FILES]
     for folder in (*own, *rendered, *made):

@@ -10,7 +10,7 @@ from typing import Any
 
 from docker import errors as docker_errors  # type: ignore[import-untyped]
 
-from .. import credentials, ports, state
+from .. import credentials, ports, service_table, state
 from ..build import builds, images
 from ..errors import StackError
 from ..report import Report
@@ -33,7 +33,7 @@ def available(settings: Settings) -> tuple[bool, str]:
             if compose_cli.find(settings) is None:
                 return False, "Docker answers, but there is no `docker compose` v2"
             spared = {*images.OWN, *watchers.OPTIONAL}
-            backends = [service for service in services.names(settings) if service not in spared]
+            backends = [service for service in service_table.names(settings) if service not in spared]
             names = [images.names(settings)[service] for service in backends]
             missing = [name for name in names if not images.is_there(name, client)]
     except StackError as error:
@@ -155,7 +155,7 @@ class DockerEngine:
 
     def _missing(self, client: Any) -> dict[str, str]:
         """Service -> image, where the engine lacks it and it is not ours."""
-        wanted = {name: images.names(self.settings)[name] for name in services.names(self.settings)}
+        wanted = {name: images.names(self.settings)[name] for name in service_table.names(self.settings)}
         return {
             service: image
             for service, image in wanted.items()
@@ -165,7 +165,7 @@ class DockerEngine:
     def _leave_out(self, client: Any) -> None:
         """Do without the optional services whose images no registry has. While the stack is up, none is asked again."""
         missing = {name: image for name, image in self._missing(client).items() if name in watchers.OPTIONAL}
-        absent = set(services.names(self.settings)) - set(self.services) if self._containers(client) else set()
+        absent = set(service_table.names(self.settings)) - set(self.services) if self._containers(client) else set()
         asked = {name: image for name, image in missing.items() if name not in absent}
         unreachable = docker_client.not_pullable(list(asked.values()))
         absent |= {name for name, image in asked.items() if image in unreachable}

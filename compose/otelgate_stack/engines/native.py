@@ -18,11 +18,12 @@ from ..build import builds
 from ..clients import audit_store
 from ..errors import StackError
 from ..report import Report, duration
+from ..service_table import SPECS, names, stop_order
 from ..settings import Settings
 from . import logs, preflight, watchers
 from .engine import ServiceStatus
 from .service import Service
-from .services import PYTHON, names, services, stop_order
+from .services import services
 from .supervisor import LONGEST_STOP_S, Supervisor
 
 _STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "starting", "STOPPED": "stopped"}
@@ -145,7 +146,7 @@ class NativeEngine:
 
     def _programs(self, build: bool = True) -> dict[str, Path]:
         """Each service's program; without `build`, where it will be."""
-        found = {name: Path(sys.executable) for name in self._names if name in PYTHON}
+        found = {name: Path(sys.executable) for name in self._names if SPECS[name].python}
         found |= {name: path for name in self._names if (path := watchers.program(name, self.settings))}
         built = [name for name in self._names if name not in found]
         if not build:

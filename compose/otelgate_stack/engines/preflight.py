@@ -10,7 +10,9 @@ from otelgate_audit import hosts
 
 from .. import credentials, target
 from ..errors import SettingsError, StackError
-from ..settings import ROWS, Settings
+from ..service_spec import CERTIFICATE
+from ..service_table import SPECS, STORES, TABLE
+from ..settings import PREFIX, ROWS, Settings
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -55,14 +57,10 @@ def _together(settings: Settings) -> Iterator[str]:
     pair = (settings.stores_cert_file, settings.stores_key_file)
     if len({file is not None and file.parent == credentials.folder(settings) for file in pair}) > 1:
         yield "OTELGATE_STORES_CERT_FILE and OTELGATE_STORES_KEY_FILE: expected both or neither"
-    for url, env, port in (
-        (settings.tempo_endpoint, "OTELGATE_TEMPO_ENDPOINT", settings.tempo_otlp_port),
-        (settings.jaeger_endpoint, "OTELGATE_JAEGER_ENDPOINT", settings.jaeger_otlp_port),
-        (settings.loki_endpoint, "OTELGATE_LOKI_ENDPOINT", settings.loki_port),
-        (settings.loki_url, "OTELGATE_LOKI_URL", settings.loki_port),
-    ):
-        if not url.startswith("https://") and settings.is_own(url, port):
-            yield f"{env}='{url}': expected https://, which is all that the stack's own takes"
+    for field, port in _closed_by_tls().items():
+        url = getattr(settings, field)
+        if not url.startswith("https://") and settings.is_own(url, getattr(settings, port)):
+            yield f"{PREFIX}{field.upper()}='{url}': expected https://, which is all that the stack's own takes"
     closed = settings.tls_cert_file and settings.tls_key_file and settings.token_file
     if not (hosts.is_loopback(settings.host) or closed or settings.insecure):
         yield (
@@ -80,6 +78,15 @@ def _together(settings: Settings) -> Iterator[str]:
             f"OTELGATE_SAMPLE_WAIT='{settings.sample_wait}': expected more than OTELGATE_SAMPLE_SLOW, which is"
             f" {settings.sample_slow}"
         )
+
+
+def _closed_by_tls() -> dict[str, str]:
+    """The settings with addresses of stores' ports that speak TLS alone -> those ports."""
+    known = {row.field for row in ROWS}
+    wants = {port.setting: port.wants or spec.wants for spec in TABLE for port in spec.ports}
+    found = {f"{name}_endpoint": store.intake for name, store in STORES.items()}
+    found |= {f"{name}_url": SPECS[name].ports[0].setting for name in STORES if f"{name}_url" in known}
+    return {field: port for field, port in found.items() if wants[port] == CERTIFICATE}
 
 
 def _seconds(duration: str) -> int:

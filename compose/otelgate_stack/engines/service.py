@@ -4,7 +4,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..ports import LOOPBACK
 from ..settings import Settings
 
 
@@ -33,11 +32,6 @@ class Service:
     """Files by which it knows who may ask it: changed, it has to be restarted, as those have who ask."""
     started_in: Path | None = None
     """The folder that it is started in, where that matters."""
-
-
-def bound(settings: Settings, *fields: str, host: str = LOOPBACK) -> dict[str, tuple[str, int]]:
-    """`Service.ports` of these settings."""
-    return {f"OTELGATE_{field.upper()}": (host, getattr(settings, field)) for field in fields}
 
 
 def python_env(settings: Settings) -> dict[str, str]:

@@ -1,78 +1,31 @@
 """Services of the native engine: each service's arguments, environment, ports and health check, from the settings.
 
-The configuration files are the ones that compose.yaml mounts, and the arguments are those that it gives.
+All follow from service_table.py, but for the parts at the end of this file. The configuration files are the ones that
+compose.yaml mounts, and the arguments are those that it gives.
 """
 
-import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from otelgate_audit import kinds
 
-from .. import access, credentials, target
-from ..build.debian import EXPORTERS
+from .. import access, target
 from ..errors import StackError
-from ..ports import LOOPBACK, loopback
-from ..settings import Settings
-from . import watchers
-from .service import Service, bound, python_env
+from ..ports import LOOPBACK
+from ..service_spec import Spec
+from ..service_table import SPECS, names
+from ..settings import PREFIX, Settings
+from . import grafana, templates, watchers
+from .service import Service, python_env
 
-# The order data flows; then who watches.
-ORDER = ("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "keeper", "postgres", "feedback", *watchers.ORDER)
-# Votes come in at `feedback` and go to the gateway, and Grafana reads from all.
-_STOP_FIRST = ("grafana", "feedback")
-# Programs in Go -> MiB near which they collect garbage harder: nine tenths of their containers' limits. The gateway's
-# follows from OTELGATE_MEMORY_LIMIT_MIB.
-GO_MEMORY_MIB = {
-    **dict.fromkeys(("prometheus", "loki", "tempo", "jaeger"), 900),
-    "alertmanager": 230,
-    **dict.fromkeys(EXPORTERS, 115),
-    "grafana": 460,
-}
-# Modules of this very Python; the others are programs of builds.PROGRAMS.
-PYTHON = ("audit", "keeper", "postgres", "feedback")
-
-
-def names(settings: Settings) -> list[str]:
-    """The services of a stack, in the order data flows."""
-    unused = {{"tempo": "jaeger", "jaeger": "tempo"}.get(settings.traces_to)}
-    if not settings.audit:
-        unused |= {"audit", "keeper", "feedback"}
-    if not settings.own_database:
-        unused |= {"postgres", "postgres-exporter"}
-    if not settings.exporters:
-        unused |= set(EXPORTERS)
-    return [name for name in ORDER if name not in unused]
-
-
-def stop_order(names: Iterable[str]) -> list[str]:
-    """So that what one service holds still reaches the next."""
-    return sorted(names, key=lambda name: (name not in _STOP_FIRST, ORDER.index(name)))
+_SOURCES = (".py", ".sql", ".js", ".yaml")
 
 
 def services(settings: Settings, only: Sequence[str] | None = None) -> list[Service]:
     """The stack's services; `only` picks some by name (also the trace store that the settings leave out)."""
-    makers = {
-        "gateway": _gateway,
-        "prometheus": _prometheus,
-        "loki": _loki,
-        "tempo": _tempo,
-        "jaeger": _jaeger,
-        "audit": _audit,
-        "keeper": _keeper,
-        "postgres": _postgres,
-        "feedback": _feedback,
-        **watchers.MAKERS,
-    }
-    return [_bounded(makers[name](settings)) for name in (names(settings) if only is None else only)]
-
-
-def _bounded(service: Service) -> Service:
-    if service.name not in GO_MEMORY_MIB:
-        return service
-    limit = {"GOMEMLIMIT": f"{GO_MEMORY_MIB[service.name]}MiB"}
-    return dataclasses.replace(service, environment=limit | service.environment)
+    return [_service(SPECS[name], settings) for name in (names(settings) if only is None else only)]
 
 
 def gateway_variables(settings: Settings) -> dict[str, str]:
@@ -103,178 +56,100 @@ def _given() -> dict[str, str]:
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def _gateway(settings: Settings) -> Service:
-    folder = settings.root / "collector" / "config"
-    own = ("health_port", "metrics_port", "self_port")
-    return Service(
-        name="gateway",
-        arguments=("--config", str(folder)),
-        environment=settings.gateway_env(),
-        secrets=access.known_by(settings),
-        ports=bound(settings, "grpc_port", "http_port", host=settings.host) | bound(settings, *own),
-        url=target.urls(settings)["http"],
-        health=f"http://{LOOPBACK}:{settings.health_port}/",
-        data_dir=settings.data_dir,
-        configs=tuple(sorted(folder.rglob("*.yaml"))),
-        stop_wait_s=10,  # with a store away it would go on trying; what it has acknowledged is on disk
+def _service(spec: Spec, settings: Settings) -> Service:
+    values = templates.values(spec, settings)
+    made = Service(
+        name=spec.name,
+        arguments=tuple(each.format_map(values) for each in spec.arguments),
+        environment=_environment(spec, settings),
+        ports={PREFIX + each.setting.upper(): access.bound(settings, each) for each in spec.ports},
+        url=access.url(settings, spec.name),
+        health=access.health_url(settings, spec.name),
+        data_dir=Path(values["folder"]),
+        configs=_files(Path(values["config"])) if spec.config else (),
+        stop_wait_s=spec.stop_wait_s,
+        stop_signal=spec.stop_signal,
+        after=spec.after,
+        secrets=access.known_by(settings) if spec.wants or spec.asks else (),
     )
+    return _MORE[spec.name](settings, made) if spec.name in _MORE else made
 
 
-def _prometheus(settings: Settings) -> Service:
-    config = watchers.prometheus_config(settings)
-    data_dir = settings.state_dir / "prometheus"
-    url = access.url(settings, "prometheus")
-    return Service(
-        name="prometheus",
-        arguments=(
-            f"--config.file={config}",
-            f"--storage.tsdb.path={data_dir}",
-            f"--storage.tsdb.retention.time={kinds.show(settings.retention_metrics)}",
-            f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
-            f"--web.external-url={url}",
-            "--web.enable-remote-write-receiver",
-            "--web.cors.origin=none",  # no page has this origin; by default every page may read
-            f"--web.config.file={access.web_config(settings)}",
-            "--enable-feature=exemplar-storage",
-            "--log.level=warn",
-        ),
-        environment={},
-        ports=bound(settings, "prometheus_port"),
-        url=url,
-        health=f"{url}/-/ready",
-        data_dir=data_dir,
-        configs=(config, *watchers.rules(settings)),
-        secrets=access.known_by(settings),
-    )
+def _files(config: Path) -> tuple[Path, ...]:
+    """The file, or those in the folder."""
+    found = sorted(file for file in config.rglob("*") if file.suffix in _SOURCES)
+    return tuple(found) if config.is_dir() else (config,)
 
 
-def _loki(settings: Settings) -> Service:
-    config = settings.root / "compose" / "loki" / "loki.yaml"
-    url = access.url(settings, "loki")
-    return Service(
-        name="loki",
-        arguments=("-config.expand-env=true", f"-config.file={config}"),
-        environment=_backend_env(settings, "loki", "loki_port", "loki_grpc_port", "retention_logs"),
-        ports=bound(settings, "loki_port", "loki_grpc_port"),
-        url=url,
-        health=f"{url}/ready",
-        data_dir=settings.state_dir / "loki",
-        configs=(config,),
-        secrets=access.known_by(settings),
-    )
+def _environment(spec: Spec, settings: Settings) -> dict[str, str]:
+    values = templates.values(spec, settings)
+    environment = {name: text.format_map(values) for name, text in spec.environment.items()}
+    if spec.go_memory_mib:
+        environment["GOMEMLIMIT"] = f"{spec.go_memory_mib}MiB"
+    if spec.python:
+        environment |= python_env(settings)
+    if spec.reader:
+        environment |= _READERS[spec.reader](settings)
+    if spec.reads is not None:
+        environment |= _backend_env(spec, settings)
+    return environment
 
 
-def _tempo(settings: Settings) -> Service:
-    config = settings.root / "compose" / "tempo" / "tempo.yaml"
-    ports = ("tempo_port", "tempo_grpc_port", "tempo_otlp_port")
-    url = access.url(settings, "tempo")
-    return Service(
-        name="tempo",
-        arguments=("-config.expand-env=true", f"-config.file={config}"),
-        environment=_backend_env(settings, "tempo", *ports, "prometheus_port", "retention_traces"),
-        ports=bound(settings, *ports),
-        url=url,
-        health=f"{url}/ready",
-        data_dir=settings.state_dir / "tempo",
-        configs=(config,),
-        secrets=access.known_by(settings),
-        # Within 30 s of a query this version waits in vain for its own query queue. What it has taken is in its
-        # write-ahead log by then, so being killed loses nothing.
-        stop_wait_s=5,
-    )
-
-
-def _jaeger(settings: Settings) -> Service:
-    config = settings.root / "compose" / "jaeger" / "jaeger.yaml"
-    ports = ("jaeger_port", "jaeger_grpc_port", "jaeger_otlp_port")
-    url = access.url(settings, "jaeger")
-    return Service(
-        name="jaeger",
-        arguments=("--config", f"file:{config}"),
-        environment=_backend_env(settings, "jaeger", *ports, "retention_traces"),
-        ports=bound(settings, *ports),
-        url=url,
-        health=f"{url}/api/services",
-        data_dir=settings.state_dir / "jaeger",
-        configs=(config,),
-        secrets=access.known_by(settings),
-    )
-
-
-def _audit(settings: Settings) -> Service:
-    return Service(
-        name="audit",
-        arguments=("-m", "otelgate_audit", "serve"),
-        environment=python_env(settings) | settings.sink_env() | gateway_variables(settings),
-        ports=bound(settings, "audit_port", "audit_health_port", host=settings.audit_host),
-        url=f"http://{loopback(settings.audit_host)}:{settings.audit_port}",
-        health=f"http://{loopback(settings.audit_host)}:{settings.audit_health_port}/health",
-        data_dir=settings.state_dir / "audit",
-        configs=_sources(settings.root / "audit" / "otelgate_audit"),
-        after=("postgres",),
-    )
-
-
-def _keeper(settings: Settings) -> Service:
-    url = f"http://{loopback(settings.audit_host)}:{settings.keeper_port}"
-    return Service(
-        name="keeper",
-        arguments=("-m", "otelgate_audit", "keep"),
-        environment=python_env(settings) | settings.owner_env() | gateway_variables(settings),
-        ports=bound(settings, "keeper_port", host=settings.audit_host),
-        url=url,
-        health=f"{url}/health",
-        data_dir=settings.state_dir / "keeper",
-        secrets=access.known_by(settings),
-        configs=_sources(settings.root / "audit" / "otelgate_audit"),
-        after=("postgres",),
-    )
-
-
-def _feedback(settings: Settings) -> Service:
-    url = f"http://{loopback(settings.feedback_host)}:{settings.feedback_port}"
-    return Service(
-        name="feedback",
-        arguments=("-m", "otelgate_audit", "feedback"),
-        environment=python_env(settings) | settings.sink_env() | gateway_variables(settings),
-        ports=bound(settings, "feedback_port", host=settings.feedback_host),
-        url=url,
-        health=f"{url}/health",
-        data_dir=settings.state_dir / "feedback",
-        configs=_sources(settings.root / "audit" / "otelgate_audit"),
-        stop_wait_s=10,
-    )
-
-
-def _postgres(settings: Settings) -> Service:
-    data_dir = settings.state_dir / "postgres"
-    owner, superuser = settings.database_password, credentials.superuser_password(settings)
-    return Service(
-        name="postgres",
-        arguments=(
-            *("-m", "otelgate_stack.engines.postgres", f"--folder={data_dir}", f"--port={settings.postgres_port}"),
-            *(f"--superuser-password-file={superuser}", f"--owner-password-file={owner}"),
-            f"--monitor-password-file={credentials.monitor_password(settings)}",
-        ),
-        environment=python_env(settings),
-        ports=bound(settings, "postgres_port"),
-        url=f"postgresql://{LOOPBACK}:{settings.postgres_port}",
-        health=settings.database,
-        data_dir=data_dir,
-        configs=(Path(__file__).with_name("postgres.py"),),
-        stop_wait_s=60,
-        stop_signal="INT",  # on SIGTERM it would wait for every client to leave
-        password_file=owner,
-    )
-
-
-def _sources(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(file for file in folder.rglob("*") if file.suffix in (".py", ".sql", ".js")))
-
-
-def _backend_env(settings: Settings, name: str, *fields: str) -> dict[str, str]:
-    """Variables of a backend's config file: its address, its data folder, and these settings."""
-    known = {"OTELGATE_BACKEND_HOST": LOOPBACK, "OTELGATE_BACKEND_DIR": str(settings.state_dir / name)}
+def _backend_env(spec: Spec, settings: Settings) -> dict[str, str]:
+    """Variables of a store's configuration file: its address, its data folder, and the settings that it names."""
+    known = {"OTELGATE_BACKEND_HOST": LOOPBACK, "OTELGATE_BACKEND_DIR": templates.values(spec, settings)["folder"]}
     known |= {f"OTELGATE_STORES_{name.upper()}": file for name, file in vars(access.of(settings)).items()}
     known["OTELGATE_STORES_USERS"] = str(access.htpasswd(settings))
-    return known | {f"OTELGATE_{field.upper()}": kinds.show(getattr(settings, field)) for field in fields}
+    return known | {PREFIX + name.upper(): kinds.show(getattr(settings, name)) for name in spec.named}
+
+
+def _sink(own: dict[str, str], settings: Settings) -> dict[str, str]:
+    return own | gateway_variables(settings)
+
+
+_READERS: Mapping[str, Callable[[Settings], dict[str, str]]] = {
+    "gateway": Settings.gateway_env,
+    "sink": lambda settings: _sink(settings.sink_env(), settings),
+    "keeper": lambda settings: _sink(settings.owner_env(), settings),
+}
+
+
+# The parts of services that are no data.
+
+
+def _gateway(settings: Settings, made: Service) -> Service:
+    return replace(made, url=target.urls(settings)["http"])
+
+
+def _prometheus(settings: Settings, made: Service) -> Service:
+    rules = (settings.root / "grafana" / "rendered" / "rules").glob("*.yaml")
+    return replace(made, configs=(*made.configs, *sorted(rules)))
+
+
+def _postgres(settings: Settings, made: Service) -> Service:
+    return replace(
+        made,
+        url=f"postgresql://{LOOPBACK}:{settings.postgres_port}",
+        health=settings.database,
+        configs=(Path(__file__).with_name("postgres.py"),),
+        password_file=settings.database_password,
+    )
+
+
+def _alertmanager(settings: Settings, made: Service) -> Service:
+    return replace(made, configs=tuple(sorted(made.configs[0].parent.glob("*"))))
+
+
+def _postgres_exporter(settings: Settings, made: Service) -> Service:
+    found = watchers.program(made.name, settings)
+    return replace(made, arguments=(*made.arguments, *(watchers.without_bgwriter(found) if found else ())))
+
+
+_MORE: Mapping[str, Callable[[Settings, Service], Service]] = {
+    "gateway": _gateway,
+    "prometheus": _prometheus,
+    "postgres": _postgres,
+    "alertmanager": _alertmanager,
+    "postgres-exporter": _postgres_exporter,
+    "grafana": grafana.complete,
+}
