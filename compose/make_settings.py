@@ -1,5 +1,7 @@
 """Writes the copies of settings.yaml: tables in Go and Python, and marked parts of compose.yaml and docs/settings.md.
 
+And the parts of compose.yaml that follow from the table of services.
+
 `make generate` runs it. With --check it writes nothing and names the files that differ; exit status 1 if one does.
 """
 
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import make_services
 import yaml
 from otelgate_audit import kinds
 
@@ -189,6 +192,9 @@ def compose(settings: list[Setting]) -> str:
     page = Marked((ROOT / "compose/compose.yaml").read_text())
     for reader, indent in (("sink", 4), ("gateway", 6), ("keeper", 6)):
         page.replace(f"settings of the {reader}", environment(settings, reader, indent))
+    defaults = {each.name: each.passed() for each in settings if each.stack is not False}
+    for name, part in make_services.parts(defaults).items():
+        page.replace(name, part)
     return page.text
 
 
@@ -227,7 +233,7 @@ def main() -> int:
     differ = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv[1:]:
         for path in differ:
-            print(f"{path.relative_to(ROOT)} differs from compose/settings.yaml: run `make generate`")
+            print(f"{path.relative_to(ROOT)} differs from its source: run `make generate`")
         return int(bool(differ))
     for path in differ:
         path.write_text(made[path])

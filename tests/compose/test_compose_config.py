@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from otelgate_audit import settings as sink_settings
 from otelgate_grafana import provisioning
-from otelgate_stack import access, service_spec, service_table, settings
+from otelgate_stack import service_table, settings
 from otelgate_stack.build import debian, images
 from otelgate_stack.engines import compose_cli, grafana, postgres, services, watchers
 from otelgate_stack.settings import ROWS
@@ -79,15 +79,6 @@ def test_every_service_is_watched_bounded_and_confined(render: Render, variant: 
             assert service["depends_on"]["init"]["condition"] == "service_completed_successfully", name
 
 
-def test_go_programs_know_their_containers_limit(render: Render) -> None:
-    config = render(OTELGATE_TRACES_TO="both")["services"]
-    for name, limit in services.GO_MEMORY_MIB.items():
-        assert config[name]["environment"]["GOMEMLIMIT"] == f"{limit}MiB", name
-        assert 0.85 < (limit << 20) / int(config[name]["mem_limit"]) <= 0.9, name
-    others = {"init", "gateway", "audit", "keeper", "feedback", "postgres"}
-    assert config.keys() - services.GO_MEMORY_MIB.keys() == others
-
-
 @ALL
 def test_all_state_is_in_named_volumes_and_the_rest_is_read_only(render: Render, variant: str) -> None:
     config = render(**VARIANTS[variant])
@@ -99,8 +90,7 @@ def test_all_state_is_in_named_volumes_and_the_rest_is_read_only(render: Render,
                 assert mount["type"] == "volume", name
                 assert mount["source"] in config["volumes"], name
                 written.add((name, mount["source"]))
-    stateful = ("gateway", "prometheus", "loki", "tempo", "jaeger", "postgres", "alertmanager", "grafana")
-    assert written == {(name, f"{name}-data") for name in stateful}
+    assert written == {(spec.name, f"{spec.name}-data") for spec in service_table.TABLE if spec.data}
 
 
 @ALL
@@ -110,49 +100,6 @@ def test_only_otlp_is_ever_published_beyond_this_machine(render: Render, variant
         for port in service.get("ports", []):
             otlp = name == "gateway" and port["target"] in (4317, 4318)  # and votes, by a setting of their own
             assert port["host_ip"] == (host if otlp else "127.0.0.1"), (name, port)
-
-
-def test_ports_on_the_host_are_the_settings(render: Render) -> None:
-    chosen = {row.env: str(20000 + number) for number, row in enumerate(ROWS) if row.env.endswith("_PORT")}
-    config = render(**chosen)["services"]
-    published = {(name, port["target"]): port["published"] for name in config for port in config[name].get("ports", [])}
-    assert published == {
-        ("gateway", 4317): chosen["OTELGATE_GRPC_PORT"],
-        ("gateway", 4318): chosen["OTELGATE_HTTP_PORT"],
-        ("gateway", 13133): chosen["OTELGATE_HEALTH_PORT"],
-        ("gateway", 8888): chosen["OTELGATE_METRICS_PORT"],
-        ("prometheus", 9090): chosen["OTELGATE_PROMETHEUS_PORT"],
-        ("loki", 3100): chosen["OTELGATE_LOKI_PORT"],
-        ("tempo", 3200): chosen["OTELGATE_TEMPO_PORT"],
-        ("jaeger", 16686): chosen["OTELGATE_JAEGER_PORT"],
-        ("audit", 4321): chosen["OTELGATE_AUDIT_HEALTH_PORT"],
-        ("keeper", 4323): chosen["OTELGATE_KEEPER_PORT"],
-        ("feedback", 4322): chosen["OTELGATE_FEEDBACK_PORT"],
-        ("postgres", 5432): chosen["OTELGATE_POSTGRES_PORT"],
-        ("alertmanager", 9093): chosen["OTELGATE_ALERTMANAGER_PORT"],
-        ("prober", 9115): chosen["OTELGATE_PROBER_PORT"],
-        ("node-exporter", 9100): chosen["OTELGATE_NODE_EXPORTER_PORT"],
-        ("postgres-exporter", 9187): chosen["OTELGATE_POSTGRES_EXPORTER_PORT"],
-        ("redis-exporter", 9121): chosen["OTELGATE_REDIS_EXPORTER_PORT"],
-        ("grafana", 3000): chosen["OTELGATE_GRAFANA_PORT"],
-    }
-
-
-@pytest.mark.parametrize(("traces_to", "tempo", "jaeger"), [("tempo", 1, 0), ("jaeger", 0, 1), ("both", 1, 1)])
-def test_one_variable_says_where_traces_go(render: Render, traces_to: str, tempo: int, jaeger: int) -> None:
-    config = render(OTELGATE_TRACES_TO=traces_to)["services"]
-    assert config["gateway"]["environment"]["OTELGATE_TRACES_TO"] == traces_to
-    assert [config[name].get("scale", 1) for name in ("tempo", "jaeger")] == [tempo, jaeger]
-
-
-@pytest.mark.parametrize(("variant", "audit", "postgres"), [("default", 1, 1), ("no audit", 0, 0), ("database", 1, 0)])
-def test_the_audit_store_can_be_left_out_or_be_elsewhere(
-    render: Render, variant: str, audit: int, postgres: int
-) -> None:
-    config = render(**VARIANTS[variant])["services"]
-    scales = {name: config[name].get("scale", 1) for name in ("audit", "keeper", "feedback", "postgres")}
-    assert scales == {"audit": audit, "keeper": audit, "feedback": audit, "postgres": postgres}
-    assert config["gateway"]["environment"]["OTELGATE_AUDIT"] == ("true" if audit else "false")
 
 
 def test_unavailable_services_are_left_out(load: Callable[..., settings.Settings], compose_binary: str) -> None:
@@ -274,16 +221,15 @@ def test_services_meet_only_those_that_they_need(render: Render) -> None:
         name: {other for other, theirs in networks.items() if other != name and own & theirs}
         for name, own in networks.items()
     }
-    stores = {"prometheus", "loki", "tempo", "jaeger"}
+    stores = set(service_table.STORES)
     read = {"grafana", "postgres", "prober"}
     audit = {"audit", "keeper"}
     watching = {"prometheus", "alertmanager", "prober"}
     expected = {
         "gateway": {*stores, *audit, "feedback", "prober"},
+        **{name: {"gateway", *stores - {name}, *read} for name in stores},
         "prometheus": set(networks) - {"prometheus", "feedback"},
-        "loki": {"gateway", *audit, "prometheus", "tempo", "jaeger", *read},
-        "tempo": {"gateway", "prometheus", "loki", "jaeger", *read},
-        "jaeger": {"gateway", "prometheus", "loki", "tempo", *read},
+        "loki": {"gateway", *audit, *stores - {"loki"}, *read},
         "audit": {"gateway", "prometheus", "loki", "keeper", "postgres", "postgres-exporter", "prober"},
         "keeper": {"gateway", "prometheus", "loki", "audit", "postgres", "postgres-exporter", "prober"},
         "feedback": {"gateway", "prober"},
@@ -396,22 +342,16 @@ def test_services_mount_what_they_and_their_health_checks_need(render: Render) -
     pair = {"certificate", "key", "authority"}
     both, closed = {"password", *pair}, {"web", "password"}
     assert {name: found for name, found in mounted.items() if found} == {
+        **dict.fromkeys((*service_table.STORES, "redis-exporter"), pair),
         "gateway": both,
         "keeper": both,
         "grafana": both,
         "prometheus": both | closed,
         "prober": both | closed,
-        "loki": pair,
         "tempo": both,
         "jaeger": both | {"users"},
-        "redis-exporter": pair,
         **dict.fromkeys(("alertmanager", "node-exporter", "postgres-exporter"), closed),
     }
-    for name, wants in access.WANTS.items():
-        sent = {option.partition("=")[0] for option in services[name]["healthcheck"]["test"] if option.startswith("-")}
-        assert sent == ({"-password"} if wants == service_spec.PASSWORD else {"-certificate", "-key", "-authority"}), (
-            name
-        )
 
 
 @pytest.mark.parametrize(
@@ -436,7 +376,7 @@ def test_exporters_get_the_native_arguments(render: Render, name: str) -> None:
     assert name == "node-exporter" or len(given) == len(same)
 
 
-@pytest.mark.parametrize("name", ["loki", "tempo", "jaeger"])
+@pytest.mark.parametrize("name", [name for name in service_table.STORES if not service_table.SPECS[name].made])
 def test_backends_get_the_arguments_and_the_file_of_the_native_engine(render: Render, root: Path, name: str) -> None:
     native = services.services(settings.load({}, root), [name])[0]
     service = render()["services"][name]
@@ -444,7 +384,7 @@ def test_backends_get_the_arguments_and_the_file_of_the_native_engine(render: Re
     (data,) = [each for each in service["volumes"] if each["source"] == f"{name}-data"]
     assert [Path(mount["source"]) / config.name for config in native.configs] == list(native.configs)
     places = [(str(native.configs[0].parent), mount["target"]), (str(native.data_dir), data["target"])]
-    expected = " ".join(native.arguments).replace("--config file:", "--config=file:").replace("127.0.0.1:", "0.0.0.0:")
+    expected = " ".join(native.arguments).replace("127.0.0.1:", "0.0.0.0:")
     for here, inside in places:
         expected = expected.replace(here, inside)
     assert sorted(service["command"]) == sorted(expected.split())
