@@ -1,8 +1,9 @@
-"""The parts of compose.yaml that follow from otelgate_stack/service_table.py; make_settings.py writes them."""
+"""The settings and the parts of compose.yaml that follow from otelgate_stack/service_table.py, for make_settings.py."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from otelgate_audit import kinds
 from otelgate_stack.service_spec import CERTIFICATE, PASSWORD, Port, Spec
@@ -33,6 +34,34 @@ BLOCK = """\
       <<: *health
       test: [CMD, /health/probe, {credentials}"{url}"]
 """
+
+
+def ports(of: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The settings with the ports of services of these kinds, as settings.yaml has others."""
+    for spec in TABLE:
+        for port in spec.ports if spec.kind in of else ():
+            yield port.setting, {"kind": "port", "default": str(port.number), "doc": port.doc}
+
+
+def endpoints(of: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The settings that tell the gateway where the stores of these kinds are."""
+    for name, store in STORES.items():
+        if SPECS[name].kind not in of:
+            continue
+        port = next(port for port in SPECS[name].ports if port.setting == store.intake)
+        places = (f"127.0.0.1:{port.number}", f"127.0.0.1:{{{port.setting}}}", f"{name}:{port.inside or port.number}")
+        here, stack, inside = (store.endpoint.format(place=place) for place in places)
+        yield (
+            f"{name}_endpoint",
+            {
+                "kind": "store" if store.exporter.startswith("otlp_grpc/") else "url",
+                "default": here,
+                "stack": stack,
+                "readers": ["gateway"],
+                "container": f"${{OTELGATE_{SPECS[name].variable}_ENDPOINT:-{inside}}}",
+                "doc": store.doc,
+            },
+        )
 
 
 def parts(defaults: Mapping[str, str]) -> dict[str, str]:

@@ -87,10 +87,22 @@ def expected(entry: Mapping[str, Any], words: str) -> str:
     return words
 
 
+def entries(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Those of the file, with the services' own in their places."""
+    for name, entry in settings.items():
+        match entry:
+            case {"ports_of": of}:
+                yield from make_services.ports(of)
+            case {"endpoints_of": of}:
+                yield from make_services.endpoints(of)
+            case _:
+                yield name, entry
+
+
 def load() -> list[Setting]:
     source = yaml.safe_load(SOURCE.read_text())
     made = []
-    for name, entry in source["settings"].items():
+    for name, entry in entries(source["settings"]):
         tuples = {key: tuple(entry.get(key, ())) for key in ("readers", "values")}
         words = expected(entry, source["kinds"][entry["kind"]]["expected"])
         env = entry.get("env", f"OTELGATE_{name.upper()}")

@@ -13,12 +13,15 @@ NO_PAGES = "nothing, but refuses web pages"
 class Port:
     """A port on which a service listens. `setting`: the field of Settings that has it.
 
-    `wants`: the credentials that it asks for, where they are not those of the whole service. `host`: the setting with
-    the address that it binds; else it is 127.0.0.1. `inside`: its number in the container, if that is not the setting's
-    default. `inner`: only other services need it, so compose.yaml does not publish it.
+    `number` and `doc`: the default and the sentence of that setting. Without them settings.yaml has it, since a program
+    of ours reads it. `wants`: the credentials that it asks for, where they are not those of the whole service. `host`:
+    the setting with the address that it binds; else it is 127.0.0.1. `inside`: its number in the container, if that is
+    not the default. `inner`: only other services need it, so compose.yaml does not publish it.
     """
 
     setting: str
+    number: int = 0
+    doc: str = ""
     wants: str = ""
     host: str = ""
     inside: int = 0
@@ -56,14 +59,17 @@ class Image:
 class Store:
     """A service to which the gateway sends a signal.
 
-    `exporter`: the gateway's. `intake`: the setting of the port that takes the data. `question`: what doctor asks the
-    reader in clients/, with `{trace_id}`, `{service}` and `{made_s}` of its canaries.
+    `exporter`: the gateway's. `intake`: the setting of the port that takes the data. `endpoint` and `doc`: the setting
+    that tells the gateway where that is, with `{place}` for the host and the port, and its sentence. `question`: what
+    doctor asks the reader in clients/, with `{trace_id}`, `{service}` and `{made_s}` of its canaries.
     """
 
     title: str
     signal: str
     exporter: str
     intake: str
+    endpoint: str
+    doc: str
     question: str
 
 

@@ -88,11 +88,11 @@ class Fields:
     feedback_secret_file: Path
     feedback_rate: str
     feedback_trust_proxy: int
+    prometheus_endpoint: str
+    loki_endpoint: str
     tempo_endpoint: str
     jaeger_endpoint: str
     audit_endpoint: str
-    loki_endpoint: str
-    prometheus_endpoint: str
     stores_password_file: Path
     stores_cert_file: Path
     stores_key_file: Path
@@ -796,6 +796,24 @@ ROWS: Final = (
         most=10,
     ),
     Row(
+        "prometheus_endpoint",
+        "OTELGATE_PROMETHEUS_ENDPOINT",
+        "url",
+        "http://127.0.0.1:{prometheus_port}/api/v1/write",
+        "an http:// or https:// URL",
+        "Prometheus' remote write.",
+        readers=frozenset({"gateway"}),
+    ),
+    Row(
+        "loki_endpoint",
+        "OTELGATE_LOKI_ENDPOINT",
+        "url",
+        "https://127.0.0.1:{loki_port}/otlp",
+        "an http:// or https:// URL",
+        "Loki's OTLP over HTTP.",
+        readers=frozenset({"gateway"}),
+    ),
+    Row(
         "tempo_endpoint",
         "OTELGATE_TEMPO_ENDPOINT",
         "store",
@@ -820,24 +838,6 @@ ROWS: Final = (
         "127.0.0.1:{audit_port}",
         "host:port",
         "The audit sink's OTLP over gRPC.",
-        readers=frozenset({"gateway"}),
-    ),
-    Row(
-        "loki_endpoint",
-        "OTELGATE_LOKI_ENDPOINT",
-        "url",
-        "https://127.0.0.1:{loki_port}/otlp",
-        "an http:// or https:// URL",
-        "Loki's OTLP over HTTP.",
-        readers=frozenset({"gateway"}),
-    ),
-    Row(
-        "prometheus_endpoint",
-        "OTELGATE_PROMETHEUS_ENDPOINT",
-        "url",
-        "http://127.0.0.1:{prometheus_port}/api/v1/write",
-        "an http:// or https:// URL",
-        "Prometheus' remote write.",
         readers=frozenset({"gateway"}),
     ),
     Row(
