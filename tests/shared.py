@@ -18,7 +18,7 @@ from typing import Any, Final
 import pytest
 import thrown_away
 from gateways import GatewayContainer
-from otelgate_stack import ports, settings
+from otelgate_stack import ports, service_table, settings
 from otelgate_stack.engines import docker_client
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.errors import StackError
@@ -27,7 +27,7 @@ from otelgate_stack.report import Report
 _VARIABLE: Final = "PYTEST_SHARED_FOLDER"
 _MADE: Final = "made.json"
 
-STORES: Final = ("prometheus", "loki", "tempo", "jaeger", "postgres", "keeper", "audit", "feedback")
+STORES: Final = (*service_table.STORES, "postgres", "keeper", "audit", "feedback")
 
 
 def begin() -> bool:

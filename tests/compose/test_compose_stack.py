@@ -18,7 +18,7 @@ import knocking
 import otlp
 import pytest
 import trustme
-from otelgate_stack import access, credentials, state
+from otelgate_stack import access, credentials, service_table, state
 from otelgate_stack.build import debian
 from otelgate_stack.clients import Alertmanager, Prometheus, audit_store
 from otelgate_stack.clients.audit_store import AuditStore
@@ -39,10 +39,7 @@ Make = Callable[..., DockerEngine]
 # On a busy machine an application takes a minute to start, and a store seconds to answer.
 SOON_S = 240.0
 ANSWER_S = 60.0
-SERVICES = [
-    *("gateway", "prometheus", "loki", "tempo", "jaeger", "audit", "keeper", "postgres", "feedback", "alertmanager"),
-    *debian.EXPORTERS,
-]
+SERVICES = [name for name in service_table.ORDER if name != "grafana"]
 
 
 def containers(engine: DockerEngine, docker: Any) -> dict[str, Any]:

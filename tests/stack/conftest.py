@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import thrown_away
-from otelgate_stack import ports, settings
+from otelgate_stack import ports, service_table, settings
 from otelgate_stack.build import builds
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
 
-BACKENDS = ["prometheus", "loki", "tempo", "jaeger"]
+BACKENDS = list(service_table.STORES)
 
 
 @pytest.fixture(scope="session")
