@@ -55,11 +55,9 @@ class Layout:
 def _layout(spec: Spec) -> Layout | None:
     """None for PostgreSQL's (postgres_image.py)."""
     image = spec.image
-    return (
-        Layout(image.program, image.user, spec.data if image.owns_data and spec.data else None)
-        if image.program
-        else None
-    )
+    if not image.program:
+        return None
+    return Layout(image.program, image.user, spec.data or None if image.owns_data else None)
 
 
 OFFICIAL = {spec.name: _layout(spec) for spec in TABLE if spec.image.program or spec.name == "postgres"}
