@@ -110,7 +110,7 @@ def pinned(spec: Spec) -> str:
 
 
 def environment(spec: Spec, defaults: Mapping[str, str]) -> dict[str, str]:
-    """What its configuration file reads, with the addresses inside the network. Its ports are the default ones."""
+    """The variables of its configuration file, inside the network, where its ports are the default ones."""
     found = {"GOMEMLIMIT": f"{spec.go_memory_mib}MiB"}
     found |= {"OTELGATE_BACKEND_HOST": "0.0.0.0", "OTELGATE_BACKEND_DIR": spec.data, **spec.container_environment}
     settings = [name for name in spec.named if not name.endswith("_port")]
