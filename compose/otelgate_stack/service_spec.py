@@ -77,8 +77,8 @@ class Store:
 class Spec:
     """One service, for both engines.
 
-    `arguments` and `environment` are templates: the names of engines/templates.py.
-    The first of `ports` is that of `url`.
+    `config`, `folder`, `arguments` and `environment` are templates, with the names of engines/templates.py. The first
+    of `ports` is that of its URL.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Spec:
     """The setting of the port of its health check, if it is not the first."""
     networks: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
-    """Those that a generated container has (compose.yaml)."""
+    """The secrets of its container; like `networks`, for stores whose part of compose.yaml is generated."""
 
     config: str = ""
     """Its configuration: a file, or a folder with all files that count."""
@@ -125,8 +125,9 @@ class Spec:
     """Settings that its configuration file names, besides its ports and its retention; None: the file names none."""
 
     folder: str = "{state_dir}/{name}"
-    """Its data, natively. `data` is the folder in its container; empty for a service that keeps none."""
+    """Its data, natively. `make backup` copies them while the service is stopped."""
     data: str = ""
+    """The folder of its data in its container, on the volume `<name>-data`; empty for a service that keeps none."""
     holds: str = ""
     """The items that it stores, in words."""
     retention: str = ""
@@ -144,7 +145,7 @@ class Spec:
     stop_wait_s: int = 30
     """How long it may take to end after its stop signal, in seconds, before it is killed."""
     container_stop_wait_s: int = 0
-    """The same with Docker, which stops several at once, if it is longer."""
+    """The same in a container, where it is longer: Docker stops several services at once."""
 
     @property
     def made(self) -> bool:

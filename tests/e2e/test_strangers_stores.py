@@ -35,7 +35,7 @@ FULL_RATE_S = 20
 MILLIONS = 2_500_000
 TOKEN = "t0ken"
 STORE_MIB = 1024
-"""The memory limit of a store's container (compose.yaml). Natively GOMEMLIMIT alone bounds it, softly (900 MiB)."""
+"""The memory limit of a store's container (compose.yaml). Natively GOMEMLIMIT alone bounds it, softly (921 MiB)."""
 GATEWAY_MOST = 1.2
 """Largest resident memory of the gateway over its limit (collector/README.md)."""
 ANSWER_S = 5

@@ -61,7 +61,7 @@ def _service(spec: Spec, settings: Settings) -> Service:
     made = Service(
         name=spec.name,
         arguments=tuple(each.format_map(values) for each in spec.arguments),
-        environment=_environment(spec, settings),
+        environment=_environment(spec, settings, values),
         ports={PREFIX + each.setting.upper(): access.bound(settings, each) for each in spec.ports},
         url=access.url(settings, spec.name),
         health=access.health_url(settings, spec.name),
@@ -81,8 +81,7 @@ def _files(config: Path) -> tuple[Path, ...]:
     return tuple(found) if config.is_dir() else (config,)
 
 
-def _environment(spec: Spec, settings: Settings) -> dict[str, str]:
-    values = templates.values(spec, settings)
+def _environment(spec: Spec, settings: Settings, values: Mapping[str, str]) -> dict[str, str]:
     environment = {name: text.format_map(values) for name, text in spec.environment.items()}
     if spec.go_memory_mib:
         environment["GOMEMLIMIT"] = f"{spec.go_memory_mib}MiB"
@@ -91,30 +90,26 @@ def _environment(spec: Spec, settings: Settings) -> dict[str, str]:
     if spec.reader:
         environment |= _READERS[spec.reader](settings)
     if spec.reads is not None:
-        environment |= _backend_env(spec, settings)
+        environment |= _backend_env(spec, settings, values["folder"])
     return environment
 
 
-def _backend_env(spec: Spec, settings: Settings) -> dict[str, str]:
+def _backend_env(spec: Spec, settings: Settings, folder: str) -> dict[str, str]:
     """Variables of a store's configuration file: its address, its data folder, and the settings that it names."""
-    known = {"OTELGATE_BACKEND_HOST": LOOPBACK, "OTELGATE_BACKEND_DIR": templates.values(spec, settings)["folder"]}
+    known = {"OTELGATE_BACKEND_HOST": LOOPBACK, "OTELGATE_BACKEND_DIR": folder}
     known |= {f"OTELGATE_STORES_{name.upper()}": file for name, file in vars(access.of(settings)).items()}
     known["OTELGATE_STORES_USERS"] = str(access.htpasswd(settings))
     return known | {PREFIX + name.upper(): kinds.show(getattr(settings, name)) for name in spec.named}
 
 
-def _sink(own: dict[str, str], settings: Settings) -> dict[str, str]:
-    return own | gateway_variables(settings)
-
-
 _READERS: Mapping[str, Callable[[Settings], dict[str, str]]] = {
     "gateway": Settings.gateway_env,
-    "sink": lambda settings: _sink(settings.sink_env(), settings),
-    "keeper": lambda settings: _sink(settings.owner_env(), settings),
+    "sink": lambda settings: settings.sink_env() | gateway_variables(settings),
+    "keeper": lambda settings: settings.owner_env() | gateway_variables(settings),
 }
 
 
-# The parts of services that are no data.
+# The parts of services that are not in the table.
 
 
 def _gateway(settings: Settings, made: Service) -> Service:
