@@ -1,8 +1,7 @@
 """Credentials that each service requires, so that web pages and other accounts of this machine get nothing.
 
-Prometheus, Alertmanager, Jaeger's queries, the prober and two exporters take a password. The others cannot: they speak
-TLS alone, and only with those who show the certificate that they themselves have. service_table.py says which wants
-which; all of this stack's own programs send it.
+Some services take a password. The others cannot: they speak TLS alone, and only with those who show the certificate
+that they themselves have. service_table.py says which wants which; all of this stack's own programs send it.
 """
 
 import datetime
@@ -156,8 +155,9 @@ def curl_config(settings: Settings) -> Path:
 
 def how_to_log_in(settings: Settings) -> str:
     """For people: with what they open the pages and addresses that are printed."""
+    asking = ", ".join(spec.name.capitalize() for spec in TABLE if spec.wants == PASSWORD and spec.kind != "exporter")
     return (
-        f"Prometheus, Alertmanager, Jaeger: user {USER}, password in {of(settings).password};"
+        f"{asking}: user {USER}, password in {of(settings).password};"
         f" curl sends all that is wanted with -K {curl_config(settings)}"
     )
 

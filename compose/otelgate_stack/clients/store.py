@@ -1,6 +1,6 @@
 """Errors, connections and access rules that the HTTP clients share."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -109,7 +109,7 @@ class Store(AbstractContextManager["Store"]):
         return response
 
 
-class Reader(Store, ABC):
+class Reader(Store):
     """A store to which the gateway sends a signal."""
 
     @abstractmethod

@@ -134,7 +134,9 @@ def _jobs(settings: Settings, services: Collection[str], places: Places) -> Iter
 
 def _probe(settings: Settings, services: Collection[str], places: Places) -> dict[str, Any]:
     own = [
-        _own_target(spec.name, f"{places.addresses[spec.name]}{spec.health}", service=_telling(spec), kind=spec.kind)
+        _own_target(
+            spec.name, f"{places.addresses[spec.name]}{spec.health}", service=_service_label(spec), kind=spec.kind
+        )
         for spec in TABLE
         if spec.name in services and spec.kind not in ("exporter", _DATABASE)
     ]
@@ -172,8 +174,8 @@ def _redis(places: Places) -> dict[str, Any]:
     }
 
 
-def _telling(spec: Spec) -> str:
-    """The name by which its own telemetry calls it."""
+def _service_label(spec: Spec) -> str:
+    """The label `service` of its probe: for our own programs, the name in their telemetry."""
     return f"otelgate-{spec.name}" if spec.reader else spec.name
 
 

@@ -1,8 +1,7 @@
-"""The services that watch: Alertmanager, the prober, the exporters, Grafana. They start where they can be had.
+"""Monitoring services: Alertmanager, and the prober, the exporters and Grafana, which start where they are available.
 
 Alertmanager is built from source like the stores. The prober and the exporters are packages of the machine's own
-distribution (build/debian.py), Grafana what is on PATH: without them the stack runs all the same, and some panels stay
-empty.
+distribution (build/debian.py), Grafana is the one on PATH: the stack runs without them, and some panels stay empty.
 """
 
 import functools
