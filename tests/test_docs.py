@@ -1,7 +1,9 @@
 """What the documentation repeats is held against its source."""
 
 import importlib.util
+import itertools
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -99,3 +101,18 @@ def test_the_sdk_defaults_table(root: Path) -> None:
     page = (root / "sdk/README.md").read_text()
     for default in DEFAULTS:
         assert f"| `{default.env}` | `{default.value}` | {default.doc} |\n" in page
+
+
+def test_supported_senders_are_the_recorded_ones(root: Path) -> None:
+    """Each golden case belongs to one row of the README's table, and each row has cases."""
+    table = (root / "README.md").read_text().partition("## Supported senders")[2].partition("\n## ")[0]
+    rows = [
+        re.findall(r"`(.+?)`", row.split("|")[-2])
+        for row in re.findall(r"^\|(?! sender|---).*\|$", table, re.MULTILINE)
+    ]
+    cases = [folder.name for folder in (root / "tests/golden").iterdir() if (folder / "expected.json").exists()]
+    assert cases
+    for case in cases:
+        assert sum(any(fnmatch(case, pattern) for pattern in row) for row in rows) == 1, case
+    for pattern in itertools.chain(*rows):
+        assert any(fnmatch(case, pattern) for case in cases), pattern
