@@ -1,4 +1,4 @@
-"""What bench_gateway.py sends to Collectors, and how it looks at what comes out."""
+"""The load that bench_gateway.py sends to Collectors, and the checks of their output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 BATCH = 128  # the SDK's default
 MARK = b"\xb3gateway"  # the first half of every trace id in the template
-# What both write on a span, beside its name.
+# The attributes that both write on a span, in addition to its name.
 SPAN_ATTRIBUTES = (
     "gen_ai.operation.name",
     "gen_ai.provider.name",

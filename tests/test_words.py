@@ -45,6 +45,11 @@ _CAMEL = re.compile("(?<=[a-z0-9])(?:" + "|".join(word[0].upper() + word[1:] for
 _START = re.compile(r"[\s*_\"'(\[]*(What|Whatever|Who|Whoever)\b(?!-)")
 _END = re.compile(r"[.!?][\"')*_]*\s+")
 _BLOCK = re.compile(r"\s*(?:[-*+>]|\d+[.)]|#+)\s+")
+_CLAUSE_NAME = re.compile(
+    r"(?:(?<=def )test_(?:(?:what|who|whoever|whatever)_|(?:an?|the)_\w*_that_)\w*)"
+    r"|(?:(?<=func )Test(?:What|Who)(?:ever)?(?=[A-Z_(])\w*)"
+)
+"""Names of tests that are relative clauses."""
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 
 
@@ -144,13 +149,25 @@ def relative_subjects(text: str, suffix: str) -> Iterator[Finding]:
                     )
 
 
+def clause_names(text: str, suffix: str) -> Iterator[Finding]:
+    """Names of tests such as `test_what_is_sent_arrives` or `test_a_span_that_fails_is_kept`."""
+    if suffix in (".py", ".go"):
+        for match in _CLAUSE_NAME.finditer(text):
+            yield Finding(text.count("\n", 0, match.start()) + 1, match[0], "test_<action>_<result>")
+
+
 def findings(root: Path, names: list[str]) -> list[str]:
     """`file:line: found: replacement` for each finding in these files."""
     found = []
     for name in names:
         path = root / name
         text = path.read_text()
-        for finding in sorted({*dropped_words(text), *relative_subjects(text, path.suffix)}):
+        places = {
+            *dropped_words(text),
+            *relative_subjects(text, path.suffix),
+            *clause_names(text, path.suffix),
+        }
+        for finding in sorted(places):
             found.append(f"{name}:{finding.line}: {finding.found}: write {finding.instead}")
     return found
 
@@ -187,6 +204,10 @@ def test_excluded_paths_exist(root: Path) -> None:
         ("a.md", "Dearest models. Nobody's. Recommended amendments.", ["1: Dearest", "1: Nobody"]),
         ("a.go", "func mendTokens() {}\nfunc TestMendsNothing() {}\n", ["1: mend", "2: Mends"]),
         ("a.py", "def test_somebody_writes() -> None: ...\n", ["1: somebody"]),
+        ("a.py", "def test_what_is_lost() -> None: ...\ndef test_whole() -> None: ...\n", ["1: test_what_is_lost"]),
+        ("a.py", "async def test_a_thing_that_is() -> None: ...\n", ["1: test_a_thing_that_is"]),
+        ("a.py", "def test_every_thing_that_is() -> None: ...\ndef test_a_that() -> None: ...\n", []),
+        ("a.go", "func TestWhatIsLost(t *testing.T) {}\nfunc TestWhole(t *testing.T) {}\n", ["1: TestWhatIsLost"]),
         (
             "a.md",
             "It is. What is lost\nis gone. Who asks? Whoever.",

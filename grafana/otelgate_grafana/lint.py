@@ -47,7 +47,7 @@ def lint(dashboards: Sequence[Dashboard]) -> list[Problem]:
 
 
 def promql(query: str) -> list[str]:
-    """What is wrong with a PromQL query by the rules; whether it parses is Prometheus' to say."""
+    """Violations of the rules by a PromQL query; its syntax is left to Prometheus."""
     return list(_promql(query))
 
 

@@ -68,7 +68,7 @@ def _lay_out(rows: tuple[Row, ...]) -> list[model.Panel | model.RowPanel]:
         placed.append(heading)
         y += 1
         panels, height = _flow(row, y)
-        # What a collapsed row hides takes no room.
+        # Panels in a collapsed row take no space.
         if row.collapsed:
             heading.panels = panels
         else:

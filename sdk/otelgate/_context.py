@@ -50,8 +50,8 @@ class Run:
         try:
             _attached.reset(ours)
         except ValueError:
-            return  # A coroutine that nobody awaits any longer is closed from elsewhere: its own context is gone.
-        # What the block attached and left attached, a generator goes on with at its next step.
+            return  # An abandoned coroutine is closed from elsewhere: its own context is gone.
+        # A generator continues its next step with the contexts that the block left attached.
         self.context = context.get_current()
         context.detach(token)
 

@@ -26,7 +26,7 @@ _KILLED_S = 0.3
 
 
 class Sender(Protocol):
-    """What a lifecycle can do at the end of a task or a process."""
+    """The operations of a lifecycle at the end of a task or a process."""
 
     def end_of_task(self, *, wait: bool) -> None: ...
 

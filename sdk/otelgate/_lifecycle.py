@@ -31,7 +31,7 @@ WORKER_METRIC_INTERVAL_MS = 5_000
 
 
 class Provider(Protocol):
-    """What the three SDK providers have in common."""
+    """The methods that the three SDK providers share."""
 
     def force_flush(self, timeout_millis: int = ...) -> bool: ...
 
@@ -90,7 +90,7 @@ class Runner:
         threading.Thread(target=self._do, args=(self._jobs,), name=self._name, daemon=True).start()
 
     def submit(self, work: Callable[[], object]) -> _Done:
-        """Queue work; the answer is set when it is done. What waits in the queue is not queued a second time."""
+        """Queue work; the answer is set when it is done. Work that is already queued is not queued again."""
         if (last := self._last) is not None and last.work == work and not last.begun:
             return last.done
         job = _Job(work)

@@ -84,7 +84,7 @@ def test_a_hostile_name_is_only_a_name_in_promql_and_logql(filled: Filled, dashb
     assert list(ask.beside_panels(dashboard, stores, filled.window, **chosen)) == []
 
 
-def test_a_name_that_ends_a_raw_string_is_not_offered() -> None:
+def test_variables_exclude_names_with_backticks() -> None:
     """Grafana escapes no backtick in LogQL: the regex of each variable in a raw string excludes it."""
     used = set()
     for dashboard in main.DASHBOARDS:

@@ -303,7 +303,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         thrown_away.end(each.settings)
 
 
-def test_a_store_that_refuses_is_named(gateway: Callable[..., Stack], tmp_path: Path) -> None:
+def test_rejecting_store_is_named(gateway: Callable[..., Stack], tmp_path: Path) -> None:
     own = {f"OTELGATE_STORES_{name}_FILE": str(tmp_path / name) for name in ("CERT", "KEY")}
     for name, text in zip(own.values(), access.new_certificate(), strict=True):
         Path(name).write_text(text)

@@ -178,8 +178,8 @@ def _tempo(settings: Settings) -> Service:
         data_dir=settings.state_dir / "tempo",
         configs=(config,),
         secrets=access.known_by(settings),
-        # Within 30 s of a query this version waits in vain for its own query queue. What it has taken is in its
-        # write-ahead log by then, so being killed loses nothing.
+        # Within 30 s of a query this version waits in vain for its own query queue. Accepted data is in its
+        # write-ahead log by then, so killing it loses nothing.
         stop_wait_s=5,
     )
 
