@@ -148,7 +148,7 @@ class Load:
         early = [_Trace() for _ in range(self._traces)]
         outer = [_Trace() for _ in range(self._traces)]
         found = {name: list(finder.finditer(self._template)) for name, finder in _FINDERS.items()}
-        # A span's bytes follow its trace id; the time's placeholder tells whose the trace id before it is.
+        # A span's bytes follow its trace id; the time's placeholder identifies the owner of the preceding trace id.
         marks = sorted((match.start(), name, match) for name, matches in found.items() for match in matches)
         kinds: dict[int, bool] = {}
         span = -1

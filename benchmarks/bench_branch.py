@@ -108,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (default 7)")
     parser.add_argument("--batches", type=int, default=200, help="batches of 128 spans in a turn (default 200)")
-    parser.add_argument("--other", nargs=2, type=Path, metavar=("BINARY", "CONFIG"), help="another build beside them")
+    parser.add_argument("--other", nargs=2, type=Path, metavar=("BINARY", "CONFIG"), help="another build to measure")
     options = parser.parse_args()
     binary, config = builds.build(["gateway"], settings.load(), Report())["gateway"], ROOT / "collector/config"
     variants = {"without": (binary, config, "false"), "with the audit branch": (binary, config, "true")}

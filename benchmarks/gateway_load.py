@@ -155,7 +155,7 @@ def compare(ours: Output, theirs: Output) -> list[str]:
         faults += _differences(span, twin)
     if len(other) != len(ours.spans):
         faults.append(f"spans: otelgate {len(ours.spans)}, ottl {len(other)}")
-    # signal_to_metrics cannot give the two points of a span labels of their own.
+    # signal_to_metrics cannot give the two points of a span different labels.
     named = {name.removesuffix(".input").removesuffix(".output") for name in theirs.metrics}
     if ours.metrics != named:
         faults.append(f"metrics: otelgate {sorted(ours.metrics)}, ottl {sorted(named)}")

@@ -123,7 +123,7 @@ def _logql(query: str) -> Iterator[str]:
 
 
 def _sql(query: str) -> Iterator[str]:
-    """Names come from applications: Grafana has to quote them, and nothing else may stand in the same quotes."""
+    """Names come from applications: Grafana must quote them, and the same quotes may hold nothing else."""
     for found in _VARIABLE.finditer(query):
         name = found[1] or found[2]
         if found[0] != f"${{{name}:sqlstring}}":

@@ -1,4 +1,4 @@
-"""`session` and `agent`: what is to stand on every span and log record inside, carried by baggage."""
+"""`session` and `agent`: attributes for every span and log record inside, carried by baggage."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class _Entered:
 
 
 class _Closed(_Entered):
-    """The end of a decorated generator that its consumer gave up, which is none of its own errors."""
+    """The end of a decorated generator that its consumer abandoned, which is not an error of the generator."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -1,4 +1,4 @@
-"""How much was dropped on the way out of the process, and why: told in a line now and then, and as a metric."""
+"""Counts of telemetry dropped before it left the process, by reason: logged at intervals, and sent as a metric."""
 
 from __future__ import annotations
 

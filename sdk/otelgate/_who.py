@@ -127,7 +127,7 @@ def _introduce(tracer: Any, run: Any) -> None:
 def _agent(tracer: Any, run: Any, metadata: Mapping[str, Any], span: Any) -> str | None:
     """The name of the agent whose run this is: a graph that is invoked as a whole, by its name.
 
-    Not a graph that has no name of its own, within an agent; nor one that `otelgate.agent` is directly around: that is
+    Not an unnamed graph within an agent; nor one that `otelgate.agent` is directly around: that is
     the same run, and the application chose its name there.
     """
     graph = _current.graph()

@@ -88,7 +88,7 @@ def test_every_recording_rule_records(week: Week) -> None:
 
 
 def test_every_alert_asks_for_series_that_are_there(week: Week) -> None:
-    """Calm gives no alert; but an expression that reads a name that no application writes would be calm for ever."""
+    """Calm gives no alert; but an expression that reads a name that no application writes would never fire."""
     missing = {}
     for alert in ALERTS:
         _series(week, alert.expr)

@@ -10,7 +10,7 @@ from otelgate_grafana import ask, main, promql, render, uids
 from otelgate_grafana.layout import Dashboard
 
 DASHBOARDS = pytest.mark.parametrize("dashboard", main.DASHBOARDS, ids=lambda dashboard: dashboard.name)
-_CONTENT = {"What was said", "Its words"}
+_CONTENT = {"Questions and answers", "Texts"}
 
 
 @DASHBOARDS
@@ -123,7 +123,7 @@ def test_one_conversation_is_shown_by_its_trace_id(filled: Filled) -> None:
     (trace_id,) = _newest(filled)
     rows = {answer.panel: answer.rows for answer in ask.ask(dashboard, filled.stores, filled.window, trace=trace_id)}
     assert rows["The conversation"] == 1
-    assert rows["Its steps"] >= 2
+    assert rows["Spans"] >= 2
 
 
 @pytest.mark.shows("K44")

@@ -19,7 +19,7 @@ from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 from whole_stack import Stack
 
-# Of the stores and of those who watch them; the others have tests of their own.
+# Secrets of the stores and of their monitoring; separate tests cover the others.
 PORTS = [
     *("PROMETHEUS", "ALERTMANAGER", "JAEGER", "JAEGER_GRPC", "JAEGER_OTLP", "LOKI", "LOKI_GRPC"),
     *("TEMPO", "TEMPO_GRPC", "TEMPO_OTLP", "PROBER", "NODE_EXPORTER", "POSTGRES_EXPORTER", "REDIS_EXPORTER"),

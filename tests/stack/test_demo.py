@@ -137,7 +137,7 @@ class Clock:
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, answers: list[Look | StoreError], deadline_s: float = 5) -> Arrival:
-    """The result for a store with these answers, the last one for ever; the run ended at the first."""
+    """The result for a store with these answers, the last one repeated; the run ended at the first."""
     monkeypatch.setattr(freshness, "time", Clock())
     given: Iterator[Look | StoreError] = iter(answers)
     last = answers[-1]
