@@ -21,8 +21,12 @@ WORDS = {
     "mend(?:s|ed|ing)?": "fix, repair, correct",
     "anew": "again; or the verb: re-sign, rebuild, recreate",
     "dearest": "most expensive",
+    r"c[oa]mes?[\s_]+again": "is resent, returns, recurs",
+    r"(?:is|are|was|were)[\s_]+told[\s_]+of": "is informed of, is notified of; or: prints, reports",
+    r"of[\s_]+ours": "our; or name the owner",
+    r"may[\s_]+not[\s_]+be[\s_]+there": "may be missing",
 }
-"""Dropped words, as regular expressions, and their replacements."""
+"""Dropped words and phrases, as regular expressions, and their replacements."""
 
 EXCLUDED = {
     "audit/otelgate_audit/model/migrations/versions/": "applied to databases already",
@@ -63,7 +67,7 @@ def dropped_words(text: str) -> Iterator[Finding]:
     """Dropped words, in names as `mendTokens` or `test_nobody_listens` as well."""
     for match in [*_INNER.finditer(text), *_CAMEL.finditer(text)]:
         instead = next(value for word, value in WORDS.items() if re.fullmatch(word, match[0], re.IGNORECASE))
-        yield Finding(text.count("\n", 0, match.start()) + 1, match[0], instead)
+        yield Finding(text.count("\n", 0, match.start()) + 1, " ".join(match[0].split()), instead)
 
 
 def sentences(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -202,6 +206,7 @@ def test_excluded_paths_exist(root: Path) -> None:
     [
         ("a.md", "Good.\n\nIt is sent\nanew.\n", ["4: anew"]),
         ("a.md", "Dearest models. Nobody's. Recommended amendments.", ["1: Dearest", "1: Nobody"]),
+        ("a.md", "It comes\nagain. It became again one of ours.\n", ["1: comes again", "2: of ours"]),
         ("a.go", "func mendTokens() {}\nfunc TestMendsNothing() {}\n", ["1: mend", "2: Mends"]),
         ("a.py", "def test_somebody_writes() -> None: ...\n", ["1: somebody"]),
         ("a.py", "def test_what_is_lost() -> None: ...\ndef test_whole() -> None: ...\n", ["1: test_what_is_lost"]),

@@ -159,7 +159,7 @@ class Link:
         return not (self._in_flight or self.waiting())
 
     def send(self, batch: Any) -> bool:
-        """Deliver a batch and return whether it was delivered. Blocks while the gateway is unavailable, unless stopped."""
+        """Deliver a batch; False if it failed. Blocks while the gateway is unavailable, unless stopped."""
         self._in_flight = _size(batch)
         try:
             return self._deliver(batch)

@@ -295,7 +295,7 @@ def test_calls_without_spans_go_on(runs: Runs, monkeypatch: pytest.MonkeyPatch) 
     assert runs.parents("http") == [None] * 4
 
 
-def test_a_bug_of_ours_stays_ours(
+def test_internal_error_does_not_reach_application(
     runs: Runs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(run_id: object) -> None:
