@@ -1,4 +1,4 @@
-"""A cache of searches in a real Redis server, started for the example if REDIS_URL names none and one is installed."""
+"""A cache of searches in a real Redis server, started for the example if REDIS_URL names none and one is available."""
 
 import json
 import os
