@@ -1,7 +1,7 @@
 # For the scripts beside it (`source`): packages of the machine's own distribution.
 
-# install_packages LOG PACKAGE...   Debian or Ubuntu, as root. What apt-get says goes to LOG, and its end to stderr when
-# it fails. The package lists are fetched only if the packages can't be had with those that are there.
+# install_packages LOG PACKAGE...   Debian or Ubuntu, as root. apt-get's output goes to LOG, its last lines to stderr if
+# it fails. The package lists are fetched only if the packages can't be installed with the existing ones.
 install_packages() {
   local log=$1
   shift

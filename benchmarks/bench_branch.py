@@ -1,11 +1,12 @@
-"""What the audit branch costs the gateway: `python benchmarks/bench_branch.py`.
+"""The cost of the gateway's audit branch: `python benchmarks/bench_branch.py`.
 
 The gateway as users run it, with its shipped configuration, queues on disk included, gets recorded OpenInference spans
-with their content (tests/golden) over OTLP gRPC; its stores and the audit sink are servers that take everything at
-once. With the branch and without take turns, in an order that changes each round. Counted is the CPU time of the
-gateway's process until its queues are empty. Printed are medians over the rounds with their 95 % intervals (bootstrap).
+with their content (tests/golden) over OTLP gRPC; its stores and the audit sink are servers that accept everything
+immediately. Runs with and without the branch alternate, in an order that changes each round. It measures the CPU
+time of the gateway's process until its queues are empty, and prints medians over the rounds with their 95 % intervals
+(bootstrap).
 
-`--other BINARY CONFIG_FOLDER` measures another build beside them, for example the one before a change.
+`--other BINARY CONFIG_FOLDER` measures another build as well, for example the one before a change.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (default 7)")
     parser.add_argument("--batches", type=int, default=200, help="batches of 128 spans in a turn (default 200)")
-    parser.add_argument("--other", nargs=2, type=Path, metavar=("BINARY", "CONFIG"), help="another build beside them")
+    parser.add_argument("--other", nargs=2, type=Path, metavar=("BINARY", "CONFIG"), help="another build to measure")
     options = parser.parse_args()
     binary, config = builds.build(["gateway"], settings.load(), Report())["gateway"], ROOT / "collector/config"
     variants = {"without": (binary, config, "false"), "with the audit branch": (binary, config, "true")}

@@ -1,4 +1,4 @@
-"""What otelgate's components cost the gateway: `make bench-gateway`.
+"""The cost of otelgate's components in the gateway: `make bench-gateway`.
 
 Recorded OpenInference spans with their content (tests/golden) go over OTLP gRPC, in batches as the SDK sends them, to
 four Collectors that differ in configuration alone (benchmarks/gateway): `floor` receives and drops; `otelgate`

@@ -1,4 +1,4 @@
-"""What the SDK costs an agent, and what an absent gateway costs on top: `make bench-sdk`.
+"""The SDK's overhead in an agent, and the added cost of an absent gateway: `make bench-sdk`.
 
 A small LangGraph agent (model, tool, model; each call of the fake model streams for 50 ms) runs in one process per
 condition. The processes take turns, in an order that changes each round; a sample is the time of several runs. Printed

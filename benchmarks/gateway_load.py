@@ -1,4 +1,4 @@
-"""What bench_gateway.py sends to Collectors, and how it looks at what comes out."""
+"""The load that bench_gateway.py sends to Collectors, and the checks of their output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 BATCH = 128  # the SDK's default
 MARK = b"\xb3gateway"  # the first half of every trace id in the template
-# What both write on a span, beside its name.
+# The attributes that both write on a span, in addition to its name.
 SPAN_ATTRIBUTES = (
     "gen_ai.operation.name",
     "gen_ai.provider.name",
@@ -155,7 +155,7 @@ def compare(ours: Output, theirs: Output) -> list[str]:
         faults += _differences(span, twin)
     if len(other) != len(ours.spans):
         faults.append(f"spans: otelgate {len(ours.spans)}, ottl {len(other)}")
-    # signal_to_metrics cannot give the two points of a span labels of their own.
+    # signal_to_metrics cannot give the two points of a span different labels.
     named = {name.removesuffix(".input").removesuffix(".output") for name in theirs.metrics}
     if ours.metrics != named:
         faults.append(f"metrics: otelgate {sorted(ours.metrics)}, ottl {sorted(named)}")

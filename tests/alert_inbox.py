@@ -18,7 +18,7 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 @dataclass(frozen=True)
 class Message:
-    """What came to `path`, at a time in Unix seconds; by mail `body` is the text, `kinds` the types of its parts."""
+    """A message to `path`, at a time in Unix seconds; of a mail, `body` is the text, `kinds` the types of its parts."""
 
     path: str
     body: Any

@@ -73,7 +73,7 @@ B = TypeVar("B", bound=Browser)
 
 @contextmanager
 def browsing(profile: Path, *arguments: str, kind: type[B], timeout_s: float = 60) -> Iterator[B]:
-    """A browser with a new profile in that folder, and these switches beside the usual ones."""
+    """A browser with a new profile in that folder, and these switches in addition to the usual ones."""
     assert DRIVER is not None
     with subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True) as driver:
         try:

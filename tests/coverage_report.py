@@ -1,7 +1,7 @@
 """`make coverage-report`: which of the owed rows (coverage/rows.yaml) tests have shown, in runs that really happened.
 
 A row is done where a test that names it passed, and none that names it failed, on the very code that is here now (every
-file but Markdown). What ran on other code is stale: it is told, and counts for nothing unless --stale says so.
+file but Markdown). A run on other code is stale: it is listed, and counts for nothing without --stale.
 """
 
 import argparse
@@ -25,7 +25,7 @@ _SIGNS = {"done": "✓", "failed": "✗", "not": "·", "stale": "~", "skipped": 
 
 @dataclass
 class Row:
-    """`state`: done, failed, skipped, stale, not; those that nobody owes yet and that are not done: later, console."""
+    """`state`: done, failed, skipped, stale, not; of rows that are not due yet and not done: later, console."""
 
     group: str
     id: str
@@ -53,7 +53,7 @@ class Outcome:
 def read(root: Path, *, stale: bool = False) -> list[Outcome]:
     """The last outcome of each test that shows a row: on the code that is here now, else on other.
 
-    `stale`: other code counts as this one. What a file that is gone once said is forgotten.
+    `stale`: other code counts as this one. Outcomes of a deleted test file are ignored.
     """
     found: dict[tuple[str, bool], Outcome] = {}
     here = junit.code(root)

@@ -40,7 +40,7 @@ class Gateway(Protocol):
 
 
 def wait_until_healthy(gateway: Gateway, port: str, deadline_s: float = 300) -> None:
-    """Raises with the gateway's last log lines if it doesn't answer, at once if it ended."""
+    """Raises with the gateway's last log lines if it doesn't answer, immediately if it ended."""
     deadline = time.monotonic() + deadline_s
     while gateway.running() and time.monotonic() < deadline:
         try:

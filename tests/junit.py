@@ -63,7 +63,7 @@ def code(root: Path) -> str:
 
 
 def options(root: Path) -> list[str]:
-    """What makes pytest leave a file that `read` finds; the oldest files are removed."""
+    """Options that make pytest write a file that `read` finds; the oldest files are removed."""
     folder = root / FOLDER
     for old in sorted(folder.glob("*.xml"))[: -_KEPT + 1]:
         old.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What the gateway writes to Prometheus, read without one."""
+"""Reads the gateway's remote writes without a Prometheus."""
 
 import struct
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""What all tests that only send and look use together, whichever process of pytest they run in.
+"""Resources that all tests that only send and read share, across the processes of pytest.
 
-The first test that needs it starts it; `end`, in the process that began the session, stops it. Tests that break,
-configure or restart something start one of their own.
+The first test that needs one starts it; `end`, in the process that began the session, stops it. Tests that break,
+configure or restart something start their own.
 """
 
 import fcntl
@@ -51,9 +51,9 @@ def end() -> None:
 
 
 def once(name: str, make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-    """What the first call of this session returned, in whichever process; the others wait for it.
+    """The result of the first call in this session, in any process; the others wait for it.
 
-    `make` gets a folder that stays for the session. What it returns has to be JSON.
+    `make` gets a folder that stays for the session. Its result must be JSON.
     """
     file = folder(name) / _MADE
     with locked(name):

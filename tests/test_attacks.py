@@ -9,7 +9,7 @@ from attack_report import Attack, Tried
 
 
 @pytest.mark.parametrize("attack", attack_report.read(), ids=lambda attack: attack.attack)
-def test_an_attack_names_tests_that_are_there(attack: Attack, root: Path) -> None:
+def test_attacks_name_existing_tests(attack: Attack, root: Path) -> None:
     assert attack.tests
     for test in attack.tests:
         place, _, name = test.partition(":" if attack_report.is_go(test) else "::")

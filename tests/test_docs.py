@@ -1,4 +1,4 @@
-"""What the documentation repeats is held against its source."""
+"""Facts that the documentation repeats are compared with their source."""
 
 import importlib.util
 import itertools
@@ -24,7 +24,7 @@ def test_links_lead_somewhere(root: Path) -> None:
 
 
 def code(page: str) -> str:
-    """What a page shows as code: its blocks, and what stands between backticks in a line."""
+    """The code of a page: its blocks, and the text between backticks in a line."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     prose = re.sub(r"^```\w*\n.*?^```", "", page, flags=re.MULTILINE | re.DOTALL)
     return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", prose)])
@@ -38,7 +38,7 @@ def test_make_targets_exist(root: Path) -> None:
 
 
 SHELL = ("make", "cd", "curl", "export", "git", "install", "mkdir", "openssl", "opentelemetry-instrument", "pip")
-"""What a page's commands begin with: it is there after `make up`, or on every machine."""
+"""First words of a page's commands: available after `make up`, or on every machine."""
 
 
 def commands(page: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What make itself does before any Python of ours runs."""
+"""The work of make itself, before any of the project's Python runs."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""versions.env holds every pin once; whatever repeats one is held against it."""
+"""versions.env holds every pin once; all copies are compared with it."""
 
 import json
 import re

@@ -21,8 +21,12 @@ WORDS = {
     "mend(?:s|ed|ing)?": "fix, repair, correct",
     "anew": "again; or the verb: re-sign, rebuild, recreate",
     "dearest": "most expensive",
+    r"c[oa]mes?[\s_]+again": "is resent, returns, recurs",
+    r"(?:is|are|was|were)[\s_]+told[\s_]+of": "is informed of, is notified of; or: prints, reports",
+    r"of[\s_]+ours": "our; or name the owner",
+    r"may[\s_]+not[\s_]+be[\s_]+there": "may be missing",
 }
-"""Dropped words, as regular expressions, and their replacements."""
+"""Dropped words and phrases, as regular expressions, and their replacements."""
 
 EXCLUDED = {
     "audit/otelgate_audit/model/migrations/versions/": "applied to databases already",
@@ -45,6 +49,11 @@ _CAMEL = re.compile("(?<=[a-z0-9])(?:" + "|".join(word[0].upper() + word[1:] for
 _START = re.compile(r"[\s*_\"'(\[]*(What|Whatever|Who|Whoever)\b(?!-)")
 _END = re.compile(r"[.!?][\"')*_]*\s+")
 _BLOCK = re.compile(r"\s*(?:[-*+>]|\d+[.)]|#+)\s+")
+_CLAUSE_NAME = re.compile(
+    r"(?:(?<=def )test_(?:(?:what|who|whoever|whatever)_|(?:an?|the)_\w*_that_)\w*)"
+    r"|(?:(?<=func )Test(?:What|Who)(?:ever)?(?=[A-Z_(])\w*)"
+)
+"""Names of tests that are relative clauses."""
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 
 
@@ -58,7 +67,7 @@ def dropped_words(text: str) -> Iterator[Finding]:
     """Dropped words, in names as `mendTokens` or `test_nobody_listens` as well."""
     for match in [*_INNER.finditer(text), *_CAMEL.finditer(text)]:
         instead = next(value for word, value in WORDS.items() if re.fullmatch(word, match[0], re.IGNORECASE))
-        yield Finding(text.count("\n", 0, match.start()) + 1, match[0], instead)
+        yield Finding(text.count("\n", 0, match.start()) + 1, " ".join(match[0].split()), instead)
 
 
 def sentences(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -144,13 +153,25 @@ def relative_subjects(text: str, suffix: str) -> Iterator[Finding]:
                     )
 
 
+def clause_names(text: str, suffix: str) -> Iterator[Finding]:
+    """Names of tests such as `test_what_is_sent_arrives` or `test_a_span_that_fails_is_kept`."""
+    if suffix in (".py", ".go"):
+        for match in _CLAUSE_NAME.finditer(text):
+            yield Finding(text.count("\n", 0, match.start()) + 1, match[0], "test_<action>_<result>")
+
+
 def findings(root: Path, names: list[str]) -> list[str]:
     """`file:line: found: replacement` for each finding in these files."""
     found = []
     for name in names:
         path = root / name
         text = path.read_text()
-        for finding in sorted({*dropped_words(text), *relative_subjects(text, path.suffix)}):
+        places = {
+            *dropped_words(text),
+            *relative_subjects(text, path.suffix),
+            *clause_names(text, path.suffix),
+        }
+        for finding in sorted(places):
             found.append(f"{name}:{finding.line}: {finding.found}: write {finding.instead}")
     return found
 
@@ -185,8 +206,13 @@ def test_excluded_paths_exist(root: Path) -> None:
     [
         ("a.md", "Good.\n\nIt is sent\nanew.\n", ["4: anew"]),
         ("a.md", "Dearest models. Nobody's. Recommended amendments.", ["1: Dearest", "1: Nobody"]),
+        ("a.md", "It comes\nagain. It became again one of ours.\n", ["1: comes again", "2: of ours"]),
         ("a.go", "func mendTokens() {}\nfunc TestMendsNothing() {}\n", ["1: mend", "2: Mends"]),
         ("a.py", "def test_somebody_writes() -> None: ...\n", ["1: somebody"]),
+        ("a.py", "def test_what_is_lost() -> None: ...\ndef test_whole() -> None: ...\n", ["1: test_what_is_lost"]),
+        ("a.py", "async def test_a_thing_that_is() -> None: ...\n", ["1: test_a_thing_that_is"]),
+        ("a.py", "def test_every_thing_that_is() -> None: ...\ndef test_a_that() -> None: ...\n", []),
+        ("a.go", "func TestWhatIsLost(t *testing.T) {}\nfunc TestWhole(t *testing.T) {}\n", ["1: TestWhatIsLost"]),
         (
             "a.md",
             "It is. What is lost\nis gone. Who asks? Whoever.",

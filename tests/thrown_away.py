@@ -16,7 +16,7 @@ def end(stack: Settings) -> None:
     running = Supervisor(stack.state_dir / "native").leftovers()
     for process in running:
         with suppress(psutil.NoSuchProcess):
-            # On SIGQUIT PostgreSQL ends at once, too, but frees the memory that its processes share.
+            # On SIGQUIT PostgreSQL ends immediately, too, but frees the memory that its processes share.
             process.send_signal(signal.SIGQUIT if process.name() == "postgres" else signal.SIGKILL)
     _, left = psutil.wait_procs(running, timeout=_PATIENCE_S)
     assert not left, left

@@ -73,7 +73,7 @@ ROWS: Final = (
         "whole",
         "1000",
         "a whole number of at least 0",
-        "Connections over gRPC, and requests at once over HTTP, that the gateway has from one address, and connections that the audit sink has in all; more are refused, and clients retry. A proxy or a Docker network makes many clients one address. 0: no bound.",
+        "Connections over gRPC, and concurrent requests over HTTP, that the gateway has from one address, and connections that the audit sink has in all; more are refused, and clients retry. A proxy or a Docker network makes many clients one address. 0: no bound.",
         readers=frozenset({"gateway", "sink"}),
         least=0,
     ),
@@ -329,7 +329,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Authority that signed those stores' certificates, PEM, beside those of the system.",
+        "Authority that signed those stores' certificates, PEM, in addition to those of the system.",
         readers=frozenset({"gateway", "sink"}),
     ),
 )

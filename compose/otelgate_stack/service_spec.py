@@ -13,8 +13,8 @@ NO_PAGES = "nothing, but refuses web pages"
 class Port:
     """A port on which a service listens. `setting`: the field of Settings that has it.
 
-    `number` and `doc`: the default and the sentence of that setting. Without them settings.yaml has it, since a program
-    of ours reads it. `wants`: the credentials that it asks for, where they are not those of the whole service. `host`:
+    `number` and `doc`: the default and the sentence of that setting. Without them settings.yaml has it, because
+    one of our programs reads it. `wants`: the credentials that it asks for, if not those of the whole service. `host`:
     the setting with the address that it binds; else it is 127.0.0.1. `inside`: its number in the container, if that is
     not the default. `inner`: only other services need it, so compose.yaml does not publish it.
     """

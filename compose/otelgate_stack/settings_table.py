@@ -247,7 +247,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Authority that signs clients' certificates, PEM. Clients need one, beside the token. Read again when it changes.",
+        "Authority that signs clients' certificates, PEM. Clients need one in addition to the token. Read again when it changes.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -333,7 +333,7 @@ ROWS: Final = (
         "whole",
         "1000",
         "a whole number of at least 0",
-        "Connections over gRPC, and requests at once over HTTP, that the gateway has from one address, and connections that the audit sink has in all; more are refused, and clients retry. A proxy or a Docker network makes many clients one address. 0: no bound.",
+        "Connections over gRPC, and concurrent requests over HTTP, that the gateway has from one address, and connections that the audit sink has in all; more are refused, and clients retry. A proxy or a Docker network makes many clients one address. 0: no bound.",
         readers=frozenset({"gateway", "sink"}),
         least=0,
     ),
@@ -450,7 +450,7 @@ ROWS: Final = (
         "boolean",
         "false",
         "true or false",
-        "`true` keeps attributes beside those they were mapped to.",
+        "`true` keeps attributes in addition to those they were mapped to.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -873,7 +873,7 @@ ROWS: Final = (
         "file",
         "{stores_cert_file}",
         "a file that can be read",
-        "Authority that signed those stores' certificates, PEM, beside those of the system.",
+        "Authority that signed those stores' certificates, PEM, in addition to those of the system.",
         readers=frozenset({"gateway", "sink"}),
     ),
     Row(

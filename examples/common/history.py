@@ -58,7 +58,7 @@ def days(text: str) -> int:
 
 
 def load(settings: Settings, example: Example, number: int, *, environment: str, seed: int = 1) -> Past | None:
-    """Load so many days, up to now. None, with a line that says so, where there is a past already."""
+    """Load so many days, up to now. None, after printing a line, if there is a history already."""
     if not settings.own_database:
         raise StackError("HISTORY: the past is loaded into the stack's own database: unset OTELGATE_DATABASE_URL")
     end = _end(settings, example.service)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Price(NamedTuple):
-    """`usd` is None where there is no price; `status` as in `otelgate.cost.status`."""
+    """`usd` is None if there is no price; `status` as in `otelgate.cost.status`."""
 
     usd: float | None
     status: str

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _SWITCHES = {
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
     "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database",  # else FastAPI measures in milliseconds, under another name
-    "OTEL_PYTHON_FASTAPI_EXCLUDED_URLS": "/health",  # probes are no traffic
+    "OTEL_PYTHON_FASTAPI_EXCLUDED_URLS": "/health",  # probes are not traffic
 }
 
 

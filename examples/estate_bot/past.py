@@ -84,7 +84,7 @@ def _answer(turn: Turn, feature: str, tier: str, text: str) -> bool:
 
 
 def _tools(turn: Turn, asked: Mapping[str, dict[str, Any]]) -> dict[str, str]:
-    """They run side by side, so the turn goes on with the slowest. Returns what those that didn't fail gave."""
+    """They run concurrently, so the turn continues after the slowest. Returns the results of the successful ones."""
     began, ends, known = turn.now, [turn.now], {}
     upstreams = Upstreams(turn.trace_id, _QUIET)
     for name, arguments in asked.items():

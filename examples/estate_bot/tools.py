@@ -109,7 +109,7 @@ def make_tools(upstreams: Upstreams) -> Sequence[BaseTool]:
 
     @tool
     def calculate_chiller_cost(place: str) -> str:
-        """What district cooling costs a year."""
+        """The cost of district cooling per year."""
         upstreams.call("calculate_chiller_cost", place)
         return f"AED {6 * AREAS[area_of(place)].price_sqft // 1000 * 850:,} a year for 850 sqft"
 
@@ -143,7 +143,7 @@ def make_tools(upstreams: Upstreams) -> Sequence[BaseTool]:
 
     @tool
     def estimate_service_charges(place: str) -> str:
-        """What the building charges a year."""
+        """The building's service charges per year."""
         upstreams.call("estimate_service_charges", place)
         return f"AED {AREAS[area_of(place)].price_sqft // 100} a sqft a year"
 

@@ -26,7 +26,7 @@ FAILED = "I could not do that; please look at the books."
 
 @dataclass(frozen=True)
 class Skill:
-    """A tool. `pattern`: what is said, its groups the tool's arguments; `sentence`: what the assistant then says."""
+    """A tool. `pattern`: the command, its groups the tool's arguments; `sentence`: the assistant's answer."""
 
     name: str
     description: str

@@ -83,6 +83,6 @@ def _count_failures(app: FastAPI) -> None:
 
 
 def _ping(engine: Engine) -> None:
-    """A look at the database that leaves no telemetry: probes are no traffic."""
+    """Check the database without telemetry: probes are not traffic."""
     with suppress_instrumentation(), engine.connect() as connection:
         connection.execute(text("SELECT 1"))

@@ -69,7 +69,7 @@ def encode(text: str, clear: bool = True) -> bytes:
     letters = text.encode()
     if not clear:
         draw = random.Random(text)
-        letters = bytes(draw.randrange(129, 192) for _ in letters)  # as UTF-8 these are no letters
+        letters = bytes(draw.randrange(129, 192) for _ in letters)  # not letters in UTF-8
     samples = b"".join(bytes([letter, *[_SILENCE] * (LETTER - 1)]) for letter in letters)
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
@@ -81,7 +81,7 @@ def encode(text: str, clear: bool = True) -> bytes:
 
 
 def decode(audio: bytes) -> str:
-    """Raises SpeechNotRecognizedError where there are no letters, or no audio at all."""
+    """Raises SpeechNotRecognizedError if there are no letters, or no audio at all."""
     try:
         with wave.open(io.BytesIO(audio)) as reader:
             return reader.readframes(reader.getnframes())[::LETTER].decode()
@@ -90,7 +90,7 @@ def decode(audio: bytes) -> str:
 
 
 def seconds_of(audio: bytes) -> float:
-    """How long it plays; 0 for what is no audio."""
+    """The duration in seconds; 0 if this is not audio."""
     try:
         with wave.open(io.BytesIO(audio)) as reader:
             return reader.getnframes() / reader.getframerate()

@@ -33,7 +33,7 @@ _POLICY, _FAILED, _LATER = 1008, 1011, 1013
 
 
 def reason_of(code: int) -> str:
-    """`reason` of `execora.websocket.closed`. The server's 1012 says that it stops, and is no accident."""
+    """`reason` of `execora.websocket.closed`. The server's 1012 announces a shutdown, which is not a failure."""
     return _REASONS.get(code, "abnormal")
 
 

@@ -152,7 +152,7 @@ def _add_market(app: FastAPI, market: Market, outside: Outside) -> None:
 
 
 def _quiet(engine: Engine) -> Any:
-    """A look at the database that leaves no telemetry: probes are no traffic."""
+    """Check the database without telemetry: probes are not traffic."""
 
     def check() -> None:
         with suppress_instrumentation(), engine.connect() as connection:

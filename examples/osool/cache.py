@@ -1,4 +1,4 @@
-"""A cache of searches in a real Redis server, started for the example where REDIS_URL names none and one can be had."""
+"""A cache of searches in a real Redis server, started for the example if REDIS_URL names none and one is available."""
 
 import json
 import os
@@ -21,13 +21,13 @@ KEEP_S = 60
 
 
 class Cache:
-    """JSON by key, for a minute. A cache that is away, or that there is none of, is a cache that knows nothing."""
+    """JSON by key, for a minute. A cache that is unavailable or not configured returns no hits."""
 
     def __init__(self, url: str | None) -> None:
         self.redis = redis.Redis.from_url(url, socket_timeout=2.0) if url else None
 
     def check(self) -> None:
-        """Raises redis.RedisError where the server is away. Leaves no telemetry: probes are no traffic."""
+        """Raises redis.RedisError if the server is unavailable. Leaves no telemetry: probes are not traffic."""
         if self.redis:
             with suppress_instrumentation():
                 self.redis.ping()

@@ -21,7 +21,7 @@ def files() -> dict[Path, str]:
 
 
 def stale(wanted: dict[Path, str], folder: Path = RENDERED) -> list[str]:
-    """What is missing, differs, or is left over from a dashboard or a rule that is no more."""
+    """Files that are missing, differ, or are left over from a dashboard or a rule that no longer exists."""
     made = (*(folder / "dashboards").rglob("*.json"), *(folder / "rules").rglob("*.yaml"), *folder.glob("*.json"))
     found = {path.relative_to(folder) for path in made}
     problems = [f"{path}: left over" for path in sorted(found - set(wanted))]

@@ -276,7 +276,7 @@ def _sql(database: str, text: str) -> list[Sequence[object]]:
 
 
 def _number(value: object) -> float | None:
-    """None for what is no number: text, times, lines."""
+    """None for values that are not numbers: text, times, lines."""
     return float(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
 
 

@@ -70,7 +70,7 @@ class Dashboard:
     variables: tuple[Variable, ...] = ()
     folder: str = uids.SHARED_FOLDER
     period: str = "now-6h"
-    """What it shows when it is opened, until now."""
+    """The start of the time range when the dashboard is opened; the range ends now."""
     refresh: str = "30s"
     links: tuple[Link, ...] = field(default=())
     """Besides the menu of all dashboards."""

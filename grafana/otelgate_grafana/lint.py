@@ -47,7 +47,7 @@ def lint(dashboards: Sequence[Dashboard]) -> list[Problem]:
 
 
 def promql(query: str) -> list[str]:
-    """What is wrong with a PromQL query by the rules; whether it parses is Prometheus' to say."""
+    """Violations of the rules by a PromQL query; its syntax is left to Prometheus."""
     return list(_promql(query))
 
 
@@ -88,7 +88,7 @@ def _panel(panel: Panel, variables: set[str]) -> Iterator[str]:
         yield "no query"
     for alert in panel.alerts:
         if not any(known.name == alert for known in ALERTS):
-            yield f"alert {alert!r} is not one of ours"
+            yield f"unknown alert {alert!r}"
         elif not (_ROOT / runbook(alert)).exists():
             yield f"alert {alert!r}: {runbook(alert)} is missing"
     for query in panel.queries:
@@ -123,7 +123,7 @@ def _logql(query: str) -> Iterator[str]:
 
 
 def _sql(query: str) -> Iterator[str]:
-    """Names come from applications: Grafana has to quote them, and nothing else may stand in the same quotes."""
+    """Names come from applications: Grafana must quote them, and the same quotes may hold nothing else."""
     for found in _VARIABLE.finditer(query):
         name = found[1] or found[2]
         if found[0] != f"${{{name}:sqlstring}}":
@@ -189,10 +189,10 @@ def _links(tree: dict[str, Any], known: set[str], variables: set[str]) -> Iterat
     for url in sorted(set(_urls(tree))):
         uid = re.match(r"/d/([^?/]+)", url)
         if uid and uid[1] not in known:
-            yield f"{url}: dashboard {uid[1]!r} is not one of ours"
+            yield f"{url}: unknown dashboard {uid[1]!r}"
         for source in re.findall(r'"datasource":"([^"]+)"', unquote(url)):
             if source not in datasources.TYPES:
-                yield f"{url}: data source {source!r} is not one of ours"
+                yield f"{url}: unknown data source {source!r}"
         if not re.match(r"/(d|explore)\b|\$\{__value", url):
             yield f"{url}: expected /d/… or /explore…"
         for name in sorted(render.variables_used(unquote(url)) - variables):

@@ -121,7 +121,7 @@ COSTLY_TURNS: Final = LogQuery(
 )
 COST_LOGGED: Final = LogQuery(
     "cost-logged",
-    "Cost of an hour, as logged",
+    "Cost per hour, as logged",
     "Cost of the hour before each moment as the applications calculate it. A gap to the gateway's cost (AI and cost) "
     "is a model whose price one of them does not know.",
     f"sum by (service_name) (sum_over_time({SELECTED} | {names.LOG_TURN_COST.label} > 0"
@@ -145,7 +145,7 @@ EVENTS: Final = LogQuery(
 )
 NEGATIVE_VOTES: Final = LogQuery(
     "negative-votes",
-    "Votes against",
+    "Negative feedback",
     "Votes of users against an answer. The trace id opens the turn that was voted on.",
     f'{SELECTED} | otelgate_feedback_rating = "negative"',
     normally_empty="no answer got a negative vote",

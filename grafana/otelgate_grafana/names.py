@@ -111,7 +111,7 @@ TRADE_SLIPPAGE: Final = Instrument(
     ("osool.liquidity.pool.id",), (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1),
 )  # fmt: skip
 
-# BestBox: agents on a model server of its own.
+# BestBox: agents on its own model server.
 GPU_MEMORY: Final = Instrument(
     "hw.gpu.memory.utilization", "gauge", "1", "Share of a GPU's memory that is in use.", ("hw.id", "hw.name")
 )

@@ -185,7 +185,7 @@ def traces(
 def node_graph(
     title: str, queries: Sequence[Query], *, description: str, width: int = 24, height: int = 10, **more: Any
 ) -> Panel:
-    """Who calls whom: `service_graph()`."""
+    """A graph of the calls between services: `service_graph()`."""
     return _panel(title, _NodeGraph(), queries, "", description, width, height, **more)
 
 
@@ -209,7 +209,7 @@ def _panel(
     high: float | None = None, decimals: int | None = None, plain_colours: bool = False,
     mappings: Sequence[tuple[str, str, str]] = (),
 ) -> Panel:  # fmt: skip
-    """What all kinds have in common. `links`: in the panel's head; `data_links`: on a value that is clicked."""
+    """A panel with the fields that all kinds share. `links`: in its header; `data_links`: on a clicked value."""
     model = builder.build()
     queries = tuple(
         Query(query.datasource, query.fields, chr(ord("A") + number)) for number, query in enumerate(queries)
@@ -266,7 +266,7 @@ def _mapping(values: Sequence[tuple[str, str, str]]) -> dashboard.ValueMap:
 
 
 def _override(name: str, column: Column) -> dashboard.DashboardFieldConfigSourceOverrides:
-    """What a table does to one column."""
+    """A table's settings for one column."""
     coloured = bool(column.thresholds or column.values)
     options: dict[str, Any] = {
         "unit": column.unit,

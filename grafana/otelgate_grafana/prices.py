@@ -42,7 +42,7 @@ class Price(NamedTuple):
 
 
 def of(model: str) -> list[Price]:
-    """What is paid now, by size of the call. Raises LookupError where the price list has no such model."""
+    """Current prices, by size of the call. Raises LookupError if the price list has no such model."""
     found = _standard(model)
     steps = sorted(
         {0, *(tier["start"] for price in found.values() if isinstance(price, dict) for tier in price["tiers"])}

@@ -77,7 +77,7 @@ def mean(total: str, count: str, *, by: str = "", window: str = "$__rate_interva
 
 
 def or_zero(expr: str) -> str:
-    """0 where there is no series: for a number that is shown, or compared, when nothing happened."""
+    """0 if there is no series: for a number that is displayed or compared even when nothing happened."""
     return f"{expr} or vector(0)"
 
 

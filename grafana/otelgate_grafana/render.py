@@ -68,7 +68,7 @@ def _lay_out(rows: tuple[Row, ...]) -> list[model.Panel | model.RowPanel]:
         placed.append(heading)
         y += 1
         panels, height = _flow(row, y)
-        # What a collapsed row hides takes no room.
+        # Panels in a collapsed row take no space.
         if row.collapsed:
             heading.panels = panels
         else:
@@ -78,7 +78,7 @@ def _lay_out(rows: tuple[Row, ...]) -> list[model.Panel | model.RowPanel]:
 
 
 def _flow(row: Row, top: int) -> tuple[list[model.Panel], int]:
-    """From left to right, on the next line where there is no room; also how high all of it is."""
+    """The panels from left to right, wrapped to the next line when one is full; also the total height."""
     panels = []
     x, y, line = 0, top, 0
     for panel in row.panels:

@@ -127,7 +127,7 @@ def text(name: str, label: str, description: str, default: str = "") -> Variable
 
 
 def typed(variable: str) -> str:
-    """What was typed, or the one that was chosen, as SQL text; empty when nothing was."""
+    """The typed or chosen value, as SQL text; empty if there is none."""
     return f"${{{variable}:sqlstring}}"
 
 

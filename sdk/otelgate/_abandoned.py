@@ -55,7 +55,7 @@ async def _note_start(wrapped: Any, instance: object, args: Any, kwargs: Any) ->
 
 @_guard.never_raises(None)
 def _end(run_id: UUID | None, error: BaseException) -> None:
-    """End the span as OpenInference does: what it knows of the call stands in the run."""
+    """End the span as OpenInference does: its data of the call are in the run."""
     from openinference.instrumentation.langchain import LangChainInstrumentor
 
     tracer: Any = LangChainInstrumentor()._tracer

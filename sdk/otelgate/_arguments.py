@@ -1,4 +1,4 @@
-"""What upstream's OTLP exporters are made with, beyond what they read from the environment themselves."""
+"""Arguments of upstream's OTLP exporters, beyond the settings that they read from the environment themselves."""
 
 from __future__ import annotations
 

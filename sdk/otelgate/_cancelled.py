@@ -1,7 +1,7 @@
 """Work that its caller gave up: a cancelled task, a closed or dropped generator, a page that a user leaves.
 
-Instrumentations see an exception and call it an error. It is none of the agent's, the model's or the tool's, so such
-spans leave the process without an error and with `otelgate.cancelled`, whoever made them.
+Instrumentations see an exception and call it an error. It is not an error of the agent, the model or the tool, so such
+spans leave the process without an error and with `otelgate.cancelled`, regardless of their instrumentation.
 """
 
 from __future__ import annotations

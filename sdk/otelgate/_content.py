@@ -1,7 +1,7 @@
 """Which attributes may carry message content, and what is left of them when content is off.
 
-The spans and log records of GenAI instrumentations, whoever made them, go through an allow-list: names, ids and counts
-stay, and a name that nobody here has heard of may hold a prompt. All others go through a deny-list of the names under
+The spans and log records of all GenAI instrumentations go through an allow-list: names, ids and counts stay, and an
+unknown name is removed since it may hold a prompt. All others go through a deny-list of the names under
 which the known dialects send prompts, completions, tool arguments and documents.
 """
 
@@ -24,11 +24,11 @@ METADATA_KEYS = (
     "ls_model_type",
     "ls_provider",
 )
-"""What stays of OpenInference's `metadata` JSON: identifiers that LangChain writes, nothing that a user did."""
+"""Keys of OpenInference's `metadata` JSON that stay: identifiers that LangChain writes, none that a user did."""
 
 _ALLOWED = re.compile(
     r"""
-    # What any span may carry
+    # Attributes that any span may carry
     (session|user|enduser|thread|log\.record)\.(id|name|uid) | error\.type | exception\.(type|escaped) | event\.name
     | (service|telemetry|deployment|cloud|host|container|k8s|code|network|server|peer|net\.peer|process\.runtime)\..+
     | otel(ServiceName|TraceID|SpanID|TraceSampled) | (trace|span)_id
@@ -151,7 +151,7 @@ def denied(key: str) -> bool:
 def is_generative(scope: str, attributes: Iterable[str] = ()) -> bool:
     """Whether a span or record is a GenAI instrumentation's: by its scope, or else by the names of its attributes.
 
-    What the application itself puts onto the SDK's own spans and events stays, like what it puts onto any other.
+    Attributes that the application itself sets on the SDK's own spans and events stay, as on any other.
     """
     return scope != names.SCOPE and (_is_generative_scope(scope) or any(map(_is_generative_key, attributes)))
 
@@ -167,7 +167,7 @@ def _is_generative_key(key: str) -> bool:
 
 
 def prints_prompts(logger_name: str) -> bool:
-    """Whether the text of a logger's lines, whatever their level, may be a prompt or an answer."""
+    """Whether the text of a logger's lines, at any level, may be a prompt or an answer."""
     return _is_generative_scope(logger_name) and _SPEAK_OF_THEMSELVES.fullmatch(logger_name) is None
 
 

@@ -1,4 +1,4 @@
-"""`session` and `agent`: what is to stand on every span and log record inside, carried by baggage."""
+"""`session` and `agent`: attributes for every span and log record inside, carried by baggage."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Run:
         try:
             _attached.reset(ours)
         except ValueError:
-            return  # A coroutine that nobody awaits any longer is closed from elsewhere: its own context is gone.
-        # What the block attached and left attached, a generator goes on with at its next step.
+            return  # An abandoned coroutine is closed from elsewhere: its own context is gone.
+        # A generator continues its next step with the contexts that the block left attached.
         self.context = context.get_current()
         context.detach(token)
 
@@ -147,7 +147,7 @@ class _Entered:
 
 
 class _Closed(_Entered):
-    """The end of a decorated generator that its consumer gave up, which is none of its own errors."""
+    """The end of a decorated generator that its consumer abandoned, which is not an error of the generator."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

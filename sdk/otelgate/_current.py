@@ -2,7 +2,7 @@
 
 OpenInference opens a span in one callback and ends it in another, and never attaches it: nothing guarantees that the
 second comes, in the same context. So what an application, an HTTP client or a provider's own SDK traces within a model
-call, a tool or a node would stand beside it, or in a trace of its own, and a model call that both trace would be two.
+call, a tool or a node would be its sibling, or in a separate trace, and a model call that both trace would be two.
 
 Nothing here attaches between two callbacks. A span is attached for exactly as long as one call of LangChain's lasts:
 

@@ -49,7 +49,7 @@ _LOADER = "opentelemetry.instrumentation.auto_instrumentation._load"
 
 
 class _State:
-    """What this process has set up."""
+    """The state of this process' setup."""
 
     configured = False
     failed = False

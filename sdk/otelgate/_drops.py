@@ -1,4 +1,4 @@
-"""How much was dropped on the way out of the process, and why: told in a line now and then, and as a metric."""
+"""Counts of telemetry dropped before it left the process, by reason: logged at intervals, and sent as a metric."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import names
 logger = logging.getLogger(names.SCOPE)
 
 QUIET_S = 60.0
-"""What goes on being dropped is reported this often, in seconds, and once more at the end of the process."""
+"""The interval of reports while drops continue, in seconds; a last report follows at the end of the process."""
 
 QUEUE_FULL = "queue_full"
 TOO_LARGE = "too_large"

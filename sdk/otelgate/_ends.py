@@ -1,8 +1,8 @@
-"""Ends of processes that no `atexit` sees, and workers that their manager ends: what finished in them is sent before.
+"""Ends of processes that run no `atexit`, and workers that their manager ends: finished telemetry is sent before.
 
 A manager may end a worker, by SIGTERM or `os._exit`, as soon as its last result is there. A child of multiprocessing
-keeps no SIGTERM handler of ours: Python runs a handler between two bytecodes, so a child that waits for a semaphore
-would never get to it, and its parent would wait for the child for ever.
+keeps no SIGTERM handler of this package: Python runs a handler between two bytecodes, so a child that waits for a
+semaphore would never get to it, and its parent would wait for the child forever.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KILLED_S = 0.3
 
 
 class Sender(Protocol):
-    """What a lifecycle can do at the end of a task or a process."""
+    """The operations of a lifecycle at the end of a task or a process."""
 
     def end_of_task(self, *, wait: bool) -> None: ...
 
@@ -127,8 +127,8 @@ def _watch_pool(end_of_task: Callable[..., None], pool: Any) -> None:
 def _watch_celery(end_of_task: Callable[..., None], end_of_process: Callable[..., None], signals: Any) -> None:
     """Celery kills a recycled child while it says goodbye, and one that exceeds its time limit 0.1 s after a SIGTERM.
 
-    The goodbye takes a lock that all children share, and a child killed meanwhile would leave it locked for ever. It
-    follows at once on the SIGTERM unless something delays it, as sending does; so then the kill is waited for first.
+    The goodbye takes a lock that all children share, and a child killed meanwhile would leave it locked forever. It
+    immediately follows the SIGTERM unless something delays it, as sending does; so then the kill is waited for first.
     """
 
     def end_of_child(exitcode: int = 0, **kwargs: object) -> None:

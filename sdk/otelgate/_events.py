@@ -162,7 +162,7 @@ def _score(name: object, value: object, label: object, explanation: object, trac
 
 
 def _rating(rating: object) -> tuple[str | None, int | None]:
-    """The vote and the points of a rating; 3 of 5 points is no vote."""
+    """The vote and the points of a rating; 3 of 5 points is not a vote."""
     if isinstance(rating, bool):
         return "positive" if rating else "negative", None
     if isinstance(rating, str) and rating.lower() in _RATINGS:

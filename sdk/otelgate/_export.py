@@ -159,13 +159,13 @@ class Link:
         return not (self._in_flight or self.waiting())
 
     def send(self, batch: Any) -> bool:
-        """Deliver a batch. Blocks while the gateway is away, unless stopped. Returns whether it was delivered."""
+        """Deliver a batch; False if it failed. Blocks while the gateway is unavailable, unless stopped."""
         self._in_flight = _size(batch)
         try:
             return self._deliver(batch)
         finally:
             self._in_flight = 0
-            if not self._stopping.is_set():  # at the end all is told at once
+            if not self._stopping.is_set():  # at the end all drops are reported together
                 self._health.drops.tell()
 
     def _deliver(self, batch: Any) -> bool:

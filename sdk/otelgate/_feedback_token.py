@@ -1,4 +1,4 @@
-"""`feedback_token`: what a back end hands to its page, so that nobody rates what isn't theirs."""
+"""`feedback_token`: a back end gives it to its page, so that users can rate their own turns only."""
 
 from __future__ import annotations
 

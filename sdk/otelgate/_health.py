@@ -35,7 +35,7 @@ def brief(text: str) -> str:
 
 
 class Health:
-    """What is known about the way to each gateway, by address."""
+    """The known state of the connection to each gateway, by address."""
 
     def __init__(self) -> None:
         self.drops = Drops()
@@ -160,7 +160,7 @@ _FINAL_CODES = tuple(
 )
 
 
-# A quota is RESOURCE_EXHAUSTED as well, and nothing that smaller requests would mend. The Collector once said 400.
+# A quota is RESOURCE_EXHAUSTED as well, but smaller requests don't help there. Older Collectors answered 400.
 _TOO_LARGE = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (

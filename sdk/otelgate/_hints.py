@@ -33,7 +33,7 @@ _INSTRUMENTATIONS = {
     "haystack": "openinference-instrumentation-haystack",
     "smolagents": "openinference-instrumentation-smolagents",
 }
-"""What traces each package, by the name that a program imports."""
+"""The instrumentation of each package, by the name that a program imports."""
 
 _ENTRY_POINTS = {"google.genai": "googlegen(ai|erativeai)"}
 """Patterns of the entry points that trace a package, where they are not called after it."""

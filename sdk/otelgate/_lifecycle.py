@@ -31,7 +31,7 @@ WORKER_METRIC_INTERVAL_MS = 5_000
 
 
 class Provider(Protocol):
-    """What the three SDK providers have in common."""
+    """The methods that the three SDK providers share."""
 
     def force_flush(self, timeout_millis: int = ...) -> bool: ...
 
@@ -42,7 +42,7 @@ class _Done:
     """Set once, by a runner; a signal handler may wait for it while the code it interrupted does.
 
     `threading.Event` is not made for that. A wait holds its lock for a moment, and a handler that interrupts that
-    moment would wait for the lock for ever; or the runner would, and the handler for the runner.
+    moment would wait for the lock forever; or the runner would, and the handler for the runner.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Runner:
         threading.Thread(target=self._do, args=(self._jobs,), name=self._name, daemon=True).start()
 
     def submit(self, work: Callable[[], object]) -> _Done:
-        """Queue work; the answer is set when it is done. What waits in the queue is not queued a second time."""
+        """Queue work; the answer is set when it is done. Work that is already queued is not queued again."""
         if (last := self._last) is not None and last.work == work and not last.begun:
             return last.done
         job = _Job(work)
@@ -164,7 +164,7 @@ class Lifecycle:
         return delivered and self._failures() == failures
 
     def end_of_task(self, *, wait: bool) -> None:
-        """Send what a task of a worker left; `wait` until it is sent, unless the gateway is away."""
+        """Send the remaining telemetry of a worker's task; `wait` for it, unless the gateway is unavailable."""
         if not self._is_idle():
             self.flush(self._exit_timeout_s if wait and not self._health.any_down else 0.0)
 
@@ -402,7 +402,7 @@ def _die(signum: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _sigterm_ignored() -> Iterator[None]:
-    """Let a process that is ending send the rest: a manager may send SIGTERM to a worker that ends by itself."""
+    """Let a process that is ending send the rest: a manager may send SIGTERM to a worker that is already exiting."""
     handler = signal.getsignal(signal.SIGTERM)
     if handler not in (signal.SIG_DFL, _die) or threading.current_thread() is not threading.main_thread():
         yield

@@ -75,7 +75,7 @@ def _status(status: Status, events: Sequence[Event]) -> Status:
 
 
 def spans(batch: Sequence[ReadableSpan], *, content: bool) -> list[ReadableSpan]:
-    """`batch` as it leaves the process: without content, unless that is on; what was cancelled is no error.
+    """`batch` as it leaves the process: without content, unless that is on; cancelled spans have no error status.
 
     A span that can't be cleaned is left out.
     """

@@ -197,8 +197,8 @@ def exit_timeout_s(environ: Environ = os.environ) -> float:
 
 
 def feedback_secret(environ: Environ = os.environ) -> bytes:
-    """What signs feedback tokens, the same as the feedback endpoint's: from the file where one is named, else from
-    the variable itself. Read anew each time, so that a changed file needs no restart.
+    """The key of feedback tokens, the same as the feedback endpoint's: from the file if one is named, else from the
+    variable itself. It is read on every call, so a changed file needs no restart.
 
     Raises:
         SettingError: where none is set, the file can't be read, or it is shorter than 32 bytes.

@@ -1,9 +1,9 @@
 """One model call that several instrumentations trace is one call: LangChain's, and what happens within it is its twin.
 
-LangChain's span is there whatever the provider, and says what the run belongs to. A span that another instrumentation
-makes of the same call is marked as it starts, so that LangChain's is counted, whichever arrives first. What the other
-says of tokens is added to LangChain's, which may know less: of a cache that is kept for an hour, or nothing at all
-where the model is the application's own class.
+LangChain's span exists for every provider, and names the run that the call belongs to. A span that another
+instrumentation makes of the same call is marked as it starts, so that LangChain's is counted, whichever arrives first.
+The twin's token counts are added to LangChain's, which may lack some: those of a cache with a lifetime of an hour, or
+all of them if the model is the application's own class.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MODEL_CALLS: Final = frozenset(("chat", "text_completion", "generate_content"))
 
 _lock = threading.Lock()
 _usage: OrderedDict[str, dict[str, Any]] = OrderedDict()
-"""What twins said of tokens, by the id of the call's span."""
+"""Token counts of twins, by the id of the call's span."""
 
 
 def within(call: Any, current: Context) -> Context:

@@ -1,6 +1,6 @@
-"""Token counts and service tiers that LangChain tells and OpenInference leaves behind; prices depend on them.
+"""Token counts and service tiers that LangChain reports and OpenInference omits; prices depend on them.
 
-LangChain's packages count under names of their own: `ephemeral_1h_input_tokens` is what Anthropic keeps for an hour and
+LangChain's packages count under their own names: `ephemeral_1h_input_tokens` is what Anthropic keeps for an hour and
 then says 0 under `cache_creation`; `flex_cache_read` is what OpenAI read from its cache at the tier `flex`.
 """
 

@@ -1,8 +1,8 @@
-"""Who a span or a log record belongs to: the nearest agent, the session and the user.
+"""The owner of a span or a log record: the nearest agent, the session and the user.
 
-What the application said with `session` and `agent` is in the baggage. What LangChain's runs say (a graph's name, the
-metadata `user_id`, `session_id` and `thread_id`) is on their spans, and their children take it over as they start: a
-child leaves before its parent does, so whoever receives it could not look there.
+The arguments of `session` and `agent` are in the baggage. Names and ids from LangChain's runs (a graph's name, the
+metadata `user_id`, `session_id` and `thread_id`) are on their spans, and children copy them as they start: a child is
+exported before its parent, so the receiver could not look them up there.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _of_baggage(current: Context | None) -> dict[str, Any]:
 
 
 def _of_span(span: object) -> dict[str, Any]:
-    """What children inherit of a span of this process; another process' spans have no attributes here."""
+    """Attributes that children inherit from a span of this process; spans of other processes have none here."""
     attributes: Mapping[str, Any] = getattr(span, "attributes", None) or {}
     return {key: attributes[key] for key in _INHERITED if key in attributes}
 
@@ -46,7 +46,7 @@ def _of_span(span: object) -> dict[str, Any]:
 def _agent_within(parent: Any) -> Any:
     """The span of an `otelgate.agent` that is the innermost one here, and was opened within `parent`, else None.
 
-    OpenInference hangs a run under its parent run, whatever the application has opened in between.
+    OpenInference makes a run a child of its parent run, even if the application opened spans in between.
     """
     span: Any = trace.get_current_span()
     scope = getattr(span, "instrumentation_scope", None)
@@ -127,7 +127,7 @@ def _introduce(tracer: Any, run: Any) -> None:
 def _agent(tracer: Any, run: Any, metadata: Mapping[str, Any], span: Any) -> str | None:
     """The name of the agent whose run this is: a graph that is invoked as a whole, by its name.
 
-    Not a graph that has no name of its own, within an agent; nor one that `otelgate.agent` is directly around: that is
+    Not an unnamed graph within an agent; nor one that `otelgate.agent` is directly around: that is
     the same run, and the application chose its name there.
     """
     graph = _current.graph()

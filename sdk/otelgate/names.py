@@ -71,7 +71,7 @@ OTELGATE_CANCELLED: Final = "otelgate.cancelled"
 OTELGATE_SIGNAL: Final = "otelgate.signal"
 """traces, metrics or logs."""
 METRIC_DROPPED: Final = "otelgate.sdk.dropped"
-"""What the SDK dropped, by `otelgate.signal` and `error.type`."""
+"""The number of items that the SDK dropped, by `otelgate.signal` and `error.type`."""
 FEEDBACK_AUDIENCE: Final = "otelgate-feedback"
 """`aud` of a feedback token."""
 

@@ -87,9 +87,9 @@ def test_every_alert_goes_where_its_documentation_says(amtool: Path, tmp_path: P
     assert set(found.values()) == set(alert_routes.RECEIVERS)  # each of them is used
 
 
-def test_what_is_set_leaves_time_to_tell(tmp_path: Path) -> None:
+def test_intervals_leave_time_for_notification(tmp_path: Path) -> None:
     """From fault to notification, as intervals add up at worst: a minute besides the rule's own, or 2 minutes in all
-    where the fault is seen by a probe or a count of the sink. What it really takes: tests/e2e/test_alert_delivery.py.
+    where a probe or a count of the sink detects the fault. Measured times: tests/e2e/test_alert_delivery.py.
     """
     route = rendered(tmp_path)["route"]
     waits = {

@@ -159,9 +159,7 @@ def traces(*spans: dict[str, Any]) -> dict[str, Any]:
     return {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [{"spans": list(spans)}]}]}
 
 
-def test_what_the_sink_keeps_goes_there_with_its_words(
-    gateway_binary: Path, root: Path, tmp_path: Path, sink: Sink
-) -> None:
+def test_sink_receives_content_of_kept_spans(gateway_binary: Path, root: Path, tmp_path: Path, sink: Sink) -> None:
     sink.refuse = 2
     last = span(99, gen_ai__operation__name="chat", gen_ai__input__messages="my mail is bob@example.com, what is new?")
     settings = {"OTELGATE_AUDIT_ENDPOINT": f"127.0.0.1:{sink.port}", "OTELGATE_CONTENT_AUDIT": "masked"}

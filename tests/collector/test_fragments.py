@@ -122,7 +122,7 @@ def test_memory_limiter_comes_first(fragments: Fragments, everything: dict[str, 
     assert all(processors[0] == "memory_limiter" for processors in entries)
 
 
-def test_intake_stands_before_whatever_else_reads_what_applications_send(everything: dict[str, Any]) -> None:
+def test_intake_is_first_in_each_receiving_pipeline(everything: dict[str, Any]) -> None:
     entries = [processors for receivers, processors, _ in wired(everything).values() if "otlp" in receivers]
     assert len(entries) == 3
     assert all(processors[1] == "intake" for processors in entries)

@@ -54,7 +54,7 @@ def test_package_lists_are_fetched_where_a_package_is_not_found(root: Path, tmp_
     assert (tmp_path / "asked").read_text().splitlines() == [wanted, "update -qq", wanted]
 
 
-def test_a_package_that_cannot_be_installed_shows_what_apt_get_said(root: Path, tmp_path: Path) -> None:
+def test_failed_installation_shows_apt_get_output(root: Path, tmp_path: Path) -> None:
     answer = install(root, tmp_path, "nowhere")
     assert answer.returncode == 1
     assert answer.stderr.splitlines()[-1] == "apt-get install says this"

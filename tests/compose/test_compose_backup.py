@@ -20,7 +20,7 @@ Make = Callable[..., DockerEngine]
 
 
 @pytest.mark.shows("F4", "K58")
-def test_what_was_in_the_volumes_is_there_again(engine: Make, tmp_path: Path) -> None:
+def test_restore_brings_back_volumes(engine: Make, tmp_path: Path) -> None:
     stack = engine()
     stack.up()
     sent = otlp.send(stack.settings)

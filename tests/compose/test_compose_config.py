@@ -205,7 +205,7 @@ def test_both_engines_start_postgres_alike(render: Render) -> None:
     assert service["stop_signal"] == "SIGINT"
 
 
-def test_the_gateway_gets_only_settings_that_it_knows(render: Render) -> None:
+def test_gateway_gets_only_known_settings(render: Render) -> None:
     known = {row.env for row in ROWS if "gateway" in row.readers} | {"OTELGATE_PUBLISHED_HOST"}
     environment = render()["services"]["gateway"]["environment"]
     assert set(environment) <= known
@@ -313,7 +313,7 @@ def _without_stamp(config: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
-def test_what_reads_a_file_made_at_start_gets_the_native_arguments(render: Render, tmp_path: Path, name: str) -> None:
+def test_services_with_generated_files_get_native_arguments(render: Render, tmp_path: Path, name: str) -> None:
     native = services.services(settings.load({}), [name])[0]
     service = render()["services"][name]
 

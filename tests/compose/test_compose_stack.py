@@ -143,7 +143,7 @@ def nothing_is_down(stack: DockerEngine) -> bool:
 
 
 @pytest.mark.shows("K27")
-def test_what_is_scraped_and_probed_answers(stack: DockerEngine) -> None:
+def test_scrape_and_probe_targets_are_up(stack: DockerEngine) -> None:
     def targets() -> dict[tuple[str, str], str]:
         answer = access.get(stack.settings, "prometheus", "/api/v1/targets", timeout=ANSWER_S)
         found = answer.raise_for_status().json()["data"]["activeTargets"]
@@ -203,7 +203,7 @@ def test_an_example_listens_where_the_prober_reaches_it(stack: DockerEngine) -> 
     (monitoring.probes(stack.settings) / "osool.json").unlink(missing_ok=True)
 
 
-def test_what_was_acknowledged_survives_a_killed_gateway(stack: DockerEngine) -> None:
+def test_acknowledged_data_survives_killed_gateway(stack: DockerEngine) -> None:
     for store in ("prometheus", "loki", "tempo"):
         stack.stop(store)
     assert (status(stack, "tempo").state, status(stack, "tempo").ready) == ("stopped", False)
@@ -244,7 +244,7 @@ def test_down_keeps_the_data_and_clean_removes_them(engine: Make, docker: Any) -
 
 
 @pytest.mark.slow
-def test_a_trace_store_that_is_no_longer_wanted_is_stopped(engine: Make, docker: Any) -> None:
+def test_deselected_trace_store_is_stopped(engine: Make, docker: Any) -> None:
     made = engine()
     made.up()
     ports = {name: str(port) for name, port in made.settings.ports().items()}

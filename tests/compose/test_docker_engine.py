@@ -119,7 +119,7 @@ def _only_runs(program: str) -> Callable[..., Any]:
     return run
 
 
-# What compose gets
+# Arguments and environment of Docker Compose
 
 
 def test_a_stack_of_its_own_for_each_state_folder(load: Load, root: Path) -> None:

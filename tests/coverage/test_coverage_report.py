@@ -1,4 +1,4 @@
-"""Who says that a row is done: the plugin that records what ran, and the report that reads it."""
+"""The coverage report: the plugin that records test runs, and the report that reads them."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def _states(folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> 
     return {row["id"]: row["state"] for row in json.loads(capsys.readouterr().out)["rows"]}
 
 
-def test_a_row_is_done_by_a_test_that_passed(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_passed_test_completes_row(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _pytest(checkout).returncode == 1
     states = _states(checkout, capsys)
     assert {name: states[name] for name in ("A5", "A6", "L1", "L2", "L3", "L4", "L5", "F13", "K61")} == {
@@ -106,7 +106,7 @@ def test_other_code_counts_for_nothing(checkout: Path, capsys: pytest.CaptureFix
     assert _states(checkout, capsys, "--stale")["L1"] == "not"
 
 
-def test_a_row_that_nobody_knows_is_an_error(checkout: Path) -> None:
+def test_unknown_row_is_an_error(checkout: Path) -> None:
     (checkout / "test_rows.py").write_text('import pytest\n\n@pytest.mark.shows("L99")\ndef test_it(): pass\n')
     done = _pytest(checkout)
     assert done.returncode == 4
@@ -121,7 +121,7 @@ def test_the_rows_are_all_there() -> None:
     assert coverage_plugin.known() == wanted
 
 
-def test_what_is_not_due_is_few(capsys: pytest.CaptureFixture[str]) -> None:
+def test_few_rows_are_not_due(capsys: pytest.CaptureFixture[str]) -> None:
     coverage_report.run(["--json"])
     totals = json.loads(capsys.readouterr().out)["totals"]
     assert totals["all"] == totals["due"] + totals["later"] + totals["console"]

@@ -1,4 +1,4 @@
-"""What is said of runs when they are over."""
+"""The summary that is printed after a test run."""
 
 import subprocess
 import sys

@@ -1,7 +1,7 @@
-"""A gateway as a process, before stores of our own that count what reaches them, for what would break a shared one.
+"""A gateway process with stores that count what they receive, for tests that would break a shared gateway.
 
-The stores take everything, or nothing while they are `away`. What was sent is named span by span, so that what is
-missing can be named, too.
+The stores accept everything, or nothing while they are `away`. Each sent span has its own name, so that missing ones
+can be named, too.
 """
 
 import os

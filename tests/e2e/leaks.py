@@ -42,7 +42,7 @@ FORMS = ("token", "prose")
 IDS = frozenset(("trace_id", "span_id", "parent_span_id"))
 
 APART = {"KeyValue": "key", "Metric": "name"}
-"""Fields with which the whole message goes: they are seeded in a message of their own, lest they hide the others."""
+"""Fields with which the whole message goes: they are seeded separately, so that they do not hide the others."""
 
 MAX_DEPTH = 2
 """How deep values are nested in values: arrays and maps of the plain kinds, and once more of each other."""

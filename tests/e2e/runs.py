@@ -1,4 +1,4 @@
-"""Recorded agent runs, sent again and again with ids of their own: what the audit tests send and expect to find.
+"""Recorded agent runs, sent repeatedly with new ids: what the audit tests send and expect to find.
 
 The recordings are what OpenInference emitted for LangGraph runs, with content, as tests/golden keeps them. Run number N
 always has the same trace and span ids.

@@ -18,7 +18,7 @@ def refused_by(world: World, exporter: str) -> float:
     )
 
 
-def test_what_the_audit_queue_refuses_is_not_counted(own_prometheus: OwnWorld) -> None:
+def test_spans_refused_by_audit_queue_are_not_counted(own_prometheus: OwnWorld) -> None:
     world, service = own_prometheus, "derived-refused"
     world.gateway.stop()
     world.gateway.start(OTELGATE_QUEUE_BYTES="20000")

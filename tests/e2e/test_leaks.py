@@ -1,8 +1,8 @@
 """A secret in every field of OTLP that can carry content, through the real gateway; then the search for them: in the
 queues while the stores are away, in everything that the stores answer and write, and in every log.
 
-With content switched on the same search finds them, so it is able to. The audit sink is no store: its queue is where
-content may be, and is.
+With content switched on the same search finds them, so it is able to. The audit sink is not such a store: its queue
+may hold content, and does.
 """
 
 import io

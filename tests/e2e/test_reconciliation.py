@@ -16,7 +16,7 @@ RUNS = 300
 SERVICE = "audit-counted"
 ROUNDING = Decimal("1e-9")
 TOTALS = {
-    # Runs of agents in them; a graph that is no agent has none.
+    # Runs of agents in them; a graph that is not an agent has none.
     "runs": sum(len(shape(kind_of(number)).runs) for number in range(RUNS)),
     "calls": sum(len(shape(kind_of(number)).calls) for number in range(RUNS)),
 }

@@ -107,7 +107,7 @@ def restart(world: OwnGateway, **settings: str) -> None:
     world.gateway.start(OTELGATE_TRACES_TO="tempo", **settings)
 
 
-def test_what_is_worth_a_look_is_kept(own_world: OwnWorld) -> None:
+def test_sampling_keeps_notable_traces(own_world: OwnWorld) -> None:
     restart(own_world, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_SLOW=f"{SLOW_S}s", OTELGATE_SAMPLE_WAIT="5s")
     application, doctor = Application(own_world, "sampling-kinds"), Application(own_world, "otelgate-doctor")
     kept = {
@@ -162,7 +162,7 @@ def test_a_share_of_the_rest_is_kept_and_metrics_count_all(own_world: OwnWorld) 
     application.close()
 
 
-def test_what_a_crash_loses_while_it_waits(own_world: OwnWorld) -> None:
+def test_crash_loses_only_waiting_traces(own_world: OwnWorld) -> None:
     restart(own_world, OTELGATE_SAMPLE_PERCENT="0", OTELGATE_SAMPLE_WAIT="1h")
     application = Application(own_world, "sampling-crash")
     errors = [application.span(error=ERROR) for _ in range(N)]

@@ -65,7 +65,7 @@ class Stack:
             (process / "clear_refs").write_text("5")  # VmHWM becomes VmRSS: proc_pid_clear_refs(5)
 
     def peaks(self) -> dict[str, float]:
-        """The largest resident memory of each since `forget_peaks`, MiB. Raises for one that is no more."""
+        """The largest resident memory of each since `forget_peaks`, MiB. Raises for a process that has ended."""
         return {name: _peak_mib((process / "status").read_text()) for name, process in self._processes.items()}
 
     def over_grpc(self, signal: str, body: bytes, token: str = TOKEN, timeout_s: float = 60) -> grpc.StatusCode:

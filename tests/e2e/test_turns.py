@@ -104,7 +104,7 @@ asyncio.run(main())
 """
 
 
-def test_a_run_that_its_caller_gave_up_is_ok_and_cancelled(world: World) -> None:
+def test_abandoned_run_is_ok_and_cancelled(world: World) -> None:
     done = world.run([sys.executable, "-c", CANCELLED], world.application_env("shop-closed-page"))
     assert done.returncode == 0, done.stderr
     trace_id = done.stdout.strip()

@@ -90,7 +90,7 @@ CALM = ("redis_memory_used_bytes", "pg_stat_database_numbackends", "node_memory_
 """In addition to the rows' series, these must exist before the faults."""
 ABSENT = ("GatewayAbsent", "AuditSinkAbsent", "AuditKeeperAbsent")
 LATER = ("L2", "L3", "L4", "L5", "L24", "L29")
-"""Those with a test of their own below."""
+"""Those with a separate test below."""
 
 
 def promised(root: Path) -> set[Promise]:

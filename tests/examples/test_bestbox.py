@@ -224,7 +224,7 @@ def test_a_session_starts_once(stack: ExampleStack, served: Served) -> None:
 
 
 @pytest.mark.shows("F24", "K06")
-def test_what_was_said_is_in_the_audit_store_alone(stack: ExampleStack, served: Served) -> None:
+def test_content_reaches_only_the_audit_store(stack: ExampleStack, served: Served) -> None:
     word, comment = "Quokkasoft", "Wombatgruss"
     answer = served.chat(f"Who is our contact at {word}?", "s-canary")
     assert word in answer["text"]

@@ -77,7 +77,7 @@ def test_the_model_server_stops_and_comes_back() -> None:
         assert "number 4711" in read(ask(app).text)["text"]
 
 
-def test_the_page_has_what_it_was_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_gets_configured_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     with EXAMPLE.running(Stage(speed=20)) as app:
         for name in ("ADMIN_URL", "FEEDBACK_URL"):
             monkeypatch.delenv(name, raising=False)

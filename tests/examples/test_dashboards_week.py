@@ -1,7 +1,7 @@
 """A week of four applications, looked at: every query of every panel, rule and saved log query over 7 days.
 
-One stack with all that watches it; each example with HISTORY=7d and then live for minutes, side by side. What no
-history can be made up for (hosts, probes, the gateway's own numbers, recorded series) is asked of the live part alone.
+One stack with all its monitoring; each example with HISTORY=7d and then live for minutes, side by side. Data without a
+generated history (hosts, probes, the gateway's own numbers, recorded series) is queried in the live part only.
 """
 
 import time
@@ -88,7 +88,7 @@ def test_every_recording_rule_records(week: Week) -> None:
 
 
 def test_every_alert_asks_for_series_that_are_there(week: Week) -> None:
-    """Calm gives no alert; but an expression that reads a name that no application writes would be calm for ever."""
+    """Calm gives no alert; but an expression that reads a name that no application writes would never fire."""
     missing = {}
     for alert in ALERTS:
         _series(week, alert.expr)

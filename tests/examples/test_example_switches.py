@@ -11,7 +11,7 @@ from examples.common.faults import Faults, UnknownFault, parse
 
 
 @pytest.mark.parametrize("app", traffic.APPS)
-def test_a_readme_lists_each_switch_with_alerts_that_there_are(root: Path, app: str) -> None:
+def test_readme_lists_each_switch_with_existing_alerts(root: Path, app: str) -> None:
     table = switch_tables.of(root, app)
     assert sorted(table) == sorted(traffic.load(app).faults)
     covers = {alert.name: alert.covers for alert in ALERTS}
@@ -41,6 +41,6 @@ def test_a_switch_may_go_on_later_than_the_others() -> None:
 
 
 @pytest.mark.parametrize("switch", ["down@", "down@soon", "down@-1"])
-def test_a_time_that_is_none_is_refused(switch: str) -> None:
+def test_invalid_time_is_rejected(switch: str) -> None:
     with pytest.raises(UnknownFault, match=rf"^FAULT='{switch}': expected whole seconds after the @, such as down@60$"):
         parse(switch, ["down"])

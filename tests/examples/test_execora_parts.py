@@ -72,7 +72,7 @@ def test_it_closes_what_is_silent_and_what_makes_no_sense(
     assert until(lambda: f"WebSocket closed: {reason}" in caplog.messages, deadline_s=10)
 
 
-def test_the_past_has_bad_hours_and_rupees_that_add_up() -> None:
+def test_history_has_bad_hours_and_consistent_amounts() -> None:
     end = 1_790_000_000.0
     told = history.tell(EXAMPLE, end - 3 * 86_400, end, environment="demo")
     points = [(point.metric, point) for point in told.story.points]

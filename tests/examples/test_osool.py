@@ -215,7 +215,7 @@ def test_each_breaker_opens_and_counts_failures(stack: ExampleStack, outage: Day
     failures = stack.by_label(outage.of(names.BREAKER_FAILURES.series), NAME)
     assert all(failures[name] >= 5 for name in ("openai", "blockchain", "paymob"))
     bad_gateway = Counter({key: number for key, number in outage.sent["responses"].items() if key.endswith(" 502")})
-    assert sum(failures.values()) == bad_gateway.total()  # what an open breaker refuses is no failure
+    assert sum(failures.values()) == bad_gateway.total()  # a call refused by an open breaker is not a failure
     assert "completed" not in outage.sent["reservations"]
     lines = until(lambda: stack.loki.query_range(f'{{service_name="osool"}} | {names.LOG_BREAKER.label} != ""'))
     assert {line.metadata[names.LOG_BREAKER.label] for line in lines} == {"openai", "blockchain", "paymob"}

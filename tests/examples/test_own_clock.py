@@ -40,7 +40,7 @@ def test_a_span_on_a_busy_machine_lasts_what_was_waited(tracer: Tracer, ended: I
     assert durations(ended) == {"search": WAITED_S, "turn": 2 * WAITED_S}
 
 
-def test_a_span_that_names_its_end_lasts_what_was_waited(tracer: Tracer, ended: InMemorySpanExporter) -> None:
+def test_span_with_explicit_end_lasts_the_waited_time(tracer: Tracer, ended: InMemorySpanExporter) -> None:
     """OpenInference's spans do."""
     span = tracer.start_span("chat")
     own_clock.sleep(WAITED_S)

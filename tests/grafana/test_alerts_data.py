@@ -112,7 +112,7 @@ def test_an_alert_says_what_and_where(alert: Alert) -> None:
 
 
 @each
-def test_an_alert_has_a_case_that_fires_and_one_that_does_not(alert: Alert) -> None:
+def test_alert_has_firing_and_quiet_cases(alert: Alert) -> None:
     assert alert.fires.expect
     assert alert.quiet or alert.name == "Watchdog"
     for case in alert.quiet:

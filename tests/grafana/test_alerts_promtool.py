@@ -45,7 +45,7 @@ def test_each_alert_fires_where_it_should_and_not_elsewhere(promtool: Path, tmp_
     assert (tested.stdout + tested.stderr).count("SUCCESS") == len(ALERTS)
 
 
-def test_a_case_that_is_wrong_fails(promtool: Path, tmp_path: Path) -> None:
+def test_wrong_case_fails(promtool: Path, tmp_path: Path) -> None:
     """A summary that differs by a letter: promtool compares labels and annotations whole."""
     promtool_rules.cut(RULES, tmp_path)
     file = tmp_path / "ServiceDown.test.yaml"

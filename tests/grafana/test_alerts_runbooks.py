@@ -55,7 +55,7 @@ def test_a_runbook_has_its_sections_and_says_something_in_each(page: Path) -> No
 
 @each
 def test_mitigation_is_given_or_linked(page: Path) -> None:
-    """Another alert's name alone is no advice at night."""
+    """Another alert's name alone is not enough advice for an on-call engineer."""
     mitigation = page.read_text().partition("## Mitigation\n")[2].strip()
     pointed = re.match(r"(?:As|See) (?:for |under )?([A-Z]\w+)\b", mitigation)
     assert not pointed or f"[{pointed[1]}]({pointed[1]}.md" in mitigation, mitigation

@@ -78,7 +78,7 @@ def test_an_unknown_or_missing_name_is_told() -> None:
         settings.parse({name: value for name, value in RAW.items() if name != "limits"})
 
 
-def test_a_limit_for_one_service_is_a_series_that_the_alert_joins() -> None:
+def test_service_threshold_is_joined_by_alert() -> None:
     made = settings.parse(changed("thresholds", "TtftHigh", "services", to={"my-bot": 5}))
     rows = {(rule.name, *rule.labels.values()): rule.expr for rule in thresholds.records(made)}
     assert rows["otelgate:threshold", "TtftHigh", "my-bot"] == "5"

@@ -126,9 +126,7 @@ def _legend(template: str, labels: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("instrument", names.INSTRUMENTS, ids=lambda instrument: instrument.name)
-def test_an_instrument_has_the_name_and_the_labels_that_are_written_down(
-    shop: Shop, instrument: names.Instrument
-) -> None:
+def test_instrument_has_documented_name_and_labels(shop: Shop, instrument: names.Instrument) -> None:
     suffixes = ("_bucket", "_sum", "_count") if instrument.kind == "histogram" else ("",)
     for suffix in suffixes:
         samples = shop.prometheus.query(f'{instrument.series}{suffix}{{service_name="osool"}}')
@@ -143,7 +141,7 @@ def test_an_instrument_has_the_name_and_the_labels_that_are_written_down(
 
 
 @pytest.mark.parametrize("event", names.EVENTS, ids=lambda event: event.name)
-def test_a_product_event_is_counted_by_the_labels_that_are_written_down(shop: Shop, event: names.Event) -> None:
+def test_product_event_is_counted_by_documented_labels(shop: Shop, event: names.Event) -> None:
     labels = {name: values[0] for name, values in event.attributes if values}
     matchers = ", ".join(f'{name}="{value}"' for name, value in {"event_name": event.name, **labels}.items())
     assert shop.prometheus.value(f'otelgate_event_count_total{{service_name="osool", {matchers}}}') == 3

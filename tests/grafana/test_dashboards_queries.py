@@ -10,7 +10,7 @@ from otelgate_grafana import ask, main, promql, render, uids
 from otelgate_grafana.layout import Dashboard
 
 DASHBOARDS = pytest.mark.parametrize("dashboard", main.DASHBOARDS, ids=lambda dashboard: dashboard.name)
-_CONTENT = {"What was said", "Its words"}
+_CONTENT = {"Questions and answers", "Texts"}
 
 
 @DASHBOARDS
@@ -84,7 +84,7 @@ def test_a_hostile_name_is_only_a_name_in_promql_and_logql(filled: Filled, dashb
     assert list(ask.beside_panels(dashboard, stores, filled.window, **chosen)) == []
 
 
-def test_a_name_that_ends_a_raw_string_is_not_offered() -> None:
+def test_variables_exclude_names_with_backticks() -> None:
     """Grafana escapes no backtick in LogQL: the regex of each variable in a raw string excludes it."""
     used = set()
     for dashboard in main.DASHBOARDS:
@@ -123,7 +123,7 @@ def test_one_turn_is_shown_by_its_trace_id(filled: Filled) -> None:
     (trace_id,) = _newest(filled)
     rows = {answer.panel: answer.rows for answer in ask.ask(dashboard, filled.stores, filled.window, trace=trace_id)}
     assert rows["The turn"] == 1
-    assert rows["Its steps"] >= 2
+    assert rows["Spans"] >= 2
 
 
 @pytest.mark.shows("K44")

@@ -119,7 +119,7 @@ def test_each_way_between_the_stores_is_provisioned() -> None:
     ],
 )
 @pytest.mark.shows("K05")
-def test_the_linter_finds_a_query_that_breaks_a_rule(query: str, what: str) -> None:
+def test_linter_finds_rule_violations(query: str, what: str) -> None:
     assert any(problem.startswith(what) for problem in lint.promql(query)), lint.promql(query)
 
 

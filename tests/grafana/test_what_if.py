@@ -47,7 +47,7 @@ def _rows(filled: Filled, model: str) -> dict[str, tuple[float, float, float | N
 
 
 @pytest.mark.shows("F25")
-def test_what_haiku_would_have_cost(calls: Filled) -> None:
+def test_comparison_prices_calls_on_haiku(calls: Filled) -> None:
     found = _rows(calls, "claude-haiku-4-5")
     # A third of Sonnet's, whichever kind of token: 0.0807 / 3.
     assert found["compare"] == pytest.approx((0.0807, 0.0269, -2 / 3))
@@ -67,7 +67,7 @@ def test_a_large_call_has_its_own_price(calls: Filled) -> None:
     assert _rows(calls, "claude-sonnet-4-5")["(none)"][1] == pytest.approx(1.8225)
 
 
-def test_what_has_no_price_for_the_cache_is_paid_as_input(calls: Filled) -> None:
+def test_missing_cache_price_falls_back_to_input_price(calls: Filled) -> None:
     # 4,000x0.15 + 4,000x0.075 + 2,000x0.15 + 1,000x0.6, and 10,000x0.15 + 1,000x0.6
     assert _rows(calls, "gpt-4o-mini")["compare"][1] == pytest.approx((1_800 + 2_100) / 1e6)
 

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of operations: a native stack of their own and its command line, as `make` calls it."""
+"""Fixtures of the tests of operations: a separate native stack and its command line, as `make` calls it."""
 
 import json
 import subprocess

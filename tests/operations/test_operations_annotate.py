@@ -18,7 +18,7 @@ def test_a_text_comes_back_as_it_was(text: str) -> None:
     assert sqlite3.connect(":memory:").execute(query, [sent]).fetchone() == (text,)
 
 
-def test_a_text_that_is_too_long_is_named_as_it_was_written() -> None:
+def test_too_long_text_is_quoted_in_error() -> None:
     with pytest.raises(StackError) as caught:
         Annotation("change", text="two words " * 7)
     assert str(caught.value).startswith("TEXT='two words two words ")

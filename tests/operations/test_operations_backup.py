@@ -123,7 +123,7 @@ def canaries(stack: Operated) -> list[str]:
 
 
 @pytest.mark.shows("F4", "K58")
-def test_what_was_there_is_there_again(backed_up: BackedUp, new_stack: MakeStack) -> None:
+def test_restore_brings_back_data(backed_up: BackedUp, new_stack: MakeStack) -> None:
     assert all(backed_up.held.values.values()), {name: len(value) for name, value in backed_up.held.values.items()}
     other = new_stack(OTELGATE_TRACES_TO="both")
     said = other.good("restore", str(backed_up.file))

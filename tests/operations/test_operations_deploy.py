@@ -74,7 +74,7 @@ def test_data_that_do_not_flow_are_told(new_stack: MakeStack) -> None:
 
 @pytest.mark.slow
 @pytest.mark.shows("F2")
-def test_a_migration_that_fails_is_shown(new_stack: MakeStack) -> None:
+def test_failed_migration_is_shown(new_stack: MakeStack) -> None:
     stack = new_stack()
     stack.good("up")
     stack.sql("UPDATE audit.alembic_version SET version_num = 'from-the-future' RETURNING 1")
@@ -133,7 +133,7 @@ def failures(checks: list[deploy_checks.Check]) -> dict[str, str]:
 
 
 @pytest.mark.shows("F1")
-def test_an_env_file_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_env_file_fails_check(tmp_path: Path) -> None:
     assert failures(deploy_checks.before_settings(tmp_path)) == {}
     (tmp_path / ".env").write_bytes(b"OTELGATE_HOST=\xff\n")
     assert failures(deploy_checks.before_settings(tmp_path)) == {".env": f"{tmp_path}/.env: not UTF-8"}

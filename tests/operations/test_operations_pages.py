@@ -159,7 +159,7 @@ ELSEWHERE = {
     r"OTELGATE_HOST=0\.0\.0\.0 .*": "tests/e2e/test_closed.py: a certificate and a token",
     r"OTELGATE_FEEDBACK_ORIGINS=.*|curl .*": "tests/examples/test_bestbox.py, tests/audit/feedback/test_feedback.py",
     r"make sizing ARGS=\"--seconds 60 .*": "tests/operations/test_operations_running.py, in less than its minute",
-    r"pip install (\.|openinference-.*)": "tests/providers, in environments of their own",
+    r"pip install (\.|openinference-.*)": "tests/providers, in separate environments",
     r"export OTEL_(SERVICE_NAME|EXPORTER_OTLP_ENDPOINT|EXPORTER_OTLP_CERTIFICATE)=.*|opentelemetry-instrument .*": (
         "tests/sdk/test_sdk_zero_code.py, as separate settings and programs"
     ),
@@ -221,7 +221,7 @@ def test_sections_that_are_linked_exist(name: str) -> None:
 
 
 @pytest.mark.shows("F17", "F18")
-def test_the_playbook_speaks_of_dashboards_that_exist() -> None:
+def test_playbook_names_existing_dashboards() -> None:
     page = (ROOT / "docs/operations.md").read_text()
     titles = {dashboard.title for dashboard in main.DASHBOARDS}
     named = set(re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", page))

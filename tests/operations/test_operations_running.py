@@ -64,7 +64,7 @@ def test_each_kind_of_a_service(running: Operated, kind: str) -> None:
 
 
 @pytest.mark.shows("F21")
-def test_what_draws_no_line_is_refused(running: Operated) -> None:
+def test_unknown_annotation_is_rejected(running: Operated) -> None:
     done = running.run("annotate", "deploiment")
     assert (done.returncode, done.stderr) == (
         1,

@@ -1,4 +1,4 @@
-"""What OpenAI's, Anthropic's and Google's APIs are asked and answer, whole and streamed."""
+"""Requests and responses of OpenAI's, Anthropic's and Google's APIs, whole and streamed."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Call:
     api: str
     streamed: bool
     agent: str
-    """Who asks, as langchain_app.py tells it by what is asked; empty for nobody."""
+    """The calling agent, which langchain_app.py names in its prompt; empty if there is none."""
     usage: Usage
 
     @property

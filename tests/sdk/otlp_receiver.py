@@ -47,7 +47,7 @@ class Item:
 
 
 class Receiver:
-    """Listens on a port of its own; `stop` and `start` play a gateway that goes away and comes back."""
+    """Listens on its own port; `stop` and `start` simulate a gateway that becomes unavailable and returns."""
 
     def __init__(self) -> None:
         self.requests: list[Message] = []

@@ -71,7 +71,7 @@ RUN = """
         except RuntimeError:
             pass
 
-    # What other instrumentations send.
+    # Attributes of other instrumentations.
     with trace.get_tracer("opentelemetry.instrumentation.openai").start_as_current_span("chat") as span:
         for key in (
             "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.definitions",
@@ -233,7 +233,7 @@ INSTRUMENTORS = {
         "gen_ai.request.model": "gpt-4o-mini",
         "server.address": "api.example.com",
         "gen_ai.usage.cost": 0.5,
-        "something.nobody.has.heard.of": "CANARY",
+        "something.unheard.of": "CANARY",
     },
     "opentelemetry.instrumentation.httpx": {
         "http.request.method": "POST",
@@ -244,7 +244,7 @@ INSTRUMENTORS = {
     },
     "otelgate": {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "clerk", "app.order": "order-7"},
 }
-"""What each of them puts on a span, by its scope; CANARY where it is content."""
+"""The attributes that each of them sets on a span, by its scope; CANARY marks content."""
 
 
 @pytest.mark.parametrize("scope", INSTRUMENTORS)
@@ -274,9 +274,7 @@ def test_the_content_of_every_instrumentor_stays_in_the_process(scope: str) -> N
         ("app", "INFO", True),
     ],
 )
-def test_the_text_of_a_logger_that_prints_prompts_stays_in_the_process(
-    logger: str, severity: str, text_stays: bool
-) -> None:
+def test_text_of_prompt_loggers_stays_in_the_process(logger: str, severity: str, text_stays: bool) -> None:
     from opentelemetry._logs import LogRecord, SeverityNumber
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.resources import Resource
@@ -311,7 +309,7 @@ def test_stacktrace_keeps_frames_only() -> None:
     assert _content.stacktrace(None) == ""
 
 
-def test_a_span_that_cannot_be_cleaned_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uncleanable_span_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from otelgate import _scrub

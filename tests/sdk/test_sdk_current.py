@@ -190,7 +190,7 @@ async def test_async_tools_and_nodes_are_current(runs: Runs) -> None:
 
 
 def test_a_graph_is_current_outside_of_its_nodes(runs: Runs) -> None:
-    """What its checkpointer or its edges do hangs under the graph."""
+    """Spans of its checkpointer and its edges are children of the graph's."""
 
     def edge(state: State) -> str:
         touch("in edge")
@@ -264,7 +264,7 @@ async def test_a_cancelled_call_leaves_nothing_behind(runs: Runs) -> None:
     assert runs.parents("after") == [None] * 4
 
 
-def test_a_loop_that_stops_in_the_middle_leaves_nothing_behind(runs: Runs) -> None:
+def test_stopped_event_loop_leaves_no_context(runs: Runs) -> None:
     """Its tasks are closed from elsewhere, where their context is not."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(AsyncModel(wait_s=3600).ainvoke("hi"))
@@ -295,7 +295,7 @@ def test_calls_without_spans_go_on(runs: Runs, monkeypatch: pytest.MonkeyPatch) 
     assert runs.parents("http") == [None] * 4
 
 
-def test_a_bug_of_ours_stays_ours(
+def test_internal_error_does_not_reach_application(
     runs: Runs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(run_id: object) -> None:

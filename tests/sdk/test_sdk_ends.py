@@ -1,4 +1,4 @@
-"""Ends of processes that no `atexit` sees: what finished in them arrives, and nobody waits for a child for ever."""
+"""Process ends that run no `atexit`: finished spans arrive, and no parent waits for a child forever."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ def ask(url: str) -> None:
             time.sleep(0.05)
 
 
-def test_a_gunicorn_worker_that_hangs_sends_what_finished(
+def test_hanging_gunicorn_worker_sends_finished_spans(
     serve: Callable[..., tuple[subprocess.Popen[str], str]], receiver: Receiver
 ) -> None:
     """gunicorn aborts it after its time-out."""

@@ -32,7 +32,7 @@ APP = """
 
 @pytest.fixture
 def black_hole() -> Iterator[int]:
-    """A port where connections are accepted by the kernel and nobody ever answers."""
+    """A port where the kernel accepts connections and no process ever answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
@@ -41,7 +41,7 @@ def black_hole() -> Iterator[int]:
 
 @pytest.fixture
 def refused() -> Iterator[int]:
-    """A port that nobody listens on, and nobody else can take meanwhile."""
+    """A port without a listener, which no other process can bind meanwhile."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
@@ -118,7 +118,7 @@ def test_each_answer_puts_the_deadline_off() -> None:
     assert deadline() == pytest.approx(first + 8.0), "five time-outs at most"
 
 
-def test_a_flush_that_hangs_is_given_up() -> None:
+def test_hanging_flush_is_abandoned() -> None:
     import threading
 
     never = threading.Event()
@@ -142,7 +142,7 @@ def test_a_flush_that_hangs_is_given_up() -> None:
     never.set()
 
 
-def test_an_exporter_that_hangs_at_its_end_is_left() -> None:
+def test_hanging_exporter_shutdown_is_abandoned() -> None:
     import threading
 
     from otelgate import _export, _lifecycle

@@ -90,7 +90,7 @@ def test_text_that_is_no_unicode() -> None:
         assert claims(otelgate.feedback_token(TRACE_ID))["sid"] == "broken ? id"
 
 
-def test_the_file_goes_before_the_variable_and_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_overrides_variable_and_is_reread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secret"
     monkeypatch.setenv("OTELGATE_FEEDBACK_SECRET_FILE", str(file))
     for secret in ("first" * 8, "second" * 8):

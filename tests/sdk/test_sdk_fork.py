@@ -1,4 +1,4 @@
-"""Forks: the parent has exported before, every child exports all of its own, and nothing of the parent's."""
+"""Forks: the parent has exported before, every child exports all its own spans, and none of the parent's."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_one_line_when_away_one_when_back_and_nothing_lost(app: subprocess.Popen
     assert (app.returncode, stdout, stderr) == (0, "", "")
 
 
-def test_a_refusal_that_trying_again_will_not_mend_is_not_kept(app: subprocess.Popen[str], receiver: Receiver) -> None:
+def test_permanent_rejection_is_not_retried(app: subprocess.Popen[str], receiver: Receiver) -> None:
     receiver.status = grpc.StatusCode.UNAUTHENTICATED
     tell(app, "refused")
     assert line_of(app).startswith(
@@ -170,7 +170,7 @@ def reasons() -> Iterator[_health.ReasonFilter]:
     logger.filters.remove(reasons)
 
 
-def test_a_batch_that_is_too_large_is_halved(reasons: _health.ReasonFilter) -> None:
+def test_too_large_batch_is_halved(reasons: _health.ReasonFilter) -> None:
     exporter = Scripted(largest=3)
     link = _export.Link("traces", exporter, Scripted, _health.Health(), reasons, hold=True)
     assert link.send(list(range(10)))
@@ -227,7 +227,7 @@ def test_health_reports_once_and_by_address(caplog: pytest.LogCaptureFixture) ->
     ]
 
 
-def test_a_gateway_that_comes_and_goes_does_not_flood(caplog: pytest.LogCaptureFixture) -> None:
+def test_flapping_gateway_does_not_flood_log(caplog: pytest.LogCaptureFixture) -> None:
     health = _health.Health()
     with caplog.at_level(logging.WARNING, "otelgate"):
         for _ in range(100):

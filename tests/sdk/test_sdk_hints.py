@@ -46,15 +46,15 @@ from programs import Programs
         ),
     ],
 )
-def test_an_endpoint_that_does_not_fit_is_hinted_at(environ: dict[str, str], lines: list[str]) -> None:
+def test_mismatched_endpoint_gives_hint(environ: dict[str, str], lines: list[str]) -> None:
     said: list[str] = []
     _hints.endpoints(environ, said.append)
     assert said == lines
 
 
-def test_an_instrumentation_that_is_broken_is_named_and_one_that_is_not_needed_is_not() -> None:
+def test_only_broken_instrumentations_are_named() -> None:
     said: list[str] = []
-    _hints.not_loaded("flask", ModuleNotFoundError("No module named 'flask'", name="flask_of_nobody"), said.append)
+    _hints.not_loaded("flask", ModuleNotFoundError("No module named 'flask'", name="unknown_flask"), said.append)
     assert said == []
     broken = ModuleNotFoundError("No module named 'opentelemetry.util.gen'", name="opentelemetry.util.gen")
     _hints.not_loaded("openai_v2", broken, said.append)
@@ -67,9 +67,7 @@ def test_an_instrumentation_that_is_broken_is_named_and_one_that_is_not_needed_i
 
 
 @pytest.mark.parametrize(("caller", "count"), [("", 1), ("langchain_groq", 0)])
-def test_a_provider_that_nothing_traces_is_named_with_the_package_to_add(
-    monkeypatch: pytest.MonkeyPatch, caller: str, count: int
-) -> None:
+def test_untraced_provider_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, caller: str, count: int) -> None:
     said: list[str] = []
     if caller:
         monkeypatch.setitem(sys.modules, caller, ModuleType(caller))

@@ -56,7 +56,7 @@ def test_time_to_first_chunk(run: Run, receiver: Receiver, call: str, instrument
     assert 0.3 <= (event.time_unix_nano - span.raw.start_time_unix_nano) / 1e9 <= duration - 0.25
 
 
-def test_a_call_that_does_not_stream_has_none(run: Run, receiver: Receiver) -> None:
+def test_unstreamed_call_has_no_time_to_first_chunk(run: Run, receiver: Receiver) -> None:
     result = run(
         HEAD
         + """
@@ -129,7 +129,7 @@ def test_instrumentation_can_be_switched_off(run: Run, receiver: Receiver) -> No
     assert receiver.spans() == []
 
 
-def test_an_application_that_instruments_langchain_itself(run: Run, receiver: Receiver) -> None:
+def test_application_may_instrument_langchain_itself(run: Run, receiver: Receiver) -> None:
     result = run(
         HEAD
         + """

@@ -14,7 +14,7 @@ from otelgate import _content, names
 COLLECTOR = Path(__file__).parents[2] / "collector"
 METRICS, MAPPING, POLICY = "derive/metrics.yaml", "genai/mapping.yaml", "redact/policy.yaml"
 CONTENT = (names.OTELGATE_FEEDBACK_COMMENT, names.GEN_AI_EVALUATION_EXPLANATION)
-"""What the SDK sends as message content."""
+"""Attributes that the SDK sends as message content."""
 
 READ_BY = {
     METRICS: (
@@ -90,15 +90,15 @@ def sources(entry: dict[str, Any]) -> Iterator[str]:
             yield name
 
 
-def test_what_the_gateway_maps_leaves_the_process() -> None:
-    """But for what it takes for content itself. Numbers leave whatever they are called."""
+def test_mapped_attributes_leave_the_process() -> None:
+    """Except those that it treats as content itself. Numbers leave under any name."""
     content = set(parsed(POLICY)["attributes"]["content"])
     texts = {k: v for k, v in parsed(MAPPING)["attributes"].items() if v["type"] in ("string", "strings")}
     wanted = {name for canonical, entry in texts.items() for name in (canonical, *sources(entry))} - content
     assert sorted(name for name in wanted if not _content.allowed(name)) == []
 
 
-def test_what_the_gateway_takes_for_content_does_not() -> None:
+def test_content_attributes_stay_in_the_process() -> None:
     patterns = parsed(POLICY)["attributes"]["content"]
     exact = [name for name in patterns if "*" not in name]
     assert [name for name in exact if _content.allowed(name)] == []

@@ -1,4 +1,4 @@
-"""What the SDK costs an agent, by the benchmark that anybody can run: `make bench-sdk`."""
+"""The SDK's overhead in an agent, by the public benchmark: `make bench-sdk`."""
 
 import json
 import subprocess

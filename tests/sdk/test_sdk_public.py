@@ -1,4 +1,4 @@
-"""What the package promises: its names, its version, its settings' defaults and error texts."""
+"""The package's public interface: its names, its version, its settings' defaults and error texts."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_a_reason_says_whether_size_was_the_matter(text: str, too_large: bool, f
     assert (failure.too_large, failure.final) == (too_large, final)
 
 
-def test_an_answer_that_does_not_come_in_time_is_late() -> None:
+def test_export_timeout_is_recognized() -> None:
     """As OpenTelemetry says it before 1.45 over HTTP, in later versions, and over gRPC."""
     for text in (
         "Failed to export span batch code: None, reason: h:4318: Read timed out. (read timeout=2)",

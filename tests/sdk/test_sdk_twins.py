@@ -23,7 +23,7 @@ STARTS = [
     {"openinference.span.kind": "LLM"},
     {"llm.request.type": "chat"},
 ]
-"""What instrumentations of providers say as their spans start."""
+"""Attributes of providers' instrumentations at the start of their spans."""
 
 
 class Model(BaseChatModel):
@@ -79,7 +79,7 @@ def test_other_spans_within_a_call_are_no_twins(runs: Runs) -> None:
     assert marks(runs, "request") == [None]
 
 
-def test_a_call_that_a_tool_makes_by_itself_is_its_own(runs: Runs) -> None:
+def test_model_call_within_tool_is_not_a_twin(runs: Runs) -> None:
     @tool
     def ask() -> str:
         """Ask a provider without LangChain."""
@@ -91,7 +91,7 @@ def test_a_call_that_a_tool_makes_by_itself_is_its_own(runs: Runs) -> None:
     assert marks(runs, "request") == [None]
 
 
-def test_a_model_that_asks_another_one_is_one_call(runs: Runs) -> None:
+def test_nested_model_calls_count_once(runs: Runs) -> None:
     class Router(Model):
         pass
 
@@ -113,7 +113,7 @@ def test_langchain_s_own_numbers_come_before_its_twin_s(runs: Runs) -> None:
     assert (attributes["llm.token_count.prompt"], attributes["anthropic.usage.x"]) == (10, 4)
 
 
-def test_what_twins_said_is_forgotten_in_time(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_twin_usage_is_evicted(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_twins, "_MAX_CALLS", 2)
     for number in range(5):
         runs.tracer().start_span("twin", attributes={DUPLICATE: f"{number:016x}", "gen_ai.usage.x": 1}).end()
@@ -159,4 +159,4 @@ async def test_a_stream_helper_sends_its_request_within_the_span_around_its_maki
     instrumentation.end()
     with made:
         pass
-    assert runs.parents("request") == ["instrumentation"] * 2 + [None], "a span that has ended is nobody's parent"
+    assert runs.parents("request") == ["instrumentation"] * 2 + [None], "a span that has ended is no span's parent"

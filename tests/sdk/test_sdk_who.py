@@ -95,14 +95,14 @@ def test_nested_agents_get_their_own_calls(runs: Runs) -> None:
     }  # fmt: skip
 
 
-def test_a_graph_without_a_name_within_an_agent_is_that_agent(runs: Runs) -> None:
+def test_unnamed_graph_in_agent_belongs_to_it(runs: Runs) -> None:
     inner = asking(runs, None)
     graph("outer", lambda state: inner.invoke(state)).invoke({"text": "a"})
     assert set(runs.values(AGENT).values()) == {"outer"}
     assert runs.values("gen_ai.operation.name")["LangGraph"] is None
 
 
-def test_the_agent_that_the_application_names_is_the_graph_that_it_runs(runs: Runs) -> None:
+def test_named_agent_replaces_name_of_its_graph(runs: Runs) -> None:
     with otelgate.agent("clerk"):
         asking(runs, "clerk_graph").invoke({"text": "a"})
     assert set(runs.values(AGENT).values()) == {"clerk"}
@@ -112,7 +112,7 @@ def test_the_agent_that_the_application_names_is_the_graph_that_it_runs(runs: Ru
     assert runs.values(AGENT)["http"] == {"clerk", "worker"}
 
 
-def test_a_graph_in_an_agent_within_a_node_is_that_agent(runs: Runs) -> None:
+def test_graph_of_agent_in_node_belongs_to_agent(runs: Runs) -> None:
     inner = asking(runs, "clerk_graph")
 
     def node(state: State) -> Any:
@@ -141,7 +141,7 @@ def test_an_agent_within_a_node_is_nearer_than_the_graph(runs: Runs) -> None:
     assert runs.values(AGENT)["in node"] == "outer"
 
 
-def test_what_goes_to_other_services_names_the_nearest_agent(runs: Runs) -> None:
+def test_baggage_names_the_nearest_agent(runs: Runs) -> None:
     seen = []
 
     @tool
@@ -157,7 +157,7 @@ def test_what_goes_to_other_services_names_the_nearest_agent(runs: Runs) -> None
     assert seen == ["worker", None], "only where the application lets names travel"
 
 
-def test_a_span_that_names_its_agent_keeps_the_name(runs: Runs) -> None:
+def test_explicit_agent_of_span_is_kept(runs: Runs) -> None:
     with otelgate.agent("boss"):
         runs.tracer().start_span("other", attributes={AGENT: "own"}).end()
     assert runs.values(AGENT)["other"] == "own"

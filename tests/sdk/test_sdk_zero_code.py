@@ -129,7 +129,7 @@ def test_sampler_and_per_signal_endpoint(run: Run, receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("instrument", [True, False], ids=["opentelemetry-instrument", "init"])
-def test_a_protocol_that_nobody_speaks_is_logged_and_the_program_runs(run: Run, instrument: bool) -> None:
+def test_unsupported_protocol_is_logged_and_program_runs(run: Run, instrument: bool) -> None:
     result = run(APP if instrument else INIT + APP, instrument=instrument, OTEL_EXPORTER_OTLP_PROTOCOL="http/json")
     assert (result.status, result.stdout) == (0, "done\n")
     message = "telemetry is off: OTEL_EXPORTER_OTLP_PROTOCOL='http/json': expected one of grpc, http/protobuf"

@@ -13,7 +13,7 @@ from otelgate import _current, _twins, _usage, _who
 
 
 class Runs:
-    """What LangChain's runs left."""
+    """The spans that LangChain's runs left."""
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
@@ -39,7 +39,7 @@ class Runs:
         return self._provider.get_tracer(name)
 
     def touch(self, name: str = "http") -> None:
-        """What a provider's own SDK, an HTTP client or a database's driver would trace."""
+        """A span like that of a provider's own SDK, an HTTP client or a database driver."""
         self.tracer("provider").start_span(name).end()
 
     def all(self) -> list[ReadableSpan]:

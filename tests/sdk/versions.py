@@ -1,6 +1,6 @@
 """Runs the SDK's tests with the lowest and the newest dependencies that it allows: `make test-versions`.
 
-Each end gets an environment of its own, in a temporary folder. What the tests need is as pinned in pyproject.toml.
+Each end gets its own environment, in a temporary folder. Test dependencies are as pinned in pyproject.toml.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
 from whole_stack import Stack
 
-# Of the stores and of those who watch them; the others have tests of their own.
+# Secrets of the stores and of their monitoring; separate tests cover the others.
 PORTS = [
     *("PROMETHEUS", "ALERTMANAGER", "JAEGER", "JAEGER_GRPC", "JAEGER_OTLP", "LOKI", "LOKI_GRPC"),
     *("TEMPO", "TEMPO_GRPC", "TEMPO_OTLP", "PROBER", "NODE_EXPORTER", "POSTGRES_EXPORTER", "REDIS_EXPORTER"),
@@ -110,7 +110,7 @@ def test_a_certificate_without_its_key_is_replaced_with_it(tmp_path: Path) -> No
     assert access.options(loaded, "loki")["verify"]  # they belong together, or it could not be made
 
 
-def test_what_follows_from_the_secrets_changes_only_with_them(tmp_path: Path) -> None:
+def test_derived_files_change_only_with_secrets(tmp_path: Path) -> None:
     loaded = loaded_with(tmp_path)
 
     def written() -> dict[str, str]:
@@ -128,7 +128,7 @@ def test_what_follows_from_the_secrets_changes_only_with_them(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("content", "size"), [("", 0), ("x" * 73, 73)])
-def test_a_password_that_cannot_be_checked_is_an_error(tmp_path: Path, content: str, size: int) -> None:
+def test_password_of_invalid_length_is_an_error(tmp_path: Path, content: str, size: int) -> None:
     file = tmp_path / "password"
     file.write_text(content)
     with pytest.raises(StackError) as caught:
@@ -160,7 +160,7 @@ def test_before_the_first_up_nothing_is_sent(tmp_path: Path) -> None:
     assert [access.options(loaded, name) for name in access.WANTS] == [{}] * len(access.WANTS)
 
 
-def test_a_secret_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+def test_unreadable_secret_is_an_error(tmp_path: Path) -> None:
     loaded = loaded_with(tmp_path)
     credentials.ensure(loaded)
     (credentials.folder(loaded) / "stores_key").write_text("no key")

@@ -159,7 +159,7 @@ def test_a_short_disk_is_refused_before_the_build(module: Settings, monkeypatch:
     assert not module.cache_dir.exists()
 
 
-def test_a_disk_that_fills_up_while_building(module: Settings, fake_go: Callable[[str], None]) -> None:
+def test_full_disk_while_building_is_an_error(module: Settings, fake_go: Callable[[str], None]) -> None:
     fake_go("echo 'write /x: no space left on device' >&2; exit 1")
     with pytest.raises(StackError) as caught:
         builds.build(["gateway"], module, Report(io.StringIO()))

@@ -70,7 +70,7 @@ def test_a_program_is_fetched_once(
     assert [line.rpartition("download ")[2] for line in (tmp_path / "asked").read_text().splitlines()] == [NAME]
 
 
-def test_what_is_on_path_wins(here: Settings, apt: Callable[[str], None], tmp_path: Path) -> None:
+def test_program_on_path_is_preferred(here: Settings, apt: Callable[[str], None], tmp_path: Path) -> None:
     apt("exit 1")
     own = tmp_path / "bin" / "node_exporter"
     own.write_text("#!/bin/sh\n")
@@ -86,9 +86,7 @@ def test_the_reason_is_what_apt_says(here: Settings, apt: Callable[[str], None])
     assert debian.installed(NAME, here) is None
 
 
-def test_what_does_not_run_is_not_kept(
-    here: Settings, apt: Callable[[str], None], package: Callable[[str], Path]
-) -> None:
+def test_broken_program_is_not_kept(here: Settings, apt: Callable[[str], None], package: Callable[[str], Path]) -> None:
     apt(f"cp {package('echo no such library >&2; exit 127')} .")
     with pytest.raises(StackError) as caught:
         debian.fetch(NAME, here, Report(io.StringIO()))

@@ -137,7 +137,7 @@ class Clock:
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, answers: list[Look | StoreError], deadline_s: float = 5) -> Arrival:
-    """The result for a store with these answers, the last one for ever; the run ended at the first."""
+    """The result for a store with these answers, the last one repeated; the run ended at the first."""
     monkeypatch.setattr(freshness, "time", Clock())
     given: Iterator[Look | StoreError] = iter(answers)
     last = answers[-1]
@@ -157,7 +157,7 @@ def test_the_last_item_counts_not_the_first(monkeypatch: pytest.MonkeyPatch) -> 
     assert arrival == Arrival(pytest.approx(0.25), 4)
 
 
-def test_what_does_not_arrive_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_telemetry_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watched(monkeypatch, [Look(0, False)]) == Arrival(None, 0, "nothing arrived")
     assert watched(monkeypatch, [Look(2, False)]) == Arrival(None, 2, "incomplete")
     away = StoreError("http://l/query", "Connection refused")
@@ -326,7 +326,7 @@ def test_json_has_the_same(stack: Stack, capsys: pytest.CaptureFixture[str]) -> 
     assert first["question"] in capsys.readouterr().err
 
 
-def test_a_store_that_is_away_is_named(stack: Stack) -> None:
+def test_unavailable_store_is_named(stack: Stack) -> None:
     stack.engine.stop("loki")
     try:
         status, text = run(stack.settings, runs=1, wait_s=2.0)

@@ -48,7 +48,7 @@ def leave(monkeypatch: pytest.MonkeyPatch, free: float, total: float = 100 * GIB
         (5 << 20, 64 << 20, True, "nearly full: 5 MiB of 64 MiB free in {}"),
     ],
 )
-def test_what_is_free_is_said(
+def test_free_space_is_reported(
     monkeypatch: pytest.MonkeyPatch, loaded: Settings, free: float, total: float, low: bool, text: str
 ) -> None:
     leave(monkeypatch, free, total)

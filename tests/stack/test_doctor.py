@@ -303,7 +303,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         thrown_away.end(each.settings)
 
 
-def test_a_store_that_refuses_is_named(gateway: Callable[..., Stack], tmp_path: Path) -> None:
+def test_rejecting_store_is_named(gateway: Callable[..., Stack], tmp_path: Path) -> None:
     own = {f"OTELGATE_STORES_{name}_FILE": str(tmp_path / name) for name in ("CERT", "KEY")}
     for name, text in zip(own.values(), access.new_certificate(), strict=True):
         Path(name).write_text(text)
@@ -315,7 +315,7 @@ def test_a_store_that_refuses_is_named(gateway: Callable[..., Stack], tmp_path: 
     assert hop.fix == "`make logs SERVICE=gateway` shows its answer, and rejects.jsonl in OTELGATE_DATA_DIR each item"
 
 
-def _send_for_ever(loaded: Settings) -> None:
+def _send_without_end(loaded: Settings) -> None:
     while True:
         send(find(loaded), "traces", "grpc", Canary())
 
@@ -323,7 +323,7 @@ def _send_for_ever(loaded: Settings) -> None:
 def test_a_full_queue_is_named(gateway: Callable[..., Stack]) -> None:
     loaded = gateway(OTELGATE_QUEUE_BYTES="9000").settings  # the queue's own batches need 8192
     with pytest.raises(RefusedError, match="queue is full") as caught:
-        _send_for_ever(loaded)
+        _send_without_end(loaded)
     assert caught.value.kind == "full"
     refused = next(hop for hop in examine(loaded) if hop.signal == "traces")
     assert refused.detail == "grpc: UNAVAILABLE: sending queue is full; http: HTTP 503: queue is full"

@@ -22,7 +22,7 @@ def exporter(folder: Path, help_text: str) -> Path:
         ("      --web.telemetry-path", ()),  # a flag that it doesn't know would end it
     ],
 )
-def test_the_collector_that_complains_is_left_out(
+def test_noisy_collector_is_disabled(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, help_text: str, flag: tuple[str, ...]
 ) -> None:
     program = exporter(tmp_path, help_text)

@@ -30,7 +30,7 @@ def own(made: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {each["labels"]["service"]: (each["targets"][0], each["labels"]["kind"]) for each in groups}
 
 
-def test_what_is_in_the_file_by_hand_stays() -> None:
+def test_static_configuration_is_kept() -> None:
     made = config(settings.load({}))
     assert made["global"] == {"scrape_interval": "15s", "evaluation_interval": "15s"}
     assert made["storage"] == {"tsdb": {"out_of_order_time_window": "4h"}, "exemplars": {"max_exemplars": 100000}}

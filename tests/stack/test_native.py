@@ -126,7 +126,7 @@ def test_a_half_started_stack_is_taken_down(engine: MakeEngine, env: dict[str, s
     assert [status.state for status in stack.status()] == ["stopped", "stopped"]
 
 
-def test_what_does_not_answer_in_time_is_taken_down(engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresponsive_service_is_stopped(engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_answers", lambda service, settings: False)
     stack = engine("prometheus")
     stack.ready_timeout_s = 0.0

@@ -20,7 +20,7 @@ def test_the_holder_is_named(listener: subprocess.Popen[str]) -> None:
     assert text.endswith("): stop it, or set OTELGATE_LOKI_PORT to a free port")
 
 
-def test_a_holder_that_cannot_be_seen(listener: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invisible_port_owner_is_reported(listener: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert listener.stdout is not None
     port = int(listener.stdout.readline())
     monkeypatch.setattr(psutil, "net_connections", lambda kind: [])

@@ -111,7 +111,7 @@ def test_data_and_password_outlive_down_and_a_crash(engine: MakeEngine) -> None:
         assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
 
 
-def test_what_a_killed_supervisor_left_is_stopped_in_order(engine: MakeEngine) -> None:
+def test_orphaned_postgres_is_stopped_in_order(engine: MakeEngine) -> None:
     stack = engine("postgres")
     stack.up()
     orphan = psutil.Process(pid(stack))
@@ -137,7 +137,7 @@ def test_an_interrupted_first_start_leaves_nothing_half_made(engine: MakeEngine)
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_cluster_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+def test_failed_cluster_creation_gives_reason(tmp_path: Path) -> None:
     folder = tmp_path / "postgres"
     folder.mkdir()
     (folder / f"{MAJOR}.draft").write_text("a file where a folder is wanted")

@@ -48,7 +48,7 @@ def test_a_table_is_aligned() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_that_cannot_show_our_signs_gets_others(encoding: str) -> None:
+def test_ascii_terminal_gets_ascii_signs(encoding: str) -> None:
     raw = io.BytesIO()
     report = Report(io.TextIOWrapper(raw, encoding=encoding))
     report.done("build loki", 242)

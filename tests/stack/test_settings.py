@@ -71,7 +71,7 @@ def test_an_unknown_name_suggests_the_nearest(name: str, text: str) -> None:
     assert str(caught.value) == text
 
 
-def test_the_address_that_only_compose_may_vouch_for_is_no_setting() -> None:
+def test_published_host_is_rejected_as_setting() -> None:
     # Natively it would talk the gateway out of its closed-by-default check.
     with pytest.raises(SettingsError, match=r"^OTELGATE_PUBLISHED_HOST: unknown setting"):
         settings.load({"OTELGATE_PUBLISHED_HOST": "127.0.0.1"})
@@ -110,7 +110,7 @@ def test_two_services_cannot_have_one_port() -> None:
     )
 
 
-def test_an_offset_moves_every_port_that_is_not_set() -> None:
+def test_offset_moves_every_default_port() -> None:
     usual, moved = settings.load({}).ports(), settings.load({"OTELGATE_PORT_OFFSET": "1000"}).ports()
     assert moved == {name: port + 1000 for name, port in usual.items()}
     assert not set(moved.values()) & set(usual.values())  # the number that messages advise makes room for two
@@ -163,7 +163,7 @@ def test_the_environment_wins_over_the_env_file(tmp_path: Path, monkeypatch: pyt
     assert (loaded.loki_port, loaded.tempo_port) == (4, 2)
 
 
-def test_a_line_of_the_env_file_that_sets_nothing_is_named(tmp_path: Path) -> None:
+def test_invalid_line_of_env_file_is_named(tmp_path: Path) -> None:
     """Without showing it: it may be a secret that was pasted there."""
     text = "# ours\n\nOTELGATE_LOKI_PORT\nOTELGATE_TEMPO_PORT=1\n\ns3cret token here\nOTELGATE_EXPORTERS=\n"
     (tmp_path / ".env").write_text(text)
@@ -175,7 +175,7 @@ def test_a_line_of_the_env_file_that_sets_nothing_is_named(tmp_path: Path) -> No
     ]
 
 
-def test_an_env_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_unreadable_env_file_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"OTELGATE_SLACK_CHANNEL=\xff\n")
     with pytest.raises(SettingsError) as caught:
         settings.load(root=tmp_path)
@@ -304,7 +304,7 @@ def test_every_kind_has_a_reader_and_examples() -> None:
         *((host, False) for host in ("0.0.0.0", "::", "192.0.2.1", "gateway")),
     ],
 )
-def test_what_is_loopback(host: str, local: bool) -> None:
+def test_loopback_hosts_are_recognized(host: str, local: bool) -> None:
     assert hosts.is_loopback(host) is local
 
 

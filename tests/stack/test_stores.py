@@ -222,7 +222,7 @@ def test_the_gateways_metrics_are_read_as_text() -> None:
     assert samples[2].value != samples[2].value  # NaN
 
 
-def test_an_audit_store_that_is_away_is_told() -> None:
+def test_unavailable_audit_store_is_reported() -> None:
     loaded = load({"OTELGATE_DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/audit"})
     with pytest.raises(StoreError) as caught:
         AuditStore(loaded).turns([TRACE_ID])
@@ -241,7 +241,7 @@ def test_the_audit_sinks_health_is_read() -> None:
         AuditSink("http://a", transport=answering("<html>")).problem()
 
 
-def test_what_was_sent_is_read_back(stack: Stack) -> None:
+def test_sent_telemetry_is_read_back(stack: Stack) -> None:
     """A span, a log record and a metric point, by both protocols, from every real store."""
     settings, canary = stack.settings, Canary()
     for signal in SIGNALS:

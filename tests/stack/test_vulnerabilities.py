@@ -185,7 +185,7 @@ def test_nothing_known_ends_with_status_0_and_an_old_database_is_warned_of(
 
 
 @pytest.mark.starts
-def test_a_module_that_cannot_be_checked_is_no_success(repository: Callable[..., Settings]) -> None:
+def test_unchecked_module_fails(repository: Callable[..., Settings]) -> None:
     there = repository([], record("acme-client", [{"introduced": "2"}]))
     (there.root / "collector" / "gateway" / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
     with pytest.raises(CheckError, match=r"(?s)^govulncheck failed in .*/collector \(exit status 1\):\n.*nonsense"):
@@ -302,7 +302,7 @@ def test_pip_audit_asks_loopback_without_a_proxy(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.starts
-def test_a_lock_that_cannot_be_read_is_no_success(tmp_path: Path) -> None:
+def test_unreadable_lock_fails(tmp_path: Path) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text("acme\n")
     records = osv_records.read(python_database(tmp_path / "db", record("acme", [{"introduced": "0"}])))

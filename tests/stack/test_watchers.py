@@ -170,7 +170,7 @@ def test_the_exporters_role_reads_no_table(watched: Stack) -> None:
         ).fetchone() == (0,)
 
 
-def test_what_an_application_names_is_probed(watched: Stack) -> None:
+def test_application_targets_are_probed(watched: Stack) -> None:
     health = f"http://127.0.0.1:{watched.settings.health_port}/"
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -188,7 +188,7 @@ def test_what_an_application_names_is_probed(watched: Stack) -> None:
     assert until(look, lambda found: not found, deadline_s=SOON_S) == {}
 
 
-def test_a_database_that_stops_is_noticed(watched: Stack) -> None:
+def test_stopped_database_is_detected(watched: Stack) -> None:
     def probed() -> dict[tuple[str, ...], float]:
         return values(watched, 'probe_success{kind="database", service="postgres"}', "service")
 
@@ -220,7 +220,7 @@ def test_without_exporters_nothing_asks_for_them() -> None:
     )
 
 
-def test_what_cannot_be_had_is_left_out_and_said(
+def test_unavailable_exporters_are_skipped_and_reported(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: io.StringIO
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # neither exporters nor an apt-get

@@ -253,7 +253,7 @@ def _examine(attacked: Attacked) -> list[Hop]:
     return [hop for hop in hops if hop.ok is False]
 
 
-def test_what_a_page_sends_would_arrive(attacked: Attacked) -> None:
+def test_page_reaches_an_open_service(attacked: Attacked) -> None:
     """An open service gets all of it, and the page reads its answers; else the next tests would show nothing."""
     arrived: dict[str, tuple[str, str, bytes]] = {}
 
@@ -347,9 +347,7 @@ def _read_by_another_name(attacked: Attacked, sent: Sent) -> str:
     return str(browser.run(_FETCH, origin, sent.method, sent.path, sent.type, sent.body.decode()))
 
 
-def test_a_service_gives_nothing_to_a_page_that_knows_it_by_another_name(
-    attacked: Attacked, record_property: Callable[[str, object], None]
-) -> None:
+def test_service_rejects_rebound_host_names(attacked: Attacked, record_property: Callable[[str, object], None]) -> None:
     tables = page.rebound()
     for each in tables:
         assert _as_operator(attacked, each).is_success, _shown(each)

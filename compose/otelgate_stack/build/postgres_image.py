@@ -1,7 +1,7 @@
 """A stand-in for the official image of PostgreSQL, for machines that reach no registry: tests above all.
 
 Made of the programs that the native engine runs, with a shell and three tools, since `initdb` and `psql` want a shell.
-What compose.yaml relies on is as in the official image: the user, the folder of the data, the variables
+compose.yaml relies on these, as in the official image: the user, the folder of the data, the variables
 POSTGRES_PASSWORD_FILE and POSTGRES_INITDB_ARGS, and *.sql files in /docker-entrypoint-initdb.d.
 """
 

@@ -241,7 +241,7 @@ class DockerEngine:
                 raise StackError(f"{service} {failed}; its last lines:\n{_last_lines(container)}")
             time.sleep(0.2)
 
-    # What runs
+    # Running containers
 
     def _ours(self) -> Mapping[str, Any]:
         return {"label": f"com.docker.compose.project={compose_cli.project(self.settings)}"}

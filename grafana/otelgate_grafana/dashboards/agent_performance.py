@@ -82,7 +82,7 @@ _NOW = Row(
         links=[_HEALTH],
     ),
     stat(
-        "Output tokens a second, P50",
+        "Output tokens per second, P50",
         [prom(quantile(0.5, _RATE, window="$__range"), instant=True)],
         unit="suffix: /s",
         decimals=0,
@@ -175,7 +175,7 @@ _LATENCY = Row(
         links=[_AUDIT],
     ),
     timeseries(
-        "Output tokens a second",
+        "Output tokens per second",
         [prom(quantile(share, _RATE), name) for share, name in ((0.05, "P5"), (0.5, "P50"), (0.95, "P95"))],
         unit="suffix: /s",
         description="Speed of models after their first chunk. The slowest 5 of 100 calls are under the line P5. "
@@ -188,7 +188,7 @@ _LATENCY = Row(
 _LOAD = Row(
     "Volume",
     timeseries(
-        "Turns a minute, by agent",
+        "Turns per minute, by agent",
         [prom(f"60 * {rate(_TURNS, by='gen_ai_agent_name')}", "{{gen_ai_agent_name}}")],
         unit="cpm",
         stack=True,
@@ -196,7 +196,7 @@ _LOAD = Row(
         links=[_AUDIT],
     ),
     timeseries(
-        "Tokens a minute, by agent",
+        "Tokens per minute, by agent",
         [
             prom(
                 f"60 * {rate(select(f'{TOKENS}_sum', 'agent', 'model', 'tier'), by='gen_ai_agent_name')}",
@@ -219,7 +219,7 @@ _LOAD = Row(
         links=[_AUDIT],
     ),
     timeseries(
-        "Errors a minute, by kind",
+        "Errors per minute, by kind",
         [
             prom(f"60 * {rate(_FAILED, by='error_type')}", "turn {{error_type}}"),
             prom(f"60 * {rate(_FAILED_CALLS, by='error_type')}", "model {{error_type}}"),

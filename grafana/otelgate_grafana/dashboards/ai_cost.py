@@ -158,7 +158,7 @@ _TIME = Row(
         links=[_AGENTS],
     ),
     timeseries(
-        "Tokens a minute, by model",
+        "Tokens per minute, by model",
         [
             prom(
                 f"60 * {rate(_TOKENS, by='gen_ai_request_model, gen_ai_token_type')}",

@@ -92,7 +92,7 @@ _LAST = Row(
         links=[_AGENTS],
     ),
     table(
-        "What was said",
+        "Questions and answers",
         [
             sql(
                 f"""
@@ -117,7 +117,7 @@ _LAST = Row(
 _USERS_ROW = Row(
     "By user",
     table(
-        "Each user",
+        "Users and their sessions",
         [
             sql(
                 f"""
@@ -145,7 +145,7 @@ _USERS_ROW = Row(
         links=[_USERS],
     ),
     table(
-        "Voted down",
+        "Negative feedback",
         [
             sql(
                 f"""
@@ -193,7 +193,7 @@ _STEPS = f"""
 _ONE = Row(
     "One turn",
     text(
-        "How to see one",
+        "How to open a conversation",
         "Paste a trace id into **Trace** above, or click one in a table. "
         "Its row and its steps are below, and its content for users who may read it.",
         description="A trace id identifies the turn in every store: here, in Tempo, in Loki. "
@@ -224,7 +224,7 @@ _ONE = Row(
         covers=("F8",),
     ),
     table(
-        "Its steps",
+        "Spans",
         [sql(_STEPS)],
         description="Agents, model calls, tools, votes and product events of the turn, by start time.",
         columns={
@@ -239,7 +239,7 @@ _ONE = Row(
         normally_empty=_NO_TRACE,
     ),
     table(
-        "Its words",
+        "Texts",
         [
             sql(
                 f"""

@@ -63,15 +63,15 @@ _USE = Row(
         links=[_USERS],
     ),
     timeseries(
-        "Chiller calculations an hour",
-        [prom(or_zero(increase(_CHILLER, "1h")), "an hour")],
+        "Chiller calculations per hour",
+        [prom(or_zero(increase(_CHILLER, "1h")), "per hour")],
         unit="short",
         description="Calls of the tool `calculate_chiller_cost` in the hour before each moment.",
         covers=("A37",),
         links=[_AGENTS],
     ),
     timeseries(
-        "Tools an hour",
+        "Tool calls per hour",
         [prom(f"{increase(select(_TOOLS, 'tier'), '1h', by='gen_ai_tool_name')}", "{{gen_ai_tool_name}}")],
         unit="short",
         stack=True,
@@ -122,7 +122,7 @@ _WAY = Row(
         links=[_USERS],
     ),
     timeseries(
-        "Limit hits and upgrades an hour",
+        "Limit hits and upgrades per hour",
         [
             prom(or_zero(increase(select(EVENTS, where='event_name="quota.hit"'), "1h")), "limit hits"),
             prom(or_zero(increase(select(EVENTS, where='event_name="subscription.upgraded"'), "1h")), "upgrades"),

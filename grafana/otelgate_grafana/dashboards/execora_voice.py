@@ -90,7 +90,7 @@ _NOW = Row(
 _BUSINESS = Row(
     "Business",
     timeseries(
-        "Invoices a second",
+        "Invoices per second",
         [prom(rate(_event(names.INVOICE), by="operation"), "{{operation}}")],
         unit="ops",
         stack=True,
@@ -99,7 +99,7 @@ _BUSINESS = Row(
         links=[_USERS],
     ),
     timeseries(
-        "Customers a second",
+        "Customers per second",
         [prom(rate(_event(names.CUSTOMER), by="operation"), "{{operation}}")],
         unit="ops",
         stack=True,
@@ -108,7 +108,7 @@ _BUSINESS = Row(
         links=[_USERS],
     ),
     timeseries(
-        "Payments a minute",
+        "Payments per minute",
         [prom(f"60 * {rate(_event(names.PAYMENT), by='status')}", "{{status}}")],
         unit="cpm",
         stack=True,
@@ -117,7 +117,7 @@ _BUSINESS = Row(
         links=[_USERS],
     ),
     timeseries(
-        "Paid an hour",
+        "Amount paid per hour",
         [prom(or_zero(increase(_PAID, "1h")), "paid")],
         unit=_INR,
         description="Amount paid in the hour before each moment: a sum, not a rate.",

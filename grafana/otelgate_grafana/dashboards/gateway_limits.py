@@ -103,12 +103,12 @@ SERIES = Row(
         links=[_AUDIT],
     ),
     timeseries(
-        "The index of spans",
+        "Span index",
         [
             prom("max by (instance) (otelgate_genai_index_size)", "spans {{instance}}"),
             prom(
                 or_zero(f"60 * {rate('otelgate_genai_index_evictions_total', by='reason')}"),
-                "evicted a minute {{reason}}",
+                "evicted per minute {{reason}}",
             ),
         ],
         unit="short",
@@ -117,7 +117,7 @@ SERIES = Row(
         links=[_HEALTH],
     ),
     timeseries(
-        "The gateway itself",
+        "Gateway memory",
         [
             prom("sum by (instance) (otelcol_process_memory_rss_bytes)", "memory {{instance}}"),
         ],

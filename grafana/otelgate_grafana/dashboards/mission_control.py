@@ -90,7 +90,7 @@ _NOW = Row(
 _COURSE = Row(
     "Over time",
     timeseries(
-        "Queries a minute",
+        "Queries per minute",
         [
             prom(f"60 * {rate(_GOOD)}", "success"),
             prom(f"60 * ({rate(_BAD)} or 0 * {rate(_TURNS)})", "failure"),
@@ -146,7 +146,7 @@ _COURSE = Row(
         links=[_USERS],
     ),
     timeseries(
-        "Cost an hour",
+        "Cost per hour",
         [prom(f"3600 * {rate(_COST, by='service_name')}", "{{service_name}}")],
         unit="currencyUSD",
         stack=True,

@@ -101,7 +101,7 @@ _NOW = Row(
 _SALES = Row(
     "Searches, reservations, revenue",
     timeseries(
-        "Searches an hour",
+        "Searches per hour",
         [prom(or_zero(increase(_SEARCHES, "1h")), "searches")],
         unit="short",
         description="Searches for properties in the hour before each moment.",
@@ -109,7 +109,7 @@ _SALES = Row(
         links=[_USERS],
     ),
     timeseries(
-        "Reservations an hour",
+        "Reservations per hour",
         [prom(or_zero(increase(_DONE, "1h")), "completed"), prom(or_zero(increase(_FAILED, "1h")), "failed")],
         unit="short",
         stack=True,
@@ -119,7 +119,7 @@ _SALES = Row(
         links=[_USERS],
     ),
     timeseries(
-        "Revenue an hour",
+        "Revenue per hour",
         [prom(or_zero(increase(_FEES, "1h")), "fees")],
         unit=_EGP,
         description="Fees of the reservations that were completed in the hour before each moment: 50,000 EGP each "
@@ -191,7 +191,7 @@ _MARKET = Row(
         links=[_HEALTH],
     ),
     timeseries(
-        "Traded an hour",
+        "Traded volume per hour",
         [prom(increase(_VOLUME, "1h", by=_POOL), f"{{{{{_POOL}}}}}")],
         unit=_EGP,
         stack=True,

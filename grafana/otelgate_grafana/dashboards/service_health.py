@@ -26,7 +26,7 @@ _THREE = (0.5, 0.95, 0.99)
 _UP = Row(
     "Availability",
     stat(
-        "Up or down",
+        "Service status",
         [prom(f"min by (service, kind) ({_PROBES})", "{{service}} {{kind}}", instant=True)],
         unit="none",
         names=True,

@@ -119,7 +119,7 @@ _COURSE = Row(
         links=[_AUDIT],
     ),
     timeseries(
-        "Messages in a session",
+        "Messages per session",
         [
             sql(
                 f"""
@@ -217,7 +217,7 @@ _SHARES = Row(
         links=[links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit", more="&var-feedback=negative")],
     ),
     piechart(
-        "Agents' shares",
+        "Share of runs by agent",
         [sql(f"SELECT agent, runs FROM {analytics('agents', 'tier')} ORDER BY runs DESC")],
         unit="short",
         all_values=True,

@@ -221,7 +221,7 @@ def test_status_and_latency_wait_for_the_span_that_leads():
     assert rebuild([(tool_call("03"), None)], NOW).status is None
 
 
-def test_a_turn_is_cancelled_as_the_span_is_that_leads():
+def test_cancel_the_leading_span_cancels_the_turn():
     inner, outer = model_call("02", NOW + 5, cancelled=True), run("01", NOW)
     assert not rebuild([(inner, None), (tool_call("03", cancelled=True), None)], NOW).cancelled
     assert rebuild([(inner._replace(parent_span_id=None), None)], NOW).cancelled
@@ -245,7 +245,7 @@ def test_calls_without_a_price_are_counted():
     assert (row.unpriced_calls, row.cost_pico, row.price_version) == (1, 72_000_000, "2026-11-01")
 
 
-def test_a_call_that_failed_without_tokens_is_not_one_without_a_price():
+def test_failed_call_without_tokens_counts_as_priced():
     refused = model_call(
         "01", status="error", cost_pico=None, price_version=None, input_tokens=None, output_tokens=None
     )
