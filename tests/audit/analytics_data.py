@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import fill_audit
 import psycopg
-from otelgate_audit.commands import generate
-from otelgate_audit.commands.synthetic import Item
+from audit_world import Item
 from otelgate_audit.model.records import Event, Feedback, ModelCall, Run, Text, ToolCall
 
 S = 1_000_000
@@ -97,7 +97,7 @@ def read(world: psycopg.Connection[Any], query: str, *parameters: Any) -> Rows:
 def load(connection: psycopg.Connection[Any]) -> None:
     """Store the whole world."""
     parts = [_bot(), _cost(), _quality(), _route(), _journey(), _shop(), _live()]
-    generate.write(
+    fill_audit.write(
         connection, [talk for talks, _ in parts for talk in talks], [e for _, events in parts for e in events]
     )
     connection.execute("INSERT INTO audit.tiers VALUES ('live', 'free', 0), ('live', 'pro', 20), ('live', 'max', 50)")

@@ -54,7 +54,7 @@ def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> 
         (
             "xyz",
             "otelgate-audit: unknown command 'xyz'; expected one of serve, keep, feedback, migrate, verify, forget,"
-            " export, retention, reconcile, generate, tier\n",
+            " export, retention, reconcile, tier\n",
         ),
     ],
 )

@@ -12,10 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fill_audit
 import psycopg
 import pytest
 from otelgate_audit import cli
-from otelgate_audit.commands import generate
 from otelgate_audit.export import command as export_command
 from otelgate_audit.export import formats
 from otelgate_audit.export import rows as export_rows
@@ -65,7 +65,7 @@ def turns() -> list[list[Any]]:
 @pytest.fixture
 def stored(database: str) -> str:
     with psycopg.connect(database) as connection:
-        generate.write(connection, turns(), [])
+        fill_audit.write(connection, turns(), [])
     return database
 
 

@@ -133,8 +133,10 @@ def test_migrate_conversations_become_turns(old: str) -> None:
         users = connection.execute(counts.format("conversations")).fetchall()
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
-        assert rows and connection.execute(before.format("turns")).fetchall() == rows
-        assert users and connection.execute(counts.format("turns")).fetchall() == users
+        assert rows
+        assert connection.execute(before.format("turns")).fetchall() == rows
+        assert users
+        assert connection.execute(counts.format("turns")).fetchall() == users
         assert [name for (name,) in connection.execute(_NAMES) if "conversation" in name] == []
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from ..model.clock import DAY_US
-from ..model.records import Event, Feedback, ModelCall, Record, Run, Score, Text, ToolCall
+from otelgate_audit.model.clock import DAY_US
+from otelgate_audit.model.records import Event, Feedback, ModelCall, Record, Run, Score, Text, ToolCall
 
 SECOND: Final = 1_000_000
 

@@ -1,7 +1,8 @@
-"""`otelgate-audit generate`: fill an empty database with made-up turns, to measure with.
+"""Fill an empty audit database with made-up turns, to measure with: `python benchmarks/fill_audit.py`.
 
-Rows go straight into the tables by COPY. They have no entries in the ledger, so `verify` reports them: never do this
-in a database that holds real turns.
+The database is that of the audit sink's settings (OTELGATE_DATABASE_URL). Rows go straight into the tables by COPY.
+They have no entries in the ledger, so `otelgate-audit verify` reports them: never do this in a database that holds
+real turns.
 """
 
 from __future__ import annotations
@@ -14,17 +15,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
+from audit_world import SECOND, Item, World
+from otelgate_audit import settings
+from otelgate_audit.model import clock, copying, database, partitions
+from otelgate_audit.model.clock import DAY_US
+from otelgate_audit.model.records import ModelCall, Text
+from otelgate_audit.store import turn
+from otelgate_audit.store.people import People
+from otelgate_audit.store.turn_rows import TURNS
 from psycopg import sql
 from tqdm import tqdm
-
-from ..model import clock, copying, database, partitions
-from ..model.clock import DAY_US
-from ..model.records import ModelCall, Text
-from ..settings import Settings
-from ..store import turn
-from ..store.people import People
-from ..store.turn_rows import TURNS
-from .synthetic import SECOND, Item, World
 
 PRICES: Final = (("estate-bot", "free", 0), ("estate-bot", "basic", 19), ("estate-bot", "pro", 49))
 """Monthly prices in USD that are set with it, so that revenue can be shown."""
@@ -32,10 +32,9 @@ PRICES: Final = (("estate-bot", "free", 0), ("estate-bot", "basic", 19), ("estat
 _QUESTION_KEY: Final = turn.question_key(bytes(32))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        "Bypasses the ledger: `otelgate-audit verify` reports the rows. For empty databases, to measure with."
-    )
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0, or 1 if there are turns and no --force."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=_count, default=1_000_000, metavar="N", help="default: 1000000")
     parser.add_argument("--days", type=_count, default=90, metavar="N", help="how far back they go (default: 90)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed gives the same rows (1)")
@@ -44,12 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-model-calls", action="store_true", help="leave audit.model_calls empty; totals stay")
     parser.add_argument("--force", action="store_true", help="even where there are turns already")
-
-
-def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Exit code 0, or 1 if there are turns and no --force."""
+    options = parser.parse_args(arguments)
+    known = settings.load()
     started = time.monotonic()
-    with database.connect(settings.database_url, name="generate", password=settings.database_password) as connection:
+    with database.connect(known.database_url, name="fill_audit", password=known.database_password) as connection:
         database.require_schema(connection)
         if connection.execute("SELECT 1 FROM audit.turns LIMIT 1").fetchone() and not options.force:
             print("audit.turns has rows: expected an empty database, or --force", file=sys.stderr)
@@ -138,3 +135,7 @@ def _count(raw: str) -> int:
     if not raw.isdigit() or not int(raw):
         raise argparse.ArgumentTypeError(f"{raw!r}: expected a whole number of at least 1")
     return int(raw)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,33 +1,33 @@
 """Made-up turns: the same each time, and consistent as the sink would have made them."""
 
-import argparse
 import itertools
 import re
+from collections.abc import Callable
 
+import fill_audit
 import psycopg
 import pytest
-from otelgate_audit import settings
-from otelgate_audit.commands import generate
-from otelgate_audit.commands.synthetic import SECOND, World
+from audit_world import SECOND, World
 from otelgate_audit.model.clock import DAY_US
 
+Run = Callable[..., int]
 UNTIL = 1_706_745_600 * SECOND  # 2024-02-01T00:00:00Z
 
 
-def run(database: str, *arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    generate.add_arguments(parser)
-    options = parser.parse_args(["--days", "2", "--until", "2024-02-01T00:00Z", *arguments])
-    return generate.run(settings.load({"OTELGATE_DATABASE_URL": database}), options)
+@pytest.fixture
+def run(database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Fills the test's database with two days of turns."""
+    monkeypatch.setenv("OTELGATE_DATABASE_URL", database)
+    return lambda *arguments: fill_audit.main(["--days", "2", "--until", "2024-02-01T00:00Z", *arguments])
 
 
-def test_the_same_seed_gives_the_same_records() -> None:
+def test_same_seed_gives_same_records() -> None:
     first, second, other = (list(World(200, 3, UNTIL, seed).days()) for seed in (1, 1, 2))
     assert first == second
     assert first != other
 
 
-def test_there_are_exactly_so_many_turns_in_the_time_asked_for() -> None:
+def test_world_has_requested_number_of_turns_within_requested_days() -> None:
     days = list(World(200, 3, UNTIL, seed=1).days())
     assert [len(talks) for talks, _ in days] == [66, 67, 67]
     starts = [items[0][0].start_time for talks, _ in days for items in talks]
@@ -36,8 +36,10 @@ def test_there_are_exactly_so_many_turns_in_the_time_asked_for() -> None:
     assert len(set(traces)) == 200
 
 
-def test_totals_are_those_of_the_records(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(database, "--turns", "300") == 0
+def test_fill_writes_totals_of_its_records(
+    database: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--turns", "300") == 0
     printed = capsys.readouterr().out
     assert re.search(r"^audit.turns +300$", printed, re.MULTILINE)
     with psycopg.connect(database) as connection:
@@ -59,12 +61,14 @@ def test_totals_are_those_of_the_records(database: str, capsys: pytest.CaptureFi
             assert row[0] > 0
 
 
-def test_a_database_with_turns_is_refused(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(database, "--turns", "30", "--no-model-calls") == 0
+def test_fill_refuses_database_with_turns(
+    database: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--turns", "30", "--no-model-calls") == 0
     capsys.readouterr()
-    assert run(database, "--turns", "30", "--seed", "2") == 1
+    assert run("--turns", "30", "--seed", "2") == 1
     assert capsys.readouterr().err == "audit.turns has rows: expected an empty database, or --force\n"
-    assert run(database, "--turns", "30", "--seed", "2", "--force", "--no-model-calls") == 0
+    assert run("--turns", "30", "--seed", "2", "--force", "--no-model-calls") == 0
     with psycopg.connect(database) as connection:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM audit.turns), (SELECT count(*) FROM audit.model_calls)"
@@ -83,15 +87,13 @@ def test_a_database_with_turns_is_refused(database: str, capsys: pytest.CaptureF
         ),
     ],
 )
-def test_wrong_arguments_are_named(arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    generate.add_arguments(parser)
+def test_fill_names_wrong_argument(arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parser.parse_args(arguments)
+        fill_audit.main(arguments)
     assert error in capsys.readouterr().err
 
 
-def test_people_come_back_in_sessions() -> None:
+def test_world_has_users_with_several_sessions() -> None:
     records = [items[0][0] for talks, _ in World(500, 5, UNTIL, seed=1).days() for items in talks]
     sessions = [len(list(group)) for _, group in itertools.groupby(sorted(record.session_id for record in records))]
     assert max(sessions) > 2
