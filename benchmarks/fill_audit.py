@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -32,8 +33,8 @@ PRICES: Final = (("estate-bot", "free", 0), ("estate-bot", "basic", 19), ("estat
 _QUESTION_KEY: Final = turn.question_key(bytes(32))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0, or 1 if there are turns and no --force."""
+def main(arguments: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
+    """Exit code 0, or 1 if there are turns and no --force. `env`: the sink's settings (default: the process's)."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=_count, default=1_000_000, metavar="N", help="default: 1000000")
     parser.add_argument("--days", type=_count, default=90, metavar="N", help="how far back they go (default: 90)")
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-model-calls", action="store_true", help="leave audit.model_calls empty; totals stay")
     parser.add_argument("--force", action="store_true", help="even where there are turns already")
     options = parser.parse_args(arguments)
-    known = settings.load()
+    known = settings.load(env)
     started = time.monotonic()
     with database.connect(known.database_url, name="fill_audit", password=known.database_password) as connection:
         database.require_schema(connection)

@@ -15,10 +15,10 @@ UNTIL = 1_706_745_600 * SECOND  # 2024-02-01T00:00:00Z
 
 
 @pytest.fixture
-def run(database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(database: str) -> Run:
     """Fills the test's database with two days of turns."""
-    monkeypatch.setenv("OTELGATE_DATABASE_URL", database)
-    return lambda *arguments: fill_audit.main(["--days", "2", "--until", "2024-02-01T00:00Z", *arguments])
+    env = {"OTELGATE_DATABASE_URL": database}
+    return lambda *arguments: fill_audit.main(["--days", "2", "--until", "2024-02-01T00:00Z", *arguments], env)
 
 
 def test_same_seed_gives_same_records() -> None:
@@ -36,9 +36,7 @@ def test_world_has_requested_number_of_turns_within_requested_days() -> None:
     assert len(set(traces)) == 200
 
 
-def test_fill_writes_totals_of_its_records(
-    database: str, run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fill_writes_totals_of_its_records(database: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--turns", "300") == 0
     printed = capsys.readouterr().out
     assert re.search(r"^audit.turns +300$", printed, re.MULTILINE)
@@ -61,9 +59,7 @@ def test_fill_writes_totals_of_its_records(
             assert row[0] > 0
 
 
-def test_fill_refuses_database_with_turns(
-    database: str, run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fill_refuses_database_with_turns(database: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--turns", "30", "--no-model-calls") == 0
     capsys.readouterr()
     assert run("--turns", "30", "--seed", "2") == 1

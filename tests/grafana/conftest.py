@@ -1,6 +1,5 @@
 """Real Prometheus, Loki and PostgreSQL with made-up data, started once for the tests of dashboards."""
 
-import argparse
 import shutil
 import subprocess
 import time
@@ -9,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import dashboard_series
+import fill_audit
 import psycopg
 import pytest
 import shared
 import thrown_away
 from dashboard_stores import Filled
-from otelgate_audit import settings as audit_settings
-from otelgate_audit.commands import generate
 from otelgate_audit.model import database
 from otelgate_grafana.ask import TIMEOUT_S, Stores, Window
 from otelgate_stack import access, settings, state
@@ -112,11 +110,8 @@ def _fill_database(loaded: settings.Settings, end: int) -> tuple[str, str]:
     password = loaded.database_password.read_text().strip()
     owner = psycopg.conninfo.make_conninfo(loaded.database, password=password)
     database.migrate(loaded.database, password=password, grafana_password="for tests")
-    read = audit_settings.load(loaded.owner_env())
-    arguments = argparse.ArgumentParser()
-    generate.add_arguments(arguments)
     wanted = ["--turns", str(_TURNS), "--days", str(_DAYS), "--until", _iso(end)]
-    assert generate.run(read, arguments.parse_args(wanted)) == 0
+    assert fill_audit.main(wanted, loaded.owner_env()) == 0
     with psycopg.connect(owner) as connection:
         connection.execute(
             "INSERT INTO audit.events (start_time, uid, service, name, attributes)"

@@ -65,7 +65,7 @@ def generated(server: Any, template: str) -> Iterator[psycopg.Connection[Any]]:
         ),
         (
             "a funnel's first queries",
-            f"SELECT * FROM analytics.occurrences('first_query', '2024-01-31Z', {TO})",
+            f"SELECT * FROM analytics.occurrences('first_turn', '2024-01-31Z', {TO})",
             "audit.turns_user",
         ),
         (

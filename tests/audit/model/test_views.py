@@ -28,9 +28,7 @@ def test_nothing_fails_where_there_is_nothing(database: str) -> None:
         calls = [name for (name,) in connection.execute(CALLS)]
         for call in calls:
             connection.execute(f"SELECT * FROM {call}").fetchall()
-        (row,) = connection.execute(
-            "SELECT success_ratio, satisfaction, queries_per_dollar, users FROM analytics.kpis()"
-        )
+        (row,) = connection.execute("SELECT success_ratio, satisfaction, turns_per_dollar, users FROM analytics.kpis()")
     assert len(calls) > 45
     assert row == (None, None, None, 0)
 

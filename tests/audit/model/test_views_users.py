@@ -79,7 +79,7 @@ def test_funnel(world: psycopg.Connection[Any]) -> None:
     third = pytest.approx(1 / 3)
     assert read(world, f"SELECT * FROM analytics.funnel({FIRST_WEEKS})") == [
         (1, "user.signup", 3, 1.0, 1.0, None),
-        (2, "first_query", 2, pytest.approx(2 / 3), pytest.approx(2 / 3), 3600.0),
+        (2, "first_turn", 2, pytest.approx(2 / 3), pytest.approx(2 / 3), 3600.0),
         (3, "quota.hit", 2, pytest.approx(2 / 3), 1.0, (24 + 44) * 1800.0),  # ann after 24 h, bob after 44 h
         (4, "subscription.upgraded", 1, third, 0.5, 3600.0),
     ]
