@@ -1,4 +1,4 @@
-"""What bench_audit.py sends: requests like the gateway's, of recorded runs with new ids and times each time."""
+"""The load of bench_audit.py: requests like the gateway's, of recorded runs with new ids and times each time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from otelgate_audit.ingest.decode import decode_traces
 GOLDEN = Path(__file__).parent.parent / "tests/golden"
 RUNS_TOGETHER = 3  # of one application in a row, as in the SDK's batches
 USERS = 10_000
-# What stands for a trace id (with its number), a span's time (likewise, little-endian), a user and a session.
+# Placeholders of a trace id (with its number), a span's time (likewise, little-endian), a user and a session.
 _TRACE = b"\xb3otelgat"
 _TIME = 0x7A5CB3 << 40
 _FINDERS = {

