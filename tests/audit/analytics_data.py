@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import fill_audit
 import psycopg
-from audit_world import Item
 from otelgate_audit.model.records import Event, Feedback, ModelCall, Run, Text, ToolCall
+from turn_data import filling
+from turn_data.world import Item
 
 S = 1_000_000
 MINUTE, HOUR, DAY = 60 * S, 3600 * S, 86_400 * S
@@ -97,7 +97,7 @@ def read(world: psycopg.Connection[Any], query: str, *parameters: Any) -> Rows:
 def load(connection: psycopg.Connection[Any]) -> None:
     """Store the whole world."""
     parts = [_bot(), _cost(), _quality(), _route(), _journey(), _shop(), _live()]
-    fill_audit.write(
+    filling.write(
         connection, [talk for talks, _ in parts for talk in talks], [e for _, events in parts for e in events]
     )
     connection.execute("INSERT INTO audit.tiers VALUES ('live', 'free', 0), ('live', 'pro', 20), ('live', 'max', 50)")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import dashboard_series
-import fill_audit
 import psycopg
 import pytest
 import shared
@@ -21,6 +20,8 @@ from otelgate_stack.build import builds
 from otelgate_stack.clients import Loki, Prometheus
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
+from turn_data import filling
+from turn_data.world import SECOND, World
 
 _TURNS = 3000
 _DAYS = 8
@@ -110,16 +111,12 @@ def _fill_database(loaded: settings.Settings, end: int) -> tuple[str, str]:
     password = loaded.database_password.read_text().strip()
     owner = psycopg.conninfo.make_conninfo(loaded.database, password=password)
     database.migrate(loaded.database, password=password, grafana_password="for tests")
-    wanted = ["--turns", str(_TURNS), "--days", str(_DAYS), "--until", _iso(end)]
-    assert fill_audit.main(wanted, loaded.owner_env()) == 0
     with psycopg.connect(owner) as connection:
+        filling.fill(connection, World(_TURNS, _DAYS, end * SECOND, seed=1))
+        filling.vacuum(connection)
         connection.execute(
             "INSERT INTO audit.events (start_time, uid, service, name, attributes)"
             " VALUES (to_timestamp(%s), 'deployment-1', 'estate-bot', 'deployment', '{\"version\": \"1.4.2\"}')",
             [end - 1800],
         )
     return owner, psycopg.conninfo.make_conninfo(loaded.database, user="otelgate_grafana", password="for tests")
-
-
-def _iso(moment: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

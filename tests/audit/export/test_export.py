@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import fill_audit
 import psycopg
 import pytest
 from otelgate_audit import cli
@@ -22,6 +21,7 @@ from otelgate_audit.export import rows as export_rows
 from otelgate_audit.model.records import Record, Text
 from psycopg import sql
 from pyarrow import parquet
+from turn_data import filling
 
 from ..records import DAY, NOW, feedback, model_call, run, tool_call
 
@@ -65,7 +65,7 @@ def turns() -> list[list[Any]]:
 @pytest.fixture
 def stored(database: str) -> str:
     with psycopg.connect(database) as connection:
-        fill_audit.write(connection, turns(), [])
+        filling.write(connection, turns(), [])
     return database
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-import fill_audit
 import psycopg
 import pytest
-from audit_world import SECOND, World
+from turn_data import filling
+from turn_data.world import SECOND, World
 
 UNTIL = 1_706_745_600  # 2024-02-01T00:00:00Z
 DAYS = 6
@@ -20,8 +20,8 @@ def generated(server: Any, template: str) -> Iterator[psycopg.Connection[Any]]:
         connection.execute(f"CREATE DATABASE audit_explain OWNER otelgate TEMPLATE {template} STRATEGY file_copy")
     owner = server.get_uri(database="audit_explain").replace("postgres:@", "otelgate@")
     with psycopg.connect(owner) as connection:
-        fill_audit.fill(connection, World(20_000, DAYS, UNTIL * SECOND, seed=1), model_calls=False)
-        fill_audit.vacuum(connection)
+        filling.fill(connection, World(20_000, DAYS, UNTIL * SECOND, seed=1), model_calls=False)
+        filling.vacuum(connection)
     with psycopg.connect(owner, autocommit=True) as connection:
         yield connection
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:

@@ -138,11 +138,10 @@ def test_migrate_renames_conversations_to_turns_with_their_rows(old: str) -> Non
     with psycopg.connect(old) as connection:
         rows = connection.execute(before.format("conversations")).fetchall()
         users = connection.execute(counts.format("conversations")).fetchall()
+        assert (len(rows), len(users)) == (2, 2)
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
-        assert rows
         assert connection.execute(before.format("turns")).fetchall() == rows
-        assert users
         assert connection.execute(counts.format("turns")).fetchall() == users
         assert [name for (name,) in connection.execute(_NAMES) if "conversation" in name] == []
 

@@ -5,13 +5,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import fill_audit
 import otelgate_audit
 import psycopg
 import pytest
 from otelgate_audit.model import analytics
 from otelgate_audit.model import database as audit_database
 from psycopg import sql
+from turn_data import filling
 
 from ..analytics_data import DAY, at, talk
 
@@ -86,7 +86,7 @@ def test_apply_names_wrong_view_file_and_changes_nothing(
 def test_days_of_a_user_go_with_the_user(database: str) -> None:
     with psycopg.connect(database) as connection:
         talks = [talk("s", at("01-01 10:00") + day * DAY, "ann") for day in (0, 0, 1)]
-        fill_audit.write(connection, talks, [])
+        filling.write(connection, talks, [])
         days = "SELECT day FROM audit.user_days ORDER BY 1"
         assert connection.execute(days).fetchall() == [(date(2024, 1, 1),), (date(2024, 1, 2),)]
         connection.execute("DELETE FROM audit.turns")

@@ -1,24 +1,13 @@
 """Made-up turns: the same each time, and consistent as the sink would have made them."""
 
 import itertools
-import re
-from collections.abc import Callable
 
-import fill_audit
 import psycopg
-import pytest
-from audit_world import SECOND, World
 from otelgate_audit.model.clock import DAY_US
+from turn_data import filling
+from turn_data.world import SECOND, World
 
-Run = Callable[..., int]
 UNTIL = 1_706_745_600 * SECOND  # 2024-02-01T00:00:00Z
-
-
-@pytest.fixture
-def run(database: str) -> Run:
-    """Fills the test's database with two days of turns."""
-    env = {"OTELGATE_DATABASE_URL": database}
-    return lambda *arguments: fill_audit.main(["--days", "2", "--until", "2024-02-01T00:00Z", *arguments], env)
 
 
 def test_same_seed_gives_same_records() -> None:
@@ -36,11 +25,9 @@ def test_world_has_requested_number_of_turns_within_requested_days() -> None:
     assert len(set(traces)) == 200
 
 
-def test_fill_writes_totals_of_its_records(database: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--turns", "300") == 0
-    printed = capsys.readouterr().out
-    assert re.search(r"^audit.turns +300$", printed, re.MULTILINE)
+def test_fill_stores_totals_of_the_records(database: str) -> None:
     with psycopg.connect(database) as connection:
+        assert filling.fill(connection, World(300, 2, UNTIL, seed=1))["audit.turns"] == 300
         for total, rows in (
             ("sum(runs)", "count(*) FROM audit.runs"),
             ("sum(model_calls)", "count(*) FROM audit.model_calls"),
@@ -59,34 +46,14 @@ def test_fill_writes_totals_of_its_records(database: str, run: Run, capsys: pyte
             assert row[0] > 0
 
 
-def test_fill_refuses_database_with_turns(database: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--turns", "30", "--no-model-calls") == 0
-    capsys.readouterr()
-    assert run("--turns", "30", "--seed", "2") == 1
-    assert capsys.readouterr().err == "audit.turns has rows: expected an empty database, or --force\n"
-    assert run("--turns", "30", "--seed", "2", "--force", "--no-model-calls") == 0
+def test_leave_out_model_calls_keeps_the_totals(database: str) -> None:
     with psycopg.connect(database) as connection:
+        counts = filling.fill(connection, World(30, 2, UNTIL, seed=1), model_calls=False)
+        assert counts["audit.turns"] == 30
         row = connection.execute(
-            "SELECT (SELECT count(*) FROM audit.turns), (SELECT count(*) FROM audit.model_calls)"
+            "SELECT (SELECT sum(model_calls) > 30 FROM audit.turns), (SELECT count(*) FROM audit.model_calls)"
         ).fetchone()
-    assert row == (60, 0)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        (["--turns", "many"], "argument --turns: 'many': expected a whole number of at least 1"),
-        (["--days", "0"], "argument --days: '0': expected a whole number of at least 1"),
-        (
-            ["--until", "soon"],
-            "argument --until: 'soon': expected a date or time such as 2026-01-31",
-        ),
-    ],
-)
-def test_fill_names_wrong_argument(arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        fill_audit.main(arguments)
-    assert error in capsys.readouterr().err
+    assert row == (True, 0)
 
 
 def test_world_has_users_with_several_sessions() -> None:

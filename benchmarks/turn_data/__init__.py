@@ -1,0 +1,1 @@
+"""Made-up turns for benchmarks and tests, the same for the same seed."""
