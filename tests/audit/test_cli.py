@@ -58,13 +58,13 @@ def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> 
         ),
     ],
 )
-def test_an_unknown_command(name: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_command_is_named(name: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([name]) == 2
     assert capsys.readouterr().err == message
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_the_exit_code_is_the_subcommands(stand_in: SimpleNamespace, code: int) -> None:
+def test_exit_code_is_the_subcommands(stand_in: SimpleNamespace, code: int) -> None:
     stand_in.code = code
     assert cli.main(["verify", "--to", "5"]) == code
     assert [options.to for options in stand_in.seen] == [5]
@@ -143,7 +143,7 @@ def test_tiers(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("price", ["-1", "x", "NaN", "1e12"])
-def test_a_price_that_is_none(price: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tier_refuses_invalid_price(price: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["tier", f"--monthly-usd={price}"])
     assert f"argument --monthly-usd: {price!r}: expected a price of 0 or more" in capsys.readouterr().err
@@ -168,9 +168,7 @@ def test_only_the_command_that_runs_is_imported() -> None:
     assert not {"grpc", "starlette", "pyarrow"} & set(json.loads(ended.stderr))
 
 
-def test_a_terminal_that_knows_ascii_only_ends_no_command(
-    stand_in: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ascii_terminal_does_not_end_a_command(stand_in: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     stand_in.run = lambda settings, options: print("runs of ☕: counted 1") or 0

@@ -24,12 +24,12 @@ FOREIGN = (
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_a_name_of_this_machine_is_local(host: str) -> None:
+def test_name_of_this_machine_is_local(host: str) -> None:
     assert hosts.is_local(host)
 
 
 @pytest.mark.parametrize("host", FOREIGN)
-def test_a_name_of_the_internet_is_not_local(host: str) -> None:
+def test_internet_name_is_not_local(host: str) -> None:
     assert not hosts.is_local(host)
 
 
@@ -90,7 +90,7 @@ def test_headers_of_a_browser_identify_a_page(sent: dict[str, str], of_page: boo
         ({"Origin": "null", "Host": "127.0.0.1:8000"}, True),
     ],
 )
-def test_a_page_of_another_origin_is_known(sent: dict[str, str], foreign: bool) -> None:
+def test_page_of_another_origin_is_recognised(sent: dict[str, str], foreign: bool) -> None:
     assert hosts.is_of_foreign_page(httpx.Headers(sent), ["https://shop.example"]) is foreign
 
 

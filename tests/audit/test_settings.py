@@ -16,7 +16,7 @@ def test_everything_has_a_default() -> None:
     assert loaded.database_password is None
 
 
-def test_an_empty_value_counts_as_unset() -> None:
+def test_empty_setting_counts_as_unset() -> None:
     assert settings.load({"OTELGATE_AUDIT_PORT": "", "OTELGATE_FEEDBACK_ORIGINS": ""}) == settings.load({})
 
 
@@ -121,7 +121,7 @@ def test_each_wrong_setting_has_its_line() -> None:
     ]
 
 
-def test_the_settings_of_others_are_left_alone() -> None:
+def test_settings_of_other_programs_are_ignored() -> None:
     others = ["OTELGATE_AUDIT", "OTELGATE_AUDIT_ENDPOINT", "OTELGATE_GRPC_PORT", "OTELGATE_TEMPO_PORT", "OTELGATE_X"]
     assert settings.load(dict.fromkeys(others, "anything")) == settings.load({})
 
@@ -134,7 +134,7 @@ def test_the_settings_of_others_are_left_alone() -> None:
         "postgresql://otelgate@db/otelgate?password=geheim&sslmode=require",
     ],
 )
-def test_the_password_in_the_url_is_never_shown(url: str) -> None:
+def test_password_in_url_is_never_shown(url: str) -> None:
     loaded = settings.load({"OTELGATE_DATABASE_URL": url})
     assert loaded.database_url == url
     assert "geheim" not in repr(loaded)
@@ -150,7 +150,7 @@ def test_the_password_in_the_url_is_never_shown(url: str) -> None:
         ("host=db password='ge heim'", "host=db password=***"),
     ],
 )
-def test_a_bad_url_is_shown_without_its_password(value: str, shown: str) -> None:
+def test_settings_error_shows_bad_url_without_password(value: str, shown: str) -> None:
     with pytest.raises(settings.SettingsError) as caught:
         settings.load({"OTELGATE_DATABASE_URL": value})
     assert str(caught.value) == f"OTELGATE_DATABASE_URL='{shown}': expected a postgresql:// URL"
@@ -172,7 +172,7 @@ def test_secrets_are_read_from_their_files(tmp_path: Path) -> None:
     assert "geheim" not in repr(loaded)
 
 
-def test_a_secret_that_is_missing_or_short_is_named(tmp_path: Path) -> None:
+def test_missing_or_short_secret_is_named(tmp_path: Path) -> None:
     short = tmp_path / "short"
     short.write_text("abc")
     gone = tmp_path / "gone"
@@ -196,7 +196,7 @@ def test_a_secret_that_is_missing_or_short_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == "OTELGATE_AUDIT_KEY_FILE: not set; expected a file that can be read"
 
 
-def test_a_container_that_is_published_on_loopback_listens_everywhere() -> None:
+def test_container_published_on_loopback_listens_everywhere() -> None:
     inside = {"OTELGATE_AUDIT_HOST": "0.0.0.0"}
     assert settings.load({**inside, "OTELGATE_PUBLISHED_HOST": "127.0.0.1"}).audit_host == "0.0.0.0"
     with pytest.raises(settings.SettingsError) as caught:
@@ -205,7 +205,7 @@ def test_a_container_that_is_published_on_loopback_listens_everywhere() -> None:
     assert str(caught.value) == f"OTELGATE_PUBLISHED_HOST='10.0.0.5': {expected}"
 
 
-def test_a_short_token_of_the_gateway_is_refused(tmp_path: Path) -> None:
+def test_short_gateway_token_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("short")
     with pytest.raises(settings.SettingsError) as caught:

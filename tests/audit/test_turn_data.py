@@ -10,13 +10,13 @@ from turn_data.world import SECOND, World
 UNTIL = 1_706_745_600 * SECOND  # 2024-02-01T00:00:00Z
 
 
-def test_the_same_seed_gives_the_same_records() -> None:
+def test_same_seed_gives_same_records() -> None:
     first, second, other = (list(World(200, 3, UNTIL, seed).days()) for seed in (1, 1, 2))
     assert first == second
     assert first != other
 
 
-def test_there_are_exactly_so_many_turns_in_the_time_asked_for() -> None:
+def test_world_has_requested_number_of_turns_within_requested_days() -> None:
     days = list(World(200, 3, UNTIL, seed=1).days())
     assert [len(talks) for talks, _ in days] == [66, 67, 67]
     starts = [items[0][0].start_time for talks, _ in days for items in talks]
@@ -56,7 +56,7 @@ def test_leave_out_model_calls_keeps_the_totals(database: str) -> None:
     assert row == (True, 0)
 
 
-def test_people_come_back_in_sessions() -> None:
+def test_world_has_users_with_several_sessions() -> None:
     records = [items[0][0] for talks, _ in World(500, 5, UNTIL, seed=1).days() for items in talks]
     sessions = [len(list(group)) for _, group in itertools.groupby(sorted(record.session_id for record in records))]
     assert max(sessions) > 2

@@ -142,7 +142,7 @@ def test_tiers_and_funnel(stack: ExampleStack, sent: dict[str, dict[str, float]]
     )
     # Everybody's first visit begins with /start; an upgrade may come without a limit, a limit more than once.
     assert steps["user.signup"] == sent["commands"]["/start"]
-    assert steps["user.signup"] >= steps["first_query"] > steps["quota.hit"] > steps["subscription.upgraded"] > 0
+    assert steps["user.signup"] >= steps["first_turn"] > steps["quota.hit"] > steps["subscription.upgraded"] > 0
     upgrades = f'sum by (to_tier) (otelgate_event_count_total{{event_name="subscription.upgraded",{LIVE}}})'
     assert stack.by_label(upgrades, "to_tier") == sent["upgrades"]
     limits = f'sum(otelgate_event_count_total{{event_name="quota.hit",{LIVE}}})'

@@ -1,4 +1,8 @@
-"""Access to Prometheus and Loki, with the password and the certificates from the settings."""
+"""Access to Prometheus and Loki, with the password and the certificates from the settings.
+
+The stack's clients (compose/otelgate_stack/clients) stay apart: they need httpx and the stack's settings, which the
+sink does not depend on, and the sink reads raw samples and signed heads, which no other program does.
+"""
 
 from __future__ import annotations
 

@@ -121,19 +121,19 @@ _USERS_ROW = Row(
         [
             sql(
                 f"""
-                SELECT user_id, service, tier, sessions, turns AS messages,
-                    turns::float8 / nullif(sessions, 0) AS mean_messages, mean_seconds, errors, cost_usd,
+                SELECT user_id, service, tier, sessions, turns,
+                    turns::float8 / nullif(sessions, 0) AS mean_turns, mean_seconds, errors, cost_usd,
                     satisfaction, last_seen
                 FROM {analytics("user_summary", "agent", "tier", arguments=f"{_PEOPLE}, top => 100")}
                 """
             )
         ],
-        description="Each user's sessions and messages in the range, the last seen first. A click on a user filters "
+        description="Each user's sessions and turns in the range, the last seen first. A click on a user filters "
         "the tables above.",
         columns={
             "user_id": Column(title="User", links=(links.user(),)),
-            "messages": Column(title="Messages", unit="short"),
-            "mean_messages": Column(title="Messages a session", unit="short"),
+            "turns": Column(title="Turns", unit="short"),
+            "mean_turns": Column(title="Turns a session", unit="short"),
             "mean_seconds": Column(title="Mean time", unit="s"),
             "cost_usd": Column(title="Cost", unit="currencyUSD"),
             "satisfaction": Column(title="Satisfaction", unit="percentunit", thresholds=falling(0.7, 0.8)),

@@ -16,7 +16,7 @@ _TOOLS = f"{TOOLS}_count"
 _CHILLER = select(_TOOLS, "tier", where='gen_ai_tool_name="calculate_chiller_cost"')
 _ANALYZE = select(_TOOLS, "tier", where='gen_ai_tool_name="analyze_investment"')
 _FROM_CHILLER = "step => 'tool_call{tool=calculate_chiller_cost}'"
-_STEPS = "events => '{user.signup,first_query,quota.hit,subscription.upgraded}'"
+_STEPS = "events => '{user.signup,first_turn,quota.hit,subscription.upgraded}'"
 
 _USE = Row(
     "Use",
@@ -129,7 +129,7 @@ _WAY = Row(
         ],
         unit="short",
         decimals=0,
-        description="Queries that a limit refused, and upgrades, in the hour before each moment.",
+        description="Turns that a limit refused, and upgrades, in the hour before each moment.",
         links=[_USERS],
     ),
     table(
@@ -137,21 +137,21 @@ _WAY = Row(
         [
             sql(
                 f"""
-                SELECT tier, sum(users)::bigint AS users, sum(queries)::bigint AS queries, sum(cost_usd) AS cost_usd,
+                SELECT tier, sum(users)::bigint AS users, sum(turns)::bigint AS turns, sum(cost_usd) AS cost_usd,
                     sum(revenue_usd) AS revenue_usd, sum(margin_usd) AS margin_usd,
-                    max(break_even_queries) AS break_even
+                    max(break_even_turns) AS break_even
                 FROM analytics.tier_margin WHERE analytics.chosen(service, {variables.chosen("service")})
                 GROUP BY tier ORDER BY revenue_usd DESC
                 """
             )
         ],
-        description="The last 30 days: cost and revenue of the users of each tier, and the number of queries a month "
+        description="The last 30 days: cost and revenue of the users of each tier, and the number of turns a month "
         "that one user's price pays for (empty: no price, or no cost).",
         columns={
             "cost_usd": Column(title="Cost", unit="currencyUSD"),
             "revenue_usd": Column(title="Revenue", unit="currencyUSD"),
             "margin_usd": Column(title="Margin", unit="currencyUSD"),
-            "break_even": Column(title="Break-even queries", unit="short"),
+            "break_even": Column(title="Break-even turns", unit="short"),
         },
         width=24,
         links=[_MONEY],

@@ -24,7 +24,7 @@ _AUDIT = links.dashboard(uids.CONVERSATION_AUDIT, "Conversation audit", more="&$
 _NOW = Row(
     "The last hour",
     stat(
-        "Queries, 1 h",
+        "Turns, 1 h",
         [prom(or_zero(increase(_TURNS, "1h")), instant=True)],
         unit="short",
         decimals=0,
@@ -79,7 +79,7 @@ _NOW = Row(
         [prom(or_zero(increase(_BAD, "1h")), instant=True)],
         unit="short",
         decimals=0,
-        description="Turns that ended with an error in the last hour. Compare with the number of queries.",
+        description="Turns that ended with an error in the last hour. Compare with the number of turns.",
         thresholds=rising(1, 20),
         covers=("A6",),
         alerts=("TurnErrorRatioHigh",),
@@ -90,7 +90,7 @@ _NOW = Row(
 _COURSE = Row(
     "Over time",
     timeseries(
-        "Queries per minute",
+        "Turns a minute",
         [
             prom(f"60 * {rate(_GOOD)}", "success"),
             prom(f"60 * ({rate(_BAD)} or 0 * {rate(_TURNS)})", "failure"),
@@ -166,7 +166,7 @@ _PEOPLE = Row(
         [
             sql(
                 f"""
-                SELECT user_id, turns AS queries, service, tier, cost_usd, last_seen
+                SELECT user_id, turns, service, tier, cost_usd, last_seen
                 FROM {analytics("top_users", "tier", arguments="top => 10")}
                 """
             )
@@ -175,7 +175,7 @@ _PEOPLE = Row(
         "pseudonyms, if it follows the rules. A click opens a user's turns.",
         columns={
             "user_id": Column(title="User", links=(links.user(),)),
-            "queries": Column(title="Queries", unit="short"),
+            "turns": Column(title="Turns", unit="short"),
             "service": Column(title="Service"),
             "tier": Column(title="Tier"),
             "cost_usd": Column(title="Cost", unit="currencyUSD"),

@@ -119,11 +119,11 @@ _COURSE = Row(
         links=[_AUDIT],
     ),
     timeseries(
-        "Messages per session",
+        "Turns in a session",
         [
             sql(
                 f"""
-                SELECT time, messages_per_session AS "messages in a session"
+                SELECT time, turns_per_session AS "turns in a session"
                 FROM {analytics("sessions", "tier", arguments=_BUCKET)} ORDER BY 1
                 """,
                 series=True,
@@ -182,7 +182,7 @@ _SHARES = Row(
         unit="short",
         all_values=True,
         width=8,
-        description="Queries that the limit of each tier refused in the range (product event "
+        description="Turns that the limit of each tier refused in the range (product event "
         "`quota.hit`). After each, the user may upgrade or leave.",
         normally_empty="only applications with limits send the event quota.hit",
         covers=("A21",),
@@ -244,17 +244,17 @@ _SHARES = Row(
 
 _USER_COLUMNS = {
     "user_id": Column(title="User", links=(links.user(),)),
-    "turns": Column(title="Messages", unit="short"),
+    "turns": Column(title="Turns", unit="short"),
     "sessions": Column(title="Sessions", unit="short"),
     "cost_usd": Column(title="Cost", unit="currencyUSD"),
-    "cost_per_query": Column(title="Cost of a message", unit="currencyUSD"),
+    "cost_per_turn": Column(title="Cost of a turn", unit="currencyUSD"),
     "last_seen": Column(title="Last seen", unit="dateTimeFromNow"),
 }
 
 _TOP = Row(
     "Top users",
     table(
-        "Top users by messages",
+        "Top users by turns",
         [
             sql(
                 f"""
@@ -274,7 +274,7 @@ _TOP = Row(
         [
             sql(
                 f"""
-                SELECT user_id, service, tier, cost_usd, cost_per_query, turns, last_seen
+                SELECT user_id, service, tier, cost_usd, cost_per_turn, turns, last_seen
                 FROM {analytics("top_users", "tier", arguments="by_what => 'cost', top => 10")}
                 """
             )

@@ -76,7 +76,7 @@ _RETURN = Row(
         "casual: 35, 5 or fewer turns in 7 days.",
         columns={
             "segment": Column(title="Segment"),
-            "turns_7d": Column(title="Messages, 7 days", unit="short"),
+            "turns_7d": Column(title="Turns, 7 days", unit="short"),
             "cost_7d_usd": Column(title="Cost, 7 days", unit="currencyUSD"),
         },
         width=10,
@@ -95,7 +95,7 @@ _RETURN = Row(
         description="Known users with fewer than 5 turns in the last 7 days.",
         columns={
             "user_id": Column(title="User", links=(links.user(),)),
-            "turns": Column(title="Messages, 7 days", unit="short"),
+            "turns": Column(title="Turns, 7 days", unit="short"),
             "last_seen": Column(title="Last seen", unit="dateTimeFromNow"),
         },
         width=14,

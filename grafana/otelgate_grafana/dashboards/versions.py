@@ -21,10 +21,10 @@ _BEFORE_AND_AFTER = f"""
             AND e.start_time < $__timeTo()::timestamptz
         WINDOW one AS (PARTITION BY e.service ORDER BY e.start_time)
     )
-    SELECT d.time AS deployed, d.service, d.version, b.turns AS queries_before,
-        a.turns AS queries_after, b.p95_seconds AS p95_before, a.p95_seconds AS p95_after,
+    SELECT d.time AS deployed, d.service, d.version, b.turns AS turns_before,
+        a.turns AS turns_after, b.p95_seconds AS p95_before, a.p95_seconds AS p95_after,
         b.error_ratio AS errors_before,
-        a.error_ratio AS errors_after, b.cost_per_query AS cost_before, a.cost_per_query AS cost_after,
+        a.error_ratio AS errors_after, b.cost_per_turn AS cost_before, a.cost_per_turn AS cost_after,
         b.satisfaction AS satisfaction_before, a.satisfaction AS satisfaction_after
     FROM deployments d
     CROSS JOIN LATERAL analytics.kpis(greatest(d.before, d.time - {_WINDOW}::interval), d.time, ARRAY[d.service],
@@ -43,11 +43,11 @@ VERSIONS = Row(
         [sql(_BEFORE_AND_AFTER)],
         description='Each deployment of the range (`otelgate.event("deployment", version=…)`, or `make annotate`): the '
         "time after it compared with the time before, as long as chosen above and at most until the next one. Small "
-        "numbers of queries prove nothing.",
+        "numbers of turns prove nothing.",
         columns={
             "deployed": Column(title="Deployed", unit="dateTimeAsIso"),
-            "queries_before": Column(unit="short"),
-            "queries_after": Column(unit="short"),
+            "turns_before": Column(unit="short"),
+            "turns_after": Column(unit="short"),
             "p95_before": Column(unit="s"),
             "p95_after": Column(unit="s", thresholds=rising(15, 20)),
             "errors_before": Column(unit="percentunit"),

@@ -162,7 +162,7 @@ def test_json_lines(run_export: Export) -> None:
     }  # fmt: skip
 
 
-def test_the_same_rows_in_every_format(run_export: Export, tmp_path: Path) -> None:
+def test_export_writes_same_rows_in_every_format(run_export: Export, tmp_path: Path) -> None:
     """Parquet has times and decimals of its own; CSV its cells as text."""
     jsonl = lines(run_export()[1])
     assert [row["trace_id"] for row in jsonl] == [FIRST, SECOND, THIRD]
@@ -190,7 +190,7 @@ def test_the_same_rows_in_every_format(run_export: Export, tmp_path: Path) -> No
         }
 
 
-def test_a_spreadsheet_takes_no_text_for_a_formula(run_export: Export) -> None:
+def test_csv_export_escapes_formulas(run_export: Export) -> None:
     row = list(csv.DictReader(io.StringIO(run_export("--format", "csv")[1].decode(), newline="")))[1]
     assert (row["agent"], row["route"], row["user_message"]) == (f"'{FORMULA}",) * 3
     assert row["reply"] == '"quoted", and\nmore'
@@ -239,7 +239,7 @@ def test_export_selects_by_options(run_export: Export) -> None:
         assert err == f"{len(expected)} turns\n"
 
 
-def test_a_tool_call_from_long_before_is_there(run_export: Export) -> None:
+def test_export_has_tool_call_from_long_before(run_export: Export) -> None:
     (found,) = lines(run_export("--from", "2026-11-21", "--user", "ann")[1])
     assert [(call["tool"], call["start_time"]) for call in found["tools"]] == [
         ("warm-up", "2026-11-19T18:40:00.000000Z")
@@ -259,7 +259,7 @@ def test_options_that_are_wrong(command: Export, arguments: list[str], message: 
     assert command(*arguments) == (2, b"", f"{message}\n")
 
 
-def test_a_time_that_is_none(command: Export, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_export_refuses_invalid_time(command: Export, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     with pytest.raises(SystemExit) as error:
         command("--from", "yesterday")
     assert error.value.code == 2
@@ -267,7 +267,9 @@ def test_a_time_that_is_none(command: Export, capfdbinary: pytest.CaptureFixture
     assert capfdbinary.readouterr().err.decode().endswith(expected)
 
 
-def test_a_file_is_whole_or_as_it_was(run_export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_leaves_file_complete_or_unchanged(
+    run_export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "all.jsonl"
     file.write_text("from before")
 
@@ -286,13 +288,13 @@ def test_a_file_is_whole_or_as_it_was(run_export: Export, tmp_path: Path, monkey
     assert [each.name for each in tmp_path.iterdir()] == ["all.jsonl"]
 
 
-def test_a_database_that_is_away(command: Export, tmp_path: Path) -> None:
+def test_unavailable_database_is_named(command: Export, tmp_path: Path) -> None:
     code, out, err = command("--output", str(tmp_path / "x"))
     assert (code, out, list(tmp_path.iterdir())) == (1, b"", [])
     assert err.startswith("database: connection failed")
 
 
-def test_a_disk_that_is_full(run_export: Export, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_export_names_full_disk(run_export: Export, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     with open("/dev/full", "wb") as full, pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdout", io.TextIOWrapper(full))
         code = cli.main(["export"])

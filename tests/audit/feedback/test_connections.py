@@ -59,7 +59,7 @@ def test_visitors_are_served_while_hundreds_of_connections_bring_no_request(
             assert vote(visitor) == 202
 
 
-def test_the_oldest_connection_without_a_request_gives_way(client: httpx.Client, connect: Connect) -> None:
+def test_oldest_idle_connection_is_closed_for_a_new_one(client: httpx.Client, connect: Connect) -> None:
     first = connect()
     assert vote(client) == 202  # so the first is accepted before the others
     others = [connect() for _ in range(2 * app.MAX_WAITING)]
@@ -69,9 +69,7 @@ def test_the_oldest_connection_without_a_request_gives_way(client: httpx.Client,
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET", HALF])
-def test_a_connection_without_a_request_is_closed_in_time(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sent: bytes
-) -> None:
+def test_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sent: bytes) -> None:
     monkeypatch.setattr(connections, "HEADERS_S", 0.1)
     with serving(settings(tmp_path, "http://127.0.0.1:1")) as url:
         port = httpx.URL(url).port or 80
@@ -80,7 +78,7 @@ def test_a_connection_without_a_request_is_closed_in_time(
             assert is_closed(connection)
 
 
-def test_a_request_in_pieces_is_answered_and_its_connection_is_kept(client: httpx.Client, connect: Connect) -> None:
+def test_request_in_pieces_is_answered_and_connection_kept(client: httpx.Client, connect: Connect) -> None:
     connection = connect()
     for _ in range(2):
         for piece in (b"GET /health HT", b"TP/1.1\r\nHost: local", b"host\r\n\r\n"):

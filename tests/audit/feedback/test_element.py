@@ -39,7 +39,7 @@ def node_is_missing() -> str:
     return f"node {version} is older than {NEW_ENOUGH}: the element's logic is not tested" if old else ""
 
 
-def test_the_logic() -> None:
+def test_element_logic() -> None:
     if reason := node_is_missing():
         pytest.skip(reason)
     assert NODE is not None
@@ -66,7 +66,7 @@ def test_it_needs_nothing_of_a_pages_policy() -> None:
         assert forbidden not in source, forbidden
 
 
-def test_the_page_about_it_names_every_text_and_property() -> None:
+def test_feedback_page_names_every_text_and_property() -> None:
     page, source = (ELEMENT.parents[2] / "FEEDBACK.md").read_text(), ELEMENT.read_text()
     texts = source.partition("const TEXTS = {")[2].partition("};")[0]
     names = set(re.findall(r'^ *"?([a-z-]+)"?:', texts, re.MULTILINE)) | set(re.findall(r"--otelgate-[a-z-]+", source))

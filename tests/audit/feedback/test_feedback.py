@@ -91,7 +91,7 @@ def attributes(gateway: Gateway) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_vote_arrives_as_the_sdks_event(start: Start, gateway: Gateway) -> None:
+def test_vote_arrives_as_the_sdks_event(start: Start, gateway: Gateway) -> None:
     claims = {
         "sub": "user-7", "sid": "session-1", "svc": "shop", "env": "production", "agent": "clerk", "tier": "pro",
         "feature": "search",
@@ -130,7 +130,7 @@ def test_vote_is_decoded_by_the_store(start: Start, gateway: Gateway) -> None:
     assert batch.rejects == []
 
 
-def test_a_token_of_the_sdk_alone_is_enough(
+def test_feedback_needs_only_the_sdks_token(
     start: Start, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     client = start()
@@ -186,7 +186,7 @@ def test_ratings(rating: Any, word: str | None, points: int | None) -> None:
         ({"rating": 1, "token": 5}, "token", None, "token: expected a string"),
     ],
 )
-def test_a_field_that_is_wrong_is_named(
+def test_feedback_names_wrong_field(
     refusing: httpx.Client, sent: dict[str, Any], field: str, value: str | None, error: str
 ) -> None:
     headers = {} if "token" in sent else {"Authorization": f"Bearer {token()}"}
@@ -197,7 +197,7 @@ def test_a_field_that_is_wrong_is_named(
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[1]", b'"up"', b"\xff", b'{"rating": NaN}', b"[" * 10_000])
-def test_a_body_that_is_no_json_object(refusing: httpx.Client, raw: bytes) -> None:
+def test_feedback_refuses_body_that_is_no_json_object(refusing: httpx.Client, raw: bytes) -> None:
     answer = refusing.post("/v1/feedback", content=raw, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["error"] == "body: expected a JSON object with trace_id, rating, comment, token"
@@ -209,7 +209,7 @@ def test_another_kind_of_body_is_refused(refusing: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["error"]) == (415, "Content-Type='text/plain': expected application/json")
 
 
-def test_a_large_body_is_refused_said_or_unsaid(refusing: httpx.Client) -> None:
+def test_feedback_refuses_large_body_with_or_without_its_length(refusing: httpx.Client) -> None:
     headers = {"Content-Type": "application/json"}
     large = json.dumps({"rating": 1, "comment": "x" * 20_000}).encode()
 
@@ -261,7 +261,7 @@ def test_token_of_another_trace_is_refused(refusing: httpx.Client) -> None:
 
 
 @pytest.mark.shows("F10", "K13")
-def test_the_same_vote_is_one_record_and_a_changed_one_another(start: Start, gateway: Gateway) -> None:
+def test_repeated_vote_is_one_record_and_changed_vote_another(start: Start, gateway: Gateway) -> None:
     client, given = start(), token(sub="user-7")
     for rating in ("up", "up", "positive", True, "down", "up"):
         assert post(client, rating, given).status_code == 202
@@ -273,7 +273,7 @@ def test_the_same_vote_is_one_record_and_a_changed_one_another(start: Start, gat
     assert [each["time"] for each in found] == sorted(each["time"] for each in found)
 
 
-def test_a_comment_on_a_vote_counts_no_second_time_and_is_stored(start: Start, gateway: Gateway) -> None:
+def test_comment_on_vote_is_stored_and_not_counted_again(start: Start, gateway: Gateway) -> None:
     client, given = start(), token()
     for more in ({}, {"comment": "Wrong order."}, {"comment": "Wrong order."}, {}):
         assert post(client, "down", given, **more).status_code == 202
@@ -305,13 +305,13 @@ def test_voters_are_forgotten_beyond_the_limit() -> None:
     assert len({each.uid for each in first}) == 3
 
 
-def test_a_clock_that_was_set_back_makes_no_older_vote() -> None:
+def test_vote_time_does_not_go_back_with_the_clock() -> None:
     known, claims = votes.Votes(b"secret"), Claims(TRACE_ID)
     known.take(claims, body.Rating("positive", None), None, 10**9)
     assert known.take(claims, body.Rating("negative", None), None, 5).time_ns == 10**9 + 1000
 
 
-def test_a_gateway_that_refuses_is_503_and_the_retry_is_the_same_record(start: Start, gateway: Gateway) -> None:
+def test_feedback_answers_503_if_gateway_refuses_and_retry_is_same_record(start: Start, gateway: Gateway) -> None:
     client, given = start(), token()
     gateway.status = grpc.StatusCode.RESOURCE_EXHAUSTED
     assert client.get("/health").json() == {"status": "ok", "gateway": "not asked yet"}
@@ -326,7 +326,7 @@ def test_a_gateway_that_refuses_is_503_and_the_retry_is_the_same_record(start: S
     assert client.get("/health").json() == {"status": "ok", "gateway": "ok"}
 
 
-def test_a_retry_keeps_uid_and_time() -> None:
+def test_retry_keeps_uid_and_time() -> None:
     """Also where the gateway had it, and only the answer got lost."""
     known, claims, rating = votes.Votes(b"secret"), Claims(TRACE_ID), body.Rating("positive", None)
     first = known.take(claims, rating, "Fine.", 1)
@@ -336,7 +336,7 @@ def test_a_retry_keeps_uid_and_time() -> None:
     assert known.take(claims, rating, None, 3).delivered
 
 
-def test_a_gateway_that_is_away_is_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_feedback_answers_503_while_gateway_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emit, "TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as taken:  # it listens and says nothing
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -356,7 +356,7 @@ def test_too_many_waiting_votes_are_refused_immediately(
     assert gateway.requests == []
 
 
-def test_one_address_and_one_voter_have_a_limit(start: Start, gateway: Gateway) -> None:
+def test_feedback_limits_each_address_and_voter(start: Start, gateway: Gateway) -> None:
     client = start(OTELGATE_FEEDBACK_RATE="3/hour", OTELGATE_FEEDBACK_TRUST_PROXY="1")
 
     def vote(rating: int, address: str, **claims: str) -> httpx.Response:
@@ -395,13 +395,13 @@ def test_bad_tokens_count_against_the_address(start: Start) -> None:
         (1, ["x" * 100], "192.0.2.1", "x" * 60),
     ],
 )
-def test_the_clients_address(proxies: int, forwarded: list[str], peer: str, expected: str) -> None:
+def test_client_address_behind_proxies(proxies: int, forwarded: list[str], peer: str, expected: str) -> None:
     headers = [(b"x-forwarded-for", each.encode()) for each in forwarded]
     request = Request({"type": "http", "headers": headers, "client": (peer, 1)})
     assert rates.client(request, proxies) == expected
 
 
-def test_the_number_of_proxies(tmp_path: Path) -> None:
+def test_feedback_refuses_wrong_number_of_proxies(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as error:
         settings(tmp_path, "http://127.0.0.1:1", OTELGATE_FEEDBACK_TRUST_PROXY="true")
     assert str(error.value) == "OTELGATE_FEEDBACK_TRUST_PROXY='true': expected a whole number from 0 to 10"
@@ -427,7 +427,7 @@ def test_pages_of_listed_origins_may_post_and_no_others(start: Start) -> None:
         assert not {"Access-Control-Allow-Origin"} & {*refused.headers, *sent.headers}
 
 
-def test_the_element_is_served_to_be_cached(start: Start) -> None:
+def test_element_is_served_with_cache_headers(start: Start) -> None:
     client = start()
     answer = client.get("/v1/feedback/element.js")
     assert answer.status_code == 200
@@ -441,7 +441,7 @@ def test_the_element_is_served_to_be_cached(start: Start) -> None:
     assert client.get("/v1/feedback/element.js", headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_every_answer_is_harmless_in_a_browser(start: Start) -> None:
+def test_answers_are_harmless_in_a_browser(start: Start) -> None:
     client = start()
     answers = [client.get("/health"), client.get("/v1/feedback"), client.get("/nothing"), post(client, "up", token())]
     assert [answer.status_code for answer in answers] == [200, 405, 404, 202]
@@ -467,7 +467,7 @@ def test_log_has_no_personal_data(start: Start, caplog: pytest.LogCaptureFixture
     ]
 
 
-def test_an_error_inside_is_500_and_logged_without_its_text(
+def test_internal_error_is_500_and_logged_without_its_text(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(self: Any, claims: Any, vote: votes.Vote) -> bool:
@@ -480,7 +480,7 @@ def test_an_error_inside_is_500_and_logged_without_its_text(
     assert "my words" not in caplog.text
 
 
-def test_a_short_secret_is_refused_at_the_start(tmp_path: Path) -> None:
+def test_feedback_refuses_short_secret_at_start(tmp_path: Path) -> None:
     loaded = settings(tmp_path, "http://127.0.0.1:1")
     file = tmp_path / "feedback_secret"
     file.write_text("x" * 31)
@@ -489,7 +489,7 @@ def test_a_short_secret_is_refused_at_the_start(tmp_path: Path) -> None:
     assert str(error.value) == f"OTELGATE_FEEDBACK_SECRET_FILE='{file}': expected at least 32 bytes in it"
 
 
-def test_the_command(tmp_path: Path, gateway: Gateway) -> None:
+def test_feedback_command_runs_as_process(tmp_path: Path, gateway: Gateway) -> None:
     """Its own process, without a database, which ends with 0 on SIGTERM."""
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
@@ -515,7 +515,7 @@ def test_the_command(tmp_path: Path, gateway: Gateway) -> None:
     assert len(gateway.requests) == 1
 
 
-def test_a_port_that_is_taken(
+def test_feedback_names_port_in_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(app, "log_to_stderr", lambda: None)

@@ -75,7 +75,7 @@ CASES: dict[str, tuple[str, list[Words]]] = {
 }
 
 
-def test_the_table_has_every_golden_case_with_content() -> None:
+def test_content_table_has_every_golden_case() -> None:
     assert {path.name for path in GOLDEN.glob("*-content")} <= set(CASES)
 
 
@@ -88,7 +88,7 @@ def test_golden(case: str) -> None:
     assert sorted(_words(batch), key=repr) == sorted(filled, key=repr)
 
 
-def test_the_id_of_a_tool_call_is_in_langchains_message() -> None:
+def test_content_has_tool_call_id_of_langchain_message() -> None:
     batch = decode_traces(golden("openinference-graph-content"), NOW_US)
     assert [call.call_id for call in batch.tool_calls] == ["call-1"]
 

@@ -22,7 +22,7 @@ DAY_NS = 86_400 * 10**9
 TRACE, SPAN = TRACE_ID.hex(), SPAN_ID.hex()
 
 
-def test_a_run() -> None:
+def test_decode_run() -> None:
     made = span(
         "invoke_agent",
         parent_span_id=b"\x09" * 8,
@@ -62,7 +62,7 @@ def test_a_run() -> None:
     assert (batch.texts, batch.rejects, batch.ignored) == ({}, [], 0)
 
 
-def test_a_model_call() -> None:
+def test_decode_model_call() -> None:
     made = span(
         "chat",
         parent_span_id=bytes(8),
@@ -126,7 +126,7 @@ def test_a_model_call() -> None:
     assert batch.texts == {(START_US, TRACE, SPAN): Text(START_US, TRACE, SPAN, None, None, "RateLimited('slow down')")}
 
 
-def test_a_tool_call() -> None:
+def test_decode_tool_call() -> None:
     made = span("execute_tool", attributes={"gen_ai.tool.name": "pay", "gen_ai.tool.call.id": "call-1"})
     event = made.events.add(name="exception")
     event.attributes.extend(span(None, attributes={"exception.type": "E", "exception.message": "refused"}).attributes)
@@ -158,7 +158,7 @@ def test_a_tool_call() -> None:
 
 
 @pytest.mark.parametrize(("name", "tool"), [("execute_tool pay", "pay"), ("pay", "pay"), ("", "unknown")])
-def test_a_tool_without_a_name_is_called_as_its_span(name: str, tool: str) -> None:
+def test_decode_tool_without_name_takes_name_of_span(name: str, tool: str) -> None:
     (call,) = decode_traces(traces(span("execute_tool", name=name)), NOW_US).tool_calls
     assert call.tool == tool
 
@@ -223,7 +223,7 @@ def test_resource(resource: dict[str, Any], service: str, environment: str | Non
 
 
 @pytest.mark.parametrize("end", [0, START_NS - 1, START_NS])
-def test_a_span_that_ends_before_it_starts_lasted_no_time(end: int) -> None:
+def test_decode_span_ending_before_its_start_has_no_duration(end: int) -> None:
     (call,) = decode_traces(traces(span(end_time_unix_nano=end)), NOW_US).model_calls
     assert call.duration_us == 0
 
@@ -326,12 +326,12 @@ def test_invalid_record_is_rejected_with_a_reason_and_others_are_kept(fields: di
     ],
     ids=["2000", "a day ahead", "an id"],
 )
-def test_a_limit_is_kept_below_at_and_above_it(field: Callable[[int], dict[str, Any]], over: int) -> None:
+def test_decode_keeps_limit_below_at_and_above_it(field: Callable[[int], dict[str, Any]], over: int) -> None:
     batch = decode_traces(traces(span(**field(over))), NOW_US)
     assert (len(batch.model_calls), len(batch.rejects)) == ((0, 1) if over > 0 else (1, 0)), batch.rejects
 
 
-def test_a_rejected_run_says_so() -> None:
+def test_rejected_run_is_marked_as_run() -> None:
     tokens = {"otelgate.run.received_at": 7}
     once, twice = (
         span("invoke_agent", attributes=tokens),
@@ -345,7 +345,7 @@ def test_a_rejected_run_says_so() -> None:
     assert batch.rejects[0].reason == f"otelgate.run.received_at 1970-01-01T00:00:00Z: {TIME}"
 
 
-def test_a_rejected_call_says_when_it_came_and_what_it_cost() -> None:
+def test_rejected_call_has_receipt_time_and_cost() -> None:
     told = {"otelgate.call.received_at": START_NS, "otelgate.cost.usd": 0.25, "gen_ai.usage.input_tokens": -1}
     once, twice, unreadable = (
         span(attributes=told),
@@ -361,13 +361,13 @@ def test_a_rejected_call_says_when_it_came_and_what_it_cost() -> None:
     assert not any(reject.run for reject in batch.rejects)
 
 
-def test_a_call_without_the_gateways_time_has_none() -> None:
+def test_decode_call_without_receipt_time_has_none() -> None:
     (call,) = decode_traces(traces(span()), NOW_US).model_calls
     assert call.received_at is None
 
 
 @pytest.mark.parametrize("over", [-1, 0, 1, 4_000_000])
-def test_the_payload_of_a_reject_is_cut_above_its_limit(over: int) -> None:
+def test_reject_payload_is_cut_above_its_limit(over: int) -> None:
     def made(text: int) -> Any:
         return span(trace_id=b"", attributes={"input.value": "x" * text})
 
@@ -411,7 +411,7 @@ def test_of_two_attributes_with_one_key_the_last_counts() -> None:
     assert call.user_id == "last"
 
 
-def test_a_broken_span_costs_no_other() -> None:
+def test_decode_rejects_broken_span_alone() -> None:
     good = span().SerializeToString()
     batch = decode_traces(traces(good, b"\xff\xff\xff", good), NOW_US)
     assert len(batch.model_calls) == 2
@@ -419,7 +419,7 @@ def test_a_broken_span_costs_no_other() -> None:
     assert (reject.reason, reject.payload, reject.service) == ("not readable as OTLP", b"\xff\xff\xff", "shop")
 
 
-def test_a_broken_scope_or_resource_costs_no_other() -> None:
+def test_decode_rejects_broken_scope_or_resource_alone() -> None:
     good = field(2, field(2, span().SerializeToString()))
     request = field(1, good + field(2, b"\xff")) + field(1, b"\xff") + field(1, field(1, b"\xff") + good)
     batch = decode_traces(request, NOW_US)
@@ -446,10 +446,10 @@ def test_decode_malformed_request_fails(request_bytes: bytes) -> None:
             decode(request_bytes, NOW_US)
 
 
-def test_an_empty_request_is_an_empty_batch() -> None:
+def test_decode_empty_request_gives_empty_batch() -> None:
     assert decode_traces(b"", NOW_US) == decode_logs(b"", NOW_US) == Batch()
 
 
-def test_the_decoder_needs_no_database() -> None:
+def test_decoder_needs_no_database() -> None:
     program = "import sys; sys.modules['psycopg'] = None; import otelgate_audit.ingest.decode"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -20,7 +20,7 @@ TIME = "expected a time between 2000 and one day from now"
 UID = {"log.record.uid": "uid-1"}
 
 
-def test_a_vote() -> None:
+def test_decode_vote() -> None:
     attributes = UID | {
         "otelgate.feedback.rating": "negative",
         "otelgate.feedback.score": 2,
@@ -44,7 +44,7 @@ def test_points_are_a_vote(score: int, rating: str | None) -> None:
     assert (vote.rating, vote.score, vote.trace_id) == (rating, score, None)
 
 
-def test_a_score() -> None:
+def test_decode_score() -> None:
     attributes = UID | {
         "gen_ai.evaluation.name": "relevance",
         "gen_ai.evaluation.score.value": 0.8,
@@ -58,7 +58,7 @@ def test_a_score() -> None:
     assert [text.input for text in batch.texts.values()] == ["It fits."]
 
 
-def test_a_product_event() -> None:
+def test_decode_product_event() -> None:
     attributes = UID | {
         "otelgate.event.name": "purchase",
         "otelgate.event.value": 20,
@@ -87,19 +87,19 @@ def test_a_product_event() -> None:
     assert (text.trace_id, text.record, orjson.loads(text.input or "")) == ("", "uid-1", words)
 
 
-def test_the_name_of_an_attribute_need_not_be_utf8() -> None:
+def test_decode_attribute_name_that_is_not_utf8() -> None:
     made = log("x", attributes=UID | {"otelgate.event.name": "x", "ab": "c"}).SerializeToString()
     (event,) = decode_logs(logs(made.replace(b"ab", b"\xff\0")), NOW_US).events
     assert orjson.loads(event.attributes) == {"\ufffd\ufffd": "c"}
 
 
-def test_a_record_without_an_id_is_known_by_its_bytes() -> None:
+def test_log_record_without_id_is_identified_by_its_bytes() -> None:
     made = log("x", attributes={"otelgate.event.name": "x"})
     batch = decode_logs(logs(made, made), NOW_US)
     assert {event.uid for event in batch.events} == {hashlib.sha256(made.SerializeToString()).hexdigest()[:32]}
 
 
-def test_the_time_a_record_was_seen_stands_in_for_its_own() -> None:
+def test_decode_takes_observed_time_for_missing_time() -> None:
     made = log("x", time_unix_nano=0, observed_time_unix_nano=START_NS, attributes={"otelgate.event.name": "x"})
     (event,) = decode_logs(logs(made), NOW_US).events
     assert isinstance(event, Event)
@@ -152,7 +152,7 @@ UNFIT_LOGS: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("event", "fields", "reason"), UNFIT_LOGS, ids=[each[2].split(":")[0][:40] for each in UNFIT_LOGS]
 )
-def test_an_event_that_cant_be_stored_is_explained(event: str, fields: dict[str, Any], reason: str) -> None:
+def test_decode_explains_rejected_event(event: str, fields: dict[str, Any], reason: str) -> None:
     good = log("x", attributes={"otelgate.event.name": "x"})
     batch = decode_logs(logs(good, log(event, **fields), good), NOW_US)
     (reject,) = batch.rejects
@@ -160,14 +160,14 @@ def test_an_event_that_cant_be_stored_is_explained(event: str, fields: dict[str,
     assert len(batch.events) == 2
 
 
-def test_a_broken_log_record_costs_no_other() -> None:
+def test_decode_rejects_broken_log_record_alone() -> None:
     good = log("x", attributes={"otelgate.event.name": "x"}).SerializeToString()
     batch = decode_logs(logs(good, b"\x0a\xff", b"", good), NOW_US)
     assert (len(batch.events), batch.ignored) == (2, 1)
     assert [reject.reason for reject in batch.rejects] == ["not readable as OTLP"]
 
 
-def test_an_attribute_that_is_nested_too_deep_is_rejected_alone() -> None:
+def test_decode_rejects_too_deep_attribute_alone() -> None:
     good = log("x", attributes={"otelgate.event.name": "x"}).SerializeToString()
     batch = decode_logs(logs(good, good + field(6, nested("tree", 5000)), good), NOW_US)
     assert [reject.reason for reject in batch.rejects] == ["tree: nested deeper than 64"]

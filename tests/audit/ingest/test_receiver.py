@@ -131,7 +131,7 @@ def test_ok_comes_after_the_commit(writer: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("decoded")
-def test_the_commit_waits_no_longer_than_the_sender(writer: StandIn) -> None:
+def test_commit_waits_no_longer_than_the_sender(writer: StandIn) -> None:
     with serving(writer) as client:
         client.traces(REQUEST)
         client.traces(REQUEST, timeout=7)
@@ -141,7 +141,7 @@ def test_the_commit_waits_no_longer_than_the_sender(writer: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("decoded")
-def test_a_database_that_is_away_makes_the_sender_come_again(writer: StandIn) -> None:
+def test_unavailable_database_makes_the_sender_retry(writer: StandIn) -> None:
     writer.error = Unavailable("the database is away")
     with serving(writer) as client:
         for export in (client.traces, client.logs):
@@ -151,7 +151,7 @@ def test_a_database_that_is_away_makes_the_sender_come_again(writer: StandIn) ->
 
 
 @pytest.mark.usefixtures("decoded")
-def test_a_commit_that_fails_otherwise_keeps_the_data_and_tells_no_words(
+def test_failed_commit_keeps_data_and_answers_without_content(
     writer: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     writer.error = ValueError("what a user wrote")
@@ -185,7 +185,7 @@ def test_malformed_request_is_rejected_permanently(writer: StandIn) -> None:
     assert batch.rejects == [Reject("logs", None, None, None, False, error.details(), 70_000, garbage[:65_536])]
 
 
-def test_a_mistake_in_decoding_is_kept_as_a_reject_too(
+def test_decoding_error_is_kept_as_reject(
     writer: StandIn, decoded: Callable[[Batch | Exception], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     decoded(KeyError("what a user wrote"))
@@ -196,9 +196,7 @@ def test_a_mistake_in_decoding_is_kept_as_a_reject_too(
     assert "what a user wrote" not in caplog.text
 
 
-def test_an_ok_tells_of_rejects_without_their_words(
-    writer: StandIn, decoded: Callable[[Batch | Exception], None]
-) -> None:
+def test_ok_answer_names_rejects_without_content(writer: StandIn, decoded: Callable[[Batch | Exception], None]) -> None:
     rejects = [
         Reject("traces", "shop", None, None, False, reason, 3, b"abc") for reason in ("one", "two", "one", "3", "4")
     ]
@@ -233,7 +231,7 @@ def test_too_many_in_flight_come_again(writer: StandIn, monkeypatch: pytest.Monk
         assert client.traces(REQUEST) == b""
 
 
-def test_the_gate_counts_bytes_and_lets_a_large_one_in_alone() -> None:
+def test_gate_counts_bytes_and_admits_large_request_alone() -> None:
     now = 5.0
     gate = receiver.Gate(requests=3, size=100, clock=lambda: now)
     large = gate.enter(1000)
@@ -248,7 +246,9 @@ def test_the_gate_counts_bytes_and_lets_a_large_one_in_alone() -> None:
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
 @pytest.mark.usefixtures("decoded")
-def test_the_largest_message_is_taken_and_one_byte_more_is_not(writer: StandIn, compression: grpc.Compression) -> None:
+def test_receiver_takes_largest_message_and_refuses_one_byte_more(
+    writer: StandIn, compression: grpc.Compression
+) -> None:
     """Compressed ones are measured unpacked: a small bomb doesn't get through."""
     largest = 1024 * 1024
     with serving(writer) as client:
@@ -299,7 +299,7 @@ def test_received_records_are_counted_by_kind(writer: StandIn, decoded: Callable
     )
 
 
-def test_a_real_request_is_decoded(writer: StandIn) -> None:
+def test_receiver_decodes_real_request(writer: StandIn) -> None:
     """A span without an operation is not a record; one that names a model call is."""
     request = ExportTraceServiceRequest()
     spans = request.resource_spans.add().scope_spans.add().spans
@@ -320,7 +320,7 @@ TOKEN = "5d41" * 16
 @pytest.mark.parametrize(
     "given", [(), ("Bearer wrong",), (TOKEN,), (f"bearer {TOKEN}",), (f"Bearer {TOKEN}", f"Bearer {TOKEN}")]
 )
-def test_a_sender_without_the_token_is_refused_before_its_message(
+def test_receiver_refuses_sender_without_token_before_its_message(
     writer: StandIn, tmp_path: Path, given: tuple[str, ...]
 ) -> None:
     headers = [("authorization", value) for value in given]
@@ -333,7 +333,7 @@ def test_a_sender_without_the_token_is_refused_before_its_message(
     assert not writer.batches
 
 
-def test_a_sender_with_the_token_is_served(
+def test_receiver_serves_sender_with_token(
     writer: StandIn, decoded: Callable[[Batch | Exception], None], tmp_path: Path
 ) -> None:
     writer.go_on.set()

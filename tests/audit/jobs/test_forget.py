@@ -138,7 +138,7 @@ def test_another_services_person_of_that_name_stays(database: str, store: Store)
     assert check(database) == []
 
 
-def test_the_turn_stays_without_whose_it_was(database: str, store: Store) -> None:
+def test_forget_keeps_turn_without_its_user(database: str, store: Store) -> None:
     erase(database)
     row = store.execute(
         "SELECT user_id, session_id, question_hash, asked_start, asked_record, replied_start, replied_record, agent,"
@@ -170,7 +170,7 @@ def test_forgetting_twice_does_nothing_more(database: str, store: Store) -> None
     assert check(database) == []
 
 
-def test_an_edit_of_an_anonymous_row_is_caught(database: str, store: Store) -> None:
+def test_verify_finds_edit_of_anonymous_row(database: str, store: Store) -> None:
     erase(database)
     store.execute("UPDATE audit.tool_calls SET tool = 'refund' WHERE trace_id = %s", [trace_id(1)])
     tool = f"audit.tool_calls {trace_id(1)}/0000000100000002 of 2026-06-14T12:00:00.002000Z"
@@ -246,14 +246,14 @@ def test_erasing_a_user_who_keeps_writing_fails(database: str, store: Store, mon
     assert str(caught.value) == "shop: new records of the person kept coming; run it again"
 
 
-def test_a_span_that_is_delivered_again_brings_nothing_back(database: str, store: Store) -> None:
+def test_resent_span_restores_nothing_erased(database: str, store: Store) -> None:
     erase(database, services=(SERVICE, "desk"))
     commit(store, turn(1, ANN), NOW + 70_000_000)
     assert holding(store, ANN) == {}
     assert check(database) == []
 
 
-def test_a_new_record_of_the_person_is_a_new_matter(database: str, store: Store) -> None:
+def test_new_record_after_erasure_is_stored(database: str, store: Store) -> None:
     erase(database, services=(SERVICE, "desk"))
     commit(store, turn(7, ANN), NOW + 70_000_000)
     assert holding(store, ANN)["audit.users"] == 1
@@ -269,7 +269,7 @@ def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
     return forget.run(settings(database, folder, **more), parser.parse_args(arguments))
 
 
-def test_the_command_erases_in_every_service(
+def test_forget_command_erases_in_every_service(
     database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Any] = []
@@ -350,7 +350,7 @@ def test_forget_who_is_only_in_a_reject_succeeds(
     assert holding(store, "eve@example.com") == {}
 
 
-def test_a_person_is_found_by_what_the_gateway_stored_for_them(
+def test_forget_finds_person_by_stored_pseudonym(
     database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forget.Telemetry, "event", lambda *_: None)

@@ -93,7 +93,7 @@ def test_users_over_the_limit(connection: psycopg.Connection) -> None:
 
 
 @pytest.mark.shows("K14")
-def test_the_highest_spend_since_midnight_in_utc(connection: psycopg.Connection) -> None:
+def test_gauge_of_highest_spend_counts_since_midnight_utc(connection: psycopg.Connection) -> None:
     hour = timedelta(hours=1)
     add_turns(connection, "shop", "a", hour, ["0.25", "0.5"])
     add_turns(connection, "shop", "a", timedelta(hours=9, minutes=30), ["0.125"])  # midnight itself
@@ -103,7 +103,7 @@ def test_the_highest_spend_since_midnight_in_utc(connection: psycopg.Connection)
     assert levels(connection, "otelgate.user.cost.max") == {("shop",): 0.875}
 
 
-def test_a_known_service_that_is_quiet_has_zeros(connection: psycopg.Connection) -> None:
+def test_quiet_known_service_has_zeros(connection: psycopg.Connection) -> None:
     long_ago = timedelta(days=60)
     add_turns(connection, "archive", "u", long_ago, ["1"])
     add_users(connection, "events only", [long_ago])
@@ -117,7 +117,7 @@ def test_a_known_service_that_is_quiet_has_zeros(connection: psycopg.Connection)
     )
 
 
-def test_an_empty_store_has_no_series(connection: psycopg.Connection) -> None:
+def test_empty_store_has_no_series(connection: psycopg.Connection) -> None:
     assert set(map(len, gauges.read(connection, SETTINGS, NOW_US).values())) == {0}
 
 
@@ -207,7 +207,7 @@ def test_each_query_reads_its_window_by_an_index(filled: psycopg.Connection) -> 
     assert scans(filled, gauges.COST, since=NOW.replace(hour=0, minute=0)) == {"turns_started"}
 
 
-def test_the_services_are_found_by_probes_of_an_index(filled: psycopg.Connection) -> None:
+def test_gauges_find_services_by_index_probes(filled: psycopg.Connection) -> None:
     for table in gauges.TABLES:
         found = scans(filled, gauges.services_of(table))
         assert found

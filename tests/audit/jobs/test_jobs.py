@@ -29,7 +29,7 @@ def working(database: str, *some: Job, meters: Meters | None = None, ready: bool
         running.stop()
 
 
-def test_a_job_that_fails_is_counted_and_runs_again(database: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_job_is_counted_and_runs_again(database: str, caplog: pytest.LogCaptureFixture) -> None:
     reader = InMemoryMetricReader()
     rested = threading.Semaphore(0)
     succeeded = threading.Event()
@@ -109,7 +109,7 @@ def test_stopping_ends_a_job_that_waits(database: str) -> None:
         assert not [each for each in threading.enumerate() if each.name == "stuck"]
 
 
-def test_the_head_leaves_when_it_has_moved(database: str) -> None:
+def test_announcer_sends_head_that_moved(database: str) -> None:
     exporter = InMemoryLogRecordExporter()
     telemetry = Telemetry(settings.load({}), readers=[], exporter=exporter)
     announce = announcer.HeadAnnouncer(telemetry, b"k" * 32)
@@ -149,7 +149,7 @@ def test_announce_again_sends_the_same_head_each_hour(database: str) -> None:
     assert heads == [(5, 1), (5, 2), (5, 3), (5, 4)]
 
 
-def test_the_standard_jobs(tmp_path: object) -> None:
+def test_keeper_has_the_standard_jobs(tmp_path: object) -> None:
     key = tmp_path / "key"  # type: ignore[operator]
     key.write_text("00" * 32)
     chosen = settings.load({"OTELGATE_AUDIT_KEY_FILE": str(key)})

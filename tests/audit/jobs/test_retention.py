@@ -70,7 +70,7 @@ EXPECTED = [
 ]
 
 
-def test_a_dry_run_tells_and_deletes_nothing(database: str, store: Store, kept: Settings) -> None:
+def test_dry_run_reports_and_deletes_nothing(database: str, store: Store, kept: Settings) -> None:
     dry = [
         Deleted("content.texts", "content.texts_20260307", 6) if each.table == "content.texts" else each
         for each in EXPECTED
@@ -144,7 +144,7 @@ def test_changed_event_is_not_reattested(
     assert check(database) == [f"audit.events event-1 of 2026-03-07T12:00:07.000000Z: {expected}"]
 
 
-def test_an_edited_event_is_caught_after_its_words_are_gone(database: str, store: Store, kept: Settings) -> None:
+def test_verify_finds_edited_event_without_its_content(database: str, store: Store, kept: Settings) -> None:
     purge(database, kept)
     store.execute("UPDATE audit.events SET name = 'order.refunded' WHERE uid = 'event-1'")
     assert [each.split(": ")[0] for each in check(database)] == ["audit.events event-1 of 2026-03-07T12:00:07.000000Z"]
@@ -163,7 +163,7 @@ def test_an_edited_event_is_caught_after_its_words_are_gone(database: str, store
         ),
     ],
 )
-def test_the_heads_of_dropped_partitions_are_proven(
+def test_heads_of_dropped_partitions_are_proven(
     database: str, store: Store, kept: Settings, statement: str, expected: str
 ) -> None:
     purge(database, kept)
@@ -178,7 +178,7 @@ def test_partition_dropped_by_another_is_reported(database: str, store: Store) -
     assert check(database) == [f"{tool}: the row of entry 4 is missing", differs]
 
 
-def test_a_partition_in_use_stays_until_the_next_time(
+def test_partition_in_use_stays_until_next_run(
     database: str,
     store: Store,
     kept: Settings,
@@ -199,7 +199,7 @@ def test_a_partition_in_use_stays_until_the_next_time(
     assert check(database) == []
 
 
-def test_the_ledger_is_dropped_from_its_beginning_only(
+def test_ledger_is_dropped_from_its_beginning_only(
     database: str, store: Store, kept: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An entry of June is older in the chain than one of May, which the sink itself doesn't do."""
@@ -216,7 +216,7 @@ def test_the_ledger_is_dropped_from_its_beginning_only(
     assert check(database) == []
 
 
-def test_the_command_prints_a_table_or_json(
+def test_retention_command_prints_table_or_json(
     database: str, store: Store, kept: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.time_ns", lambda: NOW * 1000)

@@ -40,7 +40,7 @@ def test_mac_covers_the_documented_input() -> None:
     assert ledger.mac(b"k", "scores", score, Text(NOW, "", "uid", "in", None, None)) == proof.digest(b"k", expected)
 
 
-def test_every_word_of_a_record_counts() -> None:
+def test_ledger_entry_covers_every_word_of_a_record() -> None:
     told = {
         proof.encode("runs", ["a", "b"], words) for words in [(None, None, None), ("", None, None), (None, "", None)]
     }
@@ -98,7 +98,7 @@ def test_each_link_is_over_the_entry_and_the_link_before() -> None:
     assert proof.link(b"other", entries[2].link, entries[3]) != entries[3].link
 
 
-def test_a_record_without_a_user_belongs_to_that_of_its_trace() -> None:
+def test_record_without_user_belongs_to_user_of_its_trace() -> None:
     batch = turn(1, "ann")
     trace = batch.tool_calls[0].trace_id
     assert ledger.owner(batch.runs[0]) == ("shop", "ann")
@@ -121,7 +121,7 @@ def test_keys_are_made_once_and_are_random(database: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["rolled back", "erased"])
-def test_a_cached_key_that_is_gone_is_not_used(database: str, end: str) -> None:
+def test_ensure_makes_new_key_when_cached_key_is_gone(database: str, end: str) -> None:
     owners = {("shop", "ann"), ("shop", "bob")}
     with audit_database.connect(database, name="test", autocommit=True) as connection, connection.cursor() as cursor:
         keys = Keys()
@@ -144,7 +144,7 @@ def test_time_in_the_ledger_does_not_go_back(database: str) -> None:
         assert ledger.head(connection) == Head(1, b"x" * 32)
 
 
-def test_a_lost_head_is_named(database: str) -> None:
+def test_verify_names_lost_head(database: str) -> None:
     with audit_database.connect(database, name="test", autocommit=True) as connection:
         connection.execute("DELETE FROM ledger.head")
         with pytest.raises(LookupError) as caught:
@@ -152,7 +152,7 @@ def test_a_lost_head_is_named(database: str) -> None:
     assert str(caught.value) == "ledger.head is empty: expected one row; the ledger can't be continued"
 
 
-def test_a_head_survives_as_a_log_event() -> None:
+def test_head_survives_as_log_event() -> None:
     head = Head(123, bytes(range(32)))
     fields = ledger.announce(head, KEY, 7)
     assert fields["otelgate.audit.head.seq"] == 123

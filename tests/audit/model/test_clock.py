@@ -21,7 +21,7 @@ def test_iso_has_as_many_digits_as_it_takes() -> None:
     assert [clock.iso(each) for each in (PG_EPOCH_US, 1)] == ["2000-01-01T00:00:00Z", "1970-01-01T00:00:00.000001Z"]
 
 
-def test_a_time_beyond_the_calendar_is_infinite_to_a_statement(connection: psycopg.Connection) -> None:
+def test_parameter_of_time_out_of_range_is_infinity(connection: psycopg.Connection) -> None:
     given = [clock.parameter(each) for each in (FAR_US, -FAR_US, 0)]
     row = connection.execute("SELECT extract(epoch FROM unnest(%s::timestamptz[]))::float8", [given]).fetchall()
     assert [found for (found,) in row] == [float("inf"), float("-inf"), 0]

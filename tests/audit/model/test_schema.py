@@ -11,7 +11,7 @@ def test_migrating_again_changes_nothing(database: str) -> None:
     assert audit_database.migrate(database) == []
 
 
-def test_a_database_without_the_schema_is_named(server: object, database: str) -> None:
+def test_database_without_schema_is_named(server: object, database: str) -> None:
     with audit_database.connect(database, name="test") as connection:
         audit_database.require_schema(connection)
         connection.execute("DELETE FROM audit.alembic_version")

@@ -28,14 +28,12 @@ def test_nothing_fails_where_there_is_nothing(database: str) -> None:
         calls = [name for (name,) in connection.execute(CALLS)]
         for call in calls:
             connection.execute(f"SELECT * FROM {call}").fetchall()
-        (row,) = connection.execute(
-            "SELECT success_ratio, satisfaction, queries_per_dollar, users FROM analytics.kpis()"
-        )
+        (row,) = connection.execute("SELECT success_ratio, satisfaction, turns_per_dollar, users FROM analytics.kpis()")
     assert len(calls) > 45
     assert row == (None, None, None, 0)
 
 
-def test_a_reader_sees_numbers_but_no_words(world: psycopg.Connection[Any]) -> None:
+def test_reader_sees_numbers_without_content(world: psycopg.Connection[Any]) -> None:
     calls = [name for (name,) in world.execute(CALLS)]
     with world.transaction(force_rollback=True):
         world.execute("RESET ROLE")
@@ -73,7 +71,7 @@ def test_views_are_made_once(database: str) -> None:
         assert analytics.apply(connection) == []
 
 
-def test_a_wrong_file_is_named_and_changes_nothing(
+def test_apply_names_wrong_view_file_and_changes_nothing(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "10_wrong.sql").write_text("CREATE VIEW analytics.wrong AS SELECT * FROM nowhere")

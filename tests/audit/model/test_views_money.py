@@ -77,7 +77,7 @@ def test_cost_by(world: psycopg.Connection[Any], dimension: str, expected: Rows)
     assert rows == expected
 
 
-def test_a_wrong_dimension_is_named(world: psycopg.Connection[Any]) -> None:
+def test_views_name_wrong_dimension(world: psycopg.Connection[Any]) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue) as caught:
         world.execute("SELECT * FROM analytics.cost_by('agnet')")
     assert caught.value.diag.message_primary == (

@@ -59,7 +59,7 @@ def test_retention_of_those_who_signed_up(world: psycopg.Connection[Any]) -> Non
     assert rows == [(date(2024, 1, 1), 2), (date(2024, 1, 8), 1)]
 
 
-def test_a_week_that_is_not_over_is_marked(world: psycopg.Connection[Any]) -> None:
+def test_retention_view_marks_unfinished_week(world: psycopg.Connection[Any]) -> None:
     range_ = "'2024-01-01Z', '2024-01-10Z', '{bot}'"
     rows = read(world, f"SELECT week, active, complete FROM analytics.retention({range_}) WHERE cohort = '2024-01-01'")
     assert rows == [(0, 2, True), (1, 1, False)]
@@ -79,13 +79,13 @@ def test_funnel(world: psycopg.Connection[Any]) -> None:
     third = pytest.approx(1 / 3)
     assert read(world, f"SELECT * FROM analytics.funnel({FIRST_WEEKS})") == [
         (1, "user.signup", 3, 1.0, 1.0, None),
-        (2, "first_query", 2, pytest.approx(2 / 3), pytest.approx(2 / 3), 3600.0),
+        (2, "first_turn", 2, pytest.approx(2 / 3), pytest.approx(2 / 3), 3600.0),
         (3, "quota.hit", 2, pytest.approx(2 / 3), 1.0, (24 + 44) * 1800.0),  # ann after 24 h, bob after 44 h
         (4, "subscription.upgraded", 1, third, 0.5, 3600.0),
     ]
 
 
-def test_a_funnel_keeps_its_order(world: psycopg.Connection[Any]) -> None:
+def test_funnel_keeps_its_order(world: psycopg.Connection[Any]) -> None:
     range_ = "from_time => '2024-01-01Z', to_time => '2024-01-22Z', services => '{other}'"
     assert read(world, f"SELECT users, of_previous FROM analytics.funnel({range_})") == [
         (1, 1.0),
@@ -96,7 +96,7 @@ def test_a_funnel_keeps_its_order(world: psycopg.Connection[Any]) -> None:
 
 
 @pytest.mark.shows("K61")
-def test_a_funnel_of_steps_with_attributes(world: psycopg.Connection[Any]) -> None:
+def test_funnel_counts_steps_with_attributes(world: psycopg.Connection[Any]) -> None:
     steps = ["turn{tier=free}", "command.used{command=/search}", "command.used{command=/help}", "tool_call"]
     rows = read(world, f"SELECT users FROM analytics.funnel({FIRST_WEEKS}, events => %s)", steps)
     assert rows == [(2,), (2,), (1,), (0,)]

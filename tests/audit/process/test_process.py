@@ -108,7 +108,7 @@ def recorded(root: Path, case: str) -> bytes:
     return json_format.ParseDict(request, ExportTraceServiceRequest()).SerializeToString()
 
 
-def test_a_recorded_run_becomes_its_rows_however_often_it_comes(
+def test_recorded_run_sent_repeatedly_is_stored_once(
     root: Path, database: str, sink_settings: settings.Settings
 ) -> None:
     request = recorded(root, "openinference-graph-content")
@@ -144,7 +144,7 @@ def exported(port: int, request: bytes) -> bool:
         return False
 
 
-def test_a_sink_before_its_database_and_its_keeper_waits_and_loses_nothing(
+def test_sink_started_before_database_and_keeper_loses_nothing(
     root: Path, server: Any, template: str, sink_settings: settings.Settings
 ) -> None:
     name = "audit_later"
@@ -189,14 +189,14 @@ def end_connections(server: Any, name: str) -> None:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
-def test_a_sink_without_its_role_says_who_makes_it(sink_settings: settings.Settings, monkeypatch: Any) -> None:
+def test_sink_without_its_role_names_its_creator(sink_settings: settings.Settings, monkeypatch: Any) -> None:
     monkeypatch.setattr(server.database, "WRITER", "otelgate_writer_none")
     with running(sink_settings) as sink:
         assert until(lambda: "otelgate_writer_none" in sink.state.database)
         assert sink.state.database.endswith("does not exist; `otelgate-audit keep` makes this role")
 
 
-def test_the_keeper_makes_the_partitions_of_the_days_to_come(
+def test_keeper_creates_partitions_of_coming_days(
     database: str, sink_settings: settings.Settings, connection: psycopg.Connection[Any]
 ) -> None:
     today = time.time_ns() // 1000
@@ -210,7 +210,7 @@ def test_the_keeper_makes_the_partitions_of_the_days_to_come(
         assert until(lambda: connection.execute(made, [list(wanted)]).fetchone() == (len(wanted),))
 
 
-def test_a_keeper_refuses_a_schema_that_it_may_not_migrate(database: str, sink_settings: settings.Settings) -> None:
+def test_keeper_refuses_schema_it_may_not_migrate(database: str, sink_settings: settings.Settings) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("DELETE FROM audit.alembic_version")
     with keeping(sink_settings, migrate=False) as sink:

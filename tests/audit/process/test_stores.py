@@ -11,7 +11,7 @@ from otelgate_audit.settings import SettingsError
 from ..http_server import Quiet, listening
 
 
-def test_the_password_goes_to_prometheus_alone(tmp_path: Path) -> None:
+def test_password_is_sent_to_prometheus_only(tmp_path: Path) -> None:
     sent: list[str | None] = []
 
     class Handler(Quiet):
@@ -30,7 +30,7 @@ def test_the_password_goes_to_prometheus_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["OTELGATE_STORES_CERT_FILE", "OTELGATE_STORES_CA_FILE"])
 @pytest.mark.parametrize("there", [True, False])
-def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path, name: str, there: bool) -> None:
+def test_store_names_unreadable_certificate(tmp_path: Path, name: str, there: bool) -> None:
     file = tmp_path / "pem"
     if there:
         file.write_text("no certificate")

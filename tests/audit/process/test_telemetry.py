@@ -85,7 +85,7 @@ def test_metrics_and_events_leave_by_otlp(gateway: Gateway) -> None:
     assert record.time_unix_nano
 
 
-def test_a_gauge_that_is_not_in_the_table_is_a_mistake() -> None:
+def test_gauge_missing_from_table_raises() -> None:
     with pytest.raises(ValueError, match=r"gauge 'otelgate.x': expected one of otelgate.session.active, "):
         Meters().levels("otelgate.x", [])
 

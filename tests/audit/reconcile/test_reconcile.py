@@ -231,7 +231,7 @@ def test_equal(store: Store, prometheus: Prometheus) -> None:
     assert store.check(700) == [], "compared once"
 
 
-def test_a_window_is_closed_a_minute_after_its_end(store: Store, prometheus: Prometheus) -> None:
+def test_window_closes_a_minute_after_its_end(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts([10], 400)
     store.runs([10])
     assert store.check(359.9) == []
@@ -255,7 +255,7 @@ def test_late_rows_heal(store: Store, prometheus: Prometheus) -> None:
     assert store.written() == [("shop", 0, 5, 3, 3, 0, 0, 0), ("shop", 5, 10, 1, 1, 0, 0, 0)]
 
 
-def test_a_loss_is_looked_at_again_for_a_day(store: Store, prometheus: Prometheus) -> None:
+def test_loss_is_checked_again_for_a_day(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts([10], 400)
     assert store.check(361) == [("shop", 0, 5, 1, 0, 0, 1, 0)]
     assert ("shop", 0, 5, 1, 0, 0, 1, 0) in store.check(86_000)
@@ -298,7 +298,7 @@ def test_first_runs_of_a_service_under_way_at_the_edge_are_in_one_window(
     assert store.check(661) == [("shop", 5, 10, 2, 2, 0, 0, 0)]
 
 
-def test_a_loss_beside_runs_under_way_stays_in_the_sum(store: Store, prometheus: Prometheus) -> None:
+def test_loss_beside_running_runs_stays_in_the_sum(store: Store, prometheus: Prometheus) -> None:
     runs = [second + 0.7 for second in range(1, 1500)]
     prometheus.counts(runs, 1560, delay_s=0.6)
     lost = {runs[298], runs[299], runs[700]}
@@ -344,7 +344,7 @@ def test_rejected_is_not_missing(store: Store, prometheus: Prometheus) -> None:
     assert second == ("shop", 5, 10, 1, 0, 1, 0, 0)
 
 
-def test_a_reject_of_an_unreadable_resource_is_no_surplus(store: Store, prometheus: Prometheus) -> None:
+def test_reject_of_unreadable_resource_is_no_surplus(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts([10], 400)
     store.runs([10])
     store.reject(12, service=None)
@@ -365,7 +365,7 @@ def test_while_prometheus_was_away_windows_are_one(store: Store, prometheus: Pro
     assert store.written() == [("shop", 0, 15, 850, 850, 0, 0, 0)]
 
 
-def test_a_gap_that_began_long_before(store: Store, prometheus: Prometheus) -> None:
+def test_reconcile_handles_gap_that_began_long_before(store: Store, prometheus: Prometheus) -> None:
     """Nothing from 200 s to 6015 s, beyond one part of what is read: the value before it is asked for."""
     runs = [*STEADY, *(3000 + second for second in range(600))]
     prometheus.counts(runs, 7000)
@@ -377,14 +377,14 @@ def test_a_gap_that_began_long_before(store: Store, prometheus: Prometheus) -> N
     assert "last_over_time(otelgate_run_count_total[1d])" in prometheus.asked
 
 
-def test_a_gateway_that_was_off_is_no_gap(store: Store, prometheus: Prometheus) -> None:
+def test_stopped_gateway_is_no_gap(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts([10, 20], 100)
     prometheus.counts([850], 1000)
     store.runs([10, 20, 850])
     assert store.check(961) == [("shop", 0, 5, 2, 2, 0, 0, 0), ("shop", 10, 15, 1, 1, 0, 0, 0)]
 
 
-def test_a_series_of_which_the_zero_was_lost(store: Store, prometheus: Prometheus) -> None:
+def test_reconcile_handles_series_without_its_zero(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts([10, 20], 700)
     prometheus.samples[SHOP] = [(t, v) for t, v in prometheus.samples[SHOP] if t > 100]
     store.runs([10, 20])
@@ -414,7 +414,7 @@ def test_begins_after_the_first_commit(store: Store, prometheus: Prometheus) -> 
     assert store.check(961) == [("shop", 10, 15, 1, 1, 0, 0, 0)]
 
 
-def test_a_day_at_most_is_made_up_for(store: Store, prometheus: Prometheus) -> None:
+def test_reconcile_catches_up_one_day_at_most(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts([10], 400)
     store.runs([10])
     store.check(361)
@@ -460,7 +460,7 @@ def test_calls_and_cost_are_compared_as_runs_are(store: Store, prometheus: Prome
     assert store.written(COST)[0][5:] == (0, 0, 0)
 
 
-def test_a_call_without_a_price_costs_nothing(store: Store, prometheus: Prometheus) -> None:
+def test_call_without_price_costs_nothing(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts([10, 20], 400, quantity=CALLS)
     prometheus.counts([20], 400, quantity=COST, each=0.25)
     store.calls([10], cost=None)
@@ -489,7 +489,7 @@ def test_costs_are_equal_but_for_rounding(
     assert window[6:] == (Decimal(missing), Decimal(surplus))
 
 
-def test_a_rejected_call_is_neither_missing_nor_is_its_cost(store: Store, prometheus: Prometheus) -> None:
+def test_rejected_call_and_its_cost_are_not_missing(store: Store, prometheus: Prometheus) -> None:
     prometheus.counts([10, 20], 400, quantity=CALLS)
     prometheus.counts([10, 20], 400, quantity=COST, each=0.25)
     store.calls([10], cost="0.25")

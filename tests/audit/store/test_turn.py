@@ -221,7 +221,7 @@ def test_status_and_latency_wait_for_the_span_that_leads():
     assert rebuild([(tool_call("03"), None)], NOW).status is None
 
 
-def test_cancel_the_leading_span_cancels_the_turn():
+def test_turn_is_cancelled_if_its_leading_span_is():
     inner, outer = model_call("02", NOW + 5, cancelled=True), run("01", NOW)
     assert not rebuild([(inner, None), (tool_call("03", cancelled=True), None)], NOW).cancelled
     assert rebuild([(inner._replace(parent_span_id=None), None)], NOW).cancelled
@@ -230,7 +230,7 @@ def test_cancel_the_leading_span_cancels_the_turn():
     assert (row.status, row.cancelled) == ("ok", True)
 
 
-def test_a_call_seen_twice_counts_once():
+def test_turn_counts_duplicate_call_once():
     once = model_call("02", cache_read_tokens=5, cache_creation_tokens=6, reasoning_tokens=7)
     twice = once._replace(span_id="03", duplicate_of="02", cost_pico=None)
     tools = [tool_call("04"), tool_call("05", duplicate_of="04", status="error")]
@@ -245,7 +245,7 @@ def test_calls_without_a_price_are_counted():
     assert (row.unpriced_calls, row.cost_pico, row.price_version) == (1, 72_000_000, "2026-11-01")
 
 
-def test_failed_call_without_tokens_counts_as_priced():
+def test_failed_call_without_tokens_is_not_unpriced():
     refused = model_call(
         "01", status="error", cost_pico=None, price_version=None, input_tokens=None, output_tokens=None
     )
@@ -254,24 +254,24 @@ def test_failed_call_without_tokens_counts_as_priced():
     assert rebuild([(silent, None)], NOW).unpriced_calls == 1
 
 
-def test_the_route_is_in_the_order_in_which_agents_began():
+def test_route_has_agents_in_order_of_start():
     spans = [run("01", NOW + 2, agent="b"), run("02", NOW, agent="a"), model_call("03", NOW + 1, agent="b")]
     assert rebuild([(span, None) for span in spans], NOW).route == ["a", "b"]
 
 
-def test_the_route_and_models_are_bounded():
+def test_route_and_models_are_bounded():
     spans = [model_call(f"{n:02}", NOW + n, agent=f"agent {n}", response_model=f"model {n}") for n in range(100)]
     row = rebuild([(span, None) for span in reversed(spans)], NOW)
     assert row.route == [f"agent {n}" for n in range(MAX_NAMES)]
     assert row.models == [f"model {n}" for n in range(MAX_NAMES)]
 
 
-def test_an_embedding_asks_nothing():
+def test_embedding_has_no_question():
     row = rebuild([words(model_call("01", operation="embeddings"), "a document")], NOW)
     assert (row.asked_record, row.question) == (None, None)
 
 
-def test_the_newest_vote_and_scores_count():
+def test_newest_vote_and_scores_count():
     records = [
         run("01"),
         feedback("f1", NOW + 1, rating="negative", score=1),
@@ -287,7 +287,7 @@ def test_the_newest_vote_and_scores_count():
     assert (row.rating, row.rating_score, row.confidence, row.relevance) == (None, 3, 0.9, 0.3)
 
 
-def test_a_chunk_before_the_leading_span_took_no_time():
+def test_first_chunk_before_leading_span_takes_no_time():
     row = rebuild([(model_call("01", NOW, time_to_first_chunk_us=1), None), (run("02", NOW + 5), None)], NOW)
     assert row.ttft_us == 0
 
@@ -299,7 +299,7 @@ def test_no_turn_without_a_span():
         merge(None, score("s1"), None, NOW)
 
 
-def test_the_state_names_no_person():
+def test_turn_state_names_no_person():
     span = run("01", session_id="session-1", user_id="user-1", tier="pro", agent="router")
     other = tool_call("02", NOW - 1, session_id="session-1", user_id="user-1")
     told = orjson.dumps(rebuild([(span, None), (other, None)], NOW).state).decode()

@@ -16,7 +16,7 @@ from ..records import DAY, NOW, TRACE, batch, event, feedback, model_call, run, 
 from ..store_check import Counts, check, deliver, made_up_run, split
 
 
-def test_a_run(writer: Writer, connection: psycopg.Connection) -> None:
+def test_commit_stores_run(writer: Writer, connection: psycopg.Connection) -> None:
     items = made_up_run(1, random.Random(1))
     writer.commit(batch(*items), 30)
     check(connection, items)
@@ -37,7 +37,7 @@ def test_two_sinks_at_once(make_writer: Callable[..., Writer], connection: psyco
     check(connection, items)
 
 
-def test_a_restarted_sink_is_sent_again_what_was_committed(
+def test_restarted_sink_stores_resent_records_once(
     make_writer: Callable[..., Writer], connection: psycopg.Connection
 ) -> None:
     """COMMIT came, the answer never did."""
@@ -98,7 +98,7 @@ def test_users_and_sessions(writer: Writer, connection: psycopg.Connection) -> N
     assert sessions == [("travel", "s1", "ann", NOW - 9, NOW - 9, NOW - 5, "pro", NOW - 5, 1, ["clerk", "router"])]
 
 
-def test_a_user_known_from_another_service_only(writer: Writer, connection: psycopg.Connection) -> None:
+def test_commit_adds_user_known_from_another_service_only(writer: Writer, connection: psycopg.Connection) -> None:
     """The turn is the leading span's service's; its user has a row there, too."""
     writer.commit(batch(run("01", NOW - 5, service="front"), tool_call("02", user_id="ann", service="back")), 30)
     rows = columns.cursor(connection).execute("SELECT service, first_seen, turns FROM audit.users ORDER BY 1")
@@ -215,7 +215,7 @@ def test_rejects_of_the_decoder(make_writer: Callable[..., Writer], connection: 
     assert counts.sums == {("rejected", "traces"): 1, ("write", ""): 1}
 
 
-def test_a_dropped_partition_is_made_again(writer: Writer, connection: psycopg.Connection) -> None:
+def test_writer_recreates_dropped_partition(writer: Writer, connection: psycopg.Connection) -> None:
     writer.commit(batch(run("01")), 30)
     connection.execute("DROP TABLE audit.runs_20261120")
     writer.commit(batch(run("02", trace_id="b" * 32)), 30)

@@ -37,7 +37,7 @@ def switch(server, database: str) -> Iterator[Callable[[bool], None]]:
         switch(True)
 
 
-def test_a_database_that_is_away(
+def test_unavailable_database_is_named(
     make_writer: Callable[..., Writer], switch: Callable[[bool], None], database: str
 ) -> None:
     writer = make_writer()
@@ -99,7 +99,7 @@ def test_connections_that_end_while_they_write(make_writer: Callable[..., Writer
         check(connection, items)
 
 
-def test_a_wait_is_bounded_and_another_delivery_does_no_harm(writer: Writer, database: str) -> None:
+def test_wait_is_bounded_and_second_delivery_is_harmless(writer: Writer, database: str) -> None:
     assert until(lambda: writer._connection is not None)
     with psycopg.connect(database) as other:
         other.execute("SELECT FROM ledger.head FOR UPDATE")
@@ -127,7 +127,7 @@ def test_many_batches_are_one_transaction(make_writer: Callable[..., Writer], da
     assert counts.sums["write", ""] <= 3
 
 
-def test_an_empty_batch_is_no_transaction(make_writer: Callable[..., Writer]) -> None:
+def test_empty_batch_opens_no_transaction(make_writer: Callable[..., Writer]) -> None:
     counts = Counts()
     make_writer(counts).commit(batch(), 30)
     assert not counts.sums
@@ -151,7 +151,7 @@ def test_stopping_commits_what_waits(make_writer: Callable[..., Writer], databas
         check(connection, [(run(f"{n:02}"), None) for n in range(9)])
 
 
-def test_a_mistake_in_the_program_loses_nothing(
+def test_internal_error_loses_nothing(
     make_writer: Callable[..., Writer], connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = make_writer()
@@ -163,7 +163,7 @@ def test_a_mistake_in_the_program_loses_nothing(
     check(connection, [(run("01"), None)])
 
 
-def test_a_row_that_was_tampered_with_stops_nothing(writer: Writer, connection: psycopg.Connection) -> None:
+def test_tampered_row_does_not_stop_the_writer(writer: Writer, connection: psycopg.Connection) -> None:
     """Its late spans are rejects; what comes with them is committed."""
     writer.commit(batch(run("01")), 30)
     connection.execute("UPDATE audit.turns SET state = '{}'")
@@ -210,7 +210,7 @@ def test_commits_are_durable(make_writer: Callable[..., Writer], server, databas
     assert writer._connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
 
 
-def test_a_schema_that_is_not_ours_is_not_written(
+def test_writer_refuses_schema_of_another_version(
     make_writer: Callable[..., Writer], connection: psycopg.Connection
 ) -> None:
     (version,) = connection.execute("SELECT version_num FROM audit.alembic_version").fetchone()

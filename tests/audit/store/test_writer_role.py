@@ -144,7 +144,7 @@ def test_insert_what_never_was_as_the_writer_is_found(database: str, name: str) 
     assert code is None or code in found
 
 
-def test_the_writer_may_delete_truncate_and_change_nothing_else(store: str) -> None:
+def test_writer_role_has_no_other_rights_to_change_rows(store: str) -> None:
     """By the server's own account: also of partitions, and of what everybody may."""
     changes = ("UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
     statement = (

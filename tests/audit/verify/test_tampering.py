@@ -209,7 +209,7 @@ def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
     return command.run(settings(database, folder, **more), parser.parse_args([*arguments, "--json"]))
 
 
-def test_a_webhook_is_noted_as_not_readable(
+def test_verify_notes_webhook_as_unreadable(
     database: str, store: Store, kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     webhook = {"OTELGATE_WITNESS": "https://witness.example/T0KEN"}

@@ -53,13 +53,13 @@ def told(report: Report) -> set[str]:
     return {f"{each.code}: {each}" for each in report.findings}
 
 
-def test_an_untouched_store_is_fine(database: str, store: Store) -> None:
+def test_verify_accepts_untouched_store(database: str, store: Store) -> None:
     report = check(database)
     assert report.findings == []
     assert (report.entries, report.records, report.turns) == (3 * RECORDS, 3 * RECORDS, 3)
 
 
-def test_an_empty_store_is_fine(database: str) -> None:
+def test_verify_accepts_empty_store(database: str) -> None:
     assert check(database).findings == []
 
 
@@ -673,7 +673,7 @@ def test_verify_without_the_ledgers_schema_can_t_check(
     assert capsys.readouterr().err.startswith("can't check: relation ")
 
 
-def test_a_range_is_checked_with_all_of_the_chain_that_it_needs(database: str, store: Store) -> None:
+def test_verify_range_reads_all_of_the_chain_it_needs(database: str, store: Store) -> None:
     whole = (NOW - 4 * DAY, NOW - 2 * DAY)
     report = check(database, from_us=whole[0], to_us=whole[1])
     assert (report.total, report.records, report.turns) == (0, 8, 1)
@@ -683,7 +683,7 @@ def test_a_range_is_checked_with_all_of_the_chain_that_it_needs(database: str, s
     assert check(database, from_us=whole[1]).total == 1
 
 
-def test_a_range_begins_within_the_chain(database: str, store: Store) -> None:
+def test_verify_range_begins_within_the_chain(database: str, store: Store) -> None:
     later = NOW + 40 * DAY
     commit(store, turn(4, "ann", later - DAY), later)
     report = check(database, from_us=later - 2 * DAY)
@@ -728,7 +728,7 @@ def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
     return command.run(settings(database, folder, **more), parser.parse_args(arguments))
 
 
-def test_the_command_tells_by_its_exit_code(
+def test_verify_command_exit_codes(
     database: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(database, tmp_path, "--no-loki") == 0

@@ -48,7 +48,7 @@ CREATE FUNCTION analytics.top_users(
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, tiers text[] DEFAULT NULL, top integer DEFAULT 10
 ) RETURNS TABLE (
     service text, user_id text, tier text, turns bigint, sessions bigint, cost_usd numeric,
-    cost_per_query numeric, last_seen timestamptz
+    cost_per_turn numeric, last_seen timestamptz
 )
 LANGUAGE sql STABLE AS $$
 SELECT s.service, s.user_id, s.tier, s.turns, s.sessions, s.cost_usd, s.cost_usd / s.turns, s.last_seen

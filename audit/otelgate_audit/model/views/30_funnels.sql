@@ -1,5 +1,5 @@
 -- Sequences of user actions. A step is the name of a product event, as `quota.hit`, or one of `turn`,
--- `first_query` (the user's first turn) and `tool_call`; with one attribute in braces where that matters, as
+-- `first_turn` (the user's first turn) and `tool_call`; with one attribute in braces where that matters, as
 -- `reservation{status=completed}`, `command.used{command=/analyze}`, `tool_call{tool=search}`, `turn{agent=x}`.
 
 CREATE FUNCTION analytics.occurrences(
@@ -10,7 +10,7 @@ LANGUAGE sql STABLE AS $$
 SELECT e.service, e.user_id, e.start_time
 FROM audit.events e
 WHERE e.name = split_part(step, '{', 1) AND e.start_time >= from_time AND e.start_time < to_time
-    AND split_part(step, '{', 1) NOT IN ('turn', 'first_query', 'tool_call')
+    AND split_part(step, '{', 1) NOT IN ('turn', 'first_turn', 'tool_call')
     AND (step NOT LIKE '%{%' OR e.attributes ->> substring(step FROM '{([^=]+)=') = substring(step FROM '=(.*)}$'))
     AND e.user_id IS NOT NULL
     AND analytics.chosen(e.service, services) AND analytics.chosen(e.environment, environments)
@@ -34,7 +34,7 @@ CROSS JOIN LATERAL (
     ORDER BY c.started_at
     LIMIT 1
 ) first
-WHERE step = 'first_query' AND u.last_seen >= from_time AND u.first_seen < to_time
+WHERE step = 'first_turn' AND u.last_seen >= from_time AND u.first_seen < to_time
     AND first.started_at >= from_time AND first.started_at < to_time
     AND analytics.chosen(u.service, services)
 UNION ALL
@@ -51,7 +51,7 @@ COMMENT ON FUNCTION analytics.occurrences IS
 
 CREATE FUNCTION analytics.funnel(
     services text[] DEFAULT NULL,
-    events text[] DEFAULT ARRAY['user.signup', 'first_query', 'quota.hit', 'subscription.upgraded'],
+    events text[] DEFAULT ARRAY['user.signup', 'first_turn', 'quota.hit', 'subscription.upgraded'],
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
     environments text[] DEFAULT NULL
 ) RETURNS TABLE (

@@ -83,7 +83,7 @@ COMMENT ON FUNCTION analytics.revenue IS
 
 CREATE VIEW analytics.tier_margin AS
 WITH spent AS (
-    SELECT c.service, coalesce(c.tier, '(none)') AS tier, count(*) AS queries, sum(c.cost_usd) AS cost_usd
+    SELECT c.service, coalesce(c.tier, '(none)') AS tier, count(*) AS turns, sum(c.cost_usd) AS cost_usd
     FROM audit.turns c
     WHERE c.started_at >= date_trunc('day', now(), 'UTC') - interval '29 days'
     GROUP BY 1, 2
@@ -96,14 +96,14 @@ WITH spent AS (
     ) p
     GROUP BY 1, 2
 )
-SELECT service, tier, coalesce(p.users, 0) AS users, coalesce(s.queries, 0) AS queries,
+SELECT service, tier, coalesce(p.users, 0) AS users, coalesce(s.turns, 0) AS turns,
     coalesce(s.cost_usd, 0) AS cost_usd, coalesce(t.monthly_usd, 0) AS price_usd,
     coalesce(p.users * t.monthly_usd, 0) AS revenue_usd,
     coalesce(p.users * t.monthly_usd, 0) - coalesce(s.cost_usd, 0) AS margin_usd,
     s.cost_usd / nullif(p.users, 0) AS cost_per_user_usd,
-    t.monthly_usd / nullif(s.cost_usd / nullif(s.queries, 0), 0) AS break_even_queries
+    t.monthly_usd / nullif(s.cost_usd / nullif(s.turns, 0), 0) AS break_even_turns
 FROM spent s
 FULL JOIN people p USING (service, tier)
 LEFT JOIN audit.tiers t USING (service, tier);
 COMMENT ON VIEW analytics.tier_margin IS
-    'The last 30 days, today included, by the tier at the time: what its active users cost and bring. break_even_queries: how many queries a month one user''s price pays for.';
+    'The last 30 days, today included, by the tier at the time: what its active users cost and bring. break_even_turns: how many turns a month one user''s price pays for.';

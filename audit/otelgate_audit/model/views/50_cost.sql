@@ -7,7 +7,7 @@ CREATE FUNCTION analytics.cost_over_time(
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
     tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
-    "time" timestamptz, turns bigint, cost_usd numeric, cost_per_query numeric, queries_per_dollar numeric
+    "time" timestamptz, turns bigint, cost_usd numeric, cost_per_turn numeric, turns_per_dollar numeric
 )
 LANGUAGE sql STABLE AS $$
 SELECT date_bin(bucket, c.started_at, '2001-01-01Z'), count(*), sum(c.cost_usd), sum(c.cost_usd) / count(*),
@@ -20,14 +20,14 @@ GROUP BY 1
 ORDER BY 1
 $$;
 COMMENT ON FUNCTION analytics.cost_over_time IS
-    'Cost in USD over time, by query (a turn), and queries that a dollar buys (NULL where nothing was spent).';
+    'Cost in USD over time, by turn, and turns that a dollar buys (NULL where nothing was spent).';
 
 CREATE FUNCTION analytics.cost_by(
     dimension text DEFAULT 'agent',
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL
 ) RETURNS TABLE (
-    label text, turns bigint, cost_usd numeric, cost_per_query numeric, ratio double precision
+    label text, turns bigint, cost_usd numeric, cost_per_turn numeric, ratio double precision
 )
 LANGUAGE sql STABLE AS $$
 SELECT label, count(*), sum(cost_usd), sum(cost_usd) / count(*),

@@ -5,7 +5,7 @@ CREATE FUNCTION analytics.sessions(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
-    "time" timestamptz, sessions bigint, turns bigint, messages_per_session double precision
+    "time" timestamptz, sessions bigint, turns bigint, turns_per_session double precision
 )
 LANGUAGE sql STABLE AS $$
 SELECT p.time, count(*), sum(p.turns)::bigint, (sum(p.turns) / count(*))::float8
@@ -21,7 +21,7 @@ GROUP BY 1
 ORDER BY 1
 $$;
 COMMENT ON FUNCTION analytics.sessions IS
-    'Sessions with a turn in each bucket, and turns (the user''s messages) per session. A session over midnight counts on both days.';
+    'Sessions with a turn in each bucket, and turns per session. A session over midnight counts on both days.';
 
 CREATE FUNCTION analytics.multi_agent_sessions(
     more_than integer DEFAULT 2,

@@ -5,10 +5,10 @@ CREATE FUNCTION analytics.kpis(
     services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
     tiers text[] DEFAULT NULL
 ) RETURNS TABLE (
-    turns bigint, users bigint, sessions bigint, messages_per_session double precision, errors bigint,
+    turns bigint, users bigint, sessions bigint, turns_per_session double precision, errors bigint,
     error_ratio double precision, success_ratio double precision, p50_seconds double precision,
     p95_seconds double precision, p99_seconds double precision, mean_seconds double precision, cost_usd numeric,
-    cost_per_query numeric, queries_per_dollar numeric, input_tokens bigint, output_tokens bigint, tool_calls bigint,
+    cost_per_turn numeric, turns_per_dollar numeric, input_tokens bigint, output_tokens bigint, tool_calls bigint,
     tool_success_ratio double precision, positive bigint, negative bigint, satisfaction double precision,
     repeat_ratio double precision
 )
@@ -75,13 +75,13 @@ CROSS JOIN LATERAL (
         (1, 'turns', n.turns::float8, b.turns::float8, NULL, NULL::boolean),
         (2, 'users', n.users, b.users, NULL, NULL),
         (3, 'sessions', n.sessions, b.sessions, NULL, NULL),
-        (4, 'messages_per_session', n.messages_per_session, b.messages_per_session, NULL, NULL),
+        (4, 'turns_per_session', n.turns_per_session, b.turns_per_session, NULL, NULL),
         (5, 'success_ratio', n.success_ratio, b.success_ratio, '> 0.95', n.success_ratio > 0.95),
         (6, 'error_ratio', n.error_ratio, b.error_ratio, '< 0.05', n.error_ratio < 0.05),
         (7, 'p50_seconds', n.p50_seconds, b.p50_seconds, '< 8', n.p50_seconds < 8),
         (8, 'p95_seconds', n.p95_seconds, b.p95_seconds, '< 15', n.p95_seconds < 15),
         (9, 'cost_usd', n.cost_usd, b.cost_usd, NULL, NULL),
-        (10, 'cost_per_query', n.cost_per_query, b.cost_per_query, NULL, NULL),
+        (10, 'cost_per_turn', n.cost_per_turn, b.cost_per_turn, NULL, NULL),
         (11, 'tool_success_ratio', n.tool_success_ratio, b.tool_success_ratio, '> 0.95', n.tool_success_ratio > 0.95),
         (12, 'satisfaction', n.satisfaction, b.satisfaction, '> 0.8', n.satisfaction > 0.8)
 ) v (number, kpi, value, before, target, met)

@@ -12,6 +12,18 @@ ALTER TABLE audit.users RENAME COLUMN conversations TO turns;
 ALTER TABLE audit.sessions RENAME COLUMN conversations TO turns;
 ALTER VIEW content.conversations RENAME TO turns;
 
+-- PostgreSQL 18 names NOT NULL constraints, too.
+DO $$
+DECLARE
+    named record;
+BEGIN
+    FOR named IN SELECT conrelid::regclass AS of_table, conname FROM pg_constraint
+        WHERE connamespace = 'audit'::regnamespace AND strpos(conname, 'conversations') > 0 LOOP
+        EXECUTE 'ALTER TABLE ' || named.of_table || ' RENAME CONSTRAINT ' || quote_ident(named.conname)
+            || ' TO ' || quote_ident(replace(named.conname, 'conversations', 'turns'));
+    END LOOP;
+END $$;
+
 -- `otelgate-audit migrate` makes their successors from views/90_turns.sql.
 DROP FUNCTION IF EXISTS content.recent_conversations;
 DROP FUNCTION IF EXISTS content.conversation;
