@@ -68,7 +68,7 @@ def test_no_page_installs_from_a_registry_that_lacks_the_package(root: Path) -> 
         assert not re.search(r"pip install ['\"]?otelgate\b", page.read_text()), page.relative_to(root)
 
 
-FORGETTING = ("audit/README.md", "audit/LEDGER.md", "docs/security.md", "docs/operations.md")
+FORGETTING = ("audit/README.md", "audit/LEDGER.md", "docs/how-to/security.md", "docs/how-to/operations.md")
 
 
 def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
@@ -77,7 +77,7 @@ def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
         for page in documents(root)
         if re.search(r"`[^`]*\bforget\b( --user[^`]*)?`", page.read_text())
     }
-    elsewhere = {"CHANGELOG.md", "docs/settings.md", "collector/redact/README.md"}  # of what it finds a person by
+    elsewhere = {"CHANGELOG.md", "docs/reference/settings.md", "collector/redact/README.md"}  # of what it finds a person by
     assert speaking - elsewhere == set(FORGETTING)
     for page in FORGETTING:
         assert forget.REACHES in " ".join((root / page).read_text().split()), f"{page}: expected {forget.REACHES!r}"
@@ -86,7 +86,7 @@ def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
 def test_pages_agree_on_how_often_the_keeper_deletes(root: Path) -> None:
     (hour,) = {job.every_s for job in schedule.standard(MagicMock(), MagicMock()) if job.name == "retention"}
     assert hour == 3600
-    for page in ("audit/README.md", "docs/operations.md"):
+    for page in ("audit/README.md", "docs/how-to/operations.md"):
         assert "the keeper deletes it every hour" in " ".join((root / page).read_text().split()), page
 
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Limit is one row of the table in docs/limits.md: what a hop takes, and what becomes of an item or a request that is
+// Limit is one row of the table in docs/reference/limits.md: what a hop takes, and what becomes of an item or a request that is
 // below it, at it, and above it.
 type Limit struct {
 	Hop     string
@@ -69,7 +69,7 @@ var Limits = []Limit{
 	{"audit sink", "what is kept of a rejected record", "64 KiB", "fixed", "the rest is not kept", "a reject is for diagnosis"},
 }
 
-// Markdown renders the table for docs/limits.md.
+// Markdown renders the table for docs/reference/limits.md.
 func Markdown() string {
 	var out strings.Builder
 	out.WriteString("| hop | what | below and at | setting | above | because of |\n|---|---|---|---|---|---|\n")
@@ -79,7 +79,7 @@ func Markdown() string {
 	return out.String()
 }
 
-// MarkdownReasons renders the counter's reasons for docs/limits.md.
+// MarkdownReasons renders the counter's reasons for docs/reference/limits.md.
 func MarkdownReasons() string {
 	var out strings.Builder
 	out.WriteString("| action | reason | what was the matter |\n|---|---|---|\n")

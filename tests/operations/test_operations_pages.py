@@ -1,6 +1,6 @@
 """Every command that a page shows is run, here or in a test that is named; and links and sections lead somewhere.
 
-In docs/troubleshooting.md a block `sh` is followed by a block `text`: each of its lines (… for anything) is in what the
+In docs/how-to/troubleshooting.md a block `sh` is followed by a block `text`: each of its lines (… for anything) is in what the
 commands print. A command ends with status 0, or with what its comment says: `# exit 1`. A heading's name in backquotes
 is what is broken first.
 """
@@ -37,7 +37,7 @@ class Section:
 
 
 def sections() -> list[Section]:
-    page = (ROOT / "docs/troubleshooting.md").read_text()
+    page = (ROOT / "docs/how-to/troubleshooting.md").read_text()
     found = []
     for part in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
         blocks = {kind: text.splitlines() for kind, text in re.findall(r"^```(sh|text)\n(.*?)^```", part, re.M | re.S)}
@@ -165,7 +165,7 @@ ELSEWHERE = {
     ),
 }
 """Commands that are not run here, and by which test they are, or why by none."""
-OWN_TESTS = ("docs/troubleshooting.md", "docs/alerting.md")
+OWN_TESTS = ("docs/how-to/troubleshooting.md", "docs/how-to/alerting.md")
 
 
 def commands(page: str) -> list[str]:
@@ -222,7 +222,7 @@ def test_sections_that_are_linked_exist(name: str) -> None:
 
 @pytest.mark.shows("F17", "F18")
 def test_the_playbook_speaks_of_dashboards_that_exist() -> None:
-    page = (ROOT / "docs/operations.md").read_text()
+    page = (ROOT / "docs/how-to/operations.md").read_text()
     titles = {dashboard.title for dashboard in main.DASHBOARDS}
     named = set(re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", page))
     assert len(named) >= 6
