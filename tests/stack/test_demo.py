@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import demo_capture
 import pytest
 import thrown_away
 import trustme
@@ -273,6 +274,13 @@ def test_turns_are_on_record_and_nowhere_else(stack: Stack) -> None:
     assert record[6:8] == ["  Tempo has none of these words", "  Loki has none of these words"]
     until(lambda: derived(stack)["otelgate_run_count_total"] > 0)
     assert derived(stack)["otelgate_llm_cost_total"] > 0
+
+
+def test_run_the_demo_prints_the_capture_of_the_readme(stack: Stack) -> None:
+    status, text = run(stack.settings, runs=1)
+    assert status == 0, text
+    captured = demo_capture.normalised(demo_capture.committed())
+    assert captured == demo_capture.normalised(demo_capture.excerpt(text)), "run `make demo-capture`"
 
 
 def derived(stack: Stack) -> dict[str, float]:
