@@ -193,7 +193,9 @@ def compose(settings: list[Setting]) -> str:
 
 
 def docs(settings: list[Setting]) -> str:
-    page = Marked((ROOT / "docs/reference/settings.md").read_text(), ("<!-- generated: {} -->", "<!-- end of generated: {} -->"))
+    page = Marked(
+        (ROOT / "docs/reference/settings.md").read_text(), ("<!-- generated: {} -->", "<!-- end of generated: {} -->")
+    )
     of_stack = [each for each in settings if each.stack is not False]
     own = markdown(of_stack, Setting.stack_default).splitlines(keepends=True)
     alone = {f"| `{each.env}` " for each in of_stack if each.of_stack}

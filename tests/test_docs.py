@@ -1,5 +1,6 @@
-"""What the documentation repeats is held against its source."""
+"""The documentation agrees with the sources that it repeats."""
 
+import fnmatch
 import importlib.util
 import re
 from pathlib import Path
@@ -22,7 +23,7 @@ def test_links_lead_somewhere(root: Path) -> None:
 
 
 def code(page: str) -> str:
-    """What a page shows as code: its blocks, and what stands between backticks in a line."""
+    """The code of a page: its blocks, and what stands between backticks in a line."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     prose = re.sub(r"^```\w*\n.*?^```", "", page, flags=re.MULTILINE | re.DOTALL)
     return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", prose)])
@@ -36,7 +37,7 @@ def test_make_targets_exist(root: Path) -> None:
 
 
 SHELL = ("make", "cd", "curl", "export", "git", "install", "mkdir", "openssl", "opentelemetry-instrument", "pip")
-"""What a page's commands begin with: it is there after `make up`, or on every machine."""
+"""The first words of commands: each is there after `make up`, or on every machine."""
 
 
 def commands(page: str) -> list[str]:
@@ -77,7 +78,8 @@ def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
         for page in documents(root)
         if re.search(r"`[^`]*\bforget\b( --user[^`]*)?`", page.read_text())
     }
-    elsewhere = {"CHANGELOG.md", "docs/reference/settings.md", "collector/redact/README.md"}  # of what it finds a person by
+    # These say by which ids it finds a person.
+    elsewhere = {"CHANGELOG.md", "docs/reference/settings.md", "collector/redact/README.md"}
     assert speaking - elsewhere == set(FORGETTING)
     for page in FORGETTING:
         assert forget.REACHES in " ".join((root / page).read_text().split()), f"{page}: expected {forget.REACHES!r}"
@@ -93,6 +95,42 @@ def test_pages_agree_on_how_often_the_keeper_deletes(root: Path) -> None:
 @pytest.mark.parametrize("command", ["make demo", "make test"])
 def test_the_readme_opens_with_the_two_commands(root: Path, command: str) -> None:
     assert command in (root / "README.md").read_text()[:2500]
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the tables below a heading, without those of the tables' heads."""
+    lines = page.split(f"\n{heading}\n")[1].split("\n## ")[0].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    rules = [number for number, row in enumerate(cells) if set("".join(row)) == {"-"}]
+    return [row for number, row in enumerate(cells) if not {number, number + 1} & set(rules)]
+
+
+def test_supported_instrumentations_have_golden_cases_and_each_case_a_row(root: Path) -> None:
+    cases = {case.parent.name for case in (root / "tests/golden").glob("*/in.json")}
+    named: set[str] = set()
+    for instrumentation, *_, patterns in rows((root / "README.md").read_text(), "## Supported"):
+        for pattern in re.findall(r"`((?!tests/)[^`]+)`", patterns):
+            matched = set(fnmatch.filter(cases, pattern))
+            assert matched, f"README.md: {instrumentation}: no case {pattern} in tests/golden"
+            named |= matched
+    assert cases - named == set(), "cases that no row of README.md names"
+
+
+def test_supported_providers_are_those_of_the_named_tests(root: Path) -> None:
+    supported = {row[0]: row[1:] for row in rows((root / "README.md").read_text(), "## Supported")}
+    providers, tests = supported["providers"]
+    (module,) = re.findall(r"`([^`]+)`", tests)
+    tested = re.search(r'parametrize\("provider", \[(.*?)\]', (root / module).read_text())
+    assert tested
+    assert re.findall(r"\w+", providers.split(":")[0].lower()) == re.findall(r"\w+", tested[1])
+    for _, tests in (supported[name] for name in ("languages", "coding agents")):
+        assert [name for name in re.findall(r"`([^`]+)`", tests) if not (root / name).exists()] == []
+
+
+def test_documentation_pages_are_in_the_index(root: Path) -> None:
+    index = root / "docs/README.md"
+    linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)#:]+)\)", index.read_text())}
+    assert set((root / "docs").rglob("*.md")) - {index} <= linked
 
 
 def test_the_sdk_defaults_table(root: Path) -> None:

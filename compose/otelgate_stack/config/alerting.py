@@ -44,7 +44,9 @@ def describe(settings: Settings) -> list[str]:
     """The configured receivers of alerts, for `make up`. Raises SettingsError."""
     given = Given(settings, _secrets(settings), Path())
     critical, others = given.channels("pagerduty-slack"), given.channels("slack")
-    lines = ["alerts: no receiver is set, they are only kept; docs/how-to/alerting.md connects Slack, PagerDuty, e-mail"]
+    lines = [
+        "alerts: no receiver is set, they are only kept; docs/how-to/alerting.md connects Slack, PagerDuty, e-mail"
+    ]
     if critical:
         some = f"; of some {given.words(('email',))}, too" if settings.smtp_host and "email" not in others else ""
         lines = [f"alerts: critical ones to {given.words(critical)}; others to {given.words(others)}{some}"]
