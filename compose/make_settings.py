@@ -1,4 +1,5 @@
-"""Writes the copies of settings.yaml: tables in Go and Python, and marked parts of compose.yaml and docs/reference/settings.md.
+"""Writes the copies of settings.yaml: tables in Go and Python, and marked parts of compose.yaml and of
+docs/reference/settings.md.
 
 `make generate` runs it. With --check it writes nothing and names the files that differ; exit status 1 if one does.
 """

@@ -1,8 +1,8 @@
 """Every command that a page shows is run, here or in a test that is named; and links and sections lead somewhere.
 
 In docs/how-to/troubleshooting.md and docs/tutorial/first-agent.md a block `sh` is followed by a block `text`: each of
-its lines (… for anything) is in what the commands print. A command ends with status 0, or with what its comment says: `# exit 1`. A heading's name in backquotes
-is what is broken first.
+its lines (… for anything) is in what the commands print. A command ends with status 0, or with what its comment says:
+`# exit 1`. A heading's name in backquotes is what is broken first.
 """
 
 import re
