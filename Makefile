@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down status logs clean demo example doctor test test-quick test-slow test-versions attack test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool token sizing sbom vulnerabilities dashboards generate prices golden lock format
+.PHONY: help build up down status logs clean demo demo-capture example doctor test test-quick test-slow test-versions attack test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool token sizing sbom vulnerabilities dashboards generate prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -36,6 +36,9 @@ clean: .venv/ready ## stop everything and remove its data
 
 demo: .venv/ready ## run a LangGraph agent and show what arrived in each store
 	@$(STACK) demo
+
+demo-capture: .venv/ready ## write the demo's output into README.md
+	@$(STACK) demo | $(BIN)/python tests/stack/demo_capture.py
 
 example: .venv/ready ## an application and its users (APP=estate_bot|osool|bestbox|execora SECONDS=60 FAULT=... HISTORY=7d)
 	@$(BIN)/python -m examples.common.run $(or $(APP),estate_bot) $(foreach switch,SECONDS RATE FAULT HISTORY SEED PORT, \

@@ -1,4 +1,5 @@
-"""Writes the copies of settings.yaml: tables in Go and Python, and marked parts of compose.yaml and docs/settings.md.
+"""Writes the copies of settings.yaml: tables in Go and Python, and marked parts of compose.yaml and of
+docs/reference/settings.md.
 
 And the parts of compose.yaml that follow from the table of services.
 
@@ -52,7 +53,7 @@ class Setting:
 
     @property
     def of_stack(self) -> bool:
-        """Whether docs/settings.md has it among the stack's own."""
+        """Whether docs/reference/settings.md has it among the stack's own."""
         return not self.readers
 
     @property
@@ -211,7 +212,9 @@ def compose(settings: list[Setting]) -> str:
 
 
 def docs(settings: list[Setting]) -> str:
-    page = Marked((ROOT / "docs/settings.md").read_text(), ("<!-- generated: {} -->", "<!-- end of generated: {} -->"))
+    page = Marked(
+        (ROOT / "docs/reference/settings.md").read_text(), ("<!-- generated: {} -->", "<!-- end of generated: {} -->")
+    )
     of_stack = [each for each in settings if each.stack is not False]
     own = markdown(of_stack, Setting.stack_default).splitlines(keepends=True)
     alone = {f"| `{each.env}` " for each in of_stack if each.of_stack}
@@ -236,7 +239,7 @@ def outputs() -> dict[Path, str]:
             stack, Setting.stack_default, "from otelgate_audit.kinds import Row"
         ),
         ROOT / "compose/compose.yaml": compose(settings),
-        ROOT / "docs/settings.md": docs(settings),
+        ROOT / "docs/reference/settings.md": docs(settings),
     }
 
 

@@ -20,7 +20,7 @@ import yaml
 from run_report import MEASURED
 
 ROWS: Final = Path(__file__).parent / "attacks.yaml"
-PAGE: Final = junit.ROOT / "docs" / "security.md"
+PAGE: Final = junit.ROOT / "docs" / "how-to" / "security.md"
 _GO_ENDED: Final = re.compile(r"^--- (PASS|FAIL|SKIP): (\w+) \(", re.MULTILINE)
 _GO_MEASURED: Final = re.compile(rf"{MEASURED}: (.+)")
 _TABLE: Final = re.compile(r"(?<=<!-- attacks -->\n).*?(?=<!-- /attacks -->)", re.DOTALL)

@@ -1,7 +1,7 @@
-"""Facts that the documentation repeats are compared with their source."""
+"""The documentation agrees with the sources that it repeats."""
 
+import fnmatch
 import importlib.util
-import itertools
 import re
 from fnmatch import fnmatch
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_links_lead_somewhere(root: Path) -> None:
 
 
 def code(page: str) -> str:
-    """The code of a page: its blocks, and the text between backticks in a line."""
+    """The code of a page: its blocks, and what stands between backticks in a line."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     prose = re.sub(r"^```\w*\n.*?^```", "", page, flags=re.MULTILINE | re.DOTALL)
     return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", prose)])
@@ -38,7 +38,7 @@ def test_make_targets_exist(root: Path) -> None:
 
 
 SHELL = ("make", "cd", "curl", "export", "git", "install", "mkdir", "openssl", "opentelemetry-instrument", "pip")
-"""First words of a page's commands: available after `make up`, or on every machine."""
+"""The first words of commands: each is there after `make up`, or on every machine."""
 
 
 def commands(page: str) -> list[str]:
@@ -70,7 +70,7 @@ def test_no_page_installs_from_a_registry_that_lacks_the_package(root: Path) -> 
         assert not re.search(r"pip install ['\"]?otelgate\b", page.read_text()), page.relative_to(root)
 
 
-FORGETTING = ("audit/README.md", "audit/LEDGER.md", "docs/security.md", "docs/operations.md")
+FORGETTING = ("audit/README.md", "audit/LEDGER.md", "docs/how-to/security.md", "docs/how-to/operations.md")
 
 
 def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
@@ -79,7 +79,8 @@ def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
         for page in documents(root)
         if re.search(r"`[^`]*\bforget\b( --user[^`]*)?`", page.read_text())
     }
-    elsewhere = {"CHANGELOG.md", "docs/settings.md", "collector/redact/README.md"}  # of what it finds a person by
+    # These say by which ids it finds a person.
+    elsewhere = {"CHANGELOG.md", "docs/reference/settings.md", "collector/redact/README.md"}
     assert speaking - elsewhere == set(FORGETTING)
     for page in FORGETTING:
         assert forget.REACHES in " ".join((root / page).read_text().split()), f"{page}: expected {forget.REACHES!r}"
@@ -88,7 +89,7 @@ def test_pages_say_in_the_same_words_what_forget_reaches(root: Path) -> None:
 def test_pages_agree_on_how_often_the_keeper_deletes(root: Path) -> None:
     (hour,) = {job.every_s for job in schedule.standard(MagicMock(), MagicMock()) if job.name == "retention"}
     assert hour == 3600
-    for page in ("audit/README.md", "docs/operations.md"):
+    for page in ("audit/README.md", "docs/how-to/operations.md"):
         assert "the keeper deletes it every hour" in " ".join((root / page).read_text().split()), page
 
 
@@ -97,22 +98,43 @@ def test_the_readme_opens_with_the_two_commands(root: Path, command: str) -> Non
     assert command in (root / "README.md").read_text()[:2500]
 
 
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the tables below a heading, without those of the tables' heads."""
+    lines = page.split(f"\n{heading}\n")[1].split("\n## ")[0].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    rules = [number for number, row in enumerate(cells) if set("".join(row)) == {"-"}]
+    return [row for number, row in enumerate(cells) if not {number, number + 1} & set(rules)]
+
+
+def test_supported_instrumentations_have_golden_cases_and_each_case_a_row(root: Path) -> None:
+    cases = {case.parent.name for case in (root / "tests/golden").glob("*/in.json")}
+    named: set[str] = set()
+    for instrumentation, *_, patterns in rows((root / "README.md").read_text(), "## Supported"):
+        for pattern in re.findall(r"`((?!tests/)[^`]+)`", patterns):
+            matched = set(fnmatch.filter(cases, pattern))
+            assert matched, f"README.md: {instrumentation}: no case {pattern} in tests/golden"
+            named |= matched
+    assert cases - named == set(), "cases that no row of README.md names"
+
+
+def test_supported_providers_are_those_of_the_named_tests(root: Path) -> None:
+    supported = {row[0]: row[1:] for row in rows((root / "README.md").read_text(), "## Supported")}
+    providers, tests = supported["providers"]
+    (module,) = re.findall(r"`([^`]+)`", tests)
+    tested = re.search(r'parametrize\("provider", \[(.*?)\]', (root / module).read_text())
+    assert tested
+    assert re.findall(r"\w+", providers.split(":")[0].lower()) == re.findall(r"\w+", tested[1])
+    for _, tests in (supported[name] for name in ("languages", "coding agents")):
+        assert [name for name in re.findall(r"`([^`]+)`", tests) if not (root / name).exists()] == []
+
+
+def test_documentation_pages_are_in_the_index(root: Path) -> None:
+    index = root / "docs/README.md"
+    linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)#:]+)\)", index.read_text())}
+    assert set((root / "docs").rglob("*.md")) - {index} <= linked
+
+
 def test_the_sdk_defaults_table(root: Path) -> None:
     page = (root / "sdk/README.md").read_text()
     for default in DEFAULTS:
         assert f"| `{default.env}` | `{default.value}` | {default.doc} |\n" in page
-
-
-def test_supported_senders_are_the_recorded_ones(root: Path) -> None:
-    """Each golden case belongs to one row of the README's table, and each row has cases."""
-    table = (root / "README.md").read_text().partition("## Supported senders")[2].partition("\n## ")[0]
-    rows = [
-        re.findall(r"`(.+?)`", row.split("|")[-2])
-        for row in re.findall(r"^\|(?! sender|---).*\|$", table, re.MULTILINE)
-    ]
-    cases = [folder.name for folder in (root / "tests/golden").iterdir() if (folder / "expected.json").exists()]
-    assert cases
-    for case in cases:
-        assert sum(any(fnmatch(case, pattern) for pattern in row) for row in rows) == 1, case
-    for pattern in itertools.chain(*rows):
-        assert any(fnmatch(case, pattern) for case in cases), pattern

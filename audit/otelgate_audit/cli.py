@@ -64,7 +64,7 @@ def usage() -> str:
             "",
             *lines,
             "",
-            "Settings come from the environment: docs/settings.md.",
+            "Settings come from the environment: docs/reference/settings.md.",
         ]
     )
 

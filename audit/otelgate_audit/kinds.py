@@ -98,7 +98,9 @@ def unknown(names: Iterable[str], known: Collection[str]) -> Iterator[str]:
     """A line for each unknown name, with the setting that is probably meant."""
     for name in sorted(set(names) - set(known)):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-        yield f"{name}: unknown setting; " + (f"did you mean {near[0]}?" if near else "docs/settings.md lists them")
+        yield f"{name}: unknown setting; " + (
+            f"did you mean {near[0]}?" if near else "docs/reference/settings.md lists them"
+        )
 
 
 def ports_used_twice(rows: Iterable[Row], values: Mapping[str, Any]) -> Iterator[str]:

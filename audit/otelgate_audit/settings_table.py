@@ -62,7 +62,7 @@ ROWS: Final = (
         "whole",
         "16",
         "a whole number from 1 to 1024",
-        "Largest OTLP request that is taken, MiB. The gateway takes less where OTELGATE_MEMORY_LIMIT_MIB has fewer than 28 MiB for each of its MiB, and 64 more (docs/limits.md).",
+        "Largest OTLP request that is taken, MiB. The gateway takes less where OTELGATE_MEMORY_LIMIT_MIB has fewer than 28 MiB for each of its MiB, and 64 more (docs/reference/limits.md).",
         readers=frozenset({"gateway", "sink"}),
         least=1,
         most=1024,

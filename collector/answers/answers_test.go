@@ -153,7 +153,7 @@ func TestHTTPAnswerReportsRefusedItems(t *testing.T) {
 			require.NoError(t, said.UnmarshalProto(body))
 		}
 		require.EqualValues(t, 1, said.PartialSuccess().RejectedSpans())
-		require.Equal(t, "1 refused, most with the reason trace_id; see docs/limits.md", said.PartialSuccess().ErrorMessage())
+		require.Equal(t, "1 refused, most with the reason trace_id; see docs/reference/limits.md", said.PartialSuccess().ErrorMessage())
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Config holds what the hops behind the gateway take; docs/limits.md says which hop each bound comes from.
+// Config holds what the hops behind the gateway take; docs/reference/limits.md says which hop each bound comes from.
 type Config struct {
 	// MaxItemBytes is the largest span, log record or metric point, in bytes of OTLP as protobuf. A log record is cut
 	// at MaxLineBytes where that is less.

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Limit is one row of the table in docs/limits.md: what a hop takes, and what becomes of an item or a request that is
+// Limit is one row of the table in docs/reference/limits.md: what a hop takes, and what becomes of an item or a request that is
 // below it, at it, and above it.
 type Limit struct {
 	Hop     string
@@ -42,7 +42,7 @@ var Limits = []Limit{
 	{"gateway, `accumulate`", "senders and series of applications' counters and histograms", "100,000 senders, 50,000 series", "fixed", "those of an application beyond its [share](#shares): their points are dropped with the reason limit, and their senders told, unless some were not heard of for 10 minutes: those make room", "memory"},
 	{"gateway, `derive`", "series of a derived metric", "2,000", "fixed", "those of an application beyond its [share](#shares) add to one series with `otel.metric.overflow=\"true\"`", "memory; Prometheus' series"},
 	{"gateway, `streams`", "streams of log lines: services, namespaces and environments together, of the last hour", "2,000", "`max_streams` in a configuration of your own", "those of an application beyond its [share](#shares) become the service `_OTHER`; `otelgate.service.original` has the name. Counted", "memory of Loki"},
-	{"gateway → stores", "what a store refuses for good", "none is known with the stores of this stack", "the store's", "the item stands alone, goes to `rejects.jsonl`, and is counted; its batch is stored ([how](../collector/README.md#what-a-store-refuses))", "the store's limit"},
+	{"gateway → stores", "what a store refuses for good", "none is known with the stores of this stack", "the store's", "the item stands alone, goes to `rejects.jsonl`, and is counted; its batch is stored ([how](../../collector/README.md#refusals-by-stores))", "the store's limit"},
 	{"gateway, connections", "headers of a request, TLS included; a request's body; time without a request; streams at once", "10 s; 60 s over HTTP; 60 s over HTTP, 10 minutes over gRPC; 128 a connection over gRPC", "fixed", "the connection is closed; further streams wait", "memory"},
 	{"gateway, connections", "of one address: connections over gRPC, and requests at once over HTTP; of IPv6 a network of 64 bits is an address", "OTELGATE_MAX_CONNECTIONS_PER_ADDRESS, 1,000", "`OTELGATE_MAX_CONNECTIONS_PER_ADDRESS`", "gRPC: the connection is closed before its handshake, which is UNAVAILABLE at its sender. HTTP: 503 with Retry-After, and the connection is closed. Counted with the reason `connections`; the sender tries again", "memory and file descriptors"},
 	{"gateway, gRPC", "headers of a request", "32 KiB", "fixed", "the request fails at its sender", "memory"},
@@ -69,7 +69,7 @@ var Limits = []Limit{
 	{"audit sink", "what is kept of a rejected record", "64 KiB", "fixed", "the rest is not kept", "a reject is for diagnosis"},
 }
 
-// Markdown renders the table for docs/limits.md.
+// Markdown renders the table for docs/reference/limits.md.
 func Markdown() string {
 	var out strings.Builder
 	out.WriteString("| hop | what | below and at | setting | above | because of |\n|---|---|---|---|---|---|\n")
@@ -79,7 +79,7 @@ func Markdown() string {
 	return out.String()
 }
 
-// MarkdownReasons renders the counter's reasons for docs/limits.md.
+// MarkdownReasons renders the counter's reasons for docs/reference/limits.md.
 func MarkdownReasons() string {
 	var out strings.Builder
 	out.WriteString("| action | reason | what was the matter |\n|---|---|---|\n")

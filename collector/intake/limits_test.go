@@ -9,11 +9,11 @@ import (
 )
 
 func TestDocumentation(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "limits.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "reference", "limits.md"))
 	require.NoError(t, err)
 	for _, table := range []string{Markdown(), MarkdownReasons()} {
 		require.True(t, len(table) > 0)
-		require.Contains(t, string(page), table, "docs/limits.md: the table differs; it should be:\n"+table)
+		require.Contains(t, string(page), table, "docs/reference/limits.md: the table differs; it should be:\n"+table)
 	}
 }
 

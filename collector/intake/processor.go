@@ -145,7 +145,7 @@ func (g *gate) finish(ctx context.Context, y *tally, who func() string) {
 	if application := applications.From(ctx); application != nil {
 		said = append(said, zap.String("application", application.Name))
 	}
-	g.logger.Warn("refused items; docs/limits.md says more", said...)
+	g.logger.Warn("refused items; docs/reference/limits.md says more", said...)
 	Refuse(ctx, n, why)
 }
 

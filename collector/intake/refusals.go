@@ -18,7 +18,7 @@ type Refusals struct {
 func (r *Refusals) Items() (int64, string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.items, fmt.Sprintf("%d refused, most with the reason %s; see docs/limits.md", r.items, r.why)
+	return r.items, fmt.Sprintf("%d refused, most with the reason %s; see docs/reference/limits.md", r.items, r.why)
 }
 
 type refusalsKey struct{}

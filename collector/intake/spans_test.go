@@ -111,7 +111,7 @@ func TestSpansWithoutIDsAreRefusedAndTheirNeighboursStay(t *testing.T) {
 	require.Equal(t, 2, td.SpanCount())
 	n, why := refusals.Items()
 	require.EqualValues(t, 2, n)
-	require.Equal(t, "2 refused, most with the reason trace_id; see docs/limits.md", why)
+	require.Equal(t, "2 refused, most with the reason trace_id; see docs/reference/limits.md", why)
 	require.Equal(t, map[string]int64{"refused/trace_id": 1, "refused/span_id": 1}, d.counted(t))
 }
 

@@ -38,7 +38,7 @@ const (
 
 type reasons uint32
 
-// said are the words of the metric: what was done, and why. docs/limits.md explains them.
+// said are the words of the metric: what was done, and why. docs/reference/limits.md explains them.
 var said = [reasonCount]struct{ action, reason, text string }{
 	reasonSize:         {"cut", "size", "it was larger than the next hop takes"},
 	reasonName:         {"cut", "name", "a name, an id or a label was too long"},

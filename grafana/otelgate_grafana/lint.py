@@ -58,9 +58,8 @@ def selectors(query: str) -> list[tuple[str, set[str]]]:
 
 
 def _whole(dashboard: Dashboard, others: Sequence[Dashboard]) -> Iterator[str]:
-    pinned = {value for name, value in vars(uids).items() if isinstance(value, str) and value.startswith("otelgate-")}
-    if dashboard.uid not in pinned:
-        yield f"uid {dashboard.uid!r}: expected one of uids.py"
+    if not re.fullmatch(r"otelgate(-[a-z0-9]+)+", dashboard.uid):
+        yield f"uid {dashboard.uid!r}: expected otelgate- and words in lower case, such as otelgate-ai-cost"
     if sum(other.uid == dashboard.uid for other in others) > 1:
         yield f"uid {dashboard.uid!r} is used twice"
     if dashboard.folder not in uids.FOLDER_UIDS:

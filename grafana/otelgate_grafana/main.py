@@ -1,30 +1,19 @@
-"""Every dashboard, in the order in which a person would want them."""
+"""Every dashboard: the `DASHBOARD` of each file in dashboards/, by uid."""
 
+import importlib
+import pkgutil
 from typing import Final
 
-from .dashboards import (
-    agent_performance,
-    ai_cost,
-    conversation_audit,
-    estate_product,
-    execora_voice,
-    gateway,
-    mission_control,
-    osool_business,
-    service_health,
-    user_analytics,
-)
+from . import dashboards
 from .layout import Dashboard
 
-DASHBOARDS: Final[tuple[Dashboard, ...]] = (
-    mission_control.DASHBOARD,
-    ai_cost.DASHBOARD,
-    agent_performance.DASHBOARD,
-    user_analytics.DASHBOARD,
-    conversation_audit.DASHBOARD,
-    service_health.DASHBOARD,
-    gateway.DASHBOARD,
-    estate_product.DASHBOARD,
-    osool_business.DASHBOARD,
-    execora_voice.DASHBOARD,
-)
+
+def _found() -> tuple[Dashboard, ...]:
+    """A file without a `DASHBOARD` holds rows of another one's."""
+    names = [f"{dashboards.__name__}.{module.name}" for module in pkgutil.iter_modules(dashboards.__path__)]
+    modules = [importlib.import_module(name) for name in names]
+    found = [module.DASHBOARD for module in modules if hasattr(module, "DASHBOARD")]
+    return tuple(sorted(found, key=lambda dashboard: dashboard.uid))
+
+
+DASHBOARDS: Final[tuple[Dashboard, ...]] = _found()

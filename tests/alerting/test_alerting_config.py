@@ -239,7 +239,7 @@ def test_describe_lists_the_receivers(tmp_path: Path) -> None:
     own = everything(tmp_path)
     mail = "mail ops@example.org, ceo@example.org"
     assert alerting.describe(load(tmp_path)) == [
-        "alerts: no receiver is set, they are only kept; docs/alerting.md connects Slack, PagerDuty, e-mail"
+        "alerts: no receiver is set, they are only kept; docs/how-to/alerting.md connects Slack, PagerDuty, e-mail"
     ]
     assert alerting.describe(load(tmp_path, **own)) == [
         f"alerts: critical ones to PagerDuty and Slack #alerts; others to Slack #alerts; of some {mail}, too",

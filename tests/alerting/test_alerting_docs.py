@@ -1,4 +1,4 @@
-"""docs/alerting.md: its commands, as a user types them, and its claims, with a real Alertmanager."""
+"""docs/how-to/alerting.md: its commands, as a user types them, and its claims, with a real Alertmanager."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from alerting_settings import load
 from otelgate_stack import settings
 from otelgate_stack.config import alerting
 
-PAGE = "docs/alerting.md"
+PAGE = "docs/how-to/alerting.md"
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_values(name: str, value: str, field: str, expected: object) -> None:
         (
             "OTELGATE_DATABASE_MAXIMUM_CONNECTIONS",
             "1",
-            "OTELGATE_DATABASE_MAXIMUM_CONNECTIONS: unknown setting; docs/settings.md lists them",
+            "OTELGATE_DATABASE_MAXIMUM_CONNECTIONS: unknown setting; docs/reference/settings.md lists them",
         ),
     ],
 )

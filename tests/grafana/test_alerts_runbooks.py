@@ -74,7 +74,7 @@ def test_other_alerts_that_are_named_exist() -> None:
 
 
 def test_settings_that_are_named_exist() -> None:
-    page = (RUNBOOKS.parents[1] / "docs/settings.md").read_text()
+    page = (RUNBOOKS.parents[1] / "docs/reference/settings.md").read_text()
     for runbook in PAGES:
         text = runbook.read_text()
         for name in re.findall(r"\b(?:OTELGATE|OTEL)_[A-Z_]+\b", text):

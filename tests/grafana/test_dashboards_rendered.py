@@ -30,8 +30,9 @@ def test_no_dashboard_has_a_problem() -> None:
     assert [str(problem) for problem in lint.lint(main.DASHBOARDS)] == []
 
 
-def test_uids_are_pinned() -> None:
-    assert [dashboard.uid for dashboard in main.DASHBOARDS] == [
+def test_uids_of_links_stay_as_they_were() -> None:
+    """Dashboards are found in their folder: a new one needs no line here."""
+    assert {dashboard.uid for dashboard in main.DASHBOARDS} >= {
         "otelgate-mission-control",
         "otelgate-ai-cost",
         "otelgate-agent-performance",
@@ -42,7 +43,7 @@ def test_uids_are_pinned() -> None:
         "otelgate-estate-product",
         "otelgate-osool-business",
         "otelgate-execora-voice",
-    ]
+    }
 
 
 @DASHBOARDS
@@ -148,11 +149,11 @@ def test_the_linter_finds_what_a_panel_lacks() -> None:
         ),
     )
     broken = Dashboard(
-        uid="otelgate-other", title="Other", description="Broken", rows=rows, variables=(variables.service(),)
+        uid="otelgate-Other", title="Other", description="Broken", rows=rows, variables=(variables.service(),)
     )
     said = {f"{problem.panel}: {problem.what}".split(": expected")[0] for problem in lint.lint([broken])}
     assert said == {
-        ": uid 'otelgate-other'",
+        ": uid 'otelgate-Other'",
         "No unit: no unit",
         "No words: a description that says how to read it is missing",
         " : empty title",

@@ -1,8 +1,8 @@
 """Every command that a page shows is run, here or in a test that is named; and links and sections lead somewhere.
 
-In docs/troubleshooting.md a block `sh` is followed by a block `text`: each of its lines (… for anything) is in what the
-commands print. A command ends with status 0, or with what its comment says: `# exit 1`. A heading's name in backquotes
-is what is broken first.
+In docs/how-to/troubleshooting.md and docs/tutorial/first-agent.md a block `sh` is followed by a block `text`: each of
+its lines (… for anything) is in what the commands print. A command ends with status 0, or with what its comment says:
+`# exit 1`. A heading's name in backquotes is what is broken first.
 """
 
 import re
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -21,7 +22,7 @@ from otelgate_stack import settings
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("operations", "roadmap", "security", "sizing", "troubleshooting")
+PAGES = sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,13 @@ class Section:
         return found[1] if found else ""
 
 
-def sections() -> list[Section]:
-    page = (ROOT / "docs/troubleshooting.md").read_text()
+def sections(name: str) -> list[Section]:
+    page = (ROOT / name).read_text()
     found = []
     for part in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
         blocks = {kind: text.splitlines() for kind, text in re.findall(r"^```(sh|text)\n(.*?)^```", part, re.M | re.S)}
-        found.append(Section(part.splitlines()[0], tuple(blocks.get("sh", ())), tuple(blocks.get("text", ()))))
+        lines = re.sub(r" \\\n\s*", " ", "\n".join(blocks.get("sh", ()))).splitlines()
+        found.append(Section(part.splitlines()[0], tuple(lines), tuple(blocks.get("text", ()))))
     return found
 
 
@@ -49,7 +51,8 @@ def run(command: str, stack: Operated, folder: Path = ROOT) -> tuple[int, str]:
     """As a reader would type it, but with this Python, this stack's ports for the usual ones, and files in `folder`."""
     make = f"make -C {ROOT} --no-print-directory -o .venv/ready BIN={Path(sys.executable).parent} "
     typed = re.sub(r"\bmake ", make, command)
-    typed = typed.replace(".venv/bin/python", sys.executable)
+    typed = typed.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    typed = typed.replace(".otelgate/", f"{stack.settings.state_dir}/")
     usual, ours = settings.load({}).ports(), stack.settings.ports()
     ports = {str(usual[name]): str(ours[name]) for name in usual}
     typed = re.sub(r"(?<=127\.0\.0\.1:)\d+", lambda port: ports[port[0]], typed)
@@ -107,7 +110,7 @@ def doctored(running: Operated) -> Operated:
 
 
 @pytest.mark.shows("F22", "K59")
-@pytest.mark.parametrize("section", sections(), ids=lambda section: section.title)
+@pytest.mark.parametrize("section", sections("docs/how-to/troubleshooting.md"), ids=lambda section: section.title)
 def test_troubleshooting(doctored: Operated, section: Section) -> None:
     assert section.commands
     printed = ""
@@ -117,9 +120,32 @@ def test_troubleshooting(doctored: Operated, section: Section) -> None:
             status, output = run(command, doctored)
             assert status == (int(expected[1]) if expected else 0), f"{command}: {output[-2000:]}"
             printed += output
-    for line in section.says:
-        pattern = ".*".join(r"\s+".join(map(re.escape, part.split())) for part in line.split("…"))
-        assert re.search(pattern, printed), f"{line}\n---\n{printed[-3000:]}"
+    missing = unsaid(section, printed)
+    assert missing == [], printed[-3000:]
+
+
+def unsaid(section: Section, printed: str) -> list[str]:
+    """The lines of a section's `text` that the commands did not print."""
+    patterns = {
+        line: ".*".join(r"\s+".join(map(re.escape, part.split())) for part in line.split("…")) for line in section.says
+    }
+    return [line for line, pattern in patterns.items() if not re.search(pattern, printed)]
+
+
+def unlike(section: Section, stack: Operated) -> str:
+    """The output of a section's commands if one failed or did not print what the section shows, else nothing."""
+    results = [run(command, stack) for command in section.commands]
+    printed = "".join(output for _, output in results)
+    return printed[-3000:] if any(status for status, _ in results) or unsaid(section, printed) else ""
+
+
+@pytest.mark.slow
+def test_follow_the_tutorial_shows_its_output(doctored: Operated) -> None:
+    """In the order of its sections; `See …` is repeated, since a store needs some seconds."""
+    for section in sections("docs/tutorial/first-agent.md"):
+        deadline_s = 180 if section.title.startswith("See ") else 0
+        output = until(partial(unlike, section, doctored), lambda text: not text, deadline_s=deadline_s)
+        assert output == "", section.title
 
 
 RUN = {
@@ -165,7 +191,7 @@ ELSEWHERE = {
     ),
 }
 """Commands that are not run here, and by which test they are, or why by none."""
-OWN_TESTS = ("docs/troubleshooting.md", "docs/alerting.md")
+OWN_TESTS = ("docs/how-to/troubleshooting.md", "docs/how-to/alerting.md", "docs/tutorial/first-agent.md")
 
 
 def commands(page: str) -> list[str]:
@@ -212,7 +238,7 @@ def anchors(page: str) -> set[str]:
 @pytest.mark.shows("F18", "K54")
 @pytest.mark.parametrize("name", PAGES)
 def test_sections_that_are_linked_exist(name: str) -> None:
-    page = ROOT / "docs" / f"{name}.md"
+    page = ROOT / name
     for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
         other = (page.parent / target).resolve() if target else page
         assert other.exists(), target
@@ -221,8 +247,8 @@ def test_sections_that_are_linked_exist(name: str) -> None:
 
 
 @pytest.mark.shows("F17", "F18")
-def test_playbook_names_existing_dashboards() -> None:
-    page = (ROOT / "docs/operations.md").read_text()
+def test_the_playbook_speaks_of_dashboards_that_exist() -> None:
+    page = (ROOT / "docs/how-to/operations.md").read_text()
     titles = {dashboard.title for dashboard in main.DASHBOARDS}
     named = set(re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", page))
     assert len(named) >= 6

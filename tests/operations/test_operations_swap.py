@@ -1,4 +1,4 @@
-"""Another trace store by one setting, as docs/roadmap.md says: the applications' side stays as it is."""
+"""Another trace store by one setting, as docs/explanation/roadmap.md says: the applications' side stays as it is."""
 
 import json
 

@@ -5,7 +5,7 @@ from otelgate_stack.clients import GatewayMetrics
 from otelgate_stack.doctor import hops
 from otelgate_stack.doctor.hops import Hop
 
-FIX = "docs/limits.md explains the reasons; `make logs SERVICE=gateway` names the senders of what was refused"
+FIX = "docs/reference/limits.md explains the reasons; `make logs SERVICE=gateway` names the senders of what was refused"
 
 
 def gateway(text: str) -> GatewayMetrics:

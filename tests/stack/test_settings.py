@@ -62,7 +62,7 @@ def test_a_bad_value_names_setting_value_and_what_was_expected(name: str, value:
     [
         ("OTELGATE_LOKIPORT", "OTELGATE_LOKIPORT: unknown setting; did you mean OTELGATE_LOKI_PORT?"),
         ("OTELGATE_TRACE_TO", "OTELGATE_TRACE_TO: unknown setting; did you mean OTELGATE_TRACES_TO?"),
-        ("OTELGATE_ZZZ", "OTELGATE_ZZZ: unknown setting; docs/settings.md lists them"),
+        ("OTELGATE_ZZZ", "OTELGATE_ZZZ: unknown setting; docs/reference/settings.md lists them"),
     ],
 )
 def test_an_unknown_name_suggests_the_nearest(name: str, text: str) -> None:

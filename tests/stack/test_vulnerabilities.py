@@ -216,7 +216,7 @@ def test_without_a_go_database_the_status_is_2(source: str, why: str) -> None:
     assert done.stderr.splitlines() == [
         f"error: OTELGATE_VULNERABILITIES_GO='{source.replace('s3cret', '***')}': expected the Go vulnerability"
         f" database or a copy of it, a folder or a URL below which index/db.json is ({why})",
-        "nothing was looked up; docs/security.md says how to mirror a database where there is no network",
+        "nothing was looked up; docs/how-to/security.md says how to mirror a database where there is no network",
     ]
 
 

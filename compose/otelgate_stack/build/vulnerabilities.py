@@ -127,7 +127,7 @@ def _unreadable(setting: str, source: str, error: Exception, expected: str) -> C
     why = f"{type(error).__name__}: {kinds.masked(str(error))}"
     return CheckError(
         f"{setting}={kinds.masked(source)!r}: expected {expected} ({why})\n"
-        "nothing was looked up; docs/security.md says how to mirror a database where there is no network"
+        "nothing was looked up; docs/how-to/security.md says how to mirror a database where there is no network"
     )
 
 

@@ -23,7 +23,7 @@ from ..service_table import names
 from ..settings import WRITER, Settings
 
 PYTHON_MIN = (3, 11)
-# The memory of the idle services (docs/sizing.md), and the same again for work.
+# The memory of the idle services (docs/reference/sizing.md), and the same again for work.
 MEMORY_BYTES = 1 << 30
 SHORTEST_PASSWORD = 16
 DEFAULTS = ("", "admin", "changeme", "grafana", "otelgate", "password", "postgres", "root", "secret")

@@ -1,6 +1,6 @@
 """`make sizing`: what each service takes of memory, CPU and disk now, and what a million of each signal takes on disk.
 
-Of the native engine only: containers have `docker stats`. docs/sizing.md has the figures of a measured run.
+Of the native engine only: containers have `docker stats`. docs/reference/sizing.md has the figures of a measured run.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Alertmanager's configuration, written from the settings when the stack starts: it expands no environment variables.
 
-docs/alerting.md tells people what it does, alert_routes.py says who hears of what.
+docs/how-to/alerting.md tells people what it does, alert_routes.py says who hears of what.
 """
 
 import json
@@ -44,7 +44,9 @@ def describe(settings: Settings) -> list[str]:
     """The configured receivers of alerts, for `make up`. Raises SettingsError."""
     given = Given(settings, _secrets(settings), Path())
     critical, others = given.channels("pagerduty-slack"), given.channels("slack")
-    lines = ["alerts: no receiver is set, they are only kept; docs/alerting.md connects Slack, PagerDuty, e-mail"]
+    lines = [
+        "alerts: no receiver is set, they are only kept; docs/how-to/alerting.md connects Slack, PagerDuty, e-mail"
+    ]
     if critical:
         some = f"; of some {given.words(('email',))}, too" if settings.smtp_host and "email" not in others else ""
         lines = [f"alerts: critical ones to {given.words(critical)}; others to {given.words(others)}{some}"]

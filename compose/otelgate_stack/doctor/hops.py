@@ -197,7 +197,10 @@ def changed(gateway: GatewayMetrics) -> list[Hop]:
             queue = labels["otelgate_queue"]
             what = f"{sample.value:,.0f} items in the queue of {queue} that it did not know of, sent late"
             found.setdefault("gateway", []).append(what)
-    fix = "docs/limits.md explains the reasons; `make logs SERVICE=gateway` names the senders of what was refused"
+    fix = (
+        "docs/reference/limits.md explains the reasons;"
+        " `make logs SERVICE=gateway` names the senders of what was refused"
+    )
     return [
         Hop(signal, "intake", None, 0.0, f"since the gateway started: {', '.join(sorted(what))}", fix)
         for signal, what in sorted(found.items())
