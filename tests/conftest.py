@@ -74,8 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if os.geteuid() == 0:
         pgserver.ensure_user_exists(postgres.SYSTEM_USER)
     # Ports of its own for each process of `-n`, so that none takes what another is about to listen on.
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    ports.RANGE = ports.RANGE[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    os.environ[ports.SHARE] = f"{number}/{os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1')}"
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
