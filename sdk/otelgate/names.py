@@ -104,6 +104,11 @@ METRIC_DROPPED: Final = "otelgate.sdk.dropped"
 FEEDBACK_AUDIENCE: Final = "otelgate-feedback"
 """`aud` of a feedback token."""
 
+RATINGS: Final = {"positive": "positive", "negative": "negative", "up": "positive", "down": "negative"}
+"""The words of a vote, as given -> as stored."""
+RATING_POINTS: Final = {1: "negative", 2: "negative", 3: None, 4: "positive", 5: "positive"}
+"""A score -> its word; None: neither."""
+
 DURATION_BOUNDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
 """Buckets of durations, s; `duration` in collector/derive/metrics.yaml has the same."""
 
