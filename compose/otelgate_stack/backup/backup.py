@@ -5,8 +5,9 @@ store. Nothing is lost, since the gateway queues on disk what a store can't take
 can't. Of the gateway the queues are copied first, so what was under way is in the backup once or twice, and the stores
 take a second delivery for what it is.
 
-One way for all stores, rather than each store's own tool: Loki and Tempo have none, Prometheus' snapshots need its admin
-API, which also deletes series and stays off, and a copy of stopped PostgreSQL also has the roles, which pg_dump lacks.
+One way for all stores, rather than each store's own tool: Loki and Tempo have none, Prometheus' snapshots need its
+admin API, which also deletes series and stays off, and a copy of PostgreSQL's files also has the roles, which pg_dump
+lacks.
 """
 
 import re
