@@ -17,20 +17,32 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from otelgate.names import (
+    GEN_AI_CONVERSATION_ID,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_TOOL_NAME,
+    GEN_AI_USAGE_CACHE_READ,
+    GEN_AI_USAGE_INPUT_TOKENS,
+    GEN_AI_USAGE_OUTPUT_TOKENS,
+    GEN_AI_USAGE_REASONING,
+    OTELGATE_COST_USD,
+)
 
 BATCH = 128  # the SDK's default
 MARK = b"\xb3gateway"  # the first half of every trace id in the template
 # The attributes that both write on a span, in addition to its name.
 SPAN_ATTRIBUTES = (
-    "gen_ai.operation.name",
-    "gen_ai.provider.name",
-    "gen_ai.request.model",
-    "gen_ai.tool.name",
-    "gen_ai.conversation.id",
-    "gen_ai.usage.input_tokens",
-    "gen_ai.usage.output_tokens",
-    "gen_ai.usage.cache_read.input_tokens",
-    "gen_ai.usage.reasoning.output_tokens",
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_TOOL_NAME,
+    GEN_AI_CONVERSATION_ID,
+    GEN_AI_USAGE_INPUT_TOKENS,
+    GEN_AI_USAGE_OUTPUT_TOKENS,
+    GEN_AI_USAGE_CACHE_READ,
+    GEN_AI_USAGE_REASONING,
 )
 CONTENT = ("input.value", "output.value", "llm.input_messages", "llm.output_messages", "retrieval.documents")
 
@@ -93,7 +105,7 @@ class Output:
 
     @property
     def priced(self) -> int:
-        return sum("otelgate.cost.usd" in _attributes(span) for span in self.spans.values())
+        return sum(OTELGATE_COST_USD in _attributes(span) for span in self.spans.values())
 
 
 class Sink(grpc.GenericRpcHandler):  # type: ignore[misc]
@@ -168,7 +180,7 @@ def _differences(span: Span, twin: Span) -> list[str]:
     for name in SPAN_ATTRIBUTES:
         if a.get(name) != b.get(name):
             faults.append(f"{span.name}: {name}: otelgate {a.get(name)}, ottl {b.get(name)}")
-    prices = [values["otelgate.cost.usd"].double_value if "otelgate.cost.usd" in values else 0.0 for values in (a, b)]
+    prices = [values[OTELGATE_COST_USD].double_value if OTELGATE_COST_USD in values else 0.0 for values in (a, b)]
     if abs(prices[0] - prices[1]) > 1e-9:
         faults.append(f"{span.name}: otelgate.cost.usd: otelgate {prices[0]}, ottl {prices[1]}")
     faults += [f"{span.name}: {name} was not stripped" for name in {*a, *b} if name.startswith(CONTENT)]

@@ -73,9 +73,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Root's PostgreSQL runs as a separate user: made before there are several processes, which would all make it.
     if os.geteuid() == 0:
         pgserver.ensure_user_exists(postgres.SYSTEM_USER)
-    # Separate ports for each process of `-n`, so that none takes a port on which another is about to listen.
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    ports.RANGE = ports.RANGE[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    # Ports of its own for each process of `-n`, so that none takes what another is about to listen on.
+    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    os.environ[ports.SHARE] = f"{number}/{os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1')}"
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses

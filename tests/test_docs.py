@@ -3,7 +3,6 @@
 import fnmatch
 import importlib.util
 import re
-from fnmatch import fnmatch
 from pathlib import Path
 from unittest.mock import MagicMock
 

@@ -21,6 +21,7 @@ import otelgate
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, StreamingResponse
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from otelgate.names import GEN_AI_AGENT_NAME
 from pydantic import BaseModel, Field
 
 from examples.common.server import add_faults, add_health
@@ -125,7 +126,7 @@ class Chat:
                 log.exception("the turn failed", extra={"turn.seconds": time.monotonic() - began})
                 events.put_nowait(error)
             else:
-                department = {"gen_ai.agent.name": outcome.department, "turn.seconds": time.monotonic() - began}
+                department = {GEN_AI_AGENT_NAME: outcome.department, "turn.seconds": time.monotonic() - began}
                 log.info("answered", extra=department)
                 # Made here, where session and user are known; the page votes with it at the feedback endpoint.
                 token = otelgate.feedback_token(message.trace_id) if message.trace_id else None

@@ -3,6 +3,8 @@
 import functools
 import random
 
+from otelgate.names import GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK
+
 from examples.common.fake_models import Plan, tokens_of
 from examples.common.story import NO_FAULTS, Story, Turn
 from examples.common.traffic import Visit
@@ -47,7 +49,7 @@ def _answer(turn: Turn, step: Ask, story: Story) -> str | None:
     answer = None
     plan = turn.model(ROUTER, prompt=tokens_of(step.text) + 40, reply=2, text=way.department)
     # Live it is not streamed.
-    story.spans[-1].attributes.pop("gen_ai.response.time_to_first_chunk", None)
+    story.spans[-1].attributes.pop(GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, None)
     turn.error = _kind(plan)
     if turn.error is None:
         with turn.agent(way.department):

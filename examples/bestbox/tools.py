@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool
+from otelgate.names import GEN_AI_TOOL_NAME
 
 from examples.common.faults import Faults
 from examples.common.traffic import Stage
@@ -52,7 +53,7 @@ def _tool(skill: Skill, stage: Stage) -> BaseTool:
         seconds, fails = outcome(skill, about, f"{stage.seed} {calls[about]}", stage.faults)
         await asyncio.sleep(seconds / stage.speed)
         if fails:
-            extra: dict[str, Any] = {"gen_ai.tool.name": skill.name}
+            extra: dict[str, Any] = {GEN_AI_TOOL_NAME: skill.name}
             log.warning("%s: no answer", skill.name, extra=extra)
             raise SystemTimeoutError(f"{skill.name}: no answer")
         return skill.result(about)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from otelgate.names import ERROR_TYPE
 
 from .story import Story
 
@@ -31,7 +32,7 @@ def observations(story: Story, resource: Mapping[str, str]) -> Iterator[Observat
     for span in story.spans:
         seen = {**resource, **span.attributes, "span.name": span.name, "span.status": "error" if span.error else "ok"}
         if span.error:
-            seen["error.type"] = span.error
+            seen[ERROR_TYPE] = span.error
         yield from _of(rules, "span", seen, span.end, span.end - span.start)
     for log in story.logs:
         if log.event:

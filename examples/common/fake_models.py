@@ -22,6 +22,13 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from opentelemetry import trace
+from otelgate.names import (
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_RESPONSE_MODEL,
+    GEN_AI_USAGE_INPUT_TOKENS,
+)
 from pydantic import ConfigDict, Field
 
 from .faults import Faults
@@ -231,11 +238,11 @@ class FakeEmbeddings(Embeddings):
         with self._tracer.start_as_current_span(f"embeddings {self.model}", kind=trace.SpanKind.CLIENT) as span:
             span.set_attributes(
                 {
-                    "gen_ai.operation.name": "embeddings",
-                    "gen_ai.provider.name": self.provider,
-                    "gen_ai.request.model": self.model,
-                    "gen_ai.response.model": self.model,
-                    "gen_ai.usage.input_tokens": sum(tokens_of(text) for text in texts),
+                    GEN_AI_OPERATION_NAME: "embeddings",
+                    GEN_AI_PROVIDER_NAME: self.provider,
+                    GEN_AI_REQUEST_MODEL: self.model,
+                    GEN_AI_RESPONSE_MODEL: self.model,
+                    GEN_AI_USAGE_INPUT_TOKENS: sum(tokens_of(text) for text in texts),
                 }
             )
             draw = random.Random(" ".join(texts))

@@ -9,6 +9,22 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
+from otelgate.names import (
+    ERROR_TYPE,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+    GEN_AI_TOOL_CALL_ARGUMENTS,
+    GEN_AI_TOOL_CALL_RESULT,
+    GEN_AI_USAGE_OUTPUT_TOKENS,
+    OTELGATE_CALL_RECEIVED_AT,
+    OTELGATE_COST_PRICE_VERSION,
+    OTELGATE_COST_STATUS,
+    OTELGATE_COST_USD,
+    OTELGATE_FEEDBACK_COMMENT,
+    OTELGATE_RUN_RECEIVED_AT,
+)
 
 from .prices import price
 from .story import Log, Span, Story
@@ -19,9 +35,9 @@ CONTENT = frozenset(
     (
         "input.value",
         "output.value",
-        "gen_ai.tool.call.arguments",
-        "gen_ai.tool.call.result",
-        "otelgate.feedback.comment",
+        GEN_AI_TOOL_CALL_ARGUMENTS,
+        GEN_AI_TOOL_CALL_RESULT,
+        OTELGATE_FEEDBACK_COMMENT,
     )
 )
 """Goes to the audit store alone."""
@@ -32,18 +48,18 @@ def finish(story: Story) -> None:
     """Give the spans what the gateway gives them: price, speed of the stream, and when it got them."""
     for span in story.spans:
         own = span.attributes
-        match own.get("gen_ai.operation.name"):
+        match own.get(GEN_AI_OPERATION_NAME):
             case "chat" | "embeddings":
-                cost = price(own["gen_ai.provider.name"], own["gen_ai.request.model"], own)
-                own["otelgate.call.received_at"] = _nanos(span.end)
-                own["otelgate.cost.status"], own["otelgate.cost.price_version"] = cost.status, cost.version
+                cost = price(own[GEN_AI_PROVIDER_NAME], own[GEN_AI_REQUEST_MODEL], own)
+                own[OTELGATE_CALL_RECEIVED_AT] = _nanos(span.end)
+                own[OTELGATE_COST_STATUS], own[OTELGATE_COST_PRICE_VERSION] = cost.status, cost.version
                 if cost.usd is not None:
-                    own["otelgate.cost.usd"] = cost.usd
-                first, output = own.get("gen_ai.response.time_to_first_chunk"), own.get("gen_ai.usage.output_tokens")
+                    own[OTELGATE_COST_USD] = cost.usd
+                first, output = own.get(GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK), own.get(GEN_AI_USAGE_OUTPUT_TOKENS)
                 if output and first is not None and first < span.end - span.start:
                     own["otelgate.llm.output_rate"] = output / (span.end - span.start - first)
             case "invoke_agent":
-                own["otelgate.run.received_at"] = _nanos(span.end)
+                own[OTELGATE_RUN_RECEIVED_AT] = _nanos(span.end)
 
 
 def trace_requests(
@@ -86,7 +102,7 @@ def _span(span: Span, content: bool) -> trace_pb2.Span:
     )
     if span.error:
         found.status.code = trace_pb2.Status.STATUS_CODE_ERROR
-        found.attributes.extend(_attributes({"error.type": span.error}))
+        found.attributes.extend(_attributes({ERROR_TYPE: span.error}))
     return found
 
 

@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from otelgate.names import GEN_AI_USAGE_CACHE_READ, GEN_AI_USAGE_INPUT_TOKENS, GEN_AI_USAGE_OUTPUT_TOKENS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -21,7 +23,7 @@ class Price(NamedTuple):
 
 def price(provider: str, model: str, attributes: dict[str, Any]) -> Price:
     """Of a call with these `gen_ai.usage.*` attributes."""
-    tokens, version = attributes.get("gen_ai.usage.input_tokens"), _version()
+    tokens, version = attributes.get(GEN_AI_USAGE_INPUT_TOKENS), _version()
     if provider in _free_providers():
         return Price(0.0, "priced", version)
     prices = _models().get((provider, model))
@@ -29,8 +31,8 @@ def price(provider: str, model: str, attributes: dict[str, Any]) -> Price:
         return Price(None, "unpriced", version)
     if tokens is None:
         return Price(None, "no_tokens", version)
-    cached = attributes.get("gen_ai.usage.cache_read.input_tokens", 0)
-    output = attributes.get("gen_ai.usage.output_tokens", 0)
+    cached = attributes.get(GEN_AI_USAGE_CACHE_READ, 0)
+    output = attributes.get(GEN_AI_USAGE_OUTPUT_TOKENS, 0)
     rate = {key: _rate(value, tokens) for key, value in prices.items() if key.endswith("_mtok")}
     micro = (tokens - cached) * rate["input_mtok"] + output * rate.get("output_mtok", 0.0)
     micro += cached * rate.get("cache_read_mtok", rate["input_mtok"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from otelgate.names import ERROR_TYPE
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.event import listens_for
@@ -58,7 +59,7 @@ def _measure(engine: Engine, stage: Stage, name: str) -> None:
     @listens_for(engine, "handle_error")
     def failed(error: Any) -> None:
         if hasattr(error.execution_context, "began"):
-            record(error.execution_context, error.statement, {"error.type": type(error.original_exception).__name__})
+            record(error.execution_context, error.statement, {ERROR_TYPE: type(error.original_exception).__name__})
 
     def record(context: Any, statement: str, more: dict[str, str] | None = None) -> None:
         if is_instrumentation_enabled():

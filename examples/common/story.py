@@ -17,7 +17,39 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from otelgate.names import DURATION_BOUNDS
+from otelgate.names import (
+    DURATION_BOUNDS,
+    ERROR_TYPE,
+    EVENT_EVALUATION_RESULT,
+    EVENT_FEEDBACK,
+    GEN_AI_AGENT_NAME,
+    GEN_AI_EVALUATION_NAME,
+    GEN_AI_EVALUATION_SCORE_VALUE,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_RESPONSE_FINISH_REASONS,
+    GEN_AI_RESPONSE_MODEL,
+    GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+    GEN_AI_TOOL_CALL_ARGUMENTS,
+    GEN_AI_TOOL_CALL_RESULT,
+    GEN_AI_TOOL_NAME,
+    GEN_AI_USAGE_CACHE_READ,
+    GEN_AI_USAGE_INPUT_TOKENS,
+    GEN_AI_USAGE_OUTPUT_TOKENS,
+    GEN_AI_USAGE_REASONING,
+    LOG_RECORD_UID,
+    OTELGATE_EVENT_NAME,
+    OTELGATE_EVENT_UNIT,
+    OTELGATE_EVENT_VALUE,
+    OTELGATE_FEATURE,
+    OTELGATE_FEEDBACK_COMMENT,
+    OTELGATE_FEEDBACK_RATING,
+    OTELGATE_SPEECH_TYPE,
+    OTELGATE_TIER,
+    SESSION_ID,
+    USER_ID,
+)
 
 from .fake_models import Plan, Profile
 from .faults import Faults
@@ -104,8 +136,8 @@ class Story:
         **attributes: str,
     ) -> None:
         """A product event, as `otelgate.event` sends it; the visit says whose it is."""
-        own: dict[str, Any] = {"otelgate.event.name": name, **attributes, **_who(visit, feature, None)}
-        own |= {"otelgate.event.value": value, "otelgate.event.unit": unit, "gen_ai.agent.name": agent}
+        own: dict[str, Any] = {OTELGATE_EVENT_NAME: name, **attributes, **_who(visit, feature, None)}
+        own |= {OTELGATE_EVENT_VALUE: value, OTELGATE_EVENT_UNIT: unit, GEN_AI_AGENT_NAME: agent}
         self.logs.append(Log(at, "", self._with_uid(own), name, trace_id))
 
     def line(
@@ -140,7 +172,7 @@ class Story:
 
     def _with_uid(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
         found = {key: value for key, value in attributes.items() if value is not None}
-        return {**found, "log.record.uid": f"{self.draw.getrandbits(128):032x}"}
+        return {**found, LOG_RECORD_UID: f"{self.draw.getrandbits(128):032x}"}
 
 
 class Turn:
@@ -162,18 +194,18 @@ class Turn:
         plan = profile.plan(seed or f"{self._story.draw.random()}", prompt, reply, faults, self._story.speed)
         lasts = plan.first_token_s if plan.error else plan.duration_s
         own: dict[str, Any] = {
-            "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": profile.provider,
-            "gen_ai.request.model": profile.model,
+            GEN_AI_OPERATION_NAME: "chat",
+            GEN_AI_PROVIDER_NAME: profile.provider,
+            GEN_AI_REQUEST_MODEL: profile.model,
         }
         if not plan.error:
             own |= {
-                "gen_ai.response.finish_reasons": ["stop"],
-                "gen_ai.response.time_to_first_chunk": plan.first_token_s,
-                "gen_ai.usage.input_tokens": plan.input_tokens,
-                "gen_ai.usage.output_tokens": plan.output_tokens,
-                "gen_ai.usage.cache_read.input_tokens": plan.cached_tokens or None,
-                "gen_ai.usage.reasoning.output_tokens": plan.reasoning_tokens or None,
+                GEN_AI_RESPONSE_FINISH_REASONS: ["stop"],
+                GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: plan.first_token_s,
+                GEN_AI_USAGE_INPUT_TOKENS: plan.input_tokens,
+                GEN_AI_USAGE_OUTPUT_TOKENS: plan.output_tokens,
+                GEN_AI_USAGE_CACHE_READ: plan.cached_tokens or None,
+                GEN_AI_USAGE_REASONING: plan.reasoning_tokens or None,
                 "output.value": text or None,
             }
         error = None if plan.error is None else type(plan.error).__name__
@@ -182,30 +214,30 @@ class Turn:
 
     def embeddings(self, model: str, provider: str, *, tokens: int, seconds: float) -> None:
         own = {
-            "gen_ai.operation.name": "embeddings",
-            "gen_ai.provider.name": provider,
-            "gen_ai.request.model": model,
-            "gen_ai.response.model": model,
-            "gen_ai.usage.input_tokens": tokens,
+            GEN_AI_OPERATION_NAME: "embeddings",
+            GEN_AI_PROVIDER_NAME: provider,
+            GEN_AI_REQUEST_MODEL: model,
+            GEN_AI_RESPONSE_MODEL: model,
+            GEN_AI_USAGE_INPUT_TOKENS: tokens,
         }
         self._span(f"embeddings {model}", seconds, own, client=True)
 
     def retrieval(self, seconds: float, *, name: str = "retrieval", error: str | None = None) -> None:
-        self._span(name, seconds, {"gen_ai.operation.name": "retrieval"}, error)
+        self._span(name, seconds, {GEN_AI_OPERATION_NAME: "retrieval"}, error)
 
     def tool(
         self, name: str, seconds: float, *, arguments: str = "", result: str = "", error: str | None = None
     ) -> None:
         own = {
-            "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": name,
-            "gen_ai.tool.call.arguments": arguments or None,
-            "gen_ai.tool.call.result": result if result and not error else None,
+            GEN_AI_OPERATION_NAME: "execute_tool",
+            GEN_AI_TOOL_NAME: name,
+            GEN_AI_TOOL_CALL_ARGUMENTS: arguments or None,
+            GEN_AI_TOOL_CALL_RESULT: result if result and not error else None,
         }
         self._span(f"execute_tool {name}", seconds, own, error)
 
     def speech(self, kind: Literal["stt", "tts"], seconds: float, *, model: str, error: str | None = None) -> None:
-        self._span(kind, seconds, {"otelgate.speech.type": kind, "gen_ai.request.model": model}, error)
+        self._span(kind, seconds, {OTELGATE_SPEECH_TYPE: kind, GEN_AI_REQUEST_MODEL: model}, error)
 
     def wait(self, seconds: float) -> None:
         """Time in which nothing is called."""
@@ -228,23 +260,21 @@ class Turn:
             self._close(error)
         kind: Literal["ERROR", "INFO"] = "ERROR" if error else "INFO"
         words = {"turn.seconds": round(self.now - self.start, 3)}
-        words |= {"error.type": error} if error else {}
+        words |= {ERROR_TYPE: error} if error else {}
         text = f"the turn failed: {error}" if error else "answered"
         self._story.logs.append(Log(self.now, text, {**words, **self._who}, None, self.trace_id, severity=kind))
 
     def vote(self, positive: bool, *, after_s: float = 5.0, comment: str | None = None) -> None:
         """The user's thumb; after `end`."""
-        own = {"otelgate.feedback.rating": "positive" if positive else "negative", "otelgate.feedback.comment": comment}
-        self._log("otelgate.feedback", after_s, own)
+        own = {OTELGATE_FEEDBACK_RATING: "positive" if positive else "negative", OTELGATE_FEEDBACK_COMMENT: comment}
+        self._log(EVENT_FEEDBACK, after_s, own)
 
     def score(self, name: str, value: float) -> None:
         """The result of an evaluation, as `otelgate.score` sends it."""
-        self._log(
-            "gen_ai.evaluation.result", 0, {"gen_ai.evaluation.name": name, "gen_ai.evaluation.score.value": value}
-        )
+        self._log(EVENT_EVALUATION_RESULT, 0, {GEN_AI_EVALUATION_NAME: name, GEN_AI_EVALUATION_SCORE_VALUE: value})
 
     def _log(self, event: str, after_s: float, own: Mapping[str, Any]) -> None:
-        who = {key: value for key, value in self._who.items() if key != "otelgate.feature"}
+        who = {key: value for key, value in self._who.items() if key != OTELGATE_FEATURE}
         attributes = self._story._with_uid({**own, **who})
         self._story.logs.append(Log(self.now + after_s, "", attributes, event, self.trace_id))
 
@@ -252,12 +282,12 @@ class Turn:
         self, name: str, seconds: float, own: Mapping[str, Any], error: str | None = None, *, client: bool = False
     ) -> None:
         found = {key: value for key, value in own.items() if value is not None} | self._who
-        found["gen_ai.agent.name"] = self._agents[-1].attributes["gen_ai.agent.name"]
+        found[GEN_AI_AGENT_NAME] = self._agents[-1].attributes[GEN_AI_AGENT_NAME]
         self._story.spans.append(self._made(name, self.now, self.now + seconds, found, error, client))
         self.now += seconds
 
     def _open(self, agent: str) -> None:
-        own: dict[str, Any] = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": agent, **self._who}
+        own: dict[str, Any] = {GEN_AI_OPERATION_NAME: "invoke_agent", GEN_AI_AGENT_NAME: agent, **self._who}
         if not self._agents:
             own["input.value"] = self._question
         self._agents.append(self._made(f"invoke_agent {agent}", self.now, self.now, own, None, False))
@@ -276,10 +306,10 @@ class Turn:
 
 def _who(visit: Visit, feature: str | None, tier: str | None) -> dict[str, Any]:
     who = {
-        "session.id": visit.session,
-        "user.id": visit.user,
-        "otelgate.tier": tier or visit.tier,
-        "otelgate.feature": feature,
+        SESSION_ID: visit.session,
+        USER_ID: visit.user,
+        OTELGATE_TIER: tier or visit.tier,
+        OTELGATE_FEATURE: feature,
     }
     return {key: value for key, value in who.items() if value is not None}
 

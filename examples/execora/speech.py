@@ -12,6 +12,7 @@ import wave
 from typing import Literal
 
 from opentelemetry import trace
+from otelgate.names import ERROR_TYPE, GEN_AI_REQUEST_MODEL, OTELGATE_SPEECH_TYPE
 
 from examples.common.traffic import Stage
 
@@ -44,7 +45,7 @@ class Speech:
             try:
                 return decode(audio)
             except SpeechNotRecognizedError as error:
-                span.set_attribute("error.type", type(error).__name__)
+                span.set_attribute(ERROR_TYPE, type(error).__name__)
                 raise
 
     async def say(self, text: str) -> bytes:
@@ -99,4 +100,4 @@ def seconds_of(audio: bytes) -> float:
 
 
 def _attributes(kind: Kind, model: str) -> dict[str, str]:
-    return {"otelgate.speech.type": kind, "gen_ai.request.model": model}
+    return {OTELGATE_SPEECH_TYPE: kind, GEN_AI_REQUEST_MODEL: model}

@@ -1,6 +1,7 @@
 """Execora's own instruments; everything else comes from the SDK and from OpenTelemetry's instrumentations."""
 
 from opentelemetry import metrics
+from otelgate.names import ERROR_TYPE
 
 AMOUNT_BOUNDS = (100.0, 500.0, 1000.0, 5000.0, 10000.0, 50000.0, 100000.0)
 """Rupees."""
@@ -25,4 +26,4 @@ _ERRORS = _METER.create_counter("execora.error", "{error}", "Errors, by type.")
 
 def count_error(error: BaseException | str) -> None:
     """`execora.error`, by the error's type: the class's name, never its text."""
-    _ERRORS.add(1, {"error.type": error if isinstance(error, str) else type(error).__name__})
+    _ERRORS.add(1, {ERROR_TYPE: error if isinstance(error, str) else type(error).__name__})

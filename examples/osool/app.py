@@ -8,6 +8,7 @@ import otelgate
 from fastapi import FastAPI, HTTPException
 from opentelemetry import baggage
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+from otelgate.names import SESSION_ID
 from pybreaker import CircuitBreakerError
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine, text
@@ -95,7 +96,7 @@ def _add_chat(app: FastAPI, assistant: Assistant, properties: Properties) -> Non
 
     @app.post("/api/chat")
     def chat(question: Question) -> dict[str, Any]:
-        properties.chatted(str(baggage.get_baggage("session.id")))
+        properties.chatted(str(baggage.get_baggage(SESSION_ID)))
         try:
             answer, trace_id = assistant.answer(question.text)
         except CircuitBreakerError:

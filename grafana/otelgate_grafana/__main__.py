@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from . import lint, logql, main, render
+from .alerts import routing
 from .alerts.render import render_rules
 
 RENDERED = Path(__file__).resolve().parents[1] / "rendered"
@@ -17,7 +18,8 @@ FIX = "make dashboards"
 def files() -> dict[Path, str]:
     """File, below grafana/rendered/ -> its text."""
     dashboards = {Path("dashboards") / render.path(dashboard): render.text(dashboard) for dashboard in main.DASHBOARDS}
-    return dashboards | render_rules() | {Path("logql.json"): logql.text()}
+    texts = {Path("logql.json"): logql.text(), Path("routing.json"): routing.text()}
+    return dashboards | render_rules() | texts
 
 
 def stale(wanted: dict[Path, str], folder: Path = RENDERED) -> list[str]:

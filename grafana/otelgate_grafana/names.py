@@ -9,7 +9,7 @@ OpenTelemetry's translation: dots become underscores, a unit is appended (one in
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from otelgate.names import DURATION_BOUNDS
+from otelgate.names import DURATION_BOUNDS, ERROR_TYPE, GEN_AI_TOOL_NAME
 
 Kind = Literal["counter", "updown", "gauge", "histogram"]
 """Of the OpenTelemetry API; gauges and up-down counters may be observable ones."""
@@ -129,7 +129,7 @@ PAYMENT_AMOUNT: Final = Instrument(
     (), (100.0, 500.0, 1000.0, 5000.0, 10000.0, 50000.0, 100000.0),
 )  # fmt: skip
 QUEUE_PENDING: Final = Instrument("execora.queue.pending", "updown", "{task}", "Tasks that wait.")
-ERRORS: Final = Instrument("execora.error", "counter", "{error}", "Errors, by type.", ("error.type",))
+ERRORS: Final = Instrument("execora.error", "counter", "{error}", "Errors, by type.", (ERROR_TYPE,))
 
 INSTRUMENTS: Final = (
     HTTP_REQUESTS, DATABASE_OPERATIONS, DATABASE_CONNECTIONS, PROCESS_CPU, PROCESS_MEMORY,
@@ -169,7 +169,7 @@ EVENTS: Final = (
 LOG_TURN_SECONDS: Final = LogAttribute("turn.seconds", "On the line that ends a turn: how long it took.")
 LOG_TURN_COST: Final = LogAttribute("turn.cost_usd", "On the same line: what the application thinks that it cost.")
 LOG_AMOUNT: Final = LogAttribute("amount_inr", "Of a payment or an invoice, in rupees.")
-LOG_TOOL: Final = LogAttribute("gen_ai.tool.name", "On a line about a tool's failure.")
+LOG_TOOL: Final = LogAttribute(GEN_AI_TOOL_NAME, "On a line about a tool's failure.")
 LOG_BREAKER: Final = LogAttribute("osool.circuit_breaker.name", "On a line about a breaker that opened or closed.")
 
 LOG_ATTRIBUTES: Final = (LOG_TURN_SECONDS, LOG_TURN_COST, LOG_AMOUNT, LOG_TOOL, LOG_BREAKER)

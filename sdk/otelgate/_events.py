@@ -19,7 +19,6 @@ from . import _guard, _settings, names
 
 _TRACE_ID = re.compile("[0-9a-fA-F]{32}")
 _RESERVED = (names.GEN_AI_PREFIX, names.OTELGATE_PREFIX)
-_RATINGS = {"positive": "positive", "negative": "negative", "up": "positive", "down": "negative"}
 
 
 @_guard.never_raises(None)
@@ -165,12 +164,12 @@ def _rating(rating: object) -> tuple[str | None, int | None]:
     """The vote and the points of a rating; 3 of 5 points is not a vote."""
     if isinstance(rating, bool):
         return "positive" if rating else "negative", None
-    if isinstance(rating, str) and rating.lower() in _RATINGS:
-        return _RATINGS[rating.lower()], None
-    if isinstance(rating, Integral) and 1 <= int(rating) <= 5:
+    if isinstance(rating, str) and rating.lower() in names.RATINGS:
+        return names.RATINGS[rating.lower()], None
+    if isinstance(rating, Integral) and int(rating) in names.RATING_POINTS:
         points = int(rating)
-        return {1: "negative", 2: "negative", 3: None}.get(points, "positive"), points
-    raise _BadArgument("rating", rating, f"one of {', '.join(_RATINGS)}, True, False, or an integer from 1 to 5")
+        return names.RATING_POINTS[points], points
+    raise _BadArgument("rating", rating, f"one of {', '.join(names.RATINGS)}, True, False, or an integer from 1 to 5")
 
 
 def _context(trace_id: object) -> Context | None:

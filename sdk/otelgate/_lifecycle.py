@@ -371,11 +371,16 @@ _sigterm: tuple[_Handler, _Handler | signal.Handlers] | None = None
 """Our handler, and what was there before."""
 
 
+def _in_main_thread() -> bool:
+    """The only one in which Python lets a signal's handler be set."""
+    return threading.current_thread() is threading.main_thread()
+
+
 def _handle_sigterm() -> None:
     """Flush on SIGTERM. Over the default or a Python handler only, and only where Python allows: the main thread."""
     global _sigterm
     previous = signal.getsignal(signal.SIGTERM)
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         return
     if previous is signal.SIG_DFL:
         _sigterm = (_die, signal.SIG_DFL)
@@ -404,7 +409,7 @@ def _die(signum: int, frame: FrameType | None) -> None:
 def _sigterm_ignored() -> Iterator[None]:
     """Let a process that is ending send the rest: a manager may send SIGTERM to a worker that is already exiting."""
     handler = signal.getsignal(signal.SIGTERM)
-    if handler not in (signal.SIG_DFL, _die) or threading.current_thread() is not threading.main_thread():
+    if handler not in (signal.SIG_DFL, _die) or not _in_main_thread():
         yield
         return
     signal.signal(signal.SIGTERM, _do_nothing)  # not SIG_IGN, which programs that are started meanwhile would inherit

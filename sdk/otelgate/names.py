@@ -1,4 +1,6 @@
-"""Every attribute, event and environment name that the Python side uses, once.
+"""Every attribute, event and metric name that more than one Python module uses, once; a test checks it.
+
+A name that a single module uses may stand there. Queries (SQL, PromQL, TraceQL) spell names, too.
 
 Sources: the OpenTelemetry semantic conventions (`gen_ai.*` from semantic-conventions-genai, status Development; the
 rest stable) and OpenInference. Ours start with `otelgate.`.
@@ -10,6 +12,18 @@ from typing import Final
 GEN_AI_PREFIX: Final = "gen_ai."
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
 GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
+GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GEN_AI_RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GEN_AI_USAGE_CACHE_READ: Final = "gen_ai.usage.cache_read.input_tokens"
+GEN_AI_USAGE_REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
+GEN_AI_TOOL_NAME: Final = "gen_ai.tool.name"
+GEN_AI_TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+GEN_AI_TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
 GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 """Seconds (double) from the start of a streamed model call to its first chunk."""
 OPENAI_SERVICE_TIER: Final = "openai.response.service_tier"
@@ -66,6 +80,21 @@ OTELGATE_FEEDBACK_RATING: Final = "otelgate.feedback.rating"
 OTELGATE_FEEDBACK_SCORE: Final = "otelgate.feedback.score"
 """1 (worst) to 5 (best)."""
 OTELGATE_FEEDBACK_COMMENT: Final = "otelgate.feedback.comment"
+OTELGATE_COST_USD: Final = "otelgate.cost.usd"
+"""The price of a call, USD; the gateway sets it, as the next two and the times of receipt."""
+OTELGATE_COST_STATUS: Final = "otelgate.cost.status"
+OTELGATE_COST_PRICE_VERSION: Final = "otelgate.cost.price_version"
+OTELGATE_CALL_RECEIVED_AT: Final = "otelgate.call.received_at"
+"""Nanoseconds since 1970 at which the gateway received a call's end."""
+OTELGATE_RUN_RECEIVED_AT: Final = "otelgate.run.received_at"
+"""As OTELGATE_CALL_RECEIVED_AT, of an agent's run."""
+OTELGATE_SPEECH_TYPE: Final = "otelgate.speech.type"
+OTELGATE_WINDOW: Final = "otelgate.window"
+"""The time that a gauge looks back on: 5m, 1h, 24h."""
+METRIC_SESSION_ACTIVE: Final = "otelgate.session.active"
+METRIC_USER_ACTIVE: Final = "otelgate.user.active"
+METRIC_USER_OVER_LIMIT: Final = "otelgate.user.over_limit"
+METRIC_USER_COST_MAX: Final = "otelgate.user.cost.max"
 OTELGATE_CANCELLED: Final = "otelgate.cancelled"
 """True on a span whose work its caller gave up: no error."""
 OTELGATE_SIGNAL: Final = "otelgate.signal"
@@ -74,6 +103,11 @@ METRIC_DROPPED: Final = "otelgate.sdk.dropped"
 """The number of items that the SDK dropped, by `otelgate.signal` and `error.type`."""
 FEEDBACK_AUDIENCE: Final = "otelgate-feedback"
 """`aud` of a feedback token."""
+
+RATINGS: Final = {"positive": "positive", "negative": "negative", "up": "positive", "down": "negative"}
+"""The words of a vote, as given -> as stored."""
+RATING_POINTS: Final = {1: "negative", 2: "negative", 3: None, 4: "positive", 5: "positive"}
+"""A score -> its word; None: neither."""
 
 DURATION_BOUNDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
 """Buckets of durations, s; `duration` in collector/derive/metrics.yaml has the same."""

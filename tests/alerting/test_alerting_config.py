@@ -11,12 +11,12 @@ import pytest
 import yaml
 from alerting_settings import PAGERDUTY, SLACK, everything, load, secret
 from otelgate_audit.process.telemetry import INTERVAL_S
-from otelgate_grafana.alerts import render
+from otelgate_grafana.alerts import render, routing
 from otelgate_grafana.alerts.model import Alert
 from otelgate_grafana.alerts.rules import ALERTS, GROUPS
 from otelgate_stack import settings
 from otelgate_stack.build import builds
-from otelgate_stack.config import alert_routes, alerting, monitoring
+from otelgate_stack.config import alerting, monitoring
 from otelgate_stack.errors import SettingsError
 from otelgate_stack.report import Report
 
@@ -83,8 +83,8 @@ def test_amtool_takes_it(given: str, amtool: Path, tmp_path: Path) -> None:
 def test_every_alert_goes_where_its_documentation_says(amtool: Path, tmp_path: Path) -> None:
     config = alerting.render(load(tmp_path, **everything(tmp_path)), tmp_path / "config")[0]
     found = {alert.name: routed(amtool, config, labels(alert)) for alert in ALERTS}
-    assert found == {alert.name: PROMISED[render.receivers(alert)][0] for alert in ALERTS}
-    assert set(found.values()) == set(alert_routes.RECEIVERS)  # each of them is used
+    assert found == {alert.name: PROMISED[routing.words(alert)][0] for alert in ALERTS}
+    assert set(found.values()) == set(routing.RECEIVERS)  # each of them is used
 
 
 def test_intervals_leave_time_for_notification(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_unset_channels_are_left_out(tmp_path: Path) -> None:
     slack = {"slack_webhook_file": own["slack_webhook_file"]}
     mail = {"smtp_host": own["smtp_host"], "smtp_to": own["smtp_to"]}
     pager = {"pagerduty_key_file": own["pagerduty_key_file"]}
-    silent = {name: set[str]() for name in alert_routes.RECEIVERS}
+    silent = {name: set[str]() for name in routing.RECEIVERS}
 
     def everybody(channel: str) -> dict[str, set[str]]:
         return {name: set() if name == "none" else {channel} for name in silent}
@@ -255,7 +255,7 @@ def test_describe_lists_the_receivers(tmp_path: Path) -> None:
 
 def test_inhibitions_are_between_alerts_that_there_are() -> None:
     """And their labels are on both sides: what is missing on both counts as equal, and would silence too much."""
-    for source, targets, equal in alert_routes.INHIBITIONS:
+    for source, targets, equal in routing.INHIBITIONS:
         for name in targets:
             assert name != source
             found = labels(BY_NAME[name])
@@ -271,7 +271,7 @@ def test_inhibitions_are_between_alerts_that_there_are() -> None:
 
 
 def test_every_critical_sibling_silences_its_warning() -> None:
-    inhibited = {(source, target) for source, targets, _ in alert_routes.INHIBITIONS for target in targets}
+    inhibited = {(source, target) for source, targets, _ in routing.INHIBITIONS for target in targets}
     pairs = {("Critical", "High"), ("Overload", "High"), ("Sustained", "High"), ("Overrun", "High"), ("Fast", "Slow")}
     siblings = {
         (name, name.removesuffix(loud) + quiet)

@@ -75,12 +75,13 @@ def test_its_settings_are_taken(page: str, tmp_path: Path, root: Path) -> None:
     env = dict(line.split("=", 1) for line in block.splitlines())
     own = settings.load({**env, "OTELGATE_STATE_DIR": str(tmp_path / "state")}, tmp_path)
     assert {file.stat().st_mode & 0o777 for file in (tmp_path / "secrets").iterdir()} == {0o600}
+    for folder in ("compose", "grafana"):
+        (tmp_path / folder).symlink_to(root / folder)
     assert alerting.describe(own) == [
         "alerts: critical ones to PagerDuty and Slack #alerts; others to Slack #alerts;"
         " of some mail ops@example.org, lead@example.org, too"
     ]
     teams = re.findall(r"^```\n(https://.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
     (tmp_path / "secrets" / "slack").write_text(teams)
-    (tmp_path / "compose").symlink_to(root / "compose")
     config, *_ = alerting.render(own, tmp_path / "config")
     assert "receiver: slack/ai" in config.read_text()

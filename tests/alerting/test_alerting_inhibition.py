@@ -8,7 +8,7 @@ import pytest
 from alert_inbox import Inbox, inbox
 from alerting_manager import Manager, fired, running
 from alerting_settings import load
-from otelgate_stack.config import alert_routes
+from otelgate_grafana.alerts import routing
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def told(box: Inbox) -> set[tuple[str, str]]:
 
 @pytest.mark.shows("F16")
 def test_inhibitions(manager: Manager, box: Inbox) -> None:
-    pairs = [(source, name, equal) for source, names, equal in alert_routes.INHIBITIONS for name in names]
+    pairs = [(source, name, equal) for source, names, equal in routing.INHIBITIONS for name in names]
     narrow, wide = [pair for pair in pairs if pair[2]], [pair for pair in pairs if not pair[2]]
     loud: set[tuple[str, str]] = set()
 

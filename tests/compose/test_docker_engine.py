@@ -249,6 +249,7 @@ def test_the_sinks_image_holds_what_it_needs_and_no_more(load: Load) -> None:
 def test_the_sinks_image_changes_with_its_sources(load: Load, root: Path, tmp_path: Path) -> None:
     for room in ("sdk/otelgate", "audit/otelgate_audit"):
         shutil.copytree(root / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "audit/Dockerfile", tmp_path / "audit")
     here = settings.load({}, tmp_path)
     before = python_image.key(here)
     assert python_image.key(here) == before

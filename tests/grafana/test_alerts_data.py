@@ -7,7 +7,7 @@ import pytest
 import yaml
 from otelgate_grafana import lint, names, uids
 from otelgate_grafana.__main__ import RENDERED, stale
-from otelgate_grafana.alerts import recording, render
+from otelgate_grafana.alerts import recording, render, routing
 from otelgate_grafana.alerts.model import Alert
 from otelgate_grafana.alerts.rules import ALERTS, GROUPS
 from otelgate_grafana.alerts.settings import load
@@ -193,7 +193,7 @@ def test_objectives_are_bounds_of_the_histograms(root: Path) -> None:
 
 
 def test_receivers_follow_severity_and_notify() -> None:
-    assert render.receivers(BY_NAME["ServiceDown"]) == "PagerDuty and Slack"
-    assert render.receivers(BY_NAME["CircuitBreakerOpen"]) == "Slack"
-    assert render.receivers(BY_NAME["CostDayHigh"]) == "e-mail"
-    assert render.receivers(BY_NAME["Watchdog"]) == "none"
+    assert routing.words(BY_NAME["ServiceDown"]) == "PagerDuty and Slack"
+    assert routing.words(BY_NAME["CircuitBreakerOpen"]) == "Slack"
+    assert routing.words(BY_NAME["CostDayHigh"]) == "e-mail"
+    assert routing.words(BY_NAME["Watchdog"]) == "none"

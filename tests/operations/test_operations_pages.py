@@ -247,7 +247,7 @@ def test_sections_that_are_linked_exist(name: str) -> None:
 
 
 @pytest.mark.shows("F17", "F18")
-def test_the_playbook_speaks_of_dashboards_that_exist() -> None:
+def test_playbook_names_existing_dashboards() -> None:
     page = (ROOT / "docs/how-to/operations.md").read_text()
     titles = {dashboard.title for dashboard in main.DASHBOARDS}
     named = set(re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", page))

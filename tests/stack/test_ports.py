@@ -1,5 +1,6 @@
 """The error of a taken port names the setting that moves it and the process that holds it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,18 @@ def test_another_stack_that_holds_ports_is_named_once(tmp_path: Path) -> None:
         f"another otelgate at {tmp_path}/.otelgate holds 4 of the ports ({shown}, …): {advice}"
     )
     assert str(one.value) == f"another otelgate at {tmp_path}/.otelgate holds port {held[0]}: {advice}"
+
+
+def test_processes_beside_each_other_get_no_port_in_common() -> None:
+    command = "from otelgate_stack import ports; print(*ports.free_env().values())"
+    shares = []
+    for share in ("0/3", "1/3", "2/3"):
+        environment = {**os.environ, ports.SHARE: share}
+        found = subprocess.run(
+            [sys.executable, "-c", command], env=environment, check=True, capture_output=True, text=True
+        )
+        shares.append({(int(port) - ports.RANGE.start) % 3 for port in found.stdout.split()})
+    assert shares == [{0}, {1}, {2}]
 
 
 def test_free_ports_are_free_and_different() -> None:

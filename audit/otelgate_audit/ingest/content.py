@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
+from otelgate.names import GEN_AI_TOOL_CALL_ARGUMENTS, GEN_AI_TOOL_CALL_RESULT
+
 from . import messages, wire
 from .values import Attributes, as_json, clean, plain, text
 
@@ -83,7 +85,7 @@ _REPLIES: Final = (
     "gen_ai.content.completion",
 )
 _ARGUMENTS: Final = (
-    "gen_ai.tool.call.arguments",
+    GEN_AI_TOOL_CALL_ARGUMENTS,
     "input.value",
     "traceloop.entity.input",
     "gen_ai.tool.args",
@@ -91,7 +93,7 @@ _ARGUMENTS: Final = (
     "tool_call.function.arguments",
 )
 _RESULTS: Final = (
-    "gen_ai.tool.call.result",
+    GEN_AI_TOOL_CALL_RESULT,
     "output.value",
     "traceloop.entity.output",
     "gen_ai.tool.output",

@@ -7,6 +7,25 @@ import re
 from typing import Any, Final
 
 import orjson
+from otelgate.names import (
+    EVENT_EVALUATION_RESULT,
+    EVENT_FEEDBACK,
+    GEN_AI_CONVERSATION_ID,
+    GEN_AI_EVALUATION_EXPLANATION,
+    GEN_AI_EVALUATION_NAME,
+    GEN_AI_EVALUATION_SCORE_LABEL,
+    GEN_AI_EVALUATION_SCORE_VALUE,
+    LOG_RECORD_UID,
+    OTELGATE_EVENT_NAME,
+    OTELGATE_EVENT_UNIT,
+    OTELGATE_EVENT_VALUE,
+    OTELGATE_FEEDBACK_COMMENT,
+    OTELGATE_FEEDBACK_RATING,
+    OTELGATE_FEEDBACK_SCORE,
+    OTELGATE_TIER,
+    SESSION_ID,
+    USER_ID,
+)
 
 from ..model import ratings
 from ..model.records import Batch, Event, Feedback, Identity, Score, Text
@@ -14,12 +33,12 @@ from . import wire
 from .spans import Source
 from .values import MAX_VALUE, Attributes, InvalidValue, as_json, cut, name, number, plain, text, time_us, whole
 
-_FEEDBACK: Final = b"otelgate.feedback"
-_EVALUATION: Final = b"gen_ai.evaluation.result"
-_EVENT_NAME: Final = "otelgate.event.name"
-_UID: Final = "log.record.uid"
+_FEEDBACK: Final = EVENT_FEEDBACK.encode()
+_EVALUATION: Final = EVENT_EVALUATION_RESULT.encode()
+_EVENT_NAME: Final = OTELGATE_EVENT_NAME
+_UID: Final = LOG_RECORD_UID
 _OWN_PREFIX: Final = "otelgate."
-_OWN: Final = frozenset((_UID, "user.id", "session.id", "gen_ai.conversation.id", "event.name"))
+_OWN: Final = frozenset((_UID, USER_ID, SESSION_ID, GEN_AI_CONVERSATION_ID, "event.name"))
 _WORD: Final = re.compile(r"\S*")
 _MAX_WORD: Final = 64
 
@@ -63,23 +82,23 @@ def identity(raw: bytes, now_us: int) -> Identity:
 
 
 def _take_feedback(common: _Common, attributes: Attributes, batch: Batch) -> None:
-    rating = name(attributes, "otelgate.feedback.rating")
+    rating = name(attributes, OTELGATE_FEEDBACK_RATING)
     if rating not in (None, *ratings.STORED):
         raise InvalidValue(f"otelgate.feedback.rating {cut(rating)}: expected {' or '.join(ratings.STORED)}")
-    score = whole(attributes, "otelgate.feedback.score", min(ratings.POINTS), max(ratings.POINTS))
+    score = whole(attributes, OTELGATE_FEEDBACK_SCORE, min(ratings.POINTS), max(ratings.POINTS))
     if rating is None and score is not None:
         rating = ratings.POINTS[score]
-    _take_text(common, _long(attributes, "otelgate.feedback.comment"), batch)
+    _take_text(common, _long(attributes, OTELGATE_FEEDBACK_COMMENT), batch)
     batch.feedback.append(Feedback(*common, rating, score))
 
 
 def _take_score(common: _Common, attributes: Attributes, batch: Batch) -> None:
-    what = name(attributes, "gen_ai.evaluation.name")
+    what = name(attributes, GEN_AI_EVALUATION_NAME)
     if what is None:
         raise InvalidValue("gen_ai.evaluation.name: expected a name")
-    value = number(attributes, "gen_ai.evaluation.score.value", -MAX_VALUE, MAX_VALUE)
-    label = name(attributes, "gen_ai.evaluation.score.label")
-    _take_text(common, _long(attributes, "gen_ai.evaluation.explanation"), batch)
+    value = number(attributes, GEN_AI_EVALUATION_SCORE_VALUE, -MAX_VALUE, MAX_VALUE)
+    label = name(attributes, GEN_AI_EVALUATION_SCORE_LABEL)
+    _take_text(common, _long(attributes, GEN_AI_EVALUATION_EXPLANATION), batch)
     batch.scores.append(Score(*common, what, value, label))
 
 
@@ -87,9 +106,9 @@ def _take_event(common: _Common, attributes: Attributes, raw: bytes, batch: Batc
     what = name(attributes, _EVENT_NAME)
     if what is None:
         raise InvalidValue("otelgate.event.name: expected a name")
-    value = number(attributes, "otelgate.event.value", -MAX_VALUE, MAX_VALUE)
-    unit = name(attributes, "otelgate.event.unit")
-    tier = name(attributes, "otelgate.tier")
+    value = number(attributes, OTELGATE_EVENT_VALUE, -MAX_VALUE, MAX_VALUE)
+    unit = name(attributes, OTELGATE_EVENT_UNIT)
+    tier = name(attributes, OTELGATE_TIER)
     short, long = _split(raw)
     _take_text(common, _sorted_json(long) if long else None, batch)
     batch.events.append(Event(*common, tier, what, value, unit, _sorted_json(short)))
@@ -108,8 +127,8 @@ def _common(raw: bytes, log: Any, attributes: Attributes, source: Source, now_us
         _trace_id(log.trace_id, source),
         source.service,
         source.environment,
-        name(attributes, "session.id") or name(attributes, "gen_ai.conversation.id"),
-        name(attributes, "user.id"),
+        name(attributes, SESSION_ID) or name(attributes, GEN_AI_CONVERSATION_ID),
+        name(attributes, USER_ID),
     )
 
 

@@ -7,6 +7,36 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import orjson
+from otelgate.names import (
+    ERROR_TYPE,
+    EXCEPTION_MESSAGE,
+    EXCEPTION_TYPE,
+    GEN_AI_AGENT_NAME,
+    GEN_AI_CONVERSATION_ID,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_RESPONSE_FINISH_REASONS,
+    GEN_AI_RESPONSE_MODEL,
+    GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+    GEN_AI_TOOL_NAME,
+    GEN_AI_USAGE_CACHE_READ,
+    GEN_AI_USAGE_INPUT_TOKENS,
+    GEN_AI_USAGE_OUTPUT_TOKENS,
+    GEN_AI_USAGE_REASONING,
+    OPENINFERENCE_SPAN_KIND,
+    OTELGATE_CALL_RECEIVED_AT,
+    OTELGATE_CANCELLED,
+    OTELGATE_COST_PRICE_VERSION,
+    OTELGATE_COST_STATUS,
+    OTELGATE_COST_USD,
+    OTELGATE_DUPLICATE_OF,
+    OTELGATE_FEATURE,
+    OTELGATE_RUN_RECEIVED_AT,
+    OTELGATE_TIER,
+    SESSION_ID,
+    USER_ID,
+)
 
 from ..model.records import PICO_PER_USD, Batch, Identity, ModelCall, Run, Text, ToolCall
 from . import content, wire
@@ -35,10 +65,10 @@ MODEL_CALLS: Final = {
 }
 TOOL_CALL: Final = b"execute_tool"
 
-_OPERATION: Final = "gen_ai.operation.name"
-_KIND: Final = "openinference.span.kind"
-_RUN_RECEIVED: Final = "otelgate.run.received_at"
-_CALL_RECEIVED: Final = "otelgate.call.received_at"
+_OPERATION: Final = GEN_AI_OPERATION_NAME
+_KIND: Final = OPENINFERENCE_SPAN_KIND
+_RUN_RECEIVED: Final = OTELGATE_RUN_RECEIVED_AT
+_CALL_RECEIVED: Final = OTELGATE_CALL_RECEIVED_AT
 _ERROR: Final = 2
 _TRACEBACK: Final = "Traceback (most recent call last)"
 _MAX_FIRST_CHUNK_S: Final = 31 * 86_400
@@ -108,7 +138,7 @@ def identity(raw: bytes, now_us: int) -> Identity:
     except wire.DecodeError:
         return Identity()
     attributes = span.attributes
-    operation, counted = _operation(attributes), "otelgate.duplicate_of" not in attributes
+    operation, counted = _operation(attributes), OTELGATE_DUPLICATE_OF not in attributes
     run, call = counted and operation == b"invoke_agent", counted and operation in MODEL_CALLS
     return Identity(
         span.trace_id[:16].hex() or None,
@@ -166,7 +196,7 @@ def _received(attributes: Attributes, key: str, now_us: int) -> int | None:
 
 def _cost(attributes: Attributes) -> int | None:
     """In pico-dollars."""
-    cost_usd = number(attributes, "otelgate.cost.usd", 0, MAX_USD)
+    cost_usd = number(attributes, OTELGATE_COST_USD, 0, MAX_USD)
     return None if cost_usd is None else round(cost_usd * PICO_PER_USD)
 
 
@@ -177,18 +207,18 @@ def _take_model_call(
     call = ModelCall(
         *common,
         operation,
-        label(attributes, "gen_ai.provider.name"),
-        label(attributes, "gen_ai.request.model"),
-        label(attributes, "gen_ai.response.model"),
-        whole(attributes, "gen_ai.usage.input_tokens"),
-        whole(attributes, "gen_ai.usage.output_tokens"),
-        whole(attributes, "gen_ai.usage.cache_read.input_tokens"),
+        label(attributes, GEN_AI_PROVIDER_NAME),
+        label(attributes, GEN_AI_REQUEST_MODEL),
+        label(attributes, GEN_AI_RESPONSE_MODEL),
+        whole(attributes, GEN_AI_USAGE_INPUT_TOKENS),
+        whole(attributes, GEN_AI_USAGE_OUTPUT_TOKENS),
+        whole(attributes, GEN_AI_USAGE_CACHE_READ),
         whole(attributes, "gen_ai.usage.cache_creation.input_tokens"),
-        whole(attributes, "gen_ai.usage.reasoning.output_tokens"),
+        whole(attributes, GEN_AI_USAGE_REASONING),
         first_chunk_us,
         _cost(attributes),
-        label(attributes, "otelgate.cost.status"),
-        label(attributes, "otelgate.cost.price_version"),
+        label(attributes, OTELGATE_COST_STATUS),
+        label(attributes, OTELGATE_COST_PRICE_VERSION),
         _finish_reason(attributes),
         _received(attributes, _CALL_RECEIVED, now_us),
     )
@@ -200,7 +230,7 @@ def _take_model_call(
 
 def _first_chunk(attributes: Attributes, duration_us: int) -> int | None:
     """Microseconds; None if as long as the call or longer: nothing streamed, or the unit is another."""
-    seconds = number(attributes, "gen_ai.response.time_to_first_chunk", 0, _MAX_FIRST_CHUNK_S)
+    seconds = number(attributes, GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, 0, _MAX_FIRST_CHUNK_S)
     if seconds is None or seconds * 1_000_000 >= duration_us:
         return None
     return round(seconds * 1_000_000)
@@ -208,7 +238,7 @@ def _first_chunk(attributes: Attributes, duration_us: int) -> int | None:
 
 def _take_tool_call(common: _Common, span: Any, attributes: Attributes, batch: Batch) -> None:
     words = content.tool(attributes)
-    tool = label(attributes, "gen_ai.tool.name") or _tool_in(span.name)
+    tool = label(attributes, GEN_AI_TOOL_NAME) or _tool_in(span.name)
     call_id = name(attributes, "gen_ai.tool.call.id")
     if call_id is None and words.call_id is not None:
         call_id = bounded(words.call_id.encode(), "tool_call_id")
@@ -239,22 +269,22 @@ def _common(span: Any, attributes: Attributes, source: Source, now_us: int) -> _
         _parent(span.parent_span_id),
         source.service,
         source.environment,
-        label(attributes, "gen_ai.agent.name"),
-        name(attributes, "session.id") or name(attributes, "gen_ai.conversation.id"),
-        name(attributes, "user.id"),
-        label(attributes, "otelgate.tier"),
-        label(attributes, "otelgate.feature"),
+        label(attributes, GEN_AI_AGENT_NAME),
+        name(attributes, SESSION_ID) or name(attributes, GEN_AI_CONVERSATION_ID),
+        name(attributes, USER_ID),
+        label(attributes, OTELGATE_TIER),
+        label(attributes, OTELGATE_FEATURE),
         duration_us,
         "error" if failed else "ok",
         not failed and _is_cancelled(attributes),
         _error_type(span, attributes),
-        name(attributes, "otelgate.duplicate_of"),
+        name(attributes, OTELGATE_DUPLICATE_OF),
     )
 
 
 def _is_cancelled(attributes: Attributes) -> bool:
     """Cancelled work is no error: the gateway and the SDK mark it."""
-    mark = attributes.get("otelgate.cancelled")
+    mark = attributes.get(OTELGATE_CANCELLED)
     return mark is not None and mark.bool_value
 
 
@@ -283,13 +313,13 @@ def _words(span: Any, attributes: Attributes) -> tuple[str | None, str | None]:
 
 def _finish_reason(attributes: Attributes) -> str | None:
     """The finish reason of the first choice."""
-    attribute = attributes.get("gen_ai.response.finish_reasons")
+    attribute = attributes.get(GEN_AI_RESPONSE_FINISH_REASONS)
     return None if attribute is None else _first(attribute.SerializeToString())
 
 
 @functools.lru_cache(maxsize=256)
 def _first(raw: bytes) -> str | None:
-    key = "gen_ai.response.finish_reasons"
+    key = GEN_AI_RESPONSE_FINISH_REASONS
     reasons = plain(wire.AnyValue.FromString(raw), key)
     first = reasons[0] if isinstance(reasons, list) and reasons else reasons
     return bounded(first.encode(), key) if isinstance(first, str) and first else None
@@ -302,7 +332,7 @@ def _tool_in(span_name: bytes) -> str:
 
 def _error_type(span: Any, attributes: Attributes) -> str | None:
     """Truncate rather than refuse: some instrumentations put the whole message there."""
-    found = attributes.get("error.type")
+    found = attributes.get(ERROR_TYPE)
     if found is not None:
         return text(found.string_value)[:MAX_NAME] or None
     return _exception(span)[0] if span.status.code == _ERROR else None
@@ -325,7 +355,7 @@ def _exception(span: Any) -> tuple[str | None, str | None]:
             continue  # the status still shows that the span failed
         if event.name == b"exception":
             attributes = event.attributes
-            kind, message = attributes.get("exception.type"), attributes.get("exception.message")
+            kind, message = attributes.get(EXCEPTION_TYPE), attributes.get(EXCEPTION_MESSAGE)
             return (
                 text(kind.string_value)[:MAX_NAME] or None if kind is not None else None,
                 text(message.string_value) or None if message is not None else None,

@@ -12,6 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
+from otelgate.names import (
+    METRIC_SESSION_ACTIVE,
+    METRIC_USER_ACTIVE,
+    METRIC_USER_COST_MAX,
+    METRIC_USER_OVER_LIMIT,
+    OTELGATE_WINDOW,
+)
 from psycopg import sql
 
 from ..model import clock
@@ -19,7 +26,7 @@ from ..process.telemetry import Meters
 from ..settings import Settings
 
 SERVICE: Final = "service.name"
-WINDOW: Final = "otelgate.window"
+WINDOW: Final = OTELGATE_WINDOW
 QUANTITY: Final = "otelgate.audit.quantity"
 WINDOWS: Final = {
     "5m": timedelta(minutes=5),
@@ -87,10 +94,10 @@ def read(connection: psycopg.Connection[Any], settings: Settings, now_us: int) -
     users = [each(USERS, {WINDOW: name}, since=now - length) for name, length in WINDOWS.items()]
     hour = now - timedelta(hours=1)
     return {
-        "otelgate.session.active": each(SESSIONS, {}, since=now - WINDOWS["5m"]),
-        "otelgate.user.active": [level for window in users for level in window],
-        "otelgate.user.over_limit": each(OVER_LIMIT, {}, since=hour, limit=settings.query_limit),
-        "otelgate.user.cost.max": each(COST, {}, since=_midnight(now)),
+        METRIC_SESSION_ACTIVE: each(SESSIONS, {}, since=now - WINDOWS["5m"]),
+        METRIC_USER_ACTIVE: [level for window in users for level in window],
+        METRIC_USER_OVER_LIMIT: each(OVER_LIMIT, {}, since=hour, limit=settings.query_limit),
+        METRIC_USER_COST_MAX: each(COST, {}, since=_midnight(now)),
         **_reconciliation(connection, now - _RECONCILED),
     }
 

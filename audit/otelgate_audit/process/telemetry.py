@@ -24,6 +24,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExp
 from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
+from otelgate.names import METRIC_SESSION_ACTIVE, METRIC_USER_ACTIVE, METRIC_USER_COST_MAX, METRIC_USER_OVER_LIMIT
 
 from ..kinds import masked
 from ..settings import Settings
@@ -38,10 +39,10 @@ _WRITE_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 
 _UNIT: Final = "{unit}"  # of the quantity that the label names
 # name -> unit, description; read from the database (jobs/gauges.py)
 _GAUGES: Final = {
-    "otelgate.session.active": ("{session}", "Sessions with a record in the last 5 minutes."),
-    "otelgate.user.active": ("{user}", "Users with a record in the window."),
-    "otelgate.user.over_limit": ("{user}", "Users with more turns in the last hour than the limit."),
-    "otelgate.user.cost.max": ("{USD}", "Highest spend of one user since 00:00 UTC."),
+    METRIC_SESSION_ACTIVE: ("{session}", "Sessions with a record in the last 5 minutes."),
+    METRIC_USER_ACTIVE: ("{user}", "Users with a record in the window."),
+    METRIC_USER_OVER_LIMIT: ("{user}", "Users with more turns in the last hour than the limit."),
+    METRIC_USER_COST_MAX: ("{USD}", "Highest spend of one user since 00:00 UTC."),
     "otelgate.audit.reconciliation.missing": (
         _UNIT,
         "Counted by the gateway and not stored: runs, calls, or cost in USD.",

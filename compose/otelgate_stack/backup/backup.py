@@ -4,6 +4,10 @@ Each store is stopped while it is copied, one after the other: a plain copy of i
 store. Nothing is lost, since the gateway queues on disk what a store can't take, and the SDKs what the gateway
 can't. Of the gateway the queues are copied first, so what was under way is in the backup once or twice, and the stores
 take a second delivery for what it is.
+
+One way for all stores, rather than each store's own tool: Loki and Tempo have none, Prometheus' snapshots need its
+admin API, which also deletes series and stays off, and a copy of PostgreSQL's files also has the roles, which pg_dump
+lacks.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Container images: the gateway's and the audit sink's own, and stand-ins for the others where there is no registry.
 
-All are built FROM scratch through the engine's API, out of static programs (see builds.py) or of what runs here
-(python_image.py, postgres_image.py), so nothing is pulled and neither a docker CLI nor BuildKit is needed.
+All are built FROM scratch by a Dockerfile and through the engine's API, out of static programs (see builds.py) or of
+files of this machine (python_image.py, postgres_image.py), so nothing is pulled, and neither a docker CLI nor BuildKit
+is needed. A Dockerfile says all of an image but its files, which the code stages in the build context.
 """
 
 import hashlib
@@ -94,15 +95,13 @@ def build_gateway(settings: Settings, report: Report, client: Any) -> str:
 def build_audit(settings: Settings, report: Report, client: Any) -> str:
     """Build the audit sink's image unless the one that is there is made of the same. Returns its name."""
 
-    def files() -> Context:
-        found = python_image.files(settings)
-        return {**found, **dict(python_image.compiled(found))}
-
     name = names(settings)["audit"]
     labels = {SOURCE_LABEL: python_image.key(settings)}
+    context = {"Dockerfile": python_image.dockerfile(settings)}
     with state.locked(settings.cache_dir / "images.lock"), _missing(name, report, client, labels) as missing:
         if missing:
-            _import(name, files(), python_image.INSTRUCTIONS, client, labels)
+            found = python_image.files(settings)
+            _build_of_files(name, context, {**found, **dict(python_image.compiled(found))}, client, labels)
     return name
 
 
@@ -130,10 +129,10 @@ def build_stand_ins(services: Iterable[str], settings: Settings, report: Report,
             }
             _build(name, context, report, client, {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(context)})
         else:
-            files = postgres_image.files()
-            labels = {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(files)}
+            files, context = postgres_image.files(), postgres_image.context(settings)
+            labels = {STAND_IN_LABEL: service, SOURCE_LABEL: checksum({**files, **context})}
             with report.step(f"image {name}"):
-                _import(name, files, postgres_image.INSTRUCTIONS, client, labels, postgres_image.USER_ID)
+                _build_of_files(name, context, files, client, labels, postgres_image.USER_ID)
     return list(missing.values())
 
 
@@ -173,10 +172,14 @@ def _missing(name: str, report: Report, client: Any, labels: Mapping[str, str]) 
 
 
 def _build(name: str, context: Context, report: Report, client: Any, labels: Mapping[str, str]) -> None:
-    """By the Dockerfile in the context."""
-    with _missing(name, report, client, labels) as missing, tempfile.TemporaryFile() as file:
-        if not missing:
-            return
+    """By the Dockerfile in the context, unless the image that is there is made of the same."""
+    with _missing(name, report, client, labels) as missing:
+        if missing:
+            _build_now(name, context, client, labels)
+
+
+def _build_now(name: str, context: Context, client: Any, labels: Mapping[str, str]) -> None:
+    with tempfile.TemporaryFile() as file:
         _pack(context, file)
         file.seek(0)
         try:
@@ -188,21 +191,18 @@ def _build(name: str, context: Context, report: Report, client: Any, labels: Map
             raise StackError(f"building the image {name} failed: {error}") from error
 
 
-def _import(
-    name: str, files: Context, instructions: Iterable[str], client: Any, labels: Mapping[str, str], owner: int = 0
+def _build_of_files(
+    name: str, context: Context, files: Context, client: Any, labels: Mapping[str, str], owner: int = 0
 ) -> None:
-    """One layer of these files. If there are many, a Dockerfile would have the engine copy them several times."""
-    repository, _, tag = name.rpartition(":")
-    changes = [*instructions, *(f"LABEL {key}={value}" for key, value in labels.items())]
+    """With the files as `files.tar` in the context: an archive, which the engine unpacks into the layer at once.
+
+    The empty folders among the files are of `owner`.
+    """
     folders: Context = {str(parent): None for path in files for parent in PurePosixPath(path).parents}
-    with tempfile.TemporaryFile() as file:
-        _pack({**folders, **files}, file, owner, owned={path for path in files if files[path] is None})
-        file.seek(0)
-        parts = iter(lambda: file.read(1 << 20), b"")  # a file itself would be sent with its length and as chunks, too
-        try:
-            client.api.import_image_from_stream(parts, repository=repository, tag=tag, changes=changes)
-        except docker_errors.DockerException as error:
-            raise StackError(f"building the image {name} failed: {error}") from error
+    with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
+        _pack({**folders, **files}, archive, owner, owned={path for path in files if files[path] is None})
+        archive.flush()
+        _build_now(name, {**context, "files.tar": Path(archive.name)}, client, labels)
 
 
 def _pack(context: Context, file: IO[bytes], owner: int = 0, owned: Collection[str] = ()) -> None:

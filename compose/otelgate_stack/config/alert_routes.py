@@ -1,7 +1,9 @@
 """Alert routing by the labels `severity`, `team` and `notify`, and by the configured channels."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,61 +14,23 @@ TEMPLATES: Final = ("otelgate.tmpl", "links.tmpl")
 
 TEAMS: Final = ("platform", "ai", "product")
 
-RECEIVERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "pagerduty-slack": ("pagerduty", "slack"),
-    "slack": ("slack",),
-    "slack-email": ("slack", "email"),
-    "email": ("email",),
-    "none": (),
-}
-"""Receiver -> its channels. The receivers are always the same; a channel that is not set is left out."""
-
-_ROUTES: Final = (
-    ("notify", "none", "none"),
-    ("notify", "slack", "slack"),
-    ("notify", "slack-email", "slack-email"),
-    ("notify", "email", "email"),
-    ("severity", "critical", "pagerduty-slack"),
-)
-"""Label, value, receiver; the first that holds decides. All others go to `slack`."""
-
 _SERVICE: Final = ("service_name", "deployment_environment_name")
 
-INHIBITIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
-    # The critical one tells what its warning would.
-    ("TurnErrorRatioCritical", ("TurnErrorRatioHigh",), _SERVICE),
-    ("HttpErrorRatioSustained", ("HttpErrorRatioHigh",), _SERVICE),
-    ("TtftCritical", ("TtftHigh",), _SERVICE),
-    ("CostHourOverrun", ("CostHourHigh",), _SERVICE),
-    ("SessionsOverload", ("SessionsHigh",), _SERVICE),
-    ("AgentSuccessBurnFast", ("AgentSuccessBurnSlow",), _SERVICE),
-    ("AgentLatencyBurnFast", ("AgentLatencyBurnSlow",), _SERVICE),
-    ("TtftBurnFast", ("TtftBurnSlow",), _SERVICE),
-    ("GatewayQueueFull", ("GatewayQueueFilling",), ("instance", "exporter")),
-    ("DerivedSeriesOverflow", ("DerivedSeriesNearCap",), ("instance", "otelgate_derive_metric")),
-    # A service that is down fails, is slow, gets no requests and sends nothing. Alerts on cost and loss still go out.
-    (
-        "ServiceDown",
-        (
-            *("HttpErrorBurst", "HttpErrorRatioHigh", "HttpErrorRatioSustained", "HttpLatencyHigh", "WebSocketDrops"),
-            *("TurnErrorRatioHigh", "TurnErrorRatioCritical", "ToolErrorBurst", "TurnLatencyHigh", "TtftHigh"),
-            *("TtftCritical", "VectorSearchSlow", "LlmAvailabilityLow", "LowTraffic", "NoQueries", "NoReservations"),
-            *("AgentSuccessBurnFast", "AgentSuccessBurnSlow", "AgentLatencyBurnFast", "AgentLatencyBurnSlow"),
-            *("TtftBurnFast", "TtftBurnSlow", "TelemetryAbsent"),
-        ),
-        ("service_name",),  # a probe knows no environment
-    ),
-    # Without a gateway, no service is visible.
-    (
-        "GatewayAbsent",
-        ("TelemetryAbsent", "AuditSinkAbsent", "AuditKeeperAbsent", "LowTraffic", "NoQueries", "NoReservations"),
-        (),
-    ),
-)
-"""While the first fires, the others are silent where they agree in these labels."""
 
-_ONLY: Final = {"ServiceDown": 'kind=~"api|llm"'}
-"""Without a vector store or embeddings a service still answers, and may fail for another reason."""
+@dataclass(frozen=True)
+class Routing:
+    """grafana/rendered/routing.json, which grafana/otelgate_grafana/alerts/routing.py makes and explains."""
+
+    receivers: Mapping[str, Sequence[str]]
+    default: str
+    routes: Sequence[tuple[str, str, str]]
+    inhibitions: Sequence[Mapping[str, Any]]
+
+
+@cache
+def routing(root: Path) -> Routing:
+    """That of the repository at `root`."""
+    return Routing(**json.loads((root / "grafana" / "rendered" / "routing.json").read_text()))
 
 
 @dataclass(frozen=True)
@@ -77,11 +41,15 @@ class Given:
     secrets: Mapping[str, str]
     place: Path
 
+    @property
+    def routing(self) -> Routing:
+        return routing(self.settings.root)
+
     def channels(self, receiver: str) -> tuple[str, ...]:
         """Those of a receiver that are set; where none is, Slack or else e-mail: better there than nowhere."""
         there = {name for name in ("pagerduty", "slack") if name in self.secrets}
         there |= {"email"} if self.settings.smtp_host else set()
-        wanted = RECEIVERS[receiver]
+        wanted = self.routing.receivers[receiver]
         found = tuple(channel for channel in wanted if channel in there)
         return found or (tuple(other for other in ("slack", "email") if other in there)[:1] if wanted else ())
 
@@ -108,22 +76,24 @@ def config(given: Given) -> dict[str, Any]:
     return {
         "templates": [str(given.place / name) for name in TEMPLATES],
         "route": {
-            "receiver": "slack",
+            "receiver": given.routing.default,
             "group_by": ["alertname", *_SERVICE],
             "group_wait": "5s",
             # How long a second target of the same alert waits, if the first was just told: it is to be known in
             # 2 minutes as well.
             "group_interval": "30s",
             "repeat_interval": "4h",
-            "routes": [*_routes(given), *_of_teams("slack", given)],
+            "routes": [*_routes(given), *_of_teams(given.routing.default, given)],
         },
-        "inhibit_rules": [_inhibition(*row) for row in INHIBITIONS],
-        "receivers": [_receiver(given, name, team) for name in RECEIVERS for team in ("", *given.teams(name))],
+        "inhibit_rules": [_inhibition(**row) for row in given.routing.inhibitions],
+        "receivers": [
+            _receiver(given, name, team) for name in given.routing.receivers for team in ("", *given.teams(name))
+        ],
     }
 
 
 def _routes(given: Given) -> Iterator[dict[str, Any]]:
-    for label, value, receiver in _ROUTES:
+    for label, value, receiver in given.routing.routes:
         route: dict[str, Any] = {"matchers": [f'{label}="{value}"'], "receiver": receiver}
         if receiver == "none":
             # Watchdog: a dead man's switch expects it every minute.
@@ -209,9 +179,9 @@ def _email(given: Given, team: str) -> dict[str, Any]:
 _MAKERS: Final = {"pagerduty": _pagerduty, "slack": _slack, "email": _email}
 
 
-def _inhibition(source: str, targets: tuple[str, ...], equal: tuple[str, ...]) -> dict[str, Any]:
+def _inhibition(source: str, targets: Sequence[str], equal: Sequence[str], only: str) -> dict[str, Any]:
     return {
-        "source_matchers": [f'alertname="{source}"', *([_ONLY[source]] if source in _ONLY else [])],
+        "source_matchers": [f'alertname="{source}"', *([only] if only else [])],
         "target_matchers": [f'alertname=~"{"|".join(targets)}"'],
         "equal": list(equal),
     }

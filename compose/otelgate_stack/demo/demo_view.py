@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
+from otelgate.names import OTELGATE_TIER, SESSION_ID, USER_ID
+
 from .. import access, addresses
 from ..clients import LogLine, Sample, Span, StoreError, Tempo
 from ..clients.audit_store import Row
@@ -130,9 +132,9 @@ def _title(text: str, report: Report) -> None:
 def _show_trace(found: Found, settings: Settings, report: Report) -> None:
     store = next(iter(trace_stores(settings)))
     _title(f"trace {found.run.trace_id} in {store}: {len(found.spans)} spans", report)
-    who = next((span.attributes for span in found.spans if "session.id" in span.attributes), {})
+    who = next((span.attributes for span in found.spans if SESSION_ID in span.attributes), {})
     if who:
-        report.line(f"  session {who['session.id']}, user {who.get('user.id')}, tier {who.get('otelgate.tier')}", "dim")
+        report.line(f"  session {who[SESSION_ID]}, user {who.get(USER_ID)}, tier {who.get(OTELGATE_TIER)}", "dim")
     for line in trace_view.lines(found.spans, report.style):
         report.line("  " + line)
 

@@ -4,6 +4,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from otelgate.names import (
+    GEN_AI_AGENT_NAME,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+    GEN_AI_TOOL_NAME,
+    GEN_AI_USAGE_INPUT_TOKENS,
+    GEN_AI_USAGE_OUTPUT_TOKENS,
+    OPENINFERENCE_SPAN_KIND,
+)
+
 from ..clients.spans import Span
 
 Style = Callable[..., str]
@@ -61,30 +72,30 @@ def _line(prefix: str, span: Span, width: int, style: Style) -> str:
 def _details(span: Span) -> Iterator[str]:
     kind = kind_of(span)
     if kind == "model":
-        yield f"model {_first(span, 'gen_ai.request.model', 'llm.model_name') or '?'}"
-        sent = _first(span, "gen_ai.usage.input_tokens", "llm.token_count.prompt")
-        received = _first(span, "gen_ai.usage.output_tokens", "llm.token_count.completion")
+        yield f"model {_first(span, GEN_AI_REQUEST_MODEL, 'llm.model_name') or '?'}"
+        sent = _first(span, GEN_AI_USAGE_INPUT_TOKENS, "llm.token_count.prompt")
+        received = _first(span, GEN_AI_USAGE_OUTPUT_TOKENS, "llm.token_count.completion")
         if sent is not None and received is not None:
             yield f"{sent} tokens in, {received} out"
         if (first := time_to_first_token(span)) is not None:
             yield f"first token after {milliseconds(first)}"
     elif kind == "tool":
-        yield f"tool {_first(span, 'gen_ai.tool.name', 'tool.name') or span.name}"
+        yield f"tool {_first(span, GEN_AI_TOOL_NAME, 'tool.name') or span.name}"
     elif kind == "agent":
-        yield f"agent {_first(span, 'gen_ai.agent.name') or span.name}"
+        yield f"agent {_first(span, GEN_AI_AGENT_NAME) or span.name}"
     elif kind:
         yield kind
 
 
 def kind_of(span: Span) -> str:
     """agent, model, tool, retriever, embeddings, or "" for anything else."""
-    operation = _OPERATIONS.get(str(_first(span, "gen_ai.operation.name")))
-    return operation or _KINDS.get(str(_first(span, "openinference.span.kind")), "")
+    operation = _OPERATIONS.get(str(_first(span, GEN_AI_OPERATION_NAME)))
+    return operation or _KINDS.get(str(_first(span, OPENINFERENCE_SPAN_KIND)), "")
 
 
 def time_to_first_token(span: Span) -> float | None:
     """Seconds from the call to the first token of the answer; None where the call didn't stream."""
-    value = _first(span, "gen_ai.response.time_to_first_chunk")
+    value = _first(span, GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)
     return None if value is None else float(value)
 
 

@@ -16,6 +16,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from otelgate.names import (
+    EVENT_FEEDBACK,
+    GEN_AI_AGENT_NAME,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_TOOL_NAME,
+    LOG_RECORD_UID,
+    OTELGATE_EVENT_NAME,
+    OTELGATE_FEEDBACK_RATING,
+    USER_ID,
+)
+
 # Failed handshakes are answers here, and gRPC's core writes each to the terminal unless told before it is imported.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
@@ -102,9 +113,9 @@ class Canary:
     def _span(self, protocol: str, now_ns: int) -> trace.Span:
         run = protocol == "grpc"
         told = {
-            "gen_ai.operation.name": "invoke_agent" if run else "execute_tool",
-            "gen_ai.agent.name" if run else "gen_ai.tool.name": AGENT if run else TOOL,
-            "user.id": USER,
+            GEN_AI_OPERATION_NAME: "invoke_agent" if run else "execute_tool",
+            GEN_AI_AGENT_NAME if run else GEN_AI_TOOL_NAME: AGENT if run else TOOL,
+            USER_ID: USER,
         }
         return trace.Span(
             trace_id=bytes.fromhex(self.trace_id),
@@ -119,14 +130,14 @@ class Canary:
 
     def _record(self, protocol: str, name: str, now_ns: int) -> logs.LogRecord:
         vote = protocol == "grpc"
-        told = {"otelgate.feedback.rating": "positive"} if vote else {"otelgate.event.name": EVENT}
-        told |= {"log.record.uid": str(uuid.uuid4()), "user.id": USER}
+        told = {OTELGATE_FEEDBACK_RATING: "positive"} if vote else {OTELGATE_EVENT_NAME: EVENT}
+        told |= {LOG_RECORD_UID: str(uuid.uuid4()), USER_ID: USER}
         return logs.LogRecord(
             time_unix_nano=now_ns,
             observed_time_unix_nano=now_ns,
             severity_number=logs.SEVERITY_NUMBER_INFO,
             severity_text="INFO",
-            event_name="otelgate.feedback" if vote else EVENT,
+            event_name=EVENT_FEEDBACK if vote else EVENT,
             body=AnyValue(string_value=name),
             trace_id=bytes.fromhex(self.trace_id),
             span_id=bytes.fromhex(self.run_id),

@@ -9,12 +9,11 @@ from urllib.parse import quote_plus
 Severity = Literal["critical", "warning", "info"]
 Team = Literal["platform", "ai", "product"]
 Notify = Literal["", "slack", "slack-email", "email", "none"]
+Receiver = Literal["pagerduty-slack", "slack", "slack-email", "email", "none"]
+Channel = Literal["pagerduty", "slack", "email"]
 
 BY: Final = "service_name, deployment_environment_name"
 """The labels that identify a service in rules: the same application in staging is another service."""
-
-RECEIVERS: Final[Mapping[str, str]] = {"critical": "PagerDuty and Slack", "warning": "Slack", "info": "Slack"}
-"""Receivers of an alert without `notify`, by severity; Alertmanager's routes follow it."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import yaml
 
 from . import recording
-from .model import RECEIVERS, Alert, Case, Expected, Group, Records, expand, tidy
+from .model import Alert, Case, Expected, Group, Records, expand, tidy
 from .rules import ALERTS, EXAMPLE_GROUPS, GROUPS, STACK_GROUPS
 from .settings import Settings, load
 
@@ -37,12 +37,6 @@ def annotations(alert: Alert, settings: Settings | None = None) -> dict[str, str
         "runbook_url": f"{links['runbooks']}grafana/runbooks/{alert.name}.md",
         "dashboard_url": f"{links['dashboards']}/d/{alert.dashboard}" + _variables(alert),
     }
-
-
-def receivers(alert: Alert) -> str:
-    """The receivers of the alert, in words."""
-    words = {"slack": "Slack", "slack-email": "Slack and e-mail", "email": "e-mail", "none": "none"}
-    return words.get(alert.notify) or RECEIVERS[alert.severity]
 
 
 def _limit(alert: Alert) -> str:
