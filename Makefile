@@ -38,7 +38,7 @@ demo: .venv/ready ## run a LangGraph agent and show what arrived in each store
 	@$(STACK) demo
 
 demo-capture: .venv/ready ## write the demo's output into README.md
-	@$(STACK) demo | $(BIN)/python tests/stack/demo_capture.py
+	@set -o pipefail; $(STACK) demo | $(BIN)/python tests/stack/demo_capture.py
 
 example: .venv/ready ## an application and its users (APP=estate_bot|osool|bestbox|execora SECONDS=60 FAULT=... HISTORY=7d)
 	@$(BIN)/python -m examples.common.run $(or $(APP),estate_bot) $(foreach switch,SECONDS RATE FAULT HISTORY SEED PORT, \
