@@ -399,6 +399,8 @@ TABLE: Final = (
 SPECS: Final = {spec.name: spec for spec in TABLE}
 ORDER: Final = tuple(SPECS)
 STORES: Final = {spec.name: spec.store for spec in TABLE if spec.store}
+PORT_WANTS: Final = {port.setting: port.wants or spec.wants for spec in TABLE for port in spec.ports}
+"""The setting of a port -> the credentials that it asks for."""
 
 
 def runs(spec: Spec, settings: "Settings") -> bool:

@@ -1,6 +1,6 @@
 """Alertmanager's configuration, written from the settings when the stack starts: it expands no environment variables.
 
-docs/how-to/alerting.md tells people what it does, alert_routes.py says who hears of what.
+docs/how-to/alerting.md explains its use; alert_routes.py makes the routes.
 """
 
 import json

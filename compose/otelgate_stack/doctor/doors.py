@@ -7,7 +7,7 @@ from .. import state
 from ..engines import compose_cli, services
 from ..ports import loopback
 from ..service_spec import CERTIFICATE, NO_PAGES, TOKEN
-from ..service_table import TABLE
+from ..service_table import PORT_WANTS
 from ..settings import PREFIX, Settings
 
 _NOTHING = "nothing"
@@ -39,8 +39,7 @@ def _wants(settings: Settings) -> dict[str, str]:
     asked = ((CERTIFICATE, settings.tls_client_ca_file), (TOKEN, settings.token_file))
     given = " and ".join(name for name, on in asked if on)
     ours = {"grpc_port": given or _NOTHING, "http_port": given or NO_PAGES}
-    fixed = {port.setting: port.wants or spec.wants for spec in TABLE for port in spec.ports}
-    return {PREFIX + field.upper(): wants for field, wants in (fixed | ours).items()}
+    return {PREFIX + field.upper(): wants for field, wants in (PORT_WANTS | ours).items()}
 
 
 def _listeners(settings: Settings) -> list[tuple[str, str, tuple[str, int]]]:

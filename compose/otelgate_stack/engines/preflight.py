@@ -11,7 +11,7 @@ from otelgate_audit import hosts
 from .. import credentials, target
 from ..errors import SettingsError, StackError
 from ..service_spec import CERTIFICATE
-from ..service_table import SPECS, STORES, TABLE
+from ..service_table import PORT_WANTS, SPECS, STORES
 from ..settings import PREFIX, ROWS, Settings
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -83,10 +83,9 @@ def _together(settings: Settings) -> Iterator[str]:
 def _closed_by_tls() -> dict[str, str]:
     """The settings with addresses of stores' ports that speak TLS alone -> those ports."""
     known = {row.field for row in ROWS}
-    wants = {port.setting: port.wants or spec.wants for spec in TABLE for port in spec.ports}
     found = {f"{name}_endpoint": store.intake for name, store in STORES.items()}
     found |= {f"{name}_url": SPECS[name].ports[0].setting for name in STORES if f"{name}_url" in known}
-    return {field: port for field, port in found.items() if wants[port] == CERTIFICATE}
+    return {field: port for field, port in found.items() if PORT_WANTS[port] == CERTIFICATE}
 
 
 def _seconds(duration: str) -> int:
