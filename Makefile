@@ -5,7 +5,7 @@ BIN := .venv/bin
 STACK := $(BIN)/otelgate
 # Tests side by side, those of a file in one process. A stack waits for most of its time: more processes than cores.
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=20 $$($(BIN)/python tests/junit.py)
-export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana:$(CURDIR)/benchmarks
+export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana:$(CURDIR)/console:$(CURDIR)/benchmarks
 
 lower = $(shell echo $(1) | tr A-Z a-z)
 
@@ -154,9 +154,9 @@ golden: ## rewrite tests/golden/*/expected.json; read the diff
 	cd collector && go test ./genai -run Golden -update
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal
-PROJECTS := pyproject.toml audit/pyproject.toml compose/pyproject.toml
+PROJECTS := pyproject.toml audit/pyproject.toml compose/pyproject.toml console/pyproject.toml
 lock: .venv/ready ## requirements/*.txt, from the pyproject.toml of each distribution and requirements/*.in
-	$(COMPILE) --no-emit-package otelgate --no-emit-package otelgate-audit $(foreach group,grafana examples test,--group $(group)) \
+	$(COMPILE) --no-emit-package otelgate --no-emit-package otelgate-audit --no-emit-package otelgate-stack $(foreach group,grafana examples test,--group $(group)) \
 		$(PROJECTS) requirements/build.in -o requirements/dev.txt
 	for name in providers celery; do $(COMPILE) pyproject.toml requirements/$$name.in -o requirements/$$name.txt || exit; done
 
@@ -169,5 +169,5 @@ lock: .venv/ready ## requirements/*.txt, from the pyproject.toml of each distrib
 		why="its modules venv and ensurepip are missing (on Debian or Ubuntu, apt-get install python3-venv)"; \
 		echo "$(PYTHON) -m venv .venv failed: $$why"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable audit --editable compose
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable audit --editable compose --editable console
 	@touch $@
