@@ -55,7 +55,7 @@ async def _error(request: Request, error: Exception) -> Response:
     """As JSON for scripts, as a page for people."""
     assert isinstance(error, HTTPException)
     if "text/html" in request.headers.get("accept", ""):
-        return answers.page(request, "error.html", error.status_code, status=error.status_code, reason=error.detail)
+        return answers.page(request, "error.html", error.status_code, code=error.status_code, reason=error.detail)
     return answers.json({"error": error.detail}, error.status_code)
 
 

@@ -15,7 +15,7 @@ from .variables import Variable
 COLUMNS: Final = 24
 """Width of a dashboard in grid cells."""
 POINTS: Final = 500
-"""The maximum of points of a line, on any screen: ask.py measures the same queries as Grafana's."""
+"""The maximum of points of a line, on any screen: the console asks the same queries as Grafana."""
 
 
 @dataclass(frozen=True)

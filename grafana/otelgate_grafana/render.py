@@ -49,6 +49,7 @@ def as_json(dashboard: Dashboard) -> dict[str, Any]:
     built.templating = model.DashboardDashboardTemplating(list_val=variables)
     built.panels = _lay_out(dashboard.rows)
     result: dict[str, Any] = json.loads(json.dumps(built, cls=JSONEncoder))
+    _add_reasons(dashboard, result["panels"])
     return result
 
 
@@ -56,6 +57,15 @@ def variables_used(query: str) -> set[str]:
     """Names of the dashboard variables in a query or a link; Grafana's own begin with two underscores."""
     found = re.findall(r"\$(\w+)|\$\{(\w+)(?:[.:][^}]*)?\}", query)
     return {name for pair in found for name in pair if name and not name.startswith("__")}
+
+
+def _add_reasons(dashboard: Dashboard, placed: list[dict[str, Any]]) -> None:
+    """Add `normallyEmpty` to panels that may show nothing: the console shows the reason, Grafana ignores the key."""
+    reasons = {panel.id: panel.normally_empty for panel in dashboard.panels() if panel.normally_empty}
+    for panel in placed:
+        _add_reasons(dashboard, panel.get("panels") or [])
+        if panel["id"] in reasons:
+            panel["normallyEmpty"] = reasons[panel["id"]]
 
 
 def _lay_out(rows: tuple[Row, ...]) -> list[model.Panel | model.RowPanel]:

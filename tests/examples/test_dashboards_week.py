@@ -8,12 +8,18 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from otelgate_grafana import ask, logql, main, promql, queries
+from otelgate_console.asking import panels, variables
+from otelgate_console.asking.dashboards import query as parsed
+from otelgate_console.asking.interpolation import interpolate
+from otelgate_console.asking.panels import Answer
+from otelgate_console.asking.stores import Result, run
+from otelgate_console.asking.window import Window
+from otelgate_grafana import logql, main, promql, queries
 from otelgate_grafana.alerts import recording
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.layout import Dashboard
 from waiting import until
-from week_of_four import Week, lived
+from week_of_four import DASHBOARDS, Week, lived
 from week_rows import ROWS, Row
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -50,10 +56,10 @@ def test_no_panel_fails_and_none_is_empty_without_a_reason(
     week: Week, dashboard: Dashboard, record_shown: Callable[..., None]
 ) -> None:
     answers = week.answers[dashboard.name]
-    assert [f"{answer.panel} {answer.query.ref_id}: {answer.error}" for answer in answers if answer.error] == []
-    assert [f"{answer.panel} {answer.query.ref_id}: {answer.query.text}" for answer in answers if not answer.good] == []
+    assert [f"{_named(answer)}: {answer.result.error}" for answer in answers if answer.result.error] == []
+    assert [f"{_named(answer)}: {answer.query.text}" for answer in answers if not answer.good] == []
     for panel in dashboard.panels():
-        if any(answer.panel == panel.title and _measured(answer) for answer in answers):
+        if any(answer.panel.id == panel.id and _measured(answer) for answer in answers):
             record_shown(*panel.covers)
 
 
@@ -67,12 +73,12 @@ def test_no_panel_fails_and_none_is_empty_without_a_reason(
     ids=lambda names: names[0],
 )
 def test_no_panel_of_these_is_empty(week: Week, names: tuple[str, ...]) -> None:
-    assert [f"{name}: {answer.panel}" for name in names for answer in week.answers[name] if not answer.good] == []
+    assert [f"{name}: {answer.panel.title}" for name in names for answer in week.answers[name] if not answer.good] == []
 
 
 def test_variables_and_annotations(week: Week) -> None:
-    for dashboard in main.DASHBOARDS:
-        assert list(ask.beside_panels(dashboard, week.stores, week.whole)) == []
+    for dashboard in DASHBOARDS.values():
+        assert list(panels.beside(dashboard, week.stores, week.whole)) == []
 
 
 def test_every_recording_rule_records(week: Week) -> None:
@@ -102,7 +108,7 @@ def test_every_alert_asks_for_series_that_are_there(week: Week) -> None:
 @pytest.mark.parametrize("query", logql.QUERIES, ids=lambda query: query.name)
 def test_every_saved_log_query(week: Week, query: logql.LogQuery) -> None:
     saved = queries.logql(query.anywhere(), query.legend)
-    results = [ask.run(saved, {}, week.stores, window) for window in (week.whole, week.live)]
+    results = [_run(week, saved, window) for window in (week.whole, week.live)]
     assert [result.error for result in results if result.error] == []
     assert any(result.rows for result in results) or query.normally_empty
 
@@ -110,7 +116,7 @@ def test_every_saved_log_query(week: Week, query: logql.LogQuery) -> None:
 @pytest.mark.parametrize("row", [pytest.param(row, marks=pytest.mark.shows(row.id), id=row.id) for row in ROWS])
 def test_each_metric_has_a_number(week: Week, row: Row) -> None:
     for query in row.queries:
-        result = ask.run(query, {}, week.stores, week.whole)
+        result = _run(week, query, week.whole)
         assert not result.error, result.error
         assert result.rows, query.text
         assert not result.zero, query.text
@@ -125,10 +131,10 @@ def test_a_turns_trace_is_in_tempo(week: Week) -> None:
 @pytest.mark.shows("F25")
 def test_comparisons_on_haiku_cost_a_third(week: Week) -> None:
     """Comparisons on Sonnet cost 3 and 15 USD for a million tokens there, 1 and 5 on Haiku."""
-    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.name == "ai-cost")
-    (panel,) = [panel for panel in dashboard.panels() if panel.title == "What if"]
-    values = ask.defaults(dashboard) | {"service": "estate-bot", "what_if": "claude-haiku-4-5"}
-    text = ask.interpolate(panel.queries[0].text, values, week.whole)
+    dashboard = DASHBOARDS["ai-cost"]
+    (panel,) = [panel for panel in dashboard.panels if panel.title == "What if"]
+    values = variables.defaults(dashboard) | {"service": "estate-bot", "what_if": "claude-haiku-4-5"}
+    text = interpolate(panel.queries[0].text, values, week.whole)
     changes = {row[0]: (row[1], row[7]) for row in week.stack.sql(text)}
     assert changes["compare"] == ("claude-sonnet-4-5", pytest.approx(-2 / 3, rel=1e-6))
     assert changes["everything"][1] < 0
@@ -140,32 +146,40 @@ def test_how_long_the_heaviest_dashboard_takes(week: Week, record_property: Call
 
     `make test-report` shows it (2 cores are to need less than 5 s together); here, that each round answers all of them.
     """
-    runs: dict[str, list[tuple[float, list[ask.Answer]]]] = {dashboard.name: [] for dashboard in main.DASHBOARDS}
+    runs: dict[str, list[tuple[float, list[Answer]]]] = {name: [] for name in DASHBOARDS}
     for _ in range(1 + FASTEST_OF):
-        for dashboard in main.DASHBOARDS:
+        for dashboard in DASHBOARDS.values():
             began = time.monotonic()
             answers = week.ask(dashboard)
             runs[dashboard.name].append((time.monotonic() - began, answers))
     lines = [f"{'dashboard':20} queries  seconds, best of {FASTEST_OF}  slowest query"]
     for name, measured in runs.items():
-        assert [answer.error for _, answers in measured for answer in answers if answer.error] == []
+        assert [answer.result.error for _, answers in measured for answer in answers if answer.result.error] == []
         best, answers = min(measured[1:], key=lambda run: run[0])
-        slowest = max(answers, key=lambda answer: answer.seconds)
-        lines.append(f"{name:20} {len(answers):7}  {best:7.2f}  {slowest.seconds:.2f}: {slowest.panel}")
+        slowest = max(answers, key=lambda answer: answer.result.seconds)
+        lines.append(f"{name:20} {len(answers):7}  {best:7.2f}  {slowest.result.seconds:.2f}: {slowest.panel.title}")
     record_property("measured", "\n".join(lines))
 
 
-def _measured(answer: ask.Answer) -> bool:
+def _measured(answer: Answer) -> bool:
     """It gave data. A zero that the query fills in without data does not count as traffic."""
     fills_in = "vector(0)" in answer.query.text or "coalesce(" in answer.query.text
-    return bool(answer.rows) and not (answer.zero and fills_in)
+    return bool(answer.result.rows) and not (answer.result.zero and fills_in)
+
+
+def _named(answer: Answer) -> str:
+    return f"{answer.panel.title} {answer.query.ref_id}"
+
+
+def _run(week: Week, query: queries.Query, window: Window) -> Result:
+    return run(parsed(query.to_json()), {}, week.stores, window)
 
 
 def _series(week: Week, expr: str) -> int:
     """How many an expression has over the week, or since the live part. One that Prometheus refuses fails the test."""
-    since = ask.Window(week.live.start, time.time())
+    since = Window(week.live.start, time.time())
     for query, window in ((queries.prom(expr, step="5m"), week.whole), (queries.prom(expr), since)):
-        result = ask.run(query, {}, week.stores, window)
+        result = _run(week, query, window)
         assert not result.error, result.error
         if result.rows:
             return result.rows

@@ -14,8 +14,13 @@ from pathlib import Path
 import psycopg
 import scaled_rules
 from example_stack import STORES, WATCHERS, ExampleStack, heed_interrupts, running_stack
-from otelgate_grafana import ask, main, uids
-from otelgate_grafana.layout import Dashboard
+from otelgate_console import stack as console
+from otelgate_console.asking import dashboards, panels
+from otelgate_console.asking.dashboards import Dashboard
+from otelgate_console.asking.panels import Answer
+from otelgate_console.asking.stores import Stores
+from otelgate_console.asking.window import Window
+from otelgate_stack import settings
 from waiting import until
 
 APPLICATIONS = ("estate_bot", "osool", "bestbox", "execora")
@@ -24,6 +29,8 @@ WEEK_S = 7 * 86_400
 RECORDED_S = 300
 """How long probes and rules may take to see all four. They live on until all is asked: what says how full Redis is ends
 with them."""
+DASHBOARDS = dashboards.load(console.rendered(settings.load({})))
+"""As rendered, by name."""
 PRICES = {"basic": "29", "pro": "99"}
 
 
@@ -32,16 +39,16 @@ class Week:
     """The stores with a week in them: all of it, and the part that was lived. `answers`: by dashboard."""
 
     stack: ExampleStack
-    stores: ask.Stores
-    whole: ask.Window
-    live: ask.Window
+    stores: Stores
+    whole: Window
+    live: Window
     turn: str
     """A trace id of the newest turn with tools."""
-    answers: dict[str, list[ask.Answer]]
+    answers: dict[str, list[Answer]]
 
-    def ask(self, dashboard: Dashboard) -> list[ask.Answer]:
+    def ask(self, dashboard: Dashboard) -> list[Answer]:
         """Every query over the week."""
-        return ask.ask(dashboard, self.stores, self.whole, **_chosen(dashboard, self.turn))
+        return panels.ask(dashboard, self.stores, self.whole, **_chosen(dashboard, self.turn))
 
 
 @contextmanager
@@ -116,13 +123,13 @@ def _looked_at(stack: ExampleStack, began: float) -> Week:
     password = stack.settings.database_password.read_text().strip()
     with psycopg.connect(stack.settings.database, password=password) as connection:
         connection.execute("GRANT otelgate_content TO otelgate_grafana")
-    stores, whole, live = ask.stores(stack.settings), ask.Window(end - WEEK_S, end), ask.Window(began - 60, end)
+    stores, whole, live = console.stores(stack.settings), Window(end - WEEK_S, end), Window(began - 60, end)
     answers = {}
-    for dashboard in main.DASHBOARDS:
+    for dashboard in DASHBOARDS.values():
         chosen = _chosen(dashboard, turn)
-        of_live, of_week = (ask.ask(dashboard, stores, window, **chosen) for window in (live, whole))
+        of_live, of_week = (panels.ask(dashboard, stores, window, **chosen) for window in (live, whole))
         answers[dashboard.name] = [
-            lately if not before.rows and not before.error else before
+            lately if not before.result.rows and not before.result.error else before
             for before, lately in zip(of_week, of_live, strict=True)
         ]
     return Week(stack, stores, whole, live, turn, answers)
@@ -130,4 +137,4 @@ def _looked_at(stack: ExampleStack, began: float) -> Week:
 
 def _chosen(dashboard: Dashboard, turn: str) -> dict[str, str]:
     """The choices that show one turn; every other dashboard is as when it opens."""
-    return {"trace": turn} if dashboard.uid == uids.CONVERSATION_AUDIT else {}
+    return {"trace": turn} if dashboard.name == "conversation-audit" else {}

@@ -14,7 +14,8 @@ import shared
 import thrown_away
 from dashboard_stores import Filled
 from otelgate_audit.model import database
-from otelgate_grafana.ask import TIMEOUT_S, Stores, Window
+from otelgate_console.asking.stores import TIMEOUT_S, Stores
+from otelgate_console.asking.window import Window
 from otelgate_stack import access, settings, state
 from otelgate_stack.build import builds
 from otelgate_stack.clients import Loki, Prometheus

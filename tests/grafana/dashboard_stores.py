@@ -1,8 +1,15 @@
 """The stores that the tests of dashboards query."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from otelgate_grafana.ask import Stores, Window
+from otelgate_console.asking.dashboards import Dashboard, parse
+from otelgate_console.asking.stores import Stores
+from otelgate_console.asking.window import Window
+from otelgate_grafana import main, render
+
+DASHBOARDS: Final[dict[str, Dashboard]] = {each.name: parse(render.as_json(each)) for each in main.DASHBOARDS}
+"""As rendered, by name."""
 
 
 @dataclass(frozen=True)

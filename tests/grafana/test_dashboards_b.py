@@ -13,7 +13,10 @@ import emit_planted
 import planted_lines
 import pytest
 import thrown_away
-from otelgate_grafana import ask, logql, main, names, uids
+from dashboard_stores import DASHBOARDS
+from otelgate_console.asking import panels, stores, variables
+from otelgate_console.asking.window import Window
+from otelgate_grafana import logql, names
 from otelgate_stack import access, clients, ports, settings
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.report import Report
@@ -23,7 +26,7 @@ pytestmark = pytest.mark.starts
 
 LINE_QUERIES = [query for query in logql.QUERIES if not query.counts]
 COUNT_QUERIES = [query for query in logql.QUERIES if query.counts]
-_APPLICATIONS = (uids.SERVICE_HEALTH, uids.OSOOL_BUSINESS, uids.EXECORA_VOICE)
+_APPLICATIONS = ("service-health", "osool-business", "execora-voice")
 _FROM_EXPORTERS = ("node_", "redis_", "probe_", "otelgate_session_active")
 
 
@@ -149,16 +152,16 @@ def test_product_event_is_counted_by_documented_labels(shop: Shop, event: names.
         assert shop.prometheus.value(f'otelgate_event_value_total{{service_name="osool", {matchers}}}') == 6
 
 
-@pytest.mark.parametrize("uid", _APPLICATIONS)
-def test_panels_show_what_applications_emit(shop: Shop, uid: str) -> None:
-    [dashboard] = [each for each in main.DASHBOARDS if each.uid == uid]
+@pytest.mark.parametrize("name", _APPLICATIONS)
+def test_panels_show_data_of_applications(shop: Shop, name: str) -> None:
+    dashboard = DASHBOARDS[name]
     now = time.time()
-    window = ask.Window(now - 600, now)
-    limit = ask.TIMEOUT_S
-    where = ask.Stores(clients.Prometheus.of(shop.settings, limit), clients.Loki.of(shop.settings, limit))
-    answers = ask.ask(dashboard, where, window, **ask.everything(dashboard))
-    assert [answer for answer in answers if answer.error] == []
-    empty = [f"{answer.panel}: {answer.query.text}" for answer in answers if not answer.rows]
+    window = Window(now - 600, now)
+    limit = stores.TIMEOUT_S
+    where = stores.Stores(clients.Prometheus.of(shop.settings, limit), clients.Loki.of(shop.settings, limit))
+    answers = panels.ask(dashboard, where, window, **variables.everything(dashboard))
+    assert [answer for answer in answers if answer.result.error] == []
+    empty = [f"{answer.panel.title}: {answer.query.text}" for answer in answers if not answer.result.rows]
     own = [text for text in empty if not any(name in text for name in (*_FROM_EXPORTERS, "gen_ai_", "otelgate_speech"))]
     assert own == []
 

@@ -5,37 +5,43 @@ import re
 import dashboard_series
 import psycopg
 import pytest
-from dashboard_stores import Filled
-from otelgate_grafana import ask, main, promql, render, uids
-from otelgate_grafana.layout import Dashboard
+from dashboard_stores import DASHBOARDS, Filled
+from otelgate_console.asking import panels, stores, variables
+from otelgate_console.asking.dashboards import Dashboard
+from otelgate_console.asking.interpolation import Value, formatted
+from otelgate_console.asking.window import Window
+from otelgate_grafana import promql, render
 
-DASHBOARDS = pytest.mark.parametrize("dashboard", main.DASHBOARDS, ids=lambda dashboard: dashboard.name)
+_AUDIT = DASHBOARDS["conversation-audit"]
+EACH = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)
 _CONTENT = {"Questions and answers", "Texts"}
 
 
-@DASHBOARDS
+@EACH
 def test_every_query_is_understood_and_gives_data(filled: Filled, dashboard: Dashboard) -> None:
-    answers = ask.ask(dashboard, filled.stores, filled.window)
+    answers = panels.ask(dashboard, filled.stores, filled.window)
     assert answers
-    assert [f"{answer.panel}: {answer.error}" for answer in answers if answer.error] == []
-    empty = [f"{answer.panel} {answer.query.ref_id}: {answer.query.text}" for answer in answers if not answer.good]
+    assert [f"{answer.panel.title}: {answer.result.error}" for answer in answers if answer.result.error] == []
+    empty = [
+        f"{answer.panel.title} {answer.query.ref_id}: {answer.query.text}" for answer in answers if not answer.good
+    ]
     # Metrics of applications that were not running when the series were recorded are only parsed here.
     assert [what for what in empty if promql.metrics(what.partition(": ")[2]) <= dashboard_series.names()] == []
 
 
-@DASHBOARDS
+@EACH
 def test_variables_and_annotations_are_understood(filled: Filled, dashboard: Dashboard) -> None:
-    assert list(ask.beside_panels(dashboard, filled.stores, filled.window)) == []
+    assert list(panels.beside(dashboard, filled.stores, filled.window)) == []
 
 
-@DASHBOARDS
+@EACH
 def test_a_choice_is_understood_in_every_language(filled: Filled, dashboard: Dashboard) -> None:
     chosen = {"service": "estate-bot", "agent": "Bob's agent", "environment": "test", "tier": "pro", "user": "u-1"}
-    known = ask.defaults(dashboard)
-    answers = ask.ask(
+    known = variables.defaults(dashboard)
+    answers = panels.ask(
         dashboard, filled.stores, filled.window, **{name: value for name, value in chosen.items() if name in known}
     )
-    assert [f"{answer.panel}: {answer.error}" for answer in answers if answer.error] == []
+    assert [f"{answer.panel.title}: {answer.result.error}" for answer in answers if answer.result.error] == []
 
 
 HOSTILE = (
@@ -50,14 +56,14 @@ HOSTILE = (
 """Names as applications may send them: what divides by zero was run."""
 
 
-@DASHBOARDS
+@EACH
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_only_a_name_in_sql(filled: Filled, dashboard: Dashboard, name: str) -> None:
-    database = ask.Stores(database=filled.stores.database)
+    database = stores.Stores(database=filled.stores.database)
     chosen = _all_chosen(dashboard, name)
-    answers = ask.ask(dashboard, database, filled.window, **chosen)
-    assert [f"{answer.panel}: {answer.error}" for answer in answers if answer.error] == []
-    assert list(ask.beside_panels(dashboard, database, filled.window, **chosen)) == []
+    answers = panels.ask(dashboard, database, filled.window, **chosen)
+    assert [f"{answer.panel.title}: {answer.result.error}" for answer in answers if answer.result.error] == []
+    assert list(panels.beside(dashboard, database, filled.window, **chosen)) == []
 
 
 HOSTILE_PATTERNS = (
@@ -72,69 +78,68 @@ HOSTILE_PATTERNS = (
 """Names as applications may send them: any number, line or error shows that more than a name was read."""
 
 
-@DASHBOARDS
+@EACH
 @pytest.mark.parametrize("name", HOSTILE_PATTERNS)
 def test_a_hostile_name_is_only_a_name_in_promql_and_logql(filled: Filled, dashboard: Dashboard, name: str) -> None:
-    stores = ask.Stores(filled.stores.prometheus, filled.stores.loki)
+    both = stores.Stores(filled.stores.prometheus, filled.stores.loki)
     chosen = _all_chosen(dashboard, name)
-    answers = ask.ask(dashboard, stores, filled.window, **chosen)
-    assert [f"{answer.panel}: {answer.error}" for answer in answers if answer.error] == []
+    answers = panels.ask(dashboard, both, filled.window, **chosen)
+    assert [f"{answer.panel.title}: {answer.result.error}" for answer in answers if answer.result.error] == []
     asked = [answer for answer in answers if "service" in render.variables_used(answer.query.text)]
-    assert [f"{answer.panel}: {answer.query.text}" for answer in asked if answer.rows and not answer.zero] == []
-    assert list(ask.beside_panels(dashboard, stores, filled.window, **chosen)) == []
+    assert [
+        f"{each.panel.title}: {each.query.text}" for each in asked if each.result.rows and not each.result.zero
+    ] == []
+    assert list(panels.beside(dashboard, both, filled.window, **chosen)) == []
 
 
-def test_variables_exclude_names_with_backticks() -> None:
-    """Grafana escapes no backtick in LogQL: the regex of each variable in a raw string excludes it."""
+def test_a_backtick_stays_in_a_name_in_logql() -> None:
+    """It would end a raw string, so variables in raw strings offer no name with one, and a typed one is escaped."""
     used = set()
-    for dashboard in main.DASHBOARDS:
-        regexes = {each["name"]: each.get("regex", "") for each in render.as_json(dashboard)["templating"]["list"]}
-        queries = [
-            query.text for panel in dashboard.panels() for query in panel.queries if query.datasource == uids.LOKI
-        ]
-        strings = [string for text in queries for string in re.findall("`[^`]*`", text)]
+    for dashboard in DASHBOARDS.values():
+        offered = {each.name: re.compile(each.offered) for each in dashboard.variables}
+        texts = [query.text for panel in dashboard.panels for query in panel.queries if query.source == stores.LOKI]
+        strings = [string for text in texts for string in re.findall("`[^`]*`", text)]
         for name in {name for string in strings for name in render.variables_used(string)}:
             used.add(name)
-            offered = re.compile(regexes[name].strip("/"))
-            assert not offered.search("x` | json #"), f"{dashboard.name}: {name}"
-            assert offered.search("shop-1"), f"{dashboard.name}: {name}"
+            assert not offered[name].search("x` | json #"), f"{dashboard.name}: {name}"
+            assert offered[name].search("shop-1"), f"{dashboard.name}: {name}"
     assert used == {"service", "environment"}
+    assert formatted("x` | json #", "regex") == r"x\x60 \| json #"
 
 
-def _all_chosen(dashboard: Dashboard, name: str) -> dict[str, ask.Value]:
+def _all_chosen(dashboard: Dashboard, name: str) -> dict[str, Value]:
     """Every variable but `window`, which is an interval: PostgreSQL refuses any other text."""
-    return dict.fromkeys(ask.defaults(dashboard).keys() - {"window"}, name)
+    return dict.fromkeys(variables.defaults(dashboard).keys() - {"window"}, name)
 
 
 def test_content_is_shown_to_who_was_granted_it_only(filled: Filled) -> None:
-    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
-    granted = ask.Stores(database=filled.owner)
+    granted = stores.Stores(database=filled.owner)
     (trace_id,) = _newest(filled)
     day = _day(filled)
-    for stores, rows in ((filled.stores, {0}), (granted, range(1, 51))):
-        answers = ask.ask(dashboard, stores, day, trace=trace_id)
-        found = [answer for answer in answers if answer.panel in _CONTENT]
+    for reader, rows in ((filled.stores, {0}), (granted, range(1, 51))):
+        answers = panels.ask(_AUDIT, reader, day, trace=trace_id)
+        found = [answer for answer in answers if answer.panel.title in _CONTENT]
         assert len(found) == len(_CONTENT)
-        assert all(answer.rows in rows for answer in found), found
+        assert all(answer.result.rows in rows for answer in found), found
+        assert {bool(answer.result.refused) for answer in found} == {reader is filled.stores}
 
 
 def test_one_turn_is_shown_by_its_trace_id(filled: Filled) -> None:
-    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
     (trace_id,) = _newest(filled)
-    rows = {answer.panel: answer.rows for answer in ask.ask(dashboard, filled.stores, filled.window, trace=trace_id)}
+    answers = panels.ask(_AUDIT, filled.stores, filled.window, trace=trace_id)
+    rows = {answer.panel.title: answer.result.rows for answer in answers}
     assert rows["The turn"] == 1
     assert rows["Spans"] >= 2
 
 
 @pytest.mark.shows("K44")
 def test_filters_of_the_audit_filter(filled: Filled) -> None:
-    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.CONVERSATION_AUDIT)
-    panel = next(panel for panel in dashboard.panels() if panel.title == "Turns of the range")
-    values = ask.defaults(dashboard)
+    panel = next(panel for panel in _AUDIT.panels if panel.title == "Turns of the range")
+    values = variables.defaults(_AUDIT)
     day = _day(filled)
 
-    def rows(**chosen: ask.Value) -> int:
-        result = ask.run(panel.queries[0], values | chosen, filled.stores, day)
+    def rows(**chosen: Value) -> int:
+        result = stores.run(panel.queries[0], values | chosen, filled.stores, day)
         assert not result.error
         return result.rows
 
@@ -158,14 +163,14 @@ def test_filters_of_the_audit_filter(filled: Filled) -> None:
 
 @pytest.mark.shows("F21", "K47")
 def test_a_deployment_is_drawn_and_compared(filled: Filled) -> None:
-    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.AGENT_PERFORMANCE)
-    rows = {answer.panel: answer.rows for answer in ask.ask(dashboard, filled.stores, filled.window)}
+    answers = panels.ask(DASHBOARDS["agent-performance"], filled.stores, filled.window)
+    rows = {answer.panel.title: answer.result.rows for answer in answers}
     assert rows["Versions"] == 1
 
 
-def _day(filled: Filled) -> ask.Window:
+def _day(filled: Filled) -> Window:
     """At night there may be no user for an hour."""
-    return ask.Window(filled.window.end - 86400, filled.window.end)
+    return Window(filled.window.end - 86400, filled.window.end)
 
 
 def _newest(filled: Filled) -> tuple[str]:

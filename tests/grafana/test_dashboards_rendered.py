@@ -5,8 +5,10 @@ import json
 import dashboard_series
 import pytest
 from grafana_foundation_sdk.models.dashboard import Dashboard as Model
+from otelgate_console.asking import window as windows
+from otelgate_console.asking.interpolation import interpolate
 from otelgate_grafana import __main__ as command
-from otelgate_grafana import ask, lint, main, provisioning, render, uids, variables
+from otelgate_grafana import lint, main, provisioning, render, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
 from otelgate_grafana.panels import stat, table, timeseries
 from otelgate_grafana.promql import TURNS, increase, quantile, select
@@ -166,9 +168,9 @@ def test_the_linter_finds_what_a_panel_lacks() -> None:
 
 @pytest.mark.shows("K24")
 def test_a_constant_rate_projects_to_thirty_days() -> None:
-    window = ask.Window(0, 7 * 86400)
+    window = windows.Window(0, 7 * 86400)
     assert window.interval == round(7 * 86400 / 500)
-    text = ask.interpolate(
+    text = interpolate(
         "rate(x[$__rate_interval]) $__timeFrom() ${service:sqlstring} $service", {"service": "a|b"}, window
     )
     assert text == f"rate(x[{window.interval + 15}s]) '1970-01-01T00:00:00Z' 'a|b' a\\\\|b"

@@ -4,9 +4,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from dashboard_stores import Filled
+from dashboard_stores import DASHBOARDS, Filled
 from otelgate_audit.model import partitions
-from otelgate_grafana import ask, main, prices, uids
+from otelgate_console.asking import interpolation, variables
+from otelgate_grafana import prices
 
 _CALLS = (
     # feature, model, input, output, cache read, cache written, USD
@@ -35,10 +36,10 @@ def calls(filled: Filled) -> Filled:
 
 def _rows(filled: Filled, model: str) -> dict[str, tuple[float, float, float | None]]:
     """Feature -> cost, cost with the model, change."""
-    dashboard = next(dashboard for dashboard in main.DASHBOARDS if dashboard.uid == uids.AI_COST)
-    (panel,) = [panel for panel in dashboard.panels() if panel.title == "What if"]
+    dashboard = DASHBOARDS["ai-cost"]
+    (panel,) = [panel for panel in dashboard.panels if panel.title == "What if"]
     chosen: dict[str, Any] = {"service": "what-if", "what_if": model}
-    text = ask.interpolate(panel.queries[0].text, ask.defaults(dashboard) | chosen, filled.window)
+    text = interpolation.interpolate(panel.queries[0].text, variables.defaults(dashboard) | chosen, filled.window)
     assert filled.stores.database is not None
     with psycopg.connect(filled.stores.database) as connection:
         rows = connection.execute(text.encode()).fetchall()

@@ -89,7 +89,7 @@ def parse(tree: Mapping[str, Any], folder: str = "") -> Dashboard:
         folder=folder,
         variables=tuple(_variable(each) for each in tree["templating"]["list"]),
         annotations=tuple(
-            (each["name"], _query({**each["target"], "datasource": each["datasource"]}))
+            (each["name"], query({**each["target"], "datasource": each["datasource"]}))
             for each in tree["annotations"]["list"]
             if each["enable"]
         ),
@@ -107,23 +107,24 @@ def _panels(trees: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 def _panel(tree: Mapping[str, Any]) -> Panel:
-    queries = tuple(_query(target) for target in tree.get("targets") or ())
+    queries = tuple(query(target) for target in tree.get("targets") or ())
     return Panel(tree["id"], tree["title"], tree["type"], queries, tree.get("normallyEmpty", ""), tree)
 
 
-def _query(target: Mapping[str, Any]) -> Query:
+def query(target: Mapping[str, Any]) -> Query:
+    """A query from what Grafana keeps of it, a target of a panel."""
     text = target.get("expr") or target.get("rawSql") or target.get("query", "")
     return Query(target["datasource"]["type"], text, target, target.get("refId", "A"))
 
 
 def _variable(tree: Mapping[str, Any]) -> Variable:
-    query = tree.get("query") or ""
+    asked = tree.get("query") or ""
     value = (tree.get("current") or {}).get("value", "")
     return Variable(
         name=tree["name"],
         label=tree.get("label") or tree["name"],
         kind=tree["type"],
-        query=query["query"] if isinstance(query, Mapping) else query,
+        query=asked["query"] if isinstance(asked, Mapping) else asked,
         source=(tree.get("datasource") or {}).get("type", ""),
         current=tuple(value) if isinstance(value, list) else value,
         several=bool(tree.get("multi")),
