@@ -1,4 +1,4 @@
-"""Serves the console of the stack that runs, for development: `python -m otelgate_console PORT FOLDER`."""
+"""Serves the console of the stack that runs, for development: `python -m otelgate_console PORT CHARTS ACCOUNTS`."""
 
 import sys
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import uvicorn
 from otelgate_stack import settings
 
-from .app import application
+from .app import Console, application
 from .asking import dashboards
 from .stack import rendered, stores
 
 
 def main() -> int:
-    port, charts = int(sys.argv[1]), Path(sys.argv[2])
+    port, charts, accounts = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
     loaded = settings.load()
-    app = application(dashboards.load(rendered(loaded)), stores(loaded), charts)
+    app = application(Console(dashboards.load(rendered(loaded)), stores(loaded), charts, accounts))
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, server_header=False)
     return 0
 

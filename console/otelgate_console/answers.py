@@ -10,6 +10,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from .access.sessions import Session
+
 _TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -24,10 +26,21 @@ def json(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, media_type="application/json")
 
 
-def page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+def page(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
     """A page from a template, with what all of them show."""
-    context: Mapping[str, Any] = {"request": request, "path": request.url.path, **values}
-    return HTMLResponse(_TEMPLATES.get_template(name).render(context), status)
+    session = getattr(request.state, "session", None)
+    context: Mapping[str, Any] = {
+        "path": request.url.path,
+        "account": session.account if session else None,
+        "csrf": lambda: _csrf(session),
+        **values,
+    }
+    return HTMLResponse(_TEMPLATES.get_template(template).render(context), status)
+
+
+def _csrf(session: Session | None) -> Markup:
+    """The field that a form of this session has; none before the login."""
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(session.csrf) if session else Markup()
 
 
 def embedded(content: Any) -> Markup:

@@ -1,6 +1,7 @@
 """The ASGI application: routes, errors, and what every answer carries."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,11 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import answers
+from .access.accounts import Accounts, Role
+from .access.guard import Guard
+from .access.login import Login
+from .access.sessions import Sessions
 from .asking.dashboards import Dashboard
 from .asking.stores import Stores
 from .pages.dashboards import Dashboards
@@ -33,14 +38,40 @@ _HEADERS: Final = {
 }
 
 
-def application(dashboards: Mapping[str, Dashboard], stores: Stores, charts: Path) -> Starlette:
-    """The console. `charts`: the folder with echarts.esm.min.mjs."""
+@dataclass(frozen=True)
+class Console:
+    """What the console is made of. `charts`: the folder with echarts.esm.min.mjs; `accounts`: the file of accounts.
+
+    `origins`: how browsers reach it through a proxy. `idle_s`, `whole_s`: how long a login lasts, in seconds.
+    """
+
+    dashboards: Mapping[str, Dashboard]
+    stores: Stores
+    charts: Path
+    accounts: Path
+    origins: tuple[str, ...] = ()
+    idle_s: float = 12 * 3600
+    whole_s: float = 7 * 86400
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach it by HTTPS only."""
+        return bool(self.origins) and all(origin.startswith("https://") for origin in self.origins)
+
+
+def application(console: Console) -> Starlette:
+    """The ASGI application."""
+    sessions = Sessions(console.idle_s, console.whole_s)
+    guard = Guard(sessions, console.origins)
+    login = Login(Accounts(console.accounts), sessions, secure=console.secure)
     return Starlette(
         routes=[
-            Route("/", _home),
-            *Dashboards(dashboards, stores).routes(),
+            guard.page("/", _home, Role.VIEWER),
+            guard.page("/health", _health, None),
+            *login.routes(guard),
+            *Dashboards(console.dashboards, console.stores).routes(guard),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
-            Mount("/charts", StaticFiles(directory=charts), name="charts"),
+            Mount("/charts", StaticFiles(directory=console.charts), name="charts"),
         ],
         middleware=[Middleware(_SecurityHeaders)],
         exception_handlers={HTTPException: _error},
@@ -49,6 +80,10 @@ def application(dashboards: Mapping[str, Dashboard], stores: Stores, charts: Pat
 
 async def _home(request: Request) -> Response:
     return RedirectResponse("/dashboards")
+
+
+async def _health(request: Request) -> Response:
+    return answers.json({"status": "ok"})
 
 
 async def _error(request: Request, error: Exception) -> Response:

@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .. import answers
+from ..access.accounts import Role
+from ..access.guard import Guard
 from ..asking import variables, window
 from ..asking.dashboards import Dashboard, Panel, Query
 from ..asking.interpolation import Value
@@ -27,13 +29,13 @@ class Dashboards:
         self._dashboards = dashboards
         self._stores = stores
 
-    def routes(self) -> list[Route]:
+    def routes(self, guard: Guard) -> list[Route]:
         return [
-            Route("/dashboards", self._list, name="dashboards"),
-            Route("/dashboards/{dashboard}", self._page, name="dashboard"),
-            Route("/frames/{dashboard}/{panel:int}", self._frames, name="frames"),
-            Route("/variables/{dashboard}", self._variables, name="variables"),
-            Route("/annotations/{dashboard}", self._annotations, name="annotations"),
+            guard.page("/dashboards", self._list, Role.VIEWER),
+            guard.page("/dashboards/{dashboard}", self._page, Role.VIEWER),
+            guard.page("/frames/{dashboard}/{panel:int}", self._frames, Role.VIEWER),
+            guard.page("/variables/{dashboard}", self._variables, Role.VIEWER),
+            guard.page("/annotations/{dashboard}", self._annotations, Role.VIEWER),
         ]
 
     async def _list(self, request: Request) -> Response:
