@@ -6,16 +6,24 @@ from pathlib import Path
 import uvicorn
 from otelgate_stack import settings
 
+from .access.readings import Readings
 from .app import Console, application
 from .asking import dashboards
-from .stack import rendered, stores
+from .stack import content, rendered, stores
 
 
 def main() -> int:
     port, charts, accounts = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
     loaded = settings.load()
-    app = application(Console(dashboards.load(rendered(loaded)), stores(loaded), charts, accounts))
-    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, server_header=False)
+    console = Console(
+        dashboards.load(rendered(loaded)),
+        stores(loaded),
+        charts,
+        accounts,
+        content(loaded),
+        Readings.to_gateway(f"http://127.0.0.1:{loaded.grpc_port}"),
+    )
+    uvicorn.run(application(console), host="127.0.0.1", port=port, access_log=False, server_header=False)
     return 0
 
 

@@ -18,10 +18,14 @@ from . import answers
 from .access.accounts import Accounts, Role
 from .access.guard import Guard
 from .access.login import Login
+from .access.readings import Recorder
 from .access.sessions import Sessions
 from .asking.dashboards import Dashboard
 from .asking.stores import Stores
+from .data.database import Database
+from .data.turns import Turns
 from .pages.dashboards import Dashboards
+from .pages.turns import Conversations
 
 _STATIC: Final = Path(__file__).parent / "static"
 # Charts set the position of their tooltip as a style of an element, which style-src-attr allows and style-src does not.
@@ -42,6 +46,7 @@ _HEADERS: Final = {
 class Console:
     """What the console is made of. `charts`: the folder with echarts.esm.min.mjs; `accounts`: the file of accounts.
 
+    `database`: psycopg's connection string, for a role that may read content.
     `origins`: how browsers reach it through a proxy. `idle_s`, `whole_s`: how long a login lasts, in seconds.
     """
 
@@ -49,6 +54,8 @@ class Console:
     stores: Stores
     charts: Path
     accounts: Path
+    database: str
+    readings: Recorder
     origins: tuple[str, ...] = ()
     idle_s: float = 12 * 3600
     whole_s: float = 7 * 86400
@@ -64,11 +71,13 @@ def application(console: Console) -> Starlette:
     sessions = Sessions(console.idle_s, console.whole_s)
     guard = Guard(sessions, console.origins)
     login = Login(Accounts(console.accounts), sessions, secure=console.secure)
+    turns = Turns(Database(console.database))
     return Starlette(
         routes=[
             guard.page("/", _home, Role.VIEWER),
             guard.page("/health", _health, None),
             *login.routes(guard),
+            *Conversations(turns, console.stores.tempo, console.stores.loki, console.readings).routes(guard),
             *Dashboards(console.dashboards, console.stores).routes(guard),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
             Mount("/charts", StaticFiles(directory=console.charts), name="charts"),

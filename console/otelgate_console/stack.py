@@ -25,3 +25,10 @@ def stores(settings: Settings) -> Stores:
         Tempo.of(settings, TIMEOUT_S),
         psycopg.conninfo.make_conninfo(settings.database, **given),
     )
+
+
+def content(settings: Settings) -> str:
+    """A connection string for the database's owner, who may read content."""
+    password = settings.database_password
+    given = {"password": password.read_text().strip()} if password else {}
+    return psycopg.conninfo.make_conninfo(settings.database, **given)

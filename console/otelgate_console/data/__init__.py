@@ -1,0 +1,1 @@
+"""Reads the audit store, the trace store and Loki for the pages."""
