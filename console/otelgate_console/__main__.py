@@ -9,7 +9,7 @@ from otelgate_stack import settings
 from .access.readings import Readings
 from .app import Console, application
 from .asking import dashboards
-from .stack import content, rendered, stores
+from .stack import alerts, content, rendered, stores
 
 
 def main() -> int:
@@ -22,6 +22,7 @@ def main() -> int:
         accounts,
         content(loaded),
         Readings.to_gateway(f"http://127.0.0.1:{loaded.grpc_port}"),
+        alerts(loaded),
     )
     uvicorn.run(application(console), host="127.0.0.1", port=port, access_log=False, server_header=False)
     return 0

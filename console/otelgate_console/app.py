@@ -22,8 +22,11 @@ from .access.readings import Recorder
 from .access.sessions import Sessions
 from .asking.dashboards import Dashboard
 from .asking.stores import Stores
+from .data.alerts import Alerts
 from .data.database import Database
 from .data.turns import Turns
+from .pages.alerts import AlertPages
+from .pages.analytics import Analytics
 from .pages.dashboards import Dashboards
 from .pages.turns import Conversations
 
@@ -56,6 +59,7 @@ class Console:
     accounts: Path
     database: str
     readings: Recorder
+    alerts: Alerts
     origins: tuple[str, ...] = ()
     idle_s: float = 12 * 3600
     whole_s: float = 7 * 86400
@@ -71,13 +75,16 @@ def application(console: Console) -> Starlette:
     sessions = Sessions(console.idle_s, console.whole_s)
     guard = Guard(sessions, console.origins)
     login = Login(Accounts(console.accounts), sessions, secure=console.secure)
-    turns = Turns(Database(console.database))
+    database = Database(console.database)
+    turns = Turns(database)
     return Starlette(
         routes=[
             guard.page("/", _home, Role.VIEWER),
             guard.page("/health", _health, None),
             *login.routes(guard),
             *Conversations(turns, console.stores.tempo, console.stores.loki, console.readings).routes(guard),
+            *AlertPages(console.alerts, console.stores).routes(guard),
+            *Analytics(database, turns, console.readings).routes(guard),
             *Dashboards(console.dashboards, console.stores).routes(guard),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
             Mount("/charts", StaticFiles(directory=console.charts), name="charts"),

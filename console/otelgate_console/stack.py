@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import psycopg
-from otelgate_stack.clients import Loki, Prometheus, Tempo
+from otelgate_stack.clients import Alertmanager, Loki, Prometheus, Tempo
 from otelgate_stack.settings import Settings
 
 from .asking.stores import TIMEOUT_S, Stores
+from .data.alerts import Alerts
 
 
 def rendered(settings: Settings) -> Path:
@@ -32,3 +33,9 @@ def content(settings: Settings) -> str:
     password = settings.database_password
     given = {"password": password.read_text().strip()} if password else {}
     return psycopg.conninfo.make_conninfo(settings.database, **given)
+
+
+def alerts(settings: Settings) -> Alerts:
+    """Its alerts and their runbooks."""
+    runbooks = settings.root / "grafana" / "runbooks"
+    return Alerts(Prometheus.of(settings, TIMEOUT_S), Alertmanager.of(settings, TIMEOUT_S), runbooks)

@@ -98,6 +98,10 @@ class Store(AbstractContextManager["Store"]):
         """Send this body to a path. Raises StoreError as `get` does."""
         return self._request("POST", path, content=content, headers=headers)
 
+    def delete(self, path: str) -> httpx.Response:
+        """Delete what is at a path. Raises StoreError as `get` does."""
+        return self._request("DELETE", path)
+
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             response = self.http.request(method, path, **options)
