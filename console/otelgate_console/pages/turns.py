@@ -49,7 +49,7 @@ class Conversations:
         return [
             guard.page("/turns", self._search, Role.VIEWER),
             guard.page("/turns/{trace_id}", self._turn, Role.VIEWER),
-            guard.page("/sessions/{service}/{session_id:path}", self._session, Role.VIEWER),
+            guard.page("/session", self._session, Role.VIEWER),
             guard.page("/compare", self._compare, Role.VIEWER),
         ]
 
@@ -69,7 +69,7 @@ class Conversations:
             request,
             "turns.html",
             search=search,
-            given=request.query_params,
+            given=_Given(request.query_params),
             refused=refused,
             turns=found[: turns.PAGE],
             further=_with(request, page=search.page + 1) if len(found) > turns.PAGE else "",
@@ -99,7 +99,7 @@ class Conversations:
         return answers.page(request, "compare.html", sides=sides)
 
     async def _session(self, request: Request) -> Response:
-        service, session_id = request.path_params["service"], request.path_params["session_id"]
+        service, session_id = (request.query_params.get(name, "") for name in ("service", "id"))
         found = await self._turns.session(service, session_id)
         if not found:
             raise HTTPException(404, f"session {session_id!r} of {service!r}: the audit store has no turn of it")
@@ -156,6 +156,13 @@ class Conversations:
         end = max(part["ended_at"] for part in parts) + _AROUND
         span = [round(moment.timestamp() * 1e9) for moment in (start, end)]
         return await run_in_threadpool(traces.lines, self._loki, trace_id, *span)
+
+
+class _Given(dict[str, str]):
+    """The fields of the form as they were filled in; the others are empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
 
 
 _NOT_RECORDED: Final = (
