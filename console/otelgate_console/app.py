@@ -28,6 +28,7 @@ from .data.turns import Turns
 from .pages.alerts import AlertPages
 from .pages.analytics import Analytics
 from .pages.dashboards import Dashboards
+from .pages.reports import Reports
 from .pages.turns import Conversations
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -49,7 +50,7 @@ _HEADERS: Final = {
 class Console:
     """What the console is made of. `charts`: the folder with echarts.esm.min.mjs; `accounts`: the file of accounts.
 
-    `database`: psycopg's connection string, for a role that may read content.
+    `database`: psycopg's connection string, for a role that may read content. `budget_usd`: of 30 days.
     `origins`: how browsers reach it through a proxy. `idle_s`, `whole_s`: how long a login lasts, in seconds.
     """
 
@@ -60,6 +61,7 @@ class Console:
     database: str
     readings: Recorder
     alerts: Alerts
+    budget_usd: float | None = None
     origins: tuple[str, ...] = ()
     idle_s: float = 12 * 3600
     whole_s: float = 7 * 86400
@@ -85,6 +87,7 @@ def application(console: Console) -> Starlette:
             *Conversations(turns, console.stores.tempo, console.stores.loki, console.readings).routes(guard),
             *AlertPages(console.alerts, console.stores).routes(guard),
             *Analytics(database, turns, console.readings).routes(guard),
+            *Reports(database, turns, console.alerts, console.budget_usd).routes(guard),
             *Dashboards(console.dashboards, console.stores).routes(guard),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
             Mount("/charts", StaticFiles(directory=console.charts), name="charts"),
