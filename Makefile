@@ -137,7 +137,7 @@ format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix .
 	gofmt -w collector
 
-generate: .venv/ready ## the Collector's main, from collector/manifest.yaml, and the tables of settings, from compose/settings.yaml
+generate: .venv/ready ## the Collector's main and its components' metadata, from collector/, and the tables of settings, from compose/settings.yaml
 	collector/generate.sh
 	$(BIN)/python compose/make_settings.py
 

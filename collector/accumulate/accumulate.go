@@ -58,7 +58,7 @@ func newAccumulator(id component.ID, cfg *Config, settings component.TelemetrySe
 		requests: resent.New(cfg.Resent, clock()),
 	}
 	var err error
-	a.telemetry, err = a.observe(settings.MeterProvider)
+	a.telemetry, err = a.observe(settings)
 	return a, err
 }
 
@@ -93,7 +93,7 @@ func (a *accumulator) Shutdown(ctx context.Context) error {
 	a.stop()
 	<-a.stopped
 	a.flush(ctx)
-	a.telemetry.close()
+	a.telemetry.Shutdown()
 	if a.store == nil {
 		return nil
 	}
@@ -146,7 +146,7 @@ func (a *accumulator) count(ctx context.Context, metrics pmetric.Metrics) error 
 		failed = st.commit(ctx)
 	}
 	if failed != nil {
-		a.telemetry.refused.Add(ctx, 1)
+		a.telemetry.Refused.Add(ctx, 1)
 		return fmt.Errorf("metrics could not be stored, send them again: %w", failed)
 	}
 	a.tell(ctx, st.counts)

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensionauth"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
+
+	"otelgate/collector/admission/internal/metadata"
 )
 
 // factor is an estimate, which tests/e2e/test_overload.py holds against what the process takes.
@@ -16,15 +18,15 @@ const factor = 8
 
 // NewFactory makes the extension `admission`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("admission"), func() component.Config {
+	return extension.NewFactory(metadata.Type, func() component.Config {
 		return &Config{Factor: factor, Wait: time.Second}
-	}, create, component.StabilityLevelBeta)
+	}, create, metadata.ExtensionStability)
 }
 
 func create(_ context.Context, set extension.Settings, raw component.Config) (extension.Extension, error) {
 	cfg := raw.(*Config)
 	door := newGate(cfg, set.Logger)
-	if err := door.observe(set.MeterProvider); err != nil {
+	if err := door.observe(set.TelemetrySettings); err != nil {
 		return nil, err
 	}
 	return &middleware{cfg: cfg, gate: door}, nil
@@ -71,4 +73,7 @@ func (m *middleware) Ready() error {
 func (*middleware) NotReady() error { return nil }
 
 // Shutdown ends the extension.
-func (*middleware) Shutdown(context.Context) error { return nil }
+func (m *middleware) Shutdown(context.Context) error {
+	m.gate.telemetry.Shutdown()
+	return nil
+}

@@ -2,7 +2,6 @@ package derive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"otelgate/collector/derive/internal/metadata"
 	"otelgate/collector/resent"
 )
 
@@ -45,7 +45,7 @@ type connector struct {
 
 	stop      context.CancelFunc
 	stopped   chan struct{}
-	telemetry *telemetry
+	telemetry *metadata.TelemetryBuilder
 }
 
 func newConnector(cfg *Config, signal string, next consumer.Metrics, settings component.TelemetrySettings,
@@ -63,7 +63,7 @@ func newConnector(cfg *Config, signal string, next consumer.Metrics, settings co
 	if cfg.Journal.Directory != "" {
 		c.journal = newJournal(cfg.Journal, signal, settings.Logger)
 	}
-	c.telemetry, err = c.observe(settings.MeterProvider, signal)
+	c.telemetry, err = c.observe(settings, signal)
 	return c, err
 }
 
@@ -116,7 +116,8 @@ func (c *connector) Shutdown(ctx context.Context) error {
 			err = c.journal.close()
 		}
 	}
-	return errors.Join(err, c.telemetry.close())
+	c.telemetry.Shutdown()
+	return err
 }
 
 // Capabilities: records are only read.

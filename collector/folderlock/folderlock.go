@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
 	"go.uber.org/zap"
+
+	"otelgate/collector/folderlock/internal/metadata"
 )
 
 // fileName of the lock. It stays when the gateway ends, the lock does not, however the gateway ends.
@@ -39,12 +41,12 @@ func (c *Config) Validate() error {
 // NewFactory makes the extension `folder_lock`.
 func NewFactory() extension.Factory {
 	return extension.NewFactory(
-		component.MustNewType("folder_lock"),
+		metadata.Type,
 		func() component.Config { return &Config{} },
 		func(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
 			return &holder{directory: cfg.(*Config).Directory, logger: set.Logger}, nil
 		},
-		component.StabilityLevelBeta,
+		metadata.ExtensionStability,
 	)
 }
 

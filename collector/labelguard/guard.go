@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"otelgate/collector/labelguard/internal/metadata"
 	"otelgate/collector/sender"
 )
 
@@ -26,24 +27,12 @@ type guard struct {
 	mu    sync.Mutex
 	names map[string]bool // label name → removed
 
-	removed, merged metric.Int64Counter
+	telemetry *metadata.TelemetryBuilder
 }
 
 func newGuard(cfg *Config, settings component.TelemetrySettings) (*guard, error) {
-	g := &guard{config: cfg, logger: settings.Logger, names: map[string]bool{}}
-	meter := settings.MeterProvider.Meter("otelgate/labelguard")
-	var err error
-	counter := func(name, unit, description string) (c metric.Int64Counter) {
-		if err == nil {
-			c, err = meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description))
-		}
-		return c
-	}
-	g.removed = counter("otelgate.labelguard.removed", "{label}",
-		"Labels removed from applications' metrics because they identify users, sessions or conversations.")
-	g.merged = counter("otelgate.labelguard.merged", "{point}",
-		"Points that were added to another point that differed only by such a label, or by a masked one.")
-	return g, err
+	builder, err := metadata.NewTelemetryBuilder(settings)
+	return &guard{config: cfg, logger: settings.Logger, names: map[string]bool{}, telemetry: builder}, err
 }
 
 func (g *guard) process(ctx context.Context, metrics pmetric.Metrics) (pmetric.Metrics, error) {
@@ -75,7 +64,7 @@ func (g *guard) metric(ctx context.Context, m pmetric.Metric) {
 		merged = clean(ctx, g, m.Summary().DataPoints(), true, addSummaries, nil)
 	}
 	if merged > 0 {
-		g.merged.Add(ctx, int64(merged))
+		g.telemetry.Merged.Add(ctx, int64(merged))
 	}
 }
 
@@ -140,7 +129,7 @@ func (g *guard) strip(ctx context.Context, attributes pcommon.Map) (removed bool
 			return false
 		}
 		removed = true
-		g.removed.Add(ctx, 1, metric.WithAttributes(attribute.String("otelgate.labelguard.label", g.shown(name))))
+		g.telemetry.Removed.Add(ctx, 1, metric.WithAttributes(attribute.String("otelgate.labelguard.label", g.shown(name))))
 		return true
 	})
 	return removed

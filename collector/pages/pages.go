@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+
+	"otelgate/collector/pages/internal/metadata"
 )
 
 // Config of the extension.
@@ -23,11 +25,11 @@ type Config struct {
 
 // NewFactory makes the extension `pages`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("pages"), func() component.Config {
+	return extension.NewFactory(metadata.Type, func() component.Config {
 		return &Config{}
 	}, func(_ context.Context, _ extension.Settings, cfg component.Config) (extension.Extension, error) {
 		return &middleware{cfg: cfg.(*Config)}, nil
-	}, component.StabilityLevelBeta)
+	}, metadata.ExtensionStability)
 }
 
 type middleware struct {

@@ -77,7 +77,7 @@ func TestPolicyFile(t *testing.T) {
 	cfg.PolicyFile = filepath.Join("testdata", "policy.yaml")
 	r := newTestRedactor(t, cfg)
 	for key, want := range map[string]action{
-		"acme.chat.line": content, "acme.chat.id": id, "input.value": content, "acme.other": unknown, "user.id": id,
+		"acme.chat.line": actionContent, "acme.chat.id": actionID, "input.value": actionContent, "acme.other": actionUnknown, "user.id": actionID,
 	} {
 		if got := r.names.of(key).action; got != want {
 			t.Errorf("%s: got %d, want %d", key, got, want)

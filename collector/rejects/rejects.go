@@ -18,6 +18,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
+
+	"otelgate/collector/rejects/internal/metadata"
 )
 
 // File is the name of the file; the one before has Previous at its end.
@@ -46,16 +48,16 @@ type Book interface {
 
 // NewFactory makes the extension `rejects`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("rejects"), defaultConfig,
+	return extension.NewFactory(metadata.Type, defaultConfig,
 		func(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
 			return newBook(cfg.(*Config), set.TelemetrySettings)
-		}, component.StabilityLevelBeta)
+		}, metadata.ExtensionStability)
 }
 
 type book struct {
-	cfg    *Config
-	logger *zap.Logger
-	items  metric.Int64Counter
+	cfg       *Config
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
 
 	mu   sync.Mutex
 	file *os.File
@@ -63,9 +65,8 @@ type book struct {
 }
 
 func newBook(cfg *Config, set component.TelemetrySettings) (*book, error) {
-	items, err := set.MeterProvider.Meter("otelgate/collector/rejects").Int64Counter("otelgate.rejected.items", metric.WithUnit("{item}"),
-		metric.WithDescription("Spans, log records and metric points that a store refused permanently. "+File+" lists them with the reasons."))
-	return &book{cfg: cfg, logger: set.Logger, items: items}, err
+	builder, err := metadata.NewTelemetryBuilder(set)
+	return &book{cfg: cfg, logger: set.Logger, telemetry: builder}, err
 }
 
 // Start opens the file.
@@ -91,7 +92,7 @@ func (b *book) Reject(ctx context.Context, item Item) {
 	if item.Application != "" {
 		by = append(by, attribute.String("application", item.Application))
 	}
-	b.items.Add(ctx, 1, metric.WithAttributes(by...))
+	b.telemetry.Items.Add(ctx, 1, metric.WithAttributes(by...))
 	line, err := json.Marshal(item)
 	if err == nil {
 		err = b.write(append(line, '\n'))

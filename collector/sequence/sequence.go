@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pipeline"
 
 	"otelgate/collector/resent"
+	"otelgate/collector/sequence/internal/metadata"
 )
 
 // Config of the connector.
@@ -48,10 +49,10 @@ func (c *Config) Validate() error {
 // NewFactory makes the connector `sequence`: traces to traces and logs to logs.
 func NewFactory() connector.Factory {
 	return connector.NewFactory(
-		component.MustNewType("sequence"),
+		metadata.Type,
 		func() component.Config { return &Config{} },
-		connector.WithTracesToTraces(newTraces, component.StabilityLevelBeta),
-		connector.WithLogsToLogs(newLogs, component.StabilityLevelBeta),
+		connector.WithTracesToTraces(newTraces, metadata.TracesToTracesStability),
+		connector.WithLogsToLogs(newLogs, metadata.LogsToLogsStability),
 	)
 }
 

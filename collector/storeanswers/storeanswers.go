@@ -24,6 +24,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
+
+	"otelgate/collector/storeanswers/internal/metadata"
 )
 
 // Config of the extension.
@@ -43,11 +45,11 @@ func (c *Config) Validate() error {
 
 // NewFactory makes the extension `store_answers`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("store_answers"), func() component.Config { return &Config{} },
+	return extension.NewFactory(metadata.Type, func() component.Config { return &Config{} },
 		func(_ context.Context, _ extension.Settings, config component.Config) (extension.Extension, error) {
 			return middleware{wait: config.(*Config).Wait}, nil
 		},
-		component.StabilityLevelBeta)
+		metadata.ExtensionStability)
 }
 
 type middleware struct {

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"otelgate/collector/shares"
+	"otelgate/collector/streams/internal/metadata"
 )
 
 const (
@@ -38,10 +39,10 @@ var labels = [...]string{serviceName, "service.namespace", "deployment.environme
 
 // NewFactory makes the processor `streams`, for logs.
 func NewFactory() processor.Factory {
-	return processor.NewFactory(component.MustNewType("streams"), defaultConfig,
+	return processor.NewFactory(metadata.Type, defaultConfig,
 		processor.WithLogs(func(_ context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
 			return newStreams(cfg.(*Config), set.TelemetrySettings, next, time.Now)
-		}, component.StabilityLevelBeta))
+		}, metadata.LogsStability))
 }
 
 type stream struct {
@@ -68,32 +69,26 @@ type streams struct {
 	places *shares.Shares
 	swept  time.Time
 
-	others       metric.Int64Counter
-	registration metric.Registration
+	telemetry *metadata.TelemetryBuilder
 }
 
 func newStreams(cfg *Config, set component.TelemetrySettings, next consumer.Logs, clock func() time.Time) (*streams, error) {
 	s := &streams{cfg: cfg, next: next, clock: clock, seen: map[stream]time.Time{}, places: shares.New(cfg.MaxStreams)}
-	meter := set.MeterProvider.Meter("otelgate/collector/streams")
 	var err error
-	if s.others, err = meter.Int64Counter("otelgate.streams.other.lines", metric.WithUnit("{line}"),
-		metric.WithDescription("Log lines that went to the service "+Other+", because their application has reached its share of streams.")); err != nil {
+	if s.telemetry, err = metadata.NewTelemetryBuilder(set); err != nil {
 		return nil, err
 	}
-	live, err := meter.Int64ObservableGauge("otelgate.streams.live", metric.WithUnit("{stream}"),
-		metric.WithDescription("Streams of log lines in use: services, with their namespaces and environments."))
-	if err != nil {
-		return nil, err
-	}
-	s.registration, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(live, s.places.Live())
+	return s, s.telemetry.RegisterLiveCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(s.places.Live())
 		return nil
-	}, live)
-	return s, err
+	})
 }
 
 // Shutdown ends the observation.
-func (s *streams) Shutdown(context.Context) error { return s.registration.Unregister() }
+func (s *streams) Shutdown(context.Context) error {
+	s.telemetry.Shutdown()
+	return nil
+}
 
 // Capabilities: the data are copied where something changes, which is rare.
 func (*streams) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
@@ -104,7 +99,7 @@ func (s *streams) ConsumeLogs(ctx context.Context, data plog.Logs) error {
 	for n, resource := range data.ResourceLogs().All() {
 		if of := streamOf(resource.Resource().Attributes()); !s.has(of) {
 			beyond = append(beyond, n)
-			s.others.Add(ctx, int64(lines(resource)), metric.WithAttributes(attribute.String("application", of.application)))
+			s.telemetry.OtherLines.Add(ctx, int64(lines(resource)), metric.WithAttributes(attribute.String("application", of.application)))
 		}
 	}
 	if len(beyond) > 0 {

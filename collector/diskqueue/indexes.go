@@ -12,8 +12,8 @@ import (
 // whose keys are their decimal numbers.
 const metadataKey = "qmv0"
 
-// metadata is exporterhelper's message PersistentMetadata, which it does not export.
-type metadata struct {
+// indexes are exporterhelper's message PersistentMetadata, which it does not export.
+type indexes struct {
 	items, bytes uint64
 	read, write  uint64   // the next item to be read, and the next to be written
 	dispatched   []uint64 // read, and not yet sent
@@ -29,8 +29,8 @@ const (
 
 var errMetadata = errors.New("its indexes cannot be read")
 
-func parse(raw []byte) (metadata, error) {
-	var m metadata
+func parse(raw []byte) (indexes, error) {
+	var m indexes
 	for len(raw) > 0 {
 		number, kind, n := protowire.ConsumeTag(raw)
 		if n < 0 {
@@ -69,7 +69,7 @@ func parse(raw []byte) (metadata, error) {
 	return m, nil
 }
 
-func (m metadata) marshal() []byte {
+func (m indexes) marshal() []byte {
 	var out []byte
 	for number, value := range []uint64{fieldItems: m.items, fieldBytes: m.bytes, fieldRead: m.read, fieldWrite: m.write} {
 		if value != 0 {
@@ -97,7 +97,7 @@ const furthest = 1_000_000
 // in flight when the process ended are read in their place: the Collector would copy them to the queue's end, which
 // takes space that a full disk does not have. It returns how many items were missing from the indexes, and how many of
 // those are too far back to be read again.
-func (m metadata) rewind(items []stored) (next metadata, orphans, far int) {
+func (m indexes) rewind(items []stored) (next indexes, orphans, far int) {
 	sent := slices.Clone(m.dispatched)
 	slices.Sort(sent)
 	oldest := m.read
