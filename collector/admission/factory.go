@@ -2,7 +2,6 @@ package admission
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -11,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 
 	"otelgate/collector/admission/internal/metadata"
+	"otelgate/collector/fault"
 )
 
 // factor is an estimate, which tests/e2e/test_overload.py holds against what the process takes.
@@ -49,12 +49,12 @@ func (m *middleware) Start(_ context.Context, host component.Host) error {
 	var ok bool
 	if m.cfg.Disk != (component.ID{}) {
 		if m.gate.disk, ok = host.GetExtensions()[m.cfg.Disk].(disk); !ok {
-			return fmt.Errorf("`disk`: expected an extension that knows the queues' disk, got %q", m.cfg.Disk)
+			return fault.Of("disk", m.cfg.Disk, "an extension that knows the queues' disk")
 		}
 	}
 	if m.cfg.Auth != nil {
 		if m.auth, ok = host.GetExtensions()[m.cfg.Auth.Authenticator].(extensionauth.Server); !ok {
-			return fmt.Errorf("`auth::authenticator`: expected an extension that knows senders, got %q", m.cfg.Auth.Authenticator)
+			return fault.Of("auth::authenticator", m.cfg.Auth.Authenticator, "an extension that knows senders")
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"otelgate/collector/applications/internal/metadata"
+	"otelgate/collector/fault"
 )
 
 // Config of the extension.
@@ -35,13 +36,10 @@ type Config struct {
 
 // Validate the configuration.
 func (c *Config) Validate() error {
-	if c.Poll <= 0 {
-		return errors.New("`poll` must be positive")
-	}
-	if c.Token != "" && c.TokenFile != "" {
-		return errors.New("expected `token` or `token_file`, not both")
-	}
-	return nil
+	var faults fault.List
+	faults.Unless(c.Poll > 0, "poll", c.Poll, "more than 0s")
+	faults.Unless(c.Token == "" || c.TokenFile == "", "token_file", c.TokenFile, "no file, since there is a token")
+	return faults.Err()
 }
 
 // NewFactory makes the extension `applications`.

@@ -2,7 +2,6 @@ package derive
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"otelgate/collector/derive/internal/metadata"
+	"otelgate/collector/fault"
 	"otelgate/collector/resent"
 )
 
@@ -71,8 +71,7 @@ func newConnector(cfg *Config, signal string, next consumer.Metrics, settings co
 func (c *connector) Start(context.Context, component.Host) error {
 	if c.journal != nil {
 		if err := os.MkdirAll(c.config.Journal.Directory, 0o750); err != nil {
-			return fmt.Errorf("journal::directory='%s': %w; expected a folder that can be written",
-				c.config.Journal.Directory, err)
+			return fault.Of("journal::directory", c.config.Journal.Directory, "a folder that can be written: %w", err)
 		}
 		c.restore()
 	}

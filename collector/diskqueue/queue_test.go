@@ -252,7 +252,7 @@ func TestRewind(t *testing.T) {
 
 func TestConfigFaultsNameTheSetting(t *testing.T) {
 	err := (&Config{ReserveBytes: -1}).Validate()
-	for _, want := range []string{"`directory` must be set", "`reserve_bytes` must not be negative", "`compact_mib` must be positive"} {
+	for _, want := range []string{"directory='': expected a folder", "reserve_bytes='-1': expected 0 or more", "compact_mib='0': expected at least 1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/extension"
 	"go.uber.org/zap"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/folderlock/internal/metadata"
 )
 
@@ -33,7 +34,7 @@ type Config struct {
 // Validate checks what can be checked without looking at the disk.
 func (c *Config) Validate() error {
 	if c.Directory == "" {
-		return errors.New("directory='': expected a folder")
+		return fault.Of("directory", c.Directory, "a folder")
 	}
 	return nil
 }

@@ -5,8 +5,6 @@ package sequence
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"go.opentelemetry.io/collector/component"
@@ -16,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pipeline"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/resent"
 	"otelgate/collector/sequence/internal/metadata"
 )
@@ -33,17 +32,13 @@ type Config struct {
 
 // Validate checks what can be checked without knowing the pipelines.
 func (c *Config) Validate() error {
-	var faults []error
-	if len(c.Last) == 0 {
-		faults = append(faults, errors.New("last=[]: expected at least one pipeline"))
-	}
-	if c.PieceBytes < 0 {
-		faults = append(faults, fmt.Errorf("piece_bytes=%d: expected 0 or more", c.PieceBytes))
-	}
+	var faults fault.List
+	faults.Unless(len(c.Last) > 0, "last", c.Last, "at least one pipeline")
+	faults.Unless(c.PieceBytes >= 0, "piece_bytes", c.PieceBytes, "0 or more")
 	if c.Resent != (resent.Config{}) {
-		faults = append(faults, c.Resent.Fault())
+		faults.Add(c.Resent.Fault())
 	}
-	return errors.Join(faults...)
+	return faults.Err()
 }
 
 // NewFactory makes the connector `sequence`: traces to traces and logs to logs.
@@ -194,7 +189,7 @@ func (c *Config) split(there []pipeline.ID) (first, last []pipeline.ID, err erro
 		}
 	}
 	if len(last) == 0 {
-		return nil, nil, fmt.Errorf("last=%v: expected one of the pipelines that receive from this connector, %v", c.Last, there)
+		return nil, nil, fault.Of("last", c.Last, "one of the pipelines that receive from this connector, %v", there)
 	}
 	return first, last, nil
 }

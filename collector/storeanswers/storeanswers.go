@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/storeanswers/internal/metadata"
 )
 
@@ -38,7 +39,7 @@ type Config struct {
 // Validate names a wait that cannot be.
 func (c *Config) Validate() error {
 	if c.Wait < 0 {
-		return fmt.Errorf("wait: %s: expected 0s or more", c.Wait)
+		return fault.Of("wait", c.Wait, "0s or more")
 	}
 	return nil
 }
