@@ -1,5 +1,3 @@
-// Package genai is the processor that turns every GenAI dialect into OpenTelemetry's own: attribute names, span
-// names, operations, agents, costs, and the same model call seen twice. See mapping.yaml for the names.
 package genai
 
 import (

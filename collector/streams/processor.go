@@ -1,6 +1,3 @@
-// Package streams is a processor that bounds the streams of log lines that Loki gets: each service, with its namespace and
-// environment, is one, and each takes memory there. The places are shares of applications; lines beyond an application's
-// share go to the stream of the service `_OTHER`.
 package streams
 
 import (

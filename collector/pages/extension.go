@@ -1,5 +1,3 @@
-// Package pages refuses requests from web pages to ports on loopback. No application sends from a browser, and any site that
-// a user of this machine opens could reach these ports. It is a middleware of HTTP servers.
 package pages
 
 import (
