@@ -2,6 +2,4 @@
 // before each destination and decides what it may get: nothing that carries content (none), content with
 // personal data and keys masked (masked), or all (full). It fails closed: an unknown value stops the start,
 // and a batch that cannot be cleaned is refused.
-//
-// Upstream's redaction processor masks values by patterns, and keeps all that no pattern finds.
 package redact
