@@ -140,7 +140,7 @@ format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix .
 	gofmt -w collector
 
-generate: .venv/ready ## the Collector's main, from collector/manifest.yaml, and the copies of the tables of settings and services
+generate: .venv/ready ## the Collector's main, its components' metadata, and the copies of the tables of settings and services
 	collector/generate.sh
 	$(BIN)/python compose/make_settings.py
 

@@ -5,16 +5,34 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 
-def test_collector_main(root: Path, tmp_path: Path) -> None:
-    for name in ("manifest.yaml", "generate.sh", "go.mod", "go.sum"):
-        (tmp_path / "collector").mkdir(exist_ok=True)
-        shutil.copy(root / "collector" / name, tmp_path / "collector" / name)
+GENERATED = ("gateway/*", "*/internal/metadata/*", "*/documentation.md")
+
+
+def generated(collector: Path) -> dict[str, str]:
+    """Path below collector/ → text of each generated file."""
+    found = (path for pattern in GENERATED for path in collector.glob(pattern))
+    return {str(path.relative_to(collector)): path.read_text() for path in found}
+
+
+def test_collector_code(root: Path, tmp_path: Path) -> None:
+    collector = tmp_path / "collector"
+    shutil.copytree(root / "collector", collector, ignore=shutil.ignore_patterns("testdata", "gateway", "internal", "documentation.md"))
     shutil.copy(root / "versions.env", tmp_path)
-    subprocess.run([tmp_path / "collector/generate.sh"], check=True, capture_output=True)
-    made = {path.name: path.read_text() for path in (tmp_path / "collector/gateway").iterdir()}
-    kept = {path.name: path.read_text() for path in (root / "collector/gateway").iterdir()}
-    assert made == kept, "collector/gateway/ differs from manifest.yaml: run `make generate`"
+    subprocess.run([collector / "generate.sh"], check=True, capture_output=True)
+    made, kept = generated(collector), generated(root / "collector")
+    assert made == kept, "collector/ differs from manifest.yaml and the files metadata.yaml: run `make generate`"
+
+
+def test_components_have_metadata(root: Path) -> None:
+    manifest = yaml.safe_load((root / "collector/manifest.yaml").read_text())
+    kinds = (manifest[kind] for kind in ("processors", "connectors", "extensions"))
+    ours = [entry["import"].removeprefix("otelgate/") for kind in kinds for entry in kind if "import" in entry]
+    assert len(ours) > 15
+    for folder in ours:
+        metadata = yaml.safe_load((root / folder / "metadata.yaml").read_text())
+        assert metadata["scope_name"] == f"otelgate/{Path(folder).name}"
 
 
 def test_copies_of_the_settings_table(root: Path) -> None:

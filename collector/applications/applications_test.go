@@ -85,7 +85,7 @@ func TestTokenOfTheConfigurationIsTheOperators(t *testing.T) {
 		_, err := ask(s, "authorization", value)
 		require.Error(t, err, value)
 	}
-	require.ErrorContains(t, (&Config{Poll: 1, Token: "own", TokenFile: "file"}).Validate(), "not both")
+	require.ErrorContains(t, (&Config{Poll: 1, Token: "own", TokenFile: "file"}).Validate(), "token_file='file': expected no file, since there is a token")
 }
 
 func TestAuthenticationKeepsAddressAndMetadata(t *testing.T) {
@@ -132,16 +132,16 @@ func TestFaultsOfAFileAreAllNamed(t *testing.T) {
 		"  - name: shop\n    token_sha256: []\n"
 	_, err := parse([]byte(content))
 	for _, want := range []string{
-		`application 1, "shop": requests_per_second -1: expected a number above 0`,
-		`application 1, "shop": cost_center "a\nb": expected up to 100 characters`,
-		`application 2, "otelgate-audit": name "otelgate-audit": expected one that does not begin with "otelgate"`,
-		`application 2, "otelgate-audit": token_sha256 of 6 characters: expected 64 hexadecimal digits`,
-		`application 2, "otelgate-audit": services "otelgate-gateway": expected one that does not begin with "otelgate"`,
-		`application 2, "otelgate-audit": services "[": expected a service's name`,
-		`application 2, "otelgate-audit": mib_per_second -2: expected a number above 0`,
+		`applications[0]::requests_per_second='-1': expected a number above 0`,
+		`applications[0]::cost_center='a\nb': expected up to 100 characters`,
+		`applications[1]::name='otelgate-audit': expected a name that does not begin with "otelgate"`,
+		`applications[1]::token_sha256='6 characters': expected 64 hexadecimal digits`,
+		`applications[1]::services='otelgate-gateway': expected a name that does not begin with "otelgate"`,
+		`applications[1]::services='[': expected a service's name`,
+		`applications[1]::mib_per_second='-2': expected a number above 0`,
 		`expected a token that is in the file once`,
-		`application 3, "shop": token_sha256: expected the SHA-256 of a token`,
-		`application 3, "shop": expected a name that no other has`,
+		`applications[2]::token_sha256='': expected the SHA-256 of a token`,
+		`applications[2]::name='shop': expected a name that no other application has`,
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -168,7 +168,7 @@ func TestStartWithoutUsableFilesFails(t *testing.T) {
 		require.ErrorContains(t, s.Start(context.Background(), nil), each.want)
 		require.NoError(t, s.Shutdown(context.Background()))
 	}
-	require.ErrorContains(t, (&Config{}).Validate(), "`poll` must be positive")
+	require.ErrorContains(t, (&Config{}).Validate(), "poll='0s': expected more than 0s")
 	require.NoError(t, NewFactory().CreateDefaultConfig().(*Config).Validate())
 }
 
@@ -202,8 +202,8 @@ func TestServiceBelongsToMostSpecificApplication(t *testing.T) {
 	require.Nil(t, known.owners.of(""))
 
 	_, err = parse([]byte("applications:\n" + entry("shop", `"shop-*"`) + entry("bank", `"shop-*", shop`)))
-	require.ErrorContains(t, err, `application 2, "bank": services "shop-*": expected one that no other has, it is one of "shop"`)
-	require.ErrorContains(t, err, `application 2, "bank": services "shop": expected one that no other has, it is one of "shop"`)
+	require.ErrorContains(t, err, `applications[1]::services='shop-*': expected a service of no other application: it is one of "shop"`)
+	require.ErrorContains(t, err, `applications[1]::services='shop': expected a service of no other application: it is one of "shop"`)
 }
 
 func TestOperatorSpeaksForTheApplicationOfAService(t *testing.T) {

@@ -16,8 +16,10 @@ import (
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
+
+	"otelgate/collector/applications/internal/metadata"
+	"otelgate/collector/fault"
 )
 
 // Config of the extension.
@@ -34,45 +36,39 @@ type Config struct {
 
 // Validate the configuration.
 func (c *Config) Validate() error {
-	if c.Poll <= 0 {
-		return errors.New("`poll` must be positive")
-	}
-	if c.Token != "" && c.TokenFile != "" {
-		return errors.New("expected `token` or `token_file`, not both")
-	}
-	return nil
+	var faults fault.List
+	faults.Unless(c.Poll > 0, "poll", c.Poll, "more than 0s")
+	faults.Unless(c.Token == "" || c.TokenFile == "", "token_file", c.TokenFile, "no file, since there is a token")
+	return faults.Err()
 }
 
 // NewFactory makes the extension `applications`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("applications"), func() component.Config {
+	return extension.NewFactory(metadata.Type, func() component.Config {
 		return &Config{Poll: time.Second}
 	}, func(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
 		return create(set.TelemetrySettings, cfg.(*Config))
-	}, component.StabilityLevelBeta)
+	}, metadata.ExtensionStability)
 }
 
 type senders struct {
-	cfg    *Config
-	log    *zap.Logger
-	known  atomic.Pointer[table]
-	last   [2][]byte // what the files held when they were read last
-	failed metric.Int64Counter
-	stop   context.CancelFunc
-	done   sync.WaitGroup
+	cfg       *Config
+	log       *zap.Logger
+	known     atomic.Pointer[table]
+	last      [2][]byte // what the files held when they were read last
+	telemetry *metadata.TelemetryBuilder
+	stop      context.CancelFunc
+	done      sync.WaitGroup
 }
 
 func create(telemetry component.TelemetrySettings, cfg *Config) (*senders, error) {
-	s := &senders{cfg: cfg, log: telemetry.Logger}
-	var err error
-	s.failed, err = telemetry.MeterProvider.Meter("otelgate/collector/applications").Int64Counter("otelgate.applications.reload.failures",
-		metric.WithUnit("{failure}"), metric.WithDescription("Changes of the applications file, or of the token file, that could not be used. The previous content stays in use."))
-	return s, err
+	builder, err := metadata.NewTelemetryBuilder(telemetry)
+	return &senders{cfg: cfg, log: telemetry.Logger, telemetry: builder}, err
 }
 
 // Start reads the files, and again when they change. An error is one of a file.
 func (s *senders) Start(ctx context.Context, _ component.Host) error {
-	s.failed.Add(ctx, 0) // the series is there before the first failure
+	s.telemetry.ReloadFailures.Add(ctx, 0) // the series is there before the first failure
 	if _, err := s.look(); err != nil {
 		return err
 	}
@@ -106,7 +102,7 @@ func (s *senders) again() {
 	switch {
 	case !changed:
 	case err != nil:
-		s.failed.Add(context.Background(), 1)
+		s.telemetry.ReloadFailures.Add(context.Background(), 1)
 		s.log.Error("the previous applications stay in use", zap.Error(err))
 	default:
 		s.log.Info("applications reloaded")

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"otelgate/collector/fault"
 )
 
 // place is a position in a mapping file.
@@ -33,7 +35,10 @@ func (r *reader) at(node *yaml.Node, path string) place {
 }
 
 func (r *reader) fault(node *yaml.Node, path, expected string) {
-	r.faults = append(r.faults, fmt.Errorf("%s: %s: expected %s", r.at(node, path), shown(node), expected))
+	if path == "" {
+		path = "content"
+	}
+	r.faults = append(r.faults, fault.Of(r.at(node, path).String(), shown(node), "%s", expected))
 }
 
 // shown is a value as an error prints it.
@@ -44,7 +49,7 @@ func shown(node *yaml.Node) string {
 	case yaml.SequenceNode:
 		return "a list"
 	default:
-		return "'" + node.Value + "'"
+		return node.Value
 	}
 }
 
@@ -58,11 +63,10 @@ func (r *reader) fields(node *yaml.Node, path string, allowed []string, read fun
 		key, value := node.Content[i], node.Content[i+1]
 		inner := key.Value
 		if path != "" {
-			inner = path + "." + key.Value
+			inner = path + "::" + key.Value
 		}
 		if allowed != nil && !slices.Contains(allowed, key.Value) {
-			r.faults = append(r.faults, fmt.Errorf("%s: unknown key, expected one of %s",
-				r.at(key, inner), strings.Join(allowed, ", ")))
+			r.faults = append(r.faults, fmt.Errorf("%s: unknown key, expected one of %s", r.at(key, inner), strings.Join(allowed, ", ")))
 			continue
 		}
 		read(key.Value, value, inner)

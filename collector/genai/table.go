@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/lookup"
 )
 
@@ -148,7 +149,7 @@ func compile(m *mapping) (*table, error) {
 	for operation, attribute := range m.names {
 		position, ok := positions[attribute]
 		if !ok {
-			faults = append(faults, fmt.Errorf("names.%s: '%s': expected a name under attributes", operation, attribute))
+			faults = append(faults, fault.Of("names::"+operation, attribute, "a name under attributes"))
 		}
 		t.nameTarget[operation] = position
 	}
@@ -175,7 +176,7 @@ func (m *mapping) forLogs() (*mapping, error) {
 	for _, name := range m.logs {
 		at := slices.IndexFunc(m.attributes, func(rule attributeRule) bool { return rule.name == name })
 		if at < 0 {
-			return nil, fmt.Errorf("logs: '%s': expected a name under attributes", name)
+			return nil, fault.Of("logs", name, "a name under attributes")
 		}
 		rule := m.attributes[at]
 		rule.from = slices.DeleteFunc(slices.Clone(rule.from), func(source sourceRule) bool {
@@ -267,7 +268,7 @@ func (t *table) target(rule attributeRule, positions map[string]int) (target, er
 	compiled := target{name: rule.name, slot: t.slot(rule.name), ignore: rule.ignore, values: rule.values,
 		max: rule.max, belowDuration: rule.belowDuration}
 	if rule.kind == "" {
-		return compiled, fmt.Errorf("%s.type: missing: expected one of %s", rule.at, strings.Join(attributeTypes, ", "))
+		return compiled, fault.Of(rule.at.String()+"::type", "", "one of %s", strings.Join(attributeTypes, ", "))
 	}
 	compiled.kind = valueType(slices.Index(attributeTypes, rule.kind))
 	canonical := slices.ContainsFunc(rule.from, func(one sourceRule) bool { return one.attribute == rule.name })
@@ -291,7 +292,7 @@ func (t *table) target(rule attributeRule, positions map[string]int) (target, er
 		if one.unlessEqual != "" {
 			position, ok := positions[one.unlessEqual]
 			if !ok {
-				return compiled, fmt.Errorf("%s.unless_equal: '%s': expected an attribute that is defined above", one.at, one.unlessEqual)
+				return compiled, fault.Of(one.at.String()+"::unless_equal", one.unlessEqual, "an attribute that is defined above")
 			}
 			made.unlessEqual = position
 		}
