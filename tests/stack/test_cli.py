@@ -170,7 +170,7 @@ def test_run_audit_commands_help_shows_its_options(env: dict[str, str]) -> None:
     ("arguments", "message"),
     [
         (("upp",), "error: No such command 'upp'. Did you mean 'up'?"),
-        (("audit", "verfiy"), "error: No such command 'verfiy'. Did you mean 'verify'?"),
+        (("audit", "verfiy"), "error: No such command 'verfiy'."),
         (("demo", "--runs", "x"), "error: Invalid value for '--runs': 'x' is not a valid integer."),
         (("costs", "spent", "--since", "1y"), "error: --since='1y': expected a number and m, h, d or w, such as 24h"),
     ],

@@ -10,7 +10,7 @@ from ..errors import CheckError, StackError
 from ..report import Report
 from ..settings import Settings
 
-_LABELS = ("service_name", "gen_ai_request_model")
+_SERVICE, _MODEL = "service_name", "gen_ai_request_model"
 _APPLICATIONS = 'service_name!~"otelgate-.*"'  # without the doctor's canary
 _RANGE = re.compile(r"[1-9][0-9]{0,4}[mhdw]")
 
@@ -44,7 +44,7 @@ def spent(settings: Settings, report: Report, *, since: str, as_json: bool) -> N
 def read(prometheus: Prometheus, since: str) -> list[Spent]:
     """Those above 0. Raises StoreError."""
     samples = prometheus.query(
-        f"sum by ({', '.join(_LABELS)}) (increase(otelgate_llm_cost_total{{{_APPLICATIONS}}}[{since}])) > 0"
+        f"sum by ({_SERVICE}, {_MODEL}) (increase(otelgate_llm_cost_total{{{_APPLICATIONS}}}[{since}])) > 0"
     )
-    rows = [Spent(*(sample.labels.get(label, "") for label in _LABELS), sample.value) for sample in samples]
+    rows = [Spent(sample.labels.get(_SERVICE, ""), sample.labels.get(_MODEL, ""), sample.value) for sample in samples]
     return sorted(rows, key=lambda row: (-row.usd, row.service, row.model))
