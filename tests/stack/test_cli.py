@@ -145,7 +145,9 @@ def test_settings_shows_what_holds(env: dict[str, str]) -> None:
 
 
 def test_the_help_of_each_command_has_a_text_for_each_option() -> None:
-    commands = [*cli.PROGRAM.commands.values(), *cli.PROGRAM.commands["costs"].commands.values()]
+    costs = cli.PROGRAM.commands["costs"]
+    assert isinstance(costs, click.Group)
+    commands = [*cli.PROGRAM.commands.values(), *costs.commands.values()]
     for command in commands:
         context = click.Context(command, info_name=command.name)
         assert command.get_help(context).startswith(f"Usage: {command.name} ")
