@@ -1,19 +1,20 @@
-"""The command line behind `make up|down|status|logs|clean|settings|demo|doctor`.
+"""The command line `otelgate`, which `make` calls.
 
 The other commands are imported when they run: `make status` needs neither gRPC nor the SDK.
 """
 
-import argparse
 import contextlib
 import dataclasses
 import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
+from typing import Final
 
+import click
 from otelgate_audit import hosts
 
 from .. import access, addresses, credentials, state, target
@@ -32,27 +33,72 @@ NOT_READY = 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit status: 0, 1 for an error, 2 for bad settings or usage, 3 for a stack that isn't ready."""
-    options = _parser().parse_args(arguments)
     # A `make up` that is killed, or whose terminal is closed, cleans up like an interrupted one.
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:
-        status: int = options.run(options, Report())
+        status: int = PROGRAM.main(arguments, prog_name="otelgate", standalone_mode=False)
         return status
-    except (SettingsError, CheckError) as error:
-        return _fail(error, 2)
-    except StackError as error:
-        return _fail(error, 1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # `make logs | head`: the reader has closed the pipe. Nothing may be flushed to it at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
 
 
-def _up(options: argparse.Namespace, report: Report) -> int:
+class Program(click.Group):
+    """The commands under their headings; each failure becomes one line and an exit status."""
+
+    def invoke(self, context: click.Context) -> int:
+        try:
+            status: int = super().invoke(context)
+            return status
+        except (SettingsError, CheckError) as error:
+            return _fail(str(error), 2)
+        except StackError as error:
+            return _fail(str(error), 1)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return 130
+        except BrokenPipeError:
+            # `make logs | head`: the reader has closed the pipe. Nothing may be flushed to it at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return [name for names in SECTIONS.values() for name in names]
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].help or "") for name in names])
+
+
+class Audit(click.Group):
+    """The commands of `otelgate-audit`, each run as a process with this stack's database, keys and stores."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        from otelgate_audit.cli import COMMANDS
+
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        from otelgate_audit.cli import COMMANDS
+
+        if name not in COMMANDS:
+            return None
+        # Its options, `--help` among them, are otelgate-audit's to read.
+        return click.Command(
+            name,
+            callback=lambda arguments: _audit(name, arguments),
+            params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+            help=COMMANDS[name][1],
+            add_help_option=False,
+            context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+        )
+
+
+def _up(options: SimpleNamespace, report: Report) -> int:
     settings = settings_module.load()
     engine = _engine(settings, report)
     stack.up(settings, engine)
@@ -60,13 +106,13 @@ def _up(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
-def _down(options: argparse.Namespace, report: Report) -> int:
+def _down(options: SimpleNamespace, report: Report) -> int:
     settings = settings_module.load()
     _engine(settings, report).down()
     return 0
 
 
-def _status(options: argparse.Namespace, report: Report) -> int:
+def _status(options: SimpleNamespace, report: Report) -> int:
     settings = settings_module.load()
     quiet = Report(sys.stderr)
     engine = _engine(settings, quiet if options.json else report)
@@ -85,14 +131,14 @@ def _status(options: argparse.Namespace, report: Report) -> int:
     return 0 if all(status.ready for status in statuses) else NOT_READY
 
 
-def _logs(options: argparse.Namespace, report: Report) -> int:
+def _logs(options: SimpleNamespace, report: Report) -> int:
     engine = _engine(settings_module.load(), Report(sys.stderr), report)
     with contextlib.suppress(KeyboardInterrupt):  # the way to end --follow
         engine.logs(options.services, options.follow)
     return 0
 
 
-def _clean(options: argparse.Namespace, report: Report) -> int:
+def _clean(options: SimpleNamespace, report: Report) -> int:
     settings = settings_module.load()
     engine = _engine(settings, report)
     engine.down()
@@ -102,14 +148,18 @@ def _clean(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
-def _settings(options: argparse.Namespace, report: Report) -> int:
+def _settings(options: SimpleNamespace, report: Report) -> int:
     current = settings_module.load()
+    if options.json:
+        shown = {row.env: settings_module.shown(current, row) for row in settings_module.ROWS}
+        report.line(json.dumps(shown, indent=2))
+        return 0
     rows = [(row.env, settings_module.shown(current, row), row.doc) for row in settings_module.ROWS]
     report.table(rows, ("setting", "value", "what it is"))
     return 0
 
 
-def _demo(options: argparse.Namespace, report: Report) -> int:
+def _demo(options: SimpleNamespace, report: Report) -> int:
     from ..demo import demo
 
     settings = settings_module.load()
@@ -120,38 +170,45 @@ def _demo(options: argparse.Namespace, report: Report) -> int:
     return demo.run(settings, report, as_json=options.json, runs=options.runs, wait_s=options.wait)
 
 
-def _doctor(options: argparse.Namespace, report: Report) -> int:
+def _doctor(options: SimpleNamespace, report: Report) -> int:
     from ..doctor import doctor
 
     return doctor.run(settings_module.load(), report, as_json=options.json)
 
 
-def _audit(options: argparse.Namespace, report: Report) -> int:
+def _audit(name: str, arguments: Sequence[str]) -> int:
     from . import audit_command
 
-    return audit_command.run(settings_module.load(), options.arguments).returncode
+    return audit_command.run(settings_module.load(), [name, *arguments]).returncode
 
 
-def _build(options: argparse.Namespace, report: Report) -> int:
+def _costs_spent(options: SimpleNamespace, report: Report) -> int:
+    from . import costs
+
+    costs.spent(settings_module.load(), report, since=options.since, as_json=options.json)
+    return 0
+
+
+def _build(options: SimpleNamespace, report: Report) -> int:
     settings = settings_module.load()
     programs = builds.build(builds.STACK, settings, report)
     report.line(f"{len(programs)} programs are in {settings.cache_dir}")
     return 0
 
 
-def _tool(options: argparse.Namespace, report: Report) -> int:
+def _tool(options: SimpleNamespace, report: Report) -> int:
     from . import tools
 
     return tools.run(settings_module.load(), options.name, options.arguments)
 
 
-def _deploy(options: argparse.Namespace, report: Report) -> int:
+def _deploy(options: SimpleNamespace, report: Report) -> int:
     from . import deploy
 
     return deploy.run(settings_module.load, report, check=options.check, as_json=options.json)
 
 
-def _annotate(options: argparse.Namespace, report: Report) -> int:
+def _annotate(options: SimpleNamespace, report: Report) -> int:
     from . import annotate
 
     annotation = annotate.Annotation(options.event, options.version, options.service, options.text)
@@ -159,14 +216,14 @@ def _annotate(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
-def _token(options: argparse.Namespace, report: Report) -> int:
+def _token(options: SimpleNamespace, report: Report) -> int:
     from . import application_token
 
     application_token.run(options.application, options.service, report)
     return 0
 
 
-def _sizing(options: argparse.Namespace, report: Report) -> int:
+def _sizing(options: SimpleNamespace, report: Report) -> int:
     from . import sizing
 
     settings = settings_module.load()
@@ -175,20 +232,20 @@ def _sizing(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
-def _sbom(options: argparse.Namespace, report: Report) -> int:
+def _sbom(options: SimpleNamespace, report: Report) -> int:
     from ..build import sbom
 
     sbom.run(settings_module.load(), report, options.folder.expanduser().resolve(), options.programs)
     return 0
 
 
-def _vulnerabilities(options: argparse.Namespace, report: Report) -> int:
+def _vulnerabilities(options: SimpleNamespace, report: Report) -> int:
     from ..build import vulnerabilities
 
     return vulnerabilities.run(settings_module.load(), report, as_json=options.json, called_only=options.called)
 
 
-def _backup(options: argparse.Namespace, report: Report) -> int:
+def _backup(options: SimpleNamespace, report: Report) -> int:
     from ..backup import backup
 
     settings = settings_module.load()
@@ -196,7 +253,7 @@ def _backup(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
-def _restore(options: argparse.Namespace, report: Report) -> int:
+def _restore(options: SimpleNamespace, report: Report) -> int:
     from ..backup import backup
 
     settings = settings_module.load()
@@ -236,9 +293,9 @@ def _status_row(status: ServiceStatus) -> tuple[str, ...]:
     return (status.name, "ready" if status.ready else current, uptime, status.pid_or_container, status.url)
 
 
-def _fail(error: StackError, status: int) -> int:
+def _fail(error: str, status: int) -> int:
     report = Report(sys.stderr)
-    first, _, rest = str(error).partition("\n")
+    first, _, rest = error.partition("\n")
     report.line(f"{report.style('error:', 'red')} {first}" + (f"\n{rest}" if rest else ""))
     return status
 
@@ -247,73 +304,154 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="otelgate",
-        description="Runs otelgate's gateway and the stores behind it, and looks into them.",
-        epilog="Settings come from the environment and from .env at the repository's root; `settings` lists them.",
+def _command(
+    name: str, run: Callable[[SimpleNamespace, Report], int], text: str, *params: click.Parameter
+) -> click.Command:
+    return click.Command(
+        name, callback=lambda **given: run(SimpleNamespace(**given), Report()), help=text, params=[*params]
     )
-    commands = parser.add_subparsers(required=True, metavar="command")
 
-    def add(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text)
-        command.set_defaults(run=run)
-        return command
 
-    add("build", _build, "build every program that the cache lacks; starts nothing")
-    add("up", _up, "build what is missing, start everything, wait until it answers")
-    add("down", _down, "stop everything; data stays")
-    status = add("status", _status, "show each service; exit status 0 if all are ready, 3 if not")
-    logs = add("logs", _logs, "show the services' logs")
-    logs.add_argument("services", nargs="*", metavar="service", help="only these (default: all)")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
-    add("clean", _clean, "stop everything and remove all its state and data")
-    add("settings", _settings, "show every setting with the value that holds now")
-    demo = add("demo", _demo, "run an example agent and read back what arrived; brings the stack up if it isn't")
-    demo.add_argument("--runs", type=int, default=5, help="how many times the agent runs (default: %(default)s)")
-    demo.add_argument(
-        "--wait", type=float, default=30.0, metavar="S", help="seconds that the stores have for a run (default: 30)"
-    )
-    audit = add("audit", _audit, "run otelgate-audit on this stack's store: verify, export, forget, ...")
-    audit.add_argument("arguments", nargs=argparse.REMAINDER, help="as `otelgate-audit` takes them")
-    tool = add("tool", _tool, "run amtool or promtool, which are built if need be")
-    tool.add_argument("name", choices=("amtool", "promtool"), help="which")
-    tool.add_argument("arguments", nargs=argparse.REMAINDER, help="as it takes them")
-    deploy = add("deploy", _deploy, "check, start, migrate, verify; exit status 1 and the step's name if one fails")
-    deploy.add_argument("--check", action="store_true", help="look at the prerequisites only")
-    annotate = add(
-        "annotate", _annotate, "draw a line on every dashboard: deployment, launch, campaign, change, outage"
-    )
-    annotate.add_argument("event", help="which of them")
-    annotate.add_argument("--version", help="what was deployed")
-    annotate.add_argument("--service", help="only where this service is shown (default: everywhere)")
-    annotate.add_argument("--text", help="what the line says")
-    token = add(
-        "token", _token, "print a new token for an application, and the entry to add to OTELGATE_APPLICATIONS_FILE"
-    )
-    token.add_argument("application", help="its name")
-    token.add_argument(
-        "--service", action="append", default=[], help="a service that it may send as; * stands for any text"
-    )
-    sizing = add("sizing", _sizing, "measure memory, CPU and disk of each service, and what a million of each takes")
-    sizing.add_argument("--seconds", type=float, default=10.0, help="how long CPU is measured (default: %(default)s)")
-    sizing.add_argument("--since", type=Path, help="an earlier --json: count only what came since")
-    backup = add("backup", _backup, "copy every store and the generated secrets into one file")
-    backup.add_argument("folder", type=Path, help="where to write it")
-    restore = add("restore", _restore, "put a backup's data in place of this stack's")
-    restore.add_argument("file", type=Path, help="what `backup` wrote")
-    restore.add_argument("--force", action="store_true", help="even if there are data already: they go")
-    sbom = add("sbom", _sbom, "list the parts of each program and of the Python lock, as CycloneDX")
-    sbom.add_argument("folder", type=Path, help="where to write it")
-    sbom.add_argument("programs", nargs="*", metavar="program", help="only these, and Python (default: all)")
-    vulnerabilities = add(
-        "vulnerabilities",
-        _vulnerabilities,
-        "look up known vulnerabilities of all that is built and installed; exit status 1 if there are any, 2 if the"
-        " check failed",
-    )
-    vulnerabilities.add_argument("--called", action="store_true", help="leave out code that no program calls")
-    doctor = add("doctor", _doctor, "send a canary of each signal and follow it hop by hop")
-    for command in (status, demo, doctor, deploy, sizing, vulnerabilities):
-        command.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    return parser
+def _flag(*names: str, text: str) -> click.Option:
+    return click.Option(names, is_flag=True, help=text)
+
+
+def _many(name: str, metavar: str, *, passed_on: bool = False) -> click.Argument:
+    return click.Argument([name], nargs=-1, metavar=f"[{metavar}]...", type=click.UNPROCESSED if passed_on else str)
+
+
+_JSON: Final = _flag("--json", text="print JSON, for scripts")
+_PATH: Final = click.Path(path_type=Path)
+
+SECTIONS: Final = {
+    "Run the stack": ("build", "up", "down", "clean"),
+    "Look": ("status", "logs", "settings", "demo", "doctor", "sizing", "costs"),
+    "Audit": ("audit",),
+    "Operate": ("deploy", "backup", "restore", "annotate", "token", "tool"),
+    "Supply chain": ("sbom", "vulnerabilities"),
+}
+
+PROGRAM: Final = Program(
+    help="Runs otelgate's gateway and the stores behind it, and looks into them.",
+    epilog="Settings come from the environment and from .env at the repository's root; `settings` lists them."
+    " Exit status: 0 done, 1 failed, 2 bad usage or settings, 3 a service isn't ready (`status`).",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    commands=[
+        _command("build", _build, "build every program that the cache lacks; starts nothing"),
+        _command("up", _up, "build what is missing, start everything, wait until it answers"),
+        _command("down", _down, "stop everything; data stays"),
+        _command("status", _status, "show each service; exit status 0 if all are ready, 3 if not", _JSON),
+        _command(
+            "logs",
+            _logs,
+            "show the logs of the services named (default: all)",
+            _many("services", "SERVICE"),
+            _flag("-f", "--follow", text="go on until Ctrl-C"),
+        ),
+        _command("clean", _clean, "stop everything and remove all its state and data"),
+        _command("settings", _settings, "show every setting with the value that holds now", _JSON),
+        _command(
+            "demo",
+            _demo,
+            "run an example agent and read back what arrived; brings the stack up if it isn't",
+            click.Option(["--runs"], type=int, default=5, show_default=True, help="how many times the agent runs"),
+            click.Option(
+                ["--wait"],
+                type=float,
+                default=30.0,
+                show_default=True,
+                metavar="S",
+                help="seconds that the stores have for a run",
+            ),
+            _JSON,
+        ),
+        Audit("audit", help="run otelgate-audit on this stack's store: verify, export, forget, ..."),
+        click.Group(
+            "costs",
+            help="show what model calls cost",
+            commands=[
+                _command(
+                    "spent",
+                    _costs_spent,
+                    "show US dollars by service and model, as the running stack's Prometheus has them",
+                    click.Option(
+                        ["--since"], default="24h", show_default=True, metavar="TIME", help="how far back: 90m, 24h, 7d"
+                    ),
+                    _JSON,
+                )
+            ],
+        ),
+        click.Command(
+            "tool",
+            callback=lambda **given: _tool(SimpleNamespace(**given), Report()),
+            help="run amtool or promtool, which are built if need be, with the arguments that it takes",
+            params=[
+                click.Argument(["name"], type=click.Choice(["amtool", "promtool"])),
+                _many("arguments", "ARGUMENT", passed_on=True),
+            ],
+            context_settings={"allow_interspersed_args": False},
+        ),
+        _command(
+            "deploy",
+            _deploy,
+            "check, start, migrate, verify; exit status 1 and the step's name if one fails",
+            _flag("--check", text="look at the prerequisites only"),
+            _JSON,
+        ),
+        _command(
+            "annotate",
+            _annotate,
+            "draw a line on every dashboard: deployment, launch, campaign, change, outage",
+            click.Argument(["event"]),
+            click.Option(["--version"], help="what was deployed"),
+            click.Option(["--service"], help="only where this service is shown (default: everywhere)"),
+            click.Option(["--text"], help="what the line says"),
+        ),
+        _command(
+            "token",
+            _token,
+            "print a new token for an application, and the entry to add to OTELGATE_APPLICATIONS_FILE",
+            click.Argument(["application"]),
+            click.Option(
+                ["--service"], multiple=True, help="a service that it may send as; * stands for any text; repeatable"
+            ),
+        ),
+        _command(
+            "sizing",
+            _sizing,
+            "measure memory, CPU and disk of each service, and what a million of each takes",
+            click.Option(["--seconds"], type=float, default=10.0, show_default=True, help="how long CPU is measured"),
+            click.Option(["--since"], type=_PATH, help="an earlier --json: count only what came since"),
+            _JSON,
+        ),
+        _command(
+            "backup",
+            _backup,
+            "copy every store and the generated secrets into one file in a folder",
+            click.Argument(["folder"], type=_PATH),
+        ),
+        _command(
+            "restore",
+            _restore,
+            "put the data of a file that `backup` wrote in place of this stack's",
+            click.Argument(["file"], type=_PATH),
+            _flag("--force", text="even if there are data already: they go"),
+        ),
+        _command(
+            "sbom",
+            _sbom,
+            "write the parts of each program (or those named) and of the Python lock into a folder, as CycloneDX",
+            click.Argument(["folder"], type=_PATH),
+            _many("programs", "PROGRAM"),
+        ),
+        _command(
+            "vulnerabilities",
+            _vulnerabilities,
+            "look up known vulnerabilities of all that is built and installed; exit status 1 if there are any, 2 if the"
+            " check failed",
+            _flag("--called", text="leave out code that no program calls"),
+            _JSON,
+        ),
+        _command("doctor", _doctor, "send a canary of each signal and follow it hop by hop", _JSON),
+    ],
+)
