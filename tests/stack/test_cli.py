@@ -18,6 +18,15 @@ from otelgate_stack.engines import watchers
 pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
 
 
+def all_commands(group: click.Group = cli.PROGRAM, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
+    """Every command that does something, by the words that call it."""
+    found: dict[tuple[str, ...], click.Command] = {}
+    for name, command in group.commands.items():
+        words = (*path, name)
+        found |= all_commands(command, words) if isinstance(command, click.Group) else {words: command}
+    return found
+
+
 def what_there_is() -> list[str]:
     """The stack's services here: exporters exist once they were fetched, which the first `up` does."""
     stack = ("gateway", "prometheus", "loki", "tempo", "audit", "keeper", "postgres", "feedback", "alertmanager")
@@ -145,10 +154,7 @@ def test_settings_shows_what_holds(env: dict[str, str]) -> None:
 
 
 def test_the_help_of_each_command_has_a_text_for_each_option() -> None:
-    costs = cli.PROGRAM.commands["costs"]
-    assert isinstance(costs, click.Group)
-    commands = [*cli.PROGRAM.commands.values(), *costs.commands.values()]
-    for command in commands:
+    for command in all_commands().values():
         context = click.Context(command, info_name=command.name)
         assert command.get_help(context).startswith(f"Usage: {command.name} ")
         options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
@@ -160,7 +166,7 @@ def test_help_groups_every_command(env: dict[str, str]) -> None:
     shown = run(env, "--help")
     assert shown.returncode == 0
     assert [title for title in cli.SECTIONS if f"\n{title}:\n" not in shown.stdout] == []
-    assert sorted(cli.PROGRAM.list_commands(click.Context(cli.PROGRAM))) == sorted(cli.PROGRAM.commands)
+    assert [name for name in cli.PROGRAM.commands if f"\n  {name} " not in shown.stdout] == []
 
 
 def test_run_audit_commands_help_shows_its_options(env: dict[str, str]) -> None:
@@ -172,7 +178,8 @@ def test_run_audit_commands_help_shows_its_options(env: dict[str, str]) -> None:
     ("arguments", "message"),
     [
         (("upp",), "error: No such command 'upp'. Did you mean 'up'?"),
-        (("audit", "verfiy"), "error: No such command 'verfiy'."),
+        (("audit", "verfiy"), "error: No such command 'verfiy'. Did you mean 'verify'?"),
+        (("audit", "verify", "--heads"), "error: Option '--heads' requires an argument."),
         (("demo", "--runs", "x"), "error: Invalid value for '--runs': 'x' is not a valid integer."),
         (("costs", "spent", "--since", "1y"), "error: --since='1y': expected a number and m, h, d or w, such as 24h"),
     ],
