@@ -6,6 +6,7 @@ A command imports its own work when it runs: `make status` needs neither gRPC no
 import contextlib
 import dataclasses
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -110,7 +111,28 @@ def spent(since: str, as_json: bool) -> int:
     return 0
 
 
-costs: Final = command_line.Group("costs", help="show what model calls cost", commands=[spent])
+@click.command(
+    help="show the prices of a model, where they come from, and which names they are for; exit status 1 if none"
+)
+@click.argument("model")
+@click.option(
+    "--provider", default="", metavar="NAME", help="as telemetry names it; default: what the model's name tells"
+)
+@click.option("--at", type=command_line.time, metavar="TIME", help="when the call began; default: now")
+@as_json
+def price(model: str, provider: str, at: datetime | None, as_json: bool) -> int:
+    from . import costs
+
+    report = progress(as_json)
+    found = costs.price(settings_module.load(), report, model, provider=provider, at=at or datetime.now(UTC))
+    if as_json:
+        print_json(found)
+    else:
+        costs.show_price(found, model, report)
+    return 1 if found["status"] == "unpriced" else 0
+
+
+costs: Final = command_line.Group("costs", help="show what model calls cost", commands=[spent, price])
 
 
 def _status_row(status: ServiceStatus) -> tuple[str, ...]:
