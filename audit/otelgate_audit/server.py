@@ -7,9 +7,12 @@ accepts no more requests, commits those in flight, and exits with 0.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import logging
+from types import SimpleNamespace
+from typing import Final
+
+import click
 
 from .ingest.receiver import Receiver
 from .model import database
@@ -26,11 +29,10 @@ _LOGGER = logging.getLogger(__name__)
 _GRACE_S = 6.0
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+OPTIONS: Final[list[click.Option]] = []
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     """Serve until SIGTERM or SIGINT. 1: a port is taken."""
     _ = settings.chain_key, settings.writer_password, settings.audit_token  # a bad file ends it now
     return lifecycle.run(lambda: Telemetry(settings), lambda telemetry: Sink(settings, telemetry))

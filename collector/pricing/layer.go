@@ -10,7 +10,7 @@ import (
 const AnyProvider = "*"
 
 // source tells where the prices of the lowest layer come from.
-type source struct{ name, version string }
+type source struct{ name, version, date string }
 
 // layer is one file of the table, read and checked but for what it refers to in the layers below.
 type layer struct {
@@ -40,6 +40,7 @@ func parseBase(name string, content []byte) (*layer, *units, error) {
 	out := &layer{doc: top.doc, source: source{
 		name:    from["package"].under(parts["source"], "package").text(),
 		version: from["version"].under(parts["source"], "version").text(),
+		date:    from["date"].under(parts["source"], "date").text(),
 	}}
 	out.providers = known.parseProviders(parts["providers"].under(top, "providers"))
 	return out, known, top.doc.err()
@@ -100,7 +101,7 @@ func (u *units) parseProviders(n node) []layerProvider {
 
 func (u *units) parseModel(n node) model {
 	parts := n.fields("id", "match", "prices", "price_variants", "minimum_audio_seconds")
-	out := model{id: parts["id"].under(n, "id").text()}
+	out := model{id: parts["id"].under(n, "id").text(), file: n.doc.name}
 	out.match = equals(normal(out.id))
 	if rule, ok := parts["match"]; ok {
 		out.match = parseClause(rule)
@@ -118,7 +119,7 @@ func (u *units) parseModel(n node) model {
 // stack lays layers on each other, the lowest first.
 func stack(version string, known *units, layers ...*layer) (*book, error) {
 	out := &book{
-		version: version, units: known, byID: map[string]*provider{}, aliases: map[string]string{},
+		version: version, date: layers[0].source.date, units: known, byID: map[string]*provider{}, aliases: map[string]string{},
 		free: map[string]struct{}{}, protocols: map[string]struct{}{},
 	}
 	for _, layer := range layers {

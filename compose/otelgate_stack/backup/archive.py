@@ -44,6 +44,15 @@ class Manifest:
     parts: dict[str, Part] = field(default_factory=dict)
 
 
+def described(manifest: Manifest) -> dict[str, Any]:
+    """For scripts: when and by which release it was made, and the stores in it."""
+    parts = [
+        {"name": name, "version": part.version, "bytes": part.bytes, "sha256": part.sha256}
+        for name, part in manifest.parts.items()
+    ]
+    return {"engine": manifest.engine, "release": manifest.release, "made_at": manifest.made_at, "parts": parts}
+
+
 class Packed:
     """A store's tar while it is written: compressed, counted and summed into a file next to the backup."""
 

@@ -37,6 +37,7 @@ PROGRAMS: dict[str, Program] = {
         if spec.program
         for name, program in ((spec.name, spec.program), *spec.tools.items())
     },
+    "price": Program("collector", "./pricing/cmd/price", own=True, tool=True),
     "docker-compose": Program("compose/native/docker-compose", "github.com/docker/compose/v2/cmd"),
     "cyclonedx-gomod": Program(
         "compose/native/cyclonedx-gomod", "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod", tool=True

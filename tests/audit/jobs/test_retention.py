@@ -1,6 +1,5 @@
 """Retention: what goes, what stays, what is told of it, and that the ledger holds afterwards."""
 
-import argparse
 import json
 import logging
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from otelgate_audit.model import database as audit_database
 from otelgate_audit.settings import Settings
 from otelgate_audit.verify import verification
 
+from ..command_options import options
 from ..ledger_data import DAY, KEY, NOW, commit, settings, trace_id, turn
 
 Store = psycopg.Connection[Any]
@@ -220,11 +220,9 @@ def test_retention_command_prints_table_or_json(
     database: str, store: Store, kept: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.time_ns", lambda: NOW * 1000)
-    parser = argparse.ArgumentParser()
-    retention.add_arguments(parser)
-    assert retention.run(kept, parser.parse_args(["--dry-run", "--json"])) == 0
+    assert retention.run(kept, options(retention, "--dry-run", "--json")) == 0
     assert len(json.loads(capsys.readouterr().out)) == len(EXPECTED)
-    assert retention.run(kept, parser.parse_args([])) == 0
+    assert retention.run(kept, options(retention)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["1", "audit.runs_20260307"]
     assert lines[-1].split() == ["15", "rows", "in", "all"]

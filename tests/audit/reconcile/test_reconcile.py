@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,8 @@ from otelgate_audit import settings
 from otelgate_audit.model import partitions
 from otelgate_audit.reconcile import command, comparison, counted, windows
 from otelgate_audit.reconcile.quantities import CALLS, COST, QUANTITIES, RUNS, Quantity
+
+from ..command_options import options
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 """A full five minutes; every test's clock begins here."""
@@ -520,10 +521,8 @@ def test_calls_of_before_are_left_out_and_named(
 
 def run(store: Store, *more: str) -> int:
     """The command over the first five minutes."""
-    parser = ArgumentParser()
-    command.add_arguments(parser)
     span = ["--from", "2026-03-02T10:00", "--to", "2026-03-02T11:05+01:00"]
-    return command.run(store.settings, parser.parse_args([*span, *more]))
+    return command.run(store.settings, options(command, *span, *more))
 
 
 def test_command(store: Store, prometheus: Prometheus, capsys: pytest.CaptureFixture[str]) -> None:
