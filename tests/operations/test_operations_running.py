@@ -93,6 +93,7 @@ def test_sizes_of_what_runs(running: Operated, tmp_path: Path) -> None:
     assert measured["postgres"]["processes"] > 3
     assert measured["postgres"]["disk"] > measured["gateway"]["disk"]
     demo = json.loads(running.good("demo", "--runs=2", "--wait=180", "--json"))
+    assert set(demo) == documented()["demo"].keys
     text = until(lambda: _shown(running, first, str(len(demo["runs"]))))
     assert re.search(r"^  postgres +2 turns +[\d.]+ MiB$", text, re.M), text
     assert re.search(r"^  tempo +\d+ spans ", text, re.M)
@@ -189,7 +190,6 @@ def test_reading_roles_write_nothing_and_read_no_words(running: Operated) -> Non
 # --- JSON ---------------------------------------------------------------------------------------------------------
 
 ARGUMENTS = {
-    "demo": ("--runs=1", "--wait=180"),
     "sizing": ("--seconds=0.1",),
     "costs price": ("gpt-4o",),
     "audit forget": ("--user=none-such", "--yes"),
@@ -200,7 +200,7 @@ ARGUMENTS = {
     "token": ("shop",),
     "sbom": ("{folder}", "probe"),
     "backup": ("{folder}",),
-    "restore": ("{file}", "--force"),
+    "restore": ("{file}",),
 }
 """Arguments of the commands that need some."""
 FOUND = {"audit forget": 1}
@@ -211,7 +211,8 @@ MAY_BE_EMPTY = {
     "audit reconcile": "tests/audit/reconcile/test_reconcile.py",
 }
 """Nothing to show in a young stack: this test compares the keys."""
-ELSEWHERE = {"vulnerabilities": "tests/stack/test_vulnerabilities.py"}
+ELSEWHERE = {"demo": "test_sizes_of_what_runs", "vulnerabilities": "tests/stack/test_vulnerabilities.py"}
+"""Run there, with their keys."""
 AWAY = ("backup", "restore")
 """They stop services: run on a stack that is down."""
 
@@ -234,7 +235,10 @@ def test_print_json_has_the_documented_keys(running: Operated, new_stack: Any, t
         kept = stack.settings.state_dir / "loki" / "chunk"
         kept.parent.mkdir(parents=True)
         kept.write_text("kept")
-    file = json.loads(stack.good("backup", str(tmp_path), "--json"))["file"] if command == "restore" else ""
+    file = ""
+    if command == "restore":
+        file = json.loads(stack.good("backup", str(tmp_path), "--json"))["file"]
+        stack = new_stack()
     arguments = [each.format(folder=tmp_path, file=file) for each in ARGUMENTS.get(command, ())]
     done = stack.run(*command.split(), *arguments, "--json")
     assert done.returncode == FOUND.get(command, 0), done.stderr
