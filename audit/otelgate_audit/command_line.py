@@ -1,4 +1,4 @@
-"""What the command lines `otelgate` and `otelgate-audit` share: how bad usage ends, and kinds of options."""
+"""Shared by the command lines `otelgate` and `otelgate-audit`: help, bad usage, kinds of options."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@
 Addresses come from the stack's settings. Exit code 1: a query failed, or one was empty that should not be.
 """
 
-import argparse
 import re
 import sys
 import time
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+import click
 import psycopg
 from grafana_foundation_sdk.models.dashboard import VariableModel
 from otelgate_stack import settings
@@ -303,19 +303,18 @@ def stores(loaded: settings.Settings) -> Stores:
     )
 
 
-def run_all(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m otelgate_grafana.ask", description=__doc__)
-    parser.add_argument("--window", default="6h", help="how far back: 30m, 6h, 7d (default: 6h)")
-    parser.add_argument("--dashboard", action="append", help="only this one, by its name; may be given several times")
-    parser.add_argument("--empty", action="store_true", help="also tell what is normally empty, and is")
-    options = parser.parse_args(arguments)
+@click.command(help="Ask every query of the dashboards of the running stack: errors, empty answers, times.")
+@click.option("--window", default="6h", show_default=True, help="how far back: 30m, 6h, 7d")
+@click.option("--dashboard", "chosen", multiple=True, help="only this one, by its name; repeatable")
+@click.option("--empty", is_flag=True, help="also show what is normally empty, and is")
+def run_all(window: str, chosen: tuple[str, ...], empty: bool) -> None:
     now, where, bad = time.time(), stores(settings.load()), 0
-    window = Window(now - _seconds(options.window), now)
+    span = Window(now - _seconds(window), now)
     for dashboard in main.DASHBOARDS:
-        if options.dashboard and dashboard.name not in options.dashboard:
+        if chosen and dashboard.name not in chosen:
             continue
         started = time.monotonic()
-        answers = ask(dashboard, where, window)
+        answers = ask(dashboard, where, span)
         took = time.monotonic() - started
         slowest = max(answers, key=lambda answer: answer.seconds)
         bad += sum(not answer.good for answer in answers)
@@ -324,11 +323,11 @@ def run_all(arguments: Sequence[str] | None = None) -> int:
             f"slowest {slowest.seconds:.2f} s: {slowest.panel}"
         )
         for answer in answers:
-            if not answer.good or (options.empty and not answer.rows):
+            if not answer.good or (empty and not answer.rows):
                 reason = answer.error or (f"empty: {answer.normally_empty}" if answer.normally_empty else "empty")
                 print(f"    {answer.panel} {answer.query.ref_id}: {reason}")
-    return 1 if bad else 0
+    sys.exit(1 if bad else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(run_all())
+    run_all(prog_name="python -m otelgate_grafana.ask")

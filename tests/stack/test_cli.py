@@ -10,21 +10,13 @@ from pathlib import Path
 
 import click
 import pytest
+from cli_commands import all_commands
 from otelgate_stack import settings
 from otelgate_stack.build import builds, debian
 from otelgate_stack.commands import cli
 from otelgate_stack.engines import watchers
 
 pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
-
-
-def all_commands(group: click.Group = cli.PROGRAM, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
-    """Every command that does something, by the words that call it."""
-    found: dict[tuple[str, ...], click.Command] = {}
-    for name, command in group.commands.items():
-        words = (*path, name)
-        found |= all_commands(command, words) if isinstance(command, click.Group) else {words: command}
-    return found
 
 
 def what_there_is() -> list[str]:
@@ -200,6 +192,29 @@ def test_settings_as_json_has_each_setting(env: dict[str, str]) -> None:
     assert set(shown) == {row.env for row in settings.ROWS}
 
 
-def test_completion_for_bash_offers_commands(env: dict[str, str]) -> None:
-    asked = {**env, "_OTELGATE_COMPLETE": "bash_complete", "COMP_WORDS": "otelgate sta", "COMP_CWORD": "1"}
-    assert run(asked).stdout == "plain,status\n"
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (("sta",), ["status"]),
+        (("audit", "ver"), ["verify"]),
+        (("audit", "verify", "--no"), ["--no-loki"]),
+        (("completion", ""), ["bash", "zsh", "fish"]),
+    ],
+)
+def test_complete_in_bash_offers_commands_and_options(
+    env: dict[str, str], typed: tuple[str, ...], offered: list[str]
+) -> None:
+    """The script in a real bash, with the words on its command line as Tab gives them to the function."""
+    script = 'eval "$(otelgate completion bash)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))'
+    script += (
+        '; "$(complete -p otelgate | sed "s/.*-F \\([^ ]*\\) .*/\\1/")" otelgate; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["bash", "--norc", "-c", script, "bash", "otelgate", *typed]
+    done = subprocess.run(command, env={**whole(env), "PATH": path}, capture_output=True, text=True, timeout=300)
+    assert (done.stdout.splitlines(), done.stderr) == (offered, "")
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion_of_other_shells_is_a_script_for_them(env: dict[str, str], shell: str) -> None:
+    assert f"_OTELGATE_COMPLETE={shell}_complete" in run(env, "completion", shell).stdout

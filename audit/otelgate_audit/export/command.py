@@ -33,7 +33,9 @@ OPTIONS: Final = [
     click.Option(["--to", "end"], type=command_line.time, metavar="TIME", help="that started before this time"),
     click.Option(["--service"], help="of this application, its service.name"),
     click.Option(["--user"], metavar="ID", help="of this user"),
-    click.Option(["--format"], type=click.Choice(list(FORMATS)), default="jsonl", show_default=True),
+    click.Option(
+        ["--format"], type=click.Choice(list(FORMATS)), default="jsonl", show_default=True, help="form of the file"
+    ),
     click.Option(
         ["--output"], type=command_line.PATH, metavar="FILE", help="a file, there only when complete; default: stdout"
     ),

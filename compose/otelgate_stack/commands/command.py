@@ -1,4 +1,4 @@
-"""What the commands share: options, the engine, and where they print."""
+"""The commands share this: options, the engine, and where they print."""
 
 import json
 import sys

@@ -60,7 +60,7 @@ def settings(as_json: bool) -> int:
     if as_json:
         print_json({name: value for name, value, _ in rows})
     else:
-        Report().table(rows, ("setting", "value", "what it is"))
+        Report().table(rows, ("setting", "value", "what it is"), wrap=True)
     return 0
 
 

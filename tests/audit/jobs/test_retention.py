@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from commands_page import documented
 from otelgate_audit.jobs import dropping, retention
 from otelgate_audit.jobs.retention import Deleted
 from otelgate_audit.model import database as audit_database
@@ -221,7 +222,9 @@ def test_retention_command_prints_table_or_json(
 ) -> None:
     monkeypatch.setattr("time.time_ns", lambda: NOW * 1000)
     assert retention.run(kept, options(retention, "--dry-run", "--json")) == 0
-    assert len(json.loads(capsys.readouterr().out)) == len(EXPECTED)
+    printed = json.loads(capsys.readouterr().out)
+    assert len(printed) == len(EXPECTED)
+    assert set(printed[0]) == documented()["audit retention"].keys
     assert retention.run(kept, options(retention)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["1", "audit.runs_20260307"]

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
+from commands_page import documented
 from otelgate_audit import settings
 from otelgate_audit.model import partitions
 from otelgate_audit.reconcile import command, comparison, counted, windows
@@ -549,7 +550,9 @@ def test_command(store: Store, prometheus: Prometheus, capsys: pytest.CaptureFix
     assert run(store, "--json") == 0
     window = {"service": "shop", "from": "2026-03-02T10:00:00Z", "to": "2026-03-02T10:05:00Z"}
     nothing = {"rejected": 0, "missing": 0, "surplus": 0}
-    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert set(printed[0]) == documented()["audit reconcile"].keys
+    assert printed == [
         {**window, "quantity": "runs", "counted": 2, "stored": 2, **nothing},
         {**window, "quantity": "calls", "counted": 1, "stored": 1, **nothing},
         {**window, "quantity": "cost", "counted": 0.2, "stored": 0.2, **nothing},
