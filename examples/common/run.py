@@ -2,7 +2,7 @@
 
     python -m examples.common.run estate_bot --seconds 60 --fault model_errors --history 7d
 
-The application gets what a user would set for his own: the standard OTEL_* variables, and those that README.md lists.
+The application gets what a user would set for his own: the standard OTEL_* variables and the others of README.md.
 Message content is captured, and goes to the audit store alone.
 """
 
