@@ -82,7 +82,7 @@ def test_python(root: Path, pins: dict[str, str]) -> None:
 
 def test_prices(root: Path, pins: dict[str, str]) -> None:
     groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
-    assert f"genai-prices=={pins['GENAI_PRICES']}" in groups["test"]
+    assert f"genai-prices=={pins['GENAI_PRICES']}" in groups["examples"]
     assert json.loads((root / "collector/prices.json").read_text())["source"]["version"] == pins["GENAI_PRICES"]
 
 

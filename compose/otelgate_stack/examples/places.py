@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc
-from otelgate_stack import access, state
-from otelgate_stack.build import builds
-from otelgate_stack.engines import docker_client
-from otelgate_stack.errors import StackError
-from otelgate_stack.report import Report
-from otelgate_stack.settings import Settings
+from .. import state
+from ..build import builds
+from ..engines import docker_client
+from ..errors import StackError
+from ..ports import LOOPBACK
+from ..report import Report
+from ..settings import Settings
 
-BLOCK = "18h"
+_BLOCK = "18h"
 _PROJECT = "otelgate"
 
 
@@ -26,9 +26,9 @@ class Native:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.audit = f"127.0.0.1:{settings.audit_port}"
-        self.tempo = f"127.0.0.1:{settings.tempo_otlp_port}"
-        self.jaeger = f"127.0.0.1:{settings.jaeger_otlp_port}"
+        self.audit = f"{LOOPBACK}:{settings.audit_port}"
+        self.tempo = f"{LOOPBACK}:{settings.tempo_otlp_port}"
+        self.jaeger = f"{LOOPBACK}:{settings.jaeger_otlp_port}"
 
     def make_blocks(self, files: Sequence[Path]) -> None:
         """Prometheus' blocks from OpenMetrics files; it finds them within a minute. Raises StackError."""
@@ -48,7 +48,7 @@ class Containers:
     """Containers on this machine: their addresses in Docker's network, and promtool in Prometheus' own image."""
 
     def __init__(self, client: Any) -> None:
-        self._containers = {
+        self._containers: dict[str, Any] = {
             service: next(iter(client.containers.list(filters={"label": labels})), None)
             for service in ("prometheus", "audit", "tempo", "jaeger")
             for labels in [[f"com.docker.compose.project={_PROJECT}", f"com.docker.compose.service={service}"]]
@@ -79,7 +79,7 @@ class Containers:
 
 
 @contextmanager
-def find(settings: Settings) -> Iterator[Native | Containers]:
+def places(settings: Settings) -> Iterator[Native | Containers]:
     """The places of the stack that is up."""
     if state.active_engine(settings) == "docker":
         with docker_client.connect() as client:
@@ -88,14 +88,5 @@ def find(settings: Settings) -> Iterator[Native | Containers]:
         yield Native(settings)
 
 
-def channel(settings: Settings, address: str) -> grpc.Channel:
-    """A channel to a trace store's OTLP receiver (host:port), which wants the stores' certificate. Raises OSError."""
-    secrets = access.of(settings)
-    files = (Path(file).read_bytes() for file in (secrets.authority, secrets.key, secrets.certificate))
-    # In Docker's network it has an address that the certificate does not name.
-    named = (("grpc.ssl_target_name_override", "localhost"),)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(*files), options=named)
-
-
 def _command(promtool: str | Path, file: Path, folder: str | Path) -> list[str | Path]:
-    return [promtool, "tsdb", "create-blocks-from", f"--max-block-duration={BLOCK}", "openmetrics", "-q", file, folder]
+    return [promtool, "tsdb", "create-blocks-from", f"--max-block-duration={_BLOCK}", "openmetrics", "-q", file, folder]

@@ -3,10 +3,12 @@
 import secrets
 
 import psycopg
-from otelgate_stack import credentials
-from otelgate_stack.errors import StackError
-from otelgate_stack.settings import Settings
 from psycopg import sql
+
+from .. import credentials
+from ..errors import StackError
+from ..ports import LOOPBACK
+from ..settings import Settings
 
 
 def ensure(settings: Settings, name: str) -> str:
@@ -17,12 +19,12 @@ def ensure(settings: Settings, name: str) -> str:
     if not settings.own_database:
         raise StackError("this example wants a database on the stack's own PostgreSQL: unset OTELGATE_DATABASE_URL")
     superuser = credentials.superuser_password(settings).read_text().strip()
-    host = f"host=127.0.0.1 port={settings.postgres_port}"
+    host = f"host={LOOPBACK} port={settings.postgres_port}"
     password = secrets.token_hex(16)
     with psycopg.connect(f"{host} user=postgres dbname=postgres", password=superuser, autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
         change = "ALTER ROLE {} PASSWORD {}" if known else "CREATE ROLE {} LOGIN PASSWORD {}"
-        connection.execute(sql.SQL(change).format(sql.Identifier(name), sql.Literal(password)))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(change).format(sql.Identifier(name), sql.Literal(password)))
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
-    return f"postgresql://{name}:{password}@127.0.0.1:{settings.postgres_port}/{name}"
+    return f"postgresql://{name}:{password}@{LOOPBACK}:{settings.postgres_port}/{name}"
