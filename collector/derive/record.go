@@ -190,28 +190,16 @@ func (f field) number() (float64, bool) {
 	return 0, false
 }
 
-func (c *condition) holds(fields []field) bool {
+func (c *slotCondition) holds(fields []field) bool {
 	f := &fields[c.slot]
-	switch c.op {
-	case exists:
-		return f.kind != none
-	case missing:
-		return f.kind == none
+	if f.kind == none || c.OfPresence() {
+		return c.Holds(f.kind != none, "", "")
 	}
-	found := false
-	if f.kind != none && f.kind != other {
-		value := f.str
-		if f.kind != text {
-			value = labelText(*f)
-		}
-		for _, wanted := range c.values {
-			if value == wanted {
-				found = true
-				break
-			}
-		}
+	value := f.str
+	if f.kind != text {
+		value = labelText(*f)
 	}
-	return found == (c.op == in)
+	return c.Holds(f.kind != other, value, fields[c.spanName].str)
 }
 
 func (m *metric) matches(fields []field) bool {
