@@ -260,6 +260,12 @@ func (n Node) Object(keys ...string) Object {
 	return read
 }
 
+// Without is the object but for one key, which the file may have and no code reads.
+func (o Object) Without(key string) Object {
+	delete(o.values, key)
+	return o
+}
+
 // Has says whether the file has the key.
 func (o Object) Has(key string) bool {
 	_, ok := o.values[key]
