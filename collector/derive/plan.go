@@ -20,12 +20,12 @@ type plan struct {
 	labels  []label
 	metrics []*metric
 
-	spanName, spanKind, spanStatus, eventName int // slots of what is built in, or absent
+	spanName, spanKind, spanStatus, eventName int // slots of what is built in, or noSlot
 	errorType                                 int
 	application, service                      int // of the resource
 }
 
-const absent = -1
+const noSlot = -1
 
 const (
 	applicationName = "otelgate.application"
@@ -169,12 +169,12 @@ func (p *plan) label(name string, from []string) int {
 // builtIn takes the slots of what is no attribute out of the table of attributes.
 func (p *plan) builtIn() {
 	p.spanName, p.spanKind = p.take(spanName), p.take("span.kind")
-	p.spanStatus, p.eventName = p.take("span.status"), absent
+	p.spanStatus, p.eventName = p.take("span.status"), noSlot
 	if at, ok := p.slots["event.name"]; ok { // stays: older SDKs send the attribute
 		p.eventName = at
 	}
 	p.application, p.service = p.slot(applicationName), p.slot(serviceName)
-	p.errorType = absent
+	p.errorType = noSlot
 	if at, ok := p.slots["error.type"]; ok {
 		p.errorType = at
 	}
@@ -184,7 +184,7 @@ func (p *plan) builtIn() {
 func (p *plan) take(name string) int {
 	at, ok := p.slots[name]
 	if !ok {
-		return absent
+		return noSlot
 	}
 	delete(p.slots, name)
 	return at
