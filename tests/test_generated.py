@@ -18,7 +18,11 @@ def generated(collector: Path) -> dict[str, str]:
 
 def test_collector_code(root: Path, tmp_path: Path) -> None:
     collector = tmp_path / "collector"
-    shutil.copytree(root / "collector", collector, ignore=shutil.ignore_patterns("testdata", "gateway", "internal", "documentation.md"))
+    shutil.copytree(
+        root / "collector",
+        collector,
+        ignore=shutil.ignore_patterns("testdata", "gateway", "internal", "documentation.md"),
+    )
     shutil.copy(root / "versions.env", tmp_path)
     subprocess.run([collector / "generate.sh"], check=True, capture_output=True)
     made, kept = generated(collector), generated(root / "collector")

@@ -32,7 +32,10 @@ def test_manifest(root: Path, pins: dict[str, str]) -> None:
 
 def test_collector_go_mod(root: Path, pins: dict[str, str]) -> None:
     modules = required(root / "collector/go.mod")
-    assert required(root / "collector/mdatagen/go.mod")["go.opentelemetry.io/collector/cmd/mdatagen"] == pins["COLLECTOR_VERSION"]
+    assert (
+        required(root / "collector/mdatagen/go.mod")["go.opentelemetry.io/collector/cmd/mdatagen"]
+        == pins["COLLECTOR_VERSION"]
+    )
     manifest = yaml.safe_load((root / "collector/manifest.yaml").read_text())
     for section, entries in manifest.items():
         for entry in entries if section != "dist" else []:

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"otelgate/collector/derived"
+	"otelgate/collector/fault"
 	"otelgate/collector/resent"
 	"otelgate/collector/shares"
 )
@@ -196,7 +197,7 @@ func (a *accumulator) open(ctx context.Context, host component.Host) error {
 	}
 	extension, ok := host.GetExtensions()[*a.config.Storage].(storage.Extension)
 	if !ok {
-		return fmt.Errorf("storage='%s': expected a storage extension that is in service::extensions", a.config.Storage)
+		return fault.Of("storage", a.config.Storage, "a storage extension that is in service::extensions")
 	}
 	var err error
 	if a.store, err = extension.GetClient(ctx, component.KindProcessor, a.id, ""); err != nil {

@@ -130,7 +130,7 @@ func TestFaultsOfAFileAreAllNamed(t *testing.T) {
 	content := shop("    requests_per_second: -1\n    cost_center: \"a\\nb\"\n") +
 		"  - name: otelgate-audit\n    token_sha256: [" + hash("old") + ", secret]\n    services: [otelgate-gateway, \"[\"]\n    mib_per_second: -2\n" +
 		"  - name: shop\n    token_sha256: []\n"
-	_, err := parse([]byte(content))
+	_, err := parse("x.yaml", []byte(content))
 	for _, want := range []string{
 		`applications[0]::requests_per_second='-1': expected a number above 0`,
 		`applications[0]::cost_center='a\nb': expected up to 100 characters`,
@@ -147,8 +147,10 @@ func TestFaultsOfAFileAreAllNamed(t *testing.T) {
 	}
 	require.NotContains(t, err.Error(), hash("old"))
 	require.NotContains(t, err.Error(), "secret")
-	_, err = parse([]byte("applications:\n  - name: shop\n    tokens: [a]\n"))
-	require.ErrorContains(t, err, "field tokens not found")
+	_, err = parse("x.yaml", []byte("applications:\n  - name: shop\n    tokens: [a]\n"))
+	require.EqualError(t, err, "x.yaml:3: applications[0]='tokens': expected one of the keys name, token_sha256, services, team, cost_center, requests_per_second, mib_per_second")
+	_, err = parse("x.yaml", []byte("applications:\n  - name: shop\n    token_sha256: secret\n"))
+	require.EqualError(t, err, "x.yaml:3: applications[0]::token_sha256='6 characters': expected a list")
 }
 
 func TestStartWithoutUsableFilesFails(t *testing.T) {
@@ -157,11 +159,11 @@ func TestStartWithoutUsableFilesFails(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{Config{File: write(t, "applications: 5")}, "OTELGATE_APPLICATIONS_FILE='"},
+		{Config{File: write(t, "applications: 5")}, ":1: applications='5': expected a list"},
 		{Config{File: filepath.Join(t.TempDir(), "absent")}, "no such file"},
 		{Config{TokenFile: filepath.Join(t.TempDir(), "absent"), File: write(t, shop(""))}, "no such file"},
 		{Config{TokenFile: empty}, "OTELGATE_TOKEN_FILE='" + empty + "': expected a token, the file is empty"},
-		{Config{TokenFile: write(t, "old"), File: write(t, shop(""))}, `"shop" has the operator's token`},
+		{Config{TokenFile: write(t, "old"), File: write(t, shop(""))}, `expected another token of "shop": it has the operator's`},
 	} {
 		s, err := create(componenttest.NewNopTelemetrySettings(), &each.cfg)
 		require.NoError(t, err)
@@ -173,7 +175,7 @@ func TestStartWithoutUsableFilesFails(t *testing.T) {
 }
 
 func TestApplicationMaySpeakForItsServicesOnly(t *testing.T) {
-	known, err := parse([]byte(shop("")))
+	known, err := parse("x.yaml", []byte(shop("")))
 	require.NoError(t, err)
 	of, _ := known.of("old")
 	for service, may := range map[string]bool{"shop": true, "shop-web": true, "shop-": true, "shops": false, "bank": false, "": false, "Shop-web": false} {
@@ -187,7 +189,7 @@ func TestServiceBelongsToMostSpecificApplication(t *testing.T) {
 	entry := func(name, services string) string {
 		return "  - name: " + name + "\n    token_sha256: [" + hash(name) + "]\n    services: [" + services + "]\n"
 	}
-	known, err := parse([]byte("applications:\n" + entry("all", `"*"`) + entry("shop", `"shop-*"`) + entry("pay", `shop-pay, "shop-card-*"`) + entry("web", `"*-web1"`)))
+	known, err := parse("x.yaml", []byte("applications:\n"+entry("all", `"*"`)+entry("shop", `"shop-*"`)+entry("pay", `shop-pay, "shop-card-*"`)+entry("web", `"*-web1"`)))
 	require.NoError(t, err)
 	for service, want := range map[string]string{
 		"bank": "all", "shop-web": "shop", "shop-pay": "pay", "shop-card-eu": "pay", "shop-payment": "shop", "shop": "shop", "pay": "pay",
@@ -201,7 +203,7 @@ func TestServiceBelongsToMostSpecificApplication(t *testing.T) {
 	require.Nil(t, known.owners.of("otelgate-gateway"))
 	require.Nil(t, known.owners.of(""))
 
-	_, err = parse([]byte("applications:\n" + entry("shop", `"shop-*"`) + entry("bank", `"shop-*", shop`)))
+	_, err = parse("x.yaml", []byte("applications:\n"+entry("shop", `"shop-*"`)+entry("bank", `"shop-*", shop`)))
 	require.ErrorContains(t, err, `applications[1]::services='shop-*': expected a service of no other application: it is one of "shop"`)
 	require.ErrorContains(t, err, `applications[1]::services='shop': expected a service of no other application: it is one of "shop"`)
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +18,13 @@ import (
 
 	"otelgate/collector/applications/internal/metadata"
 	"otelgate/collector/fault"
+	"otelgate/collector/operatorfile"
+)
+
+// The settings by which an operator knows the files.
+const (
+	tokenSetting = "OTELGATE_TOKEN_FILE"
+	fileSetting  = "OTELGATE_APPLICATIONS_FILE"
 )
 
 // Config of the extension.
@@ -112,14 +117,14 @@ func (s *senders) again() {
 // look reads the files, and takes over what they hold where that changed and has no fault.
 func (s *senders) look() (changed bool, err error) {
 	var read [2][]byte
-	for i, file := range []string{s.cfg.TokenFile, s.cfg.File} {
-		if file == "" {
+	for i, from := range []struct{ setting, file string }{{tokenSetting, s.cfg.TokenFile}, {fileSetting, s.cfg.File}} {
+		if from.file == "" {
 			continue
 		}
-		content, fault := os.ReadFile(file)
-		if fault != nil {
-			content = []byte(fault.Error()) // only compared, so that an error is logged once
-			err = errors.Join(err, fault)
+		content, failed := operatorfile.Load(from.setting, from.file)
+		if failed != nil {
+			content = []byte(failed.Error()) // only compared, so that an error is logged once
+			err = errors.Join(err, failed)
 		}
 		read[i] = content
 	}
@@ -142,18 +147,18 @@ func (s *senders) parse(token, file []byte) (*table, error) {
 	found := newTable()
 	if s.cfg.File != "" {
 		var err error
-		if found, err = parse(file); err != nil {
-			return nil, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': %w", s.cfg.File, err)
+		if found, err = parse(s.cfg.File, file); err != nil {
+			return nil, err
 		}
 	}
 	if s.cfg.TokenFile != "" || s.cfg.Token != "" {
 		text := cmp.Or(s.cfg.Token, strings.TrimSpace(string(token)))
 		if text == "" {
-			return nil, fmt.Errorf("OTELGATE_TOKEN_FILE='%s': expected a token, the file is empty", s.cfg.TokenFile)
+			return nil, fault.Of(tokenSetting, s.cfg.TokenFile, "a token, the file is empty")
 		}
 		hash := sha256.Sum256([]byte(text))
 		if of, taken := found.tokens[hash]; taken {
-			return nil, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': %q has the operator's token: expected a different token", s.cfg.File, of.Name)
+			return nil, fault.Of(fileSetting, s.cfg.File, "another token of %q: it has the operator's", of.Name)
 		}
 		found.tokens[hash] = nil
 	}

@@ -1,7 +1,6 @@
 package applications
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -10,9 +9,8 @@ import (
 	"regexp"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"otelgate/collector/fault"
+	"otelgate/collector/operatorfile"
 )
 
 // Application is one sender, as the file describes it.
@@ -91,15 +89,26 @@ func (t *table) of(token string) (*Application, bool) {
 	return found, ok
 }
 
-type entry struct {
-	Name              string   `yaml:"name"`
-	TokenSHA256       []string `yaml:"token_sha256"`
-	Services          []string `yaml:"services"`
-	Team              string   `yaml:"team"`
-	CostCenter        string   `yaml:"cost_center"`
-	RequestsPerSecond *float64 `yaml:"requests_per_second"` // nil: no limit
-	MiBPerSecond      *float64 `yaml:"mib_per_second"`
+// description is the file.
+type description struct {
+	Applications []entry `mapstructure:"applications"`
 }
+
+type entry struct {
+	Name              string   `mapstructure:"name"`
+	TokenSHA256       hashes   `mapstructure:"token_sha256"`
+	Services          []string `mapstructure:"services"`
+	Team              string   `mapstructure:"team"`
+	CostCenter        string   `mapstructure:"cost_center"`
+	RequestsPerSecond *float64 `mapstructure:"requests_per_second"` // nil: no limit
+	MiBPerSecond      *float64 `mapstructure:"mib_per_second"`
+}
+
+// hashes are those of tokens. No error shows them: one may be the token itself.
+type hashes []string
+
+// ReadNode reads a list of hashes.
+func (h *hashes) ReadNode(n operatorfile.Node) { *h = n.Secret().Texts() }
 
 // ours begins the names of the stack's own services, for which no application may speak.
 const ours = "otelgate"
@@ -111,15 +120,20 @@ var (
 )
 
 // parse reads a file. Its error joins all faults, each with the application, the field, the value and what was expected.
-func parse(content []byte) (*table, error) {
-	var file struct {
-		Applications []entry `yaml:"applications"`
+func parse(name string, content []byte) (*table, error) {
+	var file description
+	if err := operatorfile.DecodeYAML(fileSetting, name, content, &file); err != nil {
+		return nil, err
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&file); err != nil {
-		return nil, fmt.Errorf("expected a list `applications`: %w", err)
+	found, err := file.table()
+	if err != nil {
+		return nil, fmt.Errorf("%s='%s': %w", fileSetting, name, err)
 	}
+	return found, nil
+}
+
+// table checks the applications, and gives each its name, services and tokens.
+func (file *description) table() (*table, error) {
 	found, names, exact := newTable(), map[string]bool{}, map[string]string{}
 	var faults fault.List
 	for number, each := range file.Applications {

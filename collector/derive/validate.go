@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 
+	"otelgate/collector/condition"
 	"otelgate/collector/fault"
 	"otelgate/collector/labelguard"
 )
@@ -84,8 +85,10 @@ func (l *list) validateMetric(path string, m *metricSpec) error {
 	if m.EventAttributes && m.Signal == ofSpan {
 		faults = append(faults, fault.Of(path+"::event_attributes", m.EventAttributes, "false: only metrics of events have them"))
 	}
-	for i, c := range m.Condition {
-		faults = append(faults, c.validate(fmt.Sprintf("%s::condition[%d]", path, i)))
+	for _, each := range m.When {
+		if each.Test == condition.SpanName && m.Signal == ofEvent {
+			faults = append(faults, fault.Of(path+"::when::"+each.Attribute, "span_name", "another condition: an event has no span"))
+		}
 	}
 	return errors.Join(append(faults, l.validateValues(path, m))...)
 }
@@ -115,22 +118,6 @@ func (l *list) validateValues(path string, m *metricSpec) error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-func (c *conditionSpec) validate(path string) error {
-	given := 0
-	for _, present := range []bool{c.In != nil, c.NotIn != nil, c.Exists != nil} {
-		if present {
-			given++
-		}
-	}
-	switch {
-	case c.Attribute == "":
-		return fault.Of(path+"::attribute", c.Attribute, "the name of an attribute")
-	case given != 1:
-		return fault.Of(path, c.Attribute, "exactly one of in, not_in, exists")
-	}
-	return nil
 }
 
 func checkLabels(path string, names []string) error {

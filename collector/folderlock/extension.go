@@ -19,6 +19,9 @@ import (
 // fileName of the lock. It stays when the gateway ends, the lock does not, however the gateway ends.
 const fileName = "lock"
 
+// setting is the one that names the folder.
+const setting = "OTELGATE_DATA_DIR"
+
 // errHeld is what flock says of a file that another process holds.
 var errHeld = errors.New("held by another process")
 
@@ -57,19 +60,18 @@ type holder struct {
 // Start takes the lock, or says who has it.
 func (h *holder) Start(context.Context, component.Host) error {
 	if err := os.MkdirAll(h.directory, 0o750); err != nil {
-		return fmt.Errorf("OTELGATE_DATA_DIR='%s': %w; expected a folder that the gateway can write", h.directory, err)
+		return fault.Of(setting, h.directory, "a folder that the gateway can write: %w", err)
 	}
 	path := filepath.Join(h.directory, fileName)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return fmt.Errorf("OTELGATE_DATA_DIR='%s': %w; expected a folder that the gateway can write", h.directory, err)
+		return fault.Of(setting, h.directory, "a folder that the gateway can write: %w", err)
 	}
 	switch err := lock(file); {
 	case errors.Is(err, errHeld):
 		owner, _ := os.ReadFile(path)
 		_ = file.Close()
-		return fmt.Errorf("OTELGATE_DATA_DIR='%s': another gateway uses this folder (process %s); expected a separate folder for each gateway",
-			h.directory, strings.TrimSpace(string(owner)))
+		return fault.Of(setting, h.directory, "a folder that no other gateway uses, process %s does", strings.TrimSpace(string(owner)))
 	case err != nil:
 		h.logger.Warn("the file system has no locks: nothing keeps a second gateway out of this folder",
 			zap.String("folder", h.directory), zap.Error(err))

@@ -76,7 +76,7 @@ func TestFactoryRefusesBadFile(t *testing.T) {
 	set := processortest.NewNopSettings(factory.Type())
 	config := factory.CreateDefaultConfig().(*Config)
 	config.MappingFile = "testdata/missing.yaml"
-	const want = "open testdata/missing.yaml: no such file or directory"
+	const want = "mapping_file='testdata/missing.yaml': expected a readable file: no such file or directory"
 	_, err := factory.CreateTraces(context.Background(), set, config, consumertest.NewNop())
 	require.EqualError(t, err, want)
 	_, err = factory.CreateLogs(context.Background(), set, config, consumertest.NewNop())
@@ -117,19 +117,19 @@ func TestOwnMapping(t *testing.T) {
 
 func TestMappingErrors(t *testing.T) {
 	for _, one := range []struct{ text, want string }{
-		{"attributes: [", "FILE: yaml: line 1: did not find expected node content"},
+		{"attributes: [", "mapping_file='FILE': expected YAML: line 1: did not find expected node content"},
 		{"hello", "FILE:1: content='hello': expected a mapping"},
-		{"attribute: {}", "FILE:1: attribute: unknown key, expected one of operations, attributes, names, model_calls, of_an_agent, cancelled, logs"},
+		{"attribute: {}", "FILE:1: content='attribute': expected one of the keys operations, attributes, names, model_calls, of_an_agent, cancelled, logs"},
 		{"attributes:\n  a.b: {type: strng, from: [c]}", "FILE:2: attributes::a.b::type='strng': expected one of string, int, double, bool, strings"},
 		{"attributes:\n  a.b: {from: [c]}", "FILE:2: attributes::a.b::type='': expected one of string, int, double, bool, strings"},
 		{"attributes:\n  a.b: {type: int, from: c}", "FILE:2: attributes::a.b::from='c': expected a list"},
 		{"attributes:\n  a.b: {type: int, from: [[c]]}", "FILE:2: attributes::a.b::from[0]='a list': expected a mapping"},
-		{"attributes:\n  a.b: {type: int, from: [{atribute: c}]}", "FILE:2: attributes::a.b::from[0]::atribute: unknown key, expected one of attribute, event, span, scale, unless_whole_duration, unless_equal, when, keep"},
+		{"attributes:\n  a.b: {type: int, from: [{atribute: c}]}", "FILE:2: attributes::a.b::from[0]='atribute': expected one of the keys attribute, event, span, scale, unless_whole_duration, unless_equal, when, keep"},
 		{"attributes:\n  a.b: {type: int, from: [{attribute: c, event: d}]}", "FILE:2: attributes::a.b::from[0]='a mapping': expected exactly one of attribute, event, span"},
 		{"attributes:\n  a.b: {type: int, from: [{attribute: c, scale: 0}]}", "FILE:2: attributes::a.b::from[0]::scale='0': expected a number above 0"},
 		{"attributes:\n  a.b: {type: int, from: [{attribute: c, keep: maybe}]}", "FILE:2: attributes::a.b::from[0]::keep='maybe': expected true or false"},
 		{"attributes:\n  a.b: {type: int, from: [{span: id}]}", "FILE:2: attributes::a.b::from[0]::span='id': expected name"},
-		{"attributes:\n  a.b: {type: int, from: [{attribute: c, when: {d: yes}}]}", "FILE:2: attributes::a.b::from[0]::when::d='yes': expected present, absent, span_name or a list of values"},
+		{"attributes:\n  a.b: {type: int, from: [{attribute: c, when: {d: yes}}]}", "FILE:2: attributes::a.b::from[0]::when::d='yes': expected present, absent, span_name, a list of values or {not: a list of values}"},
 		{"attributes:\n  a.b: {type: string, from: [{attribute: c, unless_equal: z}]}", "FILE:2: attributes::a.b::from[0]::unless_equal='z': expected an attribute that is defined above"},
 		{"operations: [{operation: chat}]", "FILE:1: operations[0]='a mapping': expected an operation and a when"},
 		{"names: {chat: gen_ai.modle}", "names::chat='gen_ai.modle': expected a name under attributes"},

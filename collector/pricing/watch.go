@@ -96,7 +96,6 @@ func (w *watcher) look() {
 	var changed *book
 	if err == nil {
 		changed, err = newBook(w.file, content)
-		err = overrideError(err)
 	}
 	switch {
 	case err == nil:

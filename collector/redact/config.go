@@ -3,14 +3,12 @@ package redact
 import (
 	_ "embed"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 
-	"go.opentelemetry.io/collector/confmap"
-
 	"otelgate/collector/fault"
+	"otelgate/collector/operatorfile"
 )
 
 // The values of `content`.
@@ -168,36 +166,23 @@ func (p *Policy) patternLists() []patternList {
 
 // load returns the built-in policy with PolicyFile's and the configuration's lists added.
 func (c *Config) load() (*Policy, error) {
-	merged, err := parsePolicy(builtinPolicy)
-	if err != nil {
-		return nil, fmt.Errorf("built-in policy: %w", err)
+	merged := &Policy{}
+	if err := operatorfile.DecodeYAML("policy_file", "policy.yaml (built in)", builtinPolicy, merged); err != nil {
+		return nil, err
 	}
 	if c.PolicyFile != "" {
-		content, err := os.ReadFile(c.PolicyFile)
+		content, err := operatorfile.Load("policy_file", c.PolicyFile)
 		if err != nil {
-			return nil, fmt.Errorf("policy_file: %w", err)
+			return nil, err
 		}
-		added, err := parsePolicy(content)
-		if err != nil {
-			return nil, fmt.Errorf("policy_file: %s: %w", c.PolicyFile, err)
+		added := &Policy{}
+		if err := operatorfile.DecodeYAML("policy_file", c.PolicyFile, content, added); err != nil {
+			return nil, err
 		}
 		merged.add(added)
 	}
 	merged.add(&c.Policy)
 	return merged, merged.validate()
-}
-
-func parsePolicy(content []byte) (*Policy, error) {
-	retrieved, err := confmap.NewRetrievedFromYAML(content)
-	if err != nil {
-		return nil, err
-	}
-	conf, err := retrieved.AsConf()
-	if err != nil {
-		return nil, err
-	}
-	policy := &Policy{}
-	return policy, conf.Unmarshal(policy)
 }
 
 func (p *Policy) add(more *Policy) {

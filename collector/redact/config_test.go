@@ -89,8 +89,10 @@ func TestPolicyFile(t *testing.T) {
 
 	broken := filepath.Join(t.TempDir(), "policy.yaml")
 	for content, want := range map[string]string{
-		"attributs: {}": "policy_file: " + broken +
-			": decoding failed due to the following error(s):\n\n'redact.Policy' has invalid keys: attributs",
+		"attributs: {}": broken + ":1: content='attributs': expected one of the keys attributes, words, metadata_keys, " +
+			"generative_scopes, request_loggers, rules, disable_rules",
+		"words:\n- - a": broken + ":2: words[0]='a list': expected a text",
+		"rules: [":      "policy_file='" + broken + "': expected YAML: line 1: did not find expected node content",
 		"disable_rules: [x]": "disable_rules[0]='x': expected one of card, email, phone, iban, api_key, bearer, " +
 			"jwt, private_key, credential, token",
 	} {
@@ -105,7 +107,7 @@ func TestPolicyFile(t *testing.T) {
 	}
 	cfg.PolicyFile = "missing.yaml"
 	_, err := newRedactor(cfg, componenttest.NewNopTelemetrySettings())
-	if err == nil || err.Error() != "policy_file: open missing.yaml: no such file or directory" {
+	if err == nil || err.Error() != "policy_file='missing.yaml': expected a readable file: no such file or directory" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -62,7 +62,7 @@ def test_bad_value_stops(validate: Validate) -> None:
 
 
 ADVICE = (
-    ", beyond this machine, without both TLS and a bearer token: "
+    "expected no address beyond this machine, without both TLS and a bearer token: "
     "set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or OTELGATE_INSECURE=true"
 )
 
@@ -71,7 +71,7 @@ def test_open_host_stops(validate: Validate) -> None:
     done = validate(OTELGATE_HOST="0.0.0.0")
     assert done.returncode == 1
     for protocol, port in (("grpc", 4317), ("http", 4318)):
-        assert f"receivers::otlp::protocols::{protocol} listens on 0.0.0.0:{port}{ADVICE}" in done.stderr
+        assert f"receivers::otlp::protocols::{protocol}::endpoint='0.0.0.0:{port}': {ADVICE}" in done.stderr
 
 
 @pytest.mark.parametrize("host", ["::1", "[::1]", "localhost"])
@@ -89,4 +89,4 @@ def test_operators_own_receiver_is_guarded_too(validate: Validate, tmp_path: Pat
     own.write_text("receivers: {otlp/open: {protocols: {grpc: {endpoint: '0.0.0.0:5317'}}}}")
     done = validate(own)
     assert done.returncode == 1
-    assert f"receivers::otlp/open::protocols::grpc listens on 0.0.0.0:5317{ADVICE}" in done.stderr
+    assert f"receivers::otlp/open::protocols::grpc::endpoint='0.0.0.0:5317': {ADVICE}" in done.stderr
