@@ -140,9 +140,11 @@ format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix .
 	gofmt -w collector
 
-generate: .venv/ready ## the Collector's main, from collector/manifest.yaml, and the copies of the tables of settings and services
+generate: .venv/ready ## the Collector's main, and the copies of the tables of settings, services, buckets and analytics views
 	collector/generate.sh
 	$(BIN)/python compose/make_settings.py
+	$(BIN)/python collector/derive/make_buckets.py
+	$(BIN)/python audit/make_analytics.py
 
 prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices
 	$(BIN)/python collector/pricing/make_prices.py

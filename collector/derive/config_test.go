@@ -3,6 +3,7 @@ package derive
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,6 +76,11 @@ func TestConfigFaults(t *testing.T) {
 // TestListFaults: a file of the operator's with one fault each, and what the start says.
 func TestListFaults(t *testing.T) {
 	const good = "name: a.b, kind: counter, signal: span, value: count"
+	shipped, err := loadList("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists := strings.Join(slices.Sorted(maps.Keys(shipped.Buckets)), ", ")
 	for content, want := range map[string]string{
 		"metrics: [{" + good + ", kind: gauge}]":                                                                  "",
 		"metrics: [{name: a.b, kind: gauge, signal: span, value: count}]":                                         "metrics::a.b::kind='gauge': expected one of counter, histogram",
@@ -92,7 +98,7 @@ func TestListFaults(t *testing.T) {
 		"metrics: [{" + good + ", condition: [{attribute: x}]}]":                                                  "metrics::a.b::condition[0]: expected one of in, not_in, exists",
 		"metrics: [{" + good + ", condition: [{attribute: x, in: [y], exists: true}]}]":                           "metrics::a.b::condition[0]: expected one of in, not_in, exists",
 		"metrics: [{" + good + ", condition: [{in: [y]}]}]":                                                       "metrics::a.b::condition[0]::attribute: expected the name of an attribute",
-		"metrics: [{name: a.b, kind: histogram, signal: span, value: duration, buckets: x}]":                      "metrics::a.b::buckets='x': expected one of duration, long_duration, score, share, token_rate, tokens",
+		"metrics: [{name: a.b, kind: histogram, signal: span, value: duration, buckets: x}]":                      "metrics::a.b::buckets='x': expected one of " + lists,
 		"metrics: [{name: a.b, kind: counter, signal: event, value: duration}]":                                   "metrics::a.b::value='duration': an event has none",
 		"metrics: [{name: a.b, kind: counter, signal: span}]":                                                     "metrics::a.b: expected one of value, values",
 		"metrics: [{" + good + ", values: [{value: x}]}]":                                                         "metrics::a.b: expected one of value, values",
