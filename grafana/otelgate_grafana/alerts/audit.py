@@ -92,6 +92,7 @@ AUDIT_SINK_ABSENT: Final = Alert(
     summary="The audit sink sends no metrics",
     description="Turns wait in the gateway's queue on disk until it is back.",
     dashboard=GATEWAY,
+    silent_while=("GatewayAbsent",),
     fires=Case({series(_AGE, **_SINK): "0x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
     quiet=(
         Case({series(_AGE, **_SINK): "0x10 _x6 0x40", _EXPORTS: "1000x60"}, "9m", why="a restart"),
@@ -111,6 +112,7 @@ AUDIT_KEEPER_ABSENT: Final = Alert(
     description="Turns are stored. But sessions and users are not counted, nothing is compared, no head of the "
     "ledger leaves the database, and expired data are not deleted.",
     dashboard=GATEWAY,
+    silent_while=("GatewayAbsent",),
     fires=Case({series(_READY, **_KEEPER): "1x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
     quiet=(
         Case({series(_READY, **_KEEPER): "1x10 _x6 1x40", _EXPORTS: "1000x60"}, "9m", why="a restart"),

@@ -5,7 +5,7 @@ from typing import Final
 from ..uids import GATEWAY, MISSION_CONTROL, SERVICE_HEALTH
 from .cases import labels, percent, series
 from .expressions import beyond
-from .model import Alert, Case, Expected, Group
+from .model import Alert, Case, Expected, Group, Silencing
 from .settings import load
 
 # Probes call their target `service`; every alert about a service says service_name.
@@ -43,6 +43,10 @@ SERVICE_DOWN: Final = Alert(
     summary="{{ $labels.service_name }} does not answer its health check ({{ $labels.kind }})",
     description="The probe of {{ $labels.instance }} has failed for a minute.",
     dashboard=SERVICE_HEALTH,
+    # A service that is down fails, is slow, gets no requests and sends nothing; alerts on cost and loss still go out. A
+    # probe knows no environment. Without a vector store or embeddings a service answers, and may fail for another
+    # reason.
+    silencing=Silencing(("service_name",), only='kind=~"api|llm"'),
     covers=("L1",),
     fires=Case({_probe(_PROBE): "1x4 0x6"}, "4m30s", (Expected({**_PROBE, "service_name": "osool"}),)),
     quiet=(
@@ -87,6 +91,7 @@ LLM_AVAILABILITY_LOW: Final = Alert(
     summary="The model server of {{ $labels.service_name }} answered {{ $value | humanizePercentage }} of its probes",
     description="It answered too small a share of the probes of {{ $labels.instance }} in the last 24 hours.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown",),
     covers=("L3",),
     # A probe every 10 minutes: 143 in the day before, of which 2 are more than 1 %.
     fires=Case(
@@ -110,6 +115,7 @@ TELEMETRY_ABSENT: Final = Alert(
     summary="{{ $labels.service_name }} sends no telemetry any more",
     description="It sent metrics for at least half an hour of the last day, and has sent none for 10 minutes.",
     dashboard=GATEWAY,
+    silent_while=("ServiceDown", "GatewayAbsent"),
     fires=Case(
         {
             **_GATEWAY_UP,

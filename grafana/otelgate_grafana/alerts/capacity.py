@@ -176,6 +176,7 @@ SESSIONS_HIGH: Final = Alert(
     summary="{{ $labels.service_name }} has {{ $value | humanize }} active sessions, more than it was built for",
     description="Sessions with a record in the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("SessionsOverload",),
     covers=("L27",),
     # estate-bot has as many, and no limit.
     fires=Case(_sessions("9x20"), "6m", (Expected({"service_name": "bestbox"}, "9"),)),

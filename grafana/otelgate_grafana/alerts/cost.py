@@ -25,6 +25,7 @@ COST_HOUR_HIGH: Final = Alert(
     summary='{{ $labels.service_name }} spent ${{ $value | printf "%.2f" }} on models in an hour',
     description="Priced calls of the last 60 minutes.",
     dashboard=AI_COST,
+    silent_while=("CostHourOverrun",),
     covers=("L16",),
     fires=Case(_cost("estate-bot", "0+0.5x24"), "1h", (Expected(labels("estate-bot"), "6.00"),), step="5m"),
     quiet=(

@@ -5,7 +5,7 @@ from typing import Final
 from ..uids import GATEWAY
 from .cases import series
 from .expressions import limit
-from .model import Alert, Case, Expected, Group
+from .model import Alert, Case, Expected, Group, Silencing
 
 _GW: Final = {"job": "otelgate-gateway", "instance": "gw-1"}
 _UPTIME: Final = "otelcol_process_uptime_seconds_total"
@@ -19,6 +19,7 @@ GATEWAY_ABSENT: Final = Alert(
     summary="No gateway writes to Prometheus",
     description="It is down, or cannot reach Prometheus: metrics no longer change, and most alerts are blind.",
     dashboard=GATEWAY,
+    silencing=Silencing(()),  # without a gateway, no service is visible
     fires=Case({series(_UPTIME, **_GW): "1+30x10 _x20"}, "9m", (Expected({}),)),
     quiet=(Case({series(_UPTIME, **_GW): "1+30x10 _x4 1+30x20"}, "8m", why="away for 2 minutes: a restart"),),
 )
@@ -94,6 +95,7 @@ GATEWAY_QUEUE_FILLING: Final = Alert(
     summary="{{ $labels.instance }}: the queue to {{ $labels.exporter }} is {{ $value | humanizePercentage }} full",
     description="At 100 % the gateway refuses incoming data.",
     dashboard=GATEWAY,
+    silent_while=("GatewayQueueFull",),
     fires=Case(_queue("60x60"), "7m", (Expected({"instance": "gw-1", **_QUEUE}, "60%"),)),
     quiet=(
         Case(_queue("50x60"), "7m", why="half full, and not more"),
@@ -110,6 +112,7 @@ GATEWAY_QUEUE_FULL: Final = Alert(
     summary="{{ $labels.instance }}: the queue to {{ $labels.exporter }} is full",
     description="{{ $value | humanize }} {{ $labels.signal }} were refused in 5 minutes; clients can hold only few.",
     dashboard=GATEWAY,
+    silencing=Silencing(("instance", "exporter")),
     fires=Case(
         _counted("exporter_enqueue_failed", "log_records", {"exporter": "otlp_http/loki"}, "_x6 12x30"),
         "5m",

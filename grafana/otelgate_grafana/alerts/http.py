@@ -42,6 +42,7 @@ LOW_TRAFFIC: Final = Alert(
     summary='{{ $labels.service_name }} gets {{ $value | printf "%.2f" }} requests a second',
     description="Its average over the last day was higher. Check whether users can still reach it.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown", "GatewayAbsent"),
     covers=("L5",),
     fires=Case(requests("osool", "0+120x15 1800+4x30"), "56m", (Expected(labels("osool"), "0.03"),), step="2m"),
     quiet=(
@@ -61,6 +62,7 @@ HTTP_ERROR_RATIO_HIGH: Final = Alert(
     summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service_name }} fail",
     description="Share of 5xx responses in the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("HttpErrorRatioSustained", "ServiceDown"),
     covers=("L6",),
     fires=Case(requests("osool", "0+94x30", "0+6x30"), "8m", (Expected(labels("osool"), "6%"),)),
     quiet=(
@@ -79,6 +81,7 @@ HTTP_ERROR_RATIO_SUSTAINED: Final = Alert(
     summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service_name }} have failed for 5 minutes",
     description="Share of 5xx responses in the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown",),
     covers=("L7",),
     fires=Case(requests("execora", "0+94x30", "0+6x30"), "11m", (Expected(labels("execora"), "6%"),)),
     quiet=(
@@ -99,6 +102,7 @@ HTTP_ERROR_BURST: Final = Alert(
     summary="{{ $labels.service_name }} fails {{ $value | humanize }} requests a minute",
     description="5xx responses, over the last 2 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown",),
     covers=("L8",),
     fires=Case(requests("bestbox", "0+50x30", "0x8 0+3x20"), "9m", (Expected(labels("bestbox"), "6"),)),
     quiet=(
@@ -122,6 +126,7 @@ HTTP_LATENCY_HIGH: Final = Alert(
     summary="P95 of the requests to {{ $labels.service_name }} is {{ $value | humanizeDuration }}",
     description="Over the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown",),
     covers=("L15",),
     # Execora's limit is 1 s, Osool's 2 s: between them only Execora's fires.
     fires=Case(
@@ -156,6 +161,7 @@ WEBSOCKET_DROPS: Final = Alert(
     summary="{{ $labels.service_name }} lost {{ $value | humanize }} websocket connections in 5 minutes",
     description="Connections that ended without a normal close.",
     dashboard=EXECORA_VOICE,
+    silent_while=("ServiceDown",),
     covers=("L31",),
     # The series begins with its first value, 2: increase() alone would see nothing.
     fires=Case({series(_CLOSED, "execora", reason="error"): "_x4 2x20"}, "5m", (Expected(labels("execora"), "2"),)),

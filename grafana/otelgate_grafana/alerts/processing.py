@@ -6,7 +6,7 @@ from ..uids import GATEWAY
 from . import intake
 from .cases import series
 from .expressions import limit
-from .model import Alert, Case, Expected, Group
+from .model import Alert, Case, Expected, Group, Silencing
 from .settings import load
 
 _GW: Final = {"job": "otelgate-gateway", "instance": "gw-1"}
@@ -21,6 +21,7 @@ DERIVED_SERIES_NEAR_CAP: Final = Alert(
     summary="{{ $labels.otelgate_derive_metric }} has {{ $value | humanizePercentage }} of its series limit",
     description="At 100 % new agents, models and tools are counted in one series without labels.",
     dashboard=GATEWAY,
+    silent_while=("DerivedSeriesOverflow",),
     fires=Case(
         {series("otelgate_derive_series", **_GW, **_METRIC): "1700x30"},
         "7m",
@@ -38,6 +39,7 @@ DERIVED_SERIES_OVERFLOW: Final = Alert(
     summary="{{ $labels.otelgate_derive_metric }} is out of series: {{ $value | humanize }} values lost their labels",
     description='They count in series with otel_metric_overflow="true": totals are correct, values by agent are not.',
     dashboard=GATEWAY,
+    silencing=Silencing(("instance", "otelgate_derive_metric")),
     fires=Case(
         {series("otelgate_derive_overflow_total", **_GW, **_METRIC): "0x20 0+2x60"},
         "30m",

@@ -32,6 +32,7 @@ and service:telemetry:minutes1d offset 1d > 0
     summary="{{ $labels.service_name }} has completed no reservation for 24 hours",
     description="It has been running for a day or more, and took reservations before.",
     dashboard=OSOOL_BUSINESS,
+    silent_while=("ServiceDown", "GatewayAbsent"),
     covers=("L29",),
     fires=Case({_DONE: "0 1 2x1 _x100", _UP: "1x100"}, "26h", (Expected(labels("osool")),), step="30m"),
     quiet=(

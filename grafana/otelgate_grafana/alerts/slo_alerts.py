@@ -39,6 +39,7 @@ def _fast(name: str, slo: str, what: str, fires: Case, quiet: tuple[Case, ...]) 
         summary=f"{{{{ $labels.service_name }}}} burns its budget of {what} {{{{ $value | humanize }}}} times too fast",
         description="At this pace the budget of 30 days is spent in 5 days at most.",
         dashboard=AGENT_PERFORMANCE,
+        silent_while=("ServiceDown",),
         fires=fires,
         quiet=quiet,
     )
@@ -54,6 +55,7 @@ def _slow(name: str, slo: str, what: str, fires: Case, quiet: tuple[Case, ...]) 
         summary=f"{{{{ $labels.service_name }}}} burns its budget of {what} {{{{ $value | humanize }}}} times too fast",
         description="At this pace the budget of 30 days is spent before the 30 days are over.",
         dashboard=AGENT_PERFORMANCE,
+        silent_while=(f"{name}BurnFast", "ServiceDown"),
         fires=fires,
         quiet=quiet,
     )
