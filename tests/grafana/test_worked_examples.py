@@ -37,7 +37,7 @@ def test_promtool_passes_the_alert(root: Path, tmp_path: Path, monkeypatch: pyte
     alert = shown(root, "Add an alert")["REFUSALS_HIGH"]
     monkeypatch.setattr(render, "ALERTS", (alert,))
     for groups in ("GROUPS", "STACK_GROUPS"):
-        monkeypatch.setattr(render, groups, (Group("worked-example", (alert,)),))
+        monkeypatch.setattr(render, groups, (Group("worked-example", (alert,), "30s"),))
     for path, text in render.render_rules().items():
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)

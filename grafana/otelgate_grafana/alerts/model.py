@@ -50,12 +50,14 @@ class Silencing:
 class Alert:
     """One alert. Its runbook is grafana/runbooks/<name>.md; `fires` and `quiet` are its tests.
 
+    `group`: one of those in rules.py; its alerts are evaluated together.
     `notify` overrides the receivers of the severity: slack, slack-email, email, or none. `silent_while` names the
     alerts that already report what this one would, or its cause; they silence it as their `silencing` says.
     Annotations may use `{{ $labels.x }}` (in an address `{{ $labels.x | urlquery }}`) and `{{ $value | humanize… }}`.
     """
 
     name: str
+    group: str
     expr: str
     for_: str
     severity: Severity
@@ -80,11 +82,11 @@ class Alert:
 
 @dataclass(frozen=True)
 class Group:
-    """Alerts that are evaluated together, every `interval`: 15 s for paging alerts."""
+    """Alerts that are evaluated together, every `interval`."""
 
     name: str
     alerts: tuple[Alert, ...]
-    interval: str = "30s"
+    interval: str
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from ..names import WEBSOCKET_CLOSED
-from ..promql import HTTP
-from ..uids import EXECORA_VOICE, SERVICE_HEALTH
-from .cases import histogram, labels, series
-from .expressions import APPLICATIONS, beyond, grown
-from .model import BY, Alert, Case, Expected, Group
-from .settings import load
+from ...names import WEBSOCKET_CLOSED
+from ...promql import HTTP
+from ...uids import EXECORA_VOICE, SERVICE_HEALTH
+from ..cases import histogram, labels, series
+from ..expressions import APPLICATIONS, beyond, grown
+from ..model import BY, Alert, Case, Expected
+from ..settings import load
 
 _FAILED: Final = 'http_response_status_code=~"5.."'
 _OK: Final = {"http_request_method": "GET", "http_route": "/search", "http_response_status_code": "200"}
@@ -30,6 +30,7 @@ def _ratio(alert: str) -> str:
 
 LOW_TRAFFIC: Final = Alert(
     name="LowTraffic",
+    group="otelgate-http-alerts",
     # A service whose series are gone counts as 0; the alert ignores one that had that much only for moments.
     expr="("
     + beyond("service:http_requests:rate5m or 0 * last_over_time(service:http_requests:rate5m[1d])", "LowTraffic", "<")
@@ -55,6 +56,7 @@ LOW_TRAFFIC: Final = Alert(
 
 HTTP_ERROR_RATIO_HIGH: Final = Alert(
     name="HttpErrorRatioHigh",
+    group="otelgate-http-alerts",
     expr=_ratio("HttpErrorRatioHigh"),
     for_="2m",
     severity="warning",
@@ -74,6 +76,7 @@ HTTP_ERROR_RATIO_HIGH: Final = Alert(
 
 HTTP_ERROR_RATIO_SUSTAINED: Final = Alert(
     name="HttpErrorRatioSustained",
+    group="otelgate-http-critical",
     expr=_ratio("HttpErrorRatioSustained"),
     for_="5m",
     severity="critical",
@@ -92,6 +95,7 @@ HTTP_ERROR_RATIO_SUSTAINED: Final = Alert(
 
 HTTP_ERROR_BURST: Final = Alert(
     name="HttpErrorBurst",
+    group="otelgate-http-critical",
     expr=beyond(
         grown(f"{HTTP}_count{{{APPLICATIONS}, {_FAILED}}}", "2m", by=BY) + " / 2",
         "HttpErrorBurst",
@@ -119,6 +123,7 @@ def _slow() -> str:
 
 HTTP_LATENCY_HIGH: Final = Alert(
     name="HttpLatencyHigh",
+    group="otelgate-http-alerts",
     expr=_slow(),
     for_="5m",
     severity="warning",
@@ -151,6 +156,7 @@ _CLOSED: Final = WEBSOCKET_CLOSED.series
 
 WEBSOCKET_DROPS: Final = Alert(
     name="WebSocketDrops",
+    group="otelgate-example-websockets",
     expr=beyond(
         grown(f'{_CLOSED}{{{APPLICATIONS}, reason!~"normal|going_away"}}', "5m", by=BY),
         "WebSocketDrops",
@@ -170,10 +176,4 @@ WEBSOCKET_DROPS: Final = Alert(
         Case({series(_CLOSED, "execora", reason="normal"): "0+5x20"}, "5m", why="normal closes"),
         Case({series(_CLOSED, "execora", reason="error"): "500x20 _x30 500x20"}, "26m", why="a gap, not new closes"),
     ),
-)
-
-EXAMPLES: Final = (Group("otelgate-example-websockets", (WEBSOCKET_DROPS,)),)
-GROUPS: Final = (
-    Group("otelgate-http-critical", (HTTP_ERROR_RATIO_SUSTAINED, HTTP_ERROR_BURST), interval="15s"),
-    Group("otelgate-http-alerts", (LOW_TRAFFIC, HTTP_ERROR_RATIO_HIGH, HTTP_LATENCY_HIGH)),
 )

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from ..uids import GATEWAY, MISSION_CONTROL, SERVICE_HEALTH
-from .cases import labels, percent, series
-from .expressions import beyond
-from .model import Alert, Case, Expected, Group, Silencing
-from .settings import load
+from ...uids import GATEWAY, MISSION_CONTROL, SERVICE_HEALTH
+from ..cases import labels, percent, series
+from ..expressions import beyond
+from ..model import Alert, Case, Expected, Silencing
+from ..settings import load
 
 # Probes call their target `service`; every alert about a service says service_name.
 _NAMED: Final = '"service_name", "$1", "service", "(.+)"'
@@ -36,6 +36,7 @@ _GATEWAY_UP: Final = {
 
 SERVICE_DOWN: Final = Alert(
     name="ServiceDown",
+    group="otelgate-availability",
     expr=f'label_replace(probe_success{{job="probe", kind!="database"}} == 0, {_NAMED})',
     for_="1m",
     severity="critical",
@@ -58,6 +59,7 @@ SERVICE_DOWN: Final = Alert(
 
 DATABASE_DOWN: Final = Alert(
     name="DatabaseDown",
+    group="otelgate-availability",
     expr=f'label_replace(probe_success{{job="probe", kind="database"}} == 0, {_NAMED})',
     for_="1m",
     severity="critical",
@@ -84,6 +86,7 @@ def _availability() -> str:
 
 LLM_AVAILABILITY_LOW: Final = Alert(
     name="LlmAvailabilityLow",
+    group="otelgate-presence-alerts",
     expr=_availability(),
     for_="0s",
     severity="critical",
@@ -108,6 +111,7 @@ LLM_AVAILABILITY_LOW: Final = Alert(
 
 TELEMETRY_ABSENT: Final = Alert(
     name="TelemetryAbsent",
+    group="otelgate-presence-alerts",
     expr=_silent(),
     for_="5m",
     severity="warning",
@@ -152,6 +156,7 @@ TELEMETRY_ABSENT: Final = Alert(
 
 SCRAPE_TARGET_DOWN: Final = Alert(
     name="ScrapeTargetDown",
+    group="otelgate-presence-alerts",
     expr="up == 0",
     for_="5m",
     severity="warning",
@@ -171,6 +176,7 @@ SCRAPE_TARGET_DOWN: Final = Alert(
 
 WATCHDOG: Final = Alert(
     name="Watchdog",
+    group="otelgate-availability",
     expr="vector(1)",
     for_="0s",
     severity="info",
@@ -181,10 +187,4 @@ WATCHDOG: Final = Alert(
     dashboard=MISSION_CONTROL,
     fires=Case({}, "1m", (Expected({}),)),
     quiet=(),
-)
-
-GROUPS: Final = (
-    # A probe every 15 s and a minute's wait leave little of the 2 minutes in which the alert must be delivered.
-    Group("otelgate-availability", (SERVICE_DOWN, DATABASE_DOWN, WATCHDOG), interval="5s"),
-    Group("otelgate-presence-alerts", (LLM_AVAILABILITY_LOW, TELEMETRY_ABSENT, SCRAPE_TARGET_DOWN), interval="15s"),
 )
