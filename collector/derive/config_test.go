@@ -176,6 +176,27 @@ metrics:
 	}
 }
 
+// TestContributingExamplesLoad: the bucket list and the metric that CONTRIBUTING.md shows, as an operator's file.
+func TestContributingExamplesLoad(t *testing.T) {
+	page, err := os.ReadFile("../../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := func(heading string) string {
+		_, section, _ := strings.Cut(string(page), "\n## "+heading+"\n")
+		_, block, _ := strings.Cut(section, "```yaml\n")
+		block, _, _ = strings.Cut(block, "```")
+		return block
+	}
+	loaded, err := loadList(file(t, shown("Add a bucket list")+"metrics:\n"+shown("Add a metric")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := len(loaded.Metrics) - 1; loaded.Metrics[at].Name != "acme.retry.count" || len(loaded.Buckets["retries"]) != 6 {
+		t.Errorf("%+v %v", loaded.Metrics[at], loaded.Buckets)
+	}
+}
+
 // TestShippedList holds names, kinds and units to the contract that dashboards and alerts are written against.
 func TestShippedList(t *testing.T) {
 	loaded, err := loadList("")
