@@ -60,12 +60,12 @@ def test_add_a_setting_reaches_each_reader_and_the_docs(root: Path, copy: Copy) 
         table.write(shown(root, "Add a setting"))
     run(folder, "compose/make_settings.py")
     assert (
-        '{"log_format", "text", oneOf("text", "json"), "one of text, json"},'
+        '{"log_format", "console", oneOf("console", "json"), "one of console, json"},'
         in (folder / "collector/settings/table.go").read_text()
     )
-    assert "OTELGATE_LOG_FORMAT: ${OTELGATE_LOG_FORMAT:-text}" in (folder / "compose/compose.yaml").read_text()
+    assert "OTELGATE_LOG_FORMAT: ${OTELGATE_LOG_FORMAT:-console}" in (folder / "compose/compose.yaml").read_text()
     assert (
-        "| `OTELGATE_LOG_FORMAT` | `text` | one of text, json | Format of the gateway's own log. |"
+        "| `OTELGATE_LOG_FORMAT` | `console` | one of console, json | Format of the gateway's own log. |"
         in (folder / "docs/reference/settings.md").read_text()
     )
     read = "from otelgate_stack import settings; print(settings.load({'OTELGATE_LOG_FORMAT': 'json'}).log_format)"

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-GENERATORS = ["compose/make_settings.py", "collector/derive/make_buckets.py", "audit/make_analytics.py"]
+GENERATORS = [
+    "compose/make_settings.py",
+    "collector/derive/make_buckets.py",
+    "collector/genai/make_mapped.py",
+    "audit/make_analytics.py",
+]
 
 
 def test_collector_main(root: Path, tmp_path: Path) -> None:
