@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from otelgate_stack.service_table import SPECS, STORES
+from otelgate_stack.service_table import SPECS, STORES, TABLE
 from protobuf_field import field
 
 MARK: Final = "evil"
@@ -196,7 +196,7 @@ NOT_HTTP: Final = (
 """Ports of gRPC, and the database's."""
 
 _READ_BY_OPERATORS: Final = {
-    **{SPECS[name].ports[0].setting: SPECS[name].health for name in STORES},
+    **{spec.ports[0].setting: spec.health for spec in TABLE if spec.kind in ("store", "exporter")},
     "health_port": "/",
     "metrics_port": "/metrics",
     "prometheus_port": "/api/v1/query?query=up",
