@@ -155,9 +155,12 @@ format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix .
 	gofmt -w collector
 
-generate: .venv/ready ## the Collector's main, its components' metadata, and the copies of the tables of settings and services
+generate: .venv/ready ## the Collector's main, its components' metadata, and the copies of tables: settings, services, buckets, views
 	collector/generate.sh
 	$(BIN)/python compose/make_settings.py
+	$(BIN)/python collector/derive/make_buckets.py
+	$(BIN)/python collector/genai/make_mapped.py
+	$(BIN)/python audit/make_analytics.py
 
 prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices
 	$(BIN)/python collector/pricing/make_prices.py

@@ -1,11 +1,22 @@
 """Generated files are committed; each is made again and compared."""
 
+import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
+
+GENERATORS = [
+    "compose/make_settings.py",
+    "collector/derive/make_buckets.py",
+    "collector/genai/make_mapped.py",
+    "audit/make_analytics.py",
+]
+
 
 GENERATED = ("gateway/*", "*/internal/metadata/*", "*/documentation.md")
 
@@ -39,7 +50,13 @@ def test_components_have_metadata(root: Path) -> None:
         assert metadata["scope_name"] == f"otelgate/{Path(folder).name}"
 
 
-def test_copies_of_the_settings_table(root: Path) -> None:
-    check = [sys.executable, root / "compose/make_settings.py", "--check"]
-    result = subprocess.run(check, capture_output=True, text=True)
+@pytest.mark.parametrize("script", GENERATORS)
+def test_generators_change_nothing(root: Path, script: str) -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(str(root / folder) for folder in ("sdk", "compose", "audit"))}
+    result = subprocess.run([sys.executable, root / script, "--check"], capture_output=True, text=True, env=env)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
+
+
+def test_generate_runs_each_generator(root: Path) -> None:
+    target = (root / "Makefile").read_text().partition("\ngenerate:")[2].partition("\n\n")[0]
+    assert re.findall(r"\$\(BIN\)/python (\S+)", target) == GENERATORS

@@ -57,8 +57,9 @@ def test_build_takes_the_pinned_module(root: Path, pins: dict[str, str], name: s
 
 def test_go_directives(root: Path, pins: dict[str, str]) -> None:
     own = [root / "collector/go.mod", root / "benchmarks/gateway/go.mod"]
-    files = [*own, root / "collector/mdatagen/go.mod", *(root / "compose/native").glob("*/go.mod")]
-    assert len(files) == 11
+    tools = [root / "collector/mdatagen/go.mod"]
+    files = [*own, *tools, *(root / "compose/native").glob("*/go.mod")]
+    assert {root / each.folder / "go.mod" for each in BUILT.values()} == set(files) - {*own, *tools}
     assert {required(file)["go.opentelemetry.io/collector/otelcol"] for file in own} == {pins["COLLECTOR_VERSION"]}
     for file in files:
         assert f"\ngo {pins['GO_VERSION']}\n" in file.read_text(), file

@@ -3,6 +3,7 @@ package derive
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,6 +76,11 @@ func TestConfigFaults(t *testing.T) {
 // TestListFaults: a file of the operator's with one fault each, and what the start says.
 func TestListFaults(t *testing.T) {
 	const good = "name: a.b, kind: counter, signal: span, value: count"
+	shipped, err := loadList("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists := strings.Join(slices.Sorted(maps.Keys(shipped.Buckets)), ", ")
 	for content, want := range map[string]string{
 		"metrics: [{name: a.b, kind: gauge, signal: span, value: count}]":                                         "metrics::a.b::kind='gauge': expected one of counter, histogram",
 		"metrics: [{name: a.b, kind: counter, signal: log, value: count}]":                                        "metrics::a.b::signal='log': expected one of span, event",
@@ -88,7 +94,7 @@ func TestListFaults(t *testing.T) {
 		"metrics: [{" + good + ", buckets: duration}]":                                                            "metrics::a.b::buckets='duration': expected nothing: a counter has no buckets",
 		"metrics: [{" + good + ", event_attributes: true}]":                                                       "metrics::a.b::event_attributes='true': expected false: only metrics of events have them",
 		"metrics: [{name: a.b, kind: counter, signal: event, value: count, when: {x: span_name}}]":                "metrics::a.b::when::x='span_name': expected another condition: an event has no span",
-		"metrics: [{name: a.b, kind: histogram, signal: span, value: duration, buckets: x}]":                      "metrics::a.b::buckets='x': expected one of duration, long_duration, score, share, token_rate, tokens",
+		"metrics: [{name: a.b, kind: histogram, signal: span, value: duration, buckets: x}]":                      "metrics::a.b::buckets='x': expected one of " + lists,
 		"metrics: [{name: a.b, kind: counter, signal: event, value: duration}]":                                   "metrics::a.b::value='duration': expected count or the name of an attribute: an event has no duration",
 		"metrics: [{name: a.b, kind: counter, signal: span}]":                                                     "metrics::a.b::value='': expected exactly one of value, values",
 		"metrics: [{" + good + ", values: [{value: x}]}]":                                                         "metrics::a.b::value='count': expected exactly one of value, values",
@@ -169,6 +175,27 @@ metrics:
 	}
 	if want := append(shipped.EventAttributes, "plan"); !slices.Equal(loaded.EventAttributes, want) {
 		t.Errorf("%v", loaded.EventAttributes)
+	}
+}
+
+// TestContributingExamplesLoad: the bucket list and the metric that CONTRIBUTING.md shows, as an operator's file.
+func TestContributingExamplesLoad(t *testing.T) {
+	page, err := os.ReadFile("../../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := func(heading string) string {
+		_, section, _ := strings.Cut(string(page), "\n## "+heading+"\n")
+		_, block, _ := strings.Cut(section, "```yaml\n")
+		block, _, _ = strings.Cut(block, "```")
+		return block
+	}
+	loaded, err := loadList(file(t, shown("Add a bucket list")+"metrics:\n"+shown("Add a metric")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := len(loaded.Metrics) - 1; loaded.Metrics[at].Name != "acme.retry.count" || len(loaded.Buckets["retries"]) != 6 {
+		t.Errorf("%+v %v", loaded.Metrics[at], loaded.Buckets)
 	}
 }
 

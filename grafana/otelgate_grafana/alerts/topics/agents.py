@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from ..promql import CALLS, FEEDBACK, FIRST_CHUNK, TOOLS, TURNS
-from ..uids import AGENT_PERFORMANCE, MISSION_CONTROL, USER_ANALYTICS
-from .cases import histogram, labels, series
-from .expressions import APPLICATIONS, beyond
-from .model import BY, Alert, Case, Expected, Group
-from .settings import load
+from ...promql import CALLS, FEEDBACK, FIRST_CHUNK, TOOLS, TURNS
+from ...uids import AGENT_PERFORMANCE, MISSION_CONTROL, USER_ANALYTICS
+from ..cases import histogram, labels, series
+from ..expressions import APPLICATIONS, beyond
+from ..model import BY, Alert, Case, Expected
+from ..settings import load
 
 
 def turns(service: str, good: str, failed: str = "") -> dict[str, str]:
@@ -36,6 +36,7 @@ def _recorded(p95: str, rate: str) -> str:
 
 NO_QUERIES: Final = Alert(
     name="NoQueries",
+    group="otelgate-agents-alerts",
     # After an hour without a turn the gateway ends the series: a series of the last day counts as 0 now.
     expr=f"0 * (service:turns:increase1d > 0)\n"
     f"unless sum by ({BY}) (increase({TURNS}_count{{{APPLICATIONS}}}[1h])) > 0",
@@ -45,6 +46,7 @@ NO_QUERIES: Final = Alert(
     summary="{{ $labels.service_name }} has had no turn for an hour",
     description="None of its agents had a turn, though there were turns in the last day.",
     dashboard=MISSION_CONTROL,
+    silent_while=("ServiceDown", "GatewayAbsent"),
     covers=("L4",),
     fires=Case(turns("estate-bot", "0+20x2 40x3 _x20"), "1h20m", (Expected(labels("estate-bot")),), step="5m"),
     quiet=(
@@ -60,6 +62,7 @@ NO_QUERIES: Final = Alert(
 
 TURN_ERROR_RATIO_HIGH: Final = Alert(
     name="TurnErrorRatioHigh",
+    group="otelgate-agents-alerts",
     expr=_failed("TurnErrorRatioHigh"),
     for_="5m",
     severity="warning",
@@ -68,6 +71,7 @@ TURN_ERROR_RATIO_HIGH: Final = Alert(
     summary="{{ $value | humanizePercentage }} of the turns of {{ $labels.service_name }} fail",
     description="Share of failed turns in the last 5 minutes.",
     dashboard=AGENT_PERFORMANCE,
+    silent_while=("TurnErrorRatioCritical", "ServiceDown"),
     covers=("L9",),
     fires=Case(turns("estate-bot", "0+22x40", "0+3x40"), "11m", (Expected(labels("estate-bot"), "12%"),)),
     quiet=(
@@ -80,6 +84,7 @@ TURN_ERROR_RATIO_HIGH: Final = Alert(
 
 TURN_ERROR_RATIO_CRITICAL: Final = Alert(
     name="TurnErrorRatioCritical",
+    group="otelgate-agents-critical",
     expr=_failed("TurnErrorRatioCritical"),
     for_="5m",
     severity="critical",
@@ -87,6 +92,7 @@ TURN_ERROR_RATIO_CRITICAL: Final = Alert(
     summary="{{ $value | humanizePercentage }} of the turns of {{ $labels.service_name }} fail",
     description="Share of failed turns in the last 5 minutes.",
     dashboard=AGENT_PERFORMANCE,
+    silent_while=("ServiceDown",),
     covers=("L10",),
     fires=Case(turns("estate-bot", "0+15x40", "0+5x40"), "11m", (Expected(labels("estate-bot"), "25%"),)),
     quiet=(
@@ -99,6 +105,7 @@ _TOOL: Final = {"gen_ai_tool_name": "erp_lookup", "error_type": "TimeoutError"}
 
 TOOL_ERROR_BURST: Final = Alert(
     name="ToolErrorBurst",
+    group="otelgate-agents-critical",
     expr=beyond(
         f'60 * sum by ({BY}) (rate({TOOLS}_count{{{APPLICATIONS}, error_type!=""}}[2m]))',
         "ToolErrorBurst",
@@ -109,6 +116,7 @@ TOOL_ERROR_BURST: Final = Alert(
     summary="Tools of {{ $labels.service_name }} fail {{ $value | humanize }} times a minute",
     description="All tools together, over the last 2 minutes.",
     dashboard=AGENT_PERFORMANCE,
+    silent_while=("ServiceDown",),
     covers=("L11",),
     fires=Case({series(f"{TOOLS}_count", "bestbox", **_TOOL): "0+3x20"}, "5m", (Expected(labels("bestbox"), "6"),)),
     quiet=(
@@ -120,6 +128,7 @@ TOOL_ERROR_BURST: Final = Alert(
 
 TTFT_HIGH: Final = Alert(
     name="TtftHigh",
+    group="otelgate-agents-alerts",
     expr=beyond(_recorded("service:time_to_first_chunk_seconds:p95_rate5m", "service:first_chunks:rate5m"), "TtftHigh"),
     for_="5m",
     severity="warning",
@@ -127,6 +136,7 @@ TTFT_HIGH: Final = Alert(
     summary="{{ $labels.service_name }} waits {{ $value | humanizeDuration }} for a model's first chunk (P95)",
     description="Time from the start of a streamed call to its first chunk, over the last 5 minutes.",
     dashboard=AGENT_PERFORMANCE,
+    silent_while=("TtftCritical", "ServiceDown"),
     covers=("L12",),
     fires=Case(
         histogram(FIRST_CHUNK, "bestbox", {"2": 9, "5": 10, "+Inf": 10}, 40),
@@ -143,6 +153,7 @@ TTFT_HIGH: Final = Alert(
 
 TTFT_CRITICAL: Final = Alert(
     name="TtftCritical",
+    group="otelgate-agents-critical",
     expr=beyond(_quantile(FIRST_CHUNK, "5m"), "TtftCritical"),
     for_="2m",
     severity="critical",
@@ -150,6 +161,7 @@ TTFT_CRITICAL: Final = Alert(
     summary="{{ $labels.service_name }} waits {{ $value | humanizeDuration }} for a model's first chunk (P95)",
     description="Time from the start of a streamed call to its first chunk, over the last 5 minutes.",
     dashboard=AGENT_PERFORMANCE,
+    silent_while=("ServiceDown",),
     covers=("L13",),
     fires=Case(
         histogram(FIRST_CHUNK, "bestbox", {"5": 9, "8": 10, "+Inf": 10}, 40),
@@ -164,6 +176,7 @@ TTFT_CRITICAL: Final = Alert(
 
 TURN_LATENCY_HIGH: Final = Alert(
     name="TurnLatencyHigh",
+    group="otelgate-agents-alerts",
     expr=beyond(_recorded("service:turn_duration_seconds:p95_rate5m", "service:turns:rate5m"), "TurnLatencyHigh"),
     for_="5m",
     severity="warning",
@@ -171,6 +184,7 @@ TURN_LATENCY_HIGH: Final = Alert(
     summary="P95 of the turns of {{ $labels.service_name }} is {{ $value | humanizeDuration }}",
     description="Duration of an agent's whole turn, over the last 5 minutes.",
     dashboard=AGENT_PERFORMANCE,
+    silent_while=("ServiceDown",),
     covers=("L14",),
     fires=Case(
         histogram(TURNS, "estate-bot", {"30": 9, "60": 10, "+Inf": 10}, 40),
@@ -189,6 +203,7 @@ _RETRIEVAL: Final = {"gen_ai_operation_name": "retrieval"}
 
 VECTOR_SEARCH_SLOW: Final = Alert(
     name="VectorSearchSlow",
+    group="otelgate-agents-alerts",
     expr=beyond(
         _recorded("service:retrieval_duration_seconds:p95_rate5m", "service:retrievals:rate5m"), "VectorSearchSlow"
     ),
@@ -198,6 +213,7 @@ VECTOR_SEARCH_SLOW: Final = Alert(
     summary="P95 of the retrievals of {{ $labels.service_name }} is {{ $value | humanizeDuration }}",
     description="Vector searches over the last 5 minutes.",
     dashboard=AGENT_PERFORMANCE,
+    silent_while=("ServiceDown",),
     covers=("L23",),
     fires=Case(
         histogram(CALLS, "bestbox", {"0.2": 9, "0.5": 10, "+Inf": 10}, 40, **_RETRIEVAL),
@@ -226,6 +242,7 @@ def _votes(positive: str, negative: str) -> dict[str, str]:
 
 SATISFACTION_LOW: Final = Alert(
     name="SatisfactionLow",
+    group="otelgate-agents-alerts",
     expr=beyond(
         f"service:satisfaction:ratio_increase1d and service:votes:increase1d >= {load().min_events}",
         "SatisfactionLow",
@@ -244,13 +261,5 @@ SATISFACTION_LOW: Final = Alert(
         Case(_votes("0+7x60", "0+3x60"), "3h", why="70 %", step="5m"),
         Case(_votes("0 9x60", "0 10x60"), "3h", why="19 votes", step="5m"),
         Case(_votes("0+1x60", "0+2x60"), "1h10m", why="not yet an hour since the 20th vote", step="5m"),
-    ),
-)
-
-GROUPS: Final = (
-    Group("otelgate-agents-critical", (TURN_ERROR_RATIO_CRITICAL, TOOL_ERROR_BURST, TTFT_CRITICAL), interval="15s"),
-    Group(
-        "otelgate-agents-alerts",
-        (NO_QUERIES, TURN_ERROR_RATIO_HIGH, TTFT_HIGH, TURN_LATENCY_HIGH, VECTOR_SEARCH_SLOW, SATISFACTION_LOW),
     ),
 )

@@ -2,16 +2,17 @@
 
 from typing import Final
 
-from ..uids import GATEWAY
-from .cases import series
-from .expressions import limit
-from .model import Alert, Case, Expected, Group
+from ...uids import GATEWAY
+from ..cases import series
+from ..expressions import limit
+from ..model import Alert, Case, Expected, Silencing
 
 _GW: Final = {"job": "otelgate-gateway", "instance": "gw-1"}
 _UPTIME: Final = "otelcol_process_uptime_seconds_total"
 
 GATEWAY_ABSENT: Final = Alert(
     name="GatewayAbsent",
+    group="otelgate-gateway-critical",
     expr=f"absent_over_time({_UPTIME}[2m])",
     for_="1m",
     severity="critical",
@@ -19,6 +20,7 @@ GATEWAY_ABSENT: Final = Alert(
     summary="No gateway writes to Prometheus",
     description="It is down, or cannot reach Prometheus: metrics no longer change, and most alerts are blind.",
     dashboard=GATEWAY,
+    silencing=Silencing(()),  # without a gateway, no service is visible
     fires=Case({series(_UPTIME, **_GW): "1+30x10 _x20"}, "9m", (Expected({}),)),
     quiet=(Case({series(_UPTIME, **_GW): "1+30x10 _x4 1+30x20"}, "8m", why="away for 2 minutes: a restart"),),
 )
@@ -32,6 +34,7 @@ _RECEIVER: Final = {"receiver": "otlp", "transport": "grpc"}
 
 GATEWAY_REFUSING: Final = Alert(
     name="GatewayRefusing",
+    group="otelgate-gateway-alerts",
     expr="sum by (instance, receiver, signal) (gateway:refused:increase5m or gateway:failed:increase5m * 1) > 0",
     for_="5m",
     severity="warning",
@@ -52,6 +55,7 @@ GATEWAY_REFUSING: Final = Alert(
 
 GATEWAY_DROPPING: Final = Alert(
     name="GatewayDropping",
+    group="otelgate-gateway-critical",
     expr="sum by (instance, exporter, signal) (gateway:dropped:increase5m) > 0",
     for_="0s",
     severity="critical",
@@ -87,6 +91,7 @@ def _queue(size: str) -> dict[str, str]:
 
 GATEWAY_QUEUE_FILLING: Final = Alert(
     name="GatewayQueueFilling",
+    group="otelgate-gateway-alerts",
     expr=f"gateway:queue_used:ratio > {limit('GatewayQueueFilling')}",
     for_="5m",
     severity="warning",
@@ -94,6 +99,7 @@ GATEWAY_QUEUE_FILLING: Final = Alert(
     summary="{{ $labels.instance }}: the queue to {{ $labels.exporter }} is {{ $value | humanizePercentage }} full",
     description="At 100 % the gateway refuses incoming data.",
     dashboard=GATEWAY,
+    silent_while=("GatewayQueueFull",),
     fires=Case(_queue("60x60"), "7m", (Expected({"instance": "gw-1", **_QUEUE}, "60%"),)),
     quiet=(
         Case(_queue("50x60"), "7m", why="half full, and not more"),
@@ -103,6 +109,7 @@ GATEWAY_QUEUE_FILLING: Final = Alert(
 
 GATEWAY_QUEUE_FULL: Final = Alert(
     name="GatewayQueueFull",
+    group="otelgate-gateway-critical",
     expr="sum by (instance, exporter, signal) (gateway:not_queued:increase5m) > 0",
     for_="0s",
     severity="critical",
@@ -110,6 +117,7 @@ GATEWAY_QUEUE_FULL: Final = Alert(
     summary="{{ $labels.instance }}: the queue to {{ $labels.exporter }} is full",
     description="{{ $value | humanize }} {{ $labels.signal }} were refused in 5 minutes; clients can hold only few.",
     dashboard=GATEWAY,
+    silencing=Silencing(("instance", "exporter")),
     fires=Case(
         _counted("exporter_enqueue_failed", "log_records", {"exporter": "otlp_http/loki"}, "_x6 12x30"),
         "5m",
@@ -131,6 +139,7 @@ _SENT: Final = " or ".join(
 
 GATEWAY_DELIVERY_STALLED: Final = Alert(
     name="GatewayDeliveryStalled",
+    group="otelgate-gateway-alerts",
     # A big queue takes days to fill, while its store is unavailable. The second queues belong to StoreRefusing.
     expr='sum by (instance, exporter) (min_over_time(otelcol_exporter_queue_size{exporter!~".+-refused"}[5m])) > 0\n'
     f"unless on (instance, exporter) ({_SENT})",
@@ -160,6 +169,7 @@ _WRITE: Final = {"exporter": "prometheus_remote_write"}
 
 REMOTE_WRITE_FAILING: Final = Alert(
     name="RemoteWriteFailing",
+    group="otelgate-gateway-alerts",
     expr='sum by (instance) (gateway:dropped:increase5m{exporter="prometheus_remote_write"}) > 0\n'
     "or sum by (instance) (increase(otelcol_exporter_prometheusremotewrite_failed_translations_total[5m])) > 0",
     for_="5m",
@@ -179,19 +189,6 @@ REMOTE_WRITE_FAILING: Final = Alert(
             _counted("exporter_send_failed", "spans", {"exporter": "otlp_grpc/tempo"}, "0+10x60"),
             "16m",
             why="not metrics",
-        ),
-    ),
-)
-
-GROUPS: Final = (
-    Group("otelgate-gateway-critical", (GATEWAY_ABSENT, GATEWAY_DROPPING, GATEWAY_QUEUE_FULL), interval="15s"),
-    Group(
-        "otelgate-gateway-alerts",
-        (
-            GATEWAY_REFUSING,
-            GATEWAY_QUEUE_FILLING,
-            GATEWAY_DELIVERY_STALLED,
-            REMOTE_WRITE_FAILING,
         ),
     ),
 )

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from ..uids import GATEWAY
-from .cases import series
-from .expressions import grown
-from .model import Alert, Case, Expected
+from ...uids import GATEWAY
+from ..cases import series
+from ..expressions import grown
+from ..model import Alert, Case, Expected
 
 _GW: Final = {"job": "otelgate-gateway", "instance": "gw-1"}
 _ITEMS: Final = "otelgate_intake_items_total"
@@ -23,6 +23,7 @@ _TRACES: Final = {"instance": "gw-1", "signal": "traces"}
 
 INTAKE_REFUSING: Final = Alert(
     name="IntakeRefusing",
+    group="otelgate-processing-alerts",
     expr=f"{grown(_REFUSED, '15m', by=_BY)} > 0\nor {grown(_REQUESTS, '15m', by='instance, transport, reason')} > 0",
     for_="0s",
     severity="warning",
@@ -41,6 +42,7 @@ INTAKE_REFUSING: Final = Alert(
 
 INTAKE_CUTTING: Final = Alert(
     name="IntakeCutting",
+    group="otelgate-processing-alerts",
     expr=f"{grown(_CHANGED, '15m', by=_BY + ', action')} > 0",
     for_="15m",
     severity="info",
@@ -70,6 +72,7 @@ def _points(reason: str, values: str) -> dict[str, str]:
 
 POINTS_DROPPED: Final = Alert(
     name="PointsDropped",
+    group="otelgate-processing-alerts",
     expr=f"{grown(_UNCOUNTED, '15m', by='instance, otelgate_accumulate_reason')} > 0",
     for_="0s",
     severity="warning",
@@ -91,6 +94,7 @@ _BAD: Final = {"store": "otlp_http/loki", "signal": "logs", "application": "shop
 
 STORE_REJECTING: Final = Alert(
     name="StoreRejecting",
+    group="otelgate-processing-critical",
     expr=f"{grown(_REJECTED, '15m', by='instance, store, signal, application')} > 0",
     for_="0s",
     severity="critical",
@@ -109,6 +113,7 @@ _WAITING: Final = "otelcol_exporter_queue_size"
 
 STORE_REFUSING: Final = Alert(
     name="StoreRefusing",
+    group="otelgate-processing-alerts",
     expr=f'sum by (instance, exporter) (min_over_time({_WAITING}{{exporter=~".+-refused"}}[10m])) > 0',
     for_="5m",
     severity="warning",
@@ -135,6 +140,7 @@ _OTHER: Final = "otelgate_streams_other_lines_total"
 
 LOG_STREAMS_OVER: Final = Alert(
     name="LogStreamsOver",
+    group="otelgate-processing-alerts",
     expr=f"{grown(_OTHER, '15m', by='instance, application')} > 0",
     for_="0s",
     severity="warning",
@@ -149,6 +155,3 @@ LOG_STREAMS_OVER: Final = Alert(
     ),
     quiet=(Case({series(_OTHER, **_GW, application="shop"): "12x90"}, "30m", why="over once, long ago"),),
 )
-
-CRITICAL: Final = (STORE_REJECTING,)
-ALERTS: Final = (INTAKE_REFUSING, INTAKE_CUTTING, POINTS_DROPPED, STORE_REFUSING, LOG_STREAMS_OVER)

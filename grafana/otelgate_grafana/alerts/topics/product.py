@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from ..names import POOL_RESERVE
-from ..promql import EVENTS
-from ..uids import OSOOL_BUSINESS
-from .cases import labels, series
-from .expressions import APPLICATIONS, beyond
-from .model import BY, Alert, Case, Expected, Group
-from .settings import load
+from ...names import POOL_RESERVE
+from ...promql import EVENTS
+from ...uids import OSOOL_BUSINESS
+from ..cases import labels, series
+from ..expressions import APPLICATIONS, beyond
+from ..model import BY, Alert, Case, Expected
+from ..settings import load
 
 _EVENT: Final = {"event_name": "reservation"}
 _DONE: Final = series(EVENTS, "osool", **_EVENT, status="completed")
@@ -17,6 +17,7 @@ _UP: Final = series("target_info", job="osool", instance="a", deployment_environ
 
 NO_RESERVATIONS: Final = Alert(
     name="NoReservations",
+    group="otelgate-example-products",
     # An application that took one within 30 days is expected to. An event's series ends an hour after its last value.
     expr=f"""
 (
@@ -32,6 +33,7 @@ and service:telemetry:minutes1d offset 1d > 0
     summary="{{ $labels.service_name }} has completed no reservation for 24 hours",
     description="It has been running for a day or more, and took reservations before.",
     dashboard=OSOOL_BUSINESS,
+    silent_while=("ServiceDown", "GatewayAbsent"),
     covers=("L29",),
     fires=Case({_DONE: "0 1 2x1 _x100", _UP: "1x100"}, "26h", (Expected(labels("osool")),), step="30m"),
     quiet=(
@@ -44,6 +46,7 @@ and service:telemetry:minutes1d offset 1d > 0
 
 RESERVATION_FAILURES_HIGH: Final = Alert(
     name="ReservationFailuresHigh",
+    group="otelgate-example-products",
     expr=beyond(
         f"service:reservation_failures:ratio_increase1h and service:reservations:increase1h >= {load().min_events}",
         "ReservationFailuresHigh",
@@ -68,6 +71,7 @@ _POOL: Final = {"osool_liquidity_pool_id": "pool-3"}
 
 LIQUIDITY_POOL_DRAINED: Final = Alert(
     name="LiquidityPoolDrained",
+    group="otelgate-example-products",
     expr=beyond(
         f"1 - max by ({BY}, osool_liquidity_pool_id) ({_RESERVE})\n"
         f"  / (max by ({BY}, osool_liquidity_pool_id) (max_over_time({_RESERVE}[1d])) > 0)",
@@ -95,8 +99,4 @@ LIQUIDITY_POOL_DRAINED: Final = Alert(
         ),
         Case({series(POOL_RESERVE.series, "osool", **_POOL): "0x30"}, "22m", why="never held anything", step="1m"),
     ),
-)
-
-EXAMPLES: Final = (
-    Group("otelgate-example-products", (NO_RESERVATIONS, RESERVATION_FAILURES_HIGH, LIQUIDITY_POOL_DRAINED)),
 )

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from ..promql import CALLS, COST, TOKENS
-from ..uids import AI_COST, USER_ANALYTICS
-from .cases import labels, series
-from .expressions import APPLICATIONS, beyond, limit
-from .model import BY, Alert, Case, Expected, Group
+from ...promql import CALLS, COST, TOKENS
+from ...uids import AI_COST, USER_ANALYTICS
+from ..cases import labels, series
+from ..expressions import APPLICATIONS, beyond, limit
+from ..model import BY, Alert, Case, Expected
 
 _MODEL: Final = {"gen_ai_request_model": "gpt-4o"}
 
@@ -17,6 +17,7 @@ def _cost(service: str, values: str) -> dict[str, str]:
 
 COST_HOUR_HIGH: Final = Alert(
     name="CostHourHigh",
+    group="otelgate-cost-alerts",
     expr=beyond("service:llm_cost_usd:increase1h", "CostHourHigh"),
     for_="0s",
     severity="warning",
@@ -25,6 +26,7 @@ COST_HOUR_HIGH: Final = Alert(
     summary='{{ $labels.service_name }} spent ${{ $value | printf "%.2f" }} on models in an hour',
     description="Priced calls of the last 60 minutes.",
     dashboard=AI_COST,
+    silent_while=("CostHourOverrun",),
     covers=("L16",),
     fires=Case(_cost("estate-bot", "0+0.5x24"), "1h", (Expected(labels("estate-bot"), "6.00"),), step="5m"),
     quiet=(
@@ -35,6 +37,7 @@ COST_HOUR_HIGH: Final = Alert(
 
 COST_HOUR_OVERRUN: Final = Alert(
     name="CostHourOverrun",
+    group="otelgate-cost-alerts",
     # Straight from the counters: it does not wait for the next minute's recording.
     expr=beyond(f"sum by ({BY}) (increase({COST}{{{APPLICATIONS}}}[1h]))", "CostHourOverrun"),
     for_="0s",
@@ -50,6 +53,7 @@ COST_HOUR_OVERRUN: Final = Alert(
 
 COST_DAY_HIGH: Final = Alert(
     name="CostDayHigh",
+    group="otelgate-cost-alerts",
     expr=beyond("service:llm_cost_usd:increase1d", "CostDayHigh"),
     for_="0s",
     severity="warning",
@@ -71,6 +75,7 @@ COST_DAY_HIGH: Final = Alert(
 
 USER_QUERY_BURST: Final = Alert(
     name="UserQueryBurst",
+    group="otelgate-cost-alerts",
     # The sink counts users over OTELGATE_QUERY_LIMIT; who they are, only the audit database knows.
     expr=f"max by ({BY}) (otelgate_user_over_limit{{{APPLICATIONS}}}) > 0",
     for_="0s",
@@ -92,6 +97,7 @@ USER_QUERY_BURST: Final = Alert(
 
 LLM_BUDGET_HOUR: Final = Alert(
     name="LlmBudgetHour",
+    group="otelgate-cost-alerts",
     expr=f"sum by (deployment_environment_name) (service:llm_cost_usd:increase1h) > {limit('LlmBudgetHour')}",
     for_="0s",
     severity="warning",
@@ -110,6 +116,7 @@ LLM_BUDGET_HOUR: Final = Alert(
 
 LLM_BUDGET_DAY: Final = Alert(
     name="LlmBudgetDay",
+    group="otelgate-cost-alerts",
     expr=f"sum by (deployment_environment_name) (service:llm_cost_usd:increase1d) > {limit('LlmBudgetDay')}",
     for_="0s",
     severity="warning",
@@ -129,6 +136,7 @@ LLM_BUDGET_DAY: Final = Alert(
 
 LLM_BUDGET_FORECAST: Final = Alert(
     name="LlmBudgetForecast",
+    group="otelgate-cost-alerts",
     expr="(\n"
     + beyond("service:llm_cost_usd:forecast1d", "CostDayHigh")
     + "\n)\nunless (\n"
@@ -150,6 +158,7 @@ LLM_BUDGET_FORECAST: Final = Alert(
 
 LLM_BUDGET_MONTH_FORECAST: Final = Alert(
     name="LlmBudgetMonthForecast",
+    group="otelgate-cost-alerts",
     expr="sum by (deployment_environment_name) (service:llm_cost_usd:forecast30d) > " + limit("LlmBudgetMonthForecast"),
     for_="6h",
     severity="info",
@@ -185,6 +194,7 @@ def _tokens(priced: float, unpriced: float) -> dict[str, str]:
 
 UNPRICED_TOKENS_HIGH: Final = Alert(
     name="UnpricedTokensHigh",
+    group="otelgate-cost-alerts",
     expr=beyond(
         "service:unpriced_tokens:ratio_increase1h and service:priced_or_not_calls:increase1h >= 20",
         "UnpricedTokensHigh",
@@ -199,23 +209,5 @@ UNPRICED_TOKENS_HIGH: Final = Alert(
     quiet=(
         Case(_tokens(960, 40), "30m", why="4 %", step="2m"),
         Case({**_tokens(900, 0)}, "30m", why="the unpriced model is not used", step="2m"),
-    ),
-)
-
-GROUPS: Final = (
-    Group(
-        "otelgate-cost-alerts",
-        (
-            COST_HOUR_HIGH,
-            COST_HOUR_OVERRUN,
-            COST_DAY_HIGH,
-            USER_QUERY_BURST,
-            LLM_BUDGET_HOUR,
-            LLM_BUDGET_DAY,
-            LLM_BUDGET_FORECAST,
-            LLM_BUDGET_MONTH_FORECAST,
-            UNPRICED_TOKENS_HIGH,
-        ),
-        interval="15s",
     ),
 )

@@ -2,18 +2,19 @@
 
 from typing import Final
 
-from ..names import BREAKER_STATE, DATABASE_CONNECTIONS, DATABASE_OPERATIONS, GPU_MEMORY
-from ..uids import OSOOL_BUSINESS, SERVICE_HEALTH
-from .cases import histogram, labels, series
-from .expressions import APPLICATIONS, beyond, limit
-from .model import BY, Alert, Case, Expected, Group
-from .settings import load
+from ...names import BREAKER_STATE, DATABASE_CONNECTIONS, DATABASE_OPERATIONS, GPU_MEMORY
+from ...uids import OSOOL_BUSINESS, SERVICE_HEALTH
+from ..cases import histogram, labels, series
+from ..expressions import APPLICATIONS, beyond, limit
+from ..model import BY, Alert, Case, Expected
+from ..settings import load
 
 _BREAKER: Final = BREAKER_STATE.series
 _OPENAI: Final = {"osool_circuit_breaker_name": "openai"}
 
 CIRCUIT_BREAKER_OPEN: Final = Alert(
     name="CircuitBreakerOpen",
+    group="otelgate-example-breakers",
     expr=f"max by ({BY}, osool_circuit_breaker_name) ({_BREAKER}{{{APPLICATIONS}}}) == 2",
     for_="2m",
     severity="critical",
@@ -35,6 +36,7 @@ _USED: Final = f'{_CONNECTIONS}{{{APPLICATIONS}, state="used"}}'
 
 DB_CONNECTIONS_HIGH: Final = Alert(
     name="DbConnectionsHigh",
+    group="otelgate-capacity-alerts",
     # By process: each has its own pool, and free connections of another do not help a full one.
     expr=beyond(f"sum by ({BY}, instance) ({_USED})", "DbConnectionsHigh"),
     for_="5m",
@@ -76,6 +78,7 @@ def _slow_queries() -> str:
 
 DB_QUERY_SLOW: Final = Alert(
     name="DbQuerySlow",
+    group="otelgate-capacity-alerts",
     expr=_slow_queries(),
     for_="5m",
     severity="warning",
@@ -110,6 +113,7 @@ def _memory(available: str) -> dict[str, str]:
 
 HOST_MEMORY_HIGH: Final = Alert(
     name="HostMemoryHigh",
+    group="otelgate-capacity-alerts",
     expr=f"{_RAM} > {limit('HostMemoryHigh')}",
     for_="10m",
     severity="warning",
@@ -129,6 +133,7 @@ _GPU: Final = GPU_MEMORY.series
 
 MODEL_HOST_MEMORY_HIGH: Final = Alert(
     name="ModelHostMemoryHigh",
+    group="otelgate-capacity-alerts",
     expr=f"""
 (
   label_replace({_RAM.replace("_bytes", f'_bytes{{instance=~"{load().model_hosts}"}}')}, "memory", "RAM", "", "")
@@ -169,6 +174,7 @@ def _active(alert: str) -> str:
 
 SESSIONS_HIGH: Final = Alert(
     name="SessionsHigh",
+    group="otelgate-capacity-alerts",
     expr=_active("SessionsHigh"),
     for_="5m",
     severity="warning",
@@ -176,6 +182,7 @@ SESSIONS_HIGH: Final = Alert(
     summary="{{ $labels.service_name }} has {{ $value | humanize }} active sessions, more than it was built for",
     description="Sessions with a record in the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("SessionsOverload",),
     covers=("L27",),
     # estate-bot has as many, and no limit.
     fires=Case(_sessions("9x20"), "6m", (Expected({"service_name": "bestbox"}, "9"),)),
@@ -187,6 +194,7 @@ SESSIONS_HIGH: Final = Alert(
 
 SESSIONS_OVERLOAD: Final = Alert(
     name="SessionsOverload",
+    group="otelgate-capacity-critical",
     expr=_active("SessionsOverload"),
     for_="1m",
     severity="critical",
@@ -199,15 +207,5 @@ SESSIONS_OVERLOAD: Final = Alert(
     quiet=(
         Case(_sessions("12x20"), "6m", why="12, and not more"),
         Case(_sessions("8x4 13x0 8x20"), "3m", why="half a minute"),
-    ),
-)
-
-EXAMPLES: Final = (Group("otelgate-example-breakers", (CIRCUIT_BREAKER_OPEN,), interval="5s"),)
-GROUPS: Final = (
-    # The sink counts sessions every 15 s and sends them every 15 s: with the minute's wait, 25 s of 2 minutes are left.
-    Group("otelgate-capacity-critical", (SESSIONS_OVERLOAD,), interval="5s"),
-    Group(
-        "otelgate-capacity-alerts",
-        (DB_CONNECTIONS_HIGH, DB_QUERY_SLOW, HOST_MEMORY_HIGH, MODEL_HOST_MEMORY_HIGH, SESSIONS_HIGH),
     ),
 )

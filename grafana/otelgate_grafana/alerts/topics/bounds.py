@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from ..uids import GATEWAY
-from .cases import series
-from .model import Alert, Case, Expected, Group
+from ...uids import GATEWAY
+from ..cases import series
+from ..model import Alert, Case, Expected
 
 _GW: Final = {"job": "otelgate-gateway", "instance": "gw-1"}
 _FREE: Final = "otelgate_queue_disk_free_bytes"
@@ -13,6 +13,7 @@ _REFUSED: Final = "otelgate_admission_refused_total"
 
 GATEWAY_DISK_FULL: Final = Alert(
     name="GatewayDiskFull",
+    group="otelgate-bounds-critical",
     # From twice the reserve on: below the reserve the gateway refuses.
     expr=f"min by (instance) ({_FREE}) < 2 * max by (instance) ({_RESERVE})",
     for_="1m",
@@ -37,6 +38,7 @@ GATEWAY_DISK_FULL: Final = Alert(
 
 GATEWAY_QUEUE_DAMAGED: Final = Alert(
     name="GatewayQueueDamaged",
+    group="otelgate-bounds-critical",
     expr="max by (instance) (otelgate_queue_damaged) > 0",
     for_="0s",
     severity="critical",
@@ -54,6 +56,7 @@ _TEMPO: Final = {**_GW, "otelgate_queue": "otlp_grpc/tempo (traces)"}
 
 GATEWAY_QUEUE_ORPHANED: Final = Alert(
     name="GatewayQueueOrphaned",
+    group="otelgate-bounds-alerts",
     # They are found once, at the start, and the metric keeps their number; the alert ends an hour later.
     expr=f"sum by (instance, otelgate_queue) ({_ORPHANED}) > 0 and on (instance) max by (instance) ({_UPTIME}) < 3600",
     for_="0s",
@@ -83,6 +86,7 @@ _TOTALS: Final = "otelgate_totals_damaged"
 
 GATEWAY_TOTALS_DAMAGED: Final = Alert(
     name="GatewayTotalsDamaged",
+    group="otelgate-bounds-critical",
     expr=f"sum by (instance) ({_JOURNAL} or {_TOTALS}) > 0",
     for_="0s",
     severity="critical",
@@ -107,6 +111,7 @@ GATEWAY_TOTALS_DAMAGED: Final = Alert(
 
 GATEWAY_OVERLOADED: Final = Alert(
     name="GatewayOverloaded",
+    group="otelgate-bounds-alerts",
     expr=f'sum by (instance) (increase({_REFUSED}{{otelgate_reason="memory"}}[5m])) > 0',
     for_="5m",
     severity="warning",
@@ -125,11 +130,4 @@ GATEWAY_OVERLOADED: Final = Alert(
             {series(_REFUSED, **_GW, otelgate_reason="disk"): "0x10 0+10x60"}, "16m", why="the disk has its own alert"
         ),
     ),
-)
-
-GROUPS: Final = (
-    Group(
-        "otelgate-bounds-critical", (GATEWAY_DISK_FULL, GATEWAY_QUEUE_DAMAGED, GATEWAY_TOTALS_DAMAGED), interval="15s"
-    ),
-    Group("otelgate-bounds-alerts", (GATEWAY_OVERLOADED, GATEWAY_QUEUE_ORPHANED)),
 )

@@ -2,18 +2,18 @@
 
 from typing import Final
 
-from ..uids import GATEWAY
-from . import intake
-from .cases import series
-from .expressions import limit
-from .model import Alert, Case, Expected, Group
-from .settings import load
+from ...uids import GATEWAY
+from ..cases import series
+from ..expressions import limit
+from ..model import Alert, Case, Expected, Silencing
+from ..settings import load
 
 _GW: Final = {"job": "otelgate-gateway", "instance": "gw-1"}
 _METRIC: Final = {"otelgate_derive_metric": "gen_ai.client.operation.duration"}
 
 DERIVED_SERIES_NEAR_CAP: Final = Alert(
     name="DerivedSeriesNearCap",
+    group="otelgate-processing-alerts",
     expr=f"gateway_metric:derived_series:max / {load().derive_max_series} > {limit('DerivedSeriesNearCap')}",
     for_="5m",
     severity="warning",
@@ -21,6 +21,7 @@ DERIVED_SERIES_NEAR_CAP: Final = Alert(
     summary="{{ $labels.otelgate_derive_metric }} has {{ $value | humanizePercentage }} of its series limit",
     description="At 100 % new agents, models and tools are counted in one series without labels.",
     dashboard=GATEWAY,
+    silent_while=("DerivedSeriesOverflow",),
     fires=Case(
         {series("otelgate_derive_series", **_GW, **_METRIC): "1700x30"},
         "7m",
@@ -31,6 +32,7 @@ DERIVED_SERIES_NEAR_CAP: Final = Alert(
 
 DERIVED_SERIES_OVERFLOW: Final = Alert(
     name="DerivedSeriesOverflow",
+    group="otelgate-processing-alerts",
     expr="sum by (instance, otelgate_derive_metric) (increase(otelgate_derive_overflow_total[15m])) > 0",
     for_="0s",
     severity="warning",
@@ -38,6 +40,7 @@ DERIVED_SERIES_OVERFLOW: Final = Alert(
     summary="{{ $labels.otelgate_derive_metric }} is out of series: {{ $value | humanize }} values lost their labels",
     description='They count in series with otel_metric_overflow="true": totals are correct, values by agent are not.',
     dashboard=GATEWAY,
+    silencing=Silencing(("instance", "otelgate_derive_metric")),
     fires=Case(
         {series("otelgate_derive_overflow_total", **_GW, **_METRIC): "0x20 0+2x60"},
         "30m",
@@ -61,6 +64,7 @@ def _redacted(going_in: str, coming_out: str) -> dict[str, str]:
 
 REDACTION_REFUSING: Final = Alert(
     name="RedactionRefusing",
+    group="otelgate-processing-alerts",
     # A batch that cannot be redacted is refused, never passed on: it goes in and does not come out. Batches that are
     # just being redacted make a difference too, for less than a minute.
     expr=f"{_grew('incoming')} - ({_grew('outgoing')} or 0 * {_grew('incoming')}) > 0.5",
@@ -85,6 +89,7 @@ _PRICES: Final = "otelgate_prices_info_ratio"
 
 PRICES_BROKEN: Final = Alert(
     name="PricesBroken",
+    group="otelgate-processing-alerts",
     expr=f'max by (instance) ({_PRICES}{{otelgate_prices_override="broken"}}) > 0',
     for_="5m",
     severity="warning",
@@ -96,12 +101,4 @@ PRICES_BROKEN: Final = Alert(
         {series(_PRICES, **_GW, otelgate_prices_override="broken"): "1x30"}, "6m", (Expected({"instance": "gw-1"}),)
     ),
     quiet=(Case({series(_PRICES, **_GW, otelgate_prices_override="active"): "1x30"}, "6m", why="the file is in use"),),
-)
-
-GROUPS: Final = (
-    Group("otelgate-processing-critical", intake.CRITICAL, interval="15s"),
-    Group(
-        "otelgate-processing-alerts",
-        (DERIVED_SERIES_NEAR_CAP, DERIVED_SERIES_OVERFLOW, REDACTION_REFUSING, PRICES_BROKEN, *intake.ALERTS),
-    ),
 )

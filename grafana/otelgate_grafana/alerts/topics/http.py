@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from ..names import WEBSOCKET_CLOSED
-from ..promql import HTTP
-from ..uids import EXECORA_VOICE, SERVICE_HEALTH
-from .cases import histogram, labels, series
-from .expressions import APPLICATIONS, beyond, grown
-from .model import BY, Alert, Case, Expected, Group
-from .settings import load
+from ...names import WEBSOCKET_CLOSED
+from ...promql import HTTP
+from ...uids import EXECORA_VOICE, SERVICE_HEALTH
+from ..cases import histogram, labels, series
+from ..expressions import APPLICATIONS, beyond, grown
+from ..model import BY, Alert, Case, Expected
+from ..settings import load
 
 _FAILED: Final = 'http_response_status_code=~"5.."'
 _OK: Final = {"http_request_method": "GET", "http_route": "/search", "http_response_status_code": "200"}
@@ -30,6 +30,7 @@ def _ratio(alert: str) -> str:
 
 LOW_TRAFFIC: Final = Alert(
     name="LowTraffic",
+    group="otelgate-http-alerts",
     # A service whose series are gone counts as 0; the alert ignores one that had that much only for moments.
     expr="("
     + beyond("service:http_requests:rate5m or 0 * last_over_time(service:http_requests:rate5m[1d])", "LowTraffic", "<")
@@ -42,6 +43,7 @@ LOW_TRAFFIC: Final = Alert(
     summary='{{ $labels.service_name }} gets {{ $value | printf "%.2f" }} requests a second',
     description="Its average over the last day was higher. Check whether users can still reach it.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown", "GatewayAbsent"),
     covers=("L5",),
     fires=Case(requests("osool", "0+120x15 1800+4x30"), "56m", (Expected(labels("osool"), "0.03"),), step="2m"),
     quiet=(
@@ -54,6 +56,7 @@ LOW_TRAFFIC: Final = Alert(
 
 HTTP_ERROR_RATIO_HIGH: Final = Alert(
     name="HttpErrorRatioHigh",
+    group="otelgate-http-alerts",
     expr=_ratio("HttpErrorRatioHigh"),
     for_="2m",
     severity="warning",
@@ -61,6 +64,7 @@ HTTP_ERROR_RATIO_HIGH: Final = Alert(
     summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service_name }} fail",
     description="Share of 5xx responses in the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("HttpErrorRatioSustained", "ServiceDown"),
     covers=("L6",),
     fires=Case(requests("osool", "0+94x30", "0+6x30"), "8m", (Expected(labels("osool"), "6%"),)),
     quiet=(
@@ -72,6 +76,7 @@ HTTP_ERROR_RATIO_HIGH: Final = Alert(
 
 HTTP_ERROR_RATIO_SUSTAINED: Final = Alert(
     name="HttpErrorRatioSustained",
+    group="otelgate-http-critical",
     expr=_ratio("HttpErrorRatioSustained"),
     for_="5m",
     severity="critical",
@@ -79,6 +84,7 @@ HTTP_ERROR_RATIO_SUSTAINED: Final = Alert(
     summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service_name }} have failed for 5 minutes",
     description="Share of 5xx responses in the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown",),
     covers=("L7",),
     fires=Case(requests("execora", "0+94x30", "0+6x30"), "11m", (Expected(labels("execora"), "6%"),)),
     quiet=(
@@ -89,6 +95,7 @@ HTTP_ERROR_RATIO_SUSTAINED: Final = Alert(
 
 HTTP_ERROR_BURST: Final = Alert(
     name="HttpErrorBurst",
+    group="otelgate-http-critical",
     expr=beyond(
         grown(f"{HTTP}_count{{{APPLICATIONS}, {_FAILED}}}", "2m", by=BY) + " / 2",
         "HttpErrorBurst",
@@ -99,6 +106,7 @@ HTTP_ERROR_BURST: Final = Alert(
     summary="{{ $labels.service_name }} fails {{ $value | humanize }} requests a minute",
     description="5xx responses, over the last 2 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown",),
     covers=("L8",),
     fires=Case(requests("bestbox", "0+50x30", "0x8 0+3x20"), "9m", (Expected(labels("bestbox"), "6"),)),
     quiet=(
@@ -115,6 +123,7 @@ def _slow() -> str:
 
 HTTP_LATENCY_HIGH: Final = Alert(
     name="HttpLatencyHigh",
+    group="otelgate-http-alerts",
     expr=_slow(),
     for_="5m",
     severity="warning",
@@ -122,6 +131,7 @@ HTTP_LATENCY_HIGH: Final = Alert(
     summary="P95 of the requests to {{ $labels.service_name }} is {{ $value | humanizeDuration }}",
     description="Over the last 5 minutes.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown",),
     covers=("L15",),
     # Execora's limit is 1 s, Osool's 2 s: between them only Execora's fires.
     fires=Case(
@@ -146,6 +156,7 @@ _CLOSED: Final = WEBSOCKET_CLOSED.series
 
 WEBSOCKET_DROPS: Final = Alert(
     name="WebSocketDrops",
+    group="otelgate-example-websockets",
     expr=beyond(
         grown(f'{_CLOSED}{{{APPLICATIONS}, reason!~"normal|going_away"}}', "5m", by=BY),
         "WebSocketDrops",
@@ -156,6 +167,7 @@ WEBSOCKET_DROPS: Final = Alert(
     summary="{{ $labels.service_name }} lost {{ $value | humanize }} websocket connections in 5 minutes",
     description="Connections that ended without a normal close.",
     dashboard=EXECORA_VOICE,
+    silent_while=("ServiceDown",),
     covers=("L31",),
     # The series begins with its first value, 2: increase() alone would see nothing.
     fires=Case({series(_CLOSED, "execora", reason="error"): "_x4 2x20"}, "5m", (Expected(labels("execora"), "2"),)),
@@ -164,10 +176,4 @@ WEBSOCKET_DROPS: Final = Alert(
         Case({series(_CLOSED, "execora", reason="normal"): "0+5x20"}, "5m", why="normal closes"),
         Case({series(_CLOSED, "execora", reason="error"): "500x20 _x30 500x20"}, "26m", why="a gap, not new closes"),
     ),
-)
-
-EXAMPLES: Final = (Group("otelgate-example-websockets", (WEBSOCKET_DROPS,)),)
-GROUPS: Final = (
-    Group("otelgate-http-critical", (HTTP_ERROR_RATIO_SUSTAINED, HTTP_ERROR_BURST), interval="15s"),
-    Group("otelgate-http-alerts", (LOW_TRAFFIC, HTTP_ERROR_RATIO_HIGH, HTTP_LATENCY_HIGH)),
 )

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from ..uids import GATEWAY, MISSION_CONTROL, SERVICE_HEALTH
-from .cases import labels, percent, series
-from .expressions import beyond
-from .model import Alert, Case, Expected, Group
-from .settings import load
+from ...uids import GATEWAY, MISSION_CONTROL, SERVICE_HEALTH
+from ..cases import labels, percent, series
+from ..expressions import beyond
+from ..model import Alert, Case, Expected, Silencing
+from ..settings import load
 
 # Probes call their target `service`; every alert about a service says service_name.
 _NAMED: Final = '"service_name", "$1", "service", "(.+)"'
@@ -36,6 +36,7 @@ _GATEWAY_UP: Final = {
 
 SERVICE_DOWN: Final = Alert(
     name="ServiceDown",
+    group="otelgate-availability",
     expr=f'label_replace(probe_success{{job="probe", kind!="database"}} == 0, {_NAMED})',
     for_="1m",
     severity="critical",
@@ -43,6 +44,10 @@ SERVICE_DOWN: Final = Alert(
     summary="{{ $labels.service_name }} does not answer its health check ({{ $labels.kind }})",
     description="The probe of {{ $labels.instance }} has failed for a minute.",
     dashboard=SERVICE_HEALTH,
+    # A service that is down fails, is slow, gets no requests and sends nothing; alerts on cost and loss still go out. A
+    # probe knows no environment. Without a vector store or embeddings a service answers, and may fail for another
+    # reason.
+    silencing=Silencing(("service_name",), only='kind=~"api|llm"'),
     covers=("L1",),
     fires=Case({_probe(_PROBE): "1x4 0x6"}, "4m30s", (Expected({**_PROBE, "service_name": "osool"}),)),
     quiet=(
@@ -54,6 +59,7 @@ SERVICE_DOWN: Final = Alert(
 
 DATABASE_DOWN: Final = Alert(
     name="DatabaseDown",
+    group="otelgate-availability",
     expr=f'label_replace(probe_success{{job="probe", kind="database"}} == 0, {_NAMED})',
     for_="1m",
     severity="critical",
@@ -80,6 +86,7 @@ def _availability() -> str:
 
 LLM_AVAILABILITY_LOW: Final = Alert(
     name="LlmAvailabilityLow",
+    group="otelgate-presence-alerts",
     expr=_availability(),
     for_="0s",
     severity="critical",
@@ -87,6 +94,7 @@ LLM_AVAILABILITY_LOW: Final = Alert(
     summary="The model server of {{ $labels.service_name }} answered {{ $value | humanizePercentage }} of its probes",
     description="It answered too small a share of the probes of {{ $labels.instance }} in the last 24 hours.",
     dashboard=SERVICE_HEALTH,
+    silent_while=("ServiceDown",),
     covers=("L3",),
     # A probe every 10 minutes: 143 in the day before, of which 2 are more than 1 %.
     fires=Case(
@@ -103,6 +111,7 @@ LLM_AVAILABILITY_LOW: Final = Alert(
 
 TELEMETRY_ABSENT: Final = Alert(
     name="TelemetryAbsent",
+    group="otelgate-presence-alerts",
     expr=_silent(),
     for_="5m",
     severity="warning",
@@ -110,6 +119,7 @@ TELEMETRY_ABSENT: Final = Alert(
     summary="{{ $labels.service_name }} sends no telemetry any more",
     description="It sent metrics for at least half an hour of the last day, and has sent none for 10 minutes.",
     dashboard=GATEWAY,
+    silent_while=("ServiceDown", "GatewayAbsent"),
     fires=Case(
         {
             **_GATEWAY_UP,
@@ -146,6 +156,7 @@ TELEMETRY_ABSENT: Final = Alert(
 
 SCRAPE_TARGET_DOWN: Final = Alert(
     name="ScrapeTargetDown",
+    group="otelgate-presence-alerts",
     expr="up == 0",
     for_="5m",
     severity="warning",
@@ -165,6 +176,7 @@ SCRAPE_TARGET_DOWN: Final = Alert(
 
 WATCHDOG: Final = Alert(
     name="Watchdog",
+    group="otelgate-availability",
     expr="vector(1)",
     for_="0s",
     severity="info",
@@ -175,10 +187,4 @@ WATCHDOG: Final = Alert(
     dashboard=MISSION_CONTROL,
     fires=Case({}, "1m", (Expected({}),)),
     quiet=(),
-)
-
-GROUPS: Final = (
-    # A probe every 15 s and a minute's wait leave little of the 2 minutes in which the alert must be delivered.
-    Group("otelgate-availability", (SERVICE_DOWN, DATABASE_DOWN, WATCHDOG), interval="5s"),
-    Group("otelgate-presence-alerts", (LLM_AVAILABILITY_LOW, TELEMETRY_ABSENT, SCRAPE_TARGET_DOWN), interval="15s"),
 )

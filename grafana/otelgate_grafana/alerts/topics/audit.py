@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from ..uids import CONVERSATION_AUDIT, GATEWAY
-from .cases import series
-from .expressions import grown, limit
-from .model import Alert, Case, Expected, Group
+from ...uids import CONVERSATION_AUDIT, GATEWAY
+from ..cases import series
+from ..expressions import grown, limit
+from ..model import Alert, Case, Expected
 
 _SINK: Final = {"job": "otelgate-audit", "instance": "sink:4320", "service_name": "otelgate-audit"}
 _KEEPER: Final = {"job": "otelgate-keeper", "instance": "sink:4323", "service_name": "otelgate-keeper"}
@@ -15,6 +15,7 @@ _CALLS: Final = {"service_name": "osool", "otelgate_audit_quantity": "calls"}
 
 AUDIT_ROWS_MISSING: Final = Alert(
     name="AuditRowsMissing",
+    group="otelgate-audit-alerts",
     expr=f"max by (service_name, otelgate_audit_quantity) ({_MISSING}) > 0",
     # A window with a difference is compared again a minute later: rows under way have arrived by then.
     for_="10m",
@@ -37,6 +38,7 @@ _KIND: Final = {"otelgate_audit_kind": "runs"}
 
 AUDIT_REJECTING: Final = Alert(
     name="AuditRejecting",
+    group="otelgate-audit-alerts",
     expr=grown("otelgate_audit_rejected_total", "15m", by="otelgate_audit_kind") + " > 0",
     for_="0s",
     severity="critical",
@@ -55,6 +57,7 @@ _JOB: Final = {"otelgate_audit_job": "reconcile"}
 
 AUDIT_JOB_FAILING: Final = Alert(
     name="AuditJobFailing",
+    group="otelgate-audit-alerts",
     expr=grown("otelgate_audit_job_failures_total", "15m", by="otelgate_audit_job") + " > 0",
     for_="10m",
     severity="warning",
@@ -85,6 +88,7 @@ _EXPORTS: Final = series(
 
 AUDIT_SINK_ABSENT: Final = Alert(
     name="AuditSinkAbsent",
+    group="otelgate-audit-alerts",
     expr=f"absent_over_time({_AGE}[3m])\n{_SENT}",
     for_="2m",
     severity="critical",
@@ -92,6 +96,7 @@ AUDIT_SINK_ABSENT: Final = Alert(
     summary="The audit sink sends no metrics",
     description="Turns wait in the gateway's queue on disk until it is back.",
     dashboard=GATEWAY,
+    silent_while=("GatewayAbsent",),
     fires=Case({series(_AGE, **_SINK): "0x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
     quiet=(
         Case({series(_AGE, **_SINK): "0x10 _x6 0x40", _EXPORTS: "1000x60"}, "9m", why="a restart"),
@@ -103,6 +108,7 @@ _READY: Final = "otelgate_audit_keeper_ready"
 
 AUDIT_KEEPER_ABSENT: Final = Alert(
     name="AuditKeeperAbsent",
+    group="otelgate-audit-alerts",
     expr=f"absent_over_time({_READY}[3m])\n{_SENT}",
     for_="2m",
     severity="critical",
@@ -111,6 +117,7 @@ AUDIT_KEEPER_ABSENT: Final = Alert(
     description="Turns are stored. But sessions and users are not counted, nothing is compared, no head of the "
     "ledger leaves the database, and expired data are not deleted.",
     dashboard=GATEWAY,
+    silent_while=("GatewayAbsent",),
     fires=Case({series(_READY, **_KEEPER): "1x10 _x40", _EXPORTS: "1000x60"}, "12m", (Expected({}),)),
     quiet=(
         Case({series(_READY, **_KEEPER): "1x10 _x6 1x40", _EXPORTS: "1000x60"}, "9m", why="a restart"),
@@ -120,6 +127,7 @@ AUDIT_KEEPER_ABSENT: Final = Alert(
 
 AUDIT_QUEUE_OLD: Final = Alert(
     name="AuditQueueOld",
+    group="otelgate-audit-alerts",
     expr=f"max by (instance) ({_AGE}) > {limit('AuditQueueOld')}",
     for_="5m",
     severity="warning",
@@ -131,16 +139,5 @@ AUDIT_QUEUE_OLD: Final = Alert(
     quiet=(
         Case({series(_AGE, **_SINK): "30x30"}, "6m", why="30 s, and not more"),
         Case({series(_AGE, **_SINK): "45x6 0x30"}, "6m", why="over after 3 minutes"),
-    ),
-)
-
-GROUPS: Final = (
-    Group(
-        "otelgate-audit-alerts",
-        (
-            *(AUDIT_ROWS_MISSING, AUDIT_REJECTING, AUDIT_JOB_FAILING),
-            *(AUDIT_SINK_ABSENT, AUDIT_KEEPER_ABSENT, AUDIT_QUEUE_OLD),
-        ),
-        interval="15s",
     ),
 )

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from ..promql import FIRST_CHUNK, TURNS
-from ..uids import AGENT_PERFORMANCE
+from ...promql import FIRST_CHUNK, TURNS
+from ...uids import AGENT_PERFORMANCE
+from ..cases import histogram, labels
+from ..model import Alert, Case, Expected
+from ..settings import load
 from .agents import turns
-from .cases import histogram, labels
-from .model import Alert, Case, Expected, Group
-from .settings import load
 
 # Long window, short one, and the burn rate that is too high over both: it spends 2 % of the budget in an hour, 5 % in
 # six hours, 10 % in a day, 10 % in three days.
@@ -32,6 +32,7 @@ def _burning(slo: str, pairs: tuple[tuple[str, str, float], ...]) -> str:
 def _fast(name: str, slo: str, what: str, fires: Case, quiet: tuple[Case, ...]) -> Alert:
     return Alert(
         name=f"{name}BurnFast",
+        group="otelgate-slo-alerts",
         expr=_burning(slo, FAST),
         for_="2m",
         severity="critical",
@@ -39,6 +40,7 @@ def _fast(name: str, slo: str, what: str, fires: Case, quiet: tuple[Case, ...]) 
         summary=f"{{{{ $labels.service_name }}}} burns its budget of {what} {{{{ $value | humanize }}}} times too fast",
         description="At this pace the budget of 30 days is spent in 5 days at most.",
         dashboard=AGENT_PERFORMANCE,
+        silent_while=("ServiceDown",),
         fires=fires,
         quiet=quiet,
     )
@@ -47,6 +49,7 @@ def _fast(name: str, slo: str, what: str, fires: Case, quiet: tuple[Case, ...]) 
 def _slow(name: str, slo: str, what: str, fires: Case, quiet: tuple[Case, ...]) -> Alert:
     return Alert(
         name=f"{name}BurnSlow",
+        group="otelgate-slo-alerts",
         expr=_burning(slo, SLOW),
         for_="15m",
         severity="warning",
@@ -54,6 +57,7 @@ def _slow(name: str, slo: str, what: str, fires: Case, quiet: tuple[Case, ...]) 
         summary=f"{{{{ $labels.service_name }}}} burns its budget of {what} {{{{ $value | humanize }}}} times too fast",
         description="At this pace the budget of 30 days is spent before the 30 days are over.",
         dashboard=AGENT_PERFORMANCE,
+        silent_while=(f"{name}BurnFast", "ServiceDown"),
         fires=fires,
         quiet=quiet,
     )
@@ -132,5 +136,3 @@ _TTFT: Final = (
         (Case(_chunks(FIRST_CHUNK, "2", "5", 9.6, 90), "30m", step="1m", why="4 % are slow, and 5 % may be"),),
     ),
 )
-
-GROUPS: Final = (Group("otelgate-slo-alerts", (*_SUCCESS, *_LATENCY, *_TTFT), interval="15s"),)
