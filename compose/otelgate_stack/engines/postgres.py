@@ -30,6 +30,7 @@ MONITOR = "otelgate_monitor"
 """The role of PostgreSQL's exporter: the server's statistics, and no table."""
 
 MAJOR = 18
+PROGRAMS = pgserver.POSTGRES_VERSIONS[MAJOR]
 SYSTEM_USER = "pgserver"
 
 # Both engines give the same (a test compares them). UTC everywhere; no JIT, which costs more than these queries take.
@@ -52,7 +53,8 @@ INITDB_ARGUMENTS = (
 )
 
 # By TCP alone, and with a password: a path of a unix socket may have 107 bytes only.
-_HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
+# `all` are the databases; pg_basebackup asks for `replication`.
+_HBA = "host all all 127.0.0.1/32 scram-sha-256\nhost replication postgres 127.0.0.1/32 scram-sha-256\n"
 _READ = stat.S_IRGRP | stat.S_IROTH
 _EXECUTE = stat.S_IXGRP | stat.S_IXOTH
 
@@ -64,7 +66,7 @@ class ClusterError(Exception):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs until the server ends."""
     options = _parser().parse_args(arguments)
-    programs = pgserver.POSTGRES_VERSIONS[MAJOR]
+    programs = PROGRAMS
     user = _unprivileged_user(options.folder, programs)
     cluster: Path = options.folder / str(MAJOR)
     if not cluster.exists():
@@ -77,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _make(cluster, programs, passwords, user)
         except ClusterError as error:
             sys.exit(f"PostgreSQL's cluster could not be made: {error}")
+    (cluster / "pg_hba.conf").write_text(_HBA)  # at each start: one of before may have another
     if user:
         os.initgroups(user.pw_name, user.pw_gid)
         os.setgid(user.pw_gid)
@@ -158,7 +161,6 @@ def _make(cluster: Path, programs: Path, passwords: dict[str, str], user: pwd.st
         _run([*initdb, *INITDB_ARGUMENTS], user)
     finally:
         password_file.unlink(missing_ok=True)
-    (draft / "pg_hba.conf").write_text(_HBA)
     # In single-user mode, whose input no other process sees; each line is a statement.
     quoted = {role: "'" + password.replace("'", "''") + "'" for role, password in passwords.items()}
     statements = (
