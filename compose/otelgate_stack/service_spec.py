@@ -50,7 +50,6 @@ class Image:
     """
 
     name: str
-    program: str = ""
     user: str = ""
     owns_data: bool = True
 
