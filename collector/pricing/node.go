@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// node is a place in a JSON document. Reading goes on after a problem; problems collect at the document.
+// node is a place in a JSON document. Reading goes on after a problem; problems collect at the document. Decoding into
+// structs would stop at the first problem, and would not say in which of some hundred models it is.
 type node struct {
 	path  string
 	value any

@@ -1,7 +1,8 @@
 """The files of the audit sink's image (audit/Dockerfile): the Python that runs this, with what the sink needs of it.
 
 The interpreter, its standard library, the packages that `otelgate-audit` requires, our own sources and the shared
-libraries of all that. So the image is for this machine's architecture, and its C library is this machine's.
+libraries of all that. So the image is for this machine's architecture, and its C library is this machine's. With a
+registry it would be an official Python image and `pip install`; without one there is nothing to run pip in.
 """
 
 import hashlib
