@@ -52,7 +52,7 @@ def _command(settings: Settings, engine: str) -> tuple[list[str], dict[str, str]
 
 @contextmanager
 def _write_ahead_log_kept(settings: Settings) -> Iterator[None]:
-    """What the server writes meanwhile is a part of the copy: a slot, for as long as this lasts, keeps all of it."""
+    """A slot keeps all that the server writes to its log meanwhile, which is a part of the copy."""
     name = f"otelgate_backup_{os.getpid()}"
     try:
         password = credentials.superuser_password(settings).read_text().strip()
