@@ -7,7 +7,7 @@ import shutil
 import stat
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -235,6 +235,42 @@ def test_the_sinks_image_starts_from_byte_code(docker: Any, load: Load) -> None:
     output = docker.containers.run(name, ["-v", "-c", "import psycopg"], stderr=True, **python).decode()
     assert re.search(r"matches .*/psycopg/__init__\.py$", output, re.MULTILINE), output[-2000:]
     assert "could not create" not in output  # of a source that was compiled at this start
+
+
+@pytest.fixture
+def other_name(docker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A name that stands for Alertmanager's image."""
+    name = "otelgate-test/alertmanager:0"
+    monkeypatch.setattr(images, "names", lambda settings: {"alertmanager": name})
+    yield name
+    docker.images.remove(name, force=True)
+
+
+@pytest.mark.docker
+def test_stand_in_of_other_files_is_replaced(docker: Any, load: Load, other_name: str) -> None:
+    empty: dict[str, Path | bytes | None] = {"Dockerfile": b"FROM scratch\nCOPY data /\n", "data": None}
+    before = {images.STAND_IN_LABEL: "alertmanager", images.SOURCE_LABEL: "before"}
+    images._build(other_name, empty, Report(), docker, before)
+    assert images.build_stand_ins(["alertmanager"], load(), Report(), docker) == []
+    made = docker.images.get(other_name)
+    assert made.labels[images.SOURCE_LABEL] != "before"
+    config = made.attrs["Config"]
+    assert (config["User"], config["Entrypoint"], config["WorkingDir"]) == (
+        "65534:65534",
+        ["/program"],
+        "/alertmanager",
+    )
+    images.build_stand_ins(["alertmanager"], load(), Report(), docker)
+    assert docker.images.get(other_name).id == made.id
+
+
+@pytest.mark.docker
+def test_official_image_is_left_alone(docker: Any, load: Load, other_name: str) -> None:
+    empty: dict[str, Path | bytes | None] = {"Dockerfile": b"FROM scratch\nCOPY data /\n", "data": None}
+    images._build(other_name, empty, Report(), docker, {images.SOURCE_LABEL: "official"})
+    before = docker.images.get(other_name).id
+    assert images.build_stand_ins(["alertmanager"], load(), Report(), docker) == []
+    assert docker.images.get(other_name).id == before
 
 
 def test_the_sinks_image_holds_what_it_needs_and_no_more(load: Load) -> None:

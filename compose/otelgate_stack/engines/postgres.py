@@ -66,8 +66,7 @@ class ClusterError(Exception):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs until the server ends."""
     options = _parser().parse_args(arguments)
-    programs = PROGRAMS
-    user = _unprivileged_user(options.folder, programs)
+    user = _unprivileged_user(options.folder, PROGRAMS)
     cluster: Path = options.folder / str(MAJOR)
     if not cluster.exists():
         try:
@@ -76,17 +75,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 OWNER: _password(options.owner_password_file),
                 MONITOR: _password(options.monitor_password_file),
             }
-            _make(cluster, programs, passwords, user)
+            _make(cluster, PROGRAMS, passwords, user)
         except ClusterError as error:
             sys.exit(f"PostgreSQL's cluster could not be made: {error}")
-    (cluster / "pg_hba.conf").write_text(_HBA)  # at each start: one of before may have another
     if user:
         os.initgroups(user.pw_name, user.pw_gid)
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
+    # At each start: a cluster of before may have another. As its owner, who could lead root to any other file.
+    (cluster / "pg_hba.conf").write_text(_HBA)
     own = (f"port={options.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=")
     flags = [word for option in (*own, *OPTIONS) for word in ("-c", option)]
-    os.execv(programs / "postgres", [str(programs / "postgres"), "-D", str(cluster), *flags])
+    os.execv(PROGRAMS / "postgres", [str(PROGRAMS / "postgres"), "-D", str(cluster), *flags])
 
 
 def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None:
