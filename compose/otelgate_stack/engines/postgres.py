@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.initgroups(user.pw_name, user.pw_gid)
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
-    # At each start: a cluster of before may have another. As its owner, who could lead root to any other file.
+    # At each start: a cluster of before may have another. Not as root, for which its owner could put a link there.
     (cluster / "pg_hba.conf").write_text(_HBA)
     own = (f"port={options.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=")
     flags = [word for option in (*own, *OPTIONS) for word in ("-c", option)]
