@@ -140,9 +140,11 @@ format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix .
 	gofmt -w collector
 
-generate: .venv/ready ## the Collector's main, from collector/manifest.yaml, and the copies of the tables of settings and services
+generate: .venv/ready ## the Collector's main, from collector/manifest.yaml, the copies of the tables of settings and services, reference pages
 	collector/generate.sh
 	$(BIN)/python compose/make_settings.py
+	$(BIN)/python collector/make_metrics.py
+	$(BIN)/python audit/make_tables.py
 
 prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices
 	$(BIN)/python collector/pricing/make_prices.py

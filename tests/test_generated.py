@@ -1,9 +1,13 @@
 """Generated files are committed; each is made again and compared."""
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from otelgate_grafana import promql
 
 
 def test_collector_main(root: Path, tmp_path: Path) -> None:
@@ -17,7 +21,15 @@ def test_collector_main(root: Path, tmp_path: Path) -> None:
     assert made == kept, "collector/gateway/ differs from manifest.yaml: run `make generate`"
 
 
-def test_copies_of_the_settings_table(root: Path) -> None:
-    check = [sys.executable, root / "compose/make_settings.py", "--check"]
+@pytest.mark.parametrize("generator", ["compose/make_settings.py", "collector/make_metrics.py"])
+def test_copies_of_tables(root: Path, generator: str) -> None:
+    check = [sys.executable, root / generator, "--check"]
     result = subprocess.run(check, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
+
+
+def test_metrics_page_names_the_series_that_dashboards_query(root: Path) -> None:
+    page = (root / "docs/reference/metrics.md").read_text()
+    queried = [each for each in vars(promql).values() if isinstance(each, str) and re.match("gen_ai_|otelgate_", each)]
+    assert len(queried) >= 8
+    assert [each for each in queried if f"| `{each}` |" not in page] == []
