@@ -1,7 +1,7 @@
-"""Writes the tables of docs/reference/metrics.md: the gateway's derived metrics, from derive/metrics.yaml; its own, from
-the components' metadata.yaml; and the audit sink's, from its instruments.
+"""Writes the tables of docs/reference/metrics.md.
 
-`make generate` runs it. With --check it writes nothing; exit status 1 if the page differs.
+Sources: derive/metrics.yaml for the gateway's derived metrics, the components' metadata.yaml for its own, and the audit
+sink's instruments. `make generate` runs it. With --check it writes nothing; exit status 1 if the page differs.
 """
 
 import sys

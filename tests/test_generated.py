@@ -30,6 +30,10 @@ def test_copies_of_tables(root: Path, generator: str) -> None:
 
 def test_metrics_page_names_the_series_that_dashboards_query(root: Path) -> None:
     page = (root / "docs/reference/metrics.md").read_text()
-    queried = [each for each in vars(promql).values() if isinstance(each, str) and re.fullmatch("(gen_ai|otelgate)_[a-z_]+(seconds|total|usage)", each)]
+    queried = [
+        each
+        for each in vars(promql).values()
+        if isinstance(each, str) and re.fullmatch("(gen_ai|otelgate)_[a-z_]+(seconds|total|usage)", each)
+    ]
     assert len(queried) >= 8
     assert [each for each in queried if f"| `{each}` |" not in page] == []
