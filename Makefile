@@ -1,9 +1,9 @@
-# `make help` lists what there is. The two to know: `make demo` (see it work), `make test` (test it).
+# `make help` lists all targets. Start with `make demo` and `make test`.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/otelgate
-# Tests side by side, those of a file in one process. A stack waits for most of its time: more processes than cores.
+# Tests run in parallel, those of a file in one process. Stacks mostly wait, so there are more processes than cores.
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=20 $$($(BIN)/python tests/junit.py)
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana:$(CURDIR)/benchmarks
 
@@ -86,14 +86,14 @@ vulnerabilities: .venv/ready ## known vulnerabilities of these parts (ARGS="--ca
 	@$(STACK) vulnerabilities $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
-# The quick ones first: they tell of most mistakes. Built before: a cold build takes longer than any test may.
-test: check test-quick build ## all tests but the slow ones; sets up what it needs
+# The quick ones first, since they find most mistakes. A cold build takes longer than the limit of a test.
+test: check test-quick build ## all tests except the slow ones; builds what they need
 	$(PYTEST) -m "starts and not slow" -n 6 $(ARGS)
 
-test-quick: .venv/ready ## those that start nothing, within a minute
+test-quick: .venv/ready ## the tests that start no program, within a minute
 	$(PYTEST) -m "not starts and not slow" -n 2 $(ARGS)
 
-test-versions: .venv/ready ## the SDK's tests with the lowest and the newest dependencies that it allows (ARGS="-k fork")
+test-versions: .venv/ready ## the SDK's tests with the lowest and the newest allowed dependencies (ARGS="-k fork")
 	$(BIN)/python tests/sdk/versions.py $(ARGS)
 
 test-slow: build ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
@@ -103,10 +103,10 @@ test-slow: build ## the slow tests: a 7-minute outage of every store, alerts fro
 attack: build ## repeat the attacks of tests/attacks.yaml and print each result, before and now (ARGS="--write" or ARGS="--only sink")
 	@$(BIN)/python tests/attack_report.py $(ARGS)
 
-test-report: .venv/ready ## what the last test runs measured, what took longest, and the sums on one line (ARGS=--strict)
+test-report: .venv/ready ## measurements of the last test runs, the slowest tests, and the sums (ARGS=--strict)
 	@$(BIN)/python tests/run_report.py $(ARGS)
 
-coverage-report: .venv/ready ## which of the rows that are owed the tests have shown (ARGS=--strict|--json|--stale)
+coverage-report: .venv/ready ## the rows of tests/coverage/rows.yaml, and whether tests have shown them (ARGS=--strict|--json|--stale)
 	@$(BIN)/python tests/coverage_report.py $(ARGS)
 
 check: ## linters, types, go vet, Go unit tests, generated files
@@ -117,21 +117,21 @@ check-python: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# With -trimpath, as the gateway is built: what is compiled once is used again, in other clones, too.
+# With -trimpath, as the gateway is built, so that the build cache serves other clones, too.
 check-go:
 	@files=$$(gofmt -l collector); test -z "$$files" || { echo "not formatted, run \`make format\`: $$files"; exit 1; }
 	cd collector && go vet -trimpath ./... && go test -trimpath ./...
 
-bench-audit: .venv/ready ## how many spans a second one audit sink commits, and in how much memory
+bench-audit: .venv/ready ## throughput and memory of an audit sink
 	$(BIN)/python benchmarks/bench_audit.py $(ARGS)
 
-bench-views: .venv/ready ## how long each analytics view takes with a million turns
+bench-views: .venv/ready ## time of each analytics view with a million turns
 	$(BIN)/python benchmarks/bench_views.py $(ARGS)
 
-bench-gateway: .venv/ready ## what normalising, pricing, stripping and deriving cost a span, beside OTTL
+bench-gateway: .venv/ready ## CPU time of each processing step per span, compared with OTTL
 	$(BIN)/python benchmarks/bench_gateway.py $(ARGS)
 
-bench-sdk: .venv/ready ## what the SDK costs an agent: gateway down over up, SDK over bare
+bench-sdk: .venv/ready ## overhead of the SDK: with the gateway up and down, and without the SDK
 	$(BIN)/python benchmarks/bench_sdk.py $(ARGS)
 
 # --- for developers ---------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ lock: .venv/ready ## requirements/*.txt, from the pyproject.toml of each distrib
 		$(PROJECTS) requirements/build.in -o requirements/dev.txt
 	for name in providers celery; do $(COMPILE) pyproject.toml requirements/$$name.in -o requirements/$$name.txt || exit; done
 
-# The environment is made by the machine's own Python from hashes alone; nothing else is asked of it.
+# The machine's Python creates the environment; every package is installed by its hash.
 .venv/ready: requirements/dev.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "PYTHON='$(PYTHON)': expected Python 3.11 or newer"; exit 1; }
