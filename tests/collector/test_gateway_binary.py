@@ -31,7 +31,8 @@ def validate(gateway_binary: Path, root: Path, tmp_path: Path) -> Validate:
 
 
 def test_commands_of_the_page_accept_the_configuration(gateway_binary: Path, root: Path) -> None:
-    commands = re.findall(r"^gateway (?:validate|print-config) .+", (root / "collector/README.md").read_text(), re.MULTILINE)
+    page = (root / "collector/README.md").read_text()
+    commands = re.findall(r"^gateway (?:validate|print-config) .+", page, re.MULTILINE)
     env = {name: value for name, value in os.environ.items() if not name.startswith("OTELGATE_")}
     env["PATH"] = f"{gateway_binary.parent}:{env['PATH']}"
     assert len(commands) == 3
