@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/g
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down status logs clean demo demo-capture example doctor test test-quick test-slow test-versions attack test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool token sizing sbom vulnerabilities dashboards generate prices golden lock format
+.PHONY: help build up down status logs clean demo demo-capture example doctor test test-quick test-slow test-versions attack test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool token sizing sbom vulnerabilities dashboards generate tables prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -86,11 +86,11 @@ vulnerabilities: .venv/ready ## known vulnerabilities of these parts (ARGS="--ca
 	@$(STACK) vulnerabilities $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
-# The quick ones first, since they find most mistakes. A cold build takes longer than the limit of a test.
-test: check test-quick build ## all tests except the slow ones; builds what they need
+# The quick ones first: they tell of most mistakes. Built before: a cold build takes longer than any test may.
+test: check test-quick build ## all tests but the slow ones; sets up what it needs
 	$(PYTEST) -m "starts and not slow" -n 6 $(ARGS)
 
-test-quick: .venv/ready ## the tests that start no program, within a minute
+test-quick: .venv/ready ## those that start nothing, within a minute
 	$(PYTEST) -m "not starts and not slow" -n 2 $(ARGS)
 
 test-versions: .venv/ready ## the SDK's tests with the lowest and the newest allowed dependencies (ARGS="-k fork")
@@ -140,10 +140,12 @@ format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix .
 	gofmt -w collector
 
-generate: .venv/ready ## the Collector's main, from collector/manifest.yaml, the copies of the tables of settings and services, reference pages
+generate: .venv/ready tables ## the Collector's main, from collector/manifest.yaml, and the copies of the tables of settings and services
 	collector/generate.sh
 	$(BIN)/python compose/make_settings.py
 	$(BIN)/python collector/make_metrics.py
+
+tables: .venv/ready ## docs/reference/tables.md, from the audit store of an empty PostgreSQL
 	$(BIN)/python audit/make_tables.py
 
 prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices

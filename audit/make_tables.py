@@ -1,6 +1,6 @@
 """Writes docs/reference/tables.md: the tables and columns of the audit store, with their comments in the database.
 
-`make generate` runs it: it starts an empty PostgreSQL in a temporary folder and migrates it.
+`make tables` runs it, and `make generate` as well: it starts an empty PostgreSQL in a temporary folder and migrates it.
 """
 
 import sys
@@ -14,7 +14,7 @@ import psycopg
 from otelgate_audit.model import database
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs/reference/tables.md"
-MARKS: Final = ("<!-- generated: make generate -->\n", "<!-- end of generated: make generate -->\n")
+MARKS: Final = ("<!-- generated: make tables -->\n", "<!-- end of generated: make tables -->\n")
 SCHEMAS: Final = ("audit", "content", "ledger")
 
 _SCHEMA = "SELECT obj_description(%s::regnamespace, 'pg_namespace')"

@@ -25,7 +25,7 @@ def test_database_without_schema_is_named(server: object, database: str) -> None
 def test_reference_page_shows_the_tables_of_the_database(database: str) -> None:
     text = make_tables.PAGE.read_text()
     with psycopg.connect(database) as connection:
-        assert make_tables.page(text, connection) == text, "docs/reference/tables.md differs: run `make generate`"
+        assert make_tables.page(text, connection) == text, "docs/reference/tables.md differs: run `make tables`"
     assert " None" not in text, "a table or column without a comment in model/comments.sql"
 
 
