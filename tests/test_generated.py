@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from otelgate_grafana import promql
+
 
 GENERATORS = [
     "compose/make_settings.py",
     "collector/derive/make_buckets.py",
     "collector/genai/make_mapped.py",
+    "collector/make_metrics.py",
     "audit/make_analytics.py",
 ]
 
@@ -52,7 +55,10 @@ def test_components_have_metadata(root: Path) -> None:
 
 @pytest.mark.parametrize("script", GENERATORS)
 def test_generators_change_nothing(root: Path, script: str) -> None:
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(str(root / folder) for folder in ("sdk", "compose", "audit"))}
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(str(root / folder) for folder in ("sdk", "compose", "audit", "grafana")),
+    }
     result = subprocess.run([sys.executable, root / script, "--check"], capture_output=True, text=True, env=env)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
 
@@ -60,3 +66,14 @@ def test_generators_change_nothing(root: Path, script: str) -> None:
 def test_generate_runs_each_generator(root: Path) -> None:
     target = (root / "Makefile").read_text().partition("\ngenerate:")[2].partition("\n\n")[0]
     assert re.findall(r"\$\(BIN\)/python (\S+)", target) == GENERATORS
+
+
+def test_metrics_page_names_the_series_that_dashboards_query(root: Path) -> None:
+    page = (root / "docs/reference/metrics.md").read_text()
+    queried = [
+        each
+        for each in vars(promql).values()
+        if isinstance(each, str) and re.fullmatch("(gen_ai|otelgate)_[a-z_]+(seconds|total|usage)", each)
+    ]
+    assert len(queried) >= 8
+    assert [each for each in queried if f"| `{each}` |" not in page] == []

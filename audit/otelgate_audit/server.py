@@ -50,7 +50,7 @@ class Sink:
         self.receiver = Receiver(settings, self._writer, telemetry.meters, self.state.closed)
         self.state.queue = self.receiver.gate.state
         self.health = HealthServer(settings.audit_host, settings.audit_health_port, self.state)
-        self._watch = Watch(self.state, self._connect, self._begin, looked=self._looked, worded=_made_by_the_keeper)
+        self._watch = Watch(self.state, self._connect, self._begin, looked=self._looked, worded=_with_keeper_hint)
 
     def start(self) -> None:
         """Listen, and begin to look for the database. Raises OSError where a port is taken."""
@@ -87,6 +87,6 @@ class Sink:
         self.receiver.serving(self.state.closed() is None)
 
 
-def _made_by_the_keeper(said: str) -> str:
+def _with_keeper_hint(said: str) -> str:
     """A database's refusal; of the writer's role, with who makes it."""
     return f"{said}; `otelgate-audit keep` makes this role" if database.WRITER in said else said

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 PASSWORD = "a password"
 CERTIFICATE = "a certificate"
 TOKEN = "a token"
-NO_PAGES = "nothing, but refuses web pages"
+NO_PAGES = "nothing, but refuse web pages"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The built gateway reads its settings, and refuses what it doesn't understand or what would be open to the world."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,17 @@ def validate(gateway_binary: Path, root: Path, tmp_path: Path) -> Validate:
         )
 
     return run
+
+
+def test_commands_of_the_page_accept_the_configuration(gateway_binary: Path, root: Path) -> None:
+    page = (root / "collector/README.md").read_text()
+    commands = re.findall(r"^gateway (?:validate|print-config) .+", page, re.MULTILINE)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OTELGATE_")}
+    env["PATH"] = f"{gateway_binary.parent}:{env['PATH']}"
+    assert len(commands) == 3
+    for command in commands:
+        done = subprocess.run(["bash", "-c", command], cwd=root, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
 @pytest.mark.parametrize("traces_to", ["tempo", "jaeger", "both"])

@@ -88,7 +88,7 @@ def run(settings: Settings, options: SimpleNamespace) -> int:
             print(error, file=sys.stderr)
             return 1
     if any(each.records or each.traces or each.sessions for each in done):
-        _tell(settings, done)
+        _send_erasure_event(settings, done)
     if not known and not any(each.rejects for each in done):
         return _not_found(settings, options)
     _print(done, options.as_json)
@@ -120,7 +120,7 @@ def _confirmed(connection: psycopg.Connection[Any], chain: Chain, people: dict[s
     return input(f"{found}: erase for good? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _tell(settings: Settings, done: list[Erased]) -> None:
+def _send_erasure_event(settings: Settings, done: list[Erased]) -> None:
     """Send a log event through the gateway that an erasure was done; it does not name the person."""
     telemetry = Telemetry(settings, readers=[])
     for each in done:

@@ -59,7 +59,7 @@ def run(settings: Settings, options: SimpleNamespace) -> int:
                 options.service,
                 loki=None if options.no_loki else stores.loki(settings),
                 heads_kept=max(settings.retention_audit, settings.retention_events),
-                kept=_kept(settings),
+                kept=_witness_file(settings),
                 files=[options.heads] if options.heads else [],
             )
         reconciled = _reconciliation(settings, options.from_us, options.to_us, report)
@@ -68,7 +68,7 @@ def run(settings: Settings, options: SimpleNamespace) -> int:
         return 2
     if settings.witness and not witness.file_of(settings.witness) and not options.heads:
         report.notes.append("the witness is a webhook, which can't be read: give the lines that it got by --heads FILE")
-    kept = _kept(settings)
+    kept = _witness_file(settings)
     without_heads = options.no_loki and not options.heads and not (kept and os.path.exists(kept))
     _check_anything(report, reconciled, without_heads=without_heads)
     faults = _faults(report, reconciled if isinstance(reconciled, list) else [])
@@ -81,7 +81,7 @@ def run(settings: Settings, options: SimpleNamespace) -> int:
     return (2 if faults == [_unchecked(report)] else 1) if faults else 0
 
 
-def _kept(settings: Settings) -> Path | None:
+def _witness_file(settings: Settings) -> Path | None:
     """The file to which the sink writes heads."""
     return witness.file_of(settings.witness) if settings.witness else None
 

@@ -95,8 +95,8 @@ def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None
         return None
     user = _system_user()
     _give(folder, user)
-    _open_the_way(folder)
-    _open_the_way(programs)
+    _make_traversable(folder)
+    _make_traversable(programs)
     if not stat.S_IMODE((programs / "postgres").stat().st_mode) & stat.S_IROTH:  # installed under a strict umask
         pgserver.ensure_folder_permissions(programs, _READ | _EXECUTE)
         for libraries in (programs.parent / "lib", programs.parent / "share", *programs.parents[2].glob("*.libs")):
@@ -125,7 +125,7 @@ def _give(folder: Path, user: pwd.struct_passwd) -> None:
         os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
-def _open_the_way(path: Path) -> None:
+def _make_traversable(path: Path) -> None:
     """Let other users pass through the folders above `path`, not look into them."""
     for folder in path.parents:
         mode = stat.S_IMODE(folder.stat().st_mode)

@@ -1,4 +1,4 @@
-"""Retention: what goes, what stays, what is told of it, and that the ledger holds afterwards."""
+"""Retention: deleted and kept data, the messages about it, and a ledger that verifies afterwards."""
 
 import json
 import logging

@@ -87,7 +87,7 @@ def test_apply_names_wrong_view_file_and_changes_nothing(
     with psycopg.connect(database) as connection:
         with pytest.raises(psycopg.errors.UndefinedTable) as caught:
             analytics.apply(connection)
-        assert caught.value.__notes__ == ["in views/10_wrong.sql"]
+        assert caught.value.__notes__ == ["in 10_wrong.sql"]
         assert connection.execute("SELECT count(*) FROM analytics.mrr").fetchone() == (0,)
 
 
