@@ -11,7 +11,6 @@ import pytest
 import yaml
 from otelgate_grafana import promql
 
-
 GENERATORS = [
     "compose/make_settings.py",
     "collector/derive/make_buckets.py",
