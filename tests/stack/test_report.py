@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from otelgate_stack import report as report_module
@@ -16,6 +17,12 @@ def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
+@pytest.fixture
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_module, "time", SimpleNamespace(monotonic=lambda: 0.0))
+
+
+@pytest.mark.usefixtures("standing_clock")
 def test_a_step_ends_with_its_time_and_remark() -> None:
     stream = io.StringIO()
     with Report(stream).step("build loki") as step:
@@ -23,6 +30,7 @@ def test_a_step_ends_with_its_time_and_remark() -> None:
     assert stream.getvalue() == "build loki … 0.0s (built by another process)\n"
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_a_failed_step_says_so() -> None:
     stream = io.StringIO()
     with pytest.raises(ZeroDivisionError), Report(stream).step("build loki"):
