@@ -132,7 +132,8 @@ check-python: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# With -trimpath, as the gateway is built: what is compiled once is used again, in other clones, too.
+# With -trimpath, as the gateway is built: what is compiled once is used again, in other clones, too. `go test` would vet
+# once more, with some of what `go vet` looks for.
 check-go:
 	@files=$$(gofmt -l collector); test -z "$$files" || { echo "not formatted, run \`make format\`: $$files"; exit 1; }
 	cd collector && go vet -trimpath ./... && go test -trimpath -vet=off ./...
