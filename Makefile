@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durat
 # Nothing runs beside these. Only their files are read, since reading all takes a core for seconds.
 ALONE := $(PYTEST) -m alone -n 0 -rAP $$(grep --recursive --files-with-matches --include='test_*.py' 'mark\.alone' tests)
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana:$(CURDIR)/benchmarks
-# Where the machine forbids it, each of the tests' hundreds of Python processes would compile our modules again.
+# Where the machine sets it, each process of pytest would rewrite the asserts of all test files again, 7 s of CPU.
 unexport PYTHONDONTWRITEBYTECODE
 # As the programs are built: most of what `go vet` and `go test` compile is used again.
 export CGO_ENABLED := 0
@@ -16,7 +16,7 @@ export CGO_ENABLED := 0
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down status logs clean demo demo-capture example doctor test test-first test-quick test-slow test-all test-versions attack test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool token sizing sbom vulnerabilities dashboards generate tables prices golden lock format
+.PHONY: help build up down status logs clean demo demo-capture example doctor test test-first test-quick test-slow test-versions attack test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool token sizing sbom vulnerabilities dashboards generate tables prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -92,9 +92,11 @@ vulnerabilities: .venv/ready ## known vulnerabilities of these parts (ARGS="--ca
 	@$(STACK) vulnerabilities $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
-# Built before the tests that start programs: a cold build takes longer than any test may.
-test: test-first build ## all tests but the slow ones; sets up what it needs
-	$(PYTEST) -m "starts and not slow" -n 6 $(ARGS)
+# Built before the tests that start programs: a cold build takes longer than any test may. With the slow ones in one go: what
+# waits for minutes leaves the cores to the others, and all share one stack.
+test: test-first build ## all tests but the slow ones; sets up what it needs (ALL=1 for all)
+	$(PYTEST) $(if $(ALL),-m "(starts or slow) and not alone" -n 8,-m "starts and not slow" -n 6) $(ARGS)
+	$(if $(ALL),$(ALONE) $(ARGS))
 
 # They tell of most mistakes. Side by side, since linters and Go's tests leave a core idle for much of their time.
 test-first:
@@ -108,11 +110,6 @@ test-versions: .venv/ready ## the SDK's tests with the lowest and the newest all
 
 test-slow: build ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
 	$(PYTEST) -m "slow and not alone" -n 6 -rAP $(ARGS)
-	$(ALONE) $(ARGS)
-
-# In one go: what waits for minutes leaves the cores to the others, and all share one stack.
-test-all: test-first build ## all tests: make test test-slow, sooner
-	$(PYTEST) -m "(starts or slow) and not alone" -n 8 $(ARGS)
 	$(ALONE) $(ARGS)
 
 attack: build ## repeat the attacks of tests/attacks.yaml and print each result, before and now (ARGS="--write" or ARGS="--only sink")
@@ -132,7 +129,8 @@ check-python: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# With -trimpath, as the gateway is built, so that the build cache serves other clones, too.
+# With -trimpath, as the gateway is built, so that the build cache serves other clones, too. `go test` would repeat a part of
+# `go vet`.
 check-go:
 	@files=$$(gofmt -l collector); test -z "$$files" || { echo "not formatted, run \`make format\`: $$files"; exit 1; }
 	cd collector && go vet -trimpath ./... && go test -trimpath -vet=off ./...

@@ -3,6 +3,7 @@
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from otelgate_stack import report as report_module
@@ -22,6 +23,12 @@ def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
+@pytest.fixture
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_module, "time", SimpleNamespace(monotonic=lambda: 0.0))
+
+
+@pytest.mark.usefixtures("standing_clock")
 def test_a_step_ends_with_its_time_and_remark() -> None:
     stream = io.StringIO()
     with Report(stream).step("build loki") as step:
@@ -29,6 +36,7 @@ def test_a_step_ends_with_its_time_and_remark() -> None:
     assert re.fullmatch(r"build loki … \d+\.\ds \(built by another process\)\n", stream.getvalue())
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_a_failed_step_says_so() -> None:
     stream = io.StringIO()
     with pytest.raises(ZeroDivisionError), Report(stream).step("build loki"):
