@@ -153,6 +153,14 @@ func TestFaultsOfAFileAreAllNamed(t *testing.T) {
 	require.EqualError(t, err, "x.yaml:3: applications[0]::token_sha256='6 characters': expected a list")
 }
 
+func TestKeysWithNothingBehindThemAreNotGiven(t *testing.T) {
+	known, err := parse("x.yaml", []byte(shop("    cost_center: \"\"\n    requests_per_second:\n")))
+	require.NoError(t, err)
+	of, _ := known.of("old")
+	require.Zero(t, of.Limits.requests.perSecond, "no limit")
+	require.Empty(t, of.CostCenter)
+}
+
 func TestStartWithoutUsableFilesFails(t *testing.T) {
 	empty := write(t, " \n")
 	for _, each := range []struct {

@@ -84,6 +84,7 @@ func TestListFaults(t *testing.T) {
 		"metrics: [{" + good + ", dimensions: [user.id]}]":                                                        "metrics::a.b::dimensions='user.id': expected another label: users, sessions and conversations are never labels",
 		"metrics: [{" + good + ", dimensions: [gen_ai.conversation.id]}]":                                         "metrics::a.b::dimensions='gen_ai.conversation.id': expected another label: users, sessions and conversations are never labels",
 		"metrics: [{" + good + ", dimensions: [a, a]}]":                                                           "metrics::a.b::dimensions='a': expected each name once",
+		"metrics: [{" + good + ", dimensions: ['']}]":                                                             "metrics::a.b::dimensions='': expected the name of an attribute",
 		"metrics: [{" + good + ", dimensions: [le]}]":                                                             "metrics::a.b::dimensions='le': expected a label that is not reserved",
 		"metrics: [{" + good + ", buckets: duration}]":                                                            "metrics::a.b::buckets='duration': expected nothing: a counter has no buckets",
 		"metrics: [{" + good + ", event_attributes: true}]":                                                       "metrics::a.b::event_attributes='true': expected false: only metrics of events have them",
@@ -129,7 +130,6 @@ func TestFaultsOfAFileHaveLines(t *testing.T) {
 		"metrics:\n- when: {x: here}":              "FILE:2: metrics[0]::when::x='here': expected present, absent, span_name, a list of values or {not: a list of values}",
 		"metrics:\n- when: [x]":                    "FILE:2: metrics[0]::when='a list': expected a mapping of attributes",
 		"metrics: {a: b}":                          "FILE:1: metrics='a mapping': expected a list",
-		"metrics:\n- dimensions: ['']":             "FILE:2: metrics[0]::dimensions[0]='': expected a text",
 		"buckets: {mine: [1, x]}":                  "FILE:1: buckets::mine[1]='x': expected a number",
 		"metrics: [":                               "metrics_file='FILE': expected YAML: line 1: did not find expected node content",
 	} {

@@ -22,7 +22,7 @@ func (n Node) decode(into reflect.Value) {
 	}
 	switch into.Kind() {
 	case reflect.String:
-		into.SetString(n.Text())
+		into.SetString(n.textOrNone())
 	case reflect.Bool:
 		into.SetBool(n.Bool())
 	case reflect.Float64:
@@ -67,8 +67,13 @@ func (n Node) decodeStruct(into reflect.Value) {
 	}
 	read := n.Object(keys...)
 	for i := range into.NumField() {
-		if key := into.Type().Field(i).Tag.Get(tag); read.Has(key) {
-			read.Get(key).decode(into.Field(i))
+		key, field := into.Type().Field(i).Tag.Get(tag), into.Field(i)
+		if !read.Has(key) {
+			continue
+		}
+		_, own := field.Addr().Interface().(Reader)
+		if value := read.Get(key); own || !value.isEmpty() { // a key with nothing behind it is as if it were not there
+			value.decode(field)
 		}
 	}
 }

@@ -115,6 +115,15 @@ func (n Node) Text() string {
 	return n.value.Value
 }
 
+// textOrNone is a text, which may be empty.
+func (n Node) textOrNone() string {
+	if n.value == nil || n.value.Kind != yaml.ScalarNode || n.value.ShortTag() == "!!null" {
+		n.Fault("a text")
+		return ""
+	}
+	return n.value.Value
+}
+
 // OneOf is one of these texts, or "" and a fault.
 func (n Node) OneOf(allowed ...string) string {
 	if n.value != nil && n.value.Kind == yaml.ScalarNode && slices.Contains(allowed, n.value.Value) {
