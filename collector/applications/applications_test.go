@@ -157,7 +157,7 @@ func TestKeysWithNothingBehindThemAreNotGiven(t *testing.T) {
 	known, err := parse("x.yaml", []byte(shop("    cost_center: \"\"\n    requests_per_second:\n")))
 	require.NoError(t, err)
 	of, _ := known.of("old")
-	require.Equal(t, newLimits(0, 0), of.Limits)
+	require.Zero(t, of.Limits.requests.perSecond, "no limit")
 	require.Empty(t, of.CostCenter)
 }
 
