@@ -1,16 +1,22 @@
-# `make help` lists what there is. The two to know: `make demo` (see it work), `make test` (test it).
+# `make help` lists all targets. Start with `make demo` and `make test`.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/otelgate
-# Tests side by side, those of a file in one process. A stack waits for most of its time: more processes than cores.
+# Tests run in parallel, those of a file in one process. Stacks mostly wait, so there are more processes than cores.
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=20 $$($(BIN)/python tests/junit.py)
+# Nothing runs beside these. Only their files are read, since reading all takes a core for seconds.
+ALONE := $(PYTEST) -m alone -n 0 -rAP $$(grep --recursive --files-with-matches --include='test_*.py' 'mark\.alone' tests)
 export PYTHONPATH := $(CURDIR)/sdk:$(CURDIR)/compose:$(CURDIR)/audit:$(CURDIR)/grafana:$(CURDIR)/console:$(CURDIR)/benchmarks
+# Where the machine sets it, each process of pytest would rewrite the asserts of all test files again, 7 s of CPU.
+unexport PYTHONDONTWRITEBYTECODE
+# As the programs are built: most of what `go vet` and `go test` compile is used again.
+export CGO_ENABLED := 0
 
 lower = $(shell echo $(1) | tr A-Z a-z)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down status logs clean demo demo-capture example doctor test test-quick test-slow test-versions attack test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool token sizing sbom vulnerabilities dashboards generate prices golden lock format
+.PHONY: help build up down status logs clean demo demo-capture example doctor test test-first test-quick test-slow test-versions attack test-report coverage-report check check-python check-go bench-sdk bench-gateway bench-audit bench-views audit-verify audit-export deploy backup restore annotate amtool promtool token sizing sbom vulnerabilities dashboards generate tables prices golden lock format
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
@@ -86,27 +92,33 @@ vulnerabilities: .venv/ready ## known vulnerabilities of these parts (ARGS="--ca
 	@$(STACK) vulnerabilities $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------
-# The quick ones first: they tell of most mistakes. Built before: a cold build takes longer than any test may.
-test: check test-quick build ## all tests but the slow ones; sets up what it needs
-	$(PYTEST) -m "starts and not slow" -n 6 $(ARGS)
+# Built before the tests that start programs: a cold build takes longer than any test may. With the slow ones in one go: what
+# waits for minutes leaves the cores to the others, and all share one stack.
+test: test-first build ## all tests but the slow ones; sets up what it needs (ALL=1 for all)
+	$(PYTEST) $(if $(ALL),-m "(starts or slow) and not alone" -n 8,-m "starts and not slow" -n 6) $(ARGS)
+	$(if $(ALL),$(ALONE) $(ARGS))
+
+# They tell of most mistakes. Side by side, since linters and Go's tests leave a core idle for much of their time.
+test-first:
+	@$(MAKE) --no-print-directory --jobs 3 check-python check-go test-quick
 
 test-quick: .venv/ready ## those that start nothing, within a minute
 	$(PYTEST) -m "not starts and not slow" -n 2 $(ARGS)
 
-test-versions: .venv/ready ## the SDK's tests with the lowest and the newest dependencies that it allows (ARGS="-k fork")
+test-versions: .venv/ready ## the SDK's tests with the lowest and the newest allowed dependencies (ARGS="-k fork")
 	$(BIN)/python tests/sdk/versions.py $(ARGS)
 
 test-slow: build ## the slow tests: a 7-minute outage of every store, alerts from fault to delivery, a week of data
 	$(PYTEST) -m "slow and not alone" -n 6 -rAP $(ARGS)
-	$(PYTEST) -m "slow and alone" -n 0 -rAP $(ARGS)
+	$(ALONE) $(ARGS)
 
 attack: build ## repeat the attacks of tests/attacks.yaml and print each result, before and now (ARGS="--write" or ARGS="--only sink")
 	@$(BIN)/python tests/attack_report.py $(ARGS)
 
-test-report: .venv/ready ## what the last test runs measured, what took longest, and the sums on one line (ARGS=--strict)
+test-report: .venv/ready ## measurements of the last test runs, the slowest tests, and the sums (ARGS=--strict)
 	@$(BIN)/python tests/run_report.py $(ARGS)
 
-coverage-report: .venv/ready ## which of the rows that are owed the tests have shown (ARGS=--strict|--json|--stale)
+coverage-report: .venv/ready ## the rows of tests/coverage/rows.yaml, and whether tests have shown them (ARGS=--strict|--json|--stale)
 	@$(BIN)/python tests/coverage_report.py $(ARGS)
 
 check: ## linters, types, go vet, Go unit tests, generated files
@@ -117,21 +129,22 @@ check-python: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# With -trimpath, as the gateway is built: what is compiled once is used again, in other clones, too.
+# With -trimpath, as the gateway is built, so that the build cache serves other clones, too. `go test` would repeat a part of
+# `go vet`.
 check-go:
 	@files=$$(gofmt -l collector); test -z "$$files" || { echo "not formatted, run \`make format\`: $$files"; exit 1; }
-	cd collector && go vet -trimpath ./... && go test -trimpath ./...
+	cd collector && go vet -trimpath ./... && go test -trimpath -vet=off ./...
 
-bench-audit: .venv/ready ## how many spans a second one audit sink commits, and in how much memory
+bench-audit: .venv/ready ## throughput and memory of an audit sink
 	$(BIN)/python benchmarks/bench_audit.py $(ARGS)
 
-bench-views: .venv/ready ## how long each analytics view takes with a million turns
+bench-views: .venv/ready ## time of each analytics view with a million turns
 	$(BIN)/python benchmarks/bench_views.py $(ARGS)
 
-bench-gateway: .venv/ready ## what normalising, pricing, stripping and deriving cost a span, beside OTTL
+bench-gateway: .venv/ready ## CPU time of each processing step per span, compared with OTTL
 	$(BIN)/python benchmarks/bench_gateway.py $(ARGS)
 
-bench-sdk: .venv/ready ## what the SDK costs an agent: gateway down over up, SDK over bare
+bench-sdk: .venv/ready ## overhead of the SDK: with the gateway up and down, and without the SDK
 	$(BIN)/python benchmarks/bench_sdk.py $(ARGS)
 
 # --- for developers ---------------------------------------------------------------------------------
@@ -140,9 +153,16 @@ format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix .
 	gofmt -w collector
 
-generate: .venv/ready ## the Collector's main, from collector/manifest.yaml, and the copies of the tables of settings and services
+generate: .venv/ready tables ## the Collector's main, its components' metadata, and the copies of tables: settings, services, buckets, views
 	collector/generate.sh
 	$(BIN)/python compose/make_settings.py
+	$(BIN)/python collector/derive/make_buckets.py
+	$(BIN)/python collector/genai/make_mapped.py
+	$(BIN)/python collector/make_metrics.py
+	$(BIN)/python audit/make_analytics.py
+
+tables: .venv/ready ## docs/reference/tables.md, from the audit store of an empty PostgreSQL
+	$(BIN)/python audit/make_tables.py
 
 prices: .venv/ready ## collector/prices.json, from the PyPI package genai-prices
 	$(BIN)/python collector/pricing/make_prices.py
@@ -160,7 +180,7 @@ lock: .venv/ready ## requirements/*.txt, from the pyproject.toml of each distrib
 		$(PROJECTS) requirements/build.in -o requirements/dev.txt
 	for name in providers celery; do $(COMPILE) pyproject.toml requirements/$$name.in -o requirements/$$name.txt || exit; done
 
-# The environment is made by the machine's own Python from hashes alone; nothing else is asked of it.
+# The machine's Python creates the environment; every package is installed by its hash.
 .venv/ready: requirements/dev.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "PYTHON='$(PYTHON)': expected Python 3.11 or newer"; exit 1; }

@@ -225,6 +225,8 @@ def report(samples: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
         print(f"{condition:16} median run {seconds:7.2f} ms, CPU {cpu:5.2f} ms")
         figures[condition] = {"run_ms": seconds, "cpu_ms": cpu}
     for over, under, target in RATIOS:
+        if not {over, under} <= samples.keys():
+            continue
         ratios = [a[0] / b[0] for a, b in zip(samples[over], samples[under], strict=True)]
         low, high = interval(ratios)
         median = statistics.median(ratios)
@@ -239,6 +241,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=40, help="rounds (default 40)")
     parser.add_argument("--runs", type=int, default=16, help="agent runs in a sample (default 16)")
     parser.add_argument("--model-ms", type=float, default=MODEL_S * 1e3, help="of a model call (default 50)")
+    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=CONDITIONS, help="default: all")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
     parser.add_argument("--worker", choices=CONDITIONS, help=argparse.SUPPRESS)
     parser.add_argument("--sink", action="store_true", help=argparse.SUPPRESS)
@@ -270,7 +273,8 @@ def main() -> None:
             "gateway refuses": f"http://127.0.0.1:{refusing.getsockname()[1]}",
             "gateway silent": f"http://127.0.0.1:{silent.getsockname()[1]}",
         }
-        figures = report(measure(arguments.pairs, arguments.runs, arguments.model_ms / 1e3, endpoints))
+        chosen = {condition: endpoints[condition] for condition in arguments.conditions}
+        figures = report(measure(arguments.pairs, arguments.runs, arguments.model_ms / 1e3, chosen))
         if arguments.json:
             print(json.dumps(figures))
 

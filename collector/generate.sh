@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes gateway/*.go from manifest.yaml. The builder's own module handling is skipped: its `go mod tidy`
-# asks for modules that only tests of dependencies need, so go.mod is kept by hand (see CONTRIBUTING.md).
+# Makes gateway/*.go from manifest.yaml, and each component's internal/metadata/*.go and documentation.md from its
+# metadata.yaml. The builder's own module handling is skipped: its `go mod tidy` asks for modules that only tests of
+# dependencies need, so go.mod is kept by hand (see CONTRIBUTING.md).
 set -euo pipefail
 cd "$(dirname "$0")"
 source ../versions.env
@@ -24,3 +25,13 @@ func run(params otelcol.CollectorSettings) error {
 }
 GO
 gofmt -w gateway
+
+# mdatagen has a module of its own, so that its dependencies are none of the gateway's.
+mdatagen="$(mktemp -d)"
+trap 'rm -r "$mdatagen"' EXIT
+go build -C mdatagen -o "$mdatagen/mdatagen" go.opentelemetry.io/collector/cmd/mdatagen
+for file in */metadata.yaml; do
+	"$mdatagen/mdatagen" "$file"
+done
+# The tests that it makes are for its own code, and need a configuration without required settings.
+rm -rf ./*/generated_*_test.go ./*/internal/metadatatest ./*/internal/metadata/*_test.go

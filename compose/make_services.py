@@ -1,6 +1,7 @@
 """The settings and the parts of compose.yaml that follow from otelgate_stack/service_table.py, for make_settings.py."""
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def parts(defaults: Mapping[str, str]) -> dict[str, str]:
 
 def block(spec: Spec, defaults: Mapping[str, str]) -> str:
     """One store."""
-    command = ", ".join(argument.format_map(inside(spec, defaults)) for argument in spec.arguments)
+    command = ", ".join(flow(argument.format_map(inside(spec, defaults))) for argument in spec.arguments)
     return BLOCK.format(
         name=spec.name,
         networks=", ".join(spec.networks),
@@ -95,6 +96,11 @@ def block(spec: Spec, defaults: Mapping[str, str]) -> str:
         credentials=CREDENTIALS[spec.wants],
         url=f"{scheme(spec)}://127.0.0.1:{number(spec.checked, defaults)}{spec.health}",
     )
+
+
+def flow(text: str) -> str:
+    """A text in a YAML list of one line."""
+    return json.dumps(text) if re.search(r"[{}\[\],]", text) else text
 
 
 def scale(spec: Spec, defaults: Mapping[str, str]) -> str:

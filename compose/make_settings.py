@@ -7,19 +7,18 @@ And the parts of compose.yaml that follow from the table of services.
 """
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import make_services
 import yaml
+from generated import MARKDOWN, ROOT, Marked, formatted, write
 from otelgate_audit import kinds
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCE: Final = ROOT / "compose" / "settings.yaml"
 BY: Final = "Generated from compose/settings.yaml by `make generate`."
 PYTHON: Final = {
@@ -150,10 +149,7 @@ def python(settings: list[Setting], default: Callable[[Setting], str], row: str)
     lines += [line for name, line in imports.items() if any(f": {name}" in each for each in fields)]
     lines += ["from typing import Final", "", row, "", "", "@dataclass(frozen=True, kw_only=True)", "class Fields:"]
     lines += ['    """The value of each setting."""', "", *fields, "", "", "ROWS: Final = (", *rows, ")"]
-    written = "\n".join([*lines, ""])
-    ruff = Path(sys.executable).with_name("ruff")
-    command = [ruff, "format", "--quiet", "--stdin-filename", str(ROOT / "compose/table.py"), "-"]
-    return subprocess.run(command, input=written, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    return formatted("\n".join([*lines, ""]))
 
 
 def arguments(each: Setting, default: str) -> Iterator[str]:
@@ -186,21 +182,6 @@ def markdown(settings: list[Setting], default: Callable[[Setting], str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-@dataclass
-class Marked:
-    """A text of people's with parts between lines that say `<name>` and `end of <name>`."""
-
-    text: str
-    marks: tuple[str, str] = field(default=("# generated: {}", "# end of generated: {}"))
-
-    def replace(self, name: str, part: str) -> None:
-        first, last = (re.escape(mark.format(name)) for mark in self.marks)
-        pattern = re.compile(rf"(?<={first}\n).*?(?=^ *{last}$)", re.DOTALL | re.MULTILINE)
-        self.text, found = pattern.subn(lambda _: part, self.text)
-        if found != 1:
-            raise SystemExit(f"expected one part {self.marks[0].format(name)!r}, found {found}")
-
-
 def compose(settings: list[Setting]) -> str:
     page = Marked((ROOT / "compose/compose.yaml").read_text())
     for reader, indent in (("sink", 4), ("gateway", 6), ("keeper", 6)):
@@ -212,9 +193,7 @@ def compose(settings: list[Setting]) -> str:
 
 
 def docs(settings: list[Setting]) -> str:
-    page = Marked(
-        (ROOT / "docs/reference/settings.md").read_text(), ("<!-- generated: {} -->", "<!-- end of generated: {} -->")
-    )
+    page = Marked((ROOT / "docs/reference/settings.md").read_text(), MARKDOWN)
     of_stack = [each for each in settings if each.stack is not False]
     own = markdown(of_stack, Setting.stack_default).splitlines(keepends=True)
     alone = {f"| `{each.env}` " for each in of_stack if each.of_stack}
@@ -243,17 +222,5 @@ def outputs() -> dict[Path, str]:
     }
 
 
-def main() -> int:
-    made = outputs()
-    differ = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
-    if "--check" in sys.argv[1:]:
-        for path in differ:
-            print(f"{path.relative_to(ROOT)} differs from its source: run `make generate`")
-        return int(bool(differ))
-    for path in differ:
-        path.write_text(made[path])
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write(outputs()))

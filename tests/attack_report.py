@@ -2,7 +2,7 @@
 
 It takes a few minutes.
 
-Exit status: 0 all held; 1 one did not, or a test is missing.
+Exit status: 0 all mitigated; 1 one was not, or a test is missing.
 """
 
 import argparse
@@ -58,11 +58,11 @@ def table(attacks: Iterable[Attack], tried: Sequence[Tried]) -> str:
     for attack in attacks:
         of_it = [each for each in tried if any(_is_of(each.test, test) for test in attack.tests)]
         if of_it:
-            lines.append(f"| {attack.attack} | {attack.before} | {_now(held(attack, tried), of_it)} |")
+            lines.append(f"| {attack.attack} | {attack.before} | {_now(mitigated(attack, tried), of_it)} |")
     return "\n".join(lines) + "\n"
 
 
-def held(attack: Attack, tried: Sequence[Tried]) -> bool:
+def mitigated(attack: Attack, tried: Sequence[Tried]) -> bool:
     """Whether each of its tests ran and passed."""
     by_test = [[each for each in tried if _is_of(each.test, test)] for test in attack.tests]
     return all(of_it and all(each.passed for each in of_it) for of_it in by_test)
@@ -72,9 +72,9 @@ def _is_of(ran: str, named: str) -> bool:
     return ran == named or ran.startswith((f"{named}::", f"{named}["))
 
 
-def _now(held: bool, tried: Sequence[Tried]) -> str:
+def _now(mitigated: bool, tried: Sequence[Tried]) -> str:
     passed = sum(each.passed for each in tried)
-    said = [f"{'held' if held else '**not held**'}: {passed} of {len(tried)} tests passed"]
+    said = [f"{'mitigated' if mitigated else '**not mitigated**'}: {passed} of {len(tried)} tests passed"]
     return "; ".join(said + [each for test in tried for each in test.measured])
 
 
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tried = try_all(attacks)
     made = table(attacks, tried)
     print(made)
-    if not all(held(each, tried) for each in attacks):
+    if not all(mitigated(each, tried) for each in attacks):
         return 1
     if options.write:
         PAGE.write_text(_TABLE.sub(lambda _: made, PAGE.read_text()))

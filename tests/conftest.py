@@ -1,6 +1,7 @@
 """Fixtures that all tests share: the repository's root, the stack's settings, and the programs, built once."""
 
 import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,39 +21,42 @@ for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
 
 _BEGIN_FIRST = (
     "tests/e2e/test_outage.py",
-    "tests/e2e/test_faults_stores.py",
     "tests/e2e/test_faults.py",
-    "tests/e2e/test_increase.py",
-    "tests/e2e/test_alert_delivery_apps.py",
-    "tests/examples/test_alert_conditions.py",
-    "tests/e2e/test_alert_delivery_stack.py",
+    "tests/e2e/test_faults_stores.py",
     "tests/examples/test_dashboards_week.py",
+    "tests/e2e/test_increase.py",
+    "tests/operations/test_operations_pages.py",
+    "tests/operations/test_operations_backup.py",
+    "tests/e2e/test_alert_delivery_apps.py",
+    "tests/compose/test_compose_stack.py",
+    "tests/e2e/test_leaks.py",
+    "tests/e2e/test_closed.py",
+    "tests/e2e/test_alert_delivery_stack.py",
+    "tests/examples/test_alert_conditions.py",
+    "tests/sdk/test_sdk_versions.py",
+    "tests/operations/test_operations_deploy.py",
+    "tests/compose/test_compose_backup.py",
     "tests/e2e/test_alert_delivery.py",
+    "tests/examples/test_alert_ordinary_day.py",
     "tests/e2e/test_audit_outage.py",
     "tests/e2e/test_senders_restart.py",
-    "tests/compose/test_compose_stack.py",
-    "tests/operations/test_operations_deploy.py",
     "tests/e2e/test_pipeline.py",
-    "tests/operations/test_operations_backup.py",
     "tests/stack/test_demo.py",
     "tests/e2e/test_sampling.py",
     "tests/sdk/test_sdk_langchain.py",
-    "tests/e2e/test_leaks.py",
     "tests/stack/test_watchers.py",
     "tests/operations/test_operations_running.py",
     "tests/stack/test_doctor.py",
     "tests/examples/test_bestbox.py",
     "tests/e2e/test_turns.py",
     "tests/examples/test_estate_bot.py",
-    "tests/operations/test_operations_pages.py",
     "tests/examples/test_osool.py",
     "tests/stack/test_native.py",
     "tests/operations/test_operations_swap.py",
-    "tests/e2e/test_closed.py",
     "tests/examples/test_execora.py",
-    "tests/compose/test_compose_backup.py",
+    "tests/e2e/test_connections.py",
 )
-"""Files that wait for long, the longest first. A process is given its next file while its last one still runs."""
+"""Files that wait for long, the longest first."""
 
 # fmt: off
 _STARTING = frozenset({
@@ -78,13 +82,30 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[ports.SHARE] = f"{number}/{os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1')}"
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         if not _STARTING.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("starts")
-    order = {file: number for number, file in enumerate(_BEGIN_FIRST)}
-    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+    yield  # `-m` chooses
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    order = _in_order({_file(item) for item in items}, processes)
+    items.sort(key=lambda item: order.index(_file(item)))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _in_order(files: Collection[str], processes: int) -> list[str]:
+    """Those that wait for long first, but for a short one behind each with which a process begins.
+
+    A process is given its next file before the last test of one, so it would begin a second long one when a test of ten
+    minutes, the only one of its file, is over.
+    """
+    long = [file for file in _BEGIN_FIRST if file in files]
+    short = sorted(set(files) - set(long))
+    return [*long[:processes], *short[:processes], *long[processes:], *short[processes:]]
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def test_the_page_has_every_attack() -> None:
     table = page.partition("<!-- attacks -->\n")[2].partition("<!-- /attacks -->")[0]
     rows = [line.split(" | ")[:2] for line in table.splitlines()[2:]]
     assert rows == [[f"| {each.attack}", each.before] for each in attack_report.read()]
-    assert "not held" not in table
+    assert "not mitigated" not in table
 
 
 ATTACK = Attack("a flood", "it stopped", ("tests/a.py", "tests/b.py::test_x", "collector/y:TestY"))
@@ -44,19 +44,19 @@ PASSED = [Tried("tests/a.py::test_1[x]", True, ("7 MiB",)), Tried("tests/b.py::t
     ids=["all passed", "one failed", "one did not run", "another ran"],
 )
 def test_an_attack_is_held_when_each_of_its_tests_passed(tried: list[Tried], expected: bool) -> None:
-    assert attack_report.held(ATTACK, tried) == expected
+    assert attack_report.mitigated(ATTACK, tried) == expected
 
 
 def test_a_row_says_what_was_measured_and_what_failed() -> None:
     tried = [*PASSED, Tried("collector/y:TestY", False), Tried("tests/c.py::test_z", True)]
     assert attack_report.table([ATTACK, Attack("another", "", ("tests/d.py",))], tried).splitlines()[2:] == [
-        "| a flood | it stopped | **not held**: 2 of 3 tests passed; 7 MiB |"
+        "| a flood | it stopped | **not mitigated**: 2 of 3 tests passed; 7 MiB |"
     ]
 
 
-def test_a_row_of_which_a_test_did_not_run_is_not_held() -> None:
+def test_row_without_a_run_of_each_test_is_not_mitigated() -> None:
     assert attack_report.table([ATTACK], PASSED).splitlines()[2:] == [
-        "| a flood | it stopped | **not held**: 2 of 2 tests passed; 7 MiB |"
+        "| a flood | it stopped | **not mitigated**: 2 of 2 tests passed; 7 MiB |"
     ]
 
 

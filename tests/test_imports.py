@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import importlib.util
+import re
 import subprocess
 import sys
 import tomllib
@@ -100,6 +101,24 @@ def small(config: dict[str, Any], tmp_path: Path) -> Path:
 def test_empty_packages_follow_the_contracts(root: Path, small: Path) -> None:
     checked = lint(root, small)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_examples_import_their_package_of_the_stack_alone(root: Path, small: Path) -> None:
+    for name, text in {
+        "common/run.py": "from otelgate_stack import examples",
+        "common/cache.py": "from otelgate_stack.build import debian",
+        "common/server.py": "from otelgate_audit import hosts",
+        "shop/run.py": "import otelgate_stack.examples",
+    }.items():
+        (small / "examples" / name).parent.mkdir(exist_ok=True)
+        (small / "examples" / name).with_name("__init__.py").touch()
+        (small / "examples" / name).write_text(text)
+    broken = lint(root, small).stdout.partition("Broken contracts")[2]
+    assert set(re.findall(r"(examples[.\w]+) -> (\w+)", broken)) == {
+        ("examples.common.cache", "otelgate_stack"),
+        ("examples.common.server", "otelgate_audit"),
+        ("examples.shop.run", "otelgate_stack"),
+    }
 
 
 @pytest.mark.parametrize(

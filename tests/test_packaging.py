@@ -115,8 +115,8 @@ def test_install_the_sdk_alone_brings_no_server_code(root: Path, wheels: dict[st
 
 def test_install_the_stack_brings_one_program(root: Path, wheels: dict[str, Path], tmp_path: Path) -> None:
     programs = install(root, list(wheels.values()), tmp_path)
-    assert "usage: otelgate " in output(programs / "otelgate", "--help")
-    assert "usage: otelgate-audit " in output(programs / "otelgate-audit", "--help")
+    assert "Usage: otelgate " in output(programs / "otelgate", "--help")
+    assert "Usage: otelgate-audit " in output(programs / "otelgate-audit", "--help")
     assert "OTELGATE_LOKI_PORT" in output(programs / "otelgate", "settings", cwd=root / "docs")
     elsewhere = run(programs / "otelgate", "settings", cwd=tmp_path)
     assert elsewhere.returncode != 0

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml
 
 WORDS = {
     "nobody": "no one, none, no user; or name the subject: `no process reads it`",
@@ -187,14 +186,8 @@ def tracked(root: Path) -> list[str]:
 
 
 def test_text_has_no_dropped_words(root: Path) -> None:
-    """Files of words_left.yaml have as many places as it says: a place that is reworded is taken off its number."""
-    left = yaml.safe_load((root / "tests/words_left.yaml").read_text())
-    found = {name: lines for name in tracked(root) if (lines := findings(root, [name]))}
-    differ = {name for name in {*found, *left} if len(found.get(name, [])) != left.get(name, 0)}
-    lines = [
-        line for name in sorted(differ) for line in [f"{name}: expected {left.get(name, 0)}", *found.get(name, [])]
-    ]
-    assert not lines, "\n".join(lines)
+    found = findings(root, tracked(root))
+    assert not found, "\n".join(found)
 
 
 def test_excluded_paths_exist(root: Path) -> None:

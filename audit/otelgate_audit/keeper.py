@@ -7,9 +7,11 @@ for /health only.
 
 from __future__ import annotations
 
-import argparse
 import logging
+from types import SimpleNamespace
+from typing import Final
 
+from . import command_line
 from .jobs import schedule
 from .model import database
 from .process import lifecycle
@@ -23,13 +25,12 @@ _LOGGER = logging.getLogger(__name__)
 SERVICE = "otelgate-keeper"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--no-migrate", action="store_true", help="refuse a database at another version, where `keep` would migrate it"
-    )
+OPTIONS: Final = [
+    command_line.flag("--no-migrate", text="refuse a database at another version, where `keep` would migrate it")
+]
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     """Run until SIGTERM or SIGINT. 1: the port is in use, or the schema's version differs and can't be migrated."""
     # A bad file ends the process here.
     _ = settings.chain_key, settings.database_password, settings.writer_password, settings.grafana_password

@@ -7,9 +7,12 @@ accepts no more requests, commits those in flight, and exits with 0.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import logging
+from types import SimpleNamespace
+from typing import Final
+
+import click
 
 from .ingest.receiver import Receiver
 from .model import database
@@ -26,11 +29,10 @@ _LOGGER = logging.getLogger(__name__)
 _GRACE_S = 6.0
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+OPTIONS: Final[list[click.Option]] = []
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     """Serve until SIGTERM or SIGINT. 1: a port is taken."""
     _ = settings.chain_key, settings.writer_password, settings.audit_token  # a bad file ends it now
     return lifecycle.run(lambda: Telemetry(settings), lambda telemetry: Sink(settings, telemetry))
@@ -48,7 +50,7 @@ class Sink:
         self.receiver = Receiver(settings, self._writer, telemetry.meters, self.state.closed)
         self.state.queue = self.receiver.gate.state
         self.health = HealthServer(settings.audit_host, settings.audit_health_port, self.state)
-        self._watch = Watch(self.state, self._connect, self._begin, looked=self._looked, worded=_made_by_the_keeper)
+        self._watch = Watch(self.state, self._connect, self._begin, looked=self._looked, worded=_with_keeper_hint)
 
     def start(self) -> None:
         """Listen, and begin to look for the database. Raises OSError where a port is taken."""
@@ -85,6 +87,6 @@ class Sink:
         self.receiver.serving(self.state.closed() is None)
 
 
-def _made_by_the_keeper(said: str) -> str:
+def _with_keeper_hint(said: str) -> str:
     """A database's refusal; of the writer's role, with who makes it."""
     return f"{said}; `otelgate-audit keep` makes this role" if database.WRITER in said else said

@@ -53,7 +53,7 @@ ROWS: Final = (
         "host",
         "",
         "an IP address or a host name",
-        "In a container: the address of its host on which its ports are published; the checks for open ports look at it. Compose sets it.",
+        "In a container: the host's address on which the ports are published, for the checks of open ports. Compose sets it.",
         readers=frozenset({"gateway", "sink"}),
     ),
     Row(
@@ -62,7 +62,7 @@ ROWS: Final = (
         "whole",
         "16",
         "a whole number from 1 to 1024",
-        "Largest OTLP request that is taken, MiB. The gateway takes less where OTELGATE_MEMORY_LIMIT_MIB has fewer than 28 MiB for each of its MiB, and 64 more (docs/reference/limits.md).",
+        "Largest accepted OTLP request, MiB. A small OTELGATE_MEMORY_LIMIT_MIB lowers it (docs/reference/limits.md).",
         readers=frozenset({"gateway", "sink"}),
         least=1,
         most=1024,
@@ -73,7 +73,7 @@ ROWS: Final = (
         "whole",
         "1000",
         "a whole number of at least 0",
-        "Connections over gRPC, and concurrent requests over HTTP, that the gateway has from one address, and connections that the audit sink has in all; more are refused, and clients retry. A proxy or a Docker network makes many clients one address. 0: no bound.",
+        "Maximum number of gRPC connections, and of concurrent HTTP requests, from one address to the gateway, and of all connections to the audit sink. More are refused, and clients retry. Clients behind a proxy or a Docker network share one address. 0: no limit.",
         readers=frozenset({"gateway", "sink"}),
         least=0,
     ),
@@ -83,7 +83,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Key by which ids that are personal data (an e-mail as `user.id`) become pseudonyms, `[email:3f9a…]`, the same in every store, and by which `forget` finds a person. Without one they all become `[email]`.",
+        "Key for pseudonyms of ids that are personal data (an e-mail address as `user.id`), `[email:3f9a…]`, the same in every store; `forget` finds a person by them. Without it, each such id becomes `[email]`.",
         readers=frozenset({"gateway", "keeper"}),
     ),
     Row(
@@ -92,7 +92,7 @@ ROWS: Final = (
         "database",
         "postgresql://otelgate@127.0.0.1:15432/otelgate",
         "a postgresql:// URL",
-        "Database of the audit store, as the owner of its tables. The sink logs in as another role. Without it, `make up` runs one.",
+        "Database of the audit store, with the owner of its tables as the user. The sink logs in as another role. Without it, `make up` runs a PostgreSQL.",
         readers=frozenset({"keeper", "sink"}),
     ),
     Row(
@@ -128,7 +128,7 @@ ROWS: Final = (
         "host",
         "127.0.0.1",
         "an IP address or a host name",
-        "Address on which the sink and the keeper listen: loopback, except in a container that is published there.",
+        "Address on which the sink and the keeper listen. Anything but loopback is for containers only, whose ports are published on loopback.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -155,7 +155,7 @@ ROWS: Final = (
         "port",
         "4323",
         "a port number from 1 to 65535",
-        "Keeper of the audit store: HTTP, `/health` is 200 when it does its jobs.",
+        "Keeper of the audit store: HTTP, `/health` is 200 when it can do its jobs.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -173,7 +173,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Chain key of the audit's ledger, 64 hex digits. Keep a copy apart from the database.",
+        "Chain key of the audit ledger, 64 hexadecimal digits. Keep a copy apart from the database.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -200,7 +200,7 @@ ROWS: Final = (
         "whole",
         "50",
         "a whole number of at least 1",
-        "Turns in an hour from which a user counts as over the limit.",
+        "Number of turns in an hour above which a user counts as over the limit.",
         readers=frozenset({"sink"}),
         least=1,
     ),
@@ -228,7 +228,7 @@ ROWS: Final = (
         "witness",
         "",
         "file: with an absolute path, or an http:// or https:// URL",
-        "A second place for the ledger's heads, out of the stack's reach: a file or a webhook.",
+        "A second witness for the ledger's heads, outside of the stack: a file or a webhook.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -237,7 +237,7 @@ ROWS: Final = (
         "url",
         "http://127.0.0.1:4317",
         "an http:// or https:// URL",
-        "The gateway, by OTLP over gRPC, for the sink's own metrics, the ledger's heads and votes.",
+        "The gateway's OTLP over gRPC, to which the sink sends its own metrics, the ledger's heads and votes.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -246,7 +246,7 @@ ROWS: Final = (
         "host",
         "127.0.0.1",
         "an IP address or a host name",
-        "Address on which votes are taken.",
+        "Address on which the feedback endpoint listens.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -255,7 +255,7 @@ ROWS: Final = (
         "port",
         "4322",
         "a port number from 1 to 65535",
-        "HTTP: `POST /v1/feedback`.",
+        "Feedback endpoint: HTTP, `POST /v1/feedback`.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -264,7 +264,7 @@ ROWS: Final = (
         "origins",
         "",
         "origins such as https://app.example, with commas between",
-        "Origins of web pages that may post votes. Without it, only the endpoint's own page.",
+        "Origins of web pages that may post votes. Without it, only the endpoint's own page may.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -282,7 +282,7 @@ ROWS: Final = (
         "rate",
         "30/minute",
         "a number per second, minute, hour or day, such as 30/minute",
-        "Votes that are taken from one address, and for one token.",
+        "Maximum rate of votes from one address, and for one token.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -291,7 +291,7 @@ ROWS: Final = (
         "whole",
         "0",
         "a whole number from 0 to 10",
-        "Proxies in front of the feedback endpoint that add the client's address to X-Forwarded-For.",
+        "Number of proxies in front of the feedback endpoint that add the client's address to X-Forwarded-For.",
         readers=frozenset({"sink"}),
         least=0,
         most=10,
@@ -302,7 +302,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Password of user `otelgate` at Prometheus. Without it, none is sent. Read at the start.",
+        "Password of the user `otelgate` at Prometheus. Without it, none is sent. Read at the start.",
         readers=frozenset({"gateway", "sink"}),
     ),
     Row(
@@ -311,7 +311,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Certificate that is shown to stores with https:// addresses, PEM.",
+        "Client certificate for stores with https:// addresses, PEM.",
         readers=frozenset({"gateway", "sink"}),
     ),
     Row(
@@ -329,7 +329,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Authority that signed those stores' certificates, PEM, in addition to those of the system.",
+        "CA of those stores' certificates, PEM, in addition to the system's.",
         readers=frozenset({"gateway", "sink"}),
     ),
 )

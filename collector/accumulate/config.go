@@ -1,13 +1,12 @@
 package accumulate
 
 import (
-	"errors"
-	"fmt"
 	"path"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/resent"
 )
 
@@ -53,32 +52,24 @@ func defaultConfig() component.Config {
 
 // Validate checks the values.
 func (c *Config) Validate() error {
-	var faults []error
-	if c.InstanceID == "" {
-		faults = append(faults, errors.New("instance_id='': expected a name that stays the same over restarts"))
-	}
+	var faults fault.List
+	faults.Unless(c.InstanceID != "", "instance_id", c.InstanceID, "a name that stays the same over restarts")
 	for _, pattern := range c.Derived {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			faults = append(faults, fmt.Errorf("derived='%s': expected a metric's name, with * for any part of it", pattern))
-		}
+		_, err := path.Match(pattern, "")
+		faults.Unless(err == nil && pattern != "", "derived", pattern, "a metric's name, with * for any part of it")
 	}
 	atLeast := func(name string, value, least time.Duration) {
-		if value < least {
-			faults = append(faults, fmt.Errorf("%s=%s: expected at least %s", name, value, least))
-		}
+		faults.Unless(value >= least, name, value, "at least %s", least)
 	}
 	atLeast("settle", c.Settle, 0)
 	atLeast("flush_interval", c.FlushInterval, 10*time.Millisecond)
 	atLeast("refresh_interval", c.RefreshInterval, c.FlushInterval)
 	atLeast("quiet_for", c.QuietFor, c.RefreshInterval)
 	atLeast("keep_for", c.KeepFor, c.QuietFor)
-	if c.MaxSenders < 1 {
-		faults = append(faults, fmt.Errorf("max_senders=%d: expected at least 1", c.MaxSenders))
-	}
-	if c.MaxSeries < 1 {
-		faults = append(faults, fmt.Errorf("max_series=%d: expected at least 1", c.MaxSeries))
-	}
-	return errors.Join(append(faults, c.Resent.Fault())...)
+	faults.Unless(c.MaxSenders >= 1, "max_senders", c.MaxSenders, "at least 1")
+	faults.Unless(c.MaxSeries >= 1, "max_series", c.MaxSeries, "at least 1")
+	faults.Add(c.Resent.Fault())
+	return faults.Err()
 }
 
 func (c *Config) mayDerive(metric string) bool {

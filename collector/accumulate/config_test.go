@@ -32,13 +32,13 @@ func TestConfigFaults(t *testing.T) {
 		"instance_id='': expected a name that stays the same over restarts",
 		"derived='[': expected a metric's name, with * for any part of it",
 		"derived='': expected a metric's name, with * for any part of it",
-		"settle=-1ns: expected at least 0s",
-		"flush_interval=0s: expected at least 10ms",
-		"keep_for=1s: expected at least 1m0s",
-		"max_senders=0: expected at least 1",
-		"max_series=0: expected at least 1",
-		"resent::for=0s: expected more than 0",
-		"resent::max=0: expected at least 2",
+		"settle='-1ns': expected at least 0s",
+		"flush_interval='0s': expected at least 10ms",
+		"keep_for='1s': expected at least 1m0s",
+		"max_senders='0': expected at least 1",
+		"max_series='0': expected at least 1",
+		"resent::for='0s': expected more than 0",
+		"resent::max='0': expected at least 2",
 	}
 	if err := cfg.Validate(); err == nil || err.Error() != strings.Join(want, "\n") {
 		t.Error(err)

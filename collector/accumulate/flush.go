@@ -18,7 +18,7 @@ func (a *accumulator) flush(ctx context.Context) {
 	batches := a.collect(ctx)
 	for _, b := range batches {
 		if err := a.next.ConsumeMetrics(ctx, b.metrics); err != nil {
-			a.telemetry.flushErrors.Add(ctx, 1)
+			a.telemetry.FlushErrors.Add(ctx, 1)
 			a.logger.Warn("accumulated metrics were refused; they are sent again at the next flush", zap.Error(err))
 			a.again(b.keys)
 		}

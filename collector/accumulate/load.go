@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
+
+	"otelgate/collector/fault"
 )
 
 // stateKey holds since when the state knows all.
@@ -26,7 +28,7 @@ type state struct {
 func (a *accumulator) load(ctx context.Context) error {
 	walker, ok := a.store.(storage.Walker)
 	if !ok {
-		return fmt.Errorf("storage='%s': expected one whose entries can be listed, as file_storage", a.config.Storage)
+		return fault.Of("storage", a.config.Storage, "one whose entries can be listed, as file_storage")
 	}
 	now := a.clock().UnixNano()
 	a.loaded = now // what does not change is not stored again, so all may have been heard until now

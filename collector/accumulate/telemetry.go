@@ -3,53 +3,30 @@ package accumulate
 import (
 	"context"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
 	otelmetric "go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"otelgate/collector/accumulate/internal/metadata"
 	"otelgate/collector/intake"
 )
 
 // telemetry is what the processor says of itself.
-type telemetry struct {
-	points, dropped, refused, flushErrors, expired otelmetric.Int64Counter
-	registration                                   otelmetric.Registration
-}
+type telemetry struct{ *metadata.TelemetryBuilder }
 
-func (a *accumulator) observe(provider otelmetric.MeterProvider) (*telemetry, error) {
-	meter := provider.Meter("otelgate/accumulate")
-	t := &telemetry{}
-	var err error
-	counter := func(into *otelmetric.Int64Counter, name, unit, description string) {
-		if err == nil {
-			*into, err = meter.Int64Counter(name, otelmetric.WithUnit(unit), otelmetric.WithDescription(description))
-		}
-	}
-	counter(&t.points, "otelgate.accumulate.points", "{point}",
-		"Points of applications' counters and histograms that were accepted.")
-	counter(&t.dropped, "otelgate.accumulate.dropped", "{point}",
-		"Points that were not counted, by reason: resent, late, derived, limit, no_temporality, not_a_number, malformed.")
-	counter(&t.refused, "otelgate.accumulate.refused", "{request}", "Requests that could not be stored. Their senders retry.")
-	counter(&t.flushErrors, "otelgate.accumulate.flush.errors", "{request}",
-		"Requests with totals that the next component refused. They are resent.")
-	counter(&t.expired, "otelgate.accumulate.expired", "{series}",
-		"Senders and series that were forgotten because they sent nothing for a long time, by kind: sender, series.")
+func (a *accumulator) observe(set component.TelemetrySettings) (*telemetry, error) {
+	t, err := metadata.NewTelemetryBuilder(set)
 	if err != nil {
 		return nil, err
 	}
-	live, err := meter.Int64ObservableGauge("otelgate.accumulate.series", otelmetric.WithUnit("{series}"),
-		otelmetric.WithDescription("Remembered senders and series, by kind: sender, series."))
-	if err != nil {
-		return nil, err
-	}
-	t.registration, err = meter.RegisterCallback(func(_ context.Context, o otelmetric.Observer) error {
+	return &telemetry{t}, t.RegisterSeriesCallback(func(_ context.Context, o otelmetric.Int64Observer) error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		o.ObserveInt64(live, int64(len(a.sources)), kind("sender"))
-		o.ObserveInt64(live, int64(len(a.series)), kind("series"))
+		o.Observe(int64(len(a.sources)), kind("sender"))
+		o.Observe(int64(len(a.series)), kind("series"))
 		return nil
-	}, live)
-	return t, err
+	})
 }
 
 func kind(of string) otelmetric.MeasurementOption {
@@ -57,12 +34,8 @@ func kind(of string) otelmetric.MeasurementOption {
 }
 
 func (t *telemetry) forgot(senders, series int64) {
-	t.expired.Add(context.Background(), senders, kind("sender"))
-	t.expired.Add(context.Background(), series, kind("series"))
-}
-
-func (t *telemetry) close() {
-	_ = t.registration.Unregister()
+	t.Expired.Add(context.Background(), senders, kind("sender"))
+	t.Expired.Add(context.Background(), series, kind("series"))
 }
 
 // ordinary reasons happen where nothing is wrong.
@@ -72,11 +45,11 @@ var ordinary = map[string]bool{isResent: true, late: true, isDerived: true}
 func (a *accumulator) tell(ctx context.Context, counts map[string]int64) {
 	for reason, count := range counts {
 		if reason == "" {
-			a.telemetry.points.Add(ctx, count)
+			a.telemetry.Points.Add(ctx, count)
 			continue
 		}
 		why := attribute.String("otelgate.accumulate.reason", reason)
-		a.telemetry.dropped.Add(ctx, count, otelmetric.WithAttributes(why))
+		a.telemetry.Dropped.Add(ctx, count, otelmetric.WithAttributes(why))
 		if ordinary[reason] {
 			continue
 		}

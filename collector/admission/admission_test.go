@@ -443,7 +443,7 @@ func TestMessageOverGRPCCountsForItsApplication(t *testing.T) {
 func TestRefusesExtensionThatIsNotAnAuthenticator(t *testing.T) {
 	id := component.MustNewID("senders")
 	m := newMiddleware(t, Config{ReceiveBytes: 1, ProcessBytes: 1, Auth: &Auth{id}})
-	if err := m.Start(context.Background(), host{}); err == nil || !strings.Contains(err.Error(), `got "senders"`) {
+	if err := m.Start(context.Background(), host{}); err == nil || !strings.Contains(err.Error(), "auth::authenticator='senders': expected an extension that knows senders") {
 		t.Errorf("%v", err)
 	}
 }
@@ -493,7 +493,7 @@ func TestEstimateRisesImmediatelyAndFallsSlowly(t *testing.T) {
 
 func TestConfigFaults(t *testing.T) {
 	err := (&Config{}).Validate()
-	for _, want := range []string{"`receive_bytes` and `process_bytes` must be positive", "`factor` must be at least 1"} {
+	for _, want := range []string{"receive_bytes='0': expected at least 1", "process_bytes='0': expected at least 1", "factor='0': expected at least 1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}

@@ -1,16 +1,12 @@
-// Package admission bounds the memory that requests take: it knows what is in flight, and refuses, so that senders try
-// again, what does not fit. It is a server middleware of the OTLP receiver, for gRPC and HTTP, and asks the export
-// queues whether the disk has room before anything is decoded.
 package admission
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configtls"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/wire"
 )
 
@@ -44,15 +40,11 @@ type Auth struct {
 
 // Validate the configuration.
 func (c *Config) Validate() error {
-	var faults []error
-	if c.ReceiveBytes < 1 || c.ProcessBytes < 1 {
-		faults = append(faults, errors.New("`receive_bytes` and `process_bytes` must be positive"))
-	}
-	if c.Factor < 1 {
-		faults = append(faults, errors.New("`factor` must be at least 1"))
-	}
-	if c.MaxConnections < 0 {
-		faults = append(faults, fmt.Errorf("`max_connections_per_address: %d`: expected 0 or more", c.MaxConnections))
-	}
-	return errors.Join(append(faults, c.Limit.Validate())...)
+	var faults fault.List
+	faults.Unless(c.ReceiveBytes >= 1, "receive_bytes", c.ReceiveBytes, "at least 1")
+	faults.Unless(c.ProcessBytes >= 1, "process_bytes", c.ProcessBytes, "at least 1")
+	faults.Unless(c.Factor >= 1, "factor", c.Factor, "at least 1")
+	faults.Unless(c.MaxConnections >= 0, "max_connections_per_address", c.MaxConnections, "0 or more")
+	faults.Add(c.Limit.Validate())
+	return faults.Err()
 }

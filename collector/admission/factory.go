@@ -2,13 +2,15 @@ package admission
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensionauth"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
+
+	"otelgate/collector/admission/internal/metadata"
+	"otelgate/collector/fault"
 )
 
 // factor is an estimate, which tests/e2e/test_overload.py holds against what the process takes.
@@ -16,15 +18,15 @@ const factor = 8
 
 // NewFactory makes the extension `admission`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("admission"), func() component.Config {
+	return extension.NewFactory(metadata.Type, func() component.Config {
 		return &Config{Factor: factor, Wait: time.Second}
-	}, create, component.StabilityLevelBeta)
+	}, create, metadata.ExtensionStability)
 }
 
 func create(_ context.Context, set extension.Settings, raw component.Config) (extension.Extension, error) {
 	cfg := raw.(*Config)
 	door := newGate(cfg, set.Logger)
-	if err := door.observe(set.MeterProvider); err != nil {
+	if err := door.observe(set.TelemetrySettings); err != nil {
 		return nil, err
 	}
 	return &middleware{cfg: cfg, gate: door}, nil
@@ -47,12 +49,12 @@ func (m *middleware) Start(_ context.Context, host component.Host) error {
 	var ok bool
 	if m.cfg.Disk != (component.ID{}) {
 		if m.gate.disk, ok = host.GetExtensions()[m.cfg.Disk].(disk); !ok {
-			return fmt.Errorf("`disk`: expected an extension that knows the queues' disk, got %q", m.cfg.Disk)
+			return fault.Of("disk", m.cfg.Disk, "an extension that knows the queues' disk")
 		}
 	}
 	if m.cfg.Auth != nil {
 		if m.auth, ok = host.GetExtensions()[m.cfg.Auth.Authenticator].(extensionauth.Server); !ok {
-			return fmt.Errorf("`auth::authenticator`: expected an extension that knows senders, got %q", m.cfg.Auth.Authenticator)
+			return fault.Of("auth::authenticator", m.cfg.Auth.Authenticator, "an extension that knows senders")
 		}
 	}
 	return nil
@@ -71,4 +73,7 @@ func (m *middleware) Ready() error {
 func (*middleware) NotReady() error { return nil }
 
 // Shutdown ends the extension.
-func (*middleware) Shutdown(context.Context) error { return nil }
+func (m *middleware) Shutdown(context.Context) error {
+	m.gate.telemetry.Shutdown()
+	return nil
+}

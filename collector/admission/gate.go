@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"otelgate/collector/admission/internal/metadata"
 	"otelgate/collector/applications"
 )
 
@@ -28,8 +30,8 @@ type gate struct {
 	expected  estimate
 	started   chan struct{} // closed when all pipelines are
 
-	refused metric.Int64Counter
-	logger  *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
 }
 
 // firstShare of the bytes to receive is what a request is expected to take before one was seen: few go in at first.
@@ -56,23 +58,15 @@ var (
 	byStart   = metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.reason", "starting")))
 )
 
-func (g *gate) observe(provider metric.MeterProvider) error {
-	meter := provider.Meter("otelgate/admission")
+func (g *gate) observe(set component.TelemetrySettings) error {
 	var err error
-	if g.refused, err = meter.Int64Counter("otelgate.admission.refused", metric.WithUnit("{request}"),
-		metric.WithDescription("Refused requests, which their senders retry, by reason: memory, disk, starting, connections, or application_limit.")); err != nil {
+	if g.telemetry, err = metadata.NewTelemetryBuilder(set); err != nil {
 		return err
 	}
-	held, err := meter.Int64ObservableGauge("otelgate.admission.held", metric.WithUnit("By"),
-		metric.WithDescription("Bytes of requests that are being received or processed."))
-	if err != nil {
-		return err
-	}
-	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(held, g.inFlight.Load())
+	return g.telemetry.RegisterHeldCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(g.inFlight.Load())
 		return nil
-	}, held)
-	return err
+	})
 }
 
 // ticket is the right to take memory. Its methods may be called more than once.
@@ -90,7 +84,7 @@ func (t *ticket) release() {
 func (g *gate) connect(ctx context.Context, remote string) (give func(), err error) {
 	give, err = g.addresses.take(remote)
 	if err != nil {
-		g.refused.Add(ctx, 1, byAddress)
+		g.telemetry.Refused.Add(ctx, 1, byAddress)
 		g.logger.Warn("A connection was refused", zap.String("from", remote), zap.Error(err))
 	}
 	return give, err
@@ -102,7 +96,7 @@ func (g *gate) within(ctx context.Context, application *applications.Application
 		return nil
 	}
 	if err := application.Limits.Take(); err != nil {
-		g.refused.Add(ctx, 1, byLimit)
+		g.telemetry.Refused.Add(ctx, 1, byLimit)
 		return status.Error(codes.Unavailable, err.Error())
 	}
 	return nil
@@ -144,7 +138,7 @@ func (g *gate) starting(ctx context.Context) error {
 	case <-g.started:
 		return nil
 	case <-time.After(g.cfg.Wait):
-		g.refused.Add(ctx, 1, byStart)
+		g.telemetry.Refused.Add(ctx, 1, byStart)
 		return status.Error(codes.Unavailable, "the gateway is starting; try again")
 	}
 }
@@ -188,12 +182,12 @@ func (g *gate) diskFull(ctx context.Context, size int64) error {
 	if err == nil {
 		return nil
 	}
-	g.refused.Add(ctx, 1, byDisk)
+	g.telemetry.Refused.Add(ctx, 1, byDisk)
 	return status.Error(codes.Unavailable, err.Error())
 }
 
 func (g *gate) full(ctx context.Context) error {
-	g.refused.Add(ctx, 1, byMemory)
+	g.telemetry.Refused.Add(ctx, 1, byMemory)
 	return status.Error(codes.Unavailable, fmt.Sprintf("the gateway processes as much as OTELGATE_MEMORY_LIMIT_MIB allows (%d bytes of requests); try again",
 		g.inFlight.Load()))
 }

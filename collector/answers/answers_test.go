@@ -208,6 +208,6 @@ func TestGRPCAnswerReportsRefusedItemsAndCountsTooLargeRequests(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	require.EqualError(t, (&Config{}).Validate(), "`max_message_mib` must be positive")
+	require.EqualError(t, (&Config{}).Validate(), "max_message_mib='0': expected at least 1")
 	require.NoError(t, NewFactory().CreateDefaultConfig().(*Config).Validate())
 }

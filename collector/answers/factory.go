@@ -1,6 +1,3 @@
-// Package answers lets the OTLP receiver answer more truly than it can itself. It is a server middleware of the
-// receiver, for gRPC and HTTP. An HTTP request that is too large gets 413 and the setting's name, so that senders split it,
-// instead of 400, which makes them drop it. And what the intake processor refused of a request is in its partial success.
 package answers
 
 import (
@@ -12,26 +9,29 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"otelgate/collector/answers/internal/metadata"
 	"otelgate/collector/wire"
 )
 
 // NewFactory makes the extension `answers`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("answers"), func() component.Config {
+	return extension.NewFactory(metadata.Type, func() component.Config {
 		return &Config{Limit: wire.Limit{MaxMessageMiB: 16}}
-	}, create, component.StabilityLevelBeta)
+	}, create, metadata.ExtensionStability)
 }
 
 func create(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
-	refused, err := set.MeterProvider.Meter("otelgate/collector/answers").Int64Counter("otelgate.intake.requests", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests refused because they are larger than OTELGATE_MAX_MESSAGE_MIB, or than OTELGATE_MEMORY_LIMIT_MIB allows. Senders split or drop them."))
-	return &middleware{cfg: cfg.(*Config), refused: refused, logger: set.Logger}, err
+	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return &middleware{cfg: cfg.(*Config), telemetry: builder, logger: set.Logger}, nil
 }
 
 type middleware struct {
-	cfg     *Config
-	refused metric.Int64Counter
-	logger  *zap.Logger
+	cfg       *Config
+	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
 }
 
 func (*middleware) Start(context.Context, component.Host) error { return nil }
@@ -46,6 +46,6 @@ func by(transport string) metric.MeasurementOption {
 }
 
 func (m *middleware) tooLarge(ctx context.Context, transport metric.MeasurementOption) {
-	m.refused.Add(ctx, 1, transport)
+	m.telemetry.Requests.Add(ctx, 1, transport)
 	m.logger.Warn("refused a request that is too large", zap.String("largest", m.cfg.String()))
 }

@@ -85,7 +85,7 @@ func TestTokenOfTheConfigurationIsTheOperators(t *testing.T) {
 		_, err := ask(s, "authorization", value)
 		require.Error(t, err, value)
 	}
-	require.ErrorContains(t, (&Config{Poll: 1, Token: "own", TokenFile: "file"}).Validate(), "not both")
+	require.ErrorContains(t, (&Config{Poll: 1, Token: "own", TokenFile: "file"}).Validate(), "token_file='file': expected no file, since there is a token")
 }
 
 func TestAuthenticationKeepsAddressAndMetadata(t *testing.T) {
@@ -130,25 +130,35 @@ func TestFaultsOfAFileAreAllNamed(t *testing.T) {
 	content := shop("    requests_per_second: -1\n    cost_center: \"a\\nb\"\n") +
 		"  - name: otelgate-audit\n    token_sha256: [" + hash("old") + ", secret]\n    services: [otelgate-gateway, \"[\"]\n    mib_per_second: -2\n" +
 		"  - name: shop\n    token_sha256: []\n"
-	_, err := parse([]byte(content))
+	_, err := parse("x.yaml", []byte(content))
 	for _, want := range []string{
-		`application 1, "shop": requests_per_second -1: expected a number above 0`,
-		`application 1, "shop": cost_center "a\nb": expected up to 100 characters`,
-		`application 2, "otelgate-audit": name "otelgate-audit": expected one that does not begin with "otelgate"`,
-		`application 2, "otelgate-audit": token_sha256 of 6 characters: expected 64 hexadecimal digits`,
-		`application 2, "otelgate-audit": services "otelgate-gateway": expected one that does not begin with "otelgate"`,
-		`application 2, "otelgate-audit": services "[": expected a service's name`,
-		`application 2, "otelgate-audit": mib_per_second -2: expected a number above 0`,
+		`applications[0]::requests_per_second='-1': expected a number above 0`,
+		`applications[0]::cost_center='a\nb': expected up to 100 characters`,
+		`applications[1]::name='otelgate-audit': expected a name that does not begin with "otelgate"`,
+		`applications[1]::token_sha256='6 characters': expected 64 hexadecimal digits`,
+		`applications[1]::services='otelgate-gateway': expected a name that does not begin with "otelgate"`,
+		`applications[1]::services='[': expected a service's name`,
+		`applications[1]::mib_per_second='-2': expected a number above 0`,
 		`expected a token that is in the file once`,
-		`application 3, "shop": token_sha256: expected the SHA-256 of a token`,
-		`application 3, "shop": expected a name that no other has`,
+		`applications[2]::token_sha256='': expected the SHA-256 of a token`,
+		`applications[2]::name='shop': expected a name that no other application has`,
 	} {
 		require.ErrorContains(t, err, want)
 	}
 	require.NotContains(t, err.Error(), hash("old"))
 	require.NotContains(t, err.Error(), "secret")
-	_, err = parse([]byte("applications:\n  - name: shop\n    tokens: [a]\n"))
-	require.ErrorContains(t, err, "field tokens not found")
+	_, err = parse("x.yaml", []byte("applications:\n  - name: shop\n    tokens: [a]\n"))
+	require.EqualError(t, err, "x.yaml:3: applications[0]='tokens': expected one of the keys name, token_sha256, services, team, cost_center, requests_per_second, mib_per_second")
+	_, err = parse("x.yaml", []byte("applications:\n  - name: shop\n    token_sha256: secret\n"))
+	require.EqualError(t, err, "x.yaml:3: applications[0]::token_sha256='6 characters': expected a list")
+}
+
+func TestKeysWithNothingBehindThemAreNotGiven(t *testing.T) {
+	known, err := parse("x.yaml", []byte(shop("    cost_center: \"\"\n    requests_per_second:\n")))
+	require.NoError(t, err)
+	of, _ := known.of("old")
+	require.Zero(t, of.Limits.requests.perSecond, "no limit")
+	require.Empty(t, of.CostCenter)
 }
 
 func TestStartWithoutUsableFilesFails(t *testing.T) {
@@ -157,23 +167,23 @@ func TestStartWithoutUsableFilesFails(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{Config{File: write(t, "applications: 5")}, "OTELGATE_APPLICATIONS_FILE='"},
+		{Config{File: write(t, "applications: 5")}, ":1: applications='5': expected a list"},
 		{Config{File: filepath.Join(t.TempDir(), "absent")}, "no such file"},
 		{Config{TokenFile: filepath.Join(t.TempDir(), "absent"), File: write(t, shop(""))}, "no such file"},
 		{Config{TokenFile: empty}, "OTELGATE_TOKEN_FILE='" + empty + "': expected a token, the file is empty"},
-		{Config{TokenFile: write(t, "old"), File: write(t, shop(""))}, `"shop" has the operator's token`},
+		{Config{TokenFile: write(t, "old"), File: write(t, shop(""))}, `expected another token of "shop": it has the operator's`},
 	} {
 		s, err := create(componenttest.NewNopTelemetrySettings(), &each.cfg)
 		require.NoError(t, err)
 		require.ErrorContains(t, s.Start(context.Background(), nil), each.want)
 		require.NoError(t, s.Shutdown(context.Background()))
 	}
-	require.ErrorContains(t, (&Config{}).Validate(), "`poll` must be positive")
+	require.ErrorContains(t, (&Config{}).Validate(), "poll='0s': expected more than 0s")
 	require.NoError(t, NewFactory().CreateDefaultConfig().(*Config).Validate())
 }
 
 func TestApplicationMaySpeakForItsServicesOnly(t *testing.T) {
-	known, err := parse([]byte(shop("")))
+	known, err := parse("x.yaml", []byte(shop("")))
 	require.NoError(t, err)
 	of, _ := known.of("old")
 	for service, may := range map[string]bool{"shop": true, "shop-web": true, "shop-": true, "shops": false, "bank": false, "": false, "Shop-web": false} {
@@ -187,7 +197,7 @@ func TestServiceBelongsToMostSpecificApplication(t *testing.T) {
 	entry := func(name, services string) string {
 		return "  - name: " + name + "\n    token_sha256: [" + hash(name) + "]\n    services: [" + services + "]\n"
 	}
-	known, err := parse([]byte("applications:\n" + entry("all", `"*"`) + entry("shop", `"shop-*"`) + entry("pay", `shop-pay, "shop-card-*"`) + entry("web", `"*-web1"`)))
+	known, err := parse("x.yaml", []byte("applications:\n"+entry("all", `"*"`)+entry("shop", `"shop-*"`)+entry("pay", `shop-pay, "shop-card-*"`)+entry("web", `"*-web1"`)))
 	require.NoError(t, err)
 	for service, want := range map[string]string{
 		"bank": "all", "shop-web": "shop", "shop-pay": "pay", "shop-card-eu": "pay", "shop-payment": "shop", "shop": "shop", "pay": "pay",
@@ -201,9 +211,9 @@ func TestServiceBelongsToMostSpecificApplication(t *testing.T) {
 	require.Nil(t, known.owners.of("otelgate-gateway"))
 	require.Nil(t, known.owners.of(""))
 
-	_, err = parse([]byte("applications:\n" + entry("shop", `"shop-*"`) + entry("bank", `"shop-*", shop`)))
-	require.ErrorContains(t, err, `application 2, "bank": services "shop-*": expected one that no other has, it is one of "shop"`)
-	require.ErrorContains(t, err, `application 2, "bank": services "shop": expected one that no other has, it is one of "shop"`)
+	_, err = parse("x.yaml", []byte("applications:\n"+entry("shop", `"shop-*"`)+entry("bank", `"shop-*", shop`)))
+	require.ErrorContains(t, err, `applications[1]::services='shop-*': expected a service of no other application: it is one of "shop"`)
+	require.ErrorContains(t, err, `applications[1]::services='shop': expected a service of no other application: it is one of "shop"`)
 }
 
 func TestOperatorSpeaksForTheApplicationOfAService(t *testing.T) {

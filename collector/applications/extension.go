@@ -6,8 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,8 +14,17 @@ import (
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
+
+	"otelgate/collector/applications/internal/metadata"
+	"otelgate/collector/fault"
+	"otelgate/collector/operatorfile"
+)
+
+// The settings by which an operator knows the files.
+const (
+	tokenSetting = "OTELGATE_TOKEN_FILE"
+	fileSetting  = "OTELGATE_APPLICATIONS_FILE"
 )
 
 // Config of the extension.
@@ -34,45 +41,39 @@ type Config struct {
 
 // Validate the configuration.
 func (c *Config) Validate() error {
-	if c.Poll <= 0 {
-		return errors.New("`poll` must be positive")
-	}
-	if c.Token != "" && c.TokenFile != "" {
-		return errors.New("expected `token` or `token_file`, not both")
-	}
-	return nil
+	var faults fault.List
+	faults.Unless(c.Poll > 0, "poll", c.Poll, "more than 0s")
+	faults.Unless(c.Token == "" || c.TokenFile == "", "token_file", c.TokenFile, "no file, since there is a token")
+	return faults.Err()
 }
 
 // NewFactory makes the extension `applications`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("applications"), func() component.Config {
+	return extension.NewFactory(metadata.Type, func() component.Config {
 		return &Config{Poll: time.Second}
 	}, func(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
 		return create(set.TelemetrySettings, cfg.(*Config))
-	}, component.StabilityLevelBeta)
+	}, metadata.ExtensionStability)
 }
 
 type senders struct {
-	cfg    *Config
-	log    *zap.Logger
-	known  atomic.Pointer[table]
-	last   [2][]byte // what the files held when they were read last
-	failed metric.Int64Counter
-	stop   context.CancelFunc
-	done   sync.WaitGroup
+	cfg       *Config
+	log       *zap.Logger
+	known     atomic.Pointer[table]
+	last      [2][]byte // what the files held when they were read last
+	telemetry *metadata.TelemetryBuilder
+	stop      context.CancelFunc
+	done      sync.WaitGroup
 }
 
 func create(telemetry component.TelemetrySettings, cfg *Config) (*senders, error) {
-	s := &senders{cfg: cfg, log: telemetry.Logger}
-	var err error
-	s.failed, err = telemetry.MeterProvider.Meter("otelgate/collector/applications").Int64Counter("otelgate.applications.reload.failures",
-		metric.WithUnit("{failure}"), metric.WithDescription("Changes of the applications file, or of the token file, that could not be used. The previous content stays in use."))
-	return s, err
+	builder, err := metadata.NewTelemetryBuilder(telemetry)
+	return &senders{cfg: cfg, log: telemetry.Logger, telemetry: builder}, err
 }
 
 // Start reads the files, and again when they change. An error is one of a file.
 func (s *senders) Start(ctx context.Context, _ component.Host) error {
-	s.failed.Add(ctx, 0) // the series is there before the first failure
+	s.telemetry.ReloadFailures.Add(ctx, 0) // the series is there before the first failure
 	if _, err := s.look(); err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func (s *senders) again() {
 	switch {
 	case !changed:
 	case err != nil:
-		s.failed.Add(context.Background(), 1)
+		s.telemetry.ReloadFailures.Add(context.Background(), 1)
 		s.log.Error("the previous applications stay in use", zap.Error(err))
 	default:
 		s.log.Info("applications reloaded")
@@ -116,14 +117,14 @@ func (s *senders) again() {
 // look reads the files, and takes over what they hold where that changed and has no fault.
 func (s *senders) look() (changed bool, err error) {
 	var read [2][]byte
-	for i, file := range []string{s.cfg.TokenFile, s.cfg.File} {
-		if file == "" {
+	for i, from := range []struct{ setting, file string }{{tokenSetting, s.cfg.TokenFile}, {fileSetting, s.cfg.File}} {
+		if from.file == "" {
 			continue
 		}
-		content, fault := os.ReadFile(file)
-		if fault != nil {
-			content = []byte(fault.Error()) // only compared, so that an error is logged once
-			err = errors.Join(err, fault)
+		content, failed := operatorfile.Load(from.setting, from.file)
+		if failed != nil {
+			content = []byte(failed.Error()) // only compared, so that an error is logged once
+			err = errors.Join(err, failed)
 		}
 		read[i] = content
 	}
@@ -146,18 +147,18 @@ func (s *senders) parse(token, file []byte) (*table, error) {
 	found := newTable()
 	if s.cfg.File != "" {
 		var err error
-		if found, err = parse(file); err != nil {
-			return nil, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': %w", s.cfg.File, err)
+		if found, err = parse(s.cfg.File, file); err != nil {
+			return nil, err
 		}
 	}
 	if s.cfg.TokenFile != "" || s.cfg.Token != "" {
 		text := cmp.Or(s.cfg.Token, strings.TrimSpace(string(token)))
 		if text == "" {
-			return nil, fmt.Errorf("OTELGATE_TOKEN_FILE='%s': expected a token, the file is empty", s.cfg.TokenFile)
+			return nil, fault.Of(tokenSetting, s.cfg.TokenFile, "a token, the file is empty")
 		}
 		hash := sha256.Sum256([]byte(text))
 		if of, taken := found.tokens[hash]; taken {
-			return nil, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': %q has the operator's token: expected a different token", s.cfg.File, of.Name)
+			return nil, fault.Of(fileSetting, s.cfg.File, "another token of %q: it has the operator's", of.Name)
 		}
 		found.tokens[hash] = nil
 	}

@@ -1,17 +1,16 @@
 package applications
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"path"
 	"regexp"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"otelgate/collector/fault"
+	"otelgate/collector/operatorfile"
 )
 
 // Application is one sender, as the file describes it.
@@ -90,15 +89,26 @@ func (t *table) of(token string) (*Application, bool) {
 	return found, ok
 }
 
-type entry struct {
-	Name              string   `yaml:"name"`
-	TokenSHA256       []string `yaml:"token_sha256"`
-	Services          []string `yaml:"services"`
-	Team              string   `yaml:"team"`
-	CostCenter        string   `yaml:"cost_center"`
-	RequestsPerSecond *float64 `yaml:"requests_per_second"` // nil: no limit
-	MiBPerSecond      *float64 `yaml:"mib_per_second"`
+// description is the file.
+type description struct {
+	Applications []entry `mapstructure:"applications"`
 }
+
+type entry struct {
+	Name              string   `mapstructure:"name"`
+	TokenSHA256       hashes   `mapstructure:"token_sha256"`
+	Services          []string `mapstructure:"services"`
+	Team              string   `mapstructure:"team"`
+	CostCenter        string   `mapstructure:"cost_center"`
+	RequestsPerSecond *float64 `mapstructure:"requests_per_second"` // nil: no limit
+	MiBPerSecond      *float64 `mapstructure:"mib_per_second"`
+}
+
+// hashes are those of tokens. No error shows them: one may be the token itself.
+type hashes []string
+
+// ReadNode reads a list of hashes.
+func (h *hashes) ReadNode(n operatorfile.Node) { *h = n.Secret().Texts() }
 
 // ours begins the names of the stack's own services, for which no application may speak.
 const ours = "otelgate"
@@ -110,32 +120,33 @@ var (
 )
 
 // parse reads a file. Its error joins all faults, each with the application, the field, the value and what was expected.
-func parse(content []byte) (*table, error) {
-	var file struct {
-		Applications []entry `yaml:"applications"`
+func parse(name string, content []byte) (*table, error) {
+	var file description
+	if err := operatorfile.DecodeYAML(fileSetting, name, content, &file); err != nil {
+		return nil, err
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&file); err != nil {
-		return nil, fmt.Errorf("expected a list `applications`: %w", err)
+	found, err := file.table()
+	if err != nil {
+		return nil, fmt.Errorf("%s='%s': %w", fileSetting, name, err)
 	}
+	return found, nil
+}
+
+// table checks the applications, and gives each its name, services and tokens.
+func (file *description) table() (*table, error) {
 	found, names, exact := newTable(), map[string]bool{}, map[string]string{}
-	var faults []error
+	var faults fault.List
 	for number, each := range file.Applications {
-		for _, fault := range each.faults() {
-			faults = append(faults, fmt.Errorf("application %d, %q: %s", number+1, each.Name, fault))
-		}
-		if names[each.Name] {
-			faults = append(faults, fmt.Errorf("application %d, %q: expected a name that no other has", number+1, each.Name))
-		}
+		at := fmt.Sprintf("applications[%d]::", number)
+		faults.Add(each.validate(at))
+		faults.Unless(!names[each.Name], at+"name", each.Name, "a name that no other application has")
 		names[each.Name] = true
 		application := &Application{Name: each.Name, Team: each.Team, CostCenter: each.CostCenter, services: each.Services, all: found.owners,
 			Limits: newLimits(orZero(each.RequestsPerSecond), orZero(each.MiBPerSecond))}
 		*found.owners = append(*found.owners, application)
 		for _, service := range append([]string{each.Name}, each.Services...) {
-			if of, taken := exact[service]; taken && of != each.Name {
-				faults = append(faults, fmt.Errorf("application %d, %q: services %q: expected one that no other has, it is one of %q", number+1, each.Name, service, of))
-			}
+			of, taken := exact[service]
+			faults.Unless(!taken || of == each.Name, at+"services", service, "a service of no other application: it is one of %q", of)
 			exact[service] = each.Name
 		}
 		for _, text := range each.TokenSHA256 {
@@ -143,40 +154,38 @@ func parse(content []byte) (*table, error) {
 			if !ok {
 				continue // a fault already
 			}
-			if _, taken := found.tokens[hash]; taken {
-				faults = append(faults, fmt.Errorf("application %d, %q: token_sha256 %.8s…: expected a token that is in the file once", number+1, each.Name, text))
-			}
+			_, taken := found.tokens[hash]
+			faults.Unless(!taken, at+"token_sha256", fmt.Sprintf("%.8s…", text), "a token that is in the file once")
 			found.tokens[hash] = application
 		}
 	}
-	return found, errors.Join(faults...)
+	return found, faults.Err()
 }
 
-func (e *entry) faults() []string {
-	var faults []string
-	expect := func(ok bool, format string, values ...any) {
-		if !ok {
-			faults = append(faults, fmt.Sprintf(format, values...))
-		}
-	}
-	expect(plainName.MatchString(e.Name), "name %q: expected 1 to 63 letters, digits, '.', '_' or '-'", e.Name)
-	expect(!isOurs(e.Name), "name %q: expected one that does not begin with %q", e.Name, ours)
-	expect(len(e.TokenSHA256) > 0, "token_sha256: expected the SHA-256 of a token, or of several")
+// validate never shows a token's text: it may be the token itself in place of its hash.
+func (e *entry) validate(at string) error {
+	var faults fault.List
+	faults.Unless(plainName.MatchString(e.Name), at+"name", e.Name, "1 to 63 letters, digits, '.', '_' or '-'")
+	faults.Unless(!isOurs(e.Name), at+"name", e.Name, "a name that does not begin with %q", ours)
+	faults.Unless(len(e.TokenSHA256) > 0, at+"token_sha256", "", "the SHA-256 of a token, or of several")
 	for _, text := range e.TokenSHA256 {
 		_, ok := hashOf(text)
-		expect(ok, "token_sha256 of %d characters: expected 64 hexadecimal digits, the SHA-256 of a token (never the token itself)", len(text))
+		faults.Unless(ok, at+"token_sha256", fmt.Sprintf("%d characters", len(text)), "64 hexadecimal digits, the SHA-256 of a token (never the token itself)")
 	}
 	for _, service := range e.Services {
 		_, err := path.Match(service, "")
-		expect(err == nil && servicePart.MatchString(service), "services %q: expected a service's name, in which * matches any text without \"/\"", service)
-		expect(!isOurs(service), "services %q: expected one that does not begin with %q, as the stack's own do", service, ours)
+		faults.Unless(err == nil && servicePart.MatchString(service), at+"services", service, "a service's name, in which * matches any text without \"/\"")
+		faults.Unless(!isOurs(service), at+"services", service, "a name that does not begin with %q, as the stack's own do", ours)
 	}
-	expect(plainText.MatchString(e.Team), "team %q: expected up to 100 characters", e.Team)
-	expect(plainText.MatchString(e.CostCenter), "cost_center %q: expected up to 100 characters", e.CostCenter)
-	for field, rate := range map[string]*float64{"requests_per_second": e.RequestsPerSecond, "mib_per_second": e.MiBPerSecond} {
-		expect(rate == nil || *rate > 0, "%s %g: expected a number above 0, or nothing for no limit", field, orZero(rate))
+	faults.Unless(plainText.MatchString(e.Team), at+"team", e.Team, "up to 100 characters")
+	faults.Unless(plainText.MatchString(e.CostCenter), at+"cost_center", e.CostCenter, "up to 100 characters")
+	for _, limit := range []struct {
+		field string
+		rate  *float64
+	}{{"requests_per_second", e.RequestsPerSecond}, {"mib_per_second", e.MiBPerSecond}} {
+		faults.Unless(limit.rate == nil || *limit.rate > 0, at+limit.field, orZero(limit.rate), "a number above 0, or nothing for no limit")
 	}
-	return faults
+	return faults.Err()
 }
 
 func orZero(number *float64) float64 {

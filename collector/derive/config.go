@@ -1,20 +1,13 @@
-// Package derive is a connector: spans and log events in, metrics out, by a declarative list
-// (metrics.yaml). See README.md in this folder for what its numbers promise.
-//
-// The metric SDK of OpenTelemetry is not used, because a series of it has no zero before its first
-// value and never ends, a flush writes what has not changed, and a measurement cannot count for more
-// than one (a span that represents the nine that sampling dropped).
 package derive
 
 import (
-	"errors"
-	"fmt"
 	"path"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/resent"
 )
 
@@ -60,30 +53,18 @@ func defaultConfig() component.Config {
 
 // Validate checks what can be checked without reading a file.
 func (c *Config) Validate() error {
-	var faults []error
-	if c.InstanceID == "" {
-		faults = append(faults, errors.New("instance_id='': expected a name that stays the same over restarts"))
-	}
+	var faults fault.List
+	faults.Unless(c.InstanceID != "", "instance_id", c.InstanceID, "a name that stays the same over restarts")
 	for _, pattern := range c.Exclude {
-		if _, err := path.Match(pattern, ""); err != nil {
-			faults = append(faults, fmt.Errorf("exclude='%s': expected a metric's name, with * for any part of it", pattern))
-		}
+		_, err := path.Match(pattern, "")
+		faults.Unless(err == nil, "exclude", pattern, "a metric's name, with * for any part of it")
 	}
-	if c.FlushInterval < 10*time.Millisecond {
-		faults = append(faults, fmt.Errorf("flush_interval=%s: expected at least 10ms", c.FlushInterval))
-	}
-	if c.RefreshInterval < c.FlushInterval {
-		faults = append(faults, fmt.Errorf("refresh_interval=%s: expected at least flush_interval, %s",
-			c.RefreshInterval, c.FlushInterval))
-	}
-	if c.ExpireAfter < c.RefreshInterval {
-		faults = append(faults, fmt.Errorf("expire_after=%s: expected at least refresh_interval, %s",
-			c.ExpireAfter, c.RefreshInterval))
-	}
-	if c.MaxSeries < 1 {
-		faults = append(faults, fmt.Errorf("max_series=%d: expected at least 1", c.MaxSeries))
-	}
-	return errors.Join(append(faults, c.Resent.Fault())...)
+	faults.Unless(c.FlushInterval >= 10*time.Millisecond, "flush_interval", c.FlushInterval, "at least 10ms")
+	faults.Unless(c.RefreshInterval >= c.FlushInterval, "refresh_interval", c.RefreshInterval, "at least flush_interval, %s", c.FlushInterval)
+	faults.Unless(c.ExpireAfter >= c.RefreshInterval, "expire_after", c.ExpireAfter, "at least refresh_interval, %s", c.RefreshInterval)
+	faults.Unless(c.MaxSeries >= 1, "max_series", c.MaxSeries, "at least 1")
+	faults.Add(c.Resent.Fault())
+	return faults.Err()
 }
 
 // excludes says whether a metric of this name is left to the applications.

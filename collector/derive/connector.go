@@ -2,8 +2,6 @@ package derive
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -17,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"otelgate/collector/derive/internal/metadata"
+	"otelgate/collector/fault"
 	"otelgate/collector/resent"
 )
 
@@ -45,7 +45,7 @@ type connector struct {
 
 	stop      context.CancelFunc
 	stopped   chan struct{}
-	telemetry *telemetry
+	telemetry *metadata.TelemetryBuilder
 }
 
 func newConnector(cfg *Config, signal string, next consumer.Metrics, settings component.TelemetrySettings,
@@ -63,7 +63,7 @@ func newConnector(cfg *Config, signal string, next consumer.Metrics, settings co
 	if cfg.Journal.Directory != "" {
 		c.journal = newJournal(cfg.Journal, signal, settings.Logger)
 	}
-	c.telemetry, err = c.observe(settings.MeterProvider, signal)
+	c.telemetry, err = c.observe(settings, signal)
 	return c, err
 }
 
@@ -71,8 +71,7 @@ func newConnector(cfg *Config, signal string, next consumer.Metrics, settings co
 func (c *connector) Start(context.Context, component.Host) error {
 	if c.journal != nil {
 		if err := os.MkdirAll(c.config.Journal.Directory, 0o750); err != nil {
-			return fmt.Errorf("journal::directory='%s': %w; expected a folder that can be written",
-				c.config.Journal.Directory, err)
+			return fault.Of("journal::directory", c.config.Journal.Directory, "a folder that can be written: %w", err)
 		}
 		c.restore()
 	}
@@ -116,7 +115,8 @@ func (c *connector) Shutdown(ctx context.Context) error {
 			err = c.journal.close()
 		}
 	}
-	return errors.Join(err, c.telemetry.close())
+	c.telemetry.Shutdown()
+	return err
 }
 
 // Capabilities: records are only read.

@@ -8,10 +8,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
+
+	"otelgate/collector/derive/internal/metadata"
 )
 
 const (
-	scopeName = "otelgate/derive"
 	// maxSamples of one request, zeros included: a histogram's point is one for each bucket, its count and its sum, which
 	// remote write makes series of, each with all labels.
 	maxSamples = 5000
@@ -118,7 +119,7 @@ func (c *connector) newBatch() *batch {
 	// No service.name: it is a label here, the name of the service that was measured.
 	resource.Resource().Attributes().PutStr("service.instance.id", c.config.InstanceID)
 	b.scope = resource.ScopeMetrics().AppendEmpty()
-	b.scope.Scope().SetName(scopeName)
+	b.scope.Scope().SetName(metadata.ScopeName)
 	return b
 }
 

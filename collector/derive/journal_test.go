@@ -212,7 +212,7 @@ func TestStartRefusesFolderThatCannotBeMade(t *testing.T) {
 	path := file(t, "not a folder")
 	r := newPlain(t, func(c *Config) { c.Journal.Directory = path })
 	err := r.Start(context.Background(), componenttest.NewNopHost())
-	want := fmt.Sprintf("journal::directory='%[1]s': mkdir %[1]s: not a directory; expected a folder that can be written", path)
+	want := fmt.Sprintf("journal::directory='%[1]s': expected a folder that can be written: mkdir %[1]s: not a directory", path)
 	if err == nil || err.Error() != want {
 		t.Error(err)
 	}

@@ -3,10 +3,10 @@ package derive
 import (
 	_ "embed"
 	"fmt"
-	"os"
 	"slices"
 
-	"go.opentelemetry.io/collector/confmap"
+	"otelgate/collector/condition"
+	"otelgate/collector/operatorfile"
 )
 
 //go:embed metrics.yaml
@@ -22,25 +22,18 @@ type list struct {
 }
 
 type metricSpec struct {
-	Name            string          `mapstructure:"name"`
-	Description     string          `mapstructure:"description"`
-	Unit            string          `mapstructure:"unit"`
-	Kind            string          `mapstructure:"kind"`
-	Signal          string          `mapstructure:"signal"`
-	Condition       []conditionSpec `mapstructure:"condition"`
-	Value           string          `mapstructure:"value"`
-	Values          []valueSpec     `mapstructure:"values"`
-	Dimensions      []string        `mapstructure:"dimensions"`
-	EventAttributes bool            `mapstructure:"event_attributes"`
-	Buckets         string          `mapstructure:"buckets"`
-	Unweighted      bool            `mapstructure:"unweighted"`
-}
-
-type conditionSpec struct {
-	Attribute string   `mapstructure:"attribute"`
-	In        []string `mapstructure:"in"`
-	NotIn     []string `mapstructure:"not_in"`
-	Exists    *bool    `mapstructure:"exists"`
+	Name            string        `mapstructure:"name"`
+	Description     string        `mapstructure:"description"`
+	Unit            string        `mapstructure:"unit"`
+	Kind            string        `mapstructure:"kind"`
+	Signal          string        `mapstructure:"signal"`
+	When            condition.All `mapstructure:"when"`
+	Value           string        `mapstructure:"value"`
+	Values          []valueSpec   `mapstructure:"values"`
+	Dimensions      []string      `mapstructure:"dimensions"`
+	EventAttributes bool          `mapstructure:"event_attributes"`
+	Buckets         string        `mapstructure:"buckets"`
+	Unweighted      bool          `mapstructure:"unweighted"`
 }
 
 type valueSpec struct {
@@ -49,43 +42,36 @@ type valueSpec struct {
 }
 
 // parseList reads a metrics file; a key that it doesn't know is an error, and so is a name of no use.
-func parseList(content []byte) (*list, error) {
-	retrieved, err := confmap.NewRetrievedFromYAML(content)
-	if err != nil {
-		return nil, err
-	}
-	conf, err := retrieved.AsConf()
-	if err != nil {
-		return nil, err
-	}
+func parseList(file string, content []byte) (*list, error) {
 	parsed := &list{}
-	if err := conf.Unmarshal(parsed); err != nil {
+	if err := operatorfile.DecodeYAML("metrics_file", file, content, parsed); err != nil {
 		return nil, err
 	}
-	return parsed, parsed.validateNames()
+	if err := parsed.validateNames(); err != nil {
+		return nil, fmt.Errorf("metrics_file='%s': %w", file, err)
+	}
+	return parsed, nil
 }
 
 // loadList is the shipped list with the operator's file, if any, over it, checked as a whole.
 func loadList(file string) (*list, error) {
-	loaded, err := parseList(defaultList)
+	loaded, err := parseList("metrics.yaml (built in)", defaultList)
 	if err != nil {
-		return nil, fmt.Errorf("metrics.yaml: %w", err)
+		return nil, err
 	}
-	origin := "metrics.yaml"
 	if file != "" {
-		content, err := os.ReadFile(file)
+		content, err := operatorfile.Load("metrics_file", file)
 		if err != nil {
-			return nil, fmt.Errorf("metrics_file: %w", err)
+			return nil, err
 		}
-		added, err := parseList(content)
+		added, err := parseList(file, content)
 		if err != nil {
-			return nil, fmt.Errorf("metrics_file='%s': %w", file, err)
+			return nil, err
 		}
 		loaded.add(added)
-		origin = fmt.Sprintf("metrics_file='%s'", file)
 	}
 	if err := loaded.validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", origin, err)
+		return nil, fmt.Errorf("metrics_file='%s': %w", file, err)
 	}
 	return loaded, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"otelgate/collector/condition"
 	"otelgate/collector/lookup"
 )
 
@@ -19,16 +20,17 @@ type plan struct {
 	labels  []label
 	metrics []*metric
 
-	spanName, spanKind, spanStatus, eventName int // slots of what is built in, or absent
+	spanName, spanKind, spanStatus, eventName int // slots of what is built in, or noSlot
 	errorType                                 int
 	application, service                      int // of the resource
 }
 
-const absent = -1
+const noSlot = -1
 
 const (
 	applicationName = "otelgate.application"
 	serviceName     = "service.name"
+	spanName        = "span.name" // built in
 )
 
 // label is a dimension and the slots that it may come from.
@@ -37,19 +39,10 @@ type label struct {
 	slots []int
 }
 
-type operator int
-
-const (
-	exists operator = iota
-	missing
-	in
-	notIn
-)
-
-type condition struct {
-	slot   int
-	op     operator
-	values []string
+// slotCondition is a condition on what a slot holds.
+type slotCondition struct {
+	slot, spanName int
+	condition.Condition
 }
 
 type source int
@@ -76,7 +69,7 @@ type metric struct {
 	name, description, unit string
 	histogram               bool
 	bounds                  []float64
-	conditions              []condition
+	conditions              []slotCondition
 	parts                   []part
 	labels                  []int // places in plan.labels
 	unweighted              bool
@@ -108,8 +101,8 @@ func compile(l *list, cfg *Config, signal string) *plan {
 		}
 		numbers := fmt.Sprintln(spec.Kind, spec.Unit, m.bounds, spec.parts())
 		m.whole = xxhash.Sum64String(numbers)
-		for _, c := range spec.Condition {
-			m.conditions = append(m.conditions, p.condition(c))
+		for _, one := range spec.When {
+			m.conditions = append(m.conditions, p.condition(one))
 		}
 		for n, value := range spec.parts() {
 			made := p.part(value, uint64(n+1)*0x9e3779b97f4a7c15)
@@ -135,19 +128,12 @@ func (p *plan) slot(name string) int {
 	return at
 }
 
-func (p *plan) condition(spec conditionSpec) condition {
-	c := condition{slot: p.slot(spec.Attribute)}
-	switch {
-	case spec.In != nil:
-		c.op, c.values = in, spec.In
-	case spec.NotIn != nil:
-		c.op, c.values = notIn, spec.NotIn
-	case *spec.Exists:
-		c.op = exists
-	default:
-		c.op = missing
+func (p *plan) condition(one condition.Condition) slotCondition {
+	compiled := slotCondition{slot: p.slot(one.Attribute), Condition: one}
+	if one.Test == condition.SpanName {
+		compiled.spanName = p.slot(spanName)
 	}
-	return c
+	return compiled
 }
 
 func (p *plan) part(spec valueSpec, seed uint64) part {
@@ -182,13 +168,13 @@ func (p *plan) label(name string, from []string) int {
 
 // builtIn takes the slots of what is no attribute out of the table of attributes.
 func (p *plan) builtIn() {
-	p.spanName, p.spanKind = p.take("span.name"), p.take("span.kind")
-	p.spanStatus, p.eventName = p.take("span.status"), absent
+	p.spanName, p.spanKind = p.take(spanName), p.take("span.kind")
+	p.spanStatus, p.eventName = p.take("span.status"), noSlot
 	if at, ok := p.slots["event.name"]; ok { // stays: older SDKs send the attribute
 		p.eventName = at
 	}
 	p.application, p.service = p.slot(applicationName), p.slot(serviceName)
-	p.errorType = absent
+	p.errorType = noSlot
 	if at, ok := p.slots["error.type"]; ok {
 		p.errorType = at
 	}
@@ -198,7 +184,7 @@ func (p *plan) builtIn() {
 func (p *plan) take(name string) int {
 	at, ok := p.slots[name]
 	if !ok {
-		return absent
+		return noSlot
 	}
 	delete(p.slots, name)
 	return at

@@ -24,11 +24,11 @@ const maxLabelBytes = 400
 type fieldKind uint8
 
 const (
-	none fieldKind = iota
-	text
-	integer
-	double
-	other // there, but neither a label nor a number
+	kindNone fieldKind = iota
+	kindText
+	kindInteger
+	kindDouble
+	kindOther // there, but neither a label nor a number
 )
 
 // field is an attribute's value, taken out of pdata once.
@@ -91,21 +91,21 @@ func (r *record) read(into []field, attributes pcommon.Map) {
 func fieldOf(value pcommon.Value) field {
 	switch value.Type() {
 	case pcommon.ValueTypeStr:
-		return field{kind: text, str: value.Str()}
+		return field{kind: kindText, str: value.Str()}
 	case pcommon.ValueTypeInt:
-		return field{kind: integer, bits: uint64(value.Int())}
+		return field{kind: kindInteger, bits: uint64(value.Int())}
 	case pcommon.ValueTypeDouble:
-		return field{kind: double, bits: math.Float64bits(value.Double())}
+		return field{kind: kindDouble, bits: math.Float64bits(value.Double())}
 	case pcommon.ValueTypeBool:
-		return field{kind: text, str: strconv.FormatBool(value.Bool())}
+		return field{kind: kindText, str: strconv.FormatBool(value.Bool())}
 	case pcommon.ValueTypeEmpty:
 		return field{}
 	case pcommon.ValueTypeSlice: // a list of one is that one, as of finish reasons
 		if list := value.Slice(); list.Len() == 1 && list.At(0).Type() == pcommon.ValueTypeStr {
-			return field{kind: text, str: list.At(0).Str()}
+			return field{kind: kindText, str: list.At(0).Str()}
 		}
 	}
-	return field{kind: other}
+	return field{kind: kindOther}
 }
 
 var (
@@ -113,7 +113,7 @@ var (
 		ptrace.SpanKindInternal: "internal", ptrace.SpanKindServer: "server", ptrace.SpanKindClient: "client",
 		ptrace.SpanKindProducer: "producer", ptrace.SpanKindConsumer: "consumer",
 	}
-	otherError = field{kind: text, str: "_OTHER"} // what the conventions say where error.type is not known
+	otherError = field{kind: kindText, str: "_OTHER"} // what the conventions say where error.type is not known
 )
 
 func (r *record) readSpan(span ptrace.Span) {
@@ -121,17 +121,17 @@ func (r *record) readSpan(span ptrace.Span) {
 	copy(r.fields, r.resource)
 	r.read(r.fields, span.Attributes())
 	failed := span.Status().Code() == ptrace.StatusCodeError
-	if p.errorType != absent && failed && r.fields[p.errorType].kind == none {
+	if p.errorType != noSlot && failed && r.fields[p.errorType].kind == kindNone {
 		r.fields[p.errorType] = otherError
 	}
-	if p.spanName != absent {
-		r.fields[p.spanName] = field{kind: text, str: span.Name()}
+	if p.spanName != noSlot {
+		r.fields[p.spanName] = field{kind: kindText, str: span.Name()}
 	}
-	if p.spanKind != absent {
-		r.fields[p.spanKind] = field{kind: text, str: spanKinds[span.Kind()]}
+	if p.spanKind != noSlot {
+		r.fields[p.spanKind] = field{kind: kindText, str: spanKinds[span.Kind()]}
 	}
-	if p.spanStatus != absent {
-		r.fields[p.spanStatus] = field{kind: text, str: "ok"}
+	if p.spanStatus != noSlot {
+		r.fields[p.spanStatus] = field{kind: kindText, str: "ok"}
 		if failed {
 			r.fields[p.spanStatus].str = "error"
 		}
@@ -143,8 +143,8 @@ func (r *record) readSpan(span ptrace.Span) {
 func (r *record) readEvent(event plog.LogRecord) {
 	copy(r.fields, r.resource)
 	r.read(r.fields, event.Attributes())
-	if name := event.EventName(); name != "" && r.plan.eventName != absent {
-		r.fields[r.plan.eventName] = field{kind: text, str: name}
+	if name := event.EventName(); name != "" && r.plan.eventName != noSlot {
+		r.fields[r.plan.eventName] = field{kind: kindText, str: name}
 	}
 	r.trace, r.span = event.TraceID(), event.SpanID()
 	r.duration, r.weight = math.NaN(), 1
@@ -166,15 +166,15 @@ func (r *record) resolve() {
 
 func labelText(f field) string {
 	switch f.kind {
-	case text:
+	case kindText:
 		if len(f.str) <= maxLabelBytes && utf8.ValidString(f.str) {
 			return f.str
 		}
 		// Stores refuse a whole request for one label that is no UTF-8.
 		return intake.Shorten(strings.ToValidUTF8(f.str, "\uFFFD"), maxLabelBytes)
-	case integer:
+	case kindInteger:
 		return strconv.FormatInt(int64(f.bits), 10)
-	case double:
+	case kindDouble:
 		return strconv.FormatFloat(math.Float64frombits(f.bits), 'g', -1, 64)
 	}
 	return ""
@@ -182,36 +182,24 @@ func labelText(f field) string {
 
 func (f field) number() (float64, bool) {
 	switch f.kind {
-	case integer:
+	case kindInteger:
 		return float64(int64(f.bits)), true
-	case double:
+	case kindDouble:
 		return math.Float64frombits(f.bits), true
 	}
 	return 0, false
 }
 
-func (c *condition) holds(fields []field) bool {
+func (c *slotCondition) holds(fields []field) bool {
 	f := &fields[c.slot]
-	switch c.op {
-	case exists:
-		return f.kind != none
-	case missing:
-		return f.kind == none
+	if f.kind == kindNone || c.OfPresence() {
+		return c.Holds(f.kind != kindNone, "", "")
 	}
-	found := false
-	if f.kind != none && f.kind != other {
-		value := f.str
-		if f.kind != text {
-			value = labelText(*f)
-		}
-		for _, wanted := range c.values {
-			if value == wanted {
-				found = true
-				break
-			}
-		}
+	value := f.str
+	if f.kind != kindText {
+		value = labelText(*f)
 	}
-	return found == (c.op == in)
+	return c.Holds(f.kind != kindOther, value, fields[c.spanName].str)
 }
 
 func (m *metric) matches(fields []field) bool {
@@ -280,9 +268,9 @@ func (r *record) hashMap(attributes pcommon.Map) uint64 {
 
 func (r *record) hash(value pcommon.Value) uint64 {
 	switch f := fieldOf(value); f.kind {
-	case integer, double:
+	case kindInteger, kindDouble:
 		return mix(uint64(f.kind), f.bits)
-	case text:
+	case kindText:
 		return r.hashText(f.str)
 	default:
 		return r.hashText(value.AsString())

@@ -88,7 +88,7 @@ func (m *metric) measure(r *record) {
 			value = r.duration
 		case fromSlot:
 			f := &r.fields[p.slot]
-			if value, ok = f.number(); !ok && f.kind == none {
+			if value, ok = f.number(); !ok && f.kind == kindNone {
 				continue
 			}
 		}

@@ -19,9 +19,9 @@ import (
 const plain = `
 common: [kind]
 metrics:
-  - {name: test.count, kind: counter, signal: span, condition: [{attribute: n, exists: true}], value: n}
-  - {name: test.size, kind: histogram, signal: span, condition: [{attribute: n, exists: true}], value: n, buckets: share}
-  - {name: test.runs, kind: counter, signal: span, condition: [{attribute: n, exists: true}], value: count, unweighted: true}
+  - {name: test.count, kind: counter, signal: span, when: {n: present}, value: n}
+  - {name: test.size, kind: histogram, signal: span, when: {n: present}, value: n, buckets: share}
+  - {name: test.runs, kind: counter, signal: span, when: {n: present}, value: count, unweighted: true}
 `
 
 func newPlain(t testing.TB, change func(*Config)) *rig {
@@ -60,6 +60,34 @@ func TestNewSeriesStartsWithZero(t *testing.T) {
 	if zero.StartTimestamp() != zero.Timestamp() || first.StartTimestamp() != zero.Timestamp() {
 		t.Error("both start at the zero")
 	}
+}
+
+func TestConditionsOfEachKindCount(t *testing.T) {
+	r := newRig(t, ofSpan, func(c *Config) {
+		c.Exclude = []string{"gen_ai.*", "otelgate.*"}
+		c.MetricsFile = file(t, `
+common: []
+metrics:
+  - {name: present, kind: counter, signal: span, value: count, when: {kind: present, n: present}}
+  - {name: absent, kind: counter, signal: span, value: count, when: {other: absent}}
+  - {name: one, kind: counter, signal: span, value: count, when: {kind: [a, x], n: ["2"]}}
+  - {name: none, kind: counter, signal: span, value: count, when: {kind: {not: [b]}, other: {not: [x]}, list: {not: [x]}}}
+  - {name: named, kind: counter, signal: span, value: count, when: {kind: span_name}}
+  - {name: never, kind: counter, signal: span, value: count, when: {kind: [a], n: absent}}
+  - {name: not.text, kind: counter, signal: span, value: count, when: {list: ["[1,2]"]}}
+`)
+	})
+	traces, span := trace(1, map[string]any{"kind": "a", "n": 2, "list": []any{1, 2}})
+	span.SetName("a")
+	r.spans(traces)
+	r.now = r.now.Add(time.Second)
+	var counted []string
+	for _, line := range r.flushed(true) {
+		if strings.HasSuffix(line, " 1") {
+			counted = append(counted, line[:strings.IndexAny(line, "{ ")])
+		}
+	}
+	same(t, counted, "absent", "named", "none", "one", "present")
 }
 
 func TestFlushWritesChangedSeriesAndRefreshAll(t *testing.T) {

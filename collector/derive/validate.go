@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 
+	"otelgate/collector/condition"
+	"otelgate/collector/fault"
 	"otelgate/collector/labelguard"
 )
 
@@ -36,7 +38,7 @@ func (l *list) validate() error {
 		path := "sources::" + label
 		faults = append(faults, checkLabel(path, label))
 		if len(l.Sources[label]) == 0 {
-			faults = append(faults, fmt.Errorf("%s: expected at least one attribute", path))
+			faults = append(faults, fault.Of(path, l.Sources[label], "at least one attribute"))
 		}
 		for _, name := range l.Sources[label] {
 			faults = append(faults, checkLabel(path, name))
@@ -59,10 +61,9 @@ func (l *list) validateNames() error {
 	for i := range l.Metrics {
 		name := l.Metrics[i].Name
 		if !metricName.MatchString(name) {
-			faults = append(faults, fmt.Errorf("metrics[%d]::name='%s': expected a letter, then letters, digits and any of _ . / -",
-				i, name))
+			faults = append(faults, fault.Of(fmt.Sprintf("metrics[%d]::name", i), name, "a letter, then letters, digits and any of _ . / -"))
 		} else if seen[name] {
-			faults = append(faults, fmt.Errorf("metrics::%s: duplicate name", name))
+			faults = append(faults, fault.Of(fmt.Sprintf("metrics[%d]::name", i), name, "a name that no other metric has"))
 		}
 		seen[name] = true
 	}
@@ -77,23 +78,24 @@ func (l *list) validateMetric(path string, m *metricSpec) error {
 	}
 	switch _, known := l.Buckets[m.Buckets]; {
 	case m.Kind == histogram && !known:
-		faults = append(faults, fmt.Errorf("%s::buckets='%s': expected one of %s", path, m.Buckets,
-			choices(slices.Sorted(maps.Keys(l.Buckets)))))
+		faults = append(faults, fault.Of(path+"::buckets", m.Buckets, "one of %s", choices(slices.Sorted(maps.Keys(l.Buckets)))))
 	case m.Kind == counter && m.Buckets != "":
-		faults = append(faults, fmt.Errorf("%s::buckets='%s': a counter has none", path, m.Buckets))
+		faults = append(faults, fault.Of(path+"::buckets", m.Buckets, "nothing: a counter has no buckets"))
 	}
 	if m.EventAttributes && m.Signal == ofSpan {
-		faults = append(faults, fmt.Errorf("%s::event_attributes: only metrics with signal='event' have them", path))
+		faults = append(faults, fault.Of(path+"::event_attributes", m.EventAttributes, "false: only metrics of events have them"))
 	}
-	for i, c := range m.Condition {
-		faults = append(faults, c.validate(fmt.Sprintf("%s::condition[%d]", path, i)))
+	for _, each := range m.When {
+		if each.Test == condition.SpanName && m.Signal == ofEvent {
+			faults = append(faults, fault.Of(path+"::when::"+each.Attribute, "span_name", "another condition: an event has no span"))
+		}
 	}
 	return errors.Join(append(faults, l.validateValues(path, m))...)
 }
 
 func (l *list) validateValues(path string, m *metricSpec) error {
 	if (m.Value == "") == (len(m.Values) == 0) {
-		return fmt.Errorf("%s: expected one of value, values", path)
+		return fault.Of(path+"::value", m.Value, "exactly one of value, values")
 	}
 	var faults []error
 	labels := l.labels(m)
@@ -103,35 +105,19 @@ func (l *list) validateValues(path string, m *metricSpec) error {
 			at = fmt.Sprintf("%s::values[%d]", path, i)
 		}
 		if part.Value == "" {
-			faults = append(faults, fmt.Errorf("%s: expected count, duration or the name of an attribute", at))
+			faults = append(faults, fault.Of(at, part.Value, "count, duration or the name of an attribute"))
 		}
 		if part.Value == valueDuration && m.Signal == ofEvent {
-			faults = append(faults, fmt.Errorf("%s='duration': an event has none", at))
+			faults = append(faults, fault.Of(at, part.Value, "count or the name of an attribute: an event has no duration"))
 		}
 		for _, label := range slices.Sorted(maps.Keys(part.Set)) {
 			faults = append(faults, checkLabel(at+"::set", label))
 			if slices.Contains(labels, label) {
-				faults = append(faults, fmt.Errorf("%s::set='%s': is a dimension already", at, label))
+				faults = append(faults, fault.Of(at+"::set", label, "a label that is not a dimension"))
 			}
 		}
 	}
 	return errors.Join(faults...)
-}
-
-func (c *conditionSpec) validate(path string) error {
-	given := 0
-	for _, present := range []bool{c.In != nil, c.NotIn != nil, c.Exists != nil} {
-		if present {
-			given++
-		}
-	}
-	switch {
-	case c.Attribute == "":
-		return fmt.Errorf("%s::attribute: expected the name of an attribute", path)
-	case given != 1:
-		return fmt.Errorf("%s: expected one of in, not_in, exists", path)
-	}
-	return nil
 }
 
 func checkLabels(path string, names []string) error {
@@ -139,7 +125,7 @@ func checkLabels(path string, names []string) error {
 	for i, name := range names {
 		faults = append(faults, checkLabel(path, name))
 		if slices.Contains(names[:i], name) {
-			faults = append(faults, fmt.Errorf("%s='%s': duplicate name", path, name))
+			faults = append(faults, fault.Of(path, name, "each name once"))
 		}
 	}
 	return errors.Join(faults...)
@@ -148,25 +134,25 @@ func checkLabels(path string, names []string) error {
 func checkLabel(path, name string) error {
 	switch {
 	case name == "":
-		return fmt.Errorf("%s='': expected the name of an attribute", path)
+		return fault.Of(path, name, "the name of an attribute")
 	case slices.Contains(reserved, name) || len(name) > 1 && name[:2] == "__":
-		return fmt.Errorf("%s='%s': is a reserved label", path, name)
+		return fault.Of(path, name, "a label that is not reserved")
 	case labelguard.Identity(name):
-		return fmt.Errorf("%s='%s': users, sessions and conversations are never labels", path, name)
+		return fault.Of(path, name, "another label: users, sessions and conversations are never labels")
 	}
 	return nil
 }
 
 func checkBounds(path string, bounds []float64) error {
 	if len(bounds) == 0 || len(bounds) > maxBounds {
-		return fmt.Errorf("%s: expected 1 to %d bounds, got %d", path, maxBounds, len(bounds))
+		return fault.Of(path, fmt.Sprintf("%d bounds", len(bounds)), "1 to %d", maxBounds)
 	}
 	for i, bound := range bounds {
 		if math.IsNaN(bound) || math.IsInf(bound, 0) {
-			return fmt.Errorf("%s=%v: expected finite numbers", path, bound)
+			return fault.Of(path, bound, "finite numbers")
 		}
 		if i > 0 && bound <= bounds[i-1] {
-			return fmt.Errorf("%s=%v: expected more than the bound before it, %v", path, bound, bounds[i-1])
+			return fault.Of(path, bound, "more than the bound before it, %v", bounds[i-1])
 		}
 	}
 	return nil
@@ -176,5 +162,5 @@ func oneOf(path, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return fmt.Errorf("%s='%s': expected one of %s", path, value, choices(allowed))
+	return fault.Of(path, value, "one of %s", choices(allowed))
 }

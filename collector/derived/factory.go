@@ -10,18 +10,20 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
+
+	"otelgate/collector/derived/internal/metadata"
 )
 
 // NewFactory makes the processor `derived`, for metrics. It has no settings and changes nothing.
 func NewFactory() processor.Factory {
 	return processor.NewFactory(
-		component.MustNewType("derived"),
+		metadata.Type,
 		func() component.Config { return &struct{}{} },
 		processor.WithMetrics(func(ctx context.Context, set processor.Settings, cfg component.Config,
 			next consumer.Metrics,
 		) (processor.Metrics, error) {
 			return processorhelper.NewMetrics(ctx, set, cfg, next, Process.note)
-		}, component.StabilityLevelBeta),
+		}, metadata.MetricsStability),
 	)
 }
 

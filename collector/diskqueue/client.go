@@ -204,7 +204,7 @@ func (c *client) recover(ctx context.Context) error {
 		return nil // a new file
 	}
 	if raw == nil || err != nil {
-		m = metadata{} // then all items are orphans
+		m = indexes{} // then all items are orphans
 	}
 	m, orphans, far := m.rewind(items)
 	c.holes = between(items, m.read, m.write)

@@ -1,9 +1,6 @@
-// Package diskqueue is the storage of the export queues: the Collector's file_storage, with what it lacks. It keeps a
-// reserve of disk, so that a queue can always be emptied; sets a damaged file aside, so that the other queues go on;
-// finds items that a queue has lost sight of; and never lets a write that failed pass for an item that was sent.
 package diskqueue
 
-import "errors"
+import "otelgate/collector/fault"
 
 // Config of the extension. The settings say what was asked for; QueueSize is what the disk has room for.
 type Config struct {
@@ -22,15 +19,9 @@ type Config struct {
 
 // Validate the configuration.
 func (c *Config) Validate() error {
-	var faults []error
-	if c.Directory == "" {
-		faults = append(faults, errors.New("`directory` must be set"))
-	}
-	if c.ReserveBytes < 0 {
-		faults = append(faults, errors.New("`reserve_bytes` must not be negative"))
-	}
-	if c.CompactMiB < 1 {
-		faults = append(faults, errors.New("`compact_mib` must be positive"))
-	}
-	return errors.Join(faults...)
+	var faults fault.List
+	faults.Unless(c.Directory != "", "directory", c.Directory, "a folder")
+	faults.Unless(c.ReserveBytes >= 0, "reserve_bytes", c.ReserveBytes, "0 or more")
+	faults.Unless(c.CompactMiB >= 1, "compact_mib", c.CompactMiB, "at least 1")
+	return faults.Err()
 }

@@ -11,10 +11,10 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"otelgate/collector/disk"
+	"otelgate/collector/diskqueue/internal/metadata"
 )
 
 // Queues is the extension.
@@ -25,17 +25,17 @@ type Queues struct {
 	check  func(path string) error
 	space  func(folder string) (disk.Space, error)
 
-	mu       sync.Mutex
-	clients  []*client
-	registry metric.Registration
-	stop     chan struct{}
-	end      sync.Once
+	mu        sync.Mutex
+	clients   []*client
+	telemetry *metadata.TelemetryBuilder
+	stop      chan struct{}
+	end       sync.Once
 }
 
 func newQueues(cfg *Config, set component.TelemetrySettings, next storage.Extension) (*Queues, error) {
 	q := &Queues{cfg: cfg, next: next, logger: set.Logger, check: checkApart, space: disk.Of, stop: make(chan struct{})}
 	var err error
-	q.registry, err = q.observe(set.MeterProvider)
+	q.telemetry, err = q.observe(set)
 	return q, err
 }
 
@@ -179,7 +179,8 @@ func (q *Queues) Waiting(id component.ID, name string) (total int64) {
 // Shutdown ends the extension; the queues have closed their storage before.
 func (q *Queues) Shutdown(ctx context.Context) error {
 	q.end.Do(func() { close(q.stop) })
-	return errors.Join(q.registry.Unregister(), q.next.Shutdown(ctx))
+	q.telemetry.Shutdown()
+	return q.next.Shutdown(ctx)
 }
 
 // fragmented is the share of a file that its items may take up beyond their bytes.

@@ -7,16 +7,18 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"otelgate/collector/diskqueue/internal/metadata"
 )
 
 // Type of the extension.
-var Type = component.MustNewType("disk_queue")
+var Type = metadata.Type
 
 // NewFactory makes the extension `disk_queue`.
 func NewFactory() extension.Factory {
 	return extension.NewFactory(Type, func() component.Config {
 		return &Config{ReserveBytes: 64 << 20, CompactMiB: 100}
-	}, create, component.StabilityLevelBeta)
+	}, create, metadata.ExtensionStability)
 }
 
 func create(ctx context.Context, set extension.Settings, raw component.Config) (extension.Extension, error) {

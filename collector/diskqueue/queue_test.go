@@ -224,17 +224,17 @@ func TestMissingItemIsNotAnEmptyRequest(t *testing.T) {
 func TestRewind(t *testing.T) {
 	for _, c := range []struct {
 		why          string
-		m            metadata
+		m            indexes
 		items        []uint64
 		read, write  uint64
 		orphans, far int
 		holes        string
 	}{
-		{"nothing to do", metadata{read: 3, write: 5}, []uint64{3, 4}, 3, 5, 0, 0, "[]"},
-		{"being sent", metadata{read: 5, write: 6, dispatched: []uint64{4, 2}}, []uint64{2, 4, 5}, 2, 6, 0, 0, "[{3 4}]"},
-		{"behind the read index", metadata{read: 9, write: 9}, []uint64{1, 2}, 1, 9, 2, 0, "[{3 9}]"},
-		{"before the write index", metadata{read: 1, write: 2}, []uint64{1, 5}, 1, 6, 1, 0, "[{2 5}]"},
-		{"too far back", metadata{read: 2_000_000, write: 2_000_000}, []uint64{7}, 2_000_000, 2_000_000, 1, 1, "[]"},
+		{"nothing to do", indexes{read: 3, write: 5}, []uint64{3, 4}, 3, 5, 0, 0, "[]"},
+		{"being sent", indexes{read: 5, write: 6, dispatched: []uint64{4, 2}}, []uint64{2, 4, 5}, 2, 6, 0, 0, "[{3 4}]"},
+		{"behind the read index", indexes{read: 9, write: 9}, []uint64{1, 2}, 1, 9, 2, 0, "[{3 9}]"},
+		{"before the write index", indexes{read: 1, write: 2}, []uint64{1, 5}, 1, 6, 1, 0, "[{2 5}]"},
+		{"too far back", indexes{read: 2_000_000, write: 2_000_000}, []uint64{7}, 2_000_000, 2_000_000, 1, 1, "[]"},
 	} {
 		var items []stored
 		for _, index := range c.items {
@@ -252,7 +252,7 @@ func TestRewind(t *testing.T) {
 
 func TestConfigFaultsNameTheSetting(t *testing.T) {
 	err := (&Config{ReserveBytes: -1}).Validate()
-	for _, want := range []string{"`directory` must be set", "`reserve_bytes` must not be negative", "`compact_mib` must be positive"} {
+	for _, want := range []string{"directory='': expected a folder", "reserve_bytes='-1': expected 0 or more", "compact_mib='0': expected at least 1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}

@@ -30,7 +30,7 @@ func TestRefusesSecondGatewayWhileFirstRuns(t *testing.T) {
 	first, second := newLock(t, directory), newLock(t, directory)
 	require.NoError(t, first.Start(context.Background(), componenttest.NewNopHost()))
 	require.EqualError(t, second.Start(context.Background(), componenttest.NewNopHost()), fmt.Sprintf(
-		"OTELGATE_DATA_DIR='%s': another gateway uses this folder (process %d); expected a separate folder for each gateway",
+		"OTELGATE_DATA_DIR='%s': expected a folder that no other gateway uses, process %d does",
 		directory, os.Getpid()))
 	require.NoError(t, second.Shutdown(context.Background()))
 	require.NoError(t, first.Shutdown(context.Background()))
@@ -43,7 +43,7 @@ func TestNamesFolderThatCannotBeMade(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	err := newLock(t, file).Start(context.Background(), componenttest.NewNopHost())
 	require.EqualError(t, err, fmt.Sprintf(
-		"OTELGATE_DATA_DIR='%[1]s': mkdir %[1]s: not a directory; expected a folder that the gateway can write", file))
+		"OTELGATE_DATA_DIR='%[1]s': expected a folder that the gateway can write: mkdir %[1]s: not a directory", file))
 }
 
 func TestRequiresFolder(t *testing.T) {

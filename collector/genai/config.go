@@ -1,11 +1,11 @@
 package genai
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+
+	"otelgate/collector/fault"
 )
 
 // Config of the genai processor.
@@ -52,12 +52,8 @@ func createDefaultConfig() component.Config {
 
 // Validate checks the bounds. The files are checked at the start, by loadTable.
 func (c *Config) Validate() error {
-	var faults []error
-	if c.Index.MaxSpans < 1 || c.Index.MaxSpans > maxMaxSpans {
-		faults = append(faults, fmt.Errorf("index::max_spans: %d: expected a number from 1 to %d", c.Index.MaxSpans, maxMaxSpans))
-	}
-	if c.Index.TTL <= 0 {
-		faults = append(faults, fmt.Errorf("index::ttl: %s: expected a duration above 0", c.Index.TTL))
-	}
-	return errors.Join(faults...)
+	var faults fault.List
+	faults.Unless(c.Index.MaxSpans >= 1 && c.Index.MaxSpans <= maxMaxSpans, "index::max_spans", c.Index.MaxSpans, "a number from 1 to %d", maxMaxSpans)
+	faults.Unless(c.Index.TTL > 0, "index::ttl", c.Index.TTL, "a duration above 0")
+	return faults.Err()
 }

@@ -39,10 +39,10 @@ func TestValidate(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		{func(c *Config) { c.Index.MaxSpans = 0 }, "index::max_spans: 0: expected a number from 1 to 10000000"},
-		{func(c *Config) { c.Index.MaxSpans = 10_000_001 }, "index::max_spans: 10000001: expected a number from 1 to 10000000"},
-		{func(c *Config) { c.Index.TTL = -time.Second }, "index::ttl: -1s: expected a duration above 0"},
-		{func(c *Config) { c.Index = IndexConfig{} }, "index::max_spans: 0: expected a number from 1 to 10000000\nindex::ttl: 0s: expected a duration above 0"},
+		{func(c *Config) { c.Index.MaxSpans = 0 }, "index::max_spans='0': expected a number from 1 to 10000000"},
+		{func(c *Config) { c.Index.MaxSpans = 10_000_001 }, "index::max_spans='10000001': expected a number from 1 to 10000000"},
+		{func(c *Config) { c.Index.TTL = -time.Second }, "index::ttl='-1s': expected a duration above 0"},
+		{func(c *Config) { c.Index = IndexConfig{} }, "index::max_spans='0': expected a number from 1 to 10000000\nindex::ttl='0s': expected a duration above 0"},
 	} {
 		config := createDefaultConfig().(*Config)
 		one.change(config)
@@ -76,7 +76,7 @@ func TestFactoryRefusesBadFile(t *testing.T) {
 	set := processortest.NewNopSettings(factory.Type())
 	config := factory.CreateDefaultConfig().(*Config)
 	config.MappingFile = "testdata/missing.yaml"
-	const want = "open testdata/missing.yaml: no such file or directory"
+	const want = "mapping_file='testdata/missing.yaml': expected a readable file: no such file or directory"
 	_, err := factory.CreateTraces(context.Background(), set, config, consumertest.NewNop())
 	require.EqualError(t, err, want)
 	_, err = factory.CreateLogs(context.Background(), set, config, consumertest.NewNop())
@@ -117,24 +117,24 @@ func TestOwnMapping(t *testing.T) {
 
 func TestMappingErrors(t *testing.T) {
 	for _, one := range []struct{ text, want string }{
-		{"attributes: [", "FILE: yaml: line 1: did not find expected node content"},
-		{"hello", "FILE:1: : 'hello': expected a mapping"},
-		{"attribute: {}", "FILE:1: attribute: unknown key, expected one of operations, attributes, names, model_calls, of_an_agent, cancelled, logs"},
-		{"attributes:\n  a.b: {type: strng, from: [c]}", "FILE:2: attributes.a.b.type: 'strng': expected one of string, int, double, bool, strings"},
-		{"attributes:\n  a.b: {from: [c]}", "FILE:2: attributes.a.b.type: missing: expected one of string, int, double, bool, strings"},
-		{"attributes:\n  a.b: {type: int, from: c}", "FILE:2: attributes.a.b.from: 'c': expected a list"},
-		{"attributes:\n  a.b: {type: int, from: [[c]]}", "FILE:2: attributes.a.b.from[0]: a list: expected a mapping"},
-		{"attributes:\n  a.b: {type: int, from: [{atribute: c}]}", "FILE:2: attributes.a.b.from[0].atribute: unknown key, expected one of attribute, event, span, scale, unless_whole_duration, unless_equal, when, keep"},
-		{"attributes:\n  a.b: {type: int, from: [{attribute: c, event: d}]}", "FILE:2: attributes.a.b.from[0]: a mapping: expected exactly one of attribute, event, span"},
-		{"attributes:\n  a.b: {type: int, from: [{attribute: c, scale: 0}]}", "FILE:2: attributes.a.b.from[0].scale: '0': expected a number above 0"},
-		{"attributes:\n  a.b: {type: int, from: [{attribute: c, keep: maybe}]}", "FILE:2: attributes.a.b.from[0].keep: 'maybe': expected true or false"},
-		{"attributes:\n  a.b: {type: int, from: [{span: id}]}", "FILE:2: attributes.a.b.from[0].span: 'id': expected name"},
-		{"attributes:\n  a.b: {type: int, from: [{attribute: c, when: {d: yes}}]}", "FILE:2: attributes.a.b.from[0].when.d: 'yes': expected present, absent, span_name or a list of values"},
-		{"attributes:\n  a.b: {type: string, from: [{attribute: c, unless_equal: z}]}", "FILE:2: attributes.a.b.from[0].unless_equal: 'z': expected an attribute that is defined above"},
-		{"operations: [{operation: chat}]", "FILE:1: operations[0]: a mapping: expected an operation and a when"},
-		{"names: {chat: gen_ai.modle}", "names.chat: 'gen_ai.modle': expected a name under attributes"},
-		{"logs: [gen_ai.modle]", "logs: 'gen_ai.modle': expected a name under attributes"},
-		{"model_calls: chat", "FILE:1: model_calls: 'chat': expected a list"},
+		{"attributes: [", "mapping_file='FILE': expected YAML: line 1: did not find expected node content"},
+		{"hello", "FILE:1: content='hello': expected a mapping"},
+		{"attribute: {}", "FILE:1: content='attribute': expected one of the keys operations, attributes, names, model_calls, of_an_agent, cancelled, logs"},
+		{"attributes:\n  a.b: {type: strng, from: [c]}", "FILE:2: attributes::a.b::type='strng': expected one of string, int, double, bool, strings"},
+		{"attributes:\n  a.b: {from: [c]}", "FILE:2: attributes::a.b::type='': expected one of string, int, double, bool, strings"},
+		{"attributes:\n  a.b: {type: int, from: c}", "FILE:2: attributes::a.b::from='c': expected a list"},
+		{"attributes:\n  a.b: {type: int, from: [[c]]}", "FILE:2: attributes::a.b::from[0]='a list': expected a mapping"},
+		{"attributes:\n  a.b: {type: int, from: [{atribute: c}]}", "FILE:2: attributes::a.b::from[0]='atribute': expected one of the keys attribute, event, span, scale, unless_whole_duration, unless_equal, when, keep"},
+		{"attributes:\n  a.b: {type: int, from: [{attribute: c, event: d}]}", "FILE:2: attributes::a.b::from[0]='a mapping': expected exactly one of attribute, event, span"},
+		{"attributes:\n  a.b: {type: int, from: [{attribute: c, scale: 0}]}", "FILE:2: attributes::a.b::from[0]::scale='0': expected a number above 0"},
+		{"attributes:\n  a.b: {type: int, from: [{attribute: c, keep: maybe}]}", "FILE:2: attributes::a.b::from[0]::keep='maybe': expected true or false"},
+		{"attributes:\n  a.b: {type: int, from: [{span: id}]}", "FILE:2: attributes::a.b::from[0]::span='id': expected name"},
+		{"attributes:\n  a.b: {type: int, from: [{attribute: c, when: {d: yes}}]}", "FILE:2: attributes::a.b::from[0]::when::d='yes': expected present, absent, span_name, a list of values or {not: a list of values}"},
+		{"attributes:\n  a.b: {type: string, from: [{attribute: c, unless_equal: z}]}", "FILE:2: attributes::a.b::from[0]::unless_equal='z': expected an attribute that is defined above"},
+		{"operations: [{operation: chat}]", "FILE:1: operations[0]='a mapping': expected an operation and a when"},
+		{"names: {chat: gen_ai.modle}", "names::chat='gen_ai.modle': expected a name under attributes"},
+		{"logs: [gen_ai.modle]", "logs='gen_ai.modle': expected a name under attributes"},
+		{"model_calls: chat", "FILE:1: model_calls='chat': expected a list"},
 	} {
 		file := write(t, one.text)
 		_, _, err := loadTables(&Config{MappingFile: file})
@@ -145,7 +145,7 @@ func TestMappingErrors(t *testing.T) {
 func TestMappingErrorsComeTogether(t *testing.T) {
 	file := write(t, "names: [a]\nlogs: b\n")
 	_, err := loadMapping(file)
-	require.EqualError(t, err, file+":1: names: a list: expected a mapping\n"+file+":2: logs: 'b': expected a list")
+	require.EqualError(t, err, file+":1: names='a list': expected a mapping\n"+file+":2: logs='b': expected a list")
 }
 
 func TestEmptyMappingAddsNothing(t *testing.T) {

@@ -1,5 +1,3 @@
-// Package genai is the processor that turns every GenAI dialect into OpenTelemetry's own: attribute names, span
-// names, operations, agents, costs, and the same model call seen twice. See mapping.yaml for the names.
 package genai
 
 import (
@@ -9,16 +7,15 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
 
+	"otelgate/collector/genai/internal/metadata"
 	"otelgate/collector/pricing"
 )
 
-var componentType = component.MustNewType("genai")
-
 // NewFactory makes the processor's factory.
 func NewFactory() processor.Factory {
-	return processor.NewFactory(componentType, createDefaultConfig,
-		processor.WithTraces(createTraces, component.StabilityLevelBeta),
-		processor.WithLogs(createLogs, component.StabilityLevelBeta))
+	return processor.NewFactory(metadata.Type, createDefaultConfig,
+		processor.WithTraces(createTraces, metadata.TracesStability),
+		processor.WithLogs(createLogs, metadata.LogsStability))
 }
 
 func createTraces(_ context.Context, set processor.Settings, config component.Config, next consumer.Traces) (processor.Traces, error) {
@@ -46,11 +43,11 @@ func createLogs(_ context.Context, set processor.Settings, config component.Conf
 	if err != nil {
 		return nil, err
 	}
-	refused, err := newRefusedMetric(set.TelemetrySettings)
+	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	return newLogsProcessor(own, forLogs, refused, next), nil
+	return newLogsProcessor(own, forLogs, newRefusedMetric(builder), next), nil
 }
 
 // loadTables reads the mapping for spans and its part for log records.

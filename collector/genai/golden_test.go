@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"otelgate/collector/genai/internal/metadata"
 )
 
 var update = flag.Bool("update", false, "rewrite tests/golden/*/expected.json; a person reads the diff")
@@ -86,8 +88,8 @@ func logsThrough(t *testing.T, in []byte) ([]byte, error) {
 	_, forLogs, err := loadTables(config)
 	require.NoError(t, err)
 	sink := &consumertest.LogsSink{}
-	refused, err := newRefusedMetric(componenttest.NewNopTelemetrySettings())
+	builder, err := metadata.NewTelemetryBuilder(componenttest.NewNopTelemetrySettings())
 	require.NoError(t, err)
-	require.NoError(t, newLogsProcessor(config, forLogs, refused, sink).ConsumeLogs(context.Background(), logs))
+	require.NoError(t, newLogsProcessor(config, forLogs, newRefusedMetric(builder), sink).ConsumeLogs(context.Background(), logs))
 	return (&plog.JSONMarshaler{}).MarshalLogs(sink.AllLogs()[0])
 }

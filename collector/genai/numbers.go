@@ -5,10 +5,11 @@ import (
 	"math"
 	"time"
 
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/metric"
+
+	"otelgate/collector/genai/internal/metadata"
 )
 
 // Numbers that can't be are removed, so that no sum ever takes one in; audit/otelgate_audit/ingest/values.py has the same
@@ -39,15 +40,12 @@ type refusedMetric struct {
 	reasons [refusals]metric.MeasurementOption
 }
 
-func newRefusedMetric(settings component.TelemetrySettings) (*refusedMetric, error) {
-	m := &refusedMetric{}
+func newRefusedMetric(builder *metadata.TelemetryBuilder) *refusedMetric {
+	m := &refusedMetric{counter: builder.Refused}
 	for reason, text := range refusalWords {
 		m.reasons[reason] = attrOption("reason", text)
 	}
-	var err error
-	m.counter, err = settings.MeterProvider.Meter(scopeName).Int64Counter("otelgate.genai.refused", metric.WithUnit("{value}"),
-		metric.WithDescription("Impossible numbers that were removed: token counts, costs and times that are negative, not_a_number, too_large, or a time to the first chunk that is not_below_duration. Their spans stay."))
-	return m, err
+	return m
 }
 
 func (m *refusedMetric) add(ctx context.Context, counted *refused) {

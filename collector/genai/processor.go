@@ -46,7 +46,7 @@ func (p *tracesProcessor) Capabilities() consumer.Capabilities {
 }
 
 func (p *tracesProcessor) Shutdown(ctx context.Context) error {
-	p.metrics.shutdown()
+	p.metrics.Shutdown()
 	if p.stop == nil {
 		return nil
 	}

@@ -129,33 +129,14 @@ func (s *scan) holds(when []compiledCondition) bool {
 
 func (s *scan) holdsOne(one *compiledCondition) bool {
 	if one.slot == operationResult {
-		return holdsText(one, s.operation, s.operation != "", s.name)
+		return one.Holds(s.operation != "", s.operation, s.name)
 	}
 	present := s.present.has(one.slot)
-	if !present || one.test == testPresent || one.test == testAbsent {
-		return present == (one.test == testPresent) && (present || one.test == testAbsent)
+	if !present || one.OfPresence() {
+		return one.Holds(present, "", s.name)
 	}
-	text, ok := s.text(one.slot)
-	return holdsText(one, text, ok, s.name)
-}
-
-func holdsText(one *compiledCondition, text string, present bool, spanName string) bool {
-	switch one.test {
-	case testPresent:
-		return present
-	case testAbsent:
-		return !present
-	case testSpanName:
-		return present && text == spanName
-	}
-	if present {
-		for _, allowed := range one.values {
-			if text == allowed {
-				return true
-			}
-		}
-	}
-	return false
+	text, is := s.text(one.slot)
+	return one.Holds(is, text, s.name)
 }
 
 // findOperation applies the rules and notes which attributes decided.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"otelgate/collector/condition"
+	"otelgate/collector/fault"
 	"otelgate/collector/lookup"
 )
 
@@ -73,9 +75,8 @@ type compiledOperation struct {
 }
 
 type compiledCondition struct {
-	slot   int32 // operationResult for the operation itself
-	test   test
-	values []string
+	slot int32 // operationResult for the operation itself
+	condition.Condition
 }
 
 const (
@@ -136,53 +137,53 @@ func compile(m *mapping) (*table, error) {
 	t.graphs = t.graphSlotsOf()
 	positions := map[string]int{}
 	var faults []error
-	for _, rule := range m.attributes {
+	for _, rule := range m.Attributes {
 		compiled, err := t.target(rule, positions)
 		faults = append(faults, err)
 		positions[rule.name] = len(t.targets)
 		t.targets = append(t.targets, compiled)
 	}
-	for _, rule := range m.operations {
+	for _, rule := range m.Operations {
 		t.operations = append(t.operations, t.operation(rule))
 	}
-	for operation, attribute := range m.names {
+	for operation, attribute := range m.Names {
 		position, ok := positions[attribute]
 		if !ok {
-			faults = append(faults, fmt.Errorf("names.%s: '%s': expected a name under attributes", operation, attribute))
+			faults = append(faults, fault.Of("names::"+operation, attribute, "a name under attributes"))
 		}
 		t.nameTarget[operation] = position
 	}
-	for _, operation := range m.modelCalls {
+	for _, operation := range m.ModelCalls {
 		t.modelCalls[operation] = classOf(operation)
 	}
-	for _, operation := range m.agentOperations {
+	for _, operation := range m.AgentOperations {
 		t.agentOperations[operation] = true
 	}
-	for _, one := range m.cancelled {
+	for _, one := range m.Cancelled {
 		t.cancelled[one] = true
 	}
 	t.known = knownTargets(positions)
 	t.attributeSlots, t.metadataSlots = lookup.Of(t.attributes), lookup.Of(t.metadata)
 	if t.slots > maxSlots {
-		faults = append(faults, fmt.Errorf("the mapping speaks of %d attributes, metadata keys and events: expected %d at most", t.slots, maxSlots))
+		faults = append(faults, fault.Of("mapping_file", fmt.Sprintf("%d attributes, metadata keys and events", t.slots), "at most %d", maxSlots))
 	}
 	return t, errors.Join(faults...)
 }
 
 // forLogs is the part of a mapping that applies to log records: plain attributes only.
 func (m *mapping) forLogs() (*mapping, error) {
-	part := &mapping{names: map[string]string{}}
-	for _, name := range m.logs {
-		at := slices.IndexFunc(m.attributes, func(rule attributeRule) bool { return rule.name == name })
+	part := &mapping{}
+	for _, name := range m.Logs {
+		at := slices.IndexFunc(m.Attributes, func(rule attributeRule) bool { return rule.name == name })
 		if at < 0 {
-			return nil, fmt.Errorf("logs: '%s': expected a name under attributes", name)
+			return nil, fault.Of("logs", name, "a name under attributes")
 		}
-		rule := m.attributes[at]
-		rule.from = slices.DeleteFunc(slices.Clone(rule.from), func(source sourceRule) bool {
-			return source.attribute == "" || len(source.when) > 0 || strings.HasPrefix(source.attribute, metadataPrefix)
+		rule := m.Attributes[at]
+		rule.From = slices.DeleteFunc(slices.Clone(rule.From), func(source sourceRule) bool {
+			return source.Attribute == "" || len(source.When) > 0 || strings.HasPrefix(source.Attribute, metadataPrefix)
 		})
-		rule.belowDuration = false // a record has none
-		part.attributes = append(part.attributes, rule)
+		rule.BelowDuration = false // a record has none
+		part.Attributes = append(part.Attributes, rule)
 	}
 	return part, nil
 }
@@ -242,21 +243,21 @@ func (t *table) slot(attribute string) int32 {
 	return t.prefixes[len(t.prefixes)-1].slot
 }
 
-func (t *table) conditions(when []condition) []compiledCondition {
+func (t *table) conditions(when condition.All) []compiledCondition {
 	compiled := make([]compiledCondition, len(when))
 	for i, one := range when {
-		compiled[i] = compiledCondition{slot: operationResult, test: one.test, values: one.values}
-		if one.attribute != operationKey {
-			compiled[i].slot = t.slot(one.attribute)
+		compiled[i] = compiledCondition{operationResult, one}
+		if one.Attribute != operationKey {
+			compiled[i].slot = t.slot(one.Attribute)
 		}
 	}
 	return compiled
 }
 
 func (t *table) operation(rule operationRule) compiledOperation {
-	compiled := compiledOperation{operation: rule.operation, when: t.conditions(rule.when)}
+	compiled := compiledOperation{operation: rule.Operation, when: t.conditions(rule.When)}
 	for _, one := range compiled.when {
-		if one.test == testValues && one.slot != operationResult && one.slot != t.operationSlot {
+		if one.Test == condition.OneOf && one.slot != operationResult && one.slot != t.operationSlot {
 			compiled.consumes = append(compiled.consumes, one.slot)
 		}
 	}
@@ -264,34 +265,34 @@ func (t *table) operation(rule operationRule) compiledOperation {
 }
 
 func (t *table) target(rule attributeRule, positions map[string]int) (target, error) {
-	compiled := target{name: rule.name, slot: t.slot(rule.name), ignore: rule.ignore, values: rule.values,
-		max: rule.max, belowDuration: rule.belowDuration}
-	if rule.kind == "" {
-		return compiled, fmt.Errorf("%s.type: missing: expected one of %s", rule.at, strings.Join(attributeTypes, ", "))
+	compiled := target{name: rule.name, slot: t.slot(rule.name), ignore: rule.Ignore, values: rule.Values,
+		max: float64(rule.Max), belowDuration: rule.BelowDuration}
+	if rule.Kind == "" {
+		return compiled, rule.at.Key("type").Error("one of %s", strings.Join(attributeTypes, ", "))
 	}
-	compiled.kind = valueType(slices.Index(attributeTypes, rule.kind))
-	canonical := slices.ContainsFunc(rule.from, func(one sourceRule) bool { return one.attribute == rule.name })
+	compiled.kind = valueType(slices.Index(attributeTypes, string(rule.Kind)))
+	canonical := slices.ContainsFunc(rule.From, func(one sourceRule) bool { return one.Attribute == rule.name })
 	if !canonical {
-		rule.from = append([]sourceRule{{attribute: rule.name, scale: 1}}, rule.from...)
+		rule.From = append([]sourceRule{{Attribute: rule.name, Scale: 1}}, rule.From...)
 	}
-	for _, one := range rule.from {
-		made := source{slot: noSlot, scale: one.scale, unlessWholeDuration: one.unlessWholeDuration,
-			unlessEqual: -1, keep: one.keep, when: t.conditions(one.when)}
+	for _, one := range rule.From {
+		made := source{slot: noSlot, scale: float64(one.Scale), unlessWholeDuration: one.UnlessWholeDuration,
+			unlessEqual: -1, keep: one.Keep, when: t.conditions(one.When)}
 		switch {
-		case one.event != "":
-			made.slot = slotIn(t.events, one.event, t.newSlot)
-		case one.attribute != "":
-			made.slot = t.slot(one.attribute)
+		case one.Event != "":
+			made.slot = slotIn(t.events, one.Event, t.newSlot)
+		case one.Attribute != "":
+			made.slot = t.slot(one.Attribute)
 		}
 		if made.slot == noSlot {
 			compiled.always = true
 		} else if made.slot < maxSlots {
 			compiled.mask.add(made.slot)
 		}
-		if one.unlessEqual != "" {
-			position, ok := positions[one.unlessEqual]
+		if one.UnlessEqual != "" {
+			position, ok := positions[one.UnlessEqual]
 			if !ok {
-				return compiled, fmt.Errorf("%s.unless_equal: '%s': expected an attribute that is defined above", one.at, one.unlessEqual)
+				return compiled, one.at.Key("unless_equal").Error("an attribute that is defined above")
 			}
 			made.unlessEqual = position
 		}

@@ -17,6 +17,7 @@ import (
 
 	"go.opentelemetry.io/collector/confmap"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/settings"
 )
 
@@ -56,10 +57,9 @@ func open(part map[string]any, path, publishedHost string) []error {
 			where = fmt.Sprintf("%s, published on %s", endpoint, publishedHost)
 		}
 		if !local && !(hasTLS(part) && hasAuth(part)) {
-			faults = append(faults, fmt.Errorf(
-				"%s listens on %s, beyond this machine, without both TLS and a bearer token: "+
-					"set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or OTELGATE_INSECURE=true",
-				path, where))
+			faults = append(faults, fault.Of(path+"::endpoint", where,
+				"no address beyond this machine, without both TLS and a bearer token: "+
+					"set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or OTELGATE_INSECURE=true"))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(part)) {

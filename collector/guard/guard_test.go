@@ -7,13 +7,13 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 )
 
-const advice = ", beyond this machine, without both TLS and a bearer token: " +
+const advice = "': expected no address beyond this machine, without both TLS and a bearer token: " +
 	"set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or OTELGATE_INSECURE=true"
 
 func TestGuard(t *testing.T) {
 	tls := map[string]any{"cert_file": "cert.pem", "key_file": "key.pem"}
 	auth := map[string]any{"authenticator": "applications"}
-	const wildcard = "receivers::otlp::protocols::grpc listens on 0.0.0.0:4317" + advice
+	const wildcard = "receivers::otlp::protocols::grpc::endpoint='0.0.0.0:4317" + advice
 	for name, c := range map[string]struct {
 		listener map[string]any
 		environ  []string
@@ -24,8 +24,8 @@ func TestGuard(t *testing.T) {
 		"localhost":                {listener: map[string]any{"endpoint": "localhost:4317"}},
 		"unix socket":              {listener: map[string]any{"endpoint": "/run/otlp.sock", "transport": "unix"}},
 		"wildcard":                 {listener: map[string]any{"endpoint": "0.0.0.0:4317"}, want: wildcard},
-		"all interfaces":           {listener: map[string]any{"endpoint": ":4317"}, want: "receivers::otlp::protocols::grpc listens on :4317" + advice},
-		"named host":               {listener: map[string]any{"endpoint": "gateway:4317"}, want: "receivers::otlp::protocols::grpc listens on gateway:4317" + advice},
+		"all interfaces":           {listener: map[string]any{"endpoint": ":4317"}, want: "receivers::otlp::protocols::grpc::endpoint=':4317" + advice},
+		"named host":               {listener: map[string]any{"endpoint": "gateway:4317"}, want: "receivers::otlp::protocols::grpc::endpoint='gateway:4317" + advice},
 		"TLS alone":                {listener: map[string]any{"endpoint": "0.0.0.0:4317", "tls": tls}, want: wildcard},
 		"token alone":              {listener: map[string]any{"endpoint": "0.0.0.0:4317", "auth": auth}, want: wildcard},
 		"empty TLS":                {listener: map[string]any{"endpoint": "0.0.0.0:4317", "tls": map[string]any{}, "auth": auth}, want: wildcard},
@@ -38,7 +38,7 @@ func TestGuard(t *testing.T) {
 		"loopback in a container":  {listener: map[string]any{"endpoint": "127.0.0.1:4317"}, environ: []string{"OTELGATE_PUBLISHED_HOST=192.0.2.1"}},
 		"published openly": {
 			listener: map[string]any{"endpoint": "0.0.0.0:4317"}, environ: []string{"OTELGATE_PUBLISHED_HOST=192.0.2.1"},
-			want: "receivers::otlp::protocols::grpc listens on 0.0.0.0:4317, published on 192.0.2.1" + advice,
+			want: "receivers::otlp::protocols::grpc::endpoint='0.0.0.0:4317, published on 192.0.2.1" + advice,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -124,7 +124,7 @@ var bounds = map[string][]bound{
 			change: func(c *Config) { c.MaxItemBytes = 200_000 },
 		},
 	},
-	"fields of a log record, those in maps included": {
+	"fields of a log record, including those in maps": {
 		{name: "fields", above: "cut/attributes", record: func(r plog.LogRecord, over int) {
 			fields(r.Attributes(), maxLogLeaves-10)
 			fields(r.Attributes().PutEmptyMap("in"), 10+over)

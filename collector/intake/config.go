@@ -1,9 +1,9 @@
 package intake
 
 import (
-	"errors"
-	"fmt"
 	"time"
+
+	"otelgate/collector/fault"
 )
 
 // Config holds what the hops behind the gateway take; docs/reference/limits.md says which hop each bound comes from.
@@ -57,17 +57,10 @@ func createDefaultConfig() *Config {
 
 // Validate reports every fault, each with its path.
 func (c *Config) Validate() error {
-	var faults []error
-	if c.MaxItemBytes < minItem || c.MaxItemBytes > maxItem {
-		faults = append(faults, fmt.Errorf("`max_item_bytes` must be between %d and %d, got %d", minItem, maxItem, c.MaxItemBytes))
-	}
-	for _, each := range []struct {
-		name  string
-		value time.Duration
-	}{{"max_ahead", c.MaxAhead}, {"max_log_age", c.MaxLogAge}, {"max_point_age", c.MaxPointAge}} {
-		if each.value <= 0 {
-			faults = append(faults, fmt.Errorf("`%s` must be positive, got %s", each.name, each.value))
-		}
-	}
-	return errors.Join(faults...)
+	var faults fault.List
+	faults.Unless(c.MaxItemBytes >= minItem && c.MaxItemBytes <= maxItem, "max_item_bytes", c.MaxItemBytes, "a number from %d to %d", minItem, maxItem)
+	faults.Unless(c.MaxAhead > 0, "max_ahead", c.MaxAhead, "a duration above 0")
+	faults.Unless(c.MaxLogAge > 0, "max_log_age", c.MaxLogAge, "a duration above 0")
+	faults.Unless(c.MaxPointAge > 0, "max_point_age", c.MaxPointAge, "a duration above 0")
+	return faults.Err()
 }

@@ -30,8 +30,8 @@ func TestConfigIsRead(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	require.EqualError(t, (&Config{}).Validate(), "`max_item_bytes` must be between 16384 and 1250000, got 0\n"+
-		"`max_ahead` must be positive, got 0s\n`max_log_age` must be positive, got 0s\n`max_point_age` must be positive, got 0s")
+	require.EqualError(t, (&Config{}).Validate(), "max_item_bytes='0': expected a number from 16384 to 1250000\n"+
+		"max_ahead='0s': expected a duration above 0\nmax_log_age='0s': expected a duration above 0\nmax_point_age='0s': expected a duration above 0")
 }
 
 func TestFactoryIsSound(t *testing.T) {

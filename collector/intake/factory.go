@@ -1,6 +1,3 @@
-// Package intake makes every item acceptable to every hop behind the gateway, or refuses it so that its sender knows:
-// it cuts what is too large, repairs what a store would refuse permanently, and leaves everything else unchanged. It follows
-// the memory limiter directly, so one bad item costs no neighbour in any store. docs/reference/limits.md has the limits.
 package intake
 
 import (
@@ -10,18 +7,18 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
-)
 
-var componentType = component.MustNewType("intake")
+	"otelgate/collector/intake/internal/metadata"
+)
 
 // NewFactory makes the processor for all three signals.
 func NewFactory() processor.Factory {
 	return processor.NewFactory(
-		componentType,
+		metadata.Type,
 		func() component.Config { return createDefaultConfig() },
-		processor.WithTraces(createTraces, component.StabilityLevelBeta),
-		processor.WithLogs(createLogs, component.StabilityLevelBeta),
-		processor.WithMetrics(createMetrics, component.StabilityLevelBeta),
+		processor.WithTraces(createTraces, metadata.TracesStability),
+		processor.WithLogs(createLogs, metadata.LogsStability),
+		processor.WithMetrics(createMetrics, metadata.MetricsStability),
 	)
 }
 

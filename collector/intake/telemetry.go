@@ -2,11 +2,12 @@ package intake
 
 import (
 	"context"
-	"errors"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"otelgate/collector/intake/internal/metadata"
 )
 
 // reason says what was the matter with an item. An item counts once for each reason that it had.
@@ -63,24 +64,23 @@ var said = [reasonCount]struct{ action, reason, text string }{
 }
 
 type telemetry struct {
-	items, bytes metric.Int64Counter
-	byReason     [reasonCount]metric.AddOption
-	bySignal     metric.AddOption
+	*metadata.TelemetryBuilder
+	byReason [reasonCount]metric.AddOption
+	bySignal metric.AddOption
 }
 
 func newTelemetry(set component.TelemetrySettings, signal string) (*telemetry, error) {
-	meter := set.MeterProvider.Meter("otelgate/collector/intake")
-	items, err := meter.Int64Counter("otelgate.intake.items", metric.WithUnit("{item}"),
-		metric.WithDescription("Spans, log records and metric points (and resources and scopes) that a store would have refused, by action (cut, corrected or refused) and reason."))
-	cut, err2 := meter.Int64Counter("otelgate.intake.cut", metric.WithUnit("By"),
-		metric.WithDescription("Bytes cut from items that were too large."))
-	t := &telemetry{items: items, bytes: cut}
+	builder, err := metadata.NewTelemetryBuilder(set)
+	if err != nil {
+		return nil, err
+	}
+	t := &telemetry{TelemetryBuilder: builder}
 	t.bySignal = metric.WithAttributeSet(attribute.NewSet(attribute.String("signal", signal)))
 	for r, each := range said {
 		t.byReason[r] = metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("action", each.action), attribute.String("reason", each.reason), attribute.String("signal", signal)))
 	}
-	return t, errors.Join(err, err2)
+	return t, nil
 }
 
 // tally is what one request's items came to.
@@ -124,10 +124,10 @@ func (t *tally) anyRefused() bool {
 func (t *telemetry) report(ctx context.Context, y *tally) {
 	for r, n := range y.by {
 		if n > 0 {
-			t.items.Add(ctx, n, t.byReason[r])
+			t.Items.Add(ctx, n, t.byReason[r])
 		}
 	}
 	if y.cut > 0 {
-		t.bytes.Add(ctx, y.cut, t.bySignal)
+		t.Cut.Add(ctx, y.cut, t.bySignal)
 	}
 }

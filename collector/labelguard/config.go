@@ -1,9 +1,9 @@
 package labelguard
 
 import (
-	"errors"
-	"fmt"
 	"slices"
+
+	"otelgate/collector/fault"
 )
 
 // Config of the processor. The labels that Identity names are taken away in any case but Keep.
@@ -16,17 +16,11 @@ type Config struct {
 
 // Validate checks the names.
 func (c *Config) Validate() error {
-	var faults []error
+	var faults fault.List
 	for _, name := range c.Labels {
-		if name == "" {
-			faults = append(faults, errors.New("labels='': expected the name of a label"))
-		}
-		if slices.Contains(c.Keep, name) {
-			faults = append(faults, fmt.Errorf("keep='%s': is listed in both labels and keep", name))
-		}
+		faults.Unless(name != "", "labels", name, "the name of a label")
+		faults.Unless(!slices.Contains(c.Keep, name), "keep", name, "a label that is not listed in labels")
 	}
-	if slices.Contains(c.Keep, "") {
-		faults = append(faults, errors.New("keep='': expected the name of a label"))
-	}
-	return errors.Join(faults...)
+	faults.Unless(!slices.Contains(c.Keep, ""), "keep", "", "the name of a label")
+	return faults.Err()
 }

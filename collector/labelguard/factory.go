@@ -7,12 +7,14 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
+
+	"otelgate/collector/labelguard/internal/metadata"
 )
 
 // NewFactory makes the processor `label_guard`, for metrics.
 func NewFactory() processor.Factory {
 	return processor.NewFactory(
-		component.MustNewType("label_guard"),
+		metadata.Type,
 		func() component.Config { return &Config{Keep: []string{"db.user"}} },
 		processor.WithMetrics(func(ctx context.Context, set processor.Settings, cfg component.Config,
 			next consumer.Metrics,
@@ -23,6 +25,6 @@ func NewFactory() processor.Factory {
 			}
 			return processorhelper.NewMetrics(ctx, set, cfg, next, g.process,
 				processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}))
-		}, component.StabilityLevelBeta),
+		}, metadata.MetricsStability),
 	)
 }

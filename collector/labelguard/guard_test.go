@@ -38,8 +38,8 @@ func TestConfigFaults(t *testing.T) {
 	cfg := &Config{Labels: []string{"", "a"}, Keep: []string{"a", ""}}
 	want := []string{
 		"labels='': expected the name of a label",
-		"keep='': is listed in both labels and keep",
-		"keep='a': is listed in both labels and keep",
+		"keep='': expected a label that is not listed in labels",
+		"keep='a': expected a label that is not listed in labels",
 		"keep='': expected the name of a label",
 	}
 	if err := cfg.Validate(); err == nil || err.Error() != strings.Join(want, "\n") {

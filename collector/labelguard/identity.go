@@ -1,53 +1,74 @@
 package labelguard
 
 import (
+	_ "embed"
+	"fmt"
+	"slices"
 	"strings"
 	"unicode"
+
+	"go.opentelemetry.io/collector/confmap"
 )
 
-// Words for a person or a conversation, and words that, after one of those, identify it.
-var (
-	subjects = set("user", "users", "enduser", "session", "conversation")
-	whole    = set("userid", "username", "useremail", "enduserid", "sessionid", "conversationid")
-	which    = set("id", "ids", "uid", "uuid", "guid", "name", "email", "mail", "phone", "hash", "key", "token",
-		"login", "handle", "full", "display", "pseudonym", "ip", "address", "title")
-)
+//go:embed identity.yaml
+var identityFile []byte
+
+// identityRule is identity.yaml, which explains each key.
+type identityRule struct {
+	Subjects []string `mapstructure:"subjects"`
+	Which    []string `mapstructure:"which"`
+	Whole    []string `mapstructure:"whole"`
+	Ends     []string `mapstructure:"ends"`
+	Queries  []string `mapstructure:"queries"`
+	Examples struct {
+		Identities []string `mapstructure:"identities"`
+		Others     []string `mapstructure:"others"`
+	} `mapstructure:"examples"`
+}
+
+var identity = mustRead(identityFile)
+
+// mustRead panics where the embedded file is wrong.
+func mustRead(content []byte) identityRule {
+	rule, err := readRule(content)
+	if err != nil {
+		panic(fmt.Errorf("identity.yaml: %w", err))
+	}
+	return rule
+}
+
+func readRule(content []byte) (rule identityRule, err error) {
+	retrieved, err := confmap.NewRetrievedFromYAML(content)
+	if err != nil {
+		return rule, err
+	}
+	conf, err := retrieved.AsConf()
+	if err != nil {
+		return rule, err
+	}
+	return rule, conf.Unmarshal(&rule)
+}
 
 // dense takes out what joins the parts of one word, and leaves the dots between words.
 var dense = strings.NewReplacer("_", "", "-", "")
 
-func set(words ...string) map[string]bool {
-	m := make(map[string]bool, len(words))
-	for _, word := range words {
-		m[word] = true
-	}
-	return m
-}
-
-// Identity says whether a label of this name tells users, sessions or conversations apart: one series
-// each is what no metrics store can hold (per-user numbers come from the audit database). It goes by
-// the words of the name, in any spelling (user.id, user_id, userId, enduser.pseudonym,
-// gen_ai.conversation.id, langgraph_thread_id), so that `user_agent.name`, `user.tier` and
-// `session.type` stay: they have few values. `thread.id` stays too, it is an operating system's thread.
+// Identity says whether a label of this name tells users, sessions or conversations apart, by the rule of identity.yaml.
 func Identity(name string) bool {
-	if strings.HasSuffix(dense.Replace(strings.ToLower(name)), "threadid") {
+	whole := dense.Replace(strings.ToLower(name))
+	if slices.ContainsFunc(identity.Ends, func(end string) bool { return strings.HasSuffix(whole, end) }) {
 		return true
 	}
 	words := split(name)
 	for i, word := range words {
-		if whole[word] {
+		if slices.Contains(identity.Whole, word) {
 			return true
 		}
-		if !subjects[word] || (i+1 < len(words) && words[i+1] == "agent") {
+		if !slices.Contains(identity.Subjects, word) || (i+1 < len(words) && words[i+1] == "agent") {
 			continue
 		}
-		if i == len(words)-1 {
+		which := func(later string) bool { return slices.Contains(identity.Which, later) }
+		if i == len(words)-1 || slices.ContainsFunc(words[i+1:], which) {
 			return true
-		}
-		for _, later := range words[i+1:] {
-			if which[later] {
-				return true
-			}
 		}
 	}
 	return false

@@ -2,12 +2,12 @@ package lifecycle
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/settings"
 )
 
@@ -48,7 +48,7 @@ func filesOf(folder string, environ []string) ([]string, error) {
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return nil, fmt.Errorf("--config=%s: %w", folder, err)
+		return nil, fault.Of("--config", folder, "a folder with files *.yaml: %w", err)
 	}
 	var files []string
 	for _, entry := range entries {
@@ -57,7 +57,7 @@ func filesOf(folder string, environ []string) ([]string, error) {
 		}
 	}
 	if files == nil {
-		return nil, fmt.Errorf("--config=%s: expected a folder with files *.yaml", folder)
+		return nil, fault.Of("--config", folder, "a folder with files *.yaml")
 	}
 	for _, overlay := range settings.Overlays {
 		if overlay.AskedBy(loaded) {
@@ -80,7 +80,7 @@ func fits(uris []string, loaded settings.Settings) error {
 		case filepath.Base(file) == wiring:
 			folder = filepath.Dir(file)
 			for early := range overlays {
-				faults = append(faults, fmt.Errorf("--config=%s: expected before %s/%s, which merges over it", file, overlayFolder, early))
+				faults = append(faults, fault.Of("--config", file, "a place before %s/%s, which merges over it", overlayFolder, early))
 			}
 		case filepath.Base(filepath.Dir(file)) == overlayFolder:
 			overlays[filepath.Base(file)] = true
@@ -94,12 +94,12 @@ func fits(uris []string, loaded settings.Settings) error {
 		if asked == overlays[overlay.File] {
 			continue
 		}
-		expected := "expected"
+		no := ""
 		if !asked {
-			expected = "expected no"
+			no = "no "
 		}
-		faults = append(faults, fmt.Errorf("%s='%v': %s --config=%s; --config=%s names all files that the settings ask for",
-			overlay.Env(), loaded[overlay.Setting], expected, overlayOf(folder, overlay), folder))
+		faults = append(faults, fault.Of(overlay.Env(), loaded[overlay.Setting],
+			"%s--config=%s; --config=%s names all files that the settings ask for", no, overlayOf(folder, overlay), folder))
 	}
 	return errors.Join(faults...)
 }

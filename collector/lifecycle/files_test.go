@@ -53,7 +53,7 @@ func TestFolderBecomesItsFilesAndTheOverlaysOfTheSettings(t *testing.T) {
 func TestFolderWithoutFilesIsAnError(t *testing.T) {
 	folder := t.TempDir()
 	_, err := literal([]string{"--config", folder}, nil)
-	if want := "--config=" + folder + ": expected a folder with files *.yaml"; err == nil || err.Error() != want {
+	if want := "--config='" + folder + "': expected a folder with files *.yaml"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	_, err = literal([]string{"--config", configFolder(t)}, []string{"OTELGATE_AUDIT=x"})
@@ -103,7 +103,7 @@ func TestRefusesOverlayBeforeItsBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = fits([]string{audit, base}, loaded)
-	if want := "--config=" + base + ": expected before overlays/audit.yaml, which merges over it"; err == nil || err.Error() != want {
+	if want := "--config='" + base + "': expected a place before overlays/audit.yaml, which merges over it"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

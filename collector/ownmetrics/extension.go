@@ -1,6 +1,3 @@
-// Package ownmetrics serves the gateway's own metrics as Prometheus text. The Collector's reader for Prometheus has its own
-// HTTP server, which takes no middleware for checks. So the metrics are read within the process (telemetry.go), and
-// served by the extension `own_metrics`, whose server takes middlewares like any other.
 package ownmetrics
 
 import (
@@ -15,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/extension"
+
+	"otelgate/collector/ownmetrics/internal/metadata"
 )
 
 // Path is where the metrics are.
@@ -22,12 +21,12 @@ const Path = "/metrics"
 
 // NewFactory makes the extension `own_metrics`.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("own_metrics"), func() component.Config {
+	return extension.NewFactory(metadata.Type, func() component.Config {
 		server := confighttp.NewDefaultServerConfig()
 		return &server
 	}, func(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
 		return &server{config: cfg.(*confighttp.ServerConfig), telemetry: set.TelemetrySettings}, nil
-	}, component.StabilityLevelBeta)
+	}, metadata.ExtensionStability)
 }
 
 type server struct {

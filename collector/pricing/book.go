@@ -8,6 +8,7 @@ const maxName = 256
 // book is the whole table, all layers laid on each other. It doesn't change once it is made.
 type book struct {
 	version   string
+	date      string // of the lowest layer
 	units     *units
 	providers []*provider
 	byID      map[string]*provider

@@ -70,6 +70,7 @@ func (p *unitPrice) rateFor(inputTokens float64) float64 {
 // model is one entry of the table.
 type model struct {
 	id           string
+	file         string // that has the entry
 	match        clause
 	prices       []conditional
 	variants     []variant
@@ -118,13 +119,23 @@ func (c constraint) holds(at int64) bool {
 	return true
 }
 
-func (m *model) standard(at int64) priceSet {
+func (m *model) standard(at int64) priceSet { return m.current(at).prices }
+
+func (m *model) current(at int64) *conditional {
 	for i := len(m.prices) - 1; i >= 0; i-- {
 		if m.prices[i].constraint.holds(at) {
-			return m.prices[i].prices
+			return &m.prices[i]
 		}
 	}
-	return m.prices[0].prices
+	return &m.prices[0]
+}
+
+// moment of a call in seconds since 1970; see Call.At.
+func moment(at time.Time) int64 {
+	if at.Unix() <= 0 {
+		at = time.Now()
+	}
+	return at.Unix()
 }
 
 // forTier lays the variants of a tier over the standard prices, the first variant of a unit winning. buffer is where the
@@ -170,14 +181,11 @@ func (m *model) knowsTier(tier string) bool {
 
 // cost of a call of this model; tiered says whether its rates for service tiers apply.
 func (m *model) cost(call *Call, used *usage, tiered bool) (usd float64, known bool) {
-	at := call.At
-	if at.Unix() <= 0 {
-		at = time.Now()
-	}
+	at := moment(call.At)
 	if seconds := used[unitAudioSeconds]; seconds > 0 && seconds < m.minimumAudio {
 		used[unitAudioSeconds], used[unitInputAudioSeconds] = m.minimumAudio, m.minimumAudio
 	}
-	standard := m.standard(at.Unix())
+	standard := m.standard(at)
 	switch {
 	case isStandardTier(call.ServiceTier) || len(standard) == 0:
 		return standard.cost(used)
@@ -185,5 +193,5 @@ func (m *model) cost(call *Call, used *usage, tiered bool) (usd float64, known b
 		return 0, false // flex is half of it, priority more: a guess is wrong either way
 	}
 	var buffer [unitCount]unitPrice
-	return m.forTier(call.ServiceTier, at.Unix(), buffer[:0]).cost(used)
+	return m.forTier(call.ServiceTier, at, buffer[:0]).cost(used)
 }

@@ -4,20 +4,22 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"otelgate/collector/operatorfile"
 )
 
 // AnyProvider is the id under which an override file prices models of any provider.
 const AnyProvider = "*"
 
 // source tells where the prices of the lowest layer come from.
-type source struct{ name, version string }
+type source struct{ name, version, date string }
 
 // layer is one file of the table, read and checked but for what it refers to in the layers below.
 type layer struct {
-	doc       *document
+	top       operatorfile.Node
 	source    source
 	providers []layerProvider
-	aliases   map[string]node
+	aliases   map[string]operatorfile.Node
 	free      []string
 	protocols []string
 	prefixes  []string
@@ -25,71 +27,73 @@ type layer struct {
 
 type layerProvider struct {
 	provider
-	fallbackIDs []node
+	fallbackIDs []operatorfile.Node
 }
 
 // parseBase reads the lowest layer, which brings the units that all prices are in.
 func parseBase(name string, content []byte) (*layer, *units, error) {
-	top, err := readDocument(name, content)
+	top, err := operatorfile.JSON(setting, name, content)
 	if err != nil {
 		return nil, nil, err
 	}
-	parts := top.fields("source", "units", "providers")
-	from := parts["source"].under(top, "source").fields("package", "version", "date", "license")
-	known := parseUnits(parts["units"].under(top, "units"))
-	out := &layer{doc: top.doc, source: source{
-		name:    from["package"].under(parts["source"], "package").text(),
-		version: from["version"].under(parts["source"], "version").text(),
+	parts := object(top, "source", "units", "providers")
+	from := object(parts.Get("source"), "package", "version", "date", "license")
+	known := parseUnits(parts.Get("units"))
+	out := &layer{top: top, source: source{
+		name:    from.Get("package").Text(),
+		version: from.Get("version").Text(),
+		date:    from.Get("date").Text(),
 	}}
-	out.providers = known.parseProviders(parts["providers"].under(top, "providers"))
-	return out, known, top.doc.err()
+	out.providers = known.parseProviders(parts.Get("providers"))
+	return out, known, top.Err()
 }
 
 // parseLayer reads the rules and an override file; every key is optional.
 func (u *units) parseLayer(name string, content []byte) (*layer, error) {
-	top, err := readDocument(name, content)
+	top, err := operatorfile.JSON(setting, name, content)
 	if err != nil {
 		return nil, err
 	}
-	out := &layer{doc: top.doc, aliases: map[string]node{}}
-	parts := top.fields("providers", "provider_aliases", "free_providers", "protocol_providers", "model_prefixes")
-	for key, part := range parts {
-		switch key {
-		case "providers":
-			out.providers = u.parseProviders(part)
-		case "provider_aliases":
-			for alias, id := range part.fields() {
-				id.text()
+	out := &layer{top: top, aliases: map[string]operatorfile.Node{}}
+	parts := object(top, "providers", "provider_aliases", "free_providers", "protocol_providers", "model_prefixes")
+	if parts.Has("providers") {
+		out.providers = u.parseProviders(parts.Get("providers"))
+	}
+	if parts.Has("provider_aliases") {
+		each(parts.Get("provider_aliases"), func(alias string, id operatorfile.Node) {
+			if id.Text() != "" {
 				out.aliases[normal(alias)] = id
 			}
-		case "free_providers":
-			out.free = part.texts()
-		case "protocol_providers":
-			out.protocols = part.texts()
-		case "model_prefixes":
-			out.prefixes = part.texts()
+		})
+	}
+	for _, list := range []struct {
+		key  string
+		into *[]string
+	}{{"free_providers", &out.free}, {"protocol_providers", &out.protocols}, {"model_prefixes", &out.prefixes}} {
+		if parts.Has(list.key) {
+			*list.into = parts.Get(list.key).Texts()
 		}
 	}
-	return out, top.doc.err()
+	return out, top.Err()
 }
 
-func (u *units) parseProviders(n node) []layerProvider {
+func (u *units) parseProviders(n operatorfile.Node) []layerProvider {
 	var out []layerProvider
-	for _, item := range n.items() {
+	for _, item := range n.Items() {
 		// A name and the pages that prices were taken from are for people.
-		parts := item.fields("id", "name", "pricing_urls", "provider_match", "model_match", "fallback_model_providers", "models")
-		next := layerProvider{provider: provider{id: normal(parts["id"].under(item, "id").text())}}
-		if rule, ok := parts["provider_match"]; ok {
-			next.match = parseClause(rule)
+		parts := object(item, "id", "name", "pricing_urls", "provider_match", "model_match", "fallback_model_providers", "models")
+		next := layerProvider{provider: provider{id: normal(parts.Get("id").Text())}}
+		if parts.Has("provider_match") {
+			next.match = parseClause(parts.Get("provider_match"))
 		}
-		if rule, ok := parts["model_match"]; ok {
-			next.modelMatch = parseClause(rule)
+		if parts.Has("model_match") {
+			next.modelMatch = parseClause(parts.Get("model_match"))
 		}
-		if list, ok := parts["fallback_model_providers"]; ok {
-			next.fallbackIDs = list.items()
+		if parts.Has("fallback_model_providers") {
+			next.fallbackIDs = parts.Get("fallback_model_providers").Items()
 		}
-		if list, ok := parts["models"]; ok {
-			for _, model := range list.items() {
+		if parts.Has("models") {
+			for _, model := range parts.Get("models").Items() {
 				next.models = append(next.models, u.parseModel(model))
 			}
 		}
@@ -98,19 +102,19 @@ func (u *units) parseProviders(n node) []layerProvider {
 	return out
 }
 
-func (u *units) parseModel(n node) model {
-	parts := n.fields("id", "match", "prices", "price_variants", "minimum_audio_seconds")
-	out := model{id: parts["id"].under(n, "id").text()}
+func (u *units) parseModel(n operatorfile.Node) model {
+	parts := object(n, "id", "match", "prices", "price_variants", "minimum_audio_seconds")
+	out := model{id: parts.Get("id").Text(), file: n.File()}
 	out.match = equals(normal(out.id))
-	if rule, ok := parts["match"]; ok {
-		out.match = parseClause(rule)
+	if parts.Has("match") {
+		out.match = parseClause(parts.Get("match"))
 	}
-	out.prices = u.parseConditionals(parts["prices"].under(n, "prices"))
-	if list, ok := parts["price_variants"]; ok {
-		out.variants = u.parseVariants(list)
+	out.prices = u.parseConditionals(parts.Get("prices"))
+	if parts.Has("price_variants") {
+		out.variants = u.parseVariants(parts.Get("price_variants"))
 	}
-	if seconds, ok := parts["minimum_audio_seconds"]; ok {
-		out.minimumAudio = seconds.number("seconds")
+	if parts.Has("minimum_audio_seconds") {
+		out.minimumAudio = number(parts.Get("minimum_audio_seconds"), "seconds")
 	}
 	return out
 }
@@ -118,7 +122,7 @@ func (u *units) parseModel(n node) model {
 // stack lays layers on each other, the lowest first.
 func stack(version string, known *units, layers ...*layer) (*book, error) {
 	out := &book{
-		version: version, units: known, byID: map[string]*provider{}, aliases: map[string]string{},
+		version: version, date: layers[0].source.date, units: known, byID: map[string]*provider{}, aliases: map[string]string{},
 		free: map[string]struct{}{}, protocols: map[string]struct{}{},
 	}
 	for _, layer := range layers {
@@ -135,7 +139,7 @@ func stack(version string, known *units, layers ...*layer) (*book, error) {
 			out.prefixes = append(out.prefixes, strings.ToLower(prefix))
 		}
 		out.link(layer)
-		if err := layer.doc.err(); err != nil {
+		if err := layer.top.Err(); err != nil {
 			return nil, err
 		}
 	}
@@ -170,10 +174,10 @@ func (b *book) merge(from *layerProvider) {
 
 // link checks what a layer refers to, now that all its providers are known.
 func (b *book) link(from *layer) {
-	known := func(n node) string {
-		id := normal(n.text())
+	known := func(n operatorfile.Node) string {
+		id := normal(n.Text())
 		if b.byID[id] == nil {
-			n.fail("the id of a provider: one of %s", strings.Join(slices.Sorted(maps.Keys(b.byID)), ", "))
+			n.Fault("the id of a provider: one of %s", strings.Join(slices.Sorted(maps.Keys(b.byID)), ", "))
 		}
 		return id
 	}

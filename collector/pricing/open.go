@@ -1,12 +1,11 @@
 package pricing
 
 import (
-	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+
+	"otelgate/collector/operatorfile"
 )
 
 // Options of a Table.
@@ -19,12 +18,8 @@ type Options struct {
 	Telemetry component.TelemetrySettings
 }
 
-const (
-	// DefaultPoll is how soon a changed override file is in use, at the latest.
-	DefaultPoll = 2 * time.Second
-	// maxFile bounds an override file; the shipped table has half a MiB.
-	maxFile = 16 << 20
-)
+// DefaultPoll is how soon a changed override file is in use, at the latest.
+const DefaultPoll = 2 * time.Second
 
 // Open reads the table and, if there is an override file, watches it until Close. An override that can't be read is an
 // error here, at the start; later it leaves the prices as they are, is logged, and moves
@@ -36,7 +31,7 @@ func Open(options Options) (*Table, error) {
 	}
 	book, err := newBook(options.OverrideFile, override)
 	if err != nil {
-		return nil, overrideError(err)
+		return nil, err
 	}
 	table := &Table{}
 	table.now.Store(&edition{book: book})
@@ -49,7 +44,6 @@ func Check(file string) error {
 	override, err := readOverride(file)
 	if err == nil {
 		_, err = newBook(file, override)
-		err = overrideError(err)
 	}
 	return err
 }
@@ -62,24 +56,5 @@ func readOverride(file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
 	}
-	opened, err := os.Open(file)
-	if err != nil {
-		return nil, overrideError(fmt.Errorf("%w: expected a readable file", err))
-	}
-	defer opened.Close()
-	content, err := io.ReadAll(io.LimitReader(opened, maxFile+1))
-	if err != nil {
-		return nil, overrideError(fmt.Errorf("%w: expected a readable file", err))
-	}
-	if len(content) > maxFile {
-		return nil, overrideError(fmt.Errorf("%s: expected at most %d MiB", file, maxFile>>20))
-	}
-	return content, nil
-}
-
-func overrideError(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("prices override: %w", err)
+	return operatorfile.Load(setting, file)
 }

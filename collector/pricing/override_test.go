@@ -63,46 +63,48 @@ func TestOverrideErrors(t *testing.T) {
 	model := func(rest string) string {
 		return `{"providers": [{"id": "openai", "models": [{"id": "m", ` + rest + `}]}]}`
 	}
-	const at = "providers[0].models[0]"
+	const at = "FILE:1: providers[0]::models[0]"
 	tests := []struct{ name, content, want string }{
-		{"empty", ``, `:1:1: EOF: expected one JSON object`},
-		{"cut off", "{\n \"providers\": [", `:2:16: unexpected EOF: expected one JSON object`},
-		{"no JSON", "{\n  \"a\": 1,\n}", `:3:1: invalid character '}' looking for beginning of object key string: expected one JSON object`},
-		{"two objects", `{} {}`, `:1:5: something follows the object: expected one JSON object`},
-		{"a list", `[]`, `: (top): []: expected an object`},
-		{"unknown key", `{"prices": {}}`, `: prices: unknown: expected one of providers, provider_aliases, free_providers, protocol_providers, model_prefixes`},
-		{"no id", `{"providers": [{}]}`, `: providers[0].id: nothing: expected a string that isn't empty`},
-		{"no prices", model(`"match": {"equals": "m"}`), `: ` + at + `.prices: nothing: expected an object`},
-		{"negative price", model(`"prices": {"input_mtok": -1}`), `: ` + at + `.prices.input_mtok: -1: expected a price in USD, a number from 0 to 1e12`},
-		{"huge price", model(`"prices": {"input_mtok": 1e999}`), `: ` + at + `.prices.input_mtok: 1e999: expected a price in USD, a number from 0 to 1e12`},
-		{"text for a price", model(`"prices": {"input_mtok": "2.5"}`), `: ` + at + `.prices.input_mtok: "2.5": expected a price in USD, a number from 0 to 1e12`},
-		{"part without whole", model(`"prices": {"cache_read_mtok": 1}`), `: ` + at + `.prices: {"cache_read_mtok":1}: expected input_mtok too, which includes what is priced here`},
+		{"empty", ``, `prices_file='FILE': expected JSON: line 1, column 1: unexpected end of JSON input`},
+		{"cut off", "{\n \"providers\": [", `prices_file='FILE': expected JSON: line 2, column 15: unexpected end of JSON input`},
+		{"no JSON", "{\n  \"a\": 1,\n}", `prices_file='FILE': expected JSON: line 3, column 1: invalid character '}' looking for beginning of object key string`},
+		{"two objects", `{} {}`, `prices_file='FILE': expected JSON: line 1, column 4: invalid character '{' after top-level value`},
+		{"a list", `[]`, `FILE:1: content='a list': expected a mapping`},
+		{"unknown key", `{"prices": {}}`, `FILE:1: content='prices': expected one of the keys providers, provider_aliases, free_providers, protocol_providers, model_prefixes, comment`},
+		{"a key twice", "{\"free_providers\": [],\n\"free_providers\": []}", `FILE:2: free_providers='a list': expected each key once: line 1 has it, too`},
+		{"no id", `{"providers": [{}]}`, `FILE:1: providers[0]::id='': expected a text`},
+		{"no prices", model(`"match": {"equals": "m"}`), at + `::prices='': expected a mapping`},
+		{"prices null", model(`"prices": null`), at + `::prices='null': expected a mapping`},
+		{"negative price", model(`"prices": {"input_mtok": -1}`), at + `::prices::input_mtok='-1': expected a price in USD, a number from 0 to 1e12`},
+		{"huge price", model(`"prices": {"input_mtok": 1e999}`), at + `::prices::input_mtok='1e999': expected a price in USD, a number from 0 to 1e12`},
+		{"text for a price", model(`"prices": {"input_mtok": "2.5"}`), at + `::prices::input_mtok='2.5': expected a price in USD, a number from 0 to 1e12`},
+		{"part without whole", model(`"prices": {"cache_read_mtok": 1}`), at + `::prices='a mapping': expected input_mtok too, which includes what is priced here`},
 		{"wholes without their part", model(`"prices": {"input_mtok": 1, "cache_read_mtok": 1, "input_audio_mtok": 1}`),
-			`: ` + at + `.prices: {"cache_read_mtok":1,"input_audio_mtok":1,"input_mtok":1}: expected cache_audio_read_mtok too, which two of the prices here include`},
-		{"no clause", model(`"match": {}, "prices": {}`), `: ` + at + `.match: {}: expected one of equals, starts_with, ends_with, contains, regex, or, and, not`},
-		{"no rule", model(`"match": {"or": []}, "prices": {}`), `: ` + at + `.match.or: []: expected at least one rule`},
-		{"bad regex", model(`"match": {"regex": "("}, "prices": {}`), `: ` + at + `.match.regex: "(": expected a regular expression of Go's: error parsing regexp: missing closing ): ` + "`(`"},
+			at + `::prices='a mapping': expected cache_audio_read_mtok too, which two of the prices here include`},
+		{"no clause", model(`"match": {}, "prices": {}`), at + `::match='a mapping': expected one of equals, starts_with, ends_with, contains, regex, or, and, not`},
+		{"no rule", model(`"match": {"or": []}, "prices": {}`), at + `::match::or='a list': expected at least one rule`},
+		{"bad regex", model(`"match": {"regex": "("}, "prices": {}`), at + `::match::regex='(': expected a regular expression (RE2): error parsing regexp: missing closing ): ` + "`(`"},
 		{"tiers that fall", model(`"prices": {"input_mtok": {"base": 1, "tiers": [{"start": 9, "price": 1}, {"start": 8, "price": 2}]}}`),
-			`: ` + at + `.prices.input_mtok.tiers[1]: {"price":2,"start":8}: expected a higher start than the tier before`},
-		{"no base", model(`"prices": {"input_mtok": {"tiers": []}}`), `: ` + at + `.prices.input_mtok.base: nothing: expected a price in USD, a number from 0 to 1e12`},
-		{"no price at all", model(`"prices": []`), `: ` + at + `.prices: []: expected at least one entry`},
+			at + `::prices::input_mtok::tiers[1]='a mapping': expected a higher start than the tier before`},
+		{"no base", model(`"prices": {"input_mtok": {"tiers": []}}`), at + `::prices::input_mtok::base='': expected a price in USD, a number from 0 to 1e12`},
+		{"no price at all", model(`"prices": []`), at + `::prices='a list': expected at least one entry`},
 		{"bad date", model(`"prices": [{"constraint": {"start_date": "1.1.2026"}, "prices": {}}]`),
-			`: ` + at + `.prices[0].constraint.start_date: "1.1.2026": expected a day such as 2026-11-10 (UTC)`},
+			at + `::prices[0]::constraint::start_date='1.1.2026': expected a day such as 2026-11-10 (UTC)`},
 		{"half a time", model(`"prices": [{"constraint": {"start_time": "10:00:00"}, "prices": {}}]`),
-			`: ` + at + `.prices[0].constraint: {"start_time":"10:00:00"}: expected start_date, or start_time and end_time`},
+			at + `::prices[0]::constraint='a mapping': expected start_date, or start_time and end_time`},
 		{"unknown condition", model(`"prices": {}, "price_variants": [{"when": {"tier": "flex"}, "prices": {}}]`),
-			`: ` + at + `.price_variants[0].when.tier: unknown: expected one of processing, service_tier, speed, search_type, route; ` +
-				at + `.price_variants[0]: {"prices":{},"when":{"tier":"flex"}}: expected exactly one condition in when`},
-		{"two problems", `{"free_providers": 1, "provider_aliases": {"a": 2}}`,
-			`: free_providers: 1: expected a list; provider_aliases.a: 2: expected a string that isn't empty`},
-		{"many problems", `{"free_providers": [1, 2, 3, 4, 5, 6]}`, `[4]: 5: expected a string that isn't empty; and 1 more`},
+			at + `::price_variants[0]::when='tier': expected one of the keys processing, service_tier, speed, search_type, route, comment` + "\n" +
+				at + `::price_variants[0]='a mapping': expected exactly one condition in when`},
+		{"two problems", "{\"free_providers\": 1,\n\"provider_aliases\": {\"a\": null}}",
+			"FILE:1: free_providers='1': expected a list\nFILE:2: provider_aliases::a='null': expected a text"},
 	}
 	for _, test := range tests {
 		file := filepath.Join(t.TempDir(), "prices.json")
 		write(t, file, test.content)
+		want := strings.ReplaceAll(test.want, "FILE", file)
 		err := Check(file)
-		if err == nil || !strings.HasPrefix(err.Error(), "prices override: "+file+":") || !strings.HasSuffix(err.Error(), test.want) {
-			t.Errorf("%s:\n%v, expected\nprices override: %s%s", test.name, err, file, test.want)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s:\n%v, expected\n%s", test.name, err, want)
 		}
 		if _, openErr := Open(Options{OverrideFile: file}); openErr == nil || openErr.Error() != err.Error() {
 			t.Errorf("%s: Open says %v, Check %v", test.name, openErr, err)
@@ -112,15 +114,15 @@ func TestOverrideErrors(t *testing.T) {
 
 func TestOverrideNamesUnknownProvider(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "prices.json")
-	write(t, file, `{"provider_aliases": {"us": "opnai"}}`)
-	want := "prices override: " + file + `: provider_aliases.us: "opnai": expected the id of a provider: one of anthropic, arcee, `
+	write(t, file, "{\n\t\"provider_aliases\": {\"us\": \"opnai\"}\n}")
+	want := file + `:2: provider_aliases::us='opnai': expected the id of a provider: one of anthropic, arcee, `
 	if err := Check(file); err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, expected %s…", err, want)
 	}
 }
 
 func TestMissingOverride(t *testing.T) {
-	want := "prices override: open testdata/none.json: no such file or directory: expected a readable file"
+	want := "prices_file='testdata/none.json': expected a readable file: no such file or directory"
 	if err := Check("testdata/none.json"); err == nil || err.Error() != want {
 		t.Errorf("%v, expected %s", err, want)
 	}
@@ -173,12 +175,12 @@ func TestReload(t *testing.T) {
 	write(t, file, dear)
 	expect("changed", 9, 0, "active", "info prices override in use")
 	write(t, file, broken)
-	expect("broken", 9, 1, "broken", "error prices override: "+file+
-		`: providers[0].models[0].prices.input_mtok: "9": expected a price in USD, a number from 0 to 1e12`)
+	expect("broken", 9, 1, "broken", "error "+file+
+		`:1: providers[0]::models[0]::prices::input_mtok='9': expected a price in USD, a number from 0 to 1e12`)
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	expect("gone", 9, 2, "broken", "error prices override: open "+file+": no such file or directory: expected a readable file")
+	expect("gone", 9, 2, "broken", "error prices_file='"+file+"': expected a readable file: no such file or directory")
 	write(t, file, cheap)
 	expect("fixed", 1, 2, "active", "info prices override in use")
 }

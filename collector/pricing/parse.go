@@ -1,12 +1,13 @@
 package pricing
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"otelgate/collector/operatorfile"
 )
 
 // units are those that prices can be in, without a rate, by the key of their price.
@@ -21,29 +22,27 @@ var usageIndex = func() map[string]int {
 }()
 
 // parseUnits reads the units of prices.json. One is part of another if it has all of its dimensions and more.
-func parseUnits(n node) *units {
+func parseUnits(n operatorfile.Node) *units {
 	type row struct {
 		price      string
 		per        float64
 		dimensions map[string]string
 	}
 	rows := map[int]row{}
-	for usage, fields := range n.fields() {
+	each(n, func(usage string, fields operatorfile.Node) {
 		index, known := usageIndex[usage]
 		if !known {
-			fields.fail("a usage that pricing.Call can tell of: teach it this one")
-			continue
+			fields.Fault("a usage that pricing.Call has")
+			return
 		}
-		parts := fields.fields("per", "price_key", "dimensions")
-		entry := row{price: usage, per: parts["per"].number("units per price"), dimensions: map[string]string{}}
-		if key, ok := parts["price_key"]; ok {
-			entry.price = key.text()
+		parts := object(fields, "per", "price_key", "dimensions")
+		entry := row{price: usage, per: number(parts.Get("per"), "units per price"), dimensions: map[string]string{}}
+		if parts.Has("price_key") {
+			entry.price = parts.Get("price_key").Text()
 		}
-		for name, value := range parts["dimensions"].fields() {
-			entry.dimensions[name] = value.text()
-		}
+		each(parts.Get("dimensions"), func(name string, value operatorfile.Node) { entry.dimensions[name] = value.Text() })
 		rows[index] = entry
-	}
+	})
 	out := &units{byPrice: map[string]unitPrice{}}
 	for unit, whole := range rows {
 		price := unitPrice{unit: unit, per: max(whole.per, 1)}
@@ -67,18 +66,13 @@ func includes(all, some map[string]string) bool {
 }
 
 // parsePrices reads price key → rate or tiers.
-func (u *units) parsePrices(n node, isVariant bool) priceSet {
+func (u *units) parsePrices(n operatorfile.Node, isVariant bool) priceSet {
 	var out priceSet
-	for key, field := range n.fields(u.keys()...) {
-		price := u.byPrice[key]
-		if _, tiered := field.value.(map[string]any); tiered {
-			parts := field.fields("base", "tiers")
-			price.rate = parts["base"].under(field, "base").number("a price in USD")
-			price.tiers = parseTiers(parts["tiers"].under(field, "tiers"))
-		} else {
-			price.rate = field.number("a price in USD")
+	parts := object(n, u.keys()...)
+	for _, key := range u.keys() {
+		if parts.Has(key) {
+			out = append(out, u.parsePrice(key, parts.Get(key)))
 		}
-		out = append(out, price)
 	}
 	sortPrices(out)
 	if !isVariant {
@@ -87,19 +81,23 @@ func (u *units) parsePrices(n node, isVariant bool) priceSet {
 	return out
 }
 
-// under gives an absent field its path, for the error about it.
-func (n node) under(parent node, key string) node {
-	if n.doc == nil {
-		return node{path: parent.path + "." + key, doc: parent.doc}
+func (u *units) parsePrice(key string, n operatorfile.Node) unitPrice {
+	price := u.byPrice[key]
+	if !n.IsMapping() {
+		price.rate = number(n, "a price in USD")
+		return price
 	}
-	return n
+	parts := object(n, "base", "tiers")
+	price.rate = number(parts.Get("base"), "a price in USD")
+	price.tiers = parseTiers(parts.Get("tiers"))
+	return price
 }
 
 func (u *units) keys() []string { return slices.Sorted(maps.Keys(u.byPrice)) }
 
 // checkWholes refuses prices that would count a token twice or not at all: a price for a part without one for its whole
 // (what else is in the whole would cost nothing), and prices for two wholes without one for what both include.
-func (u *units) checkWholes(n node, set priceSet) {
+func (u *units) checkWholes(n operatorfile.Node, set priceSet) {
 	var priced uint32
 	for _, price := range set {
 		priced |= 1 << price.unit
@@ -110,29 +108,29 @@ func (u *units) checkWholes(n node, set priceSet) {
 			continue
 		}
 		if priced&unit.parts != 0 {
-			n.fail("%s too, which includes what is priced here", key)
+			n.Fault("%s too, which includes what is priced here", key)
 		}
 		for i, a := range set {
 			for _, b := range set[:i] {
 				both := a.parts & b.parts & (1 << unit.unit)
 				if nested := a.parts&(1<<b.unit) | b.parts&(1<<a.unit); both != 0 && nested == 0 {
-					n.fail("%s too, which two of the prices here include", key)
+					n.Fault("%s too, which two of the prices here include", key)
 				}
 			}
 		}
 	}
 }
 
-func parseTiers(n node) []tier {
+func parseTiers(n operatorfile.Node) []tier {
 	var out []tier
-	for _, item := range n.items() {
-		parts := item.fields("start", "price")
+	for _, item := range n.Items() {
+		parts := object(item, "start", "price")
 		next := tier{
-			start: parts["start"].under(item, "start").number("input tokens above which the price holds"),
-			rate:  parts["price"].under(item, "price").number("a price in USD"),
+			start: number(parts.Get("start"), "input tokens above which the price holds"),
+			rate:  number(parts.Get("price"), "a price in USD"),
 		}
 		if len(out) > 0 && next.start <= out[len(out)-1].start {
-			item.fail("a higher start than the tier before")
+			item.Fault("a higher start than the tier before")
 		}
 		out = append(out, next)
 	}
@@ -140,40 +138,40 @@ func parseTiers(n node) []tier {
 }
 
 // parseConditionals reads the prices of a model: one object, or a list of them with constraints.
-func (u *units) parseConditionals(n node) []conditional {
-	if _, list := n.value.([]any); !list {
+func (u *units) parseConditionals(n operatorfile.Node) []conditional {
+	if !n.IsList() {
 		return []conditional{{prices: u.parsePrices(n, false)}}
 	}
 	var out []conditional
-	for _, item := range n.items() {
-		parts := item.fields("constraint", "prices")
-		next := conditional{prices: u.parsePrices(parts["prices"].under(item, "prices"), false)}
-		if limits, ok := parts["constraint"]; ok {
-			next.constraint = parseConstraint(limits)
+	for _, item := range n.Items() {
+		parts := object(item, "constraint", "prices")
+		next := conditional{prices: u.parsePrices(parts.Get("prices"), false)}
+		if parts.Has("constraint") {
+			next.constraint = parseConstraint(parts.Get("constraint"))
 		}
 		out = append(out, next)
 	}
 	if len(out) == 0 {
-		n.fail("at least one entry")
+		n.Fault("at least one entry")
 	}
 	return out
 }
 
-func parseConstraint(n node) constraint {
-	parts := n.fields("start_date", "start_time", "end_time")
+func parseConstraint(n operatorfile.Node) constraint {
+	parts := object(n, "start_date", "start_time", "end_time")
 	seconds := func(key, layout, expected string) int64 {
-		field := parts[key].under(n, key)
-		value, err := time.Parse(layout, fmt.Sprint(field.value))
-		if err != nil {
-			field.fail("%s", expected)
+		field := parts.Get(key)
+		value, err := time.Parse(layout, field.Text())
+		if err != nil && field.IsText() {
+			field.Fault("%s", expected)
 		}
 		return value.Unix()
 	}
-	if _, dated := parts["start_date"]; dated && len(parts) == 1 {
+	if parts.Has("start_date") && parts.Len() == 1 {
 		return constraint{kind: fromDate, from: seconds("start_date", time.DateOnly, "a day such as 2026-11-10 (UTC)")}
 	}
-	if _, dated := parts["start_date"]; dated || len(parts) != 2 {
-		n.fail("start_date, or start_time and end_time")
+	if parts.Has("start_date") || parts.Len() != 2 {
+		n.Fault("start_date, or start_time and end_time")
 		return constraint{}
 	}
 	midnight := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
@@ -186,68 +184,80 @@ func parseConstraint(n node) constraint {
 }
 
 // parseVariants reads the prices of service tiers.
-func (u *units) parseVariants(n node) []variant {
+func (u *units) parseVariants(n operatorfile.Node) []variant {
 	var out []variant
-	for _, item := range n.items() {
-		parts := item.fields("when", "constraint", "prices")
-		next := variant{conditional: conditional{prices: u.parsePrices(parts["prices"].under(item, "prices"), true)}}
-		if limits, ok := parts["constraint"]; ok {
-			next.constraint = parseConstraint(limits)
+	for _, item := range n.Items() {
+		parts := object(item, "when", "constraint", "prices")
+		next := variant{conditional: conditional{prices: u.parsePrices(parts.Get("prices"), true)}}
+		if parts.Has("constraint") {
+			next.constraint = parseConstraint(parts.Get("constraint"))
 		}
-		// A tier has three names in the table. A search_type or route is on no span: its price is never used.
-		when := parts["when"].under(item, "when").fields("processing", "service_tier", "speed", "search_type", "route")
-		if len(when) != 1 {
-			item.fail("exactly one condition in when")
-		}
-		for key, value := range when {
-			if tier := value.text(); key != "search_type" && key != "route" {
-				next.tier = tier
-			}
-		}
+		next.tier = parseWhen(item, parts.Get("when"))
 		out = append(out, next)
 	}
 	return out
 }
 
-// parseClause reads a rule of matching: an object of one key.
-func parseClause(n node) clause {
-	parts := n.fields("equals", "starts_with", "ends_with", "contains", "regex", "or", "and", "not")
-	if len(parts) != 1 {
-		n.fail("one of equals, starts_with, ends_with, contains, regex, or, and, not")
-		return allOf{}
+// parseWhen reads the name of a tier, which has three keys in the table. A search_type or route is on no span: its price is
+// never used.
+func parseWhen(variant, n operatorfile.Node) (tier string) {
+	when := object(n, "processing", "service_tier", "speed", "search_type", "route")
+	if when.Len() != 1 {
+		variant.Fault("exactly one condition in when")
 	}
-	for key, part := range parts {
-		switch key {
-		case "or", "and":
-			return parseClauses(key, part)
-		case "not":
-			return not{parseClause(part)}
-		case "regex":
-			compiled, err := regexp.Compile(part.text())
-			if err != nil {
-				part.fail("a regular expression of Go's: %v", err)
-			}
-			return pattern{compiled}
-		case "equals":
-			return equals(strings.ToLower(part.text()))
-		case "starts_with":
-			return startsWith(strings.ToLower(part.text()))
-		case "ends_with":
-			return endsWith(strings.ToLower(part.text()))
-		case "contains":
-			return contains(strings.ToLower(part.text()))
+	for _, key := range []string{"processing", "service_tier", "speed"} {
+		if when.Has(key) {
+			tier = when.Get(key).Text()
 		}
 	}
-	return nil
+	return tier
 }
 
-func parseClauses(key string, n node) clause {
+// clauses are the rules of matching that compare a name with a text.
+var clauses = map[string]func(operatorfile.Node) clause{
+	"equals":      func(n operatorfile.Node) clause { return equals(strings.ToLower(n.Text())) },
+	"starts_with": func(n operatorfile.Node) clause { return startsWith(strings.ToLower(n.Text())) },
+	"ends_with":   func(n operatorfile.Node) clause { return endsWith(strings.ToLower(n.Text())) },
+	"contains":    func(n operatorfile.Node) clause { return contains(strings.ToLower(n.Text())) },
+	"regex":       parsePattern,
+}
+
+// clauseKeys are those and the ones that join others.
+var clauseKeys = []string{"equals", "starts_with", "ends_with", "contains", "regex", "or", "and", "not"}
+
+// parseClause reads a rule of matching: an object of one key.
+func parseClause(n operatorfile.Node) clause {
+	parts := object(n, clauseKeys...)
+	if parts.Len() != 1 {
+		n.Fault("one of %s", strings.Join(clauseKeys, ", "))
+		return allOf{}
+	}
+	key := clauseKeys[slices.IndexFunc(clauseKeys, parts.Has)]
+	switch part := parts.Get(key); key {
+	case "or", "and":
+		return parseClauses(key, part)
+	case "not":
+		return not{parseClause(part)}
+	default:
+		return clauses[key](part)
+	}
+}
+
+func parsePattern(n operatorfile.Node) clause {
+	compiled, err := regexp.Compile(n.Text())
+	if err != nil {
+		n.Fault("a regular expression (RE2): %w", err)
+	}
+	return pattern{compiled}
+}
+
+func parseClauses(key string, n operatorfile.Node) clause {
 	var parts []clause
-	for _, item := range n.items() {
+	for _, item := range n.Items() {
 		parts = append(parts, parseClause(item))
 	}
 	if len(parts) == 0 {
-		n.fail("at least one rule")
+		n.Fault("at least one rule")
 	}
 	if key == "or" {
 		return anyOf(parts)

@@ -12,6 +12,9 @@ import (
 	"otelgate/collector"
 )
 
+// baseFile is the lowest layer.
+const baseFile = "prices.json"
+
 //go:embed rules.json
 var rules []byte
 
@@ -66,7 +69,7 @@ func (e *edition) entry(provider, model string) entry {
 
 // shipped reads the two lower layers, once: they are in the binary.
 var shipped = sync.OnceValues(func() ([]*layer, *units) {
-	base, known, err := parseBase("prices.json", collector.Prices)
+	base, known, err := parseBase(baseFile, collector.Prices)
 	if err == nil {
 		var ours *layer
 		if ours, err = known.parseLayer("rules.json", rules); err == nil {

@@ -12,9 +12,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/zap"
-)
 
-const scope = "otelgate/collector/pricing"
+	"otelgate/collector/pricing/internal/metadata"
+)
 
 // watcher reads the override file again and again: its content tells whether it changed, which a time stamp doesn't
 // for certain, and it is small.
@@ -24,11 +24,10 @@ type watcher struct {
 	last  []byte // what was read last, good or not; nil if nothing could be
 	state atomic.Pointer[string]
 
-	log    *zap.Logger
-	failed metric.Int64Counter
-	info   metric.Registration
-	stop   context.CancelFunc
-	done   sync.WaitGroup
+	log       *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	stop      context.CancelFunc
+	done      sync.WaitGroup
 }
 
 // States of the override, as otelgate.prices.info tells them.
@@ -68,31 +67,22 @@ func watch(table *Table, options Options, content []byte) (*watcher, error) {
 	return w, nil
 }
 
-func (w *watcher) instruments(telemetry component.TelemetrySettings) error {
-	var provider metric.MeterProvider = noop.NewMeterProvider()
-	if telemetry.MeterProvider != nil {
-		provider = telemetry.MeterProvider
+func (w *watcher) instruments(settings component.TelemetrySettings) error {
+	if settings.MeterProvider == nil {
+		settings.MeterProvider = noop.NewMeterProvider()
 	}
-	meter := provider.Meter(scope)
 	var err error
-	if w.failed, err = meter.Int64Counter("otelgate.prices.reload.failures", metric.WithUnit("{failure}"),
-		metric.WithDescription("Changes of the prices override file that could not be used. The previous prices stay in use.")); err != nil {
+	if w.telemetry, err = metadata.NewTelemetryBuilder(settings); err != nil {
 		return err
 	}
-	w.failed.Add(context.Background(), 0) // the series is there before the first failure, so that increase() counts it
-	info, err := meter.Int64ObservableGauge("otelgate.prices.info", metric.WithUnit("1"),
-		metric.WithDescription("The price table in use: its version, and the override file's state (none, active, broken)."))
-	if err != nil {
-		return err
-	}
-	w.info, err = meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
-		observer.ObserveInt64(info, 1, metric.WithAttributes(
+	w.telemetry.ReloadFailures.Add(context.Background(), 0) // the series is there before the first failure, so that increase() counts it
+	return w.telemetry.RegisterInfoCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1, metric.WithAttributes(
 			attribute.String("otelgate.cost.price_version", w.table.Version()),
 			attribute.String("otelgate.prices.override", *w.state.Load()),
 		))
 		return nil
-	}, info)
-	return err
+	})
 }
 
 // look reads the file and takes it over if it changed.
@@ -106,7 +96,6 @@ func (w *watcher) look() {
 	var changed *book
 	if err == nil {
 		changed, err = newBook(w.file, content)
-		err = overrideError(err)
 	}
 	switch {
 	case err == nil:
@@ -116,7 +105,7 @@ func (w *watcher) look() {
 	case !gone:
 		w.state.Store(&overrideBroken)
 		w.log.Error(err.Error(), zap.String("kept", w.table.Version()))
-		w.failed.Add(context.Background(), 1)
+		w.telemetry.ReloadFailures.Add(context.Background(), 1)
 	}
 }
 
@@ -125,5 +114,6 @@ func (w *watcher) close() error {
 		w.stop()
 		w.done.Wait()
 	}
-	return w.info.Unregister()
+	w.telemetry.Shutdown()
+	return nil
 }

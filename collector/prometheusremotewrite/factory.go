@@ -5,7 +5,6 @@ package prometheusremotewrite
 
 import (
 	"context"
-	"fmt"
 
 	contrib "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusremotewriteexporter"
 	"go.opentelemetry.io/collector/component"
@@ -13,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"otelgate/collector/fault"
 	"otelgate/collector/stores"
 )
 
@@ -30,7 +30,7 @@ type Config struct {
 // Validate the configuration.
 func (c *Config) Validate() error {
 	if c.QueueBytes < 1 {
-		return fmt.Errorf("queue_bytes=%d: expected more than 0", c.QueueBytes)
+		return fault.Of("queue_bytes", c.QueueBytes, "more than 0")
 	}
 	return c.Config.Validate()
 }

@@ -72,5 +72,5 @@ func TestBoundsWaitingBytesAndSendsThemLater(t *testing.T) {
 }
 
 func TestConfigFaults(t *testing.T) {
-	require.EqualError(t, NewFactory().CreateDefaultConfig().(*Config).Validate(), "queue_bytes=0: expected more than 0")
+	require.EqualError(t, NewFactory().CreateDefaultConfig().(*Config).Validate(), "queue_bytes='0': expected more than 0")
 }

@@ -2,14 +2,13 @@ package redact
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 
-	"go.opentelemetry.io/collector/confmap"
+	"otelgate/collector/fault"
+	"otelgate/collector/operatorfile"
 )
 
 // The values of `content`.
@@ -84,84 +83,62 @@ func defaultConfig() *Config {
 
 // Validate reports every fault, each with its path.
 func (c *Config) Validate() error {
-	return errors.Join(
-		oneOf("content", c.Content, contentNone, contentMasked, contentFull, contentOptIn),
-		oneOf("unknown_attributes", c.UnknownAttributes, identifiers, remove),
-		oneOf("log_bodies", c.LogBodies, mask, remove),
-		oneOf("stack_traces", c.StackTraces, frames, remove),
-		c.Policy.validate(),
-	)
-}
-
-func oneOf(name, value string, allowed ...string) error {
-	if slices.Contains(allowed, value) {
-		return nil
-	}
-	return fmt.Errorf("`%s` must be one of %s, got %q", name, strings.Join(allowed, ", "), value)
+	var faults fault.List
+	faults.OneOf("content", c.Content, contentNone, contentMasked, contentFull, contentOptIn)
+	faults.OneOf("unknown_attributes", c.UnknownAttributes, identifiers, remove)
+	faults.OneOf("log_bodies", c.LogBodies, mask, remove)
+	faults.OneOf("stack_traces", c.StackTraces, frames, remove)
+	faults.Add(c.Policy.validate())
+	return faults.Err()
 }
 
 var ruleName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 func (p *Policy) validate() error {
-	var faults []error
+	var faults fault.List
 	names := slices.Clone(builtinRules[:])
 	for i, rule := range p.Rules {
-		if err := rule.validate(names); err != nil {
-			faults = append(faults, fmt.Errorf("rules::%d: %w", i, err))
-		}
+		faults.Add(rule.validate(fmt.Sprintf("rules[%d]", i), names))
 		names = append(names, rule.Name)
 	}
 	for i, rule := range p.Rules {
-		if err := rule.sparesMarkers(names); err != nil {
-			faults = append(faults, fmt.Errorf("rules::%d: %w", i, err))
-		}
+		faults.Add(rule.sparesMarkers(fmt.Sprintf("rules[%d]", i), names))
 	}
 	for i, name := range p.DisableRules {
-		if !slices.Contains(names, name) {
-			faults = append(faults, fmt.Errorf("disable_rules::%d: unknown rule %q, expected one of %s", i, name, strings.Join(names, ", ")))
-		}
+		faults.OneOf(fmt.Sprintf("disable_rules[%d]", i), name, names...)
 	}
 	for _, list := range p.patternLists() {
 		for i, pattern := range *list.patterns {
-			if strings.Trim(pattern, "*") == "" {
-				faults = append(faults, fmt.Errorf("%s::%d: must name something, got %q", list.path, i, pattern))
-			}
+			faults.Unless(strings.Trim(pattern, "*") != "", fmt.Sprintf("%s[%d]", list.path, i), pattern, "a name, with * for a part of it")
 		}
 	}
-	return errors.Join(faults...)
+	return faults.Err()
 }
 
-func (r Rule) validate(taken []string) error {
-	if !ruleName.MatchString(r.Name) {
-		return fmt.Errorf("`name` must be lower-case letters, digits and _, starting with a letter, got %q", r.Name)
-	}
-	if slices.Contains(taken, r.Name) {
-		return fmt.Errorf("`name` is taken: %q", r.Name)
-	}
+func (r Rule) validate(path string, taken []string) error {
+	var faults fault.List
+	faults.Unless(ruleName.MatchString(r.Name), path+"::name", r.Name, "lower-case letters, digits and _, starting with a letter")
+	faults.Unless(!slices.Contains(taken, r.Name), path+"::name", r.Name, "a name that no other rule has")
 	if r.Check != "" {
-		if err := oneOf("check", r.Check, "luhn", "iban"); err != nil {
-			return err
-		}
+		faults.OneOf(path+"::check", r.Check, "luhn", "iban")
 	}
-	compiled, err := regexp.Compile(r.Pattern)
-	if err != nil {
-		return fmt.Errorf("`pattern` must be a regular expression (RE2): %w", err)
+	if compiled, err := regexp.Compile(r.Pattern); err != nil {
+		faults.Add(fault.Of(path+"::pattern", r.Pattern, "a regular expression (RE2): %w", err))
+	} else {
+		faults.Unless(!compiled.MatchString(""), path+"::pattern", r.Pattern, "a pattern that does not match the empty text")
 	}
-	if compiled.MatchString("") {
-		return fmt.Errorf("`pattern` must not match the empty text, got %q", r.Pattern)
-	}
-	return nil
+	return faults.Err()
 }
 
 // sparesMarkers keeps masking the same text twice from changing it again.
-func (r Rule) sparesMarkers(names []string) error {
+func (r Rule) sparesMarkers(path string, names []string) error {
 	compiled, err := regexp.Compile(r.Pattern)
-	if err != nil {
-		return nil // told already
+	if err != nil || compiled.MatchString("") {
+		return nil // reported already
 	}
 	for _, name := range names {
-		if compiled.MatchString("["+name+"]") && !compiled.MatchString("") {
-			return fmt.Errorf("`pattern` must not match the marker [%s], got %q", name, r.Pattern)
+		if compiled.MatchString("[" + name + "]") {
+			return fault.Of(path+"::pattern", r.Pattern, "a pattern that does not match the marker [%s]", name)
 		}
 	}
 	return nil
@@ -189,36 +166,23 @@ func (p *Policy) patternLists() []patternList {
 
 // load returns the built-in policy with PolicyFile's and the configuration's lists added.
 func (c *Config) load() (*Policy, error) {
-	merged, err := parsePolicy(builtinPolicy)
-	if err != nil {
-		return nil, fmt.Errorf("built-in policy: %w", err)
+	merged := &Policy{}
+	if err := operatorfile.DecodeYAML("policy_file", "policy.yaml (built in)", builtinPolicy, merged); err != nil {
+		return nil, err
 	}
 	if c.PolicyFile != "" {
-		content, err := os.ReadFile(c.PolicyFile)
+		content, err := operatorfile.Load("policy_file", c.PolicyFile)
 		if err != nil {
-			return nil, fmt.Errorf("policy_file: %w", err)
+			return nil, err
 		}
-		added, err := parsePolicy(content)
-		if err != nil {
-			return nil, fmt.Errorf("policy_file: %s: %w", c.PolicyFile, err)
+		added := &Policy{}
+		if err := operatorfile.DecodeYAML("policy_file", c.PolicyFile, content, added); err != nil {
+			return nil, err
 		}
 		merged.add(added)
 	}
 	merged.add(&c.Policy)
 	return merged, merged.validate()
-}
-
-func parsePolicy(content []byte) (*Policy, error) {
-	retrieved, err := confmap.NewRetrievedFromYAML(content)
-	if err != nil {
-		return nil, err
-	}
-	conf, err := retrieved.AsConf()
-	if err != nil {
-		return nil, err
-	}
-	policy := &Policy{}
-	return policy, conf.Unmarshal(policy)
 }
 
 func (p *Policy) add(more *Policy) {

@@ -15,32 +15,32 @@ func TestValidate(t *testing.T) {
 		want   string
 	}{
 		"default": {func(*Config) {}, ""},
-		"content": {func(c *Config) { c.Content = "ful" }, "`content` must be one of none, masked, full, opt_in, got \"ful\""},
-		"empty":   {func(c *Config) { c.Content = "" }, "`content` must be one of none, masked, full, opt_in, got \"\""},
-		"case":    {func(c *Config) { c.Content = "None" }, "`content` must be one of none, masked, full, opt_in, got \"None\""},
-		"unknown": {func(c *Config) { c.UnknownAttributes = "keep" }, "`unknown_attributes` must be one of identifiers, remove, got \"keep\""},
-		"bodies":  {func(c *Config) { c.LogBodies = "full" }, "`log_bodies` must be one of mask, remove, got \"full\""},
-		"stack":   {func(c *Config) { c.StackTraces = "all" }, "`stack_traces` must be one of frames, remove, got \"all\""},
+		"content": {func(c *Config) { c.Content = "ful" }, "content='ful': expected one of none, masked, full, opt_in"},
+		"empty":   {func(c *Config) { c.Content = "" }, "content='': expected one of none, masked, full, opt_in"},
+		"case":    {func(c *Config) { c.Content = "None" }, "content='None': expected one of none, masked, full, opt_in"},
+		"unknown": {func(c *Config) { c.UnknownAttributes = "keep" }, "unknown_attributes='keep': expected one of identifiers, remove"},
+		"bodies":  {func(c *Config) { c.LogBodies = "full" }, "log_bodies='full': expected one of mask, remove"},
+		"stack":   {func(c *Config) { c.StackTraces = "all" }, "stack_traces='all': expected one of frames, remove"},
 		"two": {func(c *Config) { c.Content, c.LogBodies = "x", "y" },
-			"`content` must be one of none, masked, full, opt_in, got \"x\"\n`log_bodies` must be one of mask, remove, got \"y\""},
+			"content='x': expected one of none, masked, full, opt_in\nlog_bodies='y': expected one of mask, remove"},
 		"rule name": {func(c *Config) { c.Rules = []Rule{{Name: "Bad-Name", Pattern: "x"}} },
-			"rules::0: `name` must be lower-case letters, digits and _, starting with a letter, got \"Bad-Name\""},
-		"rule taken": {func(c *Config) { c.Rules = []Rule{{Name: "card", Pattern: "x"}} }, "rules::0: `name` is taken: \"card\""},
+			"rules[0]::name='Bad-Name': expected lower-case letters, digits and _, starting with a letter"},
+		"rule taken": {func(c *Config) { c.Rules = []Rule{{Name: "card", Pattern: "x"}} }, "rules[0]::name='card': expected a name that no other rule has"},
 		"rule twice": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "xx"}, {Name: "a", Pattern: "xy"}} },
-			"rules::1: `name` is taken: \"a\""},
+			"rules[1]::name='a': expected a name that no other rule has"},
 		"rule check": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "x", Check: "crc"}} },
-			"rules::0: `check` must be one of luhn, iban, got \"crc\""},
+			"rules[0]::check='crc': expected one of luhn, iban"},
 		"rule pattern": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "("}} },
-			"rules::0: `pattern` must be a regular expression (RE2): error parsing regexp: missing closing ): `(`"},
+			"rules[0]::pattern='(': expected a regular expression (RE2): error parsing regexp: missing closing ): `(`"},
 		"rule empty": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "x*"}} },
-			"rules::0: `pattern` must not match the empty text, got \"x*\""},
+			"rules[0]::pattern='x*': expected a pattern that does not match the empty text"},
 		"rule own marker": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "[a-b]+]"}} },
-			"rules::0: `pattern` must not match the marker [a], got \"[a-b]+]\""},
+			"rules[0]::pattern='[a-b]+]': expected a pattern that does not match the marker [a]"},
 		"rule other marker": {func(c *Config) { c.Rules = []Rule{{Name: "a", Pattern: "c.rd"}} },
-			"rules::0: `pattern` must not match the marker [card], got \"c.rd\""},
+			"rules[0]::pattern='c.rd': expected a pattern that does not match the marker [card]"},
 		"disable": {func(c *Config) { c.DisableRules = []string{"cards"} },
-			"disable_rules::0: unknown rule \"cards\", expected one of card, email, phone, iban, api_key, bearer, jwt, private_key, credential, token"},
-		"pattern": {func(c *Config) { c.Attributes.IDs = []string{"a", "*"} }, "attributes::ids::1: must name something, got \"*\""},
+			"disable_rules[0]='cards': expected one of card, email, phone, iban, api_key, bearer, jwt, private_key, credential, token"},
+		"pattern": {func(c *Config) { c.Attributes.IDs = []string{"a", "*"} }, "attributes::ids[1]='*': expected a name, with * for a part of it"},
 	} {
 		cfg := defaultConfig()
 		c.change(cfg)
@@ -77,7 +77,7 @@ func TestPolicyFile(t *testing.T) {
 	cfg.PolicyFile = filepath.Join("testdata", "policy.yaml")
 	r := newTestRedactor(t, cfg)
 	for key, want := range map[string]action{
-		"acme.chat.line": content, "acme.chat.id": id, "input.value": content, "acme.other": unknown, "user.id": id,
+		"acme.chat.line": actionContent, "acme.chat.id": actionID, "input.value": actionContent, "acme.other": actionUnknown, "user.id": actionID,
 	} {
 		if got := r.names.of(key).action; got != want {
 			t.Errorf("%s: got %d, want %d", key, got, want)
@@ -89,9 +89,11 @@ func TestPolicyFile(t *testing.T) {
 
 	broken := filepath.Join(t.TempDir(), "policy.yaml")
 	for content, want := range map[string]string{
-		"attributs: {}": "policy_file: " + broken +
-			": decoding failed due to the following error(s):\n\n'redact.Policy' has invalid keys: attributs",
-		"disable_rules: [x]": "disable_rules::0: unknown rule \"x\", expected one of card, email, phone, iban, api_key, bearer, " +
+		"attributs: {}": broken + ":1: content='attributs': expected one of the keys attributes, words, metadata_keys, " +
+			"generative_scopes, request_loggers, rules, disable_rules",
+		"words:\n- - a": broken + ":2: words[0]='a list': expected a text",
+		"rules: [":      "policy_file='" + broken + "': expected YAML: line 1: did not find expected node content",
+		"disable_rules: [x]": "disable_rules[0]='x': expected one of card, email, phone, iban, api_key, bearer, " +
 			"jwt, private_key, credential, token",
 	} {
 		if err := os.WriteFile(broken, []byte(content), 0o600); err != nil {
@@ -105,7 +107,7 @@ func TestPolicyFile(t *testing.T) {
 	}
 	cfg.PolicyFile = "missing.yaml"
 	_, err := newRedactor(cfg, componenttest.NewNopTelemetrySettings())
-	if err == nil || err.Error() != "policy_file: open missing.yaml: no such file or directory" {
+	if err == nil || err.Error() != "policy_file='missing.yaml': expected a readable file: no such file or directory" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,7 +1,3 @@
-// Package redact is the gateway's one policy point for message content. An instance of the processor runs
-// before each destination and decides what it may get: nothing that carries content (none), content with
-// personal data and keys masked (masked), or all (full). It fails closed: an unknown value stops the start,
-// and a batch that cannot be cleaned is refused.
 package redact
 
 import (
@@ -11,18 +7,18 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
-)
 
-var componentType = component.MustNewType("redact")
+	"otelgate/collector/redact/internal/metadata"
+)
 
 // NewFactory makes the processor for all three signals.
 func NewFactory() processor.Factory {
 	return processor.NewFactory(
-		componentType,
+		metadata.Type,
 		func() component.Config { return defaultConfig() },
-		processor.WithTraces(createTraces, component.StabilityLevelBeta),
-		processor.WithLogs(createLogs, component.StabilityLevelBeta),
-		processor.WithMetrics(createMetrics, component.StabilityLevelBeta),
+		processor.WithTraces(createTraces, metadata.TracesStability),
+		processor.WithLogs(createLogs, metadata.LogsStability),
+		processor.WithMetrics(createMetrics, metadata.MetricsStability),
 	)
 }
 

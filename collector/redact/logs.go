@@ -81,7 +81,7 @@ func (p *pass) body(body pcommon.Value, goes bool) {
 		p.line(body)
 	case body.Type() == pcommon.ValueTypeMap:
 		p.structured(body.Map())
-	case !p.stays(unknown, body, false, 0):
+	case !p.stays(actionUnknown, body, false, 0):
 		p.removeBody(body)
 	}
 }

@@ -12,15 +12,15 @@ import (
 type action uint8
 
 const (
-	unknown    action = iota // strings stay where they are identifiers, and never on GenAI items
-	content                  // goes
-	id                       // stays, masked
-	name                     // stays while it looks like a name
-	identity                 // stays, masked: what an agent or a tool is called
-	text                     // only numbers stay
-	metadata                 // OpenInference's JSON: some keys stay
-	stacktrace               // its frames stay
-	url                      // stays without query, fragment and credentials
+	actionUnknown    action = iota // strings stay where they are identifiers, and never on GenAI items
+	actionContent                  // goes
+	actionID                       // stays, masked
+	actionName                     // stays while it looks like a name
+	actionIdentity                 // stays, masked: what an agent or a tool is called
+	actionText                     // only numbers stay
+	actionMetadata                 // OpenInference's JSON: some keys stay
+	actionStacktrace               // its frames stay
+	actionURL                      // stays without query, fragment and credentials
 )
 
 // verdict is an action, whether the attribute makes its item GenAI, and whether its name itself needs masking.
@@ -33,12 +33,12 @@ type verdict struct {
 
 // Values of which a part stays, which the lists cannot express.
 var special = map[string]action{
-	"metadata":             metadata,
-	"exception.stacktrace": stacktrace,
-	"code.stacktrace":      stacktrace,
-	"url.full":             url,
-	"http.url":             url,
-	"http.target":          url,
+	"metadata":             actionMetadata,
+	"exception.stacktrace": actionStacktrace,
+	"code.stacktrace":      actionStacktrace,
+	"url.full":             actionURL,
+	"http.url":             actionURL,
+	"http.target":          actionURL,
 }
 
 const (
@@ -49,7 +49,7 @@ const (
 // names decides by attribute names. Names repeat, so each decision is made once and kept; the number kept is
 // bounded, since clients choose the names.
 type names struct {
-	lists      [identity + 1][]pattern
+	lists      [actionIdentity + 1][]pattern
 	generative []pattern
 	words      map[string]bool
 	rules      *rules
@@ -59,10 +59,10 @@ type names struct {
 
 func newNames(p *Policy, r *rules) *names {
 	n := &names{words: map[string]bool{}, rules: r}
-	n.lists[content] = compile(p.Attributes.Content)
-	n.lists[id] = compile(p.Attributes.IDs)
-	n.lists[name] = compile(p.Attributes.Names)
-	n.lists[identity] = compile(p.Attributes.Identities)
+	n.lists[actionContent] = compile(p.Attributes.Content)
+	n.lists[actionID] = compile(p.Attributes.IDs)
+	n.lists[actionName] = compile(p.Attributes.Names)
+	n.lists[actionIdentity] = compile(p.Attributes.Identities)
 	n.generative = compile(p.Attributes.Generative)
 	for _, word := range p.Words {
 		n.words[word] = true
@@ -78,12 +78,12 @@ func (n *names) of(key string) verdict {
 	v := n.decide(key)
 	is, bare := credentialNamed(key)
 	v.credential = is && !bare && n.rules.enabled[ruleCredential]
-	if v.credential && v.action == unknown {
-		v.action = content
+	if v.credential && v.action == actionUnknown {
+		v.action = actionContent
 	}
 	v.dirty = n.rules.mask(key, make([]int64, len(n.rules.names))) != key
 	if v.dirty {
-		v.action = content
+		v.action = actionContent
 	}
 	if len(key) <= maxKey {
 		n.learn(key, v)
@@ -108,7 +108,7 @@ func (n *names) decide(key string) verdict {
 		return v
 	}
 	best := -1
-	for _, a := range []action{content, id, name, identity} {
+	for _, a := range []action{actionContent, actionID, actionName, actionIdentity} {
 		for _, p := range n.lists[a] {
 			if p.literals > best && p.match(key) {
 				best, v.action = p.literals, a
@@ -120,9 +120,9 @@ func (n *names) decide(key string) verdict {
 	}
 	switch {
 	case !isIdentifier(key, maxKey):
-		v.action = content // a name that is itself a text
+		v.action = actionContent // a name that is itself a text
 	case n.hasWord(key):
-		v.action = text
+		v.action = actionText
 	}
 	return v
 }

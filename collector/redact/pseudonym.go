@@ -5,8 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +12,9 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"golang.org/x/text/unicode/norm"
+
+	"otelgate/collector/fault"
+	"otelgate/collector/operatorfile"
 )
 
 // Masking an id by a constant would make different people the same one. With a key, an id that is personal data becomes
@@ -31,13 +32,13 @@ func readKey(file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
 	}
-	content, err := os.ReadFile(file)
+	content, err := operatorfile.Load("pseudonym_key_file", file)
 	if err != nil {
-		return nil, fmt.Errorf("pseudonym_key_file: %w", err)
+		return nil, err
 	}
 	key := bytes.TrimSpace(content)
 	if len(key) < minKey {
-		return nil, fmt.Errorf("pseudonym_key_file: '%s' has %d characters: expected %d or more", file, len(key), minKey)
+		return nil, fault.Of("pseudonym_key_file", file, "a key of at least %d characters, the file has %d", minKey, len(key))
 	}
 	return key, nil
 }

@@ -159,8 +159,8 @@ func TestTheKeysFileIsChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{
-		"/none/such": "pseudonym_key_file: open /none/such: no such file or directory",
-		short:        fmt.Sprintf("pseudonym_key_file: '%s' has 3 characters: expected 16 or more", short),
+		"/none/such": "pseudonym_key_file='/none/such': expected a readable file: no such file or directory",
+		short:        fmt.Sprintf("pseudonym_key_file='%s': expected a key of at least 16 characters, the file has 3", short),
 	} {
 		cfg := defaultConfig()
 		cfg.PseudonymKeyFile = file

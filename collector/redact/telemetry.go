@@ -2,11 +2,12 @@ package redact
 
 import (
 	"context"
-	"errors"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"otelgate/collector/redact/internal/metadata"
 )
 
 // field is where something was removed, as the counter tells it.
@@ -33,37 +34,35 @@ var fieldNames = [fieldCount]string{
 
 // telemetry holds the processor's two counters, with the sets of attributes made beforehand.
 type telemetry struct {
-	removed metric.Int64Counter
-	masked  metric.Int64Counter
+	*metadata.TelemetryBuilder
 	byField []metric.AddOption
 	byRule  []metric.AddOption
 }
 
 func newTelemetry(set component.TelemetrySettings, rules []string) (*telemetry, error) {
-	meter := set.MeterProvider.Meter("otelgate/redact")
-	removed, err := meter.Int64Counter("otelgate.redact.removed", metric.WithUnit("{field}"),
-		metric.WithDescription("Fields removed or cut because message content is not allowed."))
-	masked, err2 := meter.Int64Counter("otelgate.redact.masked", metric.WithUnit("{match}"),
-		metric.WithDescription("Matches of a masking rule."))
-	t := &telemetry{removed: removed, masked: masked}
+	builder, err := metadata.NewTelemetryBuilder(set)
+	if err != nil {
+		return nil, err
+	}
+	t := &telemetry{TelemetryBuilder: builder}
 	for _, name := range fieldNames {
 		t.byField = append(t.byField, metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.redact.field", name))))
 	}
 	for _, name := range rules {
 		t.byRule = append(t.byRule, metric.WithAttributeSet(attribute.NewSet(attribute.String("otelgate.redact.rule", name))))
 	}
-	return t, errors.Join(err, err2)
+	return t, nil
 }
 
 func (t *telemetry) report(ctx context.Context, p *pass) {
 	for f, n := range p.removed {
 		if n > 0 {
-			t.removed.Add(ctx, n, t.byField[f])
+			t.Removed.Add(ctx, n, t.byField[f])
 		}
 	}
 	for rule, n := range p.masked {
 		if n > 0 {
-			t.masked.Add(ctx, n, t.byRule[rule])
+			t.Masked.Add(ctx, n, t.byRule[rule])
 		}
 	}
 }

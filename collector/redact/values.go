@@ -19,8 +19,8 @@ const (
 func (p *pass) labels(m pcommon.Map) {
 	m.RemoveIf(func(key string, v pcommon.Value) bool {
 		action := p.names.of(key).action
-		if action == unknown && p.cfg.UnknownAttributes != remove {
-			action = name
+		if action == actionUnknown && p.cfg.UnknownAttributes != remove {
+			action = actionName
 		}
 		stays := p.stays(action, v, false, 0)
 		if !stays {
@@ -40,8 +40,8 @@ func (p *pass) attributes(m pcommon.Map, strict bool) bool {
 		verdict := p.names.of(key)
 		generative = generative || verdict.generative
 		if p.stays(verdict.action, v, generative, 0) {
-			kept = kept || verdict.action == unknown && v.Type() >= pcommon.ValueTypeMap
-			kept = kept || verdict.action == unknown && v.Type() == pcommon.ValueTypeStr
+			kept = kept || verdict.action == actionUnknown && v.Type() >= pcommon.ValueTypeMap
+			kept = kept || verdict.action == actionUnknown && v.Type() == pcommon.ValueTypeStr
 			return false
 		}
 		p.removed[fieldAttribute]++
@@ -56,7 +56,7 @@ func (p *pass) attributes(m pcommon.Map, strict bool) bool {
 // dropUnknown removes what stayed before an attribute told that the item is GenAI.
 func (p *pass) dropUnknown(m pcommon.Map) {
 	m.RemoveIf(func(key string, v pcommon.Value) bool {
-		if p.names.of(key).action != unknown || isNumber(v) {
+		if p.names.of(key).action != actionUnknown || isNumber(v) {
 			return false
 		}
 		p.removed[fieldAttribute]++
@@ -74,22 +74,22 @@ func isNumber(v pcommon.Value) bool {
 
 // stays cleans v in place as far as a part of it may stay, and tells whether anything may.
 func (p *pass) stays(a action, v pcommon.Value, strict bool, depth int) bool {
-	if a == content || depth > maxDepth {
+	if a == actionContent || depth > maxDepth {
 		return false
 	}
 	if isNumber(v) {
 		return v.Type() != pcommon.ValueTypeInt || !p.isCard(v.Int())
 	}
 	switch a {
-	case text:
+	case actionText:
 		return false
-	case unknown:
+	case actionUnknown:
 		if strict || p.cfg.UnknownAttributes == remove {
 			return false
 		}
-	case metadata:
+	case actionMetadata:
 		return v.Type() == pcommon.ValueTypeStr && p.keepMetadata(v)
-	case stacktrace:
+	case actionStacktrace:
 		return v.Type() == pcommon.ValueTypeStr && p.keepFrames(v)
 	}
 	switch v.Type() {
@@ -107,14 +107,14 @@ func (p *pass) stays(a action, v pcommon.Value, strict bool, depth int) bool {
 func (p *pass) stringStays(a action, v pcommon.Value) bool {
 	s := v.Str()
 	switch a {
-	case id:
+	case actionID:
 		p.maskID(v)
 		return true
-	case identity:
+	case actionIdentity:
 		return p.identityStays(v)
-	case name:
+	case actionName:
 		return p.nameStays(v)
-	case url:
+	case actionURL:
 		cut, ok := cleanURL(s)
 		if ok && cut != s {
 			v.SetStr(cut)
@@ -162,7 +162,7 @@ func (p *pass) cleanName(s string) (cleaned string, ok bool) {
 }
 
 func (p *pass) sliceStays(a action, values pcommon.Slice, strict bool, depth int) bool {
-	if a != id && a != name && a != identity && values.Len() > maxSlice {
+	if a != actionID && a != actionName && a != actionIdentity && values.Len() > maxSlice {
 		return false
 	}
 	for _, v := range values.All() {
@@ -205,7 +205,7 @@ func (p *pass) maskMap(m pcommon.Map, depth int) {
 		case isText && verdict.credential && v.Str() != "":
 			v.SetStr(p.rules.markers[ruleCredential])
 			p.masked[ruleCredential]++
-		case isText && verdict.action == id:
+		case isText && verdict.action == actionID:
 			p.maskID(v)
 		default:
 			p.maskValue(v, depth)

@@ -1,10 +1,9 @@
 package rejects
 
 import (
-	"errors"
-	"fmt"
-
 	"go.opentelemetry.io/collector/component"
+
+	"otelgate/collector/fault"
 )
 
 // Config of the extension.
@@ -22,12 +21,8 @@ func defaultConfig() component.Config { return &Config{MaxBytes: 16 << 20} }
 
 // Validate the configuration.
 func (c *Config) Validate() error {
-	var faults []error
-	if c.Directory == "" {
-		faults = append(faults, errors.New("directory='': expected a folder"))
-	}
-	if c.MaxBytes < leastBytes {
-		faults = append(faults, fmt.Errorf("max_bytes=%d: expected at least %d", c.MaxBytes, leastBytes))
-	}
-	return errors.Join(faults...)
+	var faults fault.List
+	faults.Unless(c.Directory != "", "directory", c.Directory, "a folder")
+	faults.Unless(c.MaxBytes >= leastBytes, "max_bytes", c.MaxBytes, "at least %d", leastBytes)
+	return faults.Err()
 }

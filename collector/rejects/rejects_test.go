@@ -104,7 +104,7 @@ func TestReasonHidesWordsOfTheItem(t *testing.T) {
 }
 
 func TestFaultsOfTheConfigurationAreNamed(t *testing.T) {
-	require.EqualError(t, (&Config{MaxBytes: 1}).Validate(), "directory='': expected a folder\nmax_bytes=1: expected at least 4096")
+	require.EqualError(t, (&Config{MaxBytes: 1}).Validate(), "directory='': expected a folder\nmax_bytes='1': expected at least 4096")
 	cfg := defaultConfig().(*Config)
 	cfg.Directory = "somewhere"
 	require.NoError(t, cfg.Validate())

@@ -2,10 +2,10 @@
 package resent
 
 import (
-	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
+
+	"otelgate/collector/fault"
 )
 
 // Memory holds hashes of 64 bits in two generations of which the older is dropped whole, so an entry lives between one
@@ -27,14 +27,10 @@ type Config struct {
 
 // Fault names the settings that cannot be.
 func (c Config) Fault() error {
-	var faults []error
-	if c.For <= 0 {
-		faults = append(faults, fmt.Errorf("resent::for=%s: expected more than 0", c.For))
-	}
-	if c.Max < 2 {
-		faults = append(faults, fmt.Errorf("resent::max=%d: expected at least 2", c.Max))
-	}
-	return errors.Join(faults...)
+	var faults fault.List
+	faults.Unless(c.For > 0, "resent::for", c.For, "more than 0")
+	faults.Unless(c.Max >= 2, "resent::max", c.Max, "at least 2")
+	return faults.Err()
 }
 
 // New makes an empty one.

@@ -7,19 +7,19 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/otel/metric"
 
 	"otelgate/collector/resent"
+	"otelgate/collector/sequence/internal/metadata"
 )
 
 // accepted remembers what all pipelines have accepted. A client sends it again where our answer got lost, or where a later
 // piece of its request was refused; it is accepted then, and not forwarded, since a store would show it twice. Only what
 // is the same to the last byte is taken for the same.
 type accepted struct {
-	mu     sync.Mutex
-	memory *resent.Memory
-	seed   maphash.Seed
-	again  metric.Int64Counter
+	mu        sync.Mutex
+	memory    *resent.Memory
+	seed      maphash.Seed
+	telemetry *metadata.TelemetryBuilder
 }
 
 // newAccepted is nil where nothing is to be remembered: then all is forwarded.
@@ -27,10 +27,8 @@ func newAccepted(cfg resent.Config, settings component.TelemetrySettings) (*acce
 	if cfg.Max == 0 {
 		return nil, nil
 	}
-	again, err := settings.MeterProvider.Meter("otelgate/sequence").Int64Counter("otelgate.sequence.resent",
-		metric.WithUnit("{request}"),
-		metric.WithDescription("Requests, or pieces of large ones, that were resent unchanged after they were accepted. They are not forwarded."))
-	return &accepted{memory: resent.New(cfg, time.Now()), seed: maphash.MakeSeed(), again: again}, err
+	builder, err := metadata.NewTelemetryBuilder(settings)
+	return &accepted{memory: resent.New(cfg, time.Now()), seed: maphash.MakeSeed(), telemetry: builder}, err
 }
 
 // once forwards the data that `marshal` writes, unless it was accepted before. It is noted after that only: data that is
@@ -45,7 +43,7 @@ func (a *accepted) once(ctx context.Context, marshal func() ([]byte, error), for
 	}
 	key := maphash.Bytes(a.seed, bytes)
 	if a.noted(key) {
-		a.again.Add(ctx, 1)
+		a.telemetry.Resent.Add(ctx, 1)
 		return nil
 	}
 	if err := forward(); err != nil {

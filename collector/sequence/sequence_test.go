@@ -162,8 +162,8 @@ func TestForwardsLogsInOrder(t *testing.T) {
 
 func TestConfigFaults(t *testing.T) {
 	require.EqualError(t, (&Config{PieceBytes: -1}).Validate(),
-		"last=[]: expected at least one pipeline\npiece_bytes=-1: expected 0 or more")
+		"last='[]': expected at least one pipeline\npiece_bytes='-1': expected 0 or more")
 	_, err := NewFactory().CreateTracesToTraces(context.Background(), connector.Settings{ID: component.NewID(NewFactory().Type())},
 		lastOf(lines), connector.NewTracesRouter(map[pipeline.ID]consumer.Traces{audit: &branch{}}))
-	require.EqualError(t, err, "last=[logs/stores]: expected one of the pipelines that receive from this connector, [traces/audit]")
+	require.EqualError(t, err, "last='[logs/stores]': expected one of the pipelines that receive from this connector, [traces/audit]")
 }

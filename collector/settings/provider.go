@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/confmap"
+
+	"otelgate/collector/fault"
+	"otelgate/collector/operatorfile"
 )
 
 const scheme = "otelgate"
@@ -123,13 +126,13 @@ func (h sent) headers(s Settings) (map[string]any, error) {
 	if name == "" {
 		return map[string]any{}, nil
 	}
-	content, err := os.ReadFile(name)
+	content, err := operatorfile.Load(env, name)
 	if err != nil {
-		return nil, fmt.Errorf("%s='%s': %w", env, name, err)
+		return nil, err
 	}
 	secret := strings.TrimSpace(string(content))
 	if secret == "" {
-		return nil, fmt.Errorf("%s='%s': expected a %s, the file is empty", env, name, h.noun)
+		return nil, fault.Of(env, name, "a %s, the file is empty", h.noun)
 	}
 	return map[string]any{"authorization": h.authorization(secret)}, nil
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"otelgate/collector/fault"
 )
 
 const prefix = "OTELGATE_"
@@ -50,7 +52,7 @@ func Load(environ []string) (Settings, error) {
 		}
 		value, ok := setting.kind(raw)
 		if !ok {
-			faults = append(faults, fmt.Errorf("%s='%s': expected %s", setting.Env(), raw, setting.expected))
+			faults = append(faults, fault.Of(setting.Env(), raw, "%s", setting.expected))
 		}
 		loaded[setting.Key] = value
 	}
@@ -71,16 +73,15 @@ func (s Settings) check() []error {
 		faults = append(faults, errors.New("OTELGATE_STORES_CERT_FILE and OTELGATE_STORES_KEY_FILE: expected both or neither"))
 	}
 	if s["tls_client_ca_file"] != "" && s["tls_cert_file"] == "" {
-		faults = append(faults, fmt.Errorf("OTELGATE_TLS_CLIENT_CA_FILE='%s': expected OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it", s["tls_client_ca_file"]))
+		faults = append(faults, fault.Of("OTELGATE_TLS_CLIENT_CA_FILE", s["tls_client_ca_file"], "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE with it"))
 	}
 	// The stack's own parts and the doctor have the operator's.
 	if s["applications_file"] != "" && s["token_file"] == "" {
-		faults = append(faults, fmt.Errorf("OTELGATE_APPLICATIONS_FILE='%s': expected OTELGATE_TOKEN_FILE, the operator's token, with it", s["applications_file"]))
+		faults = append(faults, fault.Of("OTELGATE_APPLICATIONS_FILE", s["applications_file"], "OTELGATE_TOKEN_FILE, the operator's token, with it"))
 	}
 	// Else a trace's first spans are given up before its root can say that it was slow.
 	if wait, slow := s.duration("sample_wait"), s.duration("sample_slow"); sampling(s["sample_percent"]) && wait <= slow {
-		faults = append(faults, fmt.Errorf("OTELGATE_SAMPLE_WAIT='%s': expected more than OTELGATE_SAMPLE_SLOW, which is %s",
-			s["sample_wait"], s["sample_slow"]))
+		faults = append(faults, fault.Of("OTELGATE_SAMPLE_WAIT", s["sample_wait"], "more than OTELGATE_SAMPLE_SLOW, which is %s", s["sample_slow"]))
 	}
 	return faults
 }

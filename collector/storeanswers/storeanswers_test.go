@@ -124,7 +124,7 @@ func TestAnswerIsFinalAfterTheWait(t *testing.T) {
 
 func TestWaitBelowZeroIsRefused(t *testing.T) {
 	err := (&Config{Wait: -time.Second}).Validate()
-	if err == nil || err.Error() != "wait: -1s: expected 0s or more" {
+	if err == nil || err.Error() != "wait='-1s': expected 0s or more" {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -1,12 +1,12 @@
 package stores
 
 import (
-	"fmt"
-
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"otelgate/collector/fault"
 )
 
 // Config is the exporter's own, and what becomes of a batch that the store refuses. Without Refused the exporter is as
@@ -29,7 +29,7 @@ type Refused struct {
 // Validate the second queue.
 func (r *Refused) Validate() error {
 	if r.PieceBytes < 1 {
-		return fmt.Errorf("piece_bytes=%d: expected more than 0", r.PieceBytes)
+		return fault.Of("piece_bytes", r.PieceBytes, "at least 1")
 	}
 	return nil
 }

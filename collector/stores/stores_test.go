@@ -328,7 +328,7 @@ func TestExporterWithoutSecondQueueIsUpstreams(t *testing.T) {
 }
 
 func TestFaultsOfTheSecondQueueAreNamed(t *testing.T) {
-	require.EqualError(t, (&Refused{}).Validate(), "piece_bytes=0: expected more than 0")
+	require.EqualError(t, (&Refused{}).Validate(), "piece_bytes='0': expected at least 1")
 }
 
 func TestWithoutExtensionItemsAreLogged(t *testing.T) {

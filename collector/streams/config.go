@@ -1,11 +1,11 @@
 package streams
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+
+	"otelgate/collector/fault"
 )
 
 // Config of the processor.
@@ -20,12 +20,8 @@ func defaultConfig() component.Config { return &Config{MaxStreams: 2000, IdleFor
 
 // Validate the configuration.
 func (c *Config) Validate() error {
-	var faults []error
-	if c.MaxStreams < 1 {
-		faults = append(faults, fmt.Errorf("max_streams=%d: expected at least 1", c.MaxStreams))
-	}
-	if c.IdleFor < time.Minute {
-		faults = append(faults, fmt.Errorf("idle_for=%s: expected at least 1m", c.IdleFor))
-	}
-	return errors.Join(faults...)
+	var faults fault.List
+	faults.Unless(c.MaxStreams >= 1, "max_streams", c.MaxStreams, "at least 1")
+	faults.Unless(c.IdleFor >= time.Minute, "idle_for", c.IdleFor, "at least 1m")
+	return faults.Err()
 }

@@ -117,5 +117,5 @@ func TestLabelsAreThoseOfLokisStreams(t *testing.T) {
 }
 
 func TestFaultsOfTheConfigurationAreNamed(t *testing.T) {
-	require.EqualError(t, (&Config{}).Validate(), "max_streams=0: expected at least 1\nidle_for=0s: expected at least 1m")
+	require.EqualError(t, (&Config{}).Validate(), "max_streams='0': expected at least 1\nidle_for='0s': expected at least 1m")
 }

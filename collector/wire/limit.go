@@ -1,8 +1,9 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
+
+	"otelgate/collector/fault"
 )
 
 // Limit is how large a request may be.
@@ -16,7 +17,7 @@ type Limit struct {
 // Validate the limit.
 func (l Limit) Validate() error {
 	if l.MaxMessageMiB < 1 {
-		return errors.New("`max_message_mib` must be positive")
+		return fault.Of("max_message_mib", l.MaxMessageMiB, "at least 1")
 	}
 	return nil
 }

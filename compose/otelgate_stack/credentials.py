@@ -20,7 +20,7 @@ def folder(settings: Settings) -> Path:
 
 
 def superuser_password(settings: Settings) -> Path:
-    """File with the password of PostgreSQL's role `postgres`, which none of our programs uses."""
+    """File with the password of PostgreSQL's role `postgres`, which only `make backup` uses."""
     return folder(settings) / "postgres_password"
 
 

@@ -46,15 +46,17 @@ def check_free(needed: Mapping[str, tuple[str, int]]) -> None:
             if folder := _stack_of(pid):
                 others.setdefault(folder, []).append(port)
             else:
-                problems.append(f"port {port} is taken by {_shown(pid)}: stop it, or set {setting} to a free port")
+                problems.append(
+                    f"port {port} is taken by {_describe_process(pid)}: stop it, or set {setting} to a free port"
+                )
         elif error:
             problems.append(f"{setting}='{port}': cannot listen on it at {host}: {error.strerror}")
-    problems[:0] = [_another(folder, held) for folder, held in others.items()]
+    problems[:0] = [_other_stack(folder, held) for folder, held in others.items()]
     if problems:
         raise StackError("\n".join(problems))
 
 
-def _another(folder: Path, held: Sequence[int]) -> str:
+def _other_stack(folder: Path, held: Sequence[int]) -> str:
     some = f"port {held[0]}" if len(held) == 1 else f"{len(held)} of the ports ({', '.join(map(str, held[:3]))}, …)"
     if len(held) in (2, 3):
         some = "the ports " + " and ".join(map(str, held))
@@ -76,7 +78,7 @@ def _stack_of(pid: int | None) -> Path | None:
 
 def holder(port: int) -> str:
     """The process that listens on this port: pid and command, as far as this user may know."""
-    return _shown(_listener(port))
+    return _describe_process(_listener(port))
 
 
 def _listener(port: int) -> int | None:
@@ -90,7 +92,7 @@ def _listener(port: int) -> int | None:
     return None
 
 
-def _shown(pid: int | None) -> str:
+def _describe_process(pid: int | None) -> str:
     if pid is None:
         return "a process that cannot be seen from here (another user's, or a container's)"
     try:

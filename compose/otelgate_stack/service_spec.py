@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 PASSWORD = "a password"
 CERTIFICATE = "a certificate"
 TOKEN = "a token"
-NO_PAGES = "nothing, but refuses web pages"
+NO_PAGES = "nothing, but refuse web pages"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,6 @@ class Image:
     """
 
     name: str
-    program: str = ""
     user: str = ""
     owns_data: bool = True
 
@@ -125,7 +124,7 @@ class Spec:
     """Settings that its configuration file names, besides its ports and its retention; None: the file names none."""
 
     folder: str = "{state_dir}/{name}"
-    """Its data, natively. `make backup` copies them while the service is stopped."""
+    """Its data, natively."""
     data: str = ""
     """The folder of its data in its container, on the volume `<name>-data`; empty for a service that keeps none."""
     holds: str = ""

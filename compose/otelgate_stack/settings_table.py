@@ -140,7 +140,7 @@ ROWS: Final = (
         "path",
         ".otelgate",
         "a path",
-        "Folder of everything that the stack keeps. `make clean` removes it.",
+        "Folder of the stack's data and secrets. `make clean` removes it.",
     ),
     Row(
         "cache_dir",
@@ -148,7 +148,7 @@ ROWS: Final = (
         "path",
         "{cache}/otelgate",
         "a path",
-        "Folder of built programs, by their pinned versions. The default follows `XDG_CACHE_HOME`.",
+        "Folder of built programs, one for each pinned version. The default follows `XDG_CACHE_HOME`.",
     ),
     Row(
         "port_offset",
@@ -156,7 +156,7 @@ ROWS: Final = (
         "whole",
         "0",
         "a whole number from 0 to 40000",
-        "Added to each port that is not set itself. `1000` makes room for a second stack.",
+        "Added to each port that has no setting of its own. With `1000`, a second stack can run beside the first.",
         least=0,
         most=40000,
     ),
@@ -211,7 +211,7 @@ ROWS: Final = (
         "port",
         "4319",
         "a port number from 1 to 65535",
-        "Gateway: OTLP on 127.0.0.1, by which it sends its own metrics to itself.",
+        "Gateway: OTLP on 127.0.0.1, for its own metrics.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -247,7 +247,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Authority that signs clients' certificates, PEM. Clients need one in addition to the token. Read again when it changes.",
+        "CA of client certificates, PEM. Clients need a certificate in addition to the token. Reloaded when it changes.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -256,7 +256,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Bearer token that clients have to send; its sender may speak for every service. Read again when it changes.",
+        "Bearer token that clients must send; it allows data of any service. Reloaded when it changes.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -265,7 +265,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "A token, services, a team and limits for each application (docs/how-to/security.md). Read again when it changes.",
+        "Token, services, team and limits of each application (docs/how-to/security.md). Reloaded when it changes.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -292,7 +292,7 @@ ROWS: Final = (
         "whole",
         "512",
         "a whole number of at least 128",
-        "Memory of the gateway, MiB. It refuses requests that would take more, and clients retry; the container's limit follows from it.",
+        "Memory limit of the gateway, MiB. It refuses requests that would exceed it, and clients retry; the container's limit is derived from it.",
         readers=frozenset({"gateway"}),
         least=128,
     ),
@@ -302,7 +302,7 @@ ROWS: Final = (
         "whole",
         "1000000000",
         "a whole number of at least 8192",
-        "Size of each export queue on disk, bytes, or less where the disk has less. A full queue refuses, and clients retry.",
+        "Maximum size of each export queue on disk, bytes; less if the disk is smaller. A full queue refuses data, and clients retry.",
         readers=frozenset({"gateway"}),
         least=8192,
     ),
@@ -312,7 +312,7 @@ ROWS: Final = (
         "whole",
         "67108864",
         "a whole number of at least 1048576",
-        "Space that stays free on the queues' disk, bytes, at most a tenth of it. Below it, data is refused, and clients retry.",
+        "Free space reserved on the disk of the queues, bytes, at most a tenth of the disk. Below it, data is refused, and clients retry.",
         readers=frozenset({"gateway"}),
         least=1048576,
     ),
@@ -322,7 +322,7 @@ ROWS: Final = (
         "whole",
         "16",
         "a whole number from 1 to 1024",
-        "Largest OTLP request that is taken, MiB. The gateway takes less where OTELGATE_MEMORY_LIMIT_MIB has fewer than 28 MiB for each of its MiB, and 64 more (docs/reference/limits.md).",
+        "Largest accepted OTLP request, MiB. A small OTELGATE_MEMORY_LIMIT_MIB lowers it (docs/reference/limits.md).",
         readers=frozenset({"gateway", "sink"}),
         least=1,
         most=1024,
@@ -333,7 +333,7 @@ ROWS: Final = (
         "whole",
         "1000",
         "a whole number of at least 0",
-        "Connections over gRPC, and concurrent requests over HTTP, that the gateway has from one address, and connections that the audit sink has in all; more are refused, and clients retry. A proxy or a Docker network makes many clients one address. 0: no bound.",
+        "Maximum number of gRPC connections, and of concurrent HTTP requests, from one address to the gateway, and of all connections to the audit sink. More are refused, and clients retry. Clients behind a proxy or a Docker network share one address. 0: no limit.",
         readers=frozenset({"gateway", "sink"}),
         least=0,
     ),
@@ -354,7 +354,7 @@ ROWS: Final = (
         "text",
         "",
         "text",
-        "Name of this gateway in its own and the derived metrics, before a short id that OTELGATE_DATA_DIR keeps. Without it, the host name.",
+        "Name of this gateway in its own and the derived metrics, followed by a short id from OTELGATE_DATA_DIR. Defaults to the host name.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -403,7 +403,7 @@ ROWS: Final = (
         "one_of",
         "opt_in",
         "one of opt_in, none, masked, full",
-        "Message content in the audit store: `opt_in` keeps it, with personal data masked, of senders whose resource has `otelgate.content=true` (our SDK with content on), and removes it from others; `none`, `masked` and `full` are for all senders.",
+        "Message content in the audit store: `opt_in` keeps it, with personal data masked, if the sender's resource has `otelgate.content=true` (our SDK with content on), and removes it otherwise; `none`, `masked` and `full` apply to all senders.",
         readers=frozenset({"gateway"}),
         values=("opt_in", "none", "masked", "full"),
     ),
@@ -413,7 +413,7 @@ ROWS: Final = (
         "one_of",
         "mask",
         "one of mask, remove",
-        "The text of applications' own log lines where OTELGATE_CONTENT_LOGS is `none`: masked, or removed. GenAI events lose theirs always.",
+        "Text of applications' own log lines if OTELGATE_CONTENT_LOGS is `none`: masked or removed. The text of GenAI events is always removed.",
         readers=frozenset({"gateway"}),
         values=("mask", "remove"),
     ),
@@ -423,7 +423,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Masking rules and attribute lists of yours, in the form of `collector/redact/policy.yaml`.",
+        "Your own masking rules and attribute lists, in the format of `collector/redact/policy.yaml`.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -432,7 +432,7 @@ ROWS: Final = (
         "file",
         "{state_dir}/secrets/pseudonym_key",
         "a file that can be read",
-        "Key by which ids that are personal data (an e-mail as `user.id`) become pseudonyms, `[email:3f9a…]`, the same in every store, and by which `forget` finds a person. Without one they all become `[email]`.",
+        "Key for pseudonyms of ids that are personal data (an e-mail address as `user.id`), `[email:3f9a…]`, the same in every store; `forget` finds a person by them. Without it, each such id becomes `[email]`.",
         readers=frozenset({"gateway", "keeper"}),
     ),
     Row(
@@ -441,7 +441,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Dialects of yours, in the form of `collector/genai/mapping.yaml`.",
+        "Your own dialects, in the format of `collector/genai/mapping.yaml`.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -450,7 +450,7 @@ ROWS: Final = (
         "boolean",
         "false",
         "true or false",
-        "`true` keeps attributes in addition to those they were mapped to.",
+        "`true` keeps the original attributes in addition to the mapped ones.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -459,7 +459,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Prices of yours, in the form of `collector/pricing/testdata/override.json`. Read again when it changes.",
+        "Your own prices, in the format of `collector/pricing/testdata/override.json`. Reloaded when it changes.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -468,7 +468,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Derived metrics of yours, in the form of `collector/derive/metrics.yaml`.",
+        "Your own derived metrics, in the format of `collector/derive/metrics.yaml`.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -477,7 +477,7 @@ ROWS: Final = (
         "percent",
         "100",
         "a number from 0 to 100",
-        "Share of ordinary traces that is stored. Below 100, traces with an error and slow, costly or low-rated ones are stored besides. Metrics count all.",
+        "Share of ordinary traces that is stored. Traces with an error, and slow, costly or low-rated ones, are always stored. Metrics count all.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -486,7 +486,7 @@ ROWS: Final = (
         "duration",
         "10s",
         "a duration of at least 1s, such as 30s, 5m or 1h",
-        "A trace that takes this long is slow.",
+        "Duration from which a trace is slow.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -495,7 +495,7 @@ ROWS: Final = (
         "positive",
         "0.1",
         "a number above 0",
-        "A trace with a model call of this price is costly, US dollars.",
+        "Cost of a model call from which its trace is costly, US dollars.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -504,7 +504,7 @@ ROWS: Final = (
         "duration",
         "60s",
         "a duration of at least 1s, such as 30s, 5m or 1h",
-        "Time for which an ordinary trace is held in memory, in case it becomes one to store.",
+        "Time for which an ordinary trace waits in memory, in case a later span makes it one to store.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -513,7 +513,7 @@ ROWS: Final = (
         "whole",
         "3000",
         "a whole number of at least 1",
-        "Traces held at most. Those that wait longest go first.",
+        "Maximum number of waiting traces. The oldest are dropped first.",
         readers=frozenset({"gateway"}),
         least=1,
     ),
@@ -591,7 +591,7 @@ ROWS: Final = (
         "database",
         "",
         "a postgresql:// URL",
-        "Database of the audit store, as the owner of its tables. The sink logs in as another role. Without it, `make up` runs one.",
+        "Database of the audit store, with the owner of its tables as the user. The sink logs in as another role. Without it, `make up` runs a PostgreSQL.",
         readers=frozenset({"keeper", "sink"}),
     ),
     Row(
@@ -627,7 +627,7 @@ ROWS: Final = (
         "boolean",
         "true",
         "true or false",
-        "`false` leaves the audit sink out: turns are then on record nowhere.",
+        "`false` disables the audit sink: turns are then not recorded.",
         readers=frozenset({"gateway"}),
     ),
     Row(
@@ -636,7 +636,7 @@ ROWS: Final = (
         "host",
         "127.0.0.1",
         "an IP address or a host name",
-        "Address on which the sink and the keeper listen: loopback, except in a container that is published there.",
+        "Address on which the sink and the keeper listen. Anything but loopback is for containers only, whose ports are published on loopback.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -663,7 +663,7 @@ ROWS: Final = (
         "port",
         "4323",
         "a port number from 1 to 65535",
-        "Keeper of the audit store: HTTP, `/health` is 200 when it does its jobs.",
+        "Keeper of the audit store: HTTP, `/health` is 200 when it can do its jobs.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -681,7 +681,7 @@ ROWS: Final = (
         "file",
         "{state_dir}/secrets/audit_key",
         "a file that can be read",
-        "Chain key of the audit's ledger, 64 hex digits. Keep a copy apart from the database.",
+        "Chain key of the audit ledger, 64 hexadecimal digits. Keep a copy apart from the database.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -708,7 +708,7 @@ ROWS: Final = (
         "whole",
         "50",
         "a whole number of at least 1",
-        "Turns in an hour from which a user counts as over the limit.",
+        "Number of turns in an hour above which a user counts as over the limit.",
         readers=frozenset({"sink"}),
         least=1,
     ),
@@ -736,7 +736,7 @@ ROWS: Final = (
         "witness",
         "",
         "file: with an absolute path, or an http:// or https:// URL",
-        "A second place for the ledger's heads, out of the stack's reach: a file or a webhook.",
+        "A second witness for the ledger's heads, outside of the stack: a file or a webhook.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -745,7 +745,7 @@ ROWS: Final = (
         "host",
         "127.0.0.1",
         "an IP address or a host name",
-        "Address on which votes are taken.",
+        "Address on which the feedback endpoint listens.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -754,7 +754,7 @@ ROWS: Final = (
         "port",
         "4322",
         "a port number from 1 to 65535",
-        "HTTP: `POST /v1/feedback`.",
+        "Feedback endpoint: HTTP, `POST /v1/feedback`.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -763,7 +763,7 @@ ROWS: Final = (
         "origins",
         "",
         "origins such as https://app.example, with commas between",
-        "Origins of web pages that may post votes. Without it, only the endpoint's own page.",
+        "Origins of web pages that may post votes. Without it, only the endpoint's own page may.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -781,7 +781,7 @@ ROWS: Final = (
         "rate",
         "30/minute",
         "a number per second, minute, hour or day, such as 30/minute",
-        "Votes that are taken from one address, and for one token.",
+        "Maximum rate of votes from one address, and for one token.",
         readers=frozenset({"sink"}),
     ),
     Row(
@@ -790,7 +790,7 @@ ROWS: Final = (
         "whole",
         "0",
         "a whole number from 0 to 10",
-        "Proxies in front of the feedback endpoint that add the client's address to X-Forwarded-For.",
+        "Number of proxies in front of the feedback endpoint that add the client's address to X-Forwarded-For.",
         readers=frozenset({"sink"}),
         least=0,
         most=10,
@@ -846,7 +846,7 @@ ROWS: Final = (
         "file",
         "{state_dir}/secrets/stores_password",
         "a file that can be read",
-        "Password of user `otelgate` at Prometheus. Without it, none is sent. Read at the start.",
+        "Password of the user `otelgate` at Prometheus. Without it, none is sent. Read at the start.",
         readers=frozenset({"gateway", "sink"}),
     ),
     Row(
@@ -855,7 +855,7 @@ ROWS: Final = (
         "file",
         "{state_dir}/secrets/stores_certificate",
         "a file that can be read",
-        "Certificate that is shown to stores with https:// addresses, PEM.",
+        "Client certificate for stores with https:// addresses, PEM.",
         readers=frozenset({"gateway", "sink"}),
     ),
     Row(
@@ -873,7 +873,7 @@ ROWS: Final = (
         "file",
         "{stores_cert_file}",
         "a file that can be read",
-        "Authority that signed those stores' certificates, PEM, in addition to those of the system.",
+        "CA of those stores' certificates, PEM, in addition to the system's.",
         readers=frozenset({"gateway", "sink"}),
     ),
     Row(
@@ -924,7 +924,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Alerts: URL of a Slack webhook. Without it, none go to Slack.",
+        "Alerts: URL of a Slack webhook. Without it, no alert is sent to Slack.",
     ),
     Row("slack_channel", "OTELGATE_SLACK_CHANNEL", "text", "#alerts", "text", "Alerts: channel in Slack."),
     Row(
@@ -933,7 +933,7 @@ ROWS: Final = (
         "file",
         "",
         "a file that can be read",
-        "Alerts: PagerDuty's integration key. Without it, none go to PagerDuty.",
+        "Alerts: PagerDuty's integration key. Without it, no alert is sent to PagerDuty.",
     ),
     Row(
         "pagerduty_url",
@@ -949,10 +949,15 @@ ROWS: Final = (
         "endpoint",
         "",
         "host:port",
-        "Alerts: mail server. Without it, none go by mail.",
+        "Alerts: mail server. Without it, no alert is sent by e-mail.",
     ),
     Row(
-        "smtp_from", "OTELGATE_SMTP_FROM", "address", "otelgate@localhost", "a mail address", "Alerts: sender of mails."
+        "smtp_from",
+        "OTELGATE_SMTP_FROM",
+        "address",
+        "otelgate@localhost",
+        "a mail address",
+        "Alerts: sender of e-mails.",
     ),
     Row(
         "smtp_to",
@@ -960,7 +965,7 @@ ROWS: Final = (
         "addresses",
         "",
         "mail addresses, with commas between",
-        "Alerts: recipients of mails.",
+        "Alerts: recipients of e-mails.",
     ),
     Row("smtp_user", "OTELGATE_SMTP_USER", "text", "", "text", "Alerts: user at the mail server."),
     Row(
@@ -977,7 +982,7 @@ ROWS: Final = (
         "boolean",
         "true",
         "true or false",
-        "Alerts: send mail by STARTTLS only.",
+        "Alerts: send e-mail over STARTTLS only.",
     ),
     Row(
         "alert_webhook_url",
@@ -985,7 +990,7 @@ ROWS: Final = (
         "url",
         "",
         "an http:// or https:// URL",
-        "Alerts: every notification also goes there, as JSON.",
+        "Alerts: URL that also gets every notification, as JSON.",
     ),
     Row(
         "grafana_url",
@@ -993,7 +998,7 @@ ROWS: Final = (
         "url",
         "http://127.0.0.1:{grafana_port}",
         "an http:// or https:// URL",
-        "Address of Grafana in links.",
+        "URL of Grafana in links.",
     ),
     Row(
         "runbooks_url",
@@ -1001,7 +1006,7 @@ ROWS: Final = (
         "url",
         "",
         "an http:// or https:// URL",
-        "Address of the runbooks in links. Without it, links name the files.",
+        "URL of the runbooks in links. Without it, links name the files.",
     ),
     Row(
         "vulnerabilities_go",
@@ -1033,7 +1038,7 @@ ROWS: Final = (
         "retention",
         "31d",
         "a duration of at least 24h in hours, days or weeks, such as 90d",
-        "How long Loki keeps logs, and so how old a log record may be. An older one is stored at its time of arrival (docs/reference/limits.md).",
+        "How long Loki keeps logs. A log record that is older when it arrives is stored with its time of arrival (docs/reference/limits.md).",
         readers=frozenset({"gateway"}),
     ),
     Row(

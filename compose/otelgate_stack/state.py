@@ -25,7 +25,7 @@ _FULL_BYTES = 1 << 20
 def ensure(settings: Settings) -> None:
     """Make the state folder, readable by this user only. Raises StackError where the folder holds something else."""
     folder = settings.state_dir
-    if folder.is_dir() and not _ours(folder) and any(folder.iterdir()):
+    if folder.is_dir() and not _has_marker(folder) and any(folder.iterdir()):
         raise StackError(f"OTELGATE_STATE_DIR='{folder}': expected a new or empty folder, or one that otelgate made")
     make_folder(folder)
     (folder / _MARKER).write_text("otelgate keeps its state here; `make clean` removes this folder.\n")
@@ -55,7 +55,7 @@ def remove(settings: Settings) -> bool:
     folder = settings.state_dir
     if not folder.exists():
         return False
-    if not _ours(folder):
+    if not _has_marker(folder):
         raise StackError(
             f"OTELGATE_STATE_DIR='{folder}': not removed, it has no file {_MARKER}: otelgate didn't make it"
         )
@@ -176,5 +176,5 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _ours(folder: Path) -> bool:
+def _has_marker(folder: Path) -> bool:
     return (folder / _MARKER).is_file()

@@ -7,7 +7,7 @@ from otelgate.names import GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK
 
 from examples.common.fake_models import Plan, tokens_of
 from examples.common.story import NO_FAULTS, Story, Turn
-from examples.common.traffic import Visit
+from examples.common.visit import Visit
 
 from .agents import CONFIDENCE, ROUTER_AGENT, confidence
 from .departments import KNOWLEDGE, SKILLS, Route, compose, route, wanted

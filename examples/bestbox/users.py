@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from examples.common.faults import Faults
-from examples.common.traffic import Visit
+from examples.common.visit import Visit
 
 from .departments import DEPARTMENTS
 

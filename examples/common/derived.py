@@ -43,7 +43,7 @@ class _Rule(NamedTuple):
     name: str
     unit: str
     signal: str
-    conditions: tuple[Mapping[str, Any], ...]
+    when: Mapping[str, Any]
     values: tuple[tuple[str, Mapping[str, str]], ...]
     dimensions: tuple[tuple[str, tuple[str, ...]], ...]
     bounds: tuple[float, ...] | None
@@ -63,7 +63,7 @@ def _rules() -> tuple[_Rule, ...]:
                 metric["name"],
                 metric.get("unit", ""),
                 metric["signal"],
-                tuple(metric["condition"]),
+                metric["when"],
                 tuple(values or [(metric["value"], {})]),
                 tuple((name, sources.get(name, (name,))) for name in names),
                 tuple(map(float, listed["buckets"][metric["buckets"]])) if metric["kind"] == "histogram" else None,
@@ -76,7 +76,7 @@ def _of(
     rules: tuple[_Rule, ...], signal: str, seen: Mapping[str, Any], at: float, duration: float
 ) -> Iterator[Observation]:
     for rule in rules:
-        if rule.signal != signal or not all(_holds(condition, seen) for condition in rule.conditions):
+        if rule.signal != signal or not all(_holds(test, seen.get(name, _MISSING)) for name, test in rule.when.items()):
             continue
         labels = [(name, value) for name, places in rule.dimensions if (value := _first(seen, places)) is not None]
         for value_of, more in rule.values:
@@ -87,13 +87,16 @@ def _of(
                 yield Observation(at, rule.name, rule.unit, found, float(value), rule.bounds)
 
 
-def _holds(condition: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
-    value = seen.get(condition["attribute"], _MISSING)
-    if "exists" in condition:
-        return (value is not _MISSING) == condition["exists"]
-    if "in" in condition:
-        return value in condition["in"]
-    return value not in condition["not_in"]
+def _holds(test: Any, value: object) -> bool:
+    """Those of collector/condition/condition.go that metrics.yaml uses."""
+    match test:
+        case "present":
+            return value is not _MISSING
+        case "absent":
+            return value is _MISSING
+        case list():
+            return value in test
+    raise ValueError(f"when='{test}': expected present, absent or a list of values")
 
 
 def _first(seen: Mapping[str, Any], places: tuple[str, ...]) -> str | None:

@@ -4,6 +4,10 @@ The same users as live come through all hours of the day, and the application te
 Prometheus gets blocks (and remote write for the last hours), Loki log lines in the order of time, the audit store OTLP
 as from the gateway, each with its own time, and Tempo or Jaeger the traces of the last hour. The same seed and end give
 the same past.
+
+OTLP with old times through the gateway cannot do it: the gateway counts a span in the derived metrics when it arrives,
+so a week of spend would be one step of today, and Prometheus refuses samples older than its out_of_order_time_window
+(4 h).
 """
 
 import random
@@ -11,19 +15,13 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import grpc
-import psycopg
-from otelgate_stack.clients import Loki, Prometheus
-from otelgate_stack.errors import StackError
-from otelgate_stack.settings import Settings
-from otelgate_stack.waiting import until
+from otelgate_stack.examples import Stores
 
-from . import activity, derived, otlp, places, prometheus, series
+from . import activity, derived, otlp, prometheus, series
 from .faults import Faults
 from .story import Point, Story
 from .traffic import Example
@@ -35,7 +33,6 @@ TRACES_S = 3600
 _HOURS = (2, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 8, 9, 9, 9, 8, 8, 9, 10, 9, 7, 5, 3)
 """Relative numbers of users in each hour of the day (UTC)."""
 _FORMS = "expected a number of days from 1 to 30, such as 7d"
-_OTLP = "/opentelemetry.proto.collector.{}.v1.{}Service/Export"
 _VISIBLE_S = 150.0
 
 
@@ -57,23 +54,18 @@ def days(text: str) -> int:
     return int(found[1])
 
 
-def load(settings: Settings, example: Example, number: int, *, environment: str, seed: int = 1) -> Past | None:
+def load(stores: Stores, example: Example, number: int, *, environment: str, seed: int = 1) -> Past | None:
     """Load so many days, up to now. None, after printing a line, if there is a history already."""
-    if not settings.own_database:
-        raise StackError("HISTORY: the past is loaded into the stack's own database: unset OTELGATE_DATABASE_URL")
-    end = _end(settings, example.service)
+    end = _end(stores.first_turn(example.service))
     if end is None:
         print(f"{example.service} has a history already: nothing is loaded", file=sys.stderr)
         return None
     told = _Step(f"tell {number} days of {example.service}")
     past = tell(example, end - number * DAY_S, end, environment=environment, seed=seed)
     told.done(f"{sum(span.parent_id is None for span in past.story.spans)} turns")
-    with places.find(settings) as where:
-        _to_prometheus(settings, where, past)
-        _to_audit(settings, where, past)
-        _to_loki(settings, past)
-        _to_traces(settings, where, past)
-    _wait_until_visible(settings, past)
+    for store in (_to_prometheus, _to_audit, _to_loki, _to_traces):
+        store(stores, past)
+    _wait_until_visible(stores, past)
     return past
 
 
@@ -142,20 +134,14 @@ def _heartbeat(past: Past) -> Iterator[Point]:
         at += series.ENDS_AFTER_S / 2
 
 
-def _end(settings: Settings, service: str) -> float | None:
+def _end(first: float | None) -> float | None:
     """Now, or where the application has run before, a minute before that; None where that is long ago."""
-    password = settings.database_password
-    secret = password.read_text().strip() if password else None
-    query = "SELECT extract(epoch FROM min(started_at))::float8 FROM audit.turns WHERE service = %s"
-    with psycopg.connect(settings.database, password=secret) as connection:
-        row = connection.execute(query, [service]).fetchone()
-    first = row[0] if row else None
     if first is None:
         return time.time() - 5
-    return None if first < time.time() - DAY_S / 2 else float(first) - 60
+    return None if first < time.time() - DAY_S / 2 else first - 60
 
 
-def _to_prometheus(settings: Settings, where: places.Native | places.Containers, past: Past) -> None:
+def _to_prometheus(stores: Stores, past: Past) -> None:
     found, points = all_series(past), series.grid(past.start, past.end)
     border = time.time() - prometheus.HEAD_S
     with tempfile.TemporaryDirectory(prefix="otelgate-history-") as folder:
@@ -163,70 +149,42 @@ def _to_prometheus(settings: Settings, where: places.Native | places.Containers,
         files = prometheus.write_files(found, points, border, Path(folder), step.part(len(found)))
         step.done(f"{sum(file.stat().st_size for file in files) >> 20} MiB")
         step = _Step("make Prometheus' blocks")
-        where.make_blocks(files)
+        stores.make_blocks(files)
         step.done(f"{len(files)} blocks")
     step = _Step("write the last hours to Prometheus")
-    with Prometheus.of(settings, timeout_s=60) as store:
-        prometheus.remote_write(store, found, points, border, step.part(len(found)))
+    prometheus.remote_write(stores, found, points, border, step.part(len(found)))
     step.done()
 
 
-def _to_audit(settings: Settings, where: places.Native | places.Containers, past: Past) -> None:
-    token = settings.audit_token_file
-    headers = [("authorization", f"Bearer {token.read_text().strip()}")] if token else []
+def _to_audit(stores: Stores, past: Past) -> None:
     events = [log for log in past.story.logs if log.event]
     step = _Step(f"send {len(past.story.spans)} spans and {len(events)} events to the audit sink")
-    with grpc.insecure_channel(where.audit) as channel:
-        _export(channel, "trace", otlp.trace_requests(past.story.spans, past.resource, content=True), headers)
-        _export(channel, "logs", otlp.log_requests(events, past.resource, content=True), headers)
+    stores.send_to_audit("traces", otlp.trace_requests(past.story.spans, past.resource, content=True))
+    stores.send_to_audit("logs", otlp.log_requests(events, past.resource, content=True))
     step.done()
 
 
-def _to_loki(settings: Settings, past: Past) -> None:
+def _to_loki(stores: Stores, past: Past) -> None:
     step = _Step(f"push {len(past.story.logs)} log lines to Loki")
     headers = {"Content-Type": "application/x-protobuf"}
-    with Loki.of(settings, timeout_s=60) as store:
-        for request in otlp.log_requests(past.story.logs, past.resource, content=False):
-            store.post("/otlp/v1/logs", request.SerializeToString(), headers)
-        # Queries look for old lines on disk alone, where Loki would bring these half an hour from now.
-        store.post("/flush")
+    for request in otlp.log_requests(past.story.logs, past.resource, content=False):
+        stores.loki.post("/otlp/v1/logs", request.SerializeToString(), headers)
+    # Queries look for old lines on disk alone, where Loki would bring these half an hour from now.
+    stores.loki.post("/flush")
     step.done()
 
 
-def _to_traces(settings: Settings, where: places.Native | places.Containers, past: Past) -> None:
+def _to_traces(stores: Stores, past: Past) -> None:
     ends: dict[str, float] = {}
     for span in past.story.spans:
         ends[span.trace_id] = max(ends.get(span.trace_id, 0.0), span.end)
     young = [span for span in past.story.spans if ends[span.trace_id] > past.end - TRACES_S]
-    stores = {"tempo": [where.tempo], "jaeger": [where.jaeger]}.get(settings.traces_to, [where.tempo, where.jaeger])
     step = _Step(f"send the last hour's {len({span.trace_id for span in young})} traces")
-    for address in stores:
-        with places.channel(settings, address) as channel:
-            _export(channel, "trace", otlp.trace_requests(young, past.resource, content=False))
+    stores.send_traces(list(otlp.trace_requests(young, past.resource, content=False)))
     step.done()
 
 
-def _export(
-    channel: grpc.Channel, signal: str, requests: Iterable[Any], headers: Sequence[tuple[str, str]] = ()
-) -> None:
-    """Send each, and again where the receiver asks for it. Raises StackError."""
-    names = {"trace": _OTLP.format("trace", "Trace"), "logs": _OTLP.format("logs", "Logs")}
-    call = channel.unary_unary(names[signal], request_serializer=lambda request: request.SerializeToString())
-    for request in requests:
-        for attempt in range(10):
-            try:
-                call(request, timeout=120, metadata=headers)
-                break
-            except grpc.RpcError as error:
-                if (
-                    error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
-                    or attempt == 9
-                ):
-                    raise StackError(f"{names[signal]}: {error.code().name}: {error.details()}") from error
-                time.sleep(1 + attempt)
-
-
-def _wait_until_visible(settings: Settings, past: Past) -> None:
+def _wait_until_visible(stores: Stores, past: Past) -> None:
     """Prometheus looks for new blocks once a minute, and may do so while only some are there: wait for each."""
     step = _Step("wait for Prometheus to find its blocks")
     runs = "otelgate_run_count_total"
@@ -234,15 +192,9 @@ def _wait_until_visible(settings: Settings, past: Past) -> None:
     grid, border = series.grid(past.start, past.end), time.time() - prometheus.HEAD_S
     counted = [each for each in all_series(past) if dict(each.labels)["__name__"] == runs]
     points = [at for each in counted for at, _ in series.on_grid(each, grid) if at < border]
-    left = list({at - at % prometheus.BLOCK_S: at for at in points}.values())  # a point of each block
-    with Prometheus.of(settings, timeout_s=30) as store:
-
-        def missing() -> str:
-            while left and store.query(f"count_over_time({metric}[1m])", left[0]):
-                left.pop(0)
-            return f"{len(left)} not found within {_VISIBLE_S:.0f} s" if left else ""
-
-        step.done(until(missing, _VISIBLE_S, every_s=1))
+    left = {at - at % prometheus.BLOCK_S: at for at in points}.values()  # a point of each block
+    missing = stores.wait_for_samples(metric, left, _VISIBLE_S)
+    step.done(f"{missing} not found within {_VISIBLE_S:.0f} s" if missing else "")
 
 
 class _Step:

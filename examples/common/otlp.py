@@ -26,7 +26,7 @@ from otelgate.names import (
     OTELGATE_RUN_RECEIVED_AT,
 )
 
-from .prices import price
+from . import prices
 from .story import Log, Span, Story
 
 BATCH = 2000
@@ -50,9 +50,9 @@ def finish(story: Story) -> None:
         own = span.attributes
         match own.get(GEN_AI_OPERATION_NAME):
             case "chat" | "embeddings":
-                cost = price(own[GEN_AI_PROVIDER_NAME], own[GEN_AI_REQUEST_MODEL], own)
+                cost = prices.price(own[GEN_AI_PROVIDER_NAME], own[GEN_AI_REQUEST_MODEL], span.start, own)
                 own[OTELGATE_CALL_RECEIVED_AT] = _nanos(span.end)
-                own[OTELGATE_COST_STATUS], own[OTELGATE_COST_PRICE_VERSION] = cost.status, cost.version
+                own[OTELGATE_COST_STATUS], own[OTELGATE_COST_PRICE_VERSION] = cost.status, prices.VERSION
                 if cost.usd is not None:
                     own[OTELGATE_COST_USD] = cost.usd
                 first, output = own.get(GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK), own.get(GEN_AI_USAGE_OUTPUT_TOKENS)

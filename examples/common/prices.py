@@ -1,16 +1,26 @@
-"""The cost of a call, for the history: as the gateway prices it, from the same table, for models named by their id.
+"""The cost of a call of the past, by the library from which the gateway's price list is made (`make prices`).
 
-The gateway knows far more (aliases, dates, tiers of service); live, it alone decides. A test compares both.
+Live, the gateway alone decides; tests/collector/test_prices.py compares it with the library.
 """
 
 import functools
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from genai_prices import Usage, calc_price
 from otelgate.names import GEN_AI_USAGE_CACHE_READ, GEN_AI_USAGE_INPUT_TOKENS, GEN_AI_USAGE_OUTPUT_TOKENS
 
-ROOT = Path(__file__).resolve().parents[2]
+VERSION = f"genai-prices/{version('genai-prices')}"
+_RULES = Path(__file__).resolve().parents[2] / "collector" / "pricing" / "rules.json"
+_TOKENS = {
+    "input_tokens": GEN_AI_USAGE_INPUT_TOKENS,
+    "cache_read_tokens": GEN_AI_USAGE_CACHE_READ,
+    "output_tokens": GEN_AI_USAGE_OUTPUT_TOKENS,
+}
 
 
 class Price(NamedTuple):
@@ -18,57 +28,23 @@ class Price(NamedTuple):
 
     usd: float | None
     status: str
-    version: str
 
 
-def price(provider: str, model: str, attributes: dict[str, Any]) -> Price:
-    """Of a call with these `gen_ai.usage.*` attributes."""
-    tokens, version = attributes.get(GEN_AI_USAGE_INPUT_TOKENS), _version()
+def price(provider: str, model: str, at: float, attributes: Mapping[str, Any]) -> Price:
+    """The cost of a call with these `gen_ai.usage.*` attributes at a Unix time in seconds."""
     if provider in _free_providers():
-        return Price(0.0, "priced", version)
-    prices = _models().get((provider, model))
-    if prices is None:
-        return Price(None, "unpriced", version)
-    if tokens is None:
-        return Price(None, "no_tokens", version)
-    cached = attributes.get(GEN_AI_USAGE_CACHE_READ, 0)
-    output = attributes.get(GEN_AI_USAGE_OUTPUT_TOKENS, 0)
-    rate = {key: _rate(value, tokens) for key, value in prices.items() if key.endswith("_mtok")}
-    micro = (tokens - cached) * rate["input_mtok"] + output * rate.get("output_mtok", 0.0)
-    micro += cached * rate.get("cache_read_mtok", rate["input_mtok"])
-    return Price(micro / 1e6, "priced", version)
-
-
-def _rate(price_of: Any, tokens: int) -> float:
-    """A price, or the one of the tier that a prompt of so many tokens is in."""
-    if isinstance(price_of, int | float):
-        return float(price_of)
-    tiers = [tier["price"] for tier in price_of["tiers"] if tokens > tier["start"]]
-    return float(tiers[-1] if tiers else price_of["base"])
-
-
-@functools.cache
-def _table() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ROOT / "collector" / "prices.json").read_text())
-    return found
-
-
-@functools.cache
-def _models() -> dict[tuple[str, str], dict[str, Any]]:
-    return {
-        (provider["id"], model["id"]): model["prices"]
-        for provider in _table()["providers"]
-        for model in provider["models"]
-        if isinstance(model.get("prices"), dict)
-    }
+        return Price(0.0, "priced")
+    usage = Usage(**{name: attributes.get(attribute) for name, attribute in _TOKENS.items()})
+    when = datetime.fromtimestamp(at, UTC)
+    try:
+        found = calc_price(usage, model, provider_id=provider, genai_request_timestamp=when)
+    except LookupError:
+        return Price(None, "unpriced")
+    if usage.input_tokens is None:
+        return Price(None, "no_tokens")
+    return Price(float(found.total_price), "priced")
 
 
 @functools.cache
 def _free_providers() -> frozenset[str]:
-    return frozenset(json.loads((ROOT / "collector" / "pricing" / "rules.json").read_text())["free_providers"])
-
-
-@functools.cache
-def _version() -> str:
-    source = _table()["source"]
-    return f"{source['package']}/{source['version']}"
+    return frozenset(json.loads(_RULES.read_text())["free_providers"])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from otelgate_stack.clients import Prometheus
+from otelgate_stack.examples import Stores
 
 from .series import Series, on_grid
 
@@ -54,7 +54,7 @@ def write_files(
 
 
 def remote_write(
-    store: Prometheus, all_series: Sequence[Series], points: list[int], since: float, said: Callable[[int], None]
+    stores: Stores, all_series: Sequence[Series], points: list[int], since: float, said: Callable[[int], None]
 ) -> None:
     """Send the points from `since` on to Prometheus' remote-write receiver. Raises StoreError with what it answered."""
     # https://prometheus.io/docs/specs/prw/remote_write_spec/
@@ -67,7 +67,7 @@ def remote_write(
         said(first)
         some = all_series[first : first + _SERIES_A_REQUEST]
         body = b"".join(_timeseries(series, points, since) for series in some)
-        store.post("/api/v1/write", _snappy(body), headers)
+        stores.prometheus.post("/api/v1/write", _snappy(body), headers)
 
 
 def _text(series: Series) -> tuple[str, str]:

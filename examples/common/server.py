@@ -9,17 +9,20 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from otelgate_audit import hosts
 from starlette.datastructures import Headers
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .faults import Faults
 
 START_S = 20.0
+_NAMES = ("localhost", "127.0.0.1", "host.docker.internal")
+"""The names by which this machine's programs and containers ask it."""
 
 
 def add_health(app: FastAPI, checks: Mapping[str, Callable[[], Any]] | None = None) -> None:
@@ -56,22 +59,25 @@ def host() -> str:
 
 
 class OwnPages:
-    """ASGI middleware: refuses pages of other origins, and names by which they may lead a browser here."""
+    """ASGI middleware: refuses requests of other origins' pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = _refusal(Headers(scope=scope)) if scope["type"] in ("http", "websocket") else None
-        await (refusal or self._app)(scope, receive, send)
+        if scope["type"] in ("http", "websocket") and _is_foreign(Headers(scope=scope)):
+            refusal = JSONResponse({"error": "requests of other origins' pages are refused"}, 403)
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
-def _refusal(headers: Headers) -> JSONResponse | None:
-    if not hosts.is_local(headers.get("Host", "")):
-        return JSONResponse({"error": f"Host: expected {hosts.EXPECTED}"}, 421)
-    if hosts.is_of_foreign_page(headers):
-        return JSONResponse({"error": "requests of other origins' pages are refused"}, 403)
-    return None
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a page of another origin sent it; a link that was followed did not."""
+    if origin := headers.get("Origin"):
+        return urlsplit(origin).netloc != headers.get("Host")
+    followed = headers.get("Sec-Fetch-Dest") == "document"
+    return not followed and headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
 
 
 @contextmanager
@@ -80,9 +86,9 @@ def serve(app: ASGIApp, port: int = 0) -> Iterator[str]:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host(), port))
-    config = uvicorn.Config(
-        OwnPages(app), log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5
-    )
+    # A page could point a name of its own at this address, and so be of the same origin.
+    guarded = TrustedHostMiddleware(OwnPages(app), [host(), *_NAMES], www_redirect=False)
+    config = uvicorn.Config(guarded, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="server", daemon=True)
     thread.start()

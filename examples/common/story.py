@@ -53,7 +53,7 @@ from otelgate.names import (
 
 from .fake_models import Plan, Profile
 from .faults import Faults
-from .traffic import Visit
+from .visit import Visit
 
 NO_FAULTS = Faults()
 

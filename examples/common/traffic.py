@@ -23,14 +23,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import otelgate
 
 from .faults import FAULTS, Faults, UnknownFault, parse
-
-if TYPE_CHECKING:
-    from .story import Story
+from .story import Story
+from .visit import Visit
 
 APPS = ("estate_bot", "osool", "bestbox", "execora")
 WORKERS = 24
@@ -38,19 +37,6 @@ _WAIT_S = 60.0
 """How long visits that have begun may take after the end."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Visit:
-    """The steps of one user in a row. `at`: Unix seconds; `steps` mean something to the example alone."""
-
-    at: float
-    user: str
-    session: str
-    tier: str | None
-    steps: tuple[Any, ...]
-    pause_s: float = 1.0
-    """Between two steps."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +88,9 @@ class Example:
     version: ClassVar[str] = "1.0.0"
     history_visits_a_day: ClassVar[int] = 200
     database: ClassVar[str | None] = None
-    """The name of the example's database on the stack's server; its URL is then in the environment as DATABASE_URL."""
+    """The name of the PostgreSQL database that it needs: DATABASE_URL in its environment is the URL."""
+    redis: ClassVar[bool] = False
+    """Whether it uses the Redis server that REDIS_URL names, if it names one."""
 
     def running(self, stage: Stage) -> AbstractContextManager[Any]:
         """The application, up and answering; what it yields is `app` below.
@@ -120,10 +108,10 @@ class Example:
         """Do one step against the running application and count what was sent. Runs in a thread."""
         raise NotImplementedError
 
-    def tell(self, visit: Visit, story: "Story") -> None:
+    def tell(self, visit: Visit, story: Story) -> None:
         """The telemetry of the visit, for the history. Examples without a history leave none."""
 
-    def ambient(self, start: float, end: float, story: "Story") -> None:
+    def ambient(self, start: float, end: float, story: Story) -> None:
         """Changes without users between two times: gauges of pools, breakers, memory."""
 
 
@@ -272,13 +260,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main() -> int:
-    """Exit status 0; 2 for a bad argument. The summary is one line of JSON on stdout."""
+    """Exit status 0; 2 for a bad argument or variable. The summary is one line of JSON on stdout."""
     parser = argparse.ArgumentParser(prog="python -m examples.common.traffic", description=__doc__.splitlines()[0])
     add_arguments(parser)
     options = parser.parse_args()
     try:
         example = load(options.app)
         names = parse(options.fault, example.faults)
+        _must_have_database(example)
     except (ValueError, UnknownFault) as error:
         print(error, file=sys.stderr)
         return 2
@@ -297,6 +286,12 @@ def main() -> int:
             file.write(text + "\n")
     print(text, flush=True)
     return 0
+
+
+def _must_have_database(example: Example) -> None:
+    url = os.environ.get("DATABASE_URL", "")
+    if example.database and not url.startswith("postgresql://"):
+        raise ValueError(f"DATABASE_URL: expected postgresql://USER:PASSWORD@HOST:PORT/{example.database}")
 
 
 def _set_logging(verbose: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from examples.common.fake_models import tokens_of
 from examples.common.faults import Faults
 from examples.common.story import Story, Turn
-from examples.common.traffic import Visit
+from examples.common.visit import Visit
 
 from .accounts import Account, Accounts
 from .agents import AGENT, compose, profile_for

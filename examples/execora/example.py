@@ -20,7 +20,8 @@ from examples.common.client import Browser
 from examples.common.faults import Faults
 from examples.common.server import serve
 from examples.common.story import Story
-from examples.common.traffic import Example, Stage, Tally, Visit
+from examples.common.traffic import Example, Stage, Tally
+from examples.common.visit import Visit
 
 from . import database, past, shopkeepers, switches
 from .app import make_app

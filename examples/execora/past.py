@@ -5,7 +5,7 @@ import re
 
 from examples.common.fake_models import tokens_of
 from examples.common.story import Story, Turn
-from examples.common.traffic import Visit
+from examples.common.visit import Visit
 
 from .agents import AGENT, MINI, compose, wanted
 from .books import UPI_LIMIT_INR

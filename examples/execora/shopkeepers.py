@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from examples.common.faults import Faults
-from examples.common.traffic import Visit
+from examples.common.visit import Visit
 
 from .database import NAMES, SHOPS
 

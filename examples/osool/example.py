@@ -12,11 +12,12 @@ import otelgate
 from examples.common.faults import Faults
 from examples.common.server import serve
 from examples.common.story import Story
-from examples.common.traffic import Example, Stage, Tally, Visit
+from examples.common.traffic import Example, Stage, Tally
+from examples.common.visit import Visit
 
 from . import past, switches, visitors
 from .app import make_app
-from .cache import Cache, running_redis
+from .cache import Cache
 from .database import Leak, connect
 from .outside import make_outside
 from .visitors import Begin, Chat, Reserve, Search, Step
@@ -53,6 +54,7 @@ class Frontend:
 class Osool(Example):
     service = "osool"
     database = "osool"
+    redis = True
     faults: ClassVar = switches.ALL
     rate = 0.6
     history_visits_a_day = 300
@@ -60,7 +62,7 @@ class Osool(Example):
     @contextmanager
     def running(self, stage: Stage) -> Iterator[Frontend]:
         with ExitStack() as stack:
-            redis_url = stack.enter_context(running_redis())
+            redis_url = os.environ.get("REDIS_URL")
             cache = Cache(redis_url)
             engine = connect(os.environ["DATABASE_URL"], stage)
             stack.callback(engine.dispose)

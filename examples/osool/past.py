@@ -6,7 +6,7 @@ from typing import Any
 
 from examples.common.fake_models import Plan, tokens_of
 from examples.common.story import Story, Turn
-from examples.common.traffic import Visit
+from examples.common.visit import Visit
 
 from .agents import AGENT, GPT_4O, compose, wanted_tool
 from .app import FEE_EGP

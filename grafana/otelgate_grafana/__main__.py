@@ -3,9 +3,10 @@
 `--check` writes nothing and fails where the files differ from what would be written.
 """
 
-import argparse
 import sys
 from pathlib import Path
+
+import click
 
 from . import lint, logql, main, render
 from .alerts import routing
@@ -35,13 +36,12 @@ def stale(wanted: dict[Path, str], folder: Path = RENDERED) -> list[str]:
     return problems
 
 
-def run(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m otelgate_grafana", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where the files are out of date")
-    options = parser.parse_args(arguments)
+@click.command(help="Render everything to grafana/rendered/ and lint it.")
+@click.option("--check", is_flag=True, help="write nothing; fail where the files are out of date")
+def run(check: bool) -> None:
     wanted = files()
     problems = [str(problem) for problem in lint.lint(main.DASHBOARDS)]
-    if options.check:
+    if check:
         outdated = stale(wanted)
         problems += outdated + ([f"run `{FIX}`"] if outdated else [])
     else:
@@ -49,7 +49,7 @@ def run(arguments: list[str] | None = None) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(main.DASHBOARDS)} dashboards, {len(problems)} problems")
-    return 1 if problems else 0
+    sys.exit(1 if problems else 0)
 
 
 def _write(wanted: dict[Path, str]) -> None:
@@ -62,4 +62,4 @@ def _write(wanted: dict[Path, str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    run(prog_name="python -m otelgate_grafana")

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from . import datasources, render, uids
+from . import datasources, identity, render, uids
 from .alerts.rules import ALERTS
 from .layout import Dashboard, Panel
 from .links import runbook
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _NO_UNIT: Final = {"logs", "text", "nodeGraph"}
-_PERSONAL: Final = ("user", "session", "conversation", "trace", "title", "enduser")
-"""Parts of label names that would make a series for each person or run."""
 _BUILT_IN: Final = {uids.MIXED}
 _VARIABLE: Final = re.compile(r"\$(?!__|\d)(?:(\w+)|\{(\w+)[^}]*\})")
 
@@ -137,8 +135,7 @@ def _promql(query: str) -> Iterator[str]:
         if query[found.start() - 3 : found.end() + 1] != f'=~"${name}"':
             yield f'{found[0]}: expected =~"${name}"'
     for label in sorted(_labels(query)):
-        parts = label.split("_")
-        if any(word in parts for word in _PERSONAL) and label not in ("user_agent",):
+        if identity.refused(label):
             yield f"label {label!r}: people, sessions and traces are never labels; ask PostgreSQL"
     for arguments in _calls(query, "histogram_quantile"):
         if not re.search(r"^[^,]+,\s*sum by \((?=[^)]*\ble\b)[^)]*\) \((rate|increase)\(", arguments):

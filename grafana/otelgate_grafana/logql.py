@@ -84,7 +84,7 @@ ERRORS_WITH_TRACE: Final = LogQuery(
 ERRORS_BY_SERVICE: Final = LogQuery(
     "errors-by-service",
     "Errors in 5 minutes, by service",
-    "Errors of each service in the 5 minutes before each moment.",
+    "Errors of each service in the previous 5 minutes.",
     f"sum by (service_name) (count_over_time({SELECTED} | severity_number >= {ERROR} [5m]))",
     legend="{{service_name}}",
     normally_empty=_CALM,
@@ -122,7 +122,7 @@ COSTLY_TURNS: Final = LogQuery(
 COST_LOGGED: Final = LogQuery(
     "cost-logged",
     "Cost per hour, as logged",
-    "Cost of the hour before each moment as the applications calculate it. A gap to the gateway's cost (AI and cost) "
+    "Cost of the previous hour as the applications calculate it. A gap to the gateway's cost (AI and cost) "
     "is a model whose price one of them does not know.",
     f"sum by (service_name) (sum_over_time({SELECTED} | {names.LOG_TURN_COST.label} > 0"
     f" | unwrap {names.LOG_TURN_COST.label} [1h]))",
@@ -146,7 +146,7 @@ EVENTS: Final = LogQuery(
 NEGATIVE_VOTES: Final = LogQuery(
     "negative-votes",
     "Negative feedback",
-    "Votes of users against an answer. The trace id opens the turn that was voted on.",
+    "Negative votes of users. The trace id opens the turn.",
     f'{SELECTED} | otelgate_feedback_rating = "negative"',
     normally_empty="no answer got a negative vote",
 )

@@ -3,7 +3,7 @@
 The gateway's metrics are in promql.py. Those of OpenTelemetry's instrumentations, and of exporters that Prometheus
 scrapes, keep the names that these give them. `series` of an instrument is what Prometheus calls it, by the rules of
 OpenTelemetry's translation: dots become underscores, a unit is appended (one in braces is not), a gauge of unit 1 is a
-`_ratio`, a counter ends in `_total`.
+`_ratio`, a rate is `_per_second`, a counter ends in `_total`.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ Kind = Literal["counter", "updown", "gauge", "histogram"]
 """Of the OpenTelemetry API; gauges and up-down counters may be observable ones."""
 
 _UNITS: Final = {"s": "seconds", "By": "bytes"}
+_PER: Final = {"s": "second"}
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,13 @@ class Instrument:
     def series(self) -> str:
         """Its name in Prometheus; of a histogram without `_bucket`, `_sum`, `_count`."""
         parts = [self.name.replace(".", "_")]
-        if self.unit == "1":
+        unit, _, per = self.unit.partition("/")
+        if unit == "1":
             parts += ["ratio"] if self.kind == "gauge" else []
-        elif not self.unit.startswith("{"):
-            parts.append(_UNITS[self.unit])
+        elif unit and not unit.startswith("{"):
+            parts.append(_UNITS[unit])
+        if per:
+            parts.append(f"per_{_PER[per]}")
         if self.kind == "counter":
             parts.append("total")
         return "_".join(parts)

@@ -4,7 +4,7 @@
         "Turn latency",
         [prom(quantile(0.95, …), "P95")],
         unit="s",
-        description="95 of 100 turns are faster. Above 15 s users leave.",
+        description="95 % of turns are faster. Above 15 s users leave.",
         covers=("A8",),
         thresholds=rising(15, 20),
         links=[links.dashboard(uids.AGENT_PERFORMANCE, "Agent performance")],

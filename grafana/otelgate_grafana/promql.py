@@ -8,12 +8,12 @@ import re
 from typing import Final
 
 TURNS: Final = "gen_ai_invoke_agent_duration_seconds"
-"""Turns of agents (a router is an agent): histogram."""
+"""Runs of agents (a router is an agent): histogram."""
 CALLS: Final = "gen_ai_client_operation_duration_seconds"
 """Calls to models and retrievers: histogram."""
 FIRST_CHUNK: Final = "gen_ai_client_operation_time_to_first_chunk_seconds"
 TOKENS: Final = "gen_ai_client_token_usage"
-"""Tokens of model calls: a histogram whose sum is what counts."""
+"""Tokens of model calls: a histogram; queries use its sum."""
 TOOLS: Final = "gen_ai_execute_tool_duration_seconds"
 COST: Final = "otelgate_llm_cost_total"
 EVENTS: Final = "otelgate_event_count_total"

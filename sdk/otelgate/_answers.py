@@ -27,9 +27,11 @@ _PROTOBUF = "application/x-protobuf"
 def listen(exporter: Any, signal: str, hear: Hear) -> Any:
     """Have one of upstream's exporters, which ignore what an answer of success says, tell it."""
     if callable(stub := getattr(exporter, "_stub", None)):  # gRPC's, which replaces its client now and then
-        exporter._stub = lambda channel: _wrapped(stub(channel), "Export", functools.partial(_tell, signal, hear))
+        exporter._stub = lambda channel: _wrapped(
+            stub(channel), "Export", functools.partial(_report_rejected, signal, hear)
+        )
         if exporter._client is not None:
-            _wrapped(exporter._client, "Export", functools.partial(_tell, signal, hear))
+            _wrapped(exporter._client, "Export", functools.partial(_report_rejected, signal, hear))
     else:  # HTTP's: since 1.45, and before
         for owner, name in ((getattr(exporter, "_client", None), "_submit"), (exporter, "_export")):
             if callable(getattr(owner, name, None)):
@@ -65,11 +67,11 @@ def _read(signal: str, hear: Hear, result: Any) -> None:
         answer.ParseFromString(response.content)
     except DecodeError:
         return
-    _tell(signal, hear, answer)
+    _report_rejected(signal, hear, answer)
 
 
 @_guard.never_raises(None)
-def _tell(signal: str, hear: Hear, answer: Any) -> None:
+def _report_rejected(signal: str, hear: Hear, answer: Any) -> None:
     said = answer.partial_success
     if count := getattr(said, _ANSWERS[signal][1]):
         hear(count, said.error_message)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import names
+from ._mapped import MAPPED
 
 METADATA_KEYS = (
     "lc_agent_name",
@@ -67,7 +68,9 @@ _ALLOWED = re.compile(
     """,
     re.VERBOSE,
 )
-"""Names, ids and counts: what stays on the spans and log records of GenAI instrumentations. Numbers stay anyway."""
+"""Names, ids and counts besides MAPPED: what stays on the spans and log records of GenAI instrumentations.
+
+Numbers stay anyway."""
 
 _DENIED = re.compile(
     r"""
@@ -139,7 +142,7 @@ _CHATTY = frozenset(
 @functools.lru_cache(maxsize=4096)
 def allowed(key: str) -> bool:
     """Whether an attribute of a GenAI instrumentation's span may stay."""
-    return _ALLOWED.fullmatch(key) is not None
+    return key in MAPPED or _ALLOWED.fullmatch(key) is not None
 
 
 @functools.lru_cache(maxsize=4096)

@@ -70,10 +70,12 @@ class Drops:
         counted: dict[str, list[str]] = {}
         for signal, item in (_REJECTED_ITEMS if reason == REJECTED else _ITEMS).items():
             if count := self._counts.get((signal, reason), 0):
-                counted.setdefault(self._why(signal, reason), []).append(f"{count} {item}{'' if count == 1 else 's'}")
+                counted.setdefault(self._describe(signal, reason), []).append(
+                    f"{count} {item}{'' if count == 1 else 's'}"
+                )
         return [(" and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))), why) for why, parts in counted.items()]
 
-    def _why(self, signal: str, reason: str) -> str:
+    def _describe(self, signal: str, reason: str) -> str:
         if reason == QUEUE_FULL:
             sizes = ", ".join(f"{name}={os.environ.get(name, '')}" for name in _QUEUE_SIZES)
             return f"the queue was full ({sizes})"

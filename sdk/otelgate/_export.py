@@ -38,7 +38,7 @@ def is_otlp(kind: type) -> bool:
     return kind.__module__.startswith(_OTLP)
 
 
-def _patient(exporter: Any) -> Any:
+def _without_retry_of_exhausted(exporter: Any) -> Any:
     """Leave RESOURCE_EXHAUSTED to the link: upstream's gRPC exporters send what is too large again, unchanged."""
     codes = getattr(exporter, "_retryable_error_codes", None)
     if isinstance(codes, frozenset) and not os.environ.get("OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"):
@@ -93,7 +93,7 @@ class Link:
         """How many items the queue before this link holds."""
 
     def _own(self, exporter: Any) -> Any:
-        return _answers.listen(_patient(exporter), self.signal, self._rejected)
+        return _answers.listen(_without_retry_of_exhausted(exporter), self.signal, self._rejected)
 
     def _rejected(self, count: int, words: str) -> None:
         self._drop(count, drops.REJECTED, f"rejected by {self.address} ({brief(words)})")

@@ -72,22 +72,32 @@ class Default:
 
 
 DEFAULTS = (
-    Default("OTEL_TRACES_EXPORTER", "otlp", "", "Where spans go."),
-    Default("OTEL_METRICS_EXPORTER", "otlp", "", "Where metrics go."),
-    Default("OTEL_LOGS_EXPORTER", "otlp", "", "Where log records go."),
+    Default("OTEL_TRACES_EXPORTER", "otlp", "", "Exporter of spans."),
+    Default("OTEL_METRICS_EXPORTER", "otlp", "", "Exporter of metrics."),
+    Default("OTEL_LOGS_EXPORTER", "otlp", "", "Exporter of log records."),
     Default("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "", "grpc (port 4317) or http/protobuf (port 4318)."),
-    Default("OTEL_BSP_SCHEDULE_DELAY", "1000", "milliseconds", "Spans leave after this time at the latest."),
-    Default("OTEL_BLRP_SCHEDULE_DELAY", "1000", "milliseconds", "Log records leave after this time at the latest."),
-    Default("OTEL_METRIC_EXPORT_INTERVAL", "15000", "milliseconds", "Metrics leave this often."),
-    Default("OTEL_BSP_MAX_QUEUE_SIZE", "2048", "spans", "Spans kept while the gateway is away; more drop the oldest."),
-    Default("OTEL_BLRP_MAX_QUEUE_SIZE", "2048", "log records", "Log records kept while the gateway is away."),
-    Default("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "128", "spans", "Spans in one request; encoding one holds the GIL."),
-    Default("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "128", "log records", "Log records in one request."),
+    Default("OTEL_BSP_SCHEDULE_DELAY", "1000", "milliseconds", "Longest time until spans are sent."),
+    Default("OTEL_BLRP_SCHEDULE_DELAY", "1000", "milliseconds", "Longest time until log records are sent."),
+    Default("OTEL_METRIC_EXPORT_INTERVAL", "15000", "milliseconds", "Interval at which metrics are sent."),
+    Default(
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        "2048",
+        "spans",
+        "Spans queued while the gateway is unavailable; beyond that, the oldest are dropped.",
+    ),
+    Default("OTEL_BLRP_MAX_QUEUE_SIZE", "2048", "log records", "Log records queued while the gateway is unavailable."),
+    Default(
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+        "128",
+        "spans",
+        "Spans in a request. Encoding a request blocks other threads (GIL).",
+    ),
+    Default("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "128", "log records", "Log records in a request."),
     Default(
         names.ENV_EXIT_TIMEOUT,
         "2000",
         "milliseconds",
-        "So long the end of a process waits for the gateway; five times as long while the gateway answers.",
+        "Time that the end of a process waits for the gateway; five times as long while the gateway answers.",
     ),
 )
 

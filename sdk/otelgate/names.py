@@ -109,8 +109,10 @@ RATINGS: Final = {"positive": "positive", "negative": "negative", "up": "positiv
 RATING_POINTS: Final = {1: "negative", 2: "negative", 3: None, 4: "positive", 5: "positive"}
 """A score -> its word; None: neither."""
 
+# generated: buckets
 DURATION_BOUNDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
-"""Buckets of durations, s; `duration` in collector/derive/metrics.yaml has the same."""
+"""Buckets of durations, s: `duration` of collector/derive/metrics.yaml."""
+# end of generated: buckets
 
 SCOPE: Final = "otelgate"
 """Instrumentation scope of the SDK's own spans and events, and the name of its logger."""

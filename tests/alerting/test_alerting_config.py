@@ -255,6 +255,7 @@ def test_describe_lists_the_receivers(tmp_path: Path) -> None:
 
 def test_inhibitions_are_between_alerts_that_there_are() -> None:
     """And their labels are on both sides: what is missing on both counts as equal, and would silence too much."""
+    assert {name for alert in ALERTS for name in alert.silent_while} <= set(BY_NAME)
     for source, targets, equal in routing.INHIBITIONS:
         for name in targets:
             assert name != source

@@ -27,7 +27,7 @@ def test_a_second_gateway_on_a_folder_is_refused(gateway_binary: Path, root: Pat
     second, _ = gateway_in(tmp_path, gateway_binary, root)
     first.start()
     try:
-        said = f"OTELGATE_DATA_DIR='{tmp_path}/gateway': another gateway uses this folder"
+        said = f"OTELGATE_DATA_DIR='{tmp_path}/gateway': expected a folder that no other gateway uses"
         with pytest.raises(RuntimeError, match=said):
             second.start()
         assert first.running()

@@ -1,6 +1,7 @@
 """The built gateway reads its settings, and refuses what it doesn't understand or what would be open to the world."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,17 @@ def validate(gateway_binary: Path, root: Path, tmp_path: Path) -> Validate:
         )
 
     return run
+
+
+def test_commands_of_the_page_accept_the_configuration(gateway_binary: Path, root: Path) -> None:
+    page = (root / "collector/README.md").read_text()
+    commands = re.findall(r"^gateway (?:validate|print-config) .+", page, re.MULTILINE)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OTELGATE_")}
+    env["PATH"] = f"{gateway_binary.parent}:{env['PATH']}"
+    assert len(commands) == 3
+    for command in commands:
+        done = subprocess.run(["bash", "-c", command], cwd=root, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
 @pytest.mark.parametrize("traces_to", ["tempo", "jaeger", "both"])
@@ -62,7 +74,7 @@ def test_bad_value_stops(validate: Validate) -> None:
 
 
 ADVICE = (
-    ", beyond this machine, without both TLS and a bearer token: "
+    "expected no address beyond this machine, without both TLS and a bearer token: "
     "set OTELGATE_TLS_CERT_FILE, OTELGATE_TLS_KEY_FILE and OTELGATE_TOKEN_FILE, or OTELGATE_INSECURE=true"
 )
 
@@ -71,7 +83,7 @@ def test_open_host_stops(validate: Validate) -> None:
     done = validate(OTELGATE_HOST="0.0.0.0")
     assert done.returncode == 1
     for protocol, port in (("grpc", 4317), ("http", 4318)):
-        assert f"receivers::otlp::protocols::{protocol} listens on 0.0.0.0:{port}{ADVICE}" in done.stderr
+        assert f"receivers::otlp::protocols::{protocol}::endpoint='0.0.0.0:{port}': {ADVICE}" in done.stderr
 
 
 @pytest.mark.parametrize("host", ["::1", "[::1]", "localhost"])
@@ -89,4 +101,4 @@ def test_operators_own_receiver_is_guarded_too(validate: Validate, tmp_path: Pat
     own.write_text("receivers: {otlp/open: {protocols: {grpc: {endpoint: '0.0.0.0:5317'}}}}")
     done = validate(own)
     assert done.returncode == 1
-    assert f"receivers::otlp/open::protocols::grpc listens on 0.0.0.0:5317{ADVICE}" in done.stderr
+    assert f"receivers::otlp/open::protocols::grpc::endpoint='0.0.0.0:5317': {ADVICE}" in done.stderr

@@ -62,7 +62,7 @@ def docker() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def stand_ins(docker: Any, compose_binary: str) -> Iterator[None]:
     """The backends' images, under the names in compose.yaml: built from the native programs where they are missing."""
-    built = images.build_stand_ins(images.OFFICIAL, settings.load(), Report(), docker)
+    built = images.build_stand_ins(images.STAND_INS, settings.load(), Report(), docker)
     yield
     for name in built:
         docker.images.remove(name)

@@ -14,9 +14,12 @@ from otelgate_grafana import provisioning
 from otelgate_stack import service_table, settings
 from otelgate_stack.build import debian, images
 from otelgate_stack.engines import compose_cli, grafana, postgres, services, watchers
+from otelgate_stack.service_spec import CERTIFICATE, PASSWORD
 from otelgate_stack.settings import ROWS
 
 Render = Callable[..., dict[str, Any]]
+
+EXPORTERS = {name for name, spec in service_table.SPECS.items() if spec.kind == "exporter"}
 
 VARIANTS: dict[str, dict[str, str]] = {
     "default": {},
@@ -225,6 +228,7 @@ def test_services_meet_only_those_that_they_need(render: Render) -> None:
     read = {"grafana", "postgres", "prober"}
     audit = {"audit", "keeper"}
     watching = {"prometheus", "alertmanager", "prober"}
+    exporters = EXPORTERS - {"prober"}
     expected = {
         "gateway": {*stores, *audit, "feedback", "prober"},
         **{name: {"gateway", *stores - {name}, *read} for name in stores},
@@ -234,11 +238,10 @@ def test_services_meet_only_those_that_they_need(render: Render) -> None:
         "keeper": {"gateway", "prometheus", "loki", "audit", "postgres", "postgres-exporter", "prober"},
         "feedback": {"gateway", "prober"},
         "postgres": {*stores, "grafana", *audit, "postgres-exporter", "prober"},
-        "alertmanager": {"prometheus", "prober", "node-exporter", "postgres-exporter", "redis-exporter"},
+        "alertmanager": {"prometheus", "prober", *exporters},
         "prober": set(networks) - {"prober"},
-        "node-exporter": {*watching, "postgres-exporter", "redis-exporter"},
-        "postgres-exporter": {*watching, "node-exporter", "redis-exporter", "postgres", *audit},
-        "redis-exporter": {*watching, "node-exporter", "postgres-exporter"},
+        **{name: {*watching, *exporters - {name}} for name in exporters},
+        "postgres-exporter": {*watching, *exporters - {"postgres-exporter"}, "postgres", *audit},
         "grafana": {*stores, "postgres", "prober"},
     }
     assert met == expected
@@ -341,8 +344,9 @@ def test_services_mount_what_they_and_their_health_checks_need(render: Render) -
     }  # fmt: skip
     pair = {"certificate", "key", "authority"}
     both, closed = {"password", *pair}, {"web", "password"}
+    wants = {name: spec.wants for name, spec in service_table.SPECS.items()}
     assert {name: found for name, found in mounted.items() if found} == {
-        **dict.fromkeys((*service_table.STORES, "redis-exporter"), pair),
+        **dict.fromkeys((*service_table.STORES, *(name for name in EXPORTERS if wants[name] == CERTIFICATE)), pair),
         "gateway": both,
         "keeper": both,
         "grafana": both,
@@ -350,7 +354,9 @@ def test_services_mount_what_they_and_their_health_checks_need(render: Render) -
         "prober": both | closed,
         "tempo": both,
         "jaeger": both | {"users"},
-        **dict.fromkeys(("alertmanager", "node-exporter", "postgres-exporter"), closed),
+        **dict.fromkeys(
+            ("alertmanager", *(name for name in EXPORTERS - {"prober"} if wants[name] == PASSWORD)), closed
+        ),
     }
 
 

@@ -80,7 +80,7 @@ def test_render_stops_as_the_table(moved: dict[str, Any], spec: Spec) -> None:
 
 
 AUDIT_STORE = {"audit", "keeper", "feedback", "postgres", "postgres-exporter"}
-EXPORTERS = {"prober", "node-exporter", "postgres-exporter", "redis-exporter"}
+EXPORTERS = {spec.name for spec in TABLE if spec.kind == "exporter"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import grpc
@@ -36,6 +37,11 @@ class Request:
     names: set[bytes]
     adds: int
 
+    @cached_property
+    def packed(self) -> bytes:
+        """With gzip: once, since it is sent again and again."""
+        return gzip.compress(self.body, 1)
+
     def over_grpc(self, channel: grpc.Channel) -> bool:
         try:
             channel.unary_unary(EXPORT.format(self.signal, self.signal.capitalize()))(self.body, timeout=TIMEOUT_S)
@@ -45,7 +51,7 @@ class Request:
 
     def over_http(self, client: httpx.Client, packed: bool) -> bool:
         headers = {"Content-Type": "application/x-protobuf", **({"Content-Encoding": "gzip"} if packed else {})}
-        content = gzip.compress(self.body, 1) if packed else self.body
+        content = self.packed if packed else self.body
         try:
             return client.post(
                 f"/v1/{self.signal.replace('trace', 'traces')}", content=content, headers=headers

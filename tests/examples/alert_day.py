@@ -21,10 +21,11 @@ from example_stack import WEDNESDAY, ExampleStack
 from otelgate_grafana import uids
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_stack.clients import Prometheus
+from otelgate_stack.examples import places
 from recorded import Rules
 from waiting import until
 
-from examples.common import history, places, prometheus, run, series, traffic
+from examples.common import history, prometheus, run, series, traffic
 from examples.osool.example import EXAMPLE as OSOOL
 
 EXPORT_S = 5
@@ -193,10 +194,11 @@ def _running(stack: ExampleStack, each: Run, *, thrown: bool = False) -> Iterato
         for name in each.switches:
             (folder / name).touch()
     with (
+        run.environment(stack.settings, example) as variables,
         log(stack, each.app).open("a") as stderr,
         subprocess.Popen(
             command,
-            env={**run.environment(stack.settings, example), **own},
+            env={**variables, **own},
             cwd=stack.settings.root,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

@@ -1,16 +1,9 @@
 """The shared stack, as the tests of the examples see it."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))  # for `import examples`
-
-import shared  # noqa: E402
-from example_stack import ExampleStack  # noqa: E402
-from otelgate_stack import settings  # noqa: E402
+import shared
+from example_stack import ExampleStack
+from otelgate_stack import settings
 
 
 @pytest.fixture(scope="session")

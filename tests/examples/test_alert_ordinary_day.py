@@ -11,9 +11,10 @@ from example_stack import KEEPS_LONG, WEDNESDAY, ExampleStack, running_stack
 from otelgate_grafana import uids
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_stack import access
+from otelgate_stack.examples import places
 from recorded import committed
 
-from examples.common import history, places, prometheus, series, traffic
+from examples.common import history, prometheus, series, traffic
 
 HOURS = 5
 """The last ones of the past: before, points lie further apart than the rules' windows."""

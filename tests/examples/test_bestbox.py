@@ -245,12 +245,11 @@ def test_content_reaches_only_the_audit_store(stack: ExampleStack, served: Serve
 
 @pytest.mark.shows("K16")
 def test_a_stream_whose_first_token_takes_300_ms(stack: ExampleStack, tmp_path: Any) -> None:
-    env = run.environment(stack.settings, traffic.load("bestbox"))
-    env["OTEL_SERVICE_NAME"] = "bestbox-stream"
     instrument = os.path.join(os.path.dirname(sys.executable), "opentelemetry-instrument")
-    done = subprocess.run(
-        [instrument, sys.executable, "-c", _STREAM], env=env, capture_output=True, text=True, timeout=300
-    )
+    command = [instrument, sys.executable, "-c", _STREAM]
+    with run.environment(stack.settings, traffic.load("bestbox")) as variables:
+        env = {**variables, "OTEL_SERVICE_NAME": "bestbox-stream"}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     query = "SELECT time_to_first_chunk_us, duration_us FROM audit.model_calls WHERE service = 'bestbox-stream'"
     ((first, whole),) = until(lambda: stack.sql(query))

@@ -17,7 +17,8 @@ from examples.bestbox.knowledge import Handbook
 from examples.bestbox.model import ASSISTANT, gpu_memory, slowed
 from examples.common.faults import Faults
 from examples.common.story import Story
-from examples.common.traffic import Stage, Visit, moments
+from examples.common.traffic import Stage, moments
+from examples.common.visit import Visit
 
 DAY = 1_800_000_000
 

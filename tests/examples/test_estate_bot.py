@@ -7,7 +7,7 @@ import httpx
 import pytest
 from example_stack import ExampleStack
 from fastapi.testclient import TestClient
-from otelgate_stack import access
+from otelgate_stack import access, examples
 from waiting import until
 
 from examples.common import history
@@ -222,7 +222,8 @@ def test_history_is_loaded_once(
 ) -> None:
     count = "SELECT count(*) FROM audit.turns WHERE service = %s"
     before = stack.sql(count, SERVICE)
-    assert history.load(stack.settings, EXAMPLE, 2, environment="demo") is None
+    with examples.find(stack.settings) as stores:
+        assert history.load(stores, EXAMPLE, 2, environment="demo") is None
     assert capsys.readouterr().err == "estate-bot has a history already: nothing is loaded\n"
     assert stack.sql(count, SERVICE) == before
 

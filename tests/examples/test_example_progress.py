@@ -1,12 +1,7 @@
-"""The output of `make example` while users come, and the places of its applications' files."""
-
-from pathlib import Path
-from types import SimpleNamespace
+"""The output of `make example` while users come."""
 
 import pytest
-from otelgate_stack import settings
 
-from examples.common import run, traffic
 from examples.common.traffic import Progress, Tally
 
 
@@ -27,29 +22,3 @@ def test_failed_turns_count_as_failed_in_the_progress(capsys: pytest.CaptureFixt
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("bestbox: 0 of 240 s")
     assert said.endswith(", 60 visits, 169 steps, 149 failed")
-
-
-def test_files_of_an_application_are_in_the_stacks_folder(tmp_path: Path) -> None:
-    """One that is killed leaves them, Osool its Redis' data: `make clean` is to remove them."""
-    loaded = settings.load({"OTELGATE_STATE_DIR": str(tmp_path / "state")})
-    assert "TMPDIR" not in own(loaded)
-    (tmp_path / "state").mkdir()
-    assert own(loaded)["TMPDIR"] == str(tmp_path / "state" / "tmp")
-    assert (tmp_path / "state" / "tmp").is_dir()
-
-
-def own(loaded: settings.Settings) -> dict[str, str]:
-    """The application's variables in addition to this process's own environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("TMPDIR", raising=False)
-        return run.environment(loaded, traffic.load("bestbox"))
-
-
-def test_the_first_example_makes_prometheus_read_its_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once: a running Prometheus reads new files on a reload."""
-    told: list[str] = []
-    monkeypatch.setattr(run, "choose", lambda settings, report: (SimpleNamespace(reload=told.append), "asked for"))
-    loaded = settings.load({"OTELGATE_STATE_DIR": str(tmp_path / "state")})
-    run._install(loaded)
-    run._install(loaded)
-    assert told == ["prometheus"]

@@ -10,7 +10,7 @@ from examples.common import history, otlp, prometheus, series
 from examples.common.derived import Observation, observations
 from examples.common.fake_models import Profile
 from examples.common.story import Story
-from examples.common.traffic import Visit
+from examples.common.visit import Visit
 from examples.estate_bot.example import EstateBot
 
 END = 1_790_000_000.0

@@ -121,7 +121,7 @@ def test_links_stand_before_runbook_and_dashboard() -> None:
 
 def test_a_rule_carries_what_routes_it() -> None:
     alert = Alert(
-        "X", "up", "0s", "critical", "ai", "s", "d", "otelgate-gateway", Case({}, "1m", (Expected({}),)), (),
+        "X", "g", "up", "0s", "critical", "ai", "s", "d", "otelgate-gateway", Case({}, "1m", (Expected({}),)), (),
         notify="slack",
     )  # fmt: skip
     assert alert.rule_labels == {"severity": "critical", "team": "ai", "notify": "slack"}

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-from otelgate_grafana.alerts import recording, slo_alerts
+from otelgate_grafana.alerts import recording
 from otelgate_grafana.alerts.rules import ALERTS
 from otelgate_grafana.alerts.settings import load
+from otelgate_grafana.alerts.topics import slo_alerts
 
 
 def test_the_objectives_are_those_of_the_settings(root: Path) -> None:

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard as Model
 from otelgate_console.asking import window as windows
 from otelgate_console.asking.interpolation import interpolate
 from otelgate_grafana import __main__ as command
-from otelgate_grafana import lint, main, provisioning, render, uids, variables
+from otelgate_grafana import identity, lint, main, provisioning, render, uids, variables
 from otelgate_grafana.layout import Dashboard, Row
 from otelgate_grafana.panels import stat, table, timeseries
 from otelgate_grafana.promql import TURNS, increase, quantile, select
@@ -137,6 +137,13 @@ def test_linter_finds_rule_violations(query: str, what: str) -> None:
 )
 def test_the_linter_lets_good_queries_pass(query: str) -> None:
     assert lint.promql(query) == []
+
+
+def test_the_linter_and_the_gateway_refuse_the_same_labels() -> None:
+    examples = identity.RULE["examples"]
+    assert [name for name in examples["identities"] if not identity.identifies(name)] == []
+    assert [name for name in examples["others"] if identity.identifies(name)] == []
+    assert {name for name in ("title", "trace_id", "user_tier") if identity.refused(name)} == {"title", "trace_id"}
 
 
 def test_the_linter_finds_what_a_panel_lacks() -> None:

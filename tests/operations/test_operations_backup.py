@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -144,11 +145,20 @@ def test_restore_brings_back_data(backed_up: BackedUp, new_stack: MakeStack) -> 
 @pytest.mark.shows("F4")
 def test_a_backup_leaves_everything_up(backed_up: BackedUp) -> None:
     assert all(service["ready"] for service in backed_up.stack.json("status"))
-    for store in ("gateway", "prometheus", "loki", "tempo", "jaeger", "postgres"):
+    for store in ("gateway", "prometheus", "loki", "tempo", "jaeger"):
         for words in ("stop", "copy", "start"):
             assert f"{words} {store} … " in backed_up.said
     assert stat.S_IMODE(backed_up.file.stat().st_mode) == 0o600
     assert f"next: make restore FROM={backed_up.file} on an empty stack" in backed_up.said
+
+
+@pytest.mark.shows("F4")
+def test_backup_never_stops_postgres(backed_up: BackedUp) -> None:
+    assert "copy postgres … " in backed_up.said
+    assert "stop postgres" not in backed_up.said
+    statement = "SELECT pg_postmaster_start_time() < %s, (SELECT count(*) FROM pg_replication_slots)"
+    made_at = datetime.strptime(backed_up.file.name, "otelgate-%Y%m%dT%H%M%SZ.tar").replace(tzinfo=UTC)
+    assert backed_up.stack.sql(statement, made_at) == [(True, 0)]
 
 
 @pytest.mark.shows("F4")
@@ -162,13 +172,17 @@ def test_a_stack_with_data_is_left_alone(backed_up: BackedUp) -> None:
 
 
 @pytest.mark.shows("F4")
-def test_force_goes_back_in_time(backed_up: BackedUp, new_stack: MakeStack) -> None:
+def test_force_goes_back_in_time(backed_up: BackedUp, new_stack: MakeStack, tmp_path: Path) -> None:
     stack = new_stack()
     stack.good("restore", str(backed_up.file))
     stack.good("up")
     assert stack.sql("DELETE FROM audit.turns WHERE service = %s RETURNING 1", SERVICE)
     stack.good("restore", "--force", str(backed_up.file))
     assert stack.run("status").returncode == 3  # taken down
+    # Of a stack that is down, PostgreSQL's files are copied as they are, as all backups had them before pg_basebackup.
+    stack.good("backup", str(tmp_path))
+    (plain,) = tmp_path.iterdir()
+    stack.good("restore", "--force", str(plain))
     stack.good("up")
     held = backed_up.held.values["turns"]
     assert stack.sql(TURNS, SERVICE) == held

@@ -184,6 +184,9 @@ ELSEWHERE = {
     r"git pull .*": "it would fetch another version of these sources",
     r"OTELGATE_HOST=0\.0\.0\.0 .*": "tests/e2e/test_closed.py: a certificate and a token",
     r"OTELGATE_FEEDBACK_ORIGINS=.*|curl .*": "tests/examples/test_bestbox.py, tests/audit/feedback/test_feedback.py",
+    r"export OTEL_.* OTEL_.*|export OTEL_SEMCONV_.*|export DATABASE_URL=.*|\.venv/bin/opentelemetry-instrument .*": (
+        "tests/examples/test_by_hand.py"
+    ),
     r"make sizing ARGS=\"--seconds 60 .*": "tests/operations/test_operations_running.py, in less than its minute",
     r"pip install (\.|openinference-.*)": "tests/providers, in separate environments",
     r"export OTEL_(SERVICE_NAME|EXPORTER_OTLP_ENDPOINT|EXPORTER_OTLP_CERTIFICATE)=.*|opentelemetry-instrument .*": (

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cli_commands
+import click
 import psutil
 import psycopg
 import pytest
+from commands_page import documented
 from operations_stack import Operated
 from otelgate_grafana import annotations, ask, main, render
-from otelgate_stack import credentials
+from otelgate_stack import credentials, settings
 from otelgate_stack.commands.sizing import Density
 from otelgate_stack.engines.services import services
 from waiting import until
@@ -90,6 +93,7 @@ def test_sizes_of_what_runs(running: Operated, tmp_path: Path) -> None:
     assert measured["postgres"]["processes"] > 3
     assert measured["postgres"]["disk"] > measured["gateway"]["disk"]
     demo = json.loads(running.good("demo", "--runs=2", "--wait=180", "--json"))
+    assert set(demo) == documented()["demo"].keys
     text = until(lambda: _shown(running, first, str(len(demo["runs"]))))
     assert re.search(r"^  postgres +2 turns +[\d.]+ MiB$", text, re.M), text
     assert re.search(r"^  tempo +\d+ spans ", text, re.M)
@@ -181,3 +185,67 @@ def test_reading_roles_write_nothing_and_read_no_words(running: Operated) -> Non
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement.encode())
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------
+
+ARGUMENTS = {
+    "sizing": ("--seconds=0.1",),
+    "costs price": ("gpt-4o",),
+    "audit forget": ("--user=none-such", "--yes"),
+    "audit retention": ("--dry-run",),
+    "audit tier": ("--service=shop", "--tier=pro", "--monthly-usd=9"),
+    "deploy": ("--check",),
+    "annotate": ("change",),
+    "token": ("shop",),
+    "sbom": ("{folder}", "probe"),
+    "backup": ("{folder}",),
+    "restore": ("{file}",),
+}
+"""Arguments of the commands that need some."""
+FOUND = {"audit forget": 1}
+"""Exit statuses other than 0."""
+MAY_BE_EMPTY = {
+    "costs spent": "tests/stack/test_costs.py",
+    "audit retention": "tests/audit/jobs/test_retention.py",
+    "audit reconcile": "tests/audit/reconcile/test_reconcile.py",
+}
+"""Nothing to show in a young stack: this test compares the keys."""
+ELSEWHERE = {"demo": "test_sizes_of_what_runs", "vulnerabilities": "tests/stack/test_vulnerabilities.py"}
+"""Run there, with their keys."""
+AWAY = ("backup", "restore")
+"""They stop services: run on a stack that is down."""
+
+
+def test_every_command_with_json_is_documented_and_run() -> None:
+    taking = {
+        " ".join(words)
+        for words, command in cli_commands.all_commands().items()
+        if any("--json" in option.opts for option in command.get_params(click.Context(command)))
+    }
+    assert set(documented()) == taking
+    assert {*ARGUMENTS, *FOUND, *MAY_BE_EMPTY, *ELSEWHERE, *AWAY} <= taking
+
+
+@pytest.mark.parametrize("command", [each for each in documented() if each not in ELSEWHERE])
+def test_print_json_has_the_documented_keys(running: Operated, new_stack: Any, tmp_path: Path, command: str) -> None:
+    stack = running
+    if command in AWAY:
+        stack = new_stack()
+        kept = stack.settings.state_dir / "loki" / "chunk"
+        kept.parent.mkdir(parents=True)
+        kept.write_text("kept")
+    file = ""
+    if command == "restore":
+        file = json.loads(stack.good("backup", str(tmp_path), "--json"))["file"]
+        stack = new_stack()
+    arguments = [each.format(folder=tmp_path, file=file) for each in ARGUMENTS.get(command, ())]
+    done = stack.run(*command.split(), *arguments, "--json")
+    assert done.returncode == FOUND.get(command, 0), done.stderr
+    form, keys = documented()[command]
+    texts = done.stdout.splitlines() if form == "an object a line" else [done.stdout]
+    printed = [json.loads(text) for text in texts]
+    objects = printed[0] if form == "array of objects" else printed
+    assert objects or command in MAY_BE_EMPTY
+    wanted = keys or {row.env for row in settings.ROWS}
+    assert [each for each in objects if set(each) != wanted] == []

@@ -1,6 +1,5 @@
 """Backup and restore with the docker engine: a volume's files, their owners and modes, out of it and into a new one."""
 
-import gzip
 import io
 import os
 import tarfile
@@ -50,11 +49,10 @@ def tar() -> bytes:
 def packed(volumes: Volumes, name: str, folder: Path) -> bytes:
     """The tar of a volume, as a backup has it."""
     one = Packed(folder)
-    volumes.pack(name, one)
-    one.close()
-    one.file.seek(0)
-    plain = gzip.decompress(one.file.read())
-    one.file.close()
+    with one.file:
+        volumes.pack(name, one)
+        one.file.seek(0)
+        plain = one.file.read()
     assert len(plain) == one.bytes
     return plain
 

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-import yaml
 from otelgate import names
 from otlp_receiver import Receiver
 from programs import Result
-
-ROOT = Path(__file__).parents[2]
-
-
-def test_bounds_are_the_gateways() -> None:
-    derive = yaml.safe_load((ROOT / "collector/derive/metrics.yaml").read_text())
-    assert list(names.DURATION_BOUNDS) == derive["buckets"]["duration"]
 
 
 def test_instruments_have_them(run: Callable[..., Result], receiver: Receiver) -> None:

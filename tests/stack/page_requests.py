@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from otelgate_stack.service_table import SPECS, STORES, TABLE
 from protobuf_field import field
 
 MARK: Final = "evil"
@@ -189,18 +190,18 @@ _EXPORT_SPANS: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Exp
 _EXPORT_METRICS: Final = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
 NOT_HTTP: Final = (
-    *("grpc_port", "self_port", "loki_grpc_port", "tempo_grpc_port", "tempo_otlp_port", "jaeger_grpc_port"),
-    *("jaeger_otlp_port", "audit_port", "postgres_port"),
+    *("grpc_port", "self_port", "audit_port", "postgres_port"),
+    *(port.setting for name in STORES for port in SPECS[name].ports if port.inner),
 )
 """Ports of gRPC, and the database's."""
 
 _READ_BY_OPERATORS: Final = {
+    **{spec.ports[0].setting: spec.health for spec in TABLE if spec.kind in ("store", "exporter")},
     "health_port": "/",
     "metrics_port": "/metrics",
     "prometheus_port": "/api/v1/query?query=up",
     "loki_port": "/loki/api/v1/labels",
     "tempo_port": "/api/search?limit=1",
-    "jaeger_port": "/api/services",
     "audit_health_port": "/health",
     "keeper_port": "/health",
     "feedback_port": "/health",

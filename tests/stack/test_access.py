@@ -17,13 +17,11 @@ from otelgate_stack.commands import tools
 from otelgate_stack.doctor import doors
 from otelgate_stack.errors import StackError
 from otelgate_stack.report import Report
+from otelgate_stack.service_table import TABLE
 from whole_stack import Stack
 
 # Secrets of the stores and of their monitoring; separate tests cover the others.
-PORTS = [
-    *("PROMETHEUS", "ALERTMANAGER", "JAEGER", "JAEGER_GRPC", "JAEGER_OTLP", "LOKI", "LOKI_GRPC"),
-    *("TEMPO", "TEMPO_GRPC", "TEMPO_OTLP", "PROBER", "NODE_EXPORTER", "POSTGRES_EXPORTER", "REDIS_EXPORTER"),
-]
+PORTS = [port.setting.removesuffix("_port").upper() for spec in TABLE if spec.wants for port in spec.ports]
 
 
 @pytest.fixture(scope="module")

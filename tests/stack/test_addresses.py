@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from otelgate_stack import addresses, service_table, settings
-from otelgate_stack.commands import cli
+from otelgate_stack.commands import running
 from otelgate_stack.demo import demo_view
 from otelgate_stack.engines import services
 from otelgate_stack.engines.engine import ServiceStatus
@@ -20,7 +20,7 @@ def up(engine: str, **env: str) -> list[str]:
     made = services.services(loaded, service_table.ORDER)
     statuses = [ServiceStatus(service.name, "running", "1", 1.0, service.url, True) for service in made]
     fake: Any = SimpleNamespace(name=engine, status=lambda: statuses)
-    cli._say_where(loaded, fake, Report(said))
+    running.say_where(loaded, fake, Report(said))
     return [" ".join(line.split()) for line in said.getvalue().split("\n\n")[0].strip().splitlines()]
 
 

@@ -13,7 +13,7 @@ from otelgate_stack.report import Report
 
 def printed(name: str, *services: str) -> str:
     output = io.StringIO()
-    application_token.run(name, services, Report(output))
+    application_token.show(application_token.make(name, services), Report(output))
     return output.getvalue()
 
 

@@ -8,9 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
+from cli_commands import all_commands
 from otelgate_stack import settings
 from otelgate_stack.build import builds, debian
+from otelgate_stack.commands import cli
 from otelgate_stack.engines import watchers
 
 pytestmark = pytest.mark.usefixtures("programs", "gateway_binary")
@@ -142,8 +145,76 @@ def test_settings_shows_what_holds(env: dict[str, str]) -> None:
     assert set(values) == {row.env for row in settings.ROWS}
 
 
-def test_every_command_explains_itself(env: dict[str, str]) -> None:
-    for command in ("up", "down", "status", "logs", "clean", "settings", "demo", "doctor"):
-        result = run(env, command, "--help")
-        assert result.returncode == 0
-        assert f"usage: otelgate {command} " in result.stdout
+def test_the_help_of_each_command_has_a_text_for_each_option() -> None:
+    for command in all_commands().values():
+        context = click.Context(command, info_name=command.name)
+        assert command.get_help(context).startswith(f"Usage: {command.name} ")
+        options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
+        assert command.help
+        assert [option.name for option in options if not option.help] == []
+
+
+def test_help_groups_every_command(env: dict[str, str]) -> None:
+    shown = run(env, "--help")
+    assert shown.returncode == 0
+    assert [title for title in cli.SECTIONS if f"\n{title}:\n" not in shown.stdout] == []
+    assert [name for name in cli.PROGRAM.commands if f"\n  {name} " not in shown.stdout] == []
+
+
+def test_run_audit_commands_help_shows_its_options(env: dict[str, str]) -> None:
+    assert "  verify " in run(env, "audit", "--help").stdout
+    assert "--no-loki" in run(env, "audit", "verify", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("upp",), "error: No such command 'upp'. Did you mean 'up'?"),
+        (("audit", "verfiy"), "error: No such command 'verfiy'. Did you mean 'verify'?"),
+        (("audit", "verify", "--heads"), "error: Option '--heads' requires an argument."),
+        (("demo", "--runs", "x"), "error: Invalid value for '--runs': 'x' is not a valid integer."),
+        (("costs", "spent", "--since", "1y"), "error: --since='1y': expected a number and m, h, d or w, such as 24h"),
+    ],
+)
+def test_bad_usage_ends_with_status_2(env: dict[str, str], arguments: tuple[str, ...], message: str) -> None:
+    ended = run(env, *arguments)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", message + "\n")
+
+
+def test_costs_without_a_stack_end_with_status_1(env: dict[str, str]) -> None:
+    ended = run(env, "costs", "spent")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("error: costs come from the running stack's Prometheus, is it up? ")
+
+
+def test_settings_as_json_has_each_setting(env: dict[str, str]) -> None:
+    shown = json.loads(run(env, "settings", "--json").stdout)
+    assert set(shown) == {row.env for row in settings.ROWS}
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (("sta",), ["status"]),
+        (("audit", "ver"), ["verify"]),
+        (("audit", "verify", "--no"), ["--no-loki"]),
+        (("completion", ""), ["bash", "zsh", "fish"]),
+    ],
+)
+def test_complete_in_bash_offers_commands_and_options(
+    env: dict[str, str], typed: tuple[str, ...], offered: list[str]
+) -> None:
+    """The script in a real bash, with the words on its command line as Tab gives them to the function."""
+    script = 'eval "$(otelgate completion bash)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))'
+    script += (
+        '; "$(complete -p otelgate | sed "s/.*-F \\([^ ]*\\) .*/\\1/")" otelgate; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["bash", "--norc", "-c", script, "bash", "otelgate", *typed]
+    done = subprocess.run(command, env={**whole(env), "PATH": path}, capture_output=True, text=True, timeout=300)
+    assert (done.stdout.splitlines(), done.stderr) == (offered, "")
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion_of_other_shells_is_a_script_for_them(env: dict[str, str], shell: str) -> None:
+    assert f"_OTELGATE_COMPLETE={shell}_complete" in run(env, "completion", shell).stdout

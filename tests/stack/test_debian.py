@@ -99,10 +99,3 @@ def test_without_apt(here: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with pytest.raises(StackError) as caught:
         debian.fetch(NAME, here, Report(io.StringIO()))
     assert str(caught.value) == f"{NAME} is not on PATH, and there is no apt-get to fetch it with"
-
-
-def test_none_and_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("OTELGATE_CACHE_DIR", str(tmp_path / "cache"))
-    assert debian.binary(NAME) is None
-    assert capsys.readouterr().out == f"{NAME} is not on PATH, and there is no apt-get to fetch it with\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from otelgate_stack import ports, settings, state
-from otelgate_stack.commands import cli
+from otelgate_stack.commands import cli, looking
 from otelgate_stack.doctor import doctor, hops
 from otelgate_stack.doctor.hops import Hop
 from otelgate_stack.report import Report
@@ -120,9 +120,9 @@ def test_status_says_what_is_free(
     monkeypatch: pytest.MonkeyPatch, loaded: Settings, capsys: pytest.CaptureFixture[str], free: float, said: str
 ) -> None:
     leave(monkeypatch, free)
-    monkeypatch.setattr(cli.settings_module, "load", lambda: loaded)
+    monkeypatch.setattr(looking.settings_module, "load", lambda: loaded)
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)  # pytest keeps its own
-    assert cli.main(["status"]) == cli.NOT_READY
+    assert cli.main(["status"]) == looking.NOT_READY
     assert f"\n\ndisk of stores and gateway's queues: {said}" in capsys.readouterr().out
     cli.main(["status", "--json"])  # one list of services, as before; problems go to stderr
     printed = capsys.readouterr()

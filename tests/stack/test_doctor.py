@@ -115,12 +115,13 @@ def test_json_for_scripts(seen: Callable[..., tuple[int, str]]) -> None:
     assert json.loads(seen(GOOD, as_json=True)[1])["ok"] is True
 
 
-def test_doors_are_shown_by_what_they_want(seen: Callable[..., tuple[int, str]]) -> None:
+def test_open_ports_are_shown_by_their_requirement(seen: Callable[..., tuple[int, str]]) -> None:
     sink = Door("audit", "OTELGATE_AUDIT_PORT", "127.0.0.1:4320", "a token", True)
     loki = Door("loki", "OTELGATE_LOKI_PORT", "127.0.0.1:3100", "nothing", False)
     tempo = Door("tempo", "OTELGATE_TEMPO_PORT", "127.0.0.1:3200", "nothing", False)
     _, text = seen(GOOD, listening=[sink, loki, tempo])
-    assert "\ndoors:\n  want nothing: loki 127.0.0.1:3100, tempo 127.0.0.1:3200\n  want a token: audit 127" in text
+    assert "\nopen ports:\n  require nothing: loki 127.0.0.1:3100, tempo 127.0.0.1:3200\n" in text
+    assert "\n  require a token: audit 127" in text
     assert json.loads(seen(GOOD, listening=[loki], as_json=True)[1])["doors"] == [
         {
             "service": "loki",

@@ -35,7 +35,7 @@ def test_find_doors_shows_open_ports_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("token", "authority", "wants"),
     [
-        ("", "", ["nothing", "nothing, but refuses web pages"]),
+        ("", "", ["nothing", "nothing, but refuse web pages"]),
         ("token", "", ["a token"] * 2),
         ("", "clients.pem", ["a certificate"] * 2),
         ("token", "clients.pem", ["a certificate and a token"] * 2),

@@ -12,6 +12,8 @@ import psycopg
 import pytest
 import thrown_away
 from otelgate_stack import credentials, service_table, settings, state
+from otelgate_stack.backup import postgres
+from otelgate_stack.backup.archive import Packed
 from otelgate_stack.clients.audit_store import answers
 from otelgate_stack.engines.native import NativeEngine
 from otelgate_stack.engines.postgres import MAJOR
@@ -97,6 +99,31 @@ def test_secrets_are_files_for_their_owner_alone(running: NativeEngine) -> None:
     assert [name for name, secret in secrets.items() if any(secret in text for text in seen)] == []
 
 
+def test_only_the_superuser_may_copy_the_cluster(running: NativeEngine) -> None:
+    password = credentials.superuser_password(running.settings).read_text().strip()
+    with psycopg.connect(
+        running.settings.database, user="postgres", password=password, replication="true"
+    ) as connection:
+        assert connection.info.user == "postgres"
+    assert running.settings.database_password is not None
+    own = running.settings.database_password.read_text().strip()
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry for replication connection"):
+        psycopg.connect(running.settings.database, password=own, replication="true")
+
+
+def test_failed_base_backup_gives_reason(
+    running: NativeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_ARGUMENTS", ("--no-such-option",))
+    with pytest.raises(StackError) as caught:
+        postgres.copy(running.settings, "native", Packed(tmp_path))
+    assert str(caught.value).startswith("pg_basebackup failed (exit status 1): ")
+    assert "unrecognized option '--no-such-option'" in str(caught.value)
+    monkeypatch.setattr(credentials, "superuser_password", lambda settings: settings.database_password)
+    with pytest.raises(StackError, match=r'^pg_basebackup: .*password authentication failed for user "postgres"'):
+        postgres.copy(running.settings, "native", Packed(tmp_path))
+
+
 def test_data_and_password_outlive_down_and_a_crash(engine: MakeEngine) -> None:
     stack = engine("postgres")
     stack.up()
@@ -104,11 +131,15 @@ def test_data_and_password_outlive_down_and_a_crash(engine: MakeEngine) -> None:
         connection.execute("CREATE TABLE kept (n int)")
         connection.execute("INSERT INTO kept VALUES (1)")
         stack.down()  # with a client that stays
+    rules = stack.settings.state_dir / "postgres" / str(MAJOR) / "pg_hba.conf"
+    made = rules.read_text()
+    rules.write_text("host all all 127.0.0.1/32 scram-sha-256\n")  # of before there was pg_basebackup
     stack.up()
     stack.kill("postgres")
     until(lambda: answers(stack.settings.database, stack.settings.database_password))
     with connect(stack) as connection:
         assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
+    assert rules.read_text() == made
 
 
 def test_orphaned_postgres_is_stopped_in_order(engine: MakeEngine) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from otelgate_stack import settings
 from otelgate_stack.build import sbom
 from otelgate_stack.errors import SettingsError
@@ -24,6 +23,8 @@ def made(folder: Path, *programs: str) -> tuple[dict[str, bytes], str]:
 def test_sbom_names_each_module_and_package(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pins: dict[str, str]
 ) -> None:
+    from cyclonedx.validation.json import JsonStrictValidator  # takes seconds, which collecting tests need not
+
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     files, said = made(tmp_path / "first", "gateway", "probe")
     again, _ = made(tmp_path / "again", "gateway", "probe")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from commands_page import documented
 from otelgate_stack import settings
 from otelgate_stack.build import builds, osv_records, vulnerabilities
 from otelgate_stack.errors import CheckError
@@ -128,6 +129,7 @@ def test_known_vulnerabilities_are_found(
 
     status, said = run(there, as_json=True, called_only=True)
     answer = json.loads(said)
+    assert set(answer) == documented()["vulnerabilities"].keys
     assert status == 1
     assert [one["id"] for one in answer["vulnerabilities"]] == ["GO-2026-0001", "PYSEC-2026-1"]
     assert answer["vulnerabilities"][0] == {

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+from types import SimpleNamespace
+from typing import Final
+
+import click
 
 from ..model import database
 from ..settings import Settings
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+OPTIONS: Final[list[click.Option]] = []
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     print("\n".join(database.migrate_with(settings) or ["nothing to do"]))
     return 0

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
+import json
 import sys
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, Final
 
+import click
 import psycopg
 
+from .. import command_line
 from ..model import database
 from ..settings import Settings
 
+OPTIONS: Final = [
+    click.Option(["--service"], help="the application, its service.name"),
+    click.Option(["--tier"], help="the tier, as otelgate.tier has it"),
+    click.Option(
+        ["--monthly-usd"], type=command_line.price, metavar="USD", help="set its price, in US dollars a month"
+    ),
+    command_line.flag("--remove", text="forget its price"),
+    command_line.as_json(),
+]
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--service", help="the application, its service.name")
-    parser.add_argument("--tier", help="the tier, as otelgate.tier has it")
-    change = parser.add_mutually_exclusive_group()
-    change.add_argument("--monthly-usd", type=price, metavar="USD", help="set its price, in US dollars a month")
-    change.add_argument("--remove", action="store_true", help="forget its price")
 
-
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     """Change one price, or list those of a service or all. 1: the price to remove does not exist."""
     changes = options.remove or options.monthly_usd is not None
     if changes and not (options.service and options.tier):
@@ -35,20 +40,14 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         elif options.remove and not remove(connection, options.service, options.tier):
             print(f"{options.service} {options.tier}: no price is set", file=sys.stderr)
             return 1
-        for service, tier, monthly in prices(connection, options.service, options.tier):
-            print(f"{service} {tier} {monthly}")
+        found = prices(connection, options.service, options.tier)
+    if options.as_json:
+        rows = [{"service": service, "tier": tier, "monthly_usd": str(monthly)} for service, tier, monthly in found]
+        print(json.dumps(rows))
+        return 0
+    for service, tier, monthly in found:
+        print(f"{service} {tier} {monthly}")
     return 0
-
-
-def price(text: str) -> Decimal:
-    """A price in USD. Raises argparse.ArgumentTypeError."""
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not value.is_finite() or not 0 <= value < 10**9:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a price of 0 or more, such as 49 or 9.90")
-    return value
 
 
 def set_price(connection: psycopg.Connection[Any], service: str, tier: str, monthly_usd: Decimal) -> None:

@@ -5,7 +5,6 @@ They are one snapshot of the database, read through a server-side cursor: memory
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -13,31 +12,38 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import SimpleNamespace
+from typing import Any, BinaryIO, Final
 
+import click
 import psycopg
 from tqdm import tqdm
 
-from ..model import clock, database, pseudonyms
+from .. import command_line
+from ..model import database, pseudonyms
 from ..settings import Settings
 from . import rows
 from .formats import FORMATS, Format
 from .rows import Selection
 
+OPTIONS: Final = [
+    click.Option(
+        ["--from", "start"], type=command_line.time, metavar="TIME", help="that started at this time or later"
+    ),
+    click.Option(["--to", "end"], type=command_line.time, metavar="TIME", help="that started before this time"),
+    click.Option(["--service"], help="of this application, its service.name"),
+    click.Option(["--user"], metavar="ID", help="of this user"),
+    click.Option(
+        ["--format"], type=click.Choice(list(FORMATS)), default="jsonl", show_default=True, help="form of the file"
+    ),
+    click.Option(
+        ["--output"], type=command_line.PATH, metavar="FILE", help="a file, there only when complete; default: stdout"
+    ),
+    command_line.flag("--no-content", text="without what was said: numbers, names and ids only"),
+]
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--from", dest="start", type=clock.option, metavar="TIME", help="that started at this time or later"
-    )
-    parser.add_argument("--to", dest="end", type=clock.option, metavar="TIME", help="that started before this time")
-    parser.add_argument("--service", help="of this application, its service.name")
-    parser.add_argument("--user", metavar="ID", help="of this user")
-    parser.add_argument("--format", choices=FORMATS, default="jsonl", help="default: jsonl")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="a file, there only when complete; default: stdout")
-    parser.add_argument("--no-content", action="store_true", help="without what was said: numbers, names and ids only")
 
-
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     """Exit code 0, also for no turn; 1 if the read or write failed; 2 for bad options."""
     if problem := _problem(options):
         print(problem, file=sys.stderr)
@@ -86,7 +92,7 @@ def write(connection: psycopg.Connection[Any], selection: Selection, form: Forma
     return number
 
 
-def _problem(options: argparse.Namespace) -> str:
+def _problem(options: SimpleNamespace) -> str:
     """The error in the combination of options; empty if there is none."""
     if options.start and options.end and options.start >= options.end:
         return f"--to '{options.end:%Y-%m-%dT%H:%M:%SZ}': expected a time after --from"

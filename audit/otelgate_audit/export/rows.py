@@ -56,7 +56,7 @@ class Selection:
 
 def count(connection: psycopg.Connection[Any], selection: Selection) -> int:
     """The number of selected turns."""
-    where, values = _where(selection)
+    where, values = _where_clause(selection)
     row = connection.execute(sql.SQL("SELECT count(*) FROM audit.turns WHERE {}").format(where), values).fetchone()
     return int(row[0]) if row else 0
 
@@ -66,7 +66,7 @@ def batches(connection: psycopg.Connection[Any], selection: Selection) -> Iterat
 
     Reads in the caller's transaction; one snapshot if that is REPEATABLE READ.
     """
-    where, values = _where(selection)
+    where, values = _where_clause(selection)
     columns = sql.SQL(", ").join(map(sql.Identifier, (*TURN, *_PLACES)))
     query = sql.SQL("SELECT {} FROM audit.turns WHERE {} ORDER BY started_at, trace_id").format(columns, where)
     size = _FIRST
@@ -86,7 +86,7 @@ def length(row: Row) -> int:
     return sum(len(text) for text in words if text)
 
 
-def _where(selection: Selection) -> tuple[sql.Composable, list[Any]]:
+def _where_clause(selection: Selection) -> tuple[sql.Composable, list[Any]]:
     bounds: tuple[tuple[LiteralString, Any], ...] = (
         ("started_at >= %s", selection.start),
         ("started_at < %s", selection.end),

@@ -6,7 +6,6 @@ the answer asks the page to retry (503).
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import logging
 import signal
@@ -14,8 +13,10 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
+import click
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -48,11 +49,10 @@ _ETAG: Final = f'"{hashlib.sha256(_ELEMENT).hexdigest()[:32]}"'
 _GRACE_S: Final = 6
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+OPTIONS: Final[list[click.Option]] = []
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     return serve_feedback(settings)
 
 

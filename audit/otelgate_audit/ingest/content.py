@@ -106,15 +106,15 @@ _TRANSCRIPT: Final = re.compile(r"^(system|user|human|assistant|ai|tool|develope
 
 def question(attributes: Attributes) -> str | None:
     """The last user message in the input of a run or a model call."""
-    return _last_words(attributes, _GIVEN)
+    return _last_text(attributes, _GIVEN)
 
 
 def reply(attributes: Attributes) -> str | None:
     """The assistant's last text in the output of a run or a model call."""
-    return _last_words(attributes, _CAME_OUT)
+    return _last_text(attributes, _CAME_OUT)
 
 
-def _last_words(attributes: Attributes, side: _Side) -> str | None:
+def _last_text(attributes: Attributes, side: _Side) -> str | None:
     conventional = attributes.get(side.conventional)
     if conventional is not None:
         return side.read(conventional, side.conventional)
@@ -125,7 +125,7 @@ def _last_words(attributes: Attributes, side: _Side) -> str | None:
         if key in attributes:
             return side.read(attributes[key], key)
     for flat in side.flat:
-        found = _flat_text(attributes, flat, _numbers_left(attributes, flat), side.role)
+        found = _flat_text(attributes, flat, _remaining_numbers(attributes, flat), side.role)
         if found:
             return found
     return None
@@ -171,7 +171,7 @@ def _asked(value: Any, key: str) -> str | None:
     written = _written(value, key)
     document = messages.parsed(written)
     if document is None:
-        return clean(_last_said(written, messages.USER)) or None
+        return clean(_last_in_transcript(written, messages.USER)) or None
     return messages.asked(document, written)
 
 
@@ -207,7 +207,7 @@ def _numbers(attributes: Attributes, flat: _Flat) -> Iterable[int]:
     return range(count - 1, -1, -1)
 
 
-def _numbers_left(attributes: Attributes, flat: _Flat) -> Iterable[int]:
+def _remaining_numbers(attributes: Attributes, flat: _Flat) -> Iterable[int]:
     """As _numbers, if the first is missing: an SDK at its limit of attributes drops the oldest."""
     keys = (key for key in attributes if isinstance(key, str) and key.startswith(flat.prefix))
     digits = {key.removeprefix(flat.prefix).partition(".")[0] for key in keys}
@@ -252,7 +252,7 @@ def _parts(attributes: Attributes, start: str) -> str | None:
     return "\n".join(found) or None
 
 
-def _last_said(written: str, wanted: str) -> str:
+def _last_in_transcript(written: str, wanted: str) -> str:
     """OpenLIT writes a turn as lines `user: …`, `assistant: …`; anything else is the text itself."""
     starts = list(_TRANSCRIPT.finditer(written))
     if not starts or starts[0].start() != 0:

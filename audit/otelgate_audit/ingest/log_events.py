@@ -47,7 +47,7 @@ _Common = tuple[int, str, str | None, str, str | None, str | None, str | None]
 
 
 def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
-    """Add the record of a log event to the batch; False if the event is not one of ours.
+    """Add the record of a log event to the batch; False if the sink does not store this event.
 
     Raises InvalidValue if it can't be stored, and DecodeError if the bytes are not a log record; the batch is then
     unchanged.

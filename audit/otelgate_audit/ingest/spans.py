@@ -112,7 +112,7 @@ class Source(NamedTuple):
 
 
 def take(raw: bytes, source: Source, now_us: int, batch: Batch) -> bool:
-    """Add the record of a span to the batch; False if the span is none of ours.
+    """Add the record of a span to the batch; False if the sink does not store this span.
 
     Raises InvalidValue if it can't be stored, and DecodeError if the bytes are not a span; the batch is then unchanged.
     """

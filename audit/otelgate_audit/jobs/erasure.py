@@ -130,7 +130,7 @@ class Erasure:
         self, cursor: psycopg.Cursor[Any], head: Head, found: Sequence[Row], owned: set[str], now_us: int
     ) -> set[str]:
         """Make the person's records among these anonymous; returns their traces."""
-        rows = [row for row in found if self._theirs(row, owned)]
+        rows = [row for row in found if self._belongs_to_person(row, owned)]
         self._anonymise(cursor, rows)
         keys = ledger.Keys().ensure(cursor, {(row.record.service, ledger.NO_USER) for row in rows}, now_us)
         entries = [
@@ -143,7 +143,7 @@ class Erasure:
         self.erased.unproven += [f"audit.{row.kind} {row.identity[2]}" for row in rows if not row.proven]
         return {row.record.trace_id for row in rows if row.record.trace_id}
 
-    def _theirs(self, row: Row, owned: set[str]) -> bool:
+    def _belongs_to_person(self, row: Row, owned: set[str]) -> bool:
         """Whether a record is the person's: it names them, or names no user and belongs to their session or trace."""
         record = row.record
         if record.user_id is not None:

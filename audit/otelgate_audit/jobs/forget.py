@@ -13,16 +13,18 @@ stored under a new key.
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
 from dataclasses import asdict
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Final
 
+import click
 import psycopg
 from tqdm import tqdm
 
+from .. import command_line
 from ..ledger import Chain
 from ..model import clock, database
 from ..process.telemetry import Telemetry
@@ -44,15 +46,16 @@ _EXPECTED = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = REACHES
-    parser.add_argument("--user", required=True, metavar="ID", help=_EXPECTED)
-    parser.add_argument("--service", help="only in this application; default: in all that know the id")
-    parser.add_argument("--yes", action="store_true", help="don't ask")
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+EPILOG = REACHES
+OPTIONS: Final = [
+    click.Option(["--user"], required=True, metavar="ID", help=_EXPECTED),
+    click.Option(["--service"], help="only in this application; default: in all that know the id"),
+    command_line.flag("--yes", text="don't ask"),
+    command_line.as_json(),
+]
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     """0: erased; 1: the person was not found, it has to be run again, or it was declined; 2: not asked for."""
     chain = Chain(settings.chain_key)
     with database.connect(settings.database_url, name="forget", password=settings.database_password) as connection:
@@ -85,10 +88,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             print(error, file=sys.stderr)
             return 1
     if any(each.records or each.traces or each.sessions for each in done):
-        _tell(settings, done)
+        _send_erasure_event(settings, done)
     if not known and not any(each.rejects for each in done):
         return _not_found(settings, options)
-    _print(done, options.json)
+    _print(done, options.as_json)
     return 0
 
 
@@ -117,7 +120,7 @@ def _confirmed(connection: psycopg.Connection[Any], chain: Chain, people: dict[s
     return input(f"{found}: erase for good? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _tell(settings: Settings, done: list[Erased]) -> None:
+def _send_erasure_event(settings: Settings, done: list[Erased]) -> None:
     """Send a log event through the gateway that an erasure was done; it does not name the person."""
     telemetry = Telemetry(settings, readers=[])
     for each in done:
@@ -126,7 +129,7 @@ def _tell(settings: Settings, done: list[Erased]) -> None:
     telemetry.shutdown()
 
 
-def _not_found(settings: Settings, options: argparse.Namespace) -> int:
+def _not_found(settings: Settings, options: SimpleNamespace) -> int:
     """Report that the person was not found: a mistyped id must not look like an erasure."""
     where = f" in {options.service}" if options.service else ""
     wanted = f"expected {_EXPECTED}"
@@ -135,8 +138,8 @@ def _not_found(settings: Settings, options: argparse.Namespace) -> int:
     return _refused(options, f"nothing is stored about this user{where}, nothing was erased: {wanted}")
 
 
-def _refused(options: argparse.Namespace, why: str) -> int:
-    if options.json:
+def _refused(options: SimpleNamespace, why: str) -> int:
+    if options.as_json:
         print(json.dumps({"found": False, "erased": []}))
     print(why, file=sys.stderr)
     return 1

@@ -7,18 +7,18 @@ dropped by months, once everything that it covers is deleted.
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 
-from .. import ledger
+from .. import command_line, ledger
 from ..ledger import Chain, attest
 from ..model import clock, database, partitions
 from ..model.clock import DAY_US
@@ -60,17 +60,18 @@ class Deleted:
     rows: int
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="only tell what would be deleted")
-    parser.add_argument("--json", action="store_true", help="print a JSON array")
+OPTIONS: Final = [
+    command_line.flag("--dry-run", text="only tell what would be deleted"),
+    command_line.as_json(),
+]
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     """Delete as the keeper does every hour, and print the deleted rows."""
     with database.connect(settings.database_url, name="retention", password=settings.database_password) as connection:
         database.require_schema(connection)
         done = purge(connection, settings, clock.now_us(), dry_run=options.dry_run)
-    if options.json:
+    if options.as_json:
         print(json.dumps([asdict(each) for each in done]))
         return 0
     for each in done:

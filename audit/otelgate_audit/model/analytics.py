@@ -1,4 +1,4 @@
-"""The views and functions of schema `analytics`, and those on message content, from views/*.sql."""
+"""The views and functions of schema `analytics`, and those on message content, from views/*.sql; comments on tables."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import psycopg
 from psycopg import sql
 
 FOLDER: Final = Path(__file__).parent / "views"
+COMMENTS: Final = Path(__file__).with_name("comments.sql")
+"""Comments on the tables and columns of the other schemas."""
 
 _COMMENT = "Product analytics, made by `otelgate-audit migrate` from the files {digest}"
 _REMEMBERED = re.compile(r"from the files ([0-9a-f]{64})$")
@@ -28,19 +30,19 @@ ORDER BY 1
 
 
 def apply(connection: psycopg.Connection[Any]) -> list[str]:
-    """Recreate the views, in one transaction, if their files changed. Returns messages about the changes.
+    """Recreate the views and set the comments, in one transaction, if a file changed. Returns messages.
 
     Grants are up to the caller. Views in other schemas that read these are dropped too; the messages name them.
     """
     files = sorted(FOLDER.glob("*.sql"))
-    digest = _digest(files)
+    digest = _digest([*files, COMMENTS])
     with connection.transaction():
         if _remembered(connection) == digest:
             return []
         lost = [name for (name,) in connection.execute(_DEPENDENTS)]
         connection.execute("DROP SCHEMA IF EXISTS analytics CASCADE")
         connection.execute("CREATE SCHEMA analytics")
-        for file in files:
+        for file in [*files, COMMENTS]:
             _run(connection, file)
         comment = sql.Literal(_COMMENT.format(digest=digest))
         connection.execute(sql.SQL("COMMENT ON SCHEMA analytics IS {}").format(comment))
@@ -66,5 +68,5 @@ def _run(connection: psycopg.Connection[Any], file: Path) -> None:
     try:
         connection.execute(file.read_bytes())
     except psycopg.Error as error:
-        error.add_note(f"in views/{file.name}")
+        error.add_note(f"in {file.name}")
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -54,17 +53,3 @@ def parse(text: str) -> datetime:
     """An ISO 8601 date or time, in UTC unless it has an offset. Raises ValueError, OverflowError."""
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def option(text: str) -> datetime:
-    """`parse` for a command's option. Raises argparse.ArgumentTypeError."""
-    try:
-        return parse(text)
-    except (ValueError, OverflowError):  # the latter for a time out of range in UTC: 0001-01-01T00:00+01:00
-        expected = "a date or time such as 2026-01-31 or 2026-01-31T12:00Z"
-        raise argparse.ArgumentTypeError(f"{text!r}: expected {expected}") from None
-
-
-def option_us(text: str) -> int:
-    """`option` in microseconds since 1970."""
-    return to_us(option(text))

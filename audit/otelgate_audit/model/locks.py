@@ -28,7 +28,7 @@ AND (held.classid::bigint << 32) | held.objid::bigint = %s
 
 def leads(connection: psycopg.Connection[Any], key: int) -> bool:
     """Take a lock for as long as the connection lives; False where another of our processes has it."""
-    while not _taken(connection, "SELECT pg_try_advisory_lock(%s)", key):
+    while not _acquired(connection, "SELECT pg_try_advisory_lock(%s)", key):
         if holders := _holders(connection, key):
             return not any(holders)
     return True
@@ -36,14 +36,14 @@ def leads(connection: psycopg.Connection[Any], key: int) -> bool:
 
 def wait(connection: psycopg.Connection[Any], key: int) -> None:
     """Take a lock until the transaction ends, after those of our processes that have it."""
-    while not _taken(connection, "SELECT pg_try_advisory_xact_lock(%s)", key):
+    while not _acquired(connection, "SELECT pg_try_advisory_xact_lock(%s)", key):
         holders = _holders(connection, key)
         if holders and not any(holders):
             return
         time.sleep(_AGAIN_S)
 
 
-def _taken(connection: psycopg.Connection[Any], attempt: str, key: int) -> bool:
+def _acquired(connection: psycopg.Connection[Any], attempt: str, key: int) -> bool:
     row = connection.execute(attempt, [key]).fetchone()
     return bool(row and row[0])
 

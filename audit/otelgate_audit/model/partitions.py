@@ -1,4 +1,7 @@
-"""The partitions of the time-partitioned tables: names, creation, listing."""
+"""The partitions of the time-partitioned tables: names, creation, listing.
+
+pg_partman does this too, but it is an extension, and a database of the operator's own may not have it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""GET /health: 200 if the process can do its work, else 503 with the reason as JSON. It does not query the database."""
+"""GET /health: 200 if the process can do its work, else 503 with the reason as JSON. It does not query the database.
+
+The sink and the keeper have no web application that could have this route, as the feedback endpoint has; uvicorn on a
+thread, with its start and its port to wait for, would take more lines than http.server.
+"""
 
 from __future__ import annotations
 

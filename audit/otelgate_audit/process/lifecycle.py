@@ -117,27 +117,27 @@ class Watch:
             known = self._connection
             connection = self._connection = known or self._connect()
             standby = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-            self._tell("database", "it is a standby: read-only" if standby and standby[0] else OK)
+            self._set_state("database", "it is a standby: read-only" if standby and standby[0] else OK)
             if not known and self._state.database == OK:
                 self._check(connection)
-                self._tell("schema", OK)
+                self._set_state("schema", OK)
         except (psycopg.OperationalError, DBAPIError) as error:
             self._close_connection()
-            self._tell("database", self._worded(_first_line(error)))
+            self._set_state("database", self._worded(_first_line(error)))
         except (database.SchemaError, CommandError) as error:
             self._close_connection()
-            self._tell("schema", str(error))
+            self._set_state("schema", str(error))
             self._refused(str(error))
         except psycopg.Error as error:  # such as a schema without its grants yet
             self._close_connection()
-            self._tell("schema", _first_line(error))
+            self._set_state("schema", _first_line(error))
 
     def _close_connection(self) -> None:
         if self._connection:
             self._connection.close()
             self._connection = None
 
-    def _tell(self, part: str, found: str) -> None:
+    def _set_state(self, part: str, found: str) -> None:
         """Set the result; log a line if it changed."""
         if getattr(self._state, part) != found:
             setattr(self._state, part, found)

@@ -40,15 +40,18 @@ _UNIT: Final = "{unit}"  # of the quantity that the label names
 # name -> unit, description; read from the database (jobs/gauges.py)
 _GAUGES: Final = {
     METRIC_SESSION_ACTIVE: ("{session}", "Sessions with a record in the last 5 minutes."),
-    METRIC_USER_ACTIVE: ("{user}", "Users with a record in the window."),
+    METRIC_USER_ACTIVE: ("{user}", "Users with a record in the window: 5m, 1h, 24h."),
     METRIC_USER_OVER_LIMIT: ("{user}", "Users with more turns in the last hour than the limit."),
     METRIC_USER_COST_MAX: ("{USD}", "Highest spend of one user since 00:00 UTC."),
     "otelgate.audit.reconciliation.missing": (
         _UNIT,
-        "Counted by the gateway and not stored: runs, calls, or cost in USD.",
+        "Counted by the gateway, but not stored: runs, model calls, or cost in USD.",
     ),
-    "otelgate.audit.reconciliation.surplus": (_UNIT, "Stored and not counted by the gateway, likewise."),
-    "otelgate.audit.reconciliation.rejected": (_UNIT, "Could not be stored, likewise."),
+    "otelgate.audit.reconciliation.surplus": (
+        _UNIT,
+        "Stored, but not counted by the gateway: runs, model calls, or cost in USD.",
+    ),
+    "otelgate.audit.reconciliation.rejected": (_UNIT, "Rejected by the sink: runs, model calls, or cost in USD."),
 }
 
 
@@ -58,14 +61,16 @@ class Meters:
     def __init__(self, provider: MeterProvider | None = None) -> None:
         self._meter = (provider or NoOpMeterProvider()).get_meter(SCOPE)
         counter = self._meter.create_counter
-        self._accepted = counter("otelgate.audit.accepted", "{record}", "Records that came and could be read.")
-        self._committed = counter("otelgate.audit.committed", "{record}", "New records committed.")
+        self._accepted = counter("otelgate.audit.accepted", "{record}", "Records received and decoded.")
+        self._committed = counter(
+            "otelgate.audit.committed", "{record}", "New records committed; resent ones are not counted."
+        )
         self._rejected = counter("otelgate.audit.rejected", "{record}", "Records that could not be stored.")
         self._failures = counter("otelgate.audit.job.failures", "{run}", "Runs of a periodic job that failed.")
         self._write = self._meter.create_histogram(
             "otelgate.audit.write.duration",
             "s",
-            "Time of one transaction.",
+            "Duration of a transaction.",
             explicit_bucket_boundaries_advisory=_WRITE_SECONDS,
         )
         self._levels: dict[str, list[Observation]] = {}
@@ -98,7 +103,7 @@ class Meters:
     def queue_age(self, age_s: Callable[[], float]) -> None:
         """Call `age_s` at each collection: the seconds that the oldest waiting batch has waited."""
         self._meter.create_observable_gauge(
-            "otelgate.audit.queue.age", [lambda _: [Observation(age_s())]], "s", "Age of the oldest batch that waits."
+            "otelgate.audit.queue.age", [lambda _: [Observation(age_s())]], "s", "Age of the oldest waiting batch."
         )
 
     def ready(self, now: Callable[[], bool]) -> None:
@@ -107,7 +112,7 @@ class Meters:
             "otelgate.audit.keeper.ready",
             [lambda _: [Observation(int(now()))]],
             "{keeper}",
-            "1 while it does its jobs.",
+            "1 while the keeper can do its jobs.",
         )
 
     def levels(self, name: str, values: Iterable[tuple[Mapping[str, str], float]]) -> None:

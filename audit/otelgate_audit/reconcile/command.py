@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
+from typing import Final
 
+import click
+
+from .. import command_line
 from ..model import clock, database
 from ..model.clock import DAY_US
 from ..settings import Settings
@@ -14,19 +18,24 @@ from .comparison import by_service, notes, numbers, report, words
 from .counted import PrometheusError
 from .windows import Window
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    for name, meaning in (("--from", "begin of the range; default: a day before its end"), ("--to", "default: now")):
-        parser.add_argument(
-            name, type=clock.option_us, metavar="TIME", help=f"{meaning} (ISO 8601; UTC unless it says)"
+OPTIONS: Final = [
+    *(
+        click.Option(
+            [f"--{end}", f"{end}_us"],
+            type=command_line.time_us,
+            metavar="TIME",
+            help=f"{meaning} (ISO 8601; UTC unless it says)",
         )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        for end, meaning in (("from", "begin of the range; default: a day before its end"), ("to", "default: now"))
+    ),
+    command_line.as_json("print one JSON object a line, for scripts"),
+]
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     """Prints the windows, notes on stderr; the exit code is 1 if anything is missing, surplus or rejected."""
-    end = options.to or clock.now_us()
-    start = vars(options)["from"] or end - DAY_US
+    end = options.to_us or clock.now_us()
+    start = options.from_us or end - DAY_US
     if start >= end:
         print(f"--from {clock.iso(start)} --to {clock.iso(end)}: expected a begin before the end", file=sys.stderr)
         return 2
@@ -39,7 +48,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             return 1
         for note in notes(connection, start, end):
             print(f"note: {note}", file=sys.stderr)
-    for line in _json(windows) if options.json else _text(windows):
+    for line in _json(windows) if options.as_json else _text(windows):
         print(line)
     return 1 if any(window.missing or window.surplus or window.rejected for window in windows) else 0
 

@@ -128,7 +128,7 @@ class Turn:
             self.reasoning_tokens += call.reasoning_tokens or 0
             if call.cost_pico is not None:
                 self.cost_pico += call.cost_pico
-            elif not _cost_nothing(call):
+            elif not _failed_before_tokens(call):
                 self.unpriced_calls += 1
         else:
             rank += _DUPLICATE
@@ -219,7 +219,7 @@ class Turn:
             self.marks.relevance, self.relevance = mark, score.value
 
 
-def _cost_nothing(call: ModelCall) -> bool:
+def _failed_before_tokens(call: ModelCall) -> bool:
     """Whether it failed before a token: refused (429), or never answered."""
     return call.status == "error" and not call.input_tokens and not call.output_tokens
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
+import click
 import psycopg
 
+from .. import command_line
 from ..ledger import witness
 from ..model import clock, database
 from ..model.clock import DAY_US
@@ -25,20 +27,24 @@ from .verification import verify
 _SHOWN: Final = 20
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--from", dest="from_us", type=clock.option_us, metavar="TIME", help="records that start at or after it"
-    )
-    parser.add_argument("--to", dest="to_us", type=clock.option_us, metavar="TIME", help="records that start before it")
-    parser.add_argument("--service", help="only this application's records; the chain is always checked for all")
-    parser.add_argument("--no-loki", action="store_true", help="there is no Loki: leave out the heads that it keeps")
-    parser.add_argument(
-        "--heads", type=Path, metavar="FILE", help="check the heads in this file, too: the lines that a webhook got"
-    )
-    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+OPTIONS: Final = [
+    click.Option(
+        ["--from", "from_us"], type=command_line.time_us, metavar="TIME", help="records that start at or after it"
+    ),
+    click.Option(["--to", "to_us"], type=command_line.time_us, metavar="TIME", help="records that start before it"),
+    click.Option(["--service"], help="only this application's records; the chain is always checked for all"),
+    command_line.flag("--no-loki", text="there is no Loki: leave out the heads that it keeps"),
+    click.Option(
+        ["--heads"],
+        type=command_line.PATH,
+        metavar="FILE",
+        help="check the heads in this file, too: the lines that a webhook got",
+    ),
+    command_line.as_json(),
+]
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: SimpleNamespace) -> int:
     """0: nothing found; 1: findings; 2: no findings but what could not be checked."""
     try:
         chain_key = settings.chain_key
@@ -53,7 +59,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
                 options.service,
                 loki=None if options.no_loki else stores.loki(settings),
                 heads_kept=max(settings.retention_audit, settings.retention_events),
-                kept=_kept(settings),
+                kept=_witness_file(settings),
                 files=[options.heads] if options.heads else [],
             )
         reconciled = _reconciliation(settings, options.from_us, options.to_us, report)
@@ -62,11 +68,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return 2
     if settings.witness and not witness.file_of(settings.witness) and not options.heads:
         report.notes.append("the witness is a webhook, which can't be read: give the lines that it got by --heads FILE")
-    kept = _kept(settings)
+    kept = _witness_file(settings)
     without_heads = options.no_loki and not options.heads and not (kept and os.path.exists(kept))
     _check_anything(report, reconciled, without_heads=without_heads)
     faults = _faults(report, reconciled if isinstance(reconciled, list) else [])
-    if options.json:
+    if options.as_json:
         whole = {**report.as_json(), "ok": not faults, "reconciliation": reconciled}
         print(json.dumps(whole, default=float))
     else:
@@ -75,7 +81,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     return (2 if faults == [_unchecked(report)] else 1) if faults else 0
 
 
-def _kept(settings: Settings) -> Path | None:
+def _witness_file(settings: Settings) -> Path | None:
     """The file to which the sink writes heads."""
     return witness.file_of(settings.witness) if settings.witness else None
 

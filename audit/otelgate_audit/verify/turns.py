@@ -77,7 +77,7 @@ def _check_batch(
         differing = _differing(row, found.get(trace_id, []), key)
         if differing:
             differing = _differing(row, records_of(connection, [trace_id]).get(trace_id, []), key)
-        if differing and not _lost_some(connection, trace_id, view):
+        if differing and not _has_deleted_records(connection, trace_id, view):
             what = f"differs from its records in {', '.join(differing)}" if differing[0] else "has no records"
             report.add("turn", TABLE, trace_id, what)
 
@@ -101,7 +101,7 @@ def _differing(row: Sequence[Any], records: Sequence[tuple[Record, Text | None]]
     ]
 
 
-def _lost_some(connection: psycopg.Connection[Any], trace_id: str, view: View) -> bool:
+def _has_deleted_records(connection: psycopg.Connection[Any], trace_id: str, view: View) -> bool:
     """Whether retention deleted records of the trace: then the row says more than what is left."""
     for kind in MERGED:
         before = view.retained.before(f"audit.{kind}")

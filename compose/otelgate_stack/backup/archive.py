@@ -1,6 +1,6 @@
 """The file of a backup: a tar of one `<store>.tar.gz` for each store, and `manifest.json` at its end.
 
-A store is packed while it is away, so the quickest compression is the right one; the stores compress by themselves.
+The quickest compression is enough: the stores compress by themselves.
 """
 
 import gzip
@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -44,23 +45,25 @@ class Manifest:
     parts: dict[str, Part] = field(default_factory=dict)
 
 
+def described(manifest: Manifest) -> dict[str, Any]:
+    """For scripts: when and by which release it was made, and the stores in it."""
+    parts = [
+        {"name": name, "version": part.version, "bytes": part.bytes, "sha256": part.sha256}
+        for name, part in manifest.parts.items()
+    ]
+    return {"engine": manifest.engine, "release": manifest.release, "made_at": manifest.made_at, "parts": parts}
+
+
 class Packed:
-    """A store's tar while it is written: compressed, counted and summed into a file next to the backup."""
+    """A store's tar, in a file next to the backup. `Writer.add` compresses it: the store is up again by then."""
 
     def __init__(self, folder: Path) -> None:
         self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 — closed by Writer.add
         self.bytes = 0
-        self._gzip = gzip.GzipFile(fileobj=self.file, mode="wb", compresslevel=_LEVEL, mtime=0)
 
     def write(self, data: bytes) -> int:
         self.bytes += len(data)
-        return self._gzip.write(data)
-
-    def close(self) -> str:
-        """The SHA-256 of what was written, compressed."""
-        self._gzip.close()
-        self.file.seek(0)
-        return hashlib.file_digest(self.file, "sha256").hexdigest()
+        return self.file.write(data)
 
 
 class Writer:
@@ -76,14 +79,17 @@ class Writer:
         return Packed(self._folder)
 
     def add(self, name: str, version: str, packed: Packed) -> Part:
-        """Put a packed store into the backup."""
-        with packed.file:
-            part = Part(version, packed.bytes, packed.close())
-            info = tarfile.TarInfo(f"{name}.tar.gz")
-            info.size = packed.file.seek(0, os.SEEK_END)
-            info.mode = 0o600
+        """Put a packed store into the backup, compressed."""
+        with packed.file, tempfile.TemporaryFile(dir=self._folder) as file:
             packed.file.seek(0)
-            self._tar.addfile(info, packed.file)
+            with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=_LEVEL, mtime=0) as compressed:
+                shutil.copyfileobj(packed.file, compressed, _CHUNK)
+            info = tarfile.TarInfo(f"{name}.tar.gz")
+            info.size, info.mode = file.tell(), 0o600
+            file.seek(0)
+            part = Part(version, packed.bytes, hashlib.file_digest(file, "sha256").hexdigest())
+            file.seek(0)
+            self._tar.addfile(info, file)
         self.parts[name] = part
         return part
 

@@ -1,20 +1,28 @@
 """`make backup` and `make restore`: every store's data and the generated secrets, in one file.
 
-Each store is stopped while it is copied, one after the other: a plain copy of its files is then consistent, for any
-store. Nothing is lost, since the gateway queues on disk what a store can't take, and the SDKs what the gateway
-can't. Of the gateway the queues are copied first, so what was under way is in the backup once or twice, and the stores
-take a second delivery for what it is.
+A store with a tool of its own for this is copied while it works: PostgreSQL (postgres.py). Each other one is stopped
+while it is copied, one after the other: a plain copy of its files is then consistent, for any store. Nothing is lost,
+since the gateway queues on disk what a store can't take, and the SDKs what the gateway can't. Of the gateway the queues
+are copied first, so what was under way is in the backup once or twice, and the stores take a second delivery for what
+it is.
 
-One way for all stores, rather than each store's own tool: Loki and Tempo have none, Prometheus' snapshots need its
-admin API, which also deletes series and stays off, and a copy of PostgreSQL's files also has the roles, which pg_dump
-lacks.
+Why the others are stopped:
+
+- Prometheus' snapshots need its admin API, which also deletes series. Grafana, Tempo and the gateway have the password,
+  so any of them could remove the samples that `audit reconcile` compares the audit store with.
+- Loki and Tempo have no tool for it. Their `/flush` writes chunks and blocks while the index and the write-ahead log
+  change on, so only a stopped one is copied consistently, and that needs no flush: the log is in the copy.
+- `badger backup`, for Jaeger's storage, and bbolt, for the gateway's queues, want the files for themselves.
+- amtool exports the silences that are active, and not Alertmanager's log of notifications.
+- Grafana's image has no sqlite3, and its database is a few MB: it is away for its restart.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from .. import credentials, state
 from ..build import images
@@ -22,11 +30,13 @@ from ..engines.engine import Engine
 from ..errors import StackError
 from ..report import Report
 from ..settings import Settings
-from . import archive
-from .archive import Backup, Manifest
+from . import archive, postgres
+from .archive import Backup, Manifest, Packed
 from .places import pack_folder, places, unpack_folder
 
 SECRETS = "secrets"
+WHILE_IT_WORKS: Final[Mapping[str, Callable[[Settings, str, Packed], None]]] = {"postgres": postgres.copy}
+"""Stores with a tool of their own, for when they run -> what writes their data as a tar, for the engine of a name."""
 _MIB = 1 << 20
 
 
@@ -40,14 +50,18 @@ def backup(settings: Settings, engine: Engine, report: Report, folder: Path) -> 
         if not names:
             raise StackError("nothing to back up: no store has any data")
         sizes = [data.size(name) or 0 for name in names]
-        # Each is written once on its own and once into the file.
-        state.check_disk({folder: sum(sizes) + max(sizes)}, "the backup")
+        # Each is written once on its own, plain and then compressed, and once into the file.
+        state.check_disk({folder: sum(sizes) + 2 * max(sizes)}, "the backup")
         up = {status.name for status in engine.status() if status.pid_or_container and status.state != "stopped"}
         with archive.create(target) as file:
             for name in names:
                 packed = file.pack()
-                with _away(name, engine, name in up), report.step(f"copy {name}") as step:
-                    data.pack(name, packed)
+                tool = WHILE_IT_WORKS.get(name) if name in up else None
+                with _away(name, engine, name in up and not tool), report.step(f"copy {name}") as step:
+                    if tool:
+                        tool(settings, engine.name, packed)
+                    else:
+                        data.pack(name, packed)
                     step.note(_mib(packed.bytes))
                 file.add(name, version(settings, name), packed)
             if credentials.folder(settings).is_dir():
@@ -108,9 +122,9 @@ def foreign_secrets(settings: Settings) -> list[Path]:
 
 
 @contextmanager
-def _away(name: str, engine: Engine, up: bool) -> Iterator[None]:
-    """Stopped meanwhile, if it was up."""
-    if not up:
+def _away(name: str, engine: Engine, stop: bool) -> Iterator[None]:
+    """Stopped meanwhile, if `stop`."""
+    if not stop:
         yield
         return
     try:

@@ -37,6 +37,7 @@ PROGRAMS: dict[str, Program] = {
         if spec.program
         for name, program in ((spec.name, spec.program), *spec.tools.items())
     },
+    "price": Program("collector", "./pricing/cmd/price", own=True, tool=True),
     "docker-compose": Program("compose/native/docker-compose", "github.com/docker/compose/v2/cmd"),
     "cyclonedx-gomod": Program(
         "compose/native/cyclonedx-gomod", "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod", tool=True
@@ -114,11 +115,11 @@ def _inputs(folder: Path, own: bool) -> list[Path]:
     files = {folder / "go.mod", folder / "go.sum"}
     if own:
         # Not only *.go: a source may embed any file.
-        files |= {file for file in folder.rglob("*") if file.is_file() and _goes_in(file.relative_to(folder))}
+        files |= {file for file in folder.rglob("*") if file.is_file() and _is_build_input(file.relative_to(folder))}
     return sorted(files)
 
 
-def _goes_in(file: Path) -> bool:
+def _is_build_input(file: Path) -> bool:
     """Tests don't end up in a program, nor what it is given when it starts or is packed."""
     return not (
         file.name.endswith("_test.go")

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import settings as settings_module
 from .. import state
 from ..errors import StackError
 from ..report import Report
@@ -43,16 +42,6 @@ PACKAGES: dict[str, Package] = {
 
 EXPORTERS = {spec.name: spec.package for spec in TABLE if spec.package}
 """The services that probe and export -> their packages."""
-
-
-def binary(name: str) -> Path | None:
-    """The program, fetched where it is missing; None where it can't be had, and the reason is printed."""
-    report = Report()
-    try:
-        return fetch(name, settings_module.load(), report)
-    except StackError as error:
-        report.line(str(error), "yellow")
-        return None
 
 
 def installed(name: str, settings: Settings) -> Path | None:

@@ -1,8 +1,8 @@
 """Container images: the gateway's and the audit sink's own, and stand-ins for the others where there is no registry.
 
-All are built FROM scratch by a Dockerfile and through the engine's API, out of static programs (see builds.py) or of
-files of this machine (python_image.py, postgres_image.py), so nothing is pulled, and neither a docker CLI nor BuildKit
-is needed. A Dockerfile says all of an image but its files, which the code stages in the build context.
+All are built FROM scratch by the engine's own builder, through its API, from the Dockerfiles in collector/, audit/,
+compose/postgres/ and compose/stand-in/. Nothing is pulled, and neither a docker CLI nor BuildKit is needed. A
+Dockerfile says all of an image but its files, which the code stages in the build context: no image has them.
 """
 
 import hashlib
@@ -11,7 +11,6 @@ import tarfile
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -22,7 +21,7 @@ from .. import state
 from ..errors import StackError
 from ..report import Report
 from ..service_spec import Spec
-from ..service_table import TABLE
+from ..service_table import SPECS, TABLE
 from ..settings import Settings
 from . import builds, debian, postgres_image, python_image, shared_libraries
 
@@ -33,35 +32,10 @@ STAND_IN_LABEL = "otelgate.stand-in"
 
 OWN = tuple(spec.name for spec in TABLE if spec.image.name.startswith("otelgate/"))
 """Services whose images are built here; all others are pulled."""
+STAND_INS = tuple(spec.name for spec in TABLE if spec.image.user or spec.name == "postgres")
+"""Services for whose official image there is a stand-in."""
 Context = Mapping[str, Path | bytes | None]
 """Path in an image or a build context → a file, bytes, or None for an empty folder."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Parts of an official image that compose.yaml uses: entrypoint, user, and the folder that this user owns."""
-
-    program: str
-    user: str
-    data: str | None = None
-
-    def dockerfile(self, service: str) -> str:
-        lines = ["FROM scratch", f"COPY {service} {self.program}", "COPY libraries /"]
-        lines += [f"ENV LD_LIBRARY_PATH={shared_libraries.FOLDER}"]
-        if self.data:
-            lines += [f"COPY --chown={self.user} data {self.data}", f"WORKDIR {self.data}"]
-        return "\n".join([*lines, f"USER {self.user}", f'ENTRYPOINT ["{self.program}"]', ""])
-
-
-def _layout(spec: Spec) -> Layout | None:
-    """None for PostgreSQL's (postgres_image.py)."""
-    image = spec.image
-    if not image.program:
-        return None
-    return Layout(image.program, image.user, spec.data or None if image.owns_data else None)
-
-
-OFFICIAL = {spec.name: _layout(spec) for spec in TABLE if spec.image.program or spec.name == "postgres"}
 
 
 def pins(settings: Settings) -> dict[str, str]:
@@ -108,32 +82,43 @@ def build_audit(settings: Settings, report: Report, client: Any) -> str:
 def build_stand_ins(services: Iterable[str], settings: Settings, report: Report, client: Any) -> list[str]:
     """Build the images that these backends need and the engine lacks, out of the native programs.
 
-    For machines that reach no registry, tests above all: compose.yaml runs with them as it does with the official ones.
-    An image that is there already is left alone. Returns the names of those built.
+    For machines that reach no registry, tests above all: compose.yaml runs with them as it does with the official ones,
+    which stay as they are. A stand-in made of other files is replaced. Returns the names of those that were missing.
     """
     wanted = {service: names(settings)[service] for service in services}
-    missing = {service: name for service, name in wanted.items() if not is_there(name, client)}
-    built = [service for service in missing if OFFICIAL[service] and service not in debian.EXPORTERS]
+    missing = [name for name in wanted.values() if not is_there(name, client)]
+    ours = {service: name for service, name in wanted.items() if name in missing or _is_stand_in(name, client)}
+    built = [service for service in ours if service != "postgres" and service not in debian.EXPORTERS]
     programs = builds.build(built, settings, report)
-    for service in set(missing) & set(debian.EXPORTERS):
+    for service in set(ours) & set(debian.EXPORTERS):
         programs[service] = debian.fetch(debian.EXPORTERS[service], settings, report).resolve()
-    for service, name in missing.items():
-        if layout := OFFICIAL[service]:
-            libraries = shared_libraries.collect([programs[service]])
-            context: Context = {
-                "Dockerfile": layout.dockerfile(service).encode(),
-                "data": None,
-                "libraries": None,
-                service: programs[service],
-                **{f"libraries{place}": file for place, file in libraries.items()},
-            }
-            _build(name, context, report, client, {STAND_IN_LABEL: service, SOURCE_LABEL: checksum(context)})
-        else:
+    with state.locked(settings.cache_dir / "images.lock"):
+        for service, program in programs.items():
+            _build_stand_in(SPECS[service], ours[service], program, settings, report, client)
+        if name := ours.get("postgres"):
             files, context = postgres_image.files(), postgres_image.context(settings)
-            labels = {STAND_IN_LABEL: service, SOURCE_LABEL: checksum({**files, **context})}
-            with report.step(f"image {name}"):
-                _build_of_files(name, context, files, client, labels, postgres_image.USER_ID)
-    return list(missing.values())
+            labels = {STAND_IN_LABEL: "postgres", SOURCE_LABEL: checksum({**files, **context})}
+            with _missing(name, report, client, labels) as other:
+                if other:
+                    _build_of_files(name, context, files, client, labels, postgres_image.USER_ID)
+    return missing
+
+
+def _build_stand_in(spec: Spec, name: str, program: Path, settings: Settings, report: Report, client: Any) -> None:
+    context: Context = {
+        "Dockerfile": settings.root / "compose" / "stand-in" / "Dockerfile",
+        "data": None,
+        "libraries": None,
+        "program": program,
+        **{f"libraries{place}": file for place, file in shared_libraries.collect([program]).items()},
+    }
+    arguments = {"OWNER": spec.image.user, "DATA": spec.data if spec.data and spec.image.owns_data else "/"}
+    source = checksum({**context, **{name: value.encode() for name, value in arguments.items()}})
+    _build(name, context, report, client, {STAND_IN_LABEL: spec.name, SOURCE_LABEL: source}, arguments)
+
+
+def _is_stand_in(name: str, client: Any) -> bool:
+    return STAND_IN_LABEL in client.images.get(name).labels
 
 
 def is_there(name: str, client: Any) -> bool:
@@ -171,19 +156,29 @@ def _missing(name: str, report: Report, client: Any, labels: Mapping[str, str]) 
             client.images.prune(filters={"dangling": True, "label": SOURCE_LABEL})
 
 
-def _build(name: str, context: Context, report: Report, client: Any, labels: Mapping[str, str]) -> None:
-    """By the Dockerfile in the context, unless the image that is there is made of the same."""
+def _build(
+    name: str,
+    context: Context,
+    report: Report,
+    client: Any,
+    labels: Mapping[str, str],
+    arguments: Mapping[str, str] | None = None,
+) -> None:
+    """By the Dockerfile in the context, with these build arguments, unless the image there is made of the same."""
     with _missing(name, report, client, labels) as missing:
         if missing:
-            _build_now(name, context, client, labels)
+            _build_now(name, context, client, labels, arguments)
 
 
-def _build_now(name: str, context: Context, client: Any, labels: Mapping[str, str]) -> None:
+def _build_now(
+    name: str, context: Context, client: Any, labels: Mapping[str, str], arguments: Mapping[str, str] | None = None
+) -> None:
+    how = {"custom_context": True, "rm": True, "forcerm": True, "buildargs": arguments, "labels": dict(labels)}
     with tempfile.TemporaryFile() as file:
         _pack(context, file)
         file.seek(0)
         try:
-            client.images.build(fileobj=file, custom_context=True, tag=name, rm=True, forcerm=True, labels=dict(labels))
+            client.images.build(fileobj=file, tag=name, **how)
         except docker_errors.BuildError as error:
             last = "".join(line.get("stream", "") for line in error.build_log)[-2000:].strip()
             raise StackError(f"building the image {name} failed: {error.msg}\n{last}") from error
@@ -206,7 +201,10 @@ def _build_of_files(
 
 
 def _pack(context: Context, file: IO[bytes], owner: int = 0, owned: Collection[str] = ()) -> None:
-    """Write files as a tar: paths and bytes become files, None a folder; no times, and root's but for those `owned`."""
+    """Write files as a tar: paths and bytes become files, None a folder; root's but for those `owned`.
+
+    Paths keep their time, by which Python knows whether byte code is of its source.
+    """
     with tarfile.open(fileobj=file, mode="w") as tar:
         for name, content in sorted(context.items()):
             entry = tarfile.TarInfo(name)
@@ -219,6 +217,7 @@ def _pack(context: Context, file: IO[bytes], owner: int = 0, owned: Collection[s
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
             else:
-                entry.size = content.stat().st_size
+                found = content.stat()
+                entry.size, entry.mtime = found.st_size, int(found.st_mtime)
                 with content.open("rb") as source:
                     tar.addfile(entry, source)

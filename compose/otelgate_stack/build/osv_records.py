@@ -89,12 +89,12 @@ def _concerns(record: Record, package: str, version: str) -> bool:
         if affected.get("package", {}).get("name") != package:
             continue
         ranges = [part for part in affected.get("ranges", ()) if part["type"] == "ECOSYSTEM"]
-        if version in affected.get("versions", ()) or any(_within(part["events"], version) for part in ranges):
+        if version in affected.get("versions", ()) or any(_is_affected(part["events"], version) for part in ranges):
             return True
     return False
 
 
-def _within(events: list[Mapping[str, str]], version: str) -> bool:
+def _is_affected(events: list[Mapping[str, str]], version: str) -> bool:
     here, inside = Version(version), False
     for at, kind in sorted((_version(text), kind) for event in events for kind, text in event.items()):
         if kind == "introduced":

@@ -15,7 +15,7 @@ from . import shared_libraries
 
 USER_ID = 999
 _PACKAGE = "/usr/lib/postgresql"
-_PROGRAMS = ("postgres", "initdb", "pg_ctl", "psql", "pg_isready")
+_PROGRAMS = ("postgres", "initdb", "pg_ctl", "psql", "pg_isready", "pg_basebackup")
 _TOOLS = ("sh", "cat", "chmod", "mkdir")
 
 

@@ -1,7 +1,8 @@
 """The files of the audit sink's image (audit/Dockerfile): the Python that runs this, with what the sink needs of it.
 
 The interpreter, its standard library, the packages that `otelgate-audit` requires, our own sources and the shared
-libraries of all that. So the image is for this machine's architecture, and its C library is this machine's.
+libraries of all that. So the image is for this machine's architecture, and its C library is this machine's. With a
+registry it would be an official Python image and `pip install`; without one there is nothing to run pip in.
 """
 
 import hashlib
@@ -84,24 +85,15 @@ def files(settings: Settings) -> dict[str, Content]:
 
 
 def compiled(found: Mapping[str, Content]) -> Iterator[tuple[str, bytes]]:
-    """The byte code next to these sources here, by its path in the image; marked as not to be checked.
+    """The byte code next to these sources here, by its path in the image.
 
     Without it every start would compile everything, since nothing can be written in a container.
     """
     for place, source in found.items():
-        if not isinstance(source, Path) or source.suffix != ".py":
-            continue
-        cached = Path(importlib.util.cache_from_source(str(source)))
-        try:
-            code, stat = cached.read_bytes(), source.stat()
-        except OSError:
-            continue
-        dated = int(stat.st_mtime).to_bytes(8, "little")[:4] + (stat.st_size & 0xFFFFFFFF).to_bytes(4, "little")
-        # PEP 552: magic number, flags, and for flags 0 the source's time and size, for 1 its hash, which isn't read.
-        if code[:16] == importlib.util.MAGIC_NUMBER + bytes(4) + dated:
-            parent, _, name = place.rpartition("/")
-            target = f"{parent}/__pycache__/{Path(name).stem}.{sys.implementation.cache_tag}.pyc"
-            yield target, importlib.util.MAGIC_NUMBER + b"\x01\0\0\0" + bytes(8) + code[16:]
+        if isinstance(source, Path) and source.suffix == ".py":
+            cached = Path(importlib.util.cache_from_source(str(source)))
+            if cached.exists():
+                yield f"{place.rpartition('/')[0]}/__pycache__/{cached.name}", cached.read_bytes()
 
 
 def _own_sources(settings: Settings) -> dict[str, Path]:

@@ -23,17 +23,23 @@ _SPEC = "1.6"
 _LOCK = "requirements/dev.txt"
 
 
-def run(settings: Settings, report: Report, folder: Path, names: Sequence[str] = ()) -> None:
-    """Write one file for each program of the stack, or for these, and one for Python; build what is missing."""
+def run(settings: Settings, report: Report, folder: Path, names: Sequence[str] = ()) -> dict[Path, int]:
+    """Write one file for each program of the stack, or for these, and one for Python; build what is missing.
+
+    Returns the number of components in each file.
+    """
     made_at = _made_at()
     names = names or builds.STACK
     if unknown := [name for name in names if name not in builds.STACK]:
         raise SettingsError(f"no program {unknown[0]!r}: expected one of {', '.join(builds.STACK)}")
     programs = builds.build([*names, "cyclonedx-gomod"], settings, report)
     folder.mkdir(parents=True, exist_ok=True)
+    written = {}
     for name in names:
-        _write(folder / f"{name}.cdx.json", _of_program(name, programs, settings, made_at), report)
-    _write(folder / "python.cdx.json", _of_lock(settings, made_at), report)
+        file = folder / f"{name}.cdx.json"
+        written[file] = _write(file, _of_program(name, programs, settings, made_at), report)
+    file = folder / "python.cdx.json"
+    return {**written, file: _write(file, _of_lock(settings, made_at), report)}
 
 
 def _made_at() -> str:
@@ -75,7 +81,8 @@ def _made(command: list[str], settings: Settings, env: dict[str, str], made_at: 
     return made
 
 
-def _write(file: Path, made: dict[str, Any], report: Report) -> None:
+def _write(file: Path, made: dict[str, Any], report: Report) -> int:
     file.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n")
     count = len(made["components"])
     report.line(f"{file}: {count} component{'s' if count != 1 else ''}")
+    return count

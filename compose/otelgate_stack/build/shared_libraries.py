@@ -1,4 +1,7 @@
-"""The libraries that dynamic programs need, as the loader of this machine finds them."""
+"""The libraries that dynamic programs need, as the loader of this machine finds them.
+
+By `ldd`, which is the loader itself: packages that read ELF files, such as auditwheel, only imitate its rules.
+"""
 
 import re
 import subprocess

@@ -66,8 +66,8 @@ def run(settings: Settings, report: Report, *, as_json: bool, called_only: bool)
     progress = Report(sys.stderr) if as_json else report
     try:
         go, (python, records) = _go_database(settings), _python_database(settings)
-        _say_of(go, progress)
-        _say_of(python, progress)
+        _print_database(go, progress)
+        _print_database(python, progress)
         found = [*_go(settings, progress), *_python(settings, records, progress)]
     except CheckError:
         raise
@@ -131,7 +131,7 @@ def _unreadable(setting: str, source: str, error: Exception, expected: str) -> C
     )
 
 
-def _say_of(database: Database, report: Report) -> None:
+def _print_database(database: Database, report: Report) -> None:
     age = database.age(datetime.now(UTC))
     source = kinds.masked(database.source)
     report.line(f"{database.setting}={source}: last modified {database.modified:%Y-%m-%d}, {age} days ago")

@@ -5,8 +5,10 @@ line of the answer. `None` or an empty list means that the store answered and ho
 audit_store.py.
 """
 
+from importlib import import_module
 from typing import Final
 
+from ..service_table import STORES
 from .alertmanager import Alertmanager
 from .audit_sink import AuditSink
 from .gateway import GatewayMetrics
@@ -39,5 +41,8 @@ __all__ = [
     "parse_text",
 ]
 
-READERS: Final[dict[str, type[Reader]]] = {reader.service: reader for reader in (Prometheus, Loki, Tempo, Jaeger)}
-"""By the name of the store in service_table.py."""
+for _name in STORES:
+    import_module(f".{_name}", __package__)
+
+READERS: Final[dict[str, type[Reader]]] = dict(Reader.by_service)
+"""By the name of the store in service_table.py: the file of that name has its reader."""

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import httpx
 
@@ -115,6 +115,14 @@ class Store(AbstractContextManager["Store"]):
 
 class Reader(Store):
     """A store to which the gateway sends a signal."""
+
+    by_service: ClassVar[dict[str, type["Reader"]]] = {}
+    """Each that names its service, by that name."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "service" in cls.__dict__:
+            Reader.by_service[cls.service] = cls
 
     @abstractmethod
     def count(self, question: str) -> int:

@@ -66,8 +66,11 @@ class Annotation:
         return {name: value for name, value in found.items() if value}
 
 
-def run(settings: Settings, annotation: Annotation, report: Report) -> None:
-    """Send it and wait until it is where the dashboards look. Raises StackError if it doesn't get there."""
+def run(settings: Settings, annotation: Annotation, report: Report) -> dict[str, str | None]:
+    """Send it and wait until it is where the dashboards look; returns what is drawn.
+
+    Raises StackError if it doesn't get there.
+    """
     if not settings.audit:
         raise StackError("OTELGATE_AUDIT='false': expected true, the dashboards read their lines from the audit store")
     service = annotation.service or EVERYWHERE
@@ -82,6 +85,8 @@ def run(settings: Settings, annotation: Annotation, report: Report) -> None:
     with report.step(f"annotate {annotation.event}") as step:
         _wait(AuditStore(settings), annotation.event, service, began)
         step.note(" ".join(filter(None, (service, annotation.version, annotation.text))))
+    drawn = {"event": annotation.event, "service": service, "version": annotation.version, "text": annotation.text}
+    return {**drawn, "sent_at": began.isoformat()}
 
 
 def as_word(text: str) -> str:

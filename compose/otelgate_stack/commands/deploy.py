@@ -52,7 +52,7 @@ def run(load: Callable[[], Settings], report: Report, *, check: bool, as_json: b
     progress = Report(sys.stderr) if as_json else report
     for step in _steps(load, check, progress, done):
         done.steps.append(step)
-        _say(step, progress)
+        _print_step(step, progress)
     if as_json:
         report.line(json.dumps({"ok": not done.failed, **asdict(done)}, indent=2))
     elif done.failed:
@@ -69,7 +69,7 @@ def run(load: Callable[[], Settings], report: Report, *, check: bool, as_json: b
 
 def _steps(load: Callable[[], Settings], check: bool, progress: Report, done: Deployment) -> Iterator[Step]:
     """Prerequisites are all looked at; of what follows, the first that fails is the last."""
-    yield from map(_look, deploy_checks.before_settings(find_root()))
+    yield from map(_run_check, deploy_checks.before_settings(find_root()))
     if done.failed:
         return
     try:
@@ -78,7 +78,7 @@ def _steps(load: Callable[[], Settings], check: bool, progress: Report, done: De
     except StackError as error:
         yield Step("settings", False, 0.0, str(error))
         return
-    yield from map(_look, deploy_checks.prerequisites(settings, engine, reason))
+    yield from map(_run_check, deploy_checks.prerequisites(settings, engine, reason))
     if check or done.failed:
         return
     for one in (
@@ -89,13 +89,13 @@ def _steps(load: Callable[[], Settings], check: bool, progress: Report, done: De
         Check("closed", lambda: _closed(settings, done)),
         Check("data flow", lambda: _data_flow(settings)),
     ):
-        step = _look(one)
+        step = _run_check(one)
         yield step
         if not step.ok:
             return
 
 
-def _look(check: Check) -> Step:
+def _run_check(check: Check) -> Step:
     started = time.monotonic()
     try:
         detail, ok = check.look(), True
@@ -150,7 +150,7 @@ def _data_flow(settings: Settings) -> str:
     return f"a canary of each signal went through {len(found)} hops"
 
 
-def _say(step: Step, report: Report) -> None:
+def _print_step(step: Step, report: Report) -> None:
     mark = report.style("✔", "green") if step.ok else report.style("✘", "red")
     first, *more = step.detail.splitlines() or [""]
     report.line(f"{mark} {step.name:<13} {duration(step.seconds):>7}  {first}")

@@ -127,13 +127,15 @@ def _secrets(settings: Settings) -> str:
     wanted = credentials.wanted(settings)
     there = {path: setting for path, setting in wanted.items() if path.exists()}
     public = {settings.stores_cert_file, settings.stores_ca_file}
-    problems = [problem for path, setting in there.items() if path not in public for problem in _weak(path, setting)]
+    problems = [
+        problem for path, setting in there.items() if path not in public for problem in _weak_secrets(path, setting)
+    ]
     if problems:
         raise StackError("\n".join(problems))
     return f"{len(there)} there, {len(wanted) - len(there)} to be generated"
 
 
-def _weak(path: Path, setting: str) -> Iterator[str]:
+def _weak_secrets(path: Path, setting: str) -> Iterator[str]:
     try:
         secret = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:

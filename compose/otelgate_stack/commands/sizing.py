@@ -66,7 +66,7 @@ def run(
     used = usage(settings, engine, seconds)
     held = densities(settings, used)
     if before:
-        held = [_less(one, before[one.store]) if one.store in before else one for one in held]
+        held = [_difference(one, before[one.store]) if one.store in before else one for one in held]
     if as_json:
         rows = [{**asdict(one), "per_million": one.per_million} for one in held]
         report.line(json.dumps({"services": [asdict(one) for one in used], "stores": rows}, indent=2))
@@ -123,7 +123,7 @@ def _read(file: Path) -> dict[str, Density]:
         raise StackError(f"--since='{file}': expected a file that `sizing --json` wrote") from None
 
 
-def _less(now: Density, before: Density) -> Density:
+def _difference(now: Density, before: Density) -> Density:
     return Density(now.store, now.items, now.count - before.count, now.disk - before.disk)
 
 

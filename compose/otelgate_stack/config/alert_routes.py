@@ -83,7 +83,7 @@ def config(given: Given) -> dict[str, Any]:
             # 2 minutes as well.
             "group_interval": "30s",
             "repeat_interval": "4h",
-            "routes": [*_routes(given), *_of_teams(given.routing.default, given)],
+            "routes": [*_routes(given), *_team_routes(given.routing.default, given)],
         },
         "inhibit_rules": [_inhibition(**row) for row in given.routing.inhibitions],
         "receivers": [
@@ -98,11 +98,11 @@ def _routes(given: Given) -> Iterator[dict[str, Any]]:
         if receiver == "none":
             # Watchdog: a dead man's switch expects it every minute.
             route |= {"group_interval": "1m", "repeat_interval": "1m"}
-        teams = list(_of_teams(receiver, given))
+        teams = list(_team_routes(receiver, given))
         yield route | ({"routes": teams} if teams else {})
 
 
-def _of_teams(receiver: str, given: Given) -> Iterator[dict[str, Any]]:
+def _team_routes(receiver: str, given: Given) -> Iterator[dict[str, Any]]:
     for team in given.teams(receiver):
         yield {"matchers": [f'team="{team}"'], "receiver": f"{receiver}/{team}"}
 

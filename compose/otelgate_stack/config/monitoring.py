@@ -156,7 +156,7 @@ def _probe(settings: Settings, services: Collection[str], places: Places) -> dic
             {"source_labels": ["__param_module"], "regex": "^$", "target_label": "__param_module",
              "replacement": "http"},
             {"source_labels": ["kind"], "regex": _DATABASE, "target_label": "__param_module", "replacement": "tcp"},
-            *_through(places, "prober"),
+            *_via_exporter(places, "prober"),
         ],
     }  # fmt: skip
 
@@ -169,7 +169,7 @@ def _redis(places: Places) -> dict[str, Any]:
         "relabel_configs": [
             {"source_labels": ["kind"], "regex": _REDIS, "action": "keep"},
             {"source_labels": ["__address__"], "target_label": "__param_target"},
-            *_through(places, "redis-exporter"),
+            *_via_exporter(places, "redis-exporter"),
         ],
     }
 
@@ -179,7 +179,7 @@ def _service_label(spec: Spec) -> str:
     return f"otelgate-{spec.name}" if spec.reader else spec.name
 
 
-def _through(places: Places, exporter: str) -> Iterator[dict[str, Any]]:
+def _via_exporter(places: Places, exporter: str) -> Iterator[dict[str, Any]]:
     """Ask `exporter` for the parameter `target`, which the series carry as their `instance`."""
     yield {"source_labels": ["__param_target"], "target_label": "instance"}
     yield {"source_labels": ["__param_target"], "regex": r"(.*://)[^@/]*@(.*)", "target_label": "instance",

@@ -53,9 +53,9 @@ class Found:
     @classmethod
     def read(cls, stores: Stores, runs: Sequence[Run], prefix: str) -> "Found":
         """Read the first run with an error in its trace, else the first; what a store can't answer is empty."""
-        chosen, spans = runs[0], _tolerant(stores.trace, runs[0].trace_id)
+        chosen, spans = runs[0], _read_or_empty(stores.trace, runs[0].trace_id)
         for run in runs:
-            trace = _tolerant(stores.trace, run.trace_id)
+            trace = _read_or_empty(stores.trace, run.trace_id)
             if any(span.status == "error" for span in trace):
                 chosen, spans = run, trace
                 break
@@ -63,24 +63,26 @@ class Found:
         own = f'sum by (__name__) ({{__name__=~"{names}", service_name="otelgate-gateway"}})'
         derived = "|".join(DERIVED_METRICS)
         ids = [run.trace_id for run in runs]
-        turns = _tolerant(stores.audit.turns, ids) if stores.audit else []
+        turns = _read_or_empty(stores.audit.turns, ids) if stores.audit else []
         return cls(
             run=chosen,
             spans=spans,
-            lines=_tolerant(stores.loki.query_range, log_query(chosen.trace_id)),
-            answers=_tolerant(stores.prometheus.query, f'sum by (outcome) ({METRIC}{{instance=~"{prefix}-.*"}})'),
-            gateway=_tolerant(stores.prometheus.query, own),
-            derived=_tolerant(
+            lines=_read_or_empty(stores.loki.query_range, log_query(chosen.trace_id)),
+            answers=_read_or_empty(stores.prometheus.query, f'sum by (outcome) ({METRIC}{{instance=~"{prefix}-.*"}})'),
+            gateway=_read_or_empty(stores.prometheus.query, own),
+            derived=_read_or_empty(
                 stores.prometheus.query, f'sum by (__name__) ({{__name__=~"{derived}", service_name="{SERVICE}"}})'
             ),
             turns=turns,
             tools={
-                row["trace_id"]: _tolerant(stores.audit.tool_calls, row["trace_id"]) for row in turns if stores.audit
+                row["trace_id"]: _read_or_empty(stores.audit.tool_calls, row["trace_id"])
+                for row in turns
+                if stores.audit
             },
         )
 
 
-def _tolerant(read: Any, query: Any) -> Any:
+def _read_or_empty(read: Any, query: Any) -> Any:
     """An empty answer instead of an error: which store is away, the runs' arrivals say already."""
     try:
         return read(query)

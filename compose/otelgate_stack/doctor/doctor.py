@@ -49,7 +49,7 @@ def run(settings: Settings, report: Report, *, as_json: bool = False, deadline_s
         told = {"ok": not lost, "hops": [asdict(hop) for hop in found], "doors": [asdict(door) for door in listening]}
         report.line(json.dumps(told, indent=2))
         return 1 if lost else 0
-    _print_doors(listening, report)
+    _print_open_ports(listening, report)
     if lost:
         where = "; ".join(f"{hop.signal}: {hop.name}" for hop in lost)
         report.line("\n" + report.style(f"stopped at {where}", "red"))
@@ -62,7 +62,7 @@ def examine(settings: Settings, say: Callable[[Hop], None], deadline_s: float) -
     """Send the canaries and `say` each hop as it is known; the hops of a signal come together, in order."""
     where = target.find(settings)
     ways = hops.routes(settings)
-    door = _door(where, ways)
+    door = _check_gateway_port(where, ways)
     for detail, fix in queue_disk.problems(settings):
         say(Hop("gateway", "queues' disk", False, 0, detail, fix))
     say(door)
@@ -82,7 +82,7 @@ def examine(settings: Settings, say: Callable[[Hop], None], deadline_s: float) -
         say(hop)
 
 
-def _door(where: target.Target, ways: list[Route]) -> Hop:
+def _check_gateway_port(where: target.Target, ways: list[Route]) -> Hop:
     """Whether anything listens where applications send to."""
     started = time.monotonic()
     closed = [f"{url} ({name})" for url, name in ((where.grpc, "gRPC"), (where.http, "HTTP")) if not _opens(url)]
@@ -225,14 +225,14 @@ class _Visit:
         return Hop(signal, name, ok, time.monotonic() - self._started, detail, fix)
 
 
-def _print_doors(listening: list[doors.Door], report: Report) -> None:
-    """One line for all that want the same of a sender."""
+def _print_open_ports(listening: list[doors.Door], report: Report) -> None:
+    """One line for all ports that require the same of a sender."""
     if listening:
-        report.line("\ndoors:")
+        report.line("\nopen ports:")
     for wants in dict.fromkeys(door.wants for door in sorted(listening, key=lambda door: door.locked)):
         alike = [door for door in listening if door.wants == wants]
         ports = ", ".join(f"{door.service} {door.address}" for door in alike)
-        report.line(f"  want {wants}: {ports}", *(() if alike[0].locked else ("yellow",)))
+        report.line(f"  require {wants}: {ports}", *(() if alike[0].locked else ("yellow",)))
 
 
 def _print(hop: Hop, report: Report, *, with_fix: bool) -> None:

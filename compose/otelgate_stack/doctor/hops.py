@@ -115,11 +115,11 @@ def _audit_routes(settings: Settings) -> list[Route]:
     sink, store = AuditSink.of(settings), AuditStore(settings)
 
     def turn(canary: Canary) -> int:
-        _complain(store, canary)
+        _raise_if_rejected(store, canary)
         return sum(row["runs"] + row["tool_calls"] for row in store.turns([canary.trace_id]))
 
     def events(canary: Canary) -> int:
-        _complain(store, canary)
+        _raise_if_rejected(store, canary)
         return len(store.feedback(canary.trace_id)) + len(store.events(EVENT, canary.trace_id))
 
     exporter, name, endpoint = "otlp_grpc/audit", "audit sink", settings.audit_endpoint
@@ -129,7 +129,7 @@ def _audit_routes(settings: Settings) -> list[Route]:
     ]
 
 
-def _complain(store: AuditStore, canary: Canary) -> None:
+def _raise_if_rejected(store: AuditStore, canary: Canary) -> None:
     for row in store.rejects(canary.trace_id):
         raise StoreError(store.url, f"the sink rejected a canary ({row['signal']}): {row['reason']}")
 

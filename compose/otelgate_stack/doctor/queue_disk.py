@@ -12,7 +12,7 @@ LARGEST_SHARE = 10  # of a small disk the reserve takes a tenth at most: collect
 def problems(settings: Settings) -> list[tuple[str, str]]:
     """Problems, each with its fix. The gateway is asked; if it doesn't answer, the folder is inspected."""
     found = []
-    told = _told(settings)
+    told = _measured(settings)
     free, reserve = _space(settings, told)
     if free < reserve:
         detail = (
@@ -30,7 +30,7 @@ def problems(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def _told(settings: Settings) -> dict[str, float]:
+def _measured(settings: Settings) -> dict[str, float]:
     try:
         samples = GatewayMetrics.of(settings).samples()
     except StoreError:

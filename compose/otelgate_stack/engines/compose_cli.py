@@ -81,10 +81,14 @@ class Compose:
             f"--file={settings.root / FILE}",
         ]
 
+    def command(self, *args: str) -> list[str]:
+        """The arguments of a process; its environment is `environment`."""
+        return [*self._command, *args]
+
     def run(self, *args: str) -> str:
         """Run to the end and return what it printed. Raises StackError with its last lines."""
         answer = subprocess.run(
-            [*self._command, *args],
+            self.command(*args),
             env=environment(self.settings),
             capture_output=True,
             text=True,
@@ -98,7 +102,7 @@ class Compose:
     def show(self, *args: str) -> None:
         """Run with our own output, until it ends or the user stops it (Ctrl-C)."""
         try:
-            subprocess.run([*self._command, *args], env=environment(self.settings), check=True)
+            subprocess.run(self.command(*args), env=environment(self.settings), check=True)
         except KeyboardInterrupt:
             return
         except subprocess.CalledProcessError as error:

@@ -109,7 +109,7 @@ class DockerEngine:
             compose = self._compose()
             with self.report.step("remove containers and volumes"):
                 compose.run("down", "--remove-orphans", "--volumes")
-                for volume in client.volumes.list(filters=self._ours()):  # of an older compose.yaml
+                for volume in client.volumes.list(filters=self._project_filter()):  # of an older compose.yaml
                     volume.remove()
 
     def status(self) -> list[ServiceStatus]:
@@ -212,7 +212,9 @@ class DockerEngine:
         except StackError as error:
             raise StackError("\n".join([str(error), *self._failures(client)])) from None
         with ThreadPoolExecutor(len(self.services)) as pool:
-            waiting = [pool.submit(self._wait_aloud, service, client, service in before) for service in self.services]
+            waiting = [
+                pool.submit(self._wait_with_progress, service, client, service in before) for service in self.services
+            ]
         for future in waiting:
             future.result()
 
@@ -221,7 +223,7 @@ class DockerEngine:
             if code := container.attrs["State"]["ExitCode"]:
                 yield f"{service} ended with exit status {code}; its last lines:\n{_last_lines(container)}"
 
-    def _wait_aloud(self, service: str, client: Any, already: bool) -> None:
+    def _wait_with_progress(self, service: str, client: Any, already: bool) -> None:
         with self.report.step(f"start {service}") as step:
             self._wait(service, client)
             if already:
@@ -243,11 +245,11 @@ class DockerEngine:
 
     # Running containers
 
-    def _ours(self) -> Mapping[str, Any]:
+    def _project_filter(self) -> Mapping[str, Any]:
         return {"label": f"com.docker.compose.project={compose_cli.project(self.settings)}"}
 
     def _containers(self, client: Any) -> dict[str, Any]:
-        found = client.containers.list(all=True, filters=self._ours(), ignore_removed=True)
+        found = client.containers.list(all=True, filters=self._project_filter(), ignore_removed=True)
         return {container.labels["com.docker.compose.service"]: container for container in found}
 
     def _container(self, service: str, client: Any) -> Any:

@@ -127,17 +127,17 @@ class NativeEngine:
 
     def start(self, service: str) -> None:
         """Start one service and wait until it answers."""
-        self._must_be_up(service)
+        self._require_running(service)
         self._start(services(self.settings, [service]))
 
     def stop(self, service: str) -> None:
         """Stop one service; it stays down until `start` or `up`."""
-        self._must_be_up(service)
+        self._require_running(service)
         self._stop([service])
 
     def kill(self, service: str) -> None:
         """SIGKILL for one service, as a crash would end it; the supervisor starts it again."""
-        self._must_be_up(service)
+        self._require_running(service)
         self._supervisor.signal(service, "KILL")
 
     @property
@@ -236,7 +236,7 @@ class NativeEngine:
             raise StackError(f"no service {name!r}: expected one of {', '.join(self._names)}")
         return name
 
-    def _must_be_up(self, service: str) -> None:
+    def _require_running(self, service: str) -> None:
         self._known(service)
         if not self._supervisor.alive():
             raise StackError("nothing is up: `make up` starts the stack")

@@ -30,6 +30,7 @@ MONITOR = "otelgate_monitor"
 """The role of PostgreSQL's exporter: the server's statistics, and no table."""
 
 MAJOR = 18
+PROGRAMS = pgserver.POSTGRES_VERSIONS[MAJOR]
 SYSTEM_USER = "pgserver"
 
 # Both engines give the same (a test compares them). UTC everywhere; no JIT, which costs more than these queries take.
@@ -52,7 +53,8 @@ INITDB_ARGUMENTS = (
 )
 
 # By TCP alone, and with a password: a path of a unix socket may have 107 bytes only.
-_HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
+# `all` are the databases; pg_basebackup asks for `replication`.
+_HBA = "host all all 127.0.0.1/32 scram-sha-256\nhost replication postgres 127.0.0.1/32 scram-sha-256\n"
 _READ = stat.S_IRGRP | stat.S_IROTH
 _EXECUTE = stat.S_IXGRP | stat.S_IXOTH
 
@@ -64,8 +66,7 @@ class ClusterError(Exception):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs until the server ends."""
     options = _parser().parse_args(arguments)
-    programs = pgserver.POSTGRES_VERSIONS[MAJOR]
-    user = _unprivileged_user(options.folder, programs)
+    user = _unprivileged_user(options.folder, PROGRAMS)
     cluster: Path = options.folder / str(MAJOR)
     if not cluster.exists():
         try:
@@ -74,16 +75,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 OWNER: _password(options.owner_password_file),
                 MONITOR: _password(options.monitor_password_file),
             }
-            _make(cluster, programs, passwords, user)
+            _make(cluster, PROGRAMS, passwords, user)
         except ClusterError as error:
             sys.exit(f"PostgreSQL's cluster could not be made: {error}")
     if user:
         os.initgroups(user.pw_name, user.pw_gid)
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
+    # At each start: a cluster of before may have another. Not as root, for which its owner could put a link there.
+    (cluster / "pg_hba.conf").write_text(_HBA)
     own = (f"port={options.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=")
     flags = [word for option in (*own, *OPTIONS) for word in ("-c", option)]
-    os.execv(programs / "postgres", [str(programs / "postgres"), "-D", str(cluster), *flags])
+    os.execv(PROGRAMS / "postgres", [str(PROGRAMS / "postgres"), "-D", str(cluster), *flags])
 
 
 def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None:
@@ -92,8 +95,8 @@ def _unprivileged_user(folder: Path, programs: Path) -> pwd.struct_passwd | None
         return None
     user = _system_user()
     _give(folder, user)
-    _open_the_way(folder)
-    _open_the_way(programs)
+    _make_traversable(folder)
+    _make_traversable(programs)
     if not stat.S_IMODE((programs / "postgres").stat().st_mode) & stat.S_IROTH:  # installed under a strict umask
         pgserver.ensure_folder_permissions(programs, _READ | _EXECUTE)
         for libraries in (programs.parent / "lib", programs.parent / "share", *programs.parents[2].glob("*.libs")):
@@ -122,7 +125,7 @@ def _give(folder: Path, user: pwd.struct_passwd) -> None:
         os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
-def _open_the_way(path: Path) -> None:
+def _make_traversable(path: Path) -> None:
     """Let other users pass through the folders above `path`, not look into them."""
     for folder in path.parents:
         mode = stat.S_IMODE(folder.stat().st_mode)
@@ -158,7 +161,6 @@ def _make(cluster: Path, programs: Path, passwords: dict[str, str], user: pwd.st
         _run([*initdb, *INITDB_ARGUMENTS], user)
     finally:
         password_file.unlink(missing_ok=True)
-    (draft / "pg_hba.conf").write_text(_HBA)
     # In single-user mode, whose input no other process sees; each line is a statement.
     quoted = {role: "'" + password.replace("'", "''") + "'" for role, password in passwords.items()}
     statements = (

@@ -19,7 +19,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 def check(settings: Settings) -> None:
     """Raises SettingsError, with one line for each problem."""
-    if problems := [*_unreadable(settings), *_together(settings)]:
+    if problems := [*_unreadable(settings), *_incomplete_pairs(settings)]:
         raise SettingsError("\n".join(problems))
 
 
@@ -35,7 +35,7 @@ def _unreadable(settings: Settings) -> Iterator[str]:
                 yield f"{row.env}='{file}': expected a file that can be read: {error.strerror}"
 
 
-def _together(settings: Settings) -> Iterator[str]:
+def _incomplete_pairs(settings: Settings) -> Iterator[str]:
     """Settings that only make sense with others."""
     if (settings.tls_cert_file is None) != (settings.tls_key_file is None):
         yield "OTELGATE_TLS_CERT_FILE and OTELGATE_TLS_KEY_FILE: expected both or neither"

@@ -35,23 +35,23 @@ def gateway_variables(settings: Settings) -> dict[str, str]:
     application.
     """
     try:
-        return target.find(settings, _given()).environment()
+        return target.find(settings, _client_environment()).environment()
     except StackError:
         return {}
 
 
 def gateway_authority(settings: Settings) -> Path | None:
     """The certificate by which the sink knows the gateway; None without TLS."""
-    own = _given().get("OTEL_EXPORTER_OTLP_CERTIFICATE")
+    own = _client_environment().get("OTEL_EXPORTER_OTLP_CERTIFICATE")
     return Path(own) if own and settings.tls_cert_file else settings.tls_cert_file
 
 
 def client_certificate(settings: Settings) -> tuple[Path | None, Path | None]:
     """The certificate that the sink shows the gateway, and its key; None without TLS, or where none is named."""
-    return (settings.tls_cert_file and target.client(_given())) or (None, None)
+    return (settings.tls_cert_file and target.client(_client_environment())) or (None, None)
 
 
-def _given() -> dict[str, str]:
+def _client_environment() -> dict[str, str]:
     names = ("OTEL_EXPORTER_OTLP_CERTIFICATE", target.CLIENT_CERTIFICATE, target.CLIENT_KEY)
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 

@@ -39,14 +39,25 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Silencing:
+    """Labels in which an alert must agree with those that it silences; `only`: a matcher of its own labels."""
+
+    equal: tuple[str, ...] = ("service_name", "deployment_environment_name")
+    only: str = ""
+
+
+@dataclass(frozen=True)
 class Alert:
     """One alert. Its runbook is grafana/runbooks/<name>.md; `fires` and `quiet` are its tests.
 
-    `notify` overrides the receivers of the severity: slack, slack-email, email, or none.
+    `group`: one of those in rules.py; its alerts are evaluated together.
+    `notify` overrides the receivers of the severity: slack, slack-email, email, or none. `silent_while` names the
+    alerts that already report what this one would, or its cause; they silence it as their `silencing` says.
     Annotations may use `{{ $labels.x }}` (in an address `{{ $labels.x | urlquery }}`) and `{{ $value | humanize… }}`.
     """
 
     name: str
+    group: str
     expr: str
     for_: str
     severity: Severity
@@ -59,6 +70,8 @@ class Alert:
     covers: tuple[str, ...] = ()
     notify: Notify = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    silent_while: tuple[str, ...] = ()
+    silencing: Silencing = field(default_factory=Silencing)
 
     @property
     def rule_labels(self) -> dict[str, str]:
@@ -69,11 +82,11 @@ class Alert:
 
 @dataclass(frozen=True)
 class Group:
-    """Alerts that are evaluated together, every `interval`: 15 s for paging alerts."""
+    """Alerts that are evaluated together, every `interval`."""
 
     name: str
     alerts: tuple[Alert, ...]
-    interval: str = "30s"
+    interval: str
 
 
 @dataclass(frozen=True)

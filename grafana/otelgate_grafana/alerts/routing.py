@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from .model import Alert, Channel, Receiver
+from .rules import ALERTS
 
 RECEIVERS: Final[Mapping[Receiver, tuple[Channel, ...]]] = {
     "pagerduty-slack": ("pagerduty", "slack"),
@@ -33,43 +34,12 @@ ROUTES: Final[tuple[tuple[str, str, Receiver], ...]] = (
 )
 """Label, value, receiver; the first that holds decides."""
 
-_SERVICE: Final = ("service_name", "deployment_environment_name")
-
-INHIBITIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
-    # The critical one tells what its warning would.
-    ("TurnErrorRatioCritical", ("TurnErrorRatioHigh",), _SERVICE),
-    ("HttpErrorRatioSustained", ("HttpErrorRatioHigh",), _SERVICE),
-    ("TtftCritical", ("TtftHigh",), _SERVICE),
-    ("CostHourOverrun", ("CostHourHigh",), _SERVICE),
-    ("SessionsOverload", ("SessionsHigh",), _SERVICE),
-    ("AgentSuccessBurnFast", ("AgentSuccessBurnSlow",), _SERVICE),
-    ("AgentLatencyBurnFast", ("AgentLatencyBurnSlow",), _SERVICE),
-    ("TtftBurnFast", ("TtftBurnSlow",), _SERVICE),
-    ("GatewayQueueFull", ("GatewayQueueFilling",), ("instance", "exporter")),
-    ("DerivedSeriesOverflow", ("DerivedSeriesNearCap",), ("instance", "otelgate_derive_metric")),
-    # A service that is down fails, is slow, gets no requests and sends nothing. Alerts on cost and loss still go out.
-    (
-        "ServiceDown",
-        (
-            *("HttpErrorBurst", "HttpErrorRatioHigh", "HttpErrorRatioSustained", "HttpLatencyHigh", "WebSocketDrops"),
-            *("TurnErrorRatioHigh", "TurnErrorRatioCritical", "ToolErrorBurst", "TurnLatencyHigh", "TtftHigh"),
-            *("TtftCritical", "VectorSearchSlow", "LlmAvailabilityLow", "LowTraffic", "NoQueries", "NoReservations"),
-            *("AgentSuccessBurnFast", "AgentSuccessBurnSlow", "AgentLatencyBurnFast", "AgentLatencyBurnSlow"),
-            *("TtftBurnFast", "TtftBurnSlow", "TelemetryAbsent"),
-        ),
-        ("service_name",),  # a probe knows no environment
-    ),
-    # Without a gateway, no service is visible.
-    (
-        "GatewayAbsent",
-        ("TelemetryAbsent", "AuditSinkAbsent", "AuditKeeperAbsent", "LowTraffic", "NoQueries", "NoReservations"),
-        (),
-    ),
+INHIBITIONS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = tuple(
+    (source.name, targets, source.silencing.equal)
+    for source in ALERTS
+    if (targets := tuple(alert.name for alert in ALERTS if source.name in alert.silent_while))
 )
-"""While the first fires, the others are silent where they agree in these labels."""
-
-_ONLY: Final = {"ServiceDown": 'kind=~"api|llm"'}
-"""Without a vector store or embeddings a service still answers, and may fail for another reason."""
+"""While the first fires, the others are silent where they agree in these labels: `silent_while` of the alerts."""
 
 
 def receiver(alert: Alert) -> Receiver:
@@ -85,8 +55,9 @@ def words(alert: Alert) -> str:
 
 def text() -> str:
     """rendered/routing.json."""
+    only = {alert.name: alert.silencing.only for alert in ALERTS}
     inhibitions = [
-        {"source": source, "targets": targets, "equal": equal, "only": _ONLY.get(source, "")}
+        {"source": source, "targets": targets, "equal": equal, "only": only[source]}
         for source, targets, equal in INHIBITIONS
     ]
     found = {"receivers": RECEIVERS, "default": DEFAULT, "routes": ROUTES, "inhibitions": inhibitions}

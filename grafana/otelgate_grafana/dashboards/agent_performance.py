@@ -75,7 +75,7 @@ _NOW = Row(
         "First chunk, P95",
         [prom(quantile(0.95, _TTFT, window="$__range"), instant=True)],
         unit="s",
-        description="95 of 100 streamed model calls of the range sent their first chunk sooner. Target: under 2 s.",
+        description="95 % of streamed model calls of the range sent their first chunk sooner. Target: under 2 s.",
         thresholds=rising(2, 5),
         covers=("KPI01",),
         alerts=("TtftHigh", "TtftCritical"),
@@ -119,7 +119,7 @@ _LATENCY = Row(
         "Turn latency by agent, P95",
         [prom(quantile(0.95, _TURN_BUCKETS, by="gen_ai_agent_name"), "{{gen_ai_agent_name}}")],
         unit="s",
-        description="95 of 100 turns of each agent are faster. Targets: simple ones under 10 s, complex ones under "
+        description="95 % of turns of each agent are faster. Targets: simple ones under 10 s, complex ones under "
         "60 s; a router under 0.5 s. A dot is one turn and opens its trace.",
         thresholds=rising(10, 30),
         covers=("KPI03", "KPI05"),
@@ -156,7 +156,7 @@ _LATENCY = Row(
             )
         ],
         unit="s",
-        description="95 of 100 calls are faster. Targets: embeddings under 0.1 s, retrieval under 0.2 s.",
+        description="95 % of calls are faster. Targets: embeddings under 0.1 s, retrieval under 0.2 s.",
         covers=("KPI04", "KPI16"),
         alerts=("VectorSearchSlow",),
         links=[_HEALTH],
@@ -170,7 +170,7 @@ _LATENCY = Row(
             )
         ],
         unit="s",
-        description="95 of 100 calls of each tool are faster; a tool over 2 s is slow.",
+        description="95 % of calls of each tool are faster; a tool over 2 s is slow.",
         thresholds=rising(2),
         links=[_AUDIT],
     ),
@@ -178,7 +178,7 @@ _LATENCY = Row(
         "Output tokens per second",
         [prom(quantile(share, _RATE), name) for share, name in ((0.05, "P5"), (0.5, "P50"), (0.95, "P95"))],
         unit="suffix: /s",
-        description="Speed of models after their first chunk. The slowest 5 of 100 calls are under the line P5. "
+        description="Speed of models after their first chunk. At P5, 5 % of the calls are slower. "
         "Target: over 20 tokens/s.",
         thresholds=falling(10, 20),
         links=[_MONEY],

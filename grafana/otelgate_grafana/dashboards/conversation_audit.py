@@ -56,7 +56,7 @@ _COUNTS = Row(
             ("Sessions", "sessions", "short", "Different sessions with a turn in the range.", ()),
             ("Errors", "error_ratio", "percentunit", "Share of turns that ended with an error; the target is "
              "under 5 %.", rising(0.05, 0.1)),
-            ("Duration, P95", "p95_seconds", "s", "95 of 100 turns were faster; the target is under 15 s.",
+            ("Duration, P95", "p95_seconds", "s", "95 % of turns were faster; the target is under 15 s.",
              rising(15, 20)),
             ("Satisfaction", "satisfaction", "percentunit", "Positive votes by all votes; the target is over 80 %.",
              falling(0.7, 0.8)),

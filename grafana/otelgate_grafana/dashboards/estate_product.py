@@ -66,7 +66,7 @@ _USE = Row(
         "Chiller calculations per hour",
         [prom(or_zero(increase(_CHILLER, "1h")), "per hour")],
         unit="short",
-        description="Calls of the tool `calculate_chiller_cost` in the hour before each moment.",
+        description="Calls of the tool `calculate_chiller_cost` in the previous hour.",
         covers=("A37",),
         links=[_AGENTS],
     ),
@@ -75,7 +75,7 @@ _USE = Row(
         [prom(f"{increase(select(_TOOLS, 'tier'), '1h', by='gen_ai_tool_name')}", "{{gen_ai_tool_name}}")],
         unit="short",
         stack=True,
-        description="Calls of each tool in the hour before each moment.",
+        description="Calls of each tool in the previous hour.",
         links=[_AGENTS],
     ),
 )
@@ -129,7 +129,7 @@ _WAY = Row(
         ],
         unit="short",
         decimals=0,
-        description="Turns that a limit refused, and upgrades, in the hour before each moment.",
+        description="Turns that a limit refused, and upgrades, in the previous hour.",
         links=[_USERS],
     ),
     table(

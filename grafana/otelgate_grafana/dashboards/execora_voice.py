@@ -120,7 +120,7 @@ _BUSINESS = Row(
         "Amount paid per hour",
         [prom(or_zero(increase(_PAID, "1h")), "paid")],
         unit=_INR,
-        description="Amount paid in the hour before each moment: a sum, not a rate.",
+        description="Amount paid in the previous hour: a sum, not a rate.",
         covers=("D7",),
         links=[_USERS],
     ),
@@ -128,7 +128,7 @@ _BUSINESS = Row(
         "Amount of a payment",
         [prom(quantile(share, _PAID_BUCKETS, window="1h"), f"P{share * 100:g}") for share in (0.5, 0.95)],
         unit=_INR,
-        description="Half, and 95 of 100 payments of the hour before each moment are smaller.",
+        description="P50 and P95 of the payments of the previous hour.",
         links=[_USERS],
     ),
     timeseries(
@@ -151,8 +151,7 @@ _TECHNOLOGY = Row(
             prom(quantile(0.95, _SPEECH, by="type"), "{{type}} P95"),
         ],
         unit="s",
-        description="Speech to text (stt) and text to speech (tts): half, and 95 of 100, are faster. The user "
-        "hears nothing during both.",
+        description="P50 and P95 of speech to text (stt) and text to speech (tts). The user hears nothing during both.",
         covers=("D12",),
         links=[_AGENTS],
     ),
@@ -169,7 +168,7 @@ _TECHNOLOGY = Row(
         [prom(increase(_CLOSED, "5m", by="reason"), "{{reason}}")],
         unit="short",
         stack=True,
-        description="Connections that ended in the 5 minutes before each moment, by reason. More than one that is "
+        description="Connections that ended in the previous 5 minutes, by reason. More than one that is "
         "neither normal nor going_away sets off the alert.",
         covers=("D3",),
         alerts=("WebSocketDrops",),

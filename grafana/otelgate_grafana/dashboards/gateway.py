@@ -213,8 +213,8 @@ _AUDIT_ROW = Row(
          for share, name in ((0.5, "P50"), (0.95, "P95"), (0.99, "P99"))],
         unit="s",
         width=8,
-        description="Time of one transaction. The sink answers the gateway only after it; a slow database fills the "
-        "queue.",
+        description="Duration of a transaction. The sink responds to the gateway only after it; a slow database fills "
+        "the queue.",
         thresholds=rising(1, 5),
         links=[_HEALTH],
     ),

@@ -24,7 +24,7 @@ PRICES = Row(
         [prom(ratio(_UNPRICED, _CALLS, by="service_name", window="1h"), "{{service_name}}")],
         unit="percentunit",
         high=1,
-        description="Share of model calls over the hour before each moment whose model has no price: "
+        description="Share of model calls over the previous hour whose model has no price: "
         "their cost is missing from the sums.",
         thresholds=rising(0.01, 0.1),
         alerts=("UnpricedTokensHigh",),

@@ -68,7 +68,7 @@ _NOW = Row(
         "Mean response, 1 h",
         [prom(mean(_TIME, _TURNS, window="1h"), instant=True)],
         unit="s",
-        description="Mean time of a turn in the last hour; half of them should take less than 8 s, 95 of 100 less "
+        description="Mean duration of turns in the last hour; half of them should take less than 8 s, 95 % less "
         "than 15 s.",
         thresholds=rising(8, 15),
         covers=("A5",),
@@ -106,7 +106,7 @@ _COURSE = Row(
         "Response time",
         [prom(quantile(share, _BUCKETS), f"P{share * 100:g}") for share in (0.5, 0.95, 0.99)],
         unit="s",
-        description="Half, 95 and 99 of 100 turns are faster than the line; a dot is one turn and opens its trace. "
+        description="P50, P95 and P99 of the duration of turns; a dot is one turn and opens its trace. "
         "Targets: P50 under 8 s, P95 under 15 s; over 20 s is slow.",
         thresholds=rising(15, 20),
         covers=("A8",),

@@ -118,8 +118,8 @@ _HTTP = Row(
         "Request time",
         [prom(quantile(share, _BUCKETS), f"P{share * 100:g}") for share in _THREE],
         unit="s",
-        description="Half, 95 and 99 of 100 requests are faster; a dot is a request and opens its trace. Limits of the "
-        "alert for P95: Execora 1 s, all others 2 s.",
+        description="P50, P95 and P99 of the duration of requests; a dot is a request and opens its trace. Limits of "
+        "the alert for P95: Execora 1 s, all others 2 s.",
         thresholds=rising(1, 2),
         covers=("D10", "B2", "D1"),
         alerts=("HttpLatencyHigh",),
@@ -134,7 +134,7 @@ _HTTP = Row(
             )
         ],
         unit="s",
-        description="95 of 100 requests to the endpoint are faster; the ten slowest.",
+        description="95 % of requests to the endpoint are faster; the ten slowest.",
         thresholds=rising(1, 2),
         covers=("B2",),
         alerts=("HttpLatencyHigh",),

@@ -82,7 +82,7 @@ _DATABASE = Row(
         [prom(quantile(share, _BUCKETS), f"P{share * 100:g}") for share in _THREE],
         unit="s",
         width=9,
-        description="Half, 95 and 99 of 100 statements are faster, as measured by the application: including the "
+        description="P50, P95 and P99 of the duration of statements, as measured by the application: including the "
         "network, "
         "without the wait for a connection.",
         thresholds=rising(None, 1),
@@ -99,8 +99,7 @@ _DATABASE = Row(
             )
         ],
         unit="s",
-        description="95 of 100 statements of the kind are faster; the ten slowest kinds. The slowest may lack "
-        "an index.",
+        description="95 % of statements of the kind are faster; the ten slowest kinds. The slowest may lack an index.",
         thresholds=rising(None, 1),
         covers=("B11", "D5"),
         alerts=("DbQuerySlow",),

@@ -208,7 +208,7 @@ def test_ok_answer_names_rejects_without_content(writer: StandIn, decoded: Calla
     assert (logs.rejected_log_records, logs.error_message) == (5, "content.rejects says why")
 
 
-def test_nothing_of_ours_is_ok_without_a_commit(writer: StandIn) -> None:
+def test_request_without_audit_records_is_ok_without_a_commit(writer: StandIn) -> None:
     with serving(writer) as client:
         assert client.traces(b"") == b""
         assert client.logs(b"") == b""
@@ -216,7 +216,7 @@ def test_nothing_of_ours_is_ok_without_a_commit(writer: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("decoded")
-def test_too_many_in_flight_come_again(writer: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_above_the_limit_get_a_retry_delay(writer: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiver, "REQUESTS", 2)
     writer.go_on.clear()
     with serving(writer) as client:

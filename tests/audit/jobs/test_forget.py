@@ -1,6 +1,5 @@
 """Forgetting a person: none of their data is left in the store, data without a user stays, the ledger verifies."""
 
-import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from otelgate_audit.model.records import Batch, Event, Feedback, Reject, Text
 from otelgate_audit.verify import verification
 from psycopg import sql
 
+from ..command_options import options
 from ..ledger_data import DAY, KEY, NOW, SERVICE, commit, settings, trace_id, turn
 
 Store = psycopg.Connection[Any]
@@ -264,9 +264,7 @@ def test_new_record_after_erasure_is_stored(database: str, store: Store) -> None
 
 
 def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
-    parser = argparse.ArgumentParser()
-    forget.add_arguments(parser)
-    return forget.run(settings(database, folder, **more), parser.parse_args(arguments))
+    return forget.run(settings(database, folder, **more), options(forget, *arguments))
 
 
 def test_forget_command_erases_in_every_service(

@@ -1,6 +1,5 @@
-"""Retention: what goes, what stays, what is told of it, and that the ledger holds afterwards."""
+"""Retention: deleted and kept data, the messages about it, and a ledger that verifies afterwards."""
 
-import argparse
 import json
 import logging
 from collections.abc import Iterator
@@ -9,12 +8,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from commands_page import documented
 from otelgate_audit.jobs import dropping, retention
 from otelgate_audit.jobs.retention import Deleted
 from otelgate_audit.model import database as audit_database
 from otelgate_audit.settings import Settings
 from otelgate_audit.verify import verification
 
+from ..command_options import options
 from ..ledger_data import DAY, KEY, NOW, commit, settings, trace_id, turn
 
 Store = psycopg.Connection[Any]
@@ -220,11 +221,11 @@ def test_retention_command_prints_table_or_json(
     database: str, store: Store, kept: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.time_ns", lambda: NOW * 1000)
-    parser = argparse.ArgumentParser()
-    retention.add_arguments(parser)
-    assert retention.run(kept, parser.parse_args(["--dry-run", "--json"])) == 0
-    assert len(json.loads(capsys.readouterr().out)) == len(EXPECTED)
-    assert retention.run(kept, parser.parse_args([])) == 0
+    assert retention.run(kept, options(retention, "--dry-run", "--json")) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert len(printed) == len(EXPECTED)
+    assert set(printed[0]) == documented()["audit retention"].keys
+    assert retention.run(kept, options(retention)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["1", "audit.runs_20260307"]
     assert lines[-1].split() == ["15", "rows", "in", "all"]

@@ -1,9 +1,9 @@
 """Times: between microseconds, Python, PostgreSQL and what people write."""
 
-import argparse
-
+import click
 import psycopg
 import pytest
+from otelgate_audit import command_line
 from otelgate_audit.model import clock
 from otelgate_audit.model.clock import DAY_US, PG_EPOCH_US
 
@@ -14,7 +14,7 @@ FAR_US = 10**18
 @pytest.mark.parametrize("time_us", [0, -1, PG_EPOCH_US, 1_767_225_600_123_456])
 def test_microseconds_survive_python_and_iso(time_us: int) -> None:
     assert clock.to_us(clock.from_us(time_us)) == time_us
-    assert clock.option_us(clock.iso(time_us)) == time_us
+    assert command_line.time_us(clock.iso(time_us)) == time_us
 
 
 def test_iso_has_as_many_digits_as_it_takes() -> None:
@@ -41,11 +41,11 @@ def test_bounds_of_an_open_range_are_infinite() -> None:
     ],
 )
 def test_times_of_the_command_line(text: str, time_us: int) -> None:
-    assert clock.option_us(text) == time_us
+    assert command_line.time_us(text) == time_us
 
 
 @pytest.mark.parametrize("text", ["yesterday", "0001-01-01T00:00+01:00"])
 def test_parse_invalid_time_fails(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError) as caught:
-        clock.option_us(text)
-    assert str(caught.value) == f"'{text}': expected a date or time such as 2026-01-31 or 2026-01-31T12:00Z"
+    with pytest.raises(click.BadParameter) as caught:
+        command_line.time_us(text)
+    assert caught.value.message == f"'{text}': expected a date or time such as 2026-01-31 or 2026-01-31T12:00Z"

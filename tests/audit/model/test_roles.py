@@ -274,7 +274,7 @@ def test_lead_while_another_sink_leads_fails(database: str) -> None:
         assert locks.leads(second, key), "now only Grafana's role has it"
 
 
-def test_wait_for_a_migration_of_ours_waits(database: str) -> None:
+def test_wait_waits_for_another_migration(database: str) -> None:
     order: list[str] = []
     with as_owner(database) as first:
         locks.wait(first, 7)

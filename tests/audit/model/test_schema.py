@@ -1,5 +1,6 @@
 """The schema: made twice, owned by no superuser, closed to readers without a grant."""
 
+import make_tables
 import psycopg
 import pytest
 from otelgate_audit.model import database as audit_database
@@ -19,6 +20,13 @@ def test_database_without_schema_is_named(server: object, database: str) -> None
             audit_database.require_schema(connection)
     expected = "the database's schema is at nothing: expected 0006; `otelgate-audit keep` brings it there, or `migrate`"
     assert str(caught.value) == expected
+
+
+def test_reference_page_shows_the_tables_of_the_database(database: str) -> None:
+    text = make_tables.PAGE.read_text()
+    with psycopg.connect(database) as connection:
+        assert make_tables.page(text, connection) == text, "docs/reference/tables.md differs: run `make tables`"
+    assert " None" not in text, "a table or column without a comment in model/comments.sql"
 
 
 @pytest.mark.parametrize(

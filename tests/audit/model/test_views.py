@@ -13,7 +13,7 @@ from otelgate_audit.model import database as audit_database
 from psycopg import sql
 from turn_data import filling
 
-from ..analytics_data import DAY, at, talk
+from ..analytics_data import DAY, at, read, talk
 
 CALLS = (
     "SELECT p.oid::regproc::text || '()' FROM pg_proc p"
@@ -47,15 +47,23 @@ def test_reader_sees_numbers_without_content(world: psycopg.Connection[Any]) -> 
 
 def test_everything_is_explained(world: psycopg.Connection[Any]) -> None:
     objects = world.execute(
-        "SELECT p.proname, obj_description(p.oid, 'pg_proc') FROM pg_proc p"
+        "SELECT p.pronamespace::regnamespace::text, p.proname, obj_description(p.oid, 'pg_proc') FROM pg_proc p"
         " WHERE p.pronamespace IN ('analytics'::regnamespace, 'content'::regnamespace)"
-        " UNION ALL SELECT c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c"
+        " UNION ALL SELECT 'analytics', c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c"
         " WHERE c.relnamespace = 'analytics'::regnamespace"
     ).fetchall()
     text = (Path(otelgate_audit.__file__).parent / "analytics.md").read_text()
-    named = set(re.findall(r"`(?:analytics\.|content\.)?(\w+)[`(]", text))
-    assert [name for name, comment in objects if not comment] == []
-    assert sorted({name for name, _ in objects} - named) == []
+    explained = set(re.findall(r"^\| `([\w.]+)` \| [^|]* \| (.+) \|$", text, re.MULTILINE))
+    assert {(f"{schema}.{name}".removeprefix("analytics."), comment) for schema, name, comment in objects} == explained
+
+
+def test_contributings_view_counts_votes(root: Path, world: psycopg.Connection[Any]) -> None:
+    section = (root / "CONTRIBUTING.md").read_text().partition("## Add an analytics view\n")[2]
+    view = section.partition("```sql\n")[2].partition("```")[0]
+    with world.transaction(force_rollback=True):
+        world.execute("RESET ROLE")
+        world.execute(view.replace("now()", "timestamptz '2024-03-04Z'"))  # type: ignore[arg-type]
+        assert ("quality", 2) in read(world, "SELECT * FROM analytics.negative_today")
 
 
 def test_views_are_made_once(database: str) -> None:
@@ -79,7 +87,7 @@ def test_apply_names_wrong_view_file_and_changes_nothing(
     with psycopg.connect(database) as connection:
         with pytest.raises(psycopg.errors.UndefinedTable) as caught:
             analytics.apply(connection)
-        assert caught.value.__notes__ == ["in views/10_wrong.sql"]
+        assert caught.value.__notes__ == ["in 10_wrong.sql"]
         assert connection.execute("SELECT count(*) FROM analytics.mrr").fetchone() == (0,)
 
 

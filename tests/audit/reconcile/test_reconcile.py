@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,10 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
+from commands_page import documented
 from otelgate_audit import settings
 from otelgate_audit.model import partitions
 from otelgate_audit.reconcile import command, comparison, counted, windows
 from otelgate_audit.reconcile.quantities import CALLS, COST, QUANTITIES, RUNS, Quantity
+
+from ..command_options import options
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 """A full five minutes; every test's clock begins here."""
@@ -520,10 +522,8 @@ def test_calls_of_before_are_left_out_and_named(
 
 def run(store: Store, *more: str) -> int:
     """The command over the first five minutes."""
-    parser = ArgumentParser()
-    command.add_arguments(parser)
     span = ["--from", "2026-03-02T10:00", "--to", "2026-03-02T11:05+01:00"]
-    return command.run(store.settings, parser.parse_args([*span, *more]))
+    return command.run(store.settings, options(command, *span, *more))
 
 
 def test_command(store: Store, prometheus: Prometheus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -550,7 +550,9 @@ def test_command(store: Store, prometheus: Prometheus, capsys: pytest.CaptureFix
     assert run(store, "--json") == 0
     window = {"service": "shop", "from": "2026-03-02T10:00:00Z", "to": "2026-03-02T10:05:00Z"}
     nothing = {"rejected": 0, "missing": 0, "surplus": 0}
-    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert set(printed[0]) == documented()["audit reconcile"].keys
+    assert printed == [
         {**window, "quantity": "runs", "counted": 2, "stored": 2, **nothing},
         {**window, "quantity": "calls", "counted": 1, "stored": 1, **nothing},
         {**window, "quantity": "cost", "counted": 0.2, "stored": 0.2, **nothing},

@@ -4,7 +4,6 @@ Someone has the database, and for some of them the chain key or Loki as well. St
 then the second witness speaks where only heads can.
 """
 
-import argparse
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from otelgate_audit.model import columns
 from otelgate_audit.model import database as audit_database
 from otelgate_audit.verify import command, verification
 
+from ..command_options import options
 from ..ledger_data import DAY, KEY, NOW, commit, settings, trace_id, turn
 from ..loki import Loki, asked
 
@@ -197,16 +197,14 @@ def test_verify_finds_each_tampering(
     assert found(database, loki=asked(away)) == alone | {"unchecked"}
     assert found(database, loki=asked(away), files=[kept]) - {"unchecked"}, "by the second witness"
     statuses = []
-    for options, more in (([], {}), ([], {"OTELGATE_WITNESS": f"file:{kept}"}), (["--heads", str(kept)], {})):
-        statuses.append(run(database, tmp_path, *options, **more))
+    for given, more in (([], {}), ([], {"OTELGATE_WITNESS": f"file:{kept}"}), (["--heads", str(kept)], {})):
+        statuses.append(run(database, tmp_path, *given, **more))
         assert json.loads(capsys.readouterr().out)["ok"] is False
     assert statuses == [1 if alone else 2, 1, 1]
 
 
 def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(settings(database, folder, **more), parser.parse_args([*arguments, "--json"]))
+    return command.run(settings(database, folder, **more), options(command, *arguments, "--json"))
 
 
 def test_verify_notes_webhook_as_unreadable(

@@ -1,6 +1,5 @@
 """`otelgate-audit verify` on a store that was tampered with: each way is told, and by name."""
 
-import argparse
 import json
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from otelgate_audit.verify import command, findings, heads, verification
 from otelgate_audit.verify.findings import Report
 from psycopg import sql
 
+from ..command_options import options
 from ..ledger_data import DAY, KEY, NOW, RECORDS, commit, settings, trace_id, turn
 from ..loki import Loki, asked
 
@@ -723,9 +723,7 @@ def test_many_findings_are_counted_and_some_shown(
 
 
 def run(database: str, folder: Path, *arguments: str, **more: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(settings(database, folder, **more), parser.parse_args(arguments))
+    return command.run(settings(database, folder, **more), options(command, *arguments))
 
 
 def test_verify_command_exit_codes(

@@ -1,10 +1,10 @@
--- The building blocks of the other files. Days and weeks are UTC's; weeks begin on Monday. Ranges are from_time <= t < to_time.
+-- Building blocks: what the other files use. Days and weeks are UTC's; weeks begin on Monday. Ranges are from_time <= t < to_time.
 
 CREATE FUNCTION analytics.chosen(value text, list text[]) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN list IS NULL OR cardinality(list) = 0 OR value = ANY (list);
 COMMENT ON FUNCTION analytics.chosen IS
-    'Is the value one of the list? A list that is NULL or empty chooses everything: a dashboard''s "All".';
+    'True if the value is in the list, or the list is NULL or empty: a dashboard''s "All".';
 
 CREATE FUNCTION analytics.utc_day(moment timestamptz) RETURNS date
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -42,7 +42,7 @@ SELECT k.trace_id FROM audit.turns k
 WHERE split_part(k.trace_id, '@', 1) = wanted
 $$;
 COMMENT ON FUNCTION analytics.trace_parts IS
-    'A trace as its applications have it: the id that other stores know finds the parts of all applications, `id@application` only that one''s.';
+    'The ids under which a trace is stored: the id of other stores finds the parts of all applications, `id@application` only that one''s.';
 
 CREATE VIEW analytics.activity AS
 SELECT started_at AS time, service, environment, tier, user_id
@@ -53,4 +53,4 @@ SELECT start_time, service, environment, tier, user_id
 FROM audit.events
 WHERE user_id IS NOT NULL;
 COMMENT ON VIEW analytics.activity IS
-    'When a user did something: one row for each turn and each product event. A user is a service and an id.';
+    'Activity of users: one row for each turn and each product event. A user is a service and an id.';

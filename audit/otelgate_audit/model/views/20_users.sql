@@ -1,4 +1,4 @@
--- How many users there are, and how many come.
+-- Users: how many there are, and how many come.
 
 CREATE FUNCTION analytics.active_users(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
@@ -119,4 +119,4 @@ GROUP BY 1
 ORDER BY 2 DESC, 1
 $$;
 COMMENT ON FUNCTION analytics.acquisition IS
-    'Where those who signed up in the range came from (attribute `source` of `user.signup`), how many of them have asked anything and how many upgraded since.';
+    'Signups of the range by source (attribute `source` of `user.signup`), how many of these users have asked anything and how many upgraded since.';

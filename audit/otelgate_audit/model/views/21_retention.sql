@@ -1,4 +1,4 @@
--- Retention and churn of users.
+-- Users: retention and churn.
 
 CREATE FUNCTION analytics.retention(
     from_time timestamptz DEFAULT now() - interval '84 days', to_time timestamptz DEFAULT now(),

@@ -1,4 +1,4 @@
--- Users one by one, and in segments.
+-- Users: one by one, and in segments.
 
 CREATE FUNCTION analytics.user_summary(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
@@ -80,7 +80,7 @@ ORDER BY u.last_seen DESC, u.service, u.user_id
 LIMIT top
 $$;
 COMMENT ON FUNCTION analytics.quiet_users IS
-    'Whom to win back: users known before the range who asked fewer than 5 times in it (7 days), lately seen first. quiet_users, the same in every row, is how many they are in all.';
+    'Users to win back: known before the range who asked fewer than 5 times in it (7 days), lately seen first. quiet_users, the same in every row, is how many they are in all.';
 
 CREATE VIEW analytics.user_segments AS
 SELECT u.service, u.user_id, u.tier,

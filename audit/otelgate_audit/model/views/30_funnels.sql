@@ -1,4 +1,4 @@
--- Sequences of user actions. A step is the name of a product event, as `quota.hit`, or one of `turn`,
+-- Behaviour: sequences of user actions. A step is the name of a product event, as `quota.hit`, or one of `turn`,
 -- `first_turn` (the user's first turn) and `tool_call`; with one attribute in braces where that matters, as
 -- `reservation{status=completed}`, `command.used{command=/analyze}`, `tool_call{tool=search}`, `turn{agent=x}`.
 
@@ -47,7 +47,7 @@ WHERE split_part(step, '{', 1) = 'tool_call' AND t.start_time >= from_time AND t
     AND analytics.chosen(t.service, services) AND analytics.chosen(t.environment, environments)
 $$;
 COMMENT ON FUNCTION analytics.occurrences IS
-    'Who took a step of a funnel, and when. The steps that can be named are at the head of 30_funnels.sql.';
+    'Each time that a user took a step of a funnel. The head of 30_funnels.sql lists the steps.';
 
 CREATE FUNCTION analytics.funnel(
     services text[] DEFAULT NULL,

@@ -1,4 +1,4 @@
--- Usage of features, commands and any product event.
+-- Behaviour: usage of features, commands and any product event, and when.
 
 CREATE FUNCTION analytics.feature_adoption(
     from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
@@ -59,3 +59,20 @@ ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION analytics.events_over_time IS
     'A product event over time, split by one of its attributes if given (`status` of `reservation`); value is the sum of the events'' values. Buckets without an event have no row.';
+
+CREATE FUNCTION analytics.hours(
+    from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
+    services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
+    tiers text[] DEFAULT NULL
+) RETURNS TABLE (weekday integer, hour integer, turns bigint, ratio double precision)
+LANGUAGE sql STABLE AS $$
+SELECT extract(isodow FROM c.started_at AT TIME ZONE 'UTC')::integer,
+    extract(hour FROM c.started_at AT TIME ZONE 'UTC')::integer, count(*), (count(*) / sum(count(*)) OVER ())::float8
+FROM audit.turns c
+WHERE c.started_at >= from_time AND c.started_at < to_time
+    AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
+    AND analytics.chosen(c.agent, hours.agents) AND analytics.chosen(c.tier, tiers)
+GROUP BY 1, 2
+ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION analytics.hours IS 'Turns by day of the week (1 is Monday) and hour, UTC.';

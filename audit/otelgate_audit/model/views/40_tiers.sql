@@ -1,4 +1,4 @@
--- Tiers, limits, subscriptions and what they bring. Prices of tiers: audit.tiers (`otelgate-audit tier`).
+-- Tiers and revenue: tiers, limits, upgrades. Prices of tiers: audit.tiers (`otelgate-audit tier`).
 
 CREATE VIEW analytics.users_by_tier AS
 SELECT u.service, coalesce(u.tier, '(none)') AS tier, count(*) AS users,

@@ -1,4 +1,4 @@
--- Revenue. A user's tier over time: the newest `subscription.*` event says it (attribute to_tier); before the first such
+-- Tiers and revenue: subscriptions and what they bring. A user's tier over time: the newest `subscription.*` event says it (attribute to_tier); before the first such
 -- event, its from_tier; without any, the tier that the user's records carry, since the user was first seen. A tier that
 -- audit.tiers does not price brings nothing. Users who were erased bring nothing either.
 

@@ -1,4 +1,4 @@
--- Costs, of turns as the gateway priced them; calls without a price count as nothing
+-- Cost: of turns as the gateway priced them; calls without a price count as nothing
 -- (audit.turns.unpriced_calls says how many).
 
 CREATE FUNCTION analytics.cost_over_time(

@@ -1,4 +1,4 @@
--- How good the answers were. A turn's rating is its newest vote; without a vote it is unrated, not disliked.
+-- Quality: how good the answers were. A turn's rating is its newest vote; without a vote it is unrated, not disliked.
 
 CREATE FUNCTION analytics.satisfaction(
     bucket interval DEFAULT '1 day',

@@ -1,4 +1,4 @@
--- Agents and tools.
+-- Agents and tools: how often they run, fail and please.
 
 CREATE FUNCTION analytics.agents(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),

@@ -1,4 +1,4 @@
--- Sessions: how long, how many agents, how many at once.
+-- Behaviour: sessions, how long, how many agents, how many at once.
 
 CREATE FUNCTION analytics.sessions(
     bucket interval DEFAULT '1 day',

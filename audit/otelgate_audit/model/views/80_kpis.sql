@@ -1,4 +1,4 @@
--- The numbers of a report, and sums to build any other panel from.
+-- Reports: the numbers of a report, and sums to build any other panel from.
 
 CREATE FUNCTION analytics.kpis(
     from_time timestamptz DEFAULT now() - interval '7 days', to_time timestamptz DEFAULT now(),
@@ -115,20 +115,3 @@ ORDER BY 1, 2, 3, 4, 5, 6
 $$;
 COMMENT ON FUNCTION analytics.usage IS
     'Sums over time by service, environment, agent, tier and feature. They add up: sum what you need and divide the sums.';
-
-CREATE FUNCTION analytics.hours(
-    from_time timestamptz DEFAULT now() - interval '30 days', to_time timestamptz DEFAULT now(),
-    services text[] DEFAULT NULL, environments text[] DEFAULT NULL, agents text[] DEFAULT NULL,
-    tiers text[] DEFAULT NULL
-) RETURNS TABLE (weekday integer, hour integer, turns bigint, ratio double precision)
-LANGUAGE sql STABLE AS $$
-SELECT extract(isodow FROM c.started_at AT TIME ZONE 'UTC')::integer,
-    extract(hour FROM c.started_at AT TIME ZONE 'UTC')::integer, count(*), (count(*) / sum(count(*)) OVER ())::float8
-FROM audit.turns c
-WHERE c.started_at >= from_time AND c.started_at < to_time
-    AND analytics.chosen(c.service, services) AND analytics.chosen(c.environment, environments)
-    AND analytics.chosen(c.agent, hours.agents) AND analytics.chosen(c.tier, tiers)
-GROUP BY 1, 2
-ORDER BY 1, 2
-$$;
-COMMENT ON FUNCTION analytics.hours IS 'When people ask: turns by day of the week (1 is Monday) and hour, UTC.';

@@ -1,4 +1,4 @@
--- Turns one by one: without their words for every reader, with them for otelgate_content only. The functions in
+-- Turns: one by one, without their words for every reader, with them for otelgate_content only. The functions in
 -- schema `content` read content.texts with the caller's rights.
 
 CREATE FUNCTION analytics.recent_turns(

@@ -1,0 +1,1 @@
+"""The alerts by topic: rules.py finds them."""
