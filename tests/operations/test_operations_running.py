@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,11 @@ import psycopg
 import pytest
 from commands_page import documented
 from operations_stack import Operated
-from otelgate_grafana import annotations, ask, main, render
+from otelgate_console import stack as console
+from otelgate_console.asking import dashboards, variables
+from otelgate_console.asking.stores import Stores, run
+from otelgate_console.asking.window import Window
+from otelgate_grafana import annotations, main
 from otelgate_stack import credentials, settings
 from otelgate_stack.commands.sizing import Density
 from otelgate_stack.engines.services import services
@@ -28,22 +31,17 @@ GRAFANA = "otelgate_grafana"
 
 def lines_drawn(stack: Operated, **chosen: str) -> dict[str, set[tuple[str, str]]]:
     """By dashboard, texts and tags of what its own query finds in the last hour, asked as the role that Grafana has."""
-    window = ask.Window(time.time() - 3600, time.time() + 5)
-    password = (credentials.folder(stack.settings) / "grafana_database_password").read_text().strip()
+    window = Window(time.time() - 3600, time.time() + 5)
+    where = Stores(database=console.stores(stack.settings).database)
     found: dict[str, set[tuple[str, str]]] = {}
-    with psycopg.connect(stack.settings.database, user=GRAFANA, password=password) as connection:
-        for dashboard in main.DASHBOARDS:
-            values = ask.defaults(dashboard) | chosen
-            for query in queries(render.as_json(dashboard)):
-                rows = connection.execute(ask.interpolate(query, values, window).encode()).fetchall()
-                found.setdefault(dashboard.name, set()).update((text, tags) for _, text, tags in rows)
+    for name, dashboard in dashboards.load(console.rendered(stack.settings)).items():
+        values = variables.defaults(dashboard) | chosen
+        for _, query in dashboard.annotations:
+            result = run(query, values, where, window)
+            assert not result.error, result.error
+            lines = (zip(*(column.values for column in frame.columns), strict=True) for frame in result.frames)
+            found.setdefault(name, set()).update((text, tags) for rows in lines for _, text, tags in rows)
     return found
-
-
-def queries(dashboard: dict[str, Any]) -> Iterator[str]:
-    for annotation in dashboard["annotations"]["list"]:
-        if sql := annotation.get("target", {}).get("rawSql"):
-            yield sql
 
 
 @pytest.mark.shows("F21", "K47")
