@@ -1,11 +1,13 @@
 """The ASGI application: routes, errors, and what every answer carries."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -24,10 +26,12 @@ from .asking.dashboards import Dashboard
 from .asking.stores import Stores
 from .data.alerts import Alerts
 from .data.database import Database
+from .data.exports import Exports
 from .data.turns import Turns
 from .pages.alerts import AlertPages
 from .pages.analytics import Analytics
 from .pages.dashboards import Dashboards
+from .pages.exports import ExportPages
 from .pages.reports import Reports
 from .pages.turns import Conversations
 
@@ -79,6 +83,13 @@ def application(console: Console) -> Starlette:
     login = Login(Accounts(console.accounts), sessions, secure=console.secure)
     database = Database(console.database)
     turns = Turns(database)
+    exports = Exports(console.database)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(exports.close)
+
     return Starlette(
         routes=[
             guard.page("/", _home, Role.VIEWER),
@@ -88,11 +99,13 @@ def application(console: Console) -> Starlette:
             *AlertPages(console.alerts, console.stores).routes(guard),
             *Analytics(database, turns, console.readings).routes(guard),
             *Reports(database, turns, console.alerts, console.budget_usd).routes(guard),
+            *ExportPages(exports, turns, console.readings).routes(guard),
             *Dashboards(console.dashboards, console.stores).routes(guard),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
             Mount("/charts", StaticFiles(directory=console.charts), name="charts"),
         ],
         middleware=[Middleware(_SecurityHeaders)],
+        lifespan=lifespan,
         exception_handlers={HTTPException: _error},
     )
 
