@@ -38,9 +38,8 @@ function cellsOf(frames, times, least) {
 
 function option(cells, times, bounds) {
   const most = cells.reduce((largest, [, , number]) => Math.max(largest, number), 0);
-  const clock = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
   return {
-    xAxis: axis({ type: "category", data: times.map((time) => clock.format(time)), splitLine: { show: false } }),
+    xAxis: axis({ type: "category", data: times.map((time) => dateTime(time).slice(5, 16)), splitLine: { show: false } }),
     yAxis: axis({ type: "category", data: bounds, splitLine: { show: false } }),
     visualMap: {
       show: false,
@@ -51,6 +50,6 @@ function option(cells, times, bounds) {
     tooltip: tooltip(({ value: [moment, bucket, number] }) =>
       el("div", {}, el("div", { class: "when" }, dateTime(times[moment])), `up to ${bounds[bucket]}: ${format(number, "short")}`),
     ),
-    series: [{ type: "heatmap", data: cells, progressive: 0, itemStyle: { borderColor: resolved("var(--panel)"), borderWidth: 1 } }],
+    series: [{ type: "heatmap", data: cells, progressive: 0 }],
   };
 }

@@ -39,8 +39,8 @@ export class Panel {
     const { x, w, h } = this.json.gridPos;
     const id = newId("panel");
     const style = { "--x": x + 1, "--y": y + 1, "--w": w, "--h": h };
-    const head = el("header", {}, el("h3", { id }, this.json.title), this.menu);
-    return el("section", { class: `panel ${this.json.type}`, "aria-labelledby": id, style }, head, this.body);
+    const head = el("header", {}, el("h3", { id, title: this.json.title }, this.json.title), this.menu);
+    return el("section", { class: "panel", "data-kind": this.json.type, "aria-labelledby": id, style }, head, this.body);
   }
 
   /** Ask for what is shown and show it. An older request that still runs is given up. */

@@ -3,29 +3,18 @@
 import { el, newId, popup } from "./dom.js";
 import { dateTime } from "./units.js";
 
-const QUICK = {
-  "now-5m": "Last 5 minutes",
-  "now-15m": "Last 15 minutes",
-  "now-30m": "Last 30 minutes",
-  "now-1h": "Last hour",
-  "now-3h": "Last 3 hours",
-  "now-6h": "Last 6 hours",
-  "now-12h": "Last 12 hours",
-  "now-24h": "Last 24 hours",
-  "now-2d": "Last 2 days",
-  "now-7d": "Last 7 days",
-  "now-30d": "Last 30 days",
-  "now-90d": "Last 90 days",
-};
+const QUICK = ["5m", "15m", "30m", "1h", "3h", "6h", "12h", "24h", "2d", "7d", "30d", "90d"];
 const REFRESH_S = { "": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300 };
 const UNIT_MS = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
+const UNIT_NAMES = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };
+const BACK = /^now-(\d+)([smhdw])$/;
 
 /** The seconds between two requests; 0: do not ask again. */
 export const refreshSeconds = (state) => REFRESH_S[state.refresh] ?? 0;
 
 /** A moment such as now-6h, or Unix milliseconds in words, in Unix milliseconds. */
 export function moment(text, now = Date.now()) {
-  const [, number, unit] = /^now-(\d+)([smhdw])$/.exec(text) ?? [];
+  const [, number, unit] = BACK.exec(text) ?? [];
   if (unit) return now - Number(number) * UNIT_MS[unit];
   return text === "now" ? now : Number(text);
 }
@@ -40,7 +29,8 @@ export function moved(state, part, longer = 1, now = Date.now()) {
 
 /** The range in words. */
 export function described({ from, to }) {
-  if (to === "now" && QUICK[from]) return QUICK[from];
+  const [, number, unit] = BACK.exec(from) ?? [];
+  if (unit && to === "now") return `Last ${number === "1" ? "" : `${number} `}${UNIT_NAMES[unit]}${number === "1" ? "" : "s"}`;
   const written = (text) => (text.startsWith("now") ? text : dateTime(Number(text)));
   return `${written(from)} to ${written(to)}`;
 }
@@ -62,10 +52,11 @@ export function controls(state, changed, again) {
 }
 
 function quick(state, changed) {
-  const entries = Object.entries(QUICK).map(([from, label]) => {
-    const current = state.from === from && state.to === "now";
-    const clicked = () => changed({ from, to: "now" });
-    return el("li", {}, el("button", { type: "button", "aria-current": current ? "true" : null, onclick: clicked }, label));
+  const entries = QUICK.map((length) => {
+    const next = { from: `now-${length}`, to: "now" };
+    const current = state.from === next.from && state.to === next.to;
+    const button = { type: "button", "aria-current": current ? "true" : null, onclick: () => changed(next) };
+    return el("li", {}, el("button", button, described(next)));
   });
   return el("ul", { class: "quick" }, entries);
 }

@@ -25,11 +25,16 @@ function next() {
   }
 }
 
+const fetched = (path, signal) => fetch(path, { signal, headers: { accept: "application/json" } });
+
+/** A connection that breaks, as when the network changes, is tried once more. */
 async function send({ path, signal }) {
   signal?.throwIfAborted();
-  const answer = await fetch(path, { signal, headers: { accept: "application/json" } }).catch((error) => {
-    throw error.name === "AbortError" ? error : new Error("The console does not answer. Is it running?");
-  });
+  const answer = await fetched(path, signal)
+    .catch(() => fetched(path, signal))
+    .catch((error) => {
+      throw error.name === "AbortError" ? error : new Error("The console does not answer. Is it running?");
+    });
   const content = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(content.error || `The console answered with status ${answer.status}.`);
   return content;

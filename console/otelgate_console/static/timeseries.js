@@ -52,7 +52,7 @@ export function render(panel, answer, context) {
   const option = () => ({
     ...axes(panel, answer, all[0]?.config ?? {}),
     tooltip: tooltip((params) => hint(params, visible, nearby(context.annotations, answer)), { trigger: "axis", order: "valueDesc" }),
-    series: [...lines(panel, visible), marks(panel, context.annotations), exemplars(answer)],
+    series: [...lines(panel, visible), marks(panel, context.annotations), exemplars(answer, visible)],
   });
   const element = [place, legend(panel, all, context)];
   const mounted = () =>
@@ -142,9 +142,14 @@ function marks(panel, annotations) {
   return { type: "line", id: "marks", data: [], markLine: { symbol: "none", silent: true, label: { show: false }, data } };
 }
 
-function exemplars(answer) {
+/** Dots of single turns. One above the lines stands at their height, so that it does not flatten them. */
+function exemplars(answer, visible) {
+  const most = Math.max(...visible.flatMap((one) => one.values));
   const data = framesOf(answer, "exemplars").flatMap(({ columns: [times, values, traces] }) =>
-    times.values.map((time, row) => ({ value: [time, values.values[row]], trace: traces.values[row] })),
+    times.values.map((time, row) => {
+      const size = Number(values.values[row]);
+      return { value: [time, Math.min(size, most)], size, trace: traces.values[row] };
+    }),
   );
   return {
     type: "scatter",
@@ -178,7 +183,7 @@ function hint(params, visible, happened) {
       return row(series.color, series.name, textOf(series, one.value[1]));
     }),
     found.length > MOST_IN_TOOLTIP && el("div", {}, `and ${found.length - MOST_IN_TOOLTIP} more`),
-    example && row("var(--accent)", "Example: click to open", textOf(visible[0], example.value[1])),
+    example && row("var(--accent)", "Example: click to open", textOf(visible[0], example.data.size)),
     happened(time).map((one) => row("var(--purple)", one.text, "")),
   );
 }

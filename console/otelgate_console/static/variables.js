@@ -58,7 +58,7 @@ function several(variable, label, values, offered, change) {
   const shown = values.map(nameOf);
   const text = shown.length > 2 ? `${shown.length} chosen` : shown.join(", ");
   const close = el("button", { type: "button", onclick: (event) => (event.target.closest("details").open = false) }, "Apply");
-  const box = popup({ name: `${label}: ${text}`, class: "several" }, [el("span", { class: "label" }, label), text], [search, list, close], () =>
+  const box = popup({ class: "several" }, [el("span", { class: "label" }, label), " ", text], [search, list, close], () =>
     change(completed(picked, variable)),
   );
   box.addEventListener("toggle", () => box.open && search.focus());
