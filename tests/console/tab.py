@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import playwright.sync_api as playwright
 from otelgate_console.asking.frames import Frame
@@ -59,6 +60,10 @@ class Tab:
             self.settle()
             if not any(_NETWORK_CHANGED in problem for problem in self.problems):
                 return
+
+    def address(self, path: str, parameters: Mapping[str, str]) -> str:
+        """The whole address of a path with parameters."""
+        return f"{self._url}{path}?{urlencode(parameters)}"
 
     def settle(self) -> None:
         """Wait until no panel that is in sight loads."""

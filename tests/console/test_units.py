@@ -1,26 +1,26 @@
 """The functions of the dashboards' scripts, run in Chromium: units, settings of columns, links, ranges, files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import Open
+from playwright.sync_api import Browser
 from serving import Served
 
 Run = Callable[..., Any]
 
 
-@pytest.fixture
-def run(open_tab: Open, plain: Served) -> Run:
+@pytest.fixture(scope="module")
+def run(browser: Browser, plain: Served) -> Iterator[Run]:
     """Calls a function of a module with arguments that are JSON."""
-    tab = open_tab(plain)
-    tab.page.goto(f"{plain.url}/dashboards")
+    with browser.new_page() as page:
+        page.goto(f"{plain.url}/login")
 
-    def called(module: str, code: str, *arguments: Any) -> Any:
-        script = f"async (given) => {{ const m = await import('/static/{module}.js'); return ({code})(...given); }}"
-        return tab.page.evaluate(script, list(arguments))
+        def called(module: str, code: str, *arguments: Any) -> Any:
+            script = f"async (given) => {{ const m = await import('/static/{module}.js'); return ({code})(...given); }}"
+            return page.evaluate(script, list(arguments))
 
-    return called
+        yield called
 
 
 # As Grafana's getValueFormat writes them.

@@ -37,10 +37,10 @@ export class Panel {
 
   #frame(y) {
     const { x, w, h } = this.json.gridPos;
-    const id = newId("panel");
+    const id = newId("title");
     const style = { "--x": x + 1, "--y": y + 1, "--w": w, "--h": h };
     const head = el("header", {}, el("h3", { id, title: this.json.title }, this.json.title), this.menu);
-    return el("section", { class: "panel", "data-kind": this.json.type, "aria-labelledby": id, style }, head, this.body);
+    return el("section", { id: `panel-${this.json.id}`, class: "panel", "data-kind": this.json.type, "aria-labelledby": id, style }, head, this.body);
   }
 
   /** Ask for what is shown and show it. An older request that still runs is given up. */
@@ -60,9 +60,14 @@ export class Panel {
     }
   }
 
+  /** Whether it waits for an answer. */
+  get busy() {
+    return this.element.hasAttribute("aria-busy");
+  }
+
   /** Stop asking: the panel is out of sight, or what it asks for has changed. */
   giveUp() {
-    if (this.element.hasAttribute("aria-busy")) this.stale = true;
+    if (this.busy) this.stale = true;
     this.asked?.abort();
     this.element.removeAttribute("aria-busy");
   }

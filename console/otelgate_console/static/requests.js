@@ -35,6 +35,7 @@ async function send({ path, signal }) {
     .catch((error) => {
       throw error.name === "AbortError" ? error : new Error("The console does not answer. Is it running?");
     });
+  if (answer.status === 401) location.reload(); // To the login page, and back here.
   const content = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(content.error || `The console answered with status ${answer.status}.`);
   return content;
