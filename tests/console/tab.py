@@ -1,12 +1,12 @@
 """A tab of Chromium at the console: what it asked for, what went wrong in it, and its panels."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import playwright.sync_api as playwright
+from dashboard_stores import DASHBOARDS
 from otelgate_console.asking.frames import Frame
 from waiting import until
 
@@ -61,6 +61,21 @@ class Tab:
             if not any(_NETWORK_CHANGED in problem for problem in self.problems):
                 return
 
+    def asked_for(self, start: str) -> list[str]:
+        """The requests so far whose path begins so."""
+        self.handle_events()
+        return [each for each in self.asked if each.startswith(start)]
+
+    def handle_events(self) -> None:
+        """Let what the browser has reported reach the functions that wait for it."""
+        self.page.evaluate("1")
+
+    @property
+    def href(self) -> str:
+        """The address as the page has it now."""
+        found: str = self.page.evaluate("location.href")
+        return found
+
     def address(self, path: str, parameters: Mapping[str, str]) -> str:
         """The whole address of a path with parameters."""
         return f"{self._url}{path}?{urlencode(parameters)}"
@@ -73,8 +88,9 @@ class Tab:
 
     def show_all(self) -> None:
         """Open every row, and make the window so high that all panels are in sight; then wait for them."""
-        for toggle in self.page.locator("h2 button[aria-expanded=false]").all():
-            toggle.click()
+        closed = self.page.locator("h2 button[aria-expanded=false]")
+        while closed.count():
+            closed.first.click()
         width = self.page.viewport_size["width"] if self.page.viewport_size else 1600
         for _ in range(3):
             height = self.page.evaluate("document.documentElement.scrollHeight")
@@ -105,15 +121,9 @@ class Tab:
         **result: str,
     ) -> None:
         """Answer for the stores: `frames` by the panel's title, the choices of variables, and events."""
-        titles: dict[int, str] = {}
 
         def panels(route: playwright.Route) -> None:
-            if not titles:
-                tree = json.loads(self.page.locator("#dashboard-json").text_content() or "")
-                inner = [panel for row in tree["panels"] for panel in [row, *row.get("panels", ())]]
-                titles.update({panel["id"]: panel["title"] for panel in inner})
-            number = int(re.search(r"/(\d+)\?", route.request.url)[1])  # type: ignore[index]
-            given = [frame.to_json() for frame in frames.get(titles[number], ())]
+            given = [frame.to_json() for frame in frames.get(_title(route.request.url), ())]
             route.fulfill(json=self._frames(given, **result))
 
         offered = {name: {"values": list(values), "error": ""} for name, values in (variables or {}).items()}
@@ -131,6 +141,13 @@ class Tab:
             "normallyEmpty": "",
             "results": [{"refId": "A", "error": "", "refused": "", "frames": frames, **result}],
         }
+
+
+def _title(address: str) -> str:
+    """The title of the panel whose frames are at an address."""
+    found = re.search(r"/frames/([\w-]+)/(\d+)\?", address)
+    assert found is not None
+    return next(panel.title for panel in DASHBOARDS[found[1]].panels if panel.id == int(found[2]))
 
 
 START_MS: Final = 1_790_000_000_000

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import playwright.sync_api as playwright
@@ -73,7 +73,7 @@ def _parameters(address: str) -> dict[str, list[str]]:
 
 def _settled(tab: Tab, **parameters: list[str]) -> dict[str, list[str]]:
     """The parameters of the address once they hold these."""
-    return until(lambda: _parameters(tab.page.url), lambda found: parameters.items() <= found.items())
+    return until(lambda: _parameters(tab.href), lambda found: parameters.items() <= found.items())
 
 
 def test_choices_by_keyboard_go_into_the_address_and_every_request(tab: Tab) -> None:
@@ -94,15 +94,15 @@ def test_choices_by_keyboard_go_into_the_address_and_every_request(tab: Tab) -> 
     chosen = {"var-service": ["beta", "alpha"]}
     assert _settled(tab, **chosen).items() >= chosen.items()
     tab.settle()
-    until(lambda: any(each.startswith("/variables/") for each in tab.asked))
-    asked = [each for each in tab.asked if each.startswith(("/frames/", "/variables/", "/annotations/"))]
+    until(lambda: tab.asked_for("/variables/"))
+    asked = [each for kind in ("/frames/", "/variables/", "/annotations/") for each in tab.asked_for(kind)]
     assert len(asked) >= 15
     assert [each for each in asked if not chosen.items() <= _parameters(each).items()] == []
     expect(tab.page.locator("summary").filter(has_text="Service")).to_have_text("Service beta, alpha")
     other = tab.page.get_by_role("navigation", name="Dashboards").get_by_role("link", name="Gateway")
     assert chosen.items() <= _parameters(other.get_attribute("href") or "").items()
     tab.page.go_back()
-    until(lambda: "var-service" not in tab.page.url)
+    until(lambda: "var-service" not in tab.href)
     expect(tab.page.locator("summary").filter(has_text="Service")).to_have_text("Service All")
     assert tab.problems == []
 
@@ -132,8 +132,8 @@ def test_ranges_are_chosen_moved_and_dragged(tab: Tab) -> None:
     expect(page.get_by_role("alert")).to_have_text("The end must be after the start.")
     page.get_by_label("To", exact=True).fill("2026-01-02T12:00:00")
     page.get_by_role("button", name="Apply").click()
-    until(lambda: "now" not in page.url)
-    start, end = (int(_parameters(page.url)[name][0]) for name in ("from", "to"))
+    until(lambda: "now" not in tab.href)
+    start, end = (int(_parameters(tab.href)[name][0]) for name in ("from", "to"))
     assert end - start == 2 * 3_600_000
     page.get_by_role("button", name="Shift back").click()
     _settled(tab, **{"from": [str(start - 3_600_000)]})
@@ -141,8 +141,8 @@ def test_ranges_are_chosen_moved_and_dragged(tab: Tab) -> None:
     _settled(tab, **{"from": [str(start - 2 * 3_600_000)]})
     tab.settle()
     _drag(tab, "Turns a minute", 0.25, 0.75)
-    until(lambda: int(_parameters(page.url)["from"][0]) > START_MS)
-    start, end = (int(_parameters(page.url)[name][0]) for name in ("from", "to"))
+    until(lambda: int(_parameters(tab.href)["from"][0]) > START_MS)
+    start, end = (int(_parameters(tab.href)[name][0]) for name in ("from", "to"))
     assert START_MS < start < START_MS + 20 * _MINUTE_MS
     assert START_MS + 40 * _MINUTE_MS < end < START_MS + 60 * _MINUTE_MS
     assert tab.problems == []
@@ -215,7 +215,7 @@ def test_points_events_and_lines_lead_to_the_turn(tab: Tab) -> None:
     expect(tab.page.locator(".events summary")).to_have_text("1 event in this range")
     tab.page.locator(".events summary").click()
     expect(tab.page.locator(".events li")).to_have_text(re.compile("deployment bot 1.4.2"))
-    line = tab.panel("Log lines, live").locator("li").first
+    line = tab.panel("Log lines, live").locator(".logs li").first
     expect(line.locator(".level")).to_have_text("error")
     line.locator("summary").click()
     expect(line.locator("dt")).to_have_text(["detected_level", "trace_id"])
@@ -273,27 +273,26 @@ def test_panels_are_asked_when_seen_at_most_six_at_a_time(open_tab: Open, plain:
     tab = open_tab(plain, viewport={"width": 1600, "height": 2400})
     held: list[playwright.Route] = []
     tab.answer_with(_FRAMES)
-    tab.page.route("**/frames/**", held.append)
+    tab.page.route("**/frames/**", lambda route: held.append(route))
     tab.page.route("**/variables/**", lambda route: route.fulfill(json={}))
     tab.page.goto(f"{plain.url}/dashboards/service-health?refresh=")
     asked = tab.page.locator(".panel[aria-busy]")
     until(lambda: asked.count(), lambda number: number > 12)
-    until(lambda: len(held), lambda number: number >= 6)
+
+    def number_held() -> int:
+        tab.handle_events()
+        return len(held)
+
+    until(number_held, lambda number: number >= 6)
     tab.page.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))")
-    assert len(held) == 6
+    assert number_held() == 6
     assert asked.count() < len(plain.console.dashboards["service-health"].panels)
     first = held.pop(0)
     first.fulfill(json={"from": 0, "to": 1, "normallyEmpty": "", "results": []})
-    assert until(lambda: _poll(tab, held), lambda number: number == 6) == 6
+    assert until(number_held, lambda number: number == 6) == 6
     tab.page.get_by_role("button", name="Shift back").click()
-    until(lambda: _poll(tab, held), lambda number: number > 6)
+    until(number_held, lambda number: number > 6)
     assert any(each.request.failure for each in held[:6])
-
-
-def _poll(tab: Tab, held: list[Any]) -> int:
-    """How many are held, after the browser's events were handled."""
-    tab.page.evaluate("1")
-    return len(held)
 
 
 def test_panels_are_asked_again_as_often_as_chosen(open_tab: Open, plain: Served) -> None:
@@ -303,14 +302,14 @@ def test_panels_are_asked_again_as_often_as_chosen(open_tab: Open, plain: Served
     tab.open("/dashboards/mission-control")
     tab.asked.clear()
     tab.page.clock.fast_forward(11_000)
-    until(lambda: (_poll(tab, tab.asked), len([each for each in tab.asked if "/frames/" in each]))[1], lambda n: n >= 13)
+    assert len(until(lambda: tab.asked_for("/frames/"), lambda found: len(found) >= 13)) == 13
     tab.settle()
     tab.page.get_by_label("Refresh every").select_option("off")
-    until(lambda: "refresh=" in tab.page.url)
+    until(lambda: "refresh=" in tab.href)
     tab.settle()
     tab.asked.clear()
     tab.page.clock.fast_forward(600_000)
-    assert _poll(tab, tab.asked) == 0
+    assert tab.asked_for("/") == []
 
 
 def test_rows_close_and_open(tab: Tab) -> None:

@@ -87,7 +87,7 @@ def test_hostile_content_is_shown_as_text_and_nothing_runs(open_tab: Open, plain
     _open_all(tab)
     tab.panel("Turns a minute").locator("canvas").hover()
     until(lambda: tab.page.locator(".tooltip .row").count())
-    _check(tab, texts, 90)
+    _check(tab, texts, 60)
 
 
 def test_hostile_names_in_figures_and_errors_are_shown_as_text(open_tab: Open, plain: Served, texts: Texts) -> None:

@@ -1,6 +1,6 @@
 // The page of a dashboard: its controls, its rows of panels, and when they ask.
 
-import { el, newId } from "./dom.js";
+import { el, newId, redrawn } from "./dom.js";
 import { dashboard as addressOf } from "./links.js";
 import { Panel } from "./panel.js";
 import * as range from "./range.js";
@@ -59,10 +59,9 @@ class Page {
     const known = this.json.templating.list.map((variable) => variable.name);
     this.state = states.read(location.search, known, this.defaults);
     this.#drawControls();
-    this.range.replaceChildren(
-      range.controls(this.state, (part) => this.change(part), () => this.#again(() => true)),
-      el("button", { type: "button", onclick: () => this.#print() }, "Print"),
-    );
+    const drawn = range.controls(this.state, (part) => this.change(part), () => this.#again(() => true));
+    const print = el("button", { type: "button", onclick: () => this.#print() }, "Print");
+    redrawn(this.range, () => this.range.replaceChildren(drawn, print));
     for (const link of document.querySelectorAll("[data-dashboard]")) link.href = addressOf(link.dataset.dashboard, this.state);
     for (const panel of this.panels.values()) panel.giveUp();
     this.#again(() => true);
@@ -72,7 +71,8 @@ class Page {
 
   #drawControls() {
     const change = (name, values) => this.change({ chosen: { ...this.state.chosen, [name]: values } });
-    this.controls.replaceChildren(...variables.controls(this.variables, this.state.chosen, this.offers, change));
+    const drawn = variables.controls(this.variables, this.state.chosen, this.offers, change);
+    redrawn(this.controls, () => this.controls.replaceChildren(...drawn));
   }
 
   /** Ask again for the panels that are in sight; the others when they are seen. */
@@ -116,7 +116,7 @@ class Page {
   #schedule() {
     clearInterval(this.timer);
     const seconds = range.refreshSeconds(this.state);
-    const due = () => document.hidden || this.#again((panel) => !panel.busy);
+    const due = () => document.hidden || this.#again((panel) => !panel.busy && !panel.inUse);
     if (seconds) this.timer = setInterval(due, seconds * 1000);
   }
 

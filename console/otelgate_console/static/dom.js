@@ -51,3 +51,13 @@ export function popup(properties, label, content, closed = () => {}) {
   });
   return box;
 }
+
+/** Runs what replaces the content of a box; focus and scrolling are then where they were. */
+export function redrawn(box, replace) {
+  const focusable = () => [...box.querySelectorAll("button, a, summary, input, select, [tabindex]")];
+  const place = focusable().indexOf(document.activeElement);
+  const scrolled = [...box.children].map((child) => child.scrollTop);
+  replace();
+  if (place >= 0) focusable()[place]?.focus({ preventScroll: true });
+  [...box.children].forEach((child, number) => (child.scrollTop = scrolled[number] ?? 0));
+}

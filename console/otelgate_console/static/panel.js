@@ -2,7 +2,7 @@
 
 import * as bars from "./bars.js";
 import { csv, save } from "./csv.js";
-import { el, newId, popup } from "./dom.js";
+import { el, newId, popup, redrawn } from "./dom.js";
 import { figures, framesOf } from "./fields.js";
 import * as gauge from "./gauge.js";
 import * as heatmap from "./heatmap.js";
@@ -65,6 +65,11 @@ export class Panel {
     return this.element.hasAttribute("aria-busy");
   }
 
+  /** Whether the reader has something of it open, which drawing again would close. */
+  get inUse() {
+    return this.element.querySelector("details[open]") !== null;
+  }
+
   /** Stop asking: the panel is out of sight, or what it asks for has changed. */
   giveUp() {
     if (this.busy) this.stale = true;
@@ -92,13 +97,11 @@ export class Panel {
 
   #draw(answer, notes) {
     const kind = this.view.asTable ? table : KINDS[this.json.type] ?? table;
-    const focused = focusPath(this.body);
     const { element, mounted } = kind.render(this.json, answer, this.#context());
-    this.#replace([notes, element]);
+    redrawn(this.body, () => this.#replace([notes, element]));
     Promise.resolve(mounted?.()).then((remove) => {
       if (remove) this.remove = remove;
     }, (error) => this.#failed(error.message));
-    focused?.();
   }
 
   #context() {
@@ -150,7 +153,10 @@ export class Panel {
       this.menu.querySelector("details:last-of-type summary").focus();
     };
     const saved = () => save(`${this.json.title}.csv`, csv(table.tables(this.json, this.answer)));
-    const button = (label, clicked) => el("button", { type: "button", onclick: clicked }, label);
+    const button = (label, clicked) => el("button", { type: "button", onclick: (event) => {
+      event.target.closest("details").open = false;
+      clicked();
+    } }, label);
     const switched = !AS_IT_IS.has(this.json.type) && button(this.view.asTable ? "Show as before" : "Show as a table", toggled);
     return [switched, button("Download as CSV", saved)];
   }
@@ -173,12 +179,4 @@ function empty(panel, answer) {
 
 function note(title, message) {
   return el("p", { class: "note" }, el("strong", {}, title), message && el("span", {}, message));
-}
-
-/** Where the focus is, as what gives it to the element that stands there after drawing again. */
-function focusPath(body) {
-  if (!body.contains(document.activeElement)) return null;
-  const places = () => [...body.querySelectorAll("button, a, summary, [tabindex]")];
-  const place = places().indexOf(document.activeElement);
-  return () => places()[place]?.focus({ preventScroll: true });
 }
