@@ -13,7 +13,8 @@ import playwright.sync_api as playwright
 import pytest
 import shared
 from browser import BROWSER
-from serving import NAME, PASSWORD, Served, console_of, serving
+from otelgate_console.access.guard import COOKIE
+from serving import Served, console_of, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "grafana"))  # for what its tests of dashboards read
@@ -88,8 +89,7 @@ def open_tab(browser: playwright.Browser) -> Iterator[Open]:
         def opened(served: Served, **options: Any) -> Tab:
             context = browser.new_context(**{"viewport": {"width": 1600, "height": 1000}, **options})
             stack.callback(context.close)
-            answer = context.request.post(f"{served.url}/login", form={"name": NAME, "password": PASSWORD})
-            assert answer.ok, answer.text()
+            context.add_cookies([{"name": COOKIE, "value": served.session, "url": served.url}])
             return Tab(context.new_page(), served.url)
 
         yield opened

@@ -223,7 +223,7 @@ def test_points_events_and_lines_lead_to_the_turn(tab: Tab) -> None:
     tab.page.route("**/turns/*", lambda route: route.fulfill(body="the turn", content_type="text/plain"))
     place = _place_of_the_point(tab, "Response time")
     tab.page.mouse.move(*place)
-    expect(tab.page.locator(".tooltip")).to_contain_text("Example: click to open")
+    expect(tab.page.locator(".tooltip").filter(has_text="Example: click to open")).to_be_visible()
     tab.page.mouse.click(*place)
     tab.page.wait_for_url(f"**/turns/{_TRACE}")
 
@@ -239,7 +239,8 @@ def _place_of_the_point(tab: Tab, title: str) -> tuple[float, float]:
           const places = [];
           for (let at = 0; at < data.length; at += 4) {
             const [red, green, blue] = data.slice(at, at + 3);
-            if (red < 40 && green > 60 && green < 130 && blue > 170) places.push([(at / 4) % width, Math.floor(at / 4 / width)]);
+            const wanted = red < 40 && green > 60 && green < 130 && blue > 170;
+            if (wanted) places.push([(at / 4) % width, Math.floor(at / 4 / width)]);
           }
           return places[Math.floor(places.length / 2)];
         }"""
@@ -344,4 +345,6 @@ def test_a_panel_explains_itself_by_keyboard(tab: Tab) -> None:
     expect(button).to_be_focused()
     panel.get_by_label("Menu of Turns a minute").click()
     links = panel.locator(".popup[open] a").all()
-    assert [re.sub(r"\?.*", "", link.get_attribute("href") or "") for link in links] == ["/dashboards/agent-performance"]
+    assert [re.sub(r"\?.*", "", link.get_attribute("href") or "") for link in links] == [
+        "/dashboards/agent-performance"
+    ]

@@ -47,7 +47,9 @@ def _lines(texts: Texts) -> Iterator[Frame]:
 
 def _table(texts: Texts) -> Frame:
     columns = [Column(name, "text", texts.many(4)) for name in ("user_id", "service", "tier", "trace_id", "name")]
-    return Frame((Column(texts.one(), "text", texts.many(4)), *columns, Column("turns", "number", [1.0, 2.0, 3.0, 4.0])))
+    return Frame(
+        (Column(texts.one(), "text", texts.many(4)), *columns, Column("turns", "number", [1.0, 2.0, 3.0, 4.0]))
+    )
 
 
 def _log(texts: Texts) -> Frame:
@@ -113,7 +115,12 @@ def _check(tab: Tab, texts: Texts, least: int) -> None:
     written = tab.page.locator("body").evaluate("body => body.textContent")
     shown = [text for text in texts.made if text in written]
     assert len(shown) >= least, sorted(set(texts.made) - set(shown))
-    assert tab.page.locator("main").locator("img, script, iframe, object, embed, [onload], [onerror], main b[style*=fixed]").count() == 0
+    assert (
+        tab.page.locator("main")
+        .locator("img, script, iframe, object, embed, [onload], [onerror], main b[style*=fixed]")
+        .count()
+        == 0
+    )
     addresses = tab.page.locator("a").evaluate_all("all => all.map(one => one.protocol)")
     assert set(addresses) <= {"http:", "https:"}
     assert tab.page.evaluate("window.ran") is None

@@ -265,5 +265,7 @@ def test_a_file_has_quotes_doubled_and_no_formula(run: Run) -> None:
         {"name": "n", "kind": "number", "values": [-1.5, None]},
     ]
     assert run("csv", "(columns) => m.csv([columns])", columns) == (
-        '"time","a ""b""","n"\r\n1970-01-01T00:00:00.000Z,"\'=1+1",-1.5\r\n1970-01-01T00:00:01.000Z,"say ""x"", y\n",\r\n'
+        '"time","a ""b""","n"\r\n'
+        '1970-01-01T00:00:00.000Z,"\'=1+1",-1.5\r\n'
+        '1970-01-01T00:00:01.000Z,"say ""x"", y\n",\r\n'
     )
