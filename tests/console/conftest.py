@@ -30,7 +30,7 @@ Open = Callable[..., Tab]
 
 @dataclass(frozen=True)
 class Modules:
-    """What npm brings: the folder with ECharts, and the script of axe-core."""
+    """The packages from npm: the folder with ECharts, and the script of axe-core."""
 
     charts: Path
     axe: str

@@ -107,7 +107,7 @@ class Tab:
         return dict(self.page.locator(".panel").evaluate_all(read))
 
     def violations(self, axe: str) -> list[str]:
-        """What axe finds on the page of levels A and AA. `axe`: its script."""
+        """The violations of levels A and AA that axe finds. `axe`: its script."""
         self.page.evaluate(axe)
         found: list[str] = self.page.evaluate(_AXE)
         return found

@@ -23,7 +23,7 @@ _DRAWN: Final = {
     "logs": ".logs li",
     "text": ".text p",
 }
-"""What a panel of each kind has if it shows something."""
+"""An element that a panel of each kind has if it shows something."""
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)

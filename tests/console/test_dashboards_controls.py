@@ -1,4 +1,4 @@
-"""What a reader does with a dashboard: choices, ranges, tables, files, links, by mouse and by keyboard."""
+"""The controls of a dashboard: choices, ranges, tables, files, links, by mouse and by keyboard."""
 
 import re
 from pathlib import Path
@@ -262,7 +262,7 @@ def test_empty_refused_and_failed_panels_say_so(open_tab: Open, plain: Served) -
         expect(panel.locator(".body")).to_contain_text(words)
 
 
-def test_a_server_that_fails_is_named_in_the_panel(open_tab: Open, plain: Served) -> None:
+def test_a_failed_request_shows_its_error_in_the_panel(open_tab: Open, plain: Served) -> None:
     tab = open_tab(plain)
     tab.answer_with({})
     tab.page.route("**/frames/**", lambda route: route.fulfill(status=400, json={"error": "var-x: expected one of y"}))
@@ -322,7 +322,7 @@ def test_rows_close_and_open(tab: Tab) -> None:
     expect(tab.panel("Turns a minute")).to_be_visible()
 
 
-def test_the_theme_is_that_of_the_system_or_the_chosen_one(open_tab: Open, plain: Served) -> None:
+def test_the_theme_follows_the_system_until_one_is_chosen(open_tab: Open, plain: Served) -> None:
     tab = open_tab(plain, color_scheme="dark")
     tab.answer_with({})
     tab.open("/dashboards/mission-control")
