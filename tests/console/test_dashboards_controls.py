@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import playwright.sync_api as playwright
 import pytest
-from conftest import Open
+from conftest import Modules, Open
 from otelgate_console.asking.frames import Column, Frame, series
 from playwright.sync_api import expect
 from serving import Served
@@ -348,3 +348,23 @@ def test_a_panel_explains_itself_by_keyboard(tab: Tab) -> None:
     assert [re.sub(r"\?.*", "", link.get_attribute("href") or "") for link in links] == [
         "/dashboards/agent-performance"
     ]
+
+
+def test_the_crosshair_of_one_chart_is_shown_in_the_others(tab: Tab) -> None:
+    other = tab.panel("Response time").locator(".crosshair")
+    expect(other).to_be_hidden()
+    tab.panel("Turns a minute").locator("canvas").hover()
+    expect(other).to_be_visible()
+    tab.page.get_by_role("heading", level=1).hover()
+    expect(other).to_be_hidden()
+
+
+def test_what_is_open_is_accessible_too(tab: Tab, modules: Modules) -> None:
+    _choose(tab, "Turns a minute", "Show as a table")
+    tab.panel("Log lines, live").locator(".logs summary").first.click()
+    tab.panel("Response time").get_by_label("About Response time").click()
+    assert tab.violations(modules.axe) == []
+    tab.page.locator("summary").filter(has_text="Service").click()
+    assert tab.violations(modules.axe) == []
+    tab.page.locator("summary[aria-label^=Range]").click()
+    assert tab.violations(modules.axe) == []
