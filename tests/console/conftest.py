@@ -3,9 +3,8 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,16 @@ import pytest
 import shared
 from browser import BROWSER
 from otelgate_console.access.guard import COOKIE
-from serving import Served, console_of, serving
+from serving import Modules, Served, console_of, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "grafana"))  # for what its tests of dashboards read
 
 from dashboard_stores import Filled  # noqa: E402
 from filled_stores import filled  # noqa: E402
-from tab import Tab  # noqa: E402
+from tab import Open, Tab  # noqa: E402
 
 __all__ = ["filled"]
-
-Open = Callable[..., Tab]
-
-
-@dataclass(frozen=True)
-class Modules:
-    """What npm brings: the folder with ECharts, and the script of axe-core."""
-
-    charts: Path
-    axe: str
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
-from conftest import Modules, Open
 from dashboard_stores import DASHBOARDS, Filled
 from otelgate_console.asking.dashboards import Dashboard, Panel
-from serving import Served
-from tab import Tab
+from serving import Modules, Served
+from tab import Open, Tab
 
 _NARROW_PX: Final = 390
 _FIGURES: Final = {"stat", "gauge", "bargauge", "piechart"}
@@ -23,7 +22,7 @@ _DRAWN: Final = {
     "logs": ".logs li",
     "text": ".text p",
 }
-"""What a panel of each kind has if it shows something."""
+"""The elements of a panel of each kind that shows something."""
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)

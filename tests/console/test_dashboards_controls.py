@@ -1,4 +1,4 @@
-"""What a reader does with a dashboard: choices, ranges, tables, files, links, by mouse and by keyboard."""
+"""A reader uses a dashboard: choices, ranges, tables, files, links, by mouse and by keyboard."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import playwright.sync_api as playwright
 import pytest
-from conftest import Modules, Open
 from otelgate_console.asking.frames import Column, Frame, series
 from playwright.sync_api import expect
-from serving import Served
-from tab import START_MS, Tab
+from serving import Modules, Served
+from tab import START_MS, Open, Tab
 from waiting import until
 
 _MINUTE_MS: Final = 60_000
@@ -262,7 +261,7 @@ def test_empty_refused_and_failed_panels_say_so(open_tab: Open, plain: Served) -
         expect(panel.locator(".body")).to_contain_text(words)
 
 
-def test_a_server_that_fails_is_named_in_the_panel(open_tab: Open, plain: Served) -> None:
+def test_a_failing_server_is_named_in_the_panel(open_tab: Open, plain: Served) -> None:
     tab = open_tab(plain)
     tab.answer_with({})
     tab.page.route("**/frames/**", lambda route: route.fulfill(status=400, json={"error": "var-x: expected one of y"}))
@@ -322,7 +321,7 @@ def test_rows_close_and_open(tab: Tab) -> None:
     expect(tab.panel("Turns a minute")).to_be_visible()
 
 
-def test_the_theme_is_that_of_the_system_or_the_chosen_one(open_tab: Open, plain: Served) -> None:
+def test_the_theme_follows_the_system_until_one_is_chosen(open_tab: Open, plain: Served) -> None:
     tab = open_tab(plain, color_scheme="dark")
     tab.answer_with({})
     tab.open("/dashboards/mission-control")
@@ -359,7 +358,7 @@ def test_the_crosshair_of_one_chart_is_shown_in_the_others(tab: Tab) -> None:
     expect(other).to_be_hidden()
 
 
-def test_what_is_open_is_accessible_too(tab: Tab, modules: Modules) -> None:
+def test_open_boxes_have_no_violation(tab: Tab, modules: Modules) -> None:
     _choose(tab, "Turns a minute", "Show as a table")
     tab.panel("Log lines, live").locator(".logs summary").first.click()
     tab.panel("Response time").get_by_label("About Response time").click()

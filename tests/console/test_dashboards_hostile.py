@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from conftest import Open
 from otelgate_console.asking.frames import Column, Frame, series
 from serving import Served
-from tab import START_MS, Tab
+from tab import START_MS, Open, Tab
 from waiting import until
 
 _PATTERNS: Final = (

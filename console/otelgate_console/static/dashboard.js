@@ -45,7 +45,7 @@ class Page {
     return states.parameters(this.state);
   }
 
-  /** What fills links in: the state, the range of an answer, and the values of all variables. */
+  /** The values that links are filled with: the state, the range of an answer, and the values of all variables. */
   links(answer) {
     const [from, to] = [answer?.from ?? range.moment(this.state.from), answer?.to ?? range.moment(this.state.to)];
     const values = this.variables.map((variable) => [variable.name, variables.valuesOf(variable, this.state.chosen)]);

@@ -1,4 +1,4 @@
-// What the address says: the range, the choices of variables, how often to ask again.
+// The state in the address: the range, the choices of variables, how often to ask again.
 
 const VARIABLE = "var-";
 

@@ -12,7 +12,7 @@ export function render(panel, answer, context) {
   return { element: tables(panel, answer).map((table, place) => grid(table, place, panel, context)) };
 }
 
-/** What a panel shows as tables: columns with a title, a kind, settings and values. */
+/** The content of a panel as tables: columns with a title, a kind, settings and values. */
 export function tables(panel, answer) {
   if (FIGURES.has(panel.type)) return [ofFigures(panel, figures(panel, framesOf(answer, "series", "table")))];
   const series = framesOf(answer, "series", "bucket");

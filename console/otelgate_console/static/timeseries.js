@@ -176,7 +176,7 @@ function exemplars(answer, visible) {
   };
 }
 
-/** What happened about a moment: so near that its line is under the pointer. */
+/** The events about a moment: so near that their line is under the pointer. */
 function nearby(annotations, { from, to }) {
   return (time) => annotations.filter((one) => Math.abs(one.time - time) <= (to - from) / 100);
 }
