@@ -44,9 +44,9 @@ def _install(folder: Path) -> dict[str, Any]:
     return {"folder": str(folder)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[playwright.Browser]:
-    """Chromium without a window."""
+    """Chromium without a window. It ends with the file: its event loop would hinder asynchronous tests of others."""
     if BROWSER is None:
         pytest.skip("chromium is not installed: no test in a browser")
     with playwright.sync_playwright() as started:
