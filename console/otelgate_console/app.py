@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from . import answers
 from .access.accounts import Accounts, Role
 from .access.guard import Guard
-from .access.login import Login
 from .access.readings import Recorder
 from .access.sessions import Sessions
 from .asking.dashboards import Dashboard
@@ -32,6 +31,7 @@ from .pages.alerts import AlertPages
 from .pages.analytics import Analytics
 from .pages.dashboards import Dashboards
 from .pages.exports import ExportPages
+from .pages.login import Login
 from .pages.reports import Reports
 from .pages.turns import Conversations
 
@@ -52,7 +52,7 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True)
 class Console:
-    """What the console is made of. `charts`: the folder with echarts.esm.min.mjs; `accounts`: the file of accounts.
+    """The parts of the console. `charts`: the folder with echarts.esm.min.mjs; `accounts`: the file of accounts.
 
     `database`: psycopg's connection string, for a role that may read content. `budget_usd`: of 30 days.
     `origins`: how browsers reach it through a proxy. `idle_s`, `whole_s`: how long a login lasts, in seconds.

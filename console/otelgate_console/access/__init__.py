@@ -1,1 +1,1 @@
-"""Who may see what: accounts, sessions, roles, and the checks of every request."""
+"""Access: accounts, sessions, roles, and the checks of every request."""

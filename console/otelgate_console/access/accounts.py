@@ -19,7 +19,7 @@ _NO_ONE: Final = bcrypt.hashpw(b"", bcrypt.gensalt(_ROUNDS))
 
 
 class Role(IntEnum):
-    """What an account may see; each includes those before it."""
+    """The rights of an account; each role includes those before it."""
 
     VIEWER = 1
     """Numbers: dashboards, costs, users, alerts, health."""

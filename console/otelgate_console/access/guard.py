@@ -59,7 +59,7 @@ class Guard:
 
 
 def account(request: Request) -> Account:
-    """Who asks; only on routes that need a role."""
+    """The account of a request; only on routes that need a role."""
     session: Session = request.state.session
     return session.account
 

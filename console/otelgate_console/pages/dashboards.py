@@ -76,7 +76,7 @@ class Dashboards:
         return answers.json({each.name: one for each, one in zip(dashboard.variables, found, strict=True)})
 
     async def _annotations(self, request: Request) -> Response:
-        """What happened: for each annotation of the dashboard a frame with time, text and tags."""
+        """Events: for each annotation of the dashboard a frame with time, text and tags."""
         dashboard = self._named(request)
         values, range_ = _asked(dashboard, request)
         asked = [query for _, query in dashboard.annotations if self._stores.of(query)]

@@ -134,7 +134,7 @@ class Conversations:
     async def _content(
         self, request: Request, kind: str, of: str, asked_for: Awaitable[_Found]
     ) -> tuple[_Found | None, str]:
-        """What was asked for, or the reason why this reader does not get it."""
+        """The content, or the reason why this reader does not get it."""
         reader = account(request)
         if reader.role < Role.AUDITOR:
             _forget(asked_for)

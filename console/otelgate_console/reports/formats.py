@@ -32,7 +32,7 @@ def body(report: Report, console_url: str) -> Markup:
 
 def markdown(report: Report, console_url: str) -> str:
     """For files, issues and chats."""
-    return _TEXT.get_template("report.md").render(report=report, url=console_url.rstrip("/"))
+    return _TEXT.get_template("report.md.jinja").render(report=report, url=console_url.rstrip("/"))
 
 
 def number(value: Any, unit: str = "") -> str:

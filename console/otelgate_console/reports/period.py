@@ -9,7 +9,7 @@ KINDS: Final = ("daily", "weekly", "monthly")
 
 @dataclass(frozen=True)
 class Period:
-    """What a report is about: from `start` to before `end`, beside the period before it."""
+    """The range of a report: from `start` to before `end`, beside the period before it."""
 
     kind: str
     start: datetime

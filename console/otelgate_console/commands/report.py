@@ -13,8 +13,8 @@ from otelgate_stack import settings
 
 from .. import stack
 from ..data.database import Database
-from . import formats, mail, period
-from .gather import gather
+from ..reports import formats, mail, period
+from ..reports.gather import gather
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """Asks every query of every dashboard as a browser would: lists those that fail or are empty, and the slowest.
 
-    python -m otelgate_console.asking --window 7d                    every dashboard, against the stack that runs
-    python -m otelgate_console.asking --dashboard ai-cost --empty    only what returns nothing
+    python -m otelgate_console.commands.ask --window 7d                    every dashboard, against the stack that runs
+    python -m otelgate_console.commands.ask --dashboard ai-cost --empty    only what returns nothing
 
 Addresses come from the stack's settings. Exit code 1: a query failed, or one was empty that should not be.
 """
@@ -12,10 +12,10 @@ import time
 import click
 from otelgate_stack import settings
 
+from ..asking import dashboards, panels
+from ..asking.panels import Answer
+from ..asking.window import Window, duration
 from ..stack import rendered, stores
-from . import dashboards, panels
-from .panels import Answer
-from .window import Window, duration
 
 
 @click.command(help="Ask every query of the dashboards of the running stack: errors, empty answers, times.")
@@ -51,4 +51,4 @@ def _reason(answer: Answer) -> str:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m otelgate_console.asking")
+    main(prog_name="python -m otelgate_console.commands.ask")

@@ -8,10 +8,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from .. import answers
-from .accounts import Account, Accounts
-from .guard import COOKIE, Guard, form
-from .rates import Attempts
-from .sessions import Sessions
+from ..access.accounts import Account, Accounts
+from ..access.guard import COOKIE, Guard, form
+from ..access.rates import Attempts
+from ..access.sessions import Sessions
 
 _WRONG: Final = "The name or the password is wrong."
 

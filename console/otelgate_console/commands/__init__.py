@@ -1,0 +1,1 @@
+"""Commands of the console: what they print and send."""
