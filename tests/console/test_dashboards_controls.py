@@ -1,4 +1,4 @@
-"""The controls of a dashboard: choices, ranges, tables, files, links, by mouse and by keyboard."""
+"""A reader uses a dashboard: choices, ranges, tables, files, links, by mouse and by keyboard."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import playwright.sync_api as playwright
 import pytest
-from conftest import Open
 from otelgate_console.asking.frames import Column, Frame, series
 from playwright.sync_api import expect
-from serving import Served
-from tab import START_MS, Tab
+from serving import Modules, Served
+from tab import START_MS, Open, Tab
 from waiting import until
 
 _MINUTE_MS: Final = 60_000
@@ -262,7 +261,7 @@ def test_empty_refused_and_failed_panels_say_so(open_tab: Open, plain: Served) -
         expect(panel.locator(".body")).to_contain_text(words)
 
 
-def test_a_failed_request_shows_its_error_in_the_panel(open_tab: Open, plain: Served) -> None:
+def test_a_failing_server_is_named_in_the_panel(open_tab: Open, plain: Served) -> None:
     tab = open_tab(plain)
     tab.answer_with({})
     tab.page.route("**/frames/**", lambda route: route.fulfill(status=400, json={"error": "var-x: expected one of y"}))
@@ -348,3 +347,23 @@ def test_a_panel_explains_itself_by_keyboard(tab: Tab) -> None:
     assert [re.sub(r"\?.*", "", link.get_attribute("href") or "") for link in links] == [
         "/dashboards/agent-performance"
     ]
+
+
+def test_the_crosshair_of_one_chart_is_shown_in_the_others(tab: Tab) -> None:
+    other = tab.panel("Response time").locator(".crosshair")
+    expect(other).to_be_hidden()
+    tab.panel("Turns a minute").locator("canvas").hover()
+    expect(other).to_be_visible()
+    tab.page.get_by_role("heading", level=1).hover()
+    expect(other).to_be_hidden()
+
+
+def test_open_boxes_have_no_violation(tab: Tab, modules: Modules) -> None:
+    _choose(tab, "Turns a minute", "Show as a table")
+    tab.panel("Log lines, live").locator(".logs summary").first.click()
+    tab.panel("Response time").get_by_label("About Response time").click()
+    assert tab.violations(modules.axe) == []
+    tab.page.locator("summary").filter(has_text="Service").click()
+    assert tab.violations(modules.axe) == []
+    tab.page.locator("summary[aria-label^=Range]").click()
+    assert tab.violations(modules.axe) == []

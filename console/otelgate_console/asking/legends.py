@@ -16,7 +16,7 @@ def names(series: Sequence[Mapping[str, str]], pattern: str) -> list[str]:
 
 
 def _filled(pattern: str, labels: Mapping[str, str]) -> str:
-    return re.sub(r"\{\{\s*([\w.]+)\s*\}\}", lambda found: labels.get(found[1], found[0]), pattern)
+    return re.sub(r"\{\{\s*([\w.]+)\s*\}\}", lambda found: labels.get(found[1], ""), pattern)
 
 
 def _named(labels: Mapping[str, str], differing: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ export async function timeChart(element, option, { zoom, clicked = () => {}, toT
   };
 }
 
-/** What all charts have in common. */
+/** The settings that all charts have in common. */
 function base() {
   return {
     animation: false,

@@ -11,7 +11,9 @@ const titles = (columns) => columns.map((column) => text(column.name));
 const line = (cells) => `${cells.join(",")}\r\n`;
 
 function rows(columns) {
-  return (columns[0]?.values ?? []).map((_, row) => columns.map((column) => written(column.values[row] ?? "", column.kind)));
+  return (columns[0]?.values ?? []).map((_, row) =>
+    columns.map((column) => written(column.values[row] ?? "", column.kind)),
+  );
 }
 
 function written(value, kind) {

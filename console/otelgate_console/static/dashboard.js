@@ -24,7 +24,9 @@ class Page {
     this.events = el("div", { class: "events" });
     this.zoom = (from, to) => this.change({ from: String(from), to: String(to) });
     this.open = (address) => location.assign(address);
-    this.sight = new IntersectionObserver((entries) => entries.forEach((entry) => this.#seen(entry)), { rootMargin: NEAR });
+    this.sight = new IntersectionObserver((entries) => entries.forEach((entry) => this.#seen(entry)), {
+      rootMargin: NEAR,
+    });
     this.panels = new Map();
     const rows = sections(json.panels).map((section) => this.#section(section));
     root.replaceChildren(el("div", { class: "top" }, this.controls, this.range), this.events, ...rows);
@@ -43,7 +45,7 @@ class Page {
     return states.parameters(this.state);
   }
 
-  /** What fills links in: the state, the range of an answer, and the values of all variables. */
+  /** The values that links are filled with: the state, the range of an answer, and the values of all variables. */
   links(answer) {
     const [from, to] = [answer?.from ?? range.moment(this.state.from), answer?.to ?? range.moment(this.state.to)];
     const values = this.variables.map((variable) => [variable.name, variables.valuesOf(variable, this.state.chosen)]);
@@ -59,10 +61,15 @@ class Page {
     const known = this.json.templating.list.map((variable) => variable.name);
     this.state = states.read(location.search, known, this.defaults);
     this.#drawControls();
-    const drawn = range.controls(this.state, (part) => this.change(part), () => this.#again(() => true));
+    const drawn = range.controls(
+      this.state,
+      (part) => this.change(part),
+      () => this.#again(() => true),
+    );
     const print = el("button", { type: "button", onclick: () => this.#print() }, "Print");
     redrawn(this.range, () => this.range.replaceChildren(drawn, print));
-    for (const link of document.querySelectorAll("[data-dashboard]")) link.href = addressOf(link.dataset.dashboard, this.state);
+    for (const link of document.querySelectorAll("[data-dashboard]"))
+      link.href = addressOf(link.dataset.dashboard, this.state);
     for (const panel of this.panels.values()) panel.giveUp();
     this.#again(() => true);
     this.#askVariables();
@@ -104,7 +111,9 @@ class Page {
 
   async #askAnnotations() {
     const { state } = this;
-    const answer = await ask(`/annotations/${this.name}`, this.parameters()).catch((error) => ({ results: [{ error: error.message, frames: [] }] }));
+    const answer = await ask(`/annotations/${this.name}`, this.parameters()).catch((error) => ({
+      results: [{ error: error.message, frames: [] }],
+    }));
     if (state !== this.state) return;
     const before = JSON.stringify(this.annotations);
     this.annotations = answer.results.flatMap(({ frames }) => frames.flatMap(happened));
@@ -123,9 +132,17 @@ class Page {
   #section({ row, panels }) {
     const top = Math.min(...panels.map((panel) => panel.gridPos.y));
     const id = newId("row");
-    const grid = el("div", { class: "panels", id, hidden: row?.collapsed }, panels.map((json) => this.#panel(json, top)));
+    const grid = el(
+      "div",
+      { class: "panels", id, hidden: row?.collapsed },
+      panels.map((json) => this.#panel(json, top)),
+    );
     if (!row) return grid;
-    const toggle = el("button", { type: "button", "aria-expanded": String(!row.collapsed), "aria-controls": id }, row.title);
+    const toggle = el(
+      "button",
+      { type: "button", "aria-expanded": String(!row.collapsed), "aria-controls": id },
+      row.title,
+    );
     toggle.addEventListener("click", () => {
       grid.hidden = !grid.hidden;
       toggle.setAttribute("aria-expanded", String(!grid.hidden));
@@ -169,7 +186,11 @@ function listed(annotations, error) {
   if (error) return [el("p", { class: "note error" }, `Events could not be asked: ${error}`)];
   if (!annotations.length) return [];
   const entries = annotations.map(({ time, text }) => el("li", {}, el("time", {}, dateTime(time)), " ", text));
-  const summary = el("summary", {}, annotations.length === 1 ? "1 event in this range" : `${annotations.length} events in this range`);
+  const summary = el(
+    "summary",
+    {},
+    annotations.length === 1 ? "1 event in this range" : `${annotations.length} events in this range`,
+  );
   return [el("details", {}, summary, el("ul", {}, entries))];
 }
 

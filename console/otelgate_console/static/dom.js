@@ -17,7 +17,9 @@ function filled(element, properties, children) {
     else if (name === "style") for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -37,7 +39,12 @@ export function newId(prefix) {
 /** A box that a button opens; its name is what `label` does not say. Escape and a click outside close it. */
 export function popup(properties, label, content, closed = () => {}) {
   const summary = el("summary", { "aria-label": properties.name }, label);
-  const box = el("details", { class: `popup ${properties.class ?? ""}` }, summary, el("div", { class: "box" }, content));
+  const box = el(
+    "details",
+    { class: `popup ${properties.class ?? ""}` },
+    summary,
+    el("div", { class: "box" }, content),
+  );
   const outside = (event) => box.contains(event.target) || (box.open = false);
   box.addEventListener("toggle", () => {
     const change = box.open ? "addEventListener" : "removeEventListener";

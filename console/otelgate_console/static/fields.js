@@ -80,7 +80,7 @@ export function display(value, kind, config) {
 
 const numbers = (values) => values.filter((value) => value !== null).map(Number);
 
-/** What a legend or a number shows of a series, and its name there. */
+/** The numbers that a legend shows of a series, with their names there. */
 export const CALCULATIONS = {
   mean: ["Mean", (values) => values.reduce((sum, value) => sum + value, 0) / values.length],
   max: ["Max", (values) => values.reduce((most, value) => Math.max(most, value), -Infinity)],

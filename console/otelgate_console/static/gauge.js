@@ -8,7 +8,13 @@ import { dial } from "./shapes.js";
 /** The elements of a panel. */
 export function render(panel, answer) {
   const shown = figures(panel, framesOf(answer, "series", "table"));
-  return { element: el("div", { class: "stats" }, shown.map((figure) => gauge(figure, shown.length > 1))) };
+  return {
+    element: el(
+      "div",
+      { class: "stats" },
+      shown.map((figure) => gauge(figure, shown.length > 1)),
+    ),
+  };
 }
 
 /** How far a value is between two ends, from 0 to 1. */
@@ -21,5 +27,11 @@ function gauge({ name, value, config }, withName) {
     color: named(step.color),
   }));
   const colored = { style: { color: named(color) } };
-  return el("div", { class: "gauge" }, dial(share(value, config), named(color), zones), el("strong", colored, text), withName && el("span", { class: "name" }, name));
+  return el(
+    "div",
+    { class: "gauge" },
+    dial(share(value, config), named(color), zones),
+    el("strong", colored, text),
+    withName && el("span", { class: "name" }, name),
+  );
 }

@@ -20,7 +20,14 @@ export function render(panel, answer, context) {
     timeChart(place, option(cells, times, bounds), {
       zoom: context.zoom,
       toTime: (chart, x) => times[Math.min(Math.max(chart.convertFromPixel({ xAxisIndex: 0 }, x), 0), last)],
-      toPixel: (chart, time) => chart.convertToPixel({ xAxisIndex: 0 }, Math.max(times.findLastIndex((one) => one <= time), 0)),
+      toPixel: (chart, time) =>
+        chart.convertToPixel(
+          { xAxisIndex: 0 },
+          Math.max(
+            times.findLastIndex((one) => one <= time),
+            0,
+          ),
+        ),
     });
   return { element: [place], mounted };
 }
@@ -39,7 +46,11 @@ function cellsOf(frames, times, least) {
 function option(cells, times, bounds) {
   const most = cells.reduce((largest, [, , number]) => Math.max(largest, number), 0);
   return {
-    xAxis: axis({ type: "category", data: times.map((time) => dateTime(time).slice(5, 16)), splitLine: { show: false } }),
+    xAxis: axis({
+      type: "category",
+      data: times.map((time) => dateTime(time).slice(5, 16)),
+      splitLine: { show: false },
+    }),
     yAxis: axis({ type: "category", data: bounds, splitLine: { show: false } }),
     visualMap: {
       show: false,
@@ -48,7 +59,12 @@ function option(cells, times, bounds) {
       inRange: { color: ["--heat-low", "--heat-middle", "--heat-high"].map((name) => resolved(`var(${name})`)) },
     },
     tooltip: tooltip(({ value: [moment, bucket, number] }) =>
-      el("div", {}, el("div", { class: "when" }, dateTime(times[moment])), `up to ${bounds[bucket]}: ${format(number, "short")}`),
+      el(
+        "div",
+        {},
+        el("div", { class: "when" }, dateTime(times[moment])),
+        `up to ${bounds[bucket]}: ${format(number, "short")}`,
+      ),
     ),
     series: [{ type: "heatmap", data: cells, progressive: 0 }],
   };

@@ -7,7 +7,10 @@ import { CALCULATIONS, display, reduce } from "./fields.js";
 export function legend(panel, all, context) {
   const { showLegend = true, calcs = [] } = panel.options?.legend ?? {};
   if (!showLegend || !all.length) return null;
-  const head = [el("th", { scope: "col" }, "Series"), calcs.map((calc) => el("th", { scope: "col" }, CALCULATIONS[calc]?.[0] ?? calc))];
+  const head = [
+    el("th", { scope: "col" }, "Series"),
+    calcs.map((calc) => el("th", { scope: "col" }, CALCULATIONS[calc]?.[0] ?? calc)),
+  ];
   const rows = all.map((one) => row(one, calcs, all, context));
   const table = el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows));
   return el("div", { class: "legend", role: "region", tabindex: 0, "aria-label": `Legend of ${panel.title}` }, table);

@@ -17,7 +17,10 @@ export function fill(url, context, row = {}) {
 
 function valueOf(name, form, { state, range, values }, row) {
   if (name === "__url_time_range") return `from=${encodeURIComponent(state.from)}&to=${encodeURIComponent(state.to)}`;
-  if (name === "__all_variables") return Object.keys(values).map((each) => query(each, values[each])).join("&");
+  if (name === "__all_variables")
+    return Object.keys(values)
+      .map((each) => query(each, values[each]))
+      .join("&");
   if (name === "__from" || name === "__to") return String(name === "__from" ? range.from : range.to);
   const single = rowValue(name, row);
   if (single !== undefined) return encodeURIComponent(single ?? "");

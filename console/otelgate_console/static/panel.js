@@ -18,6 +18,7 @@ import * as timeseries from "./timeseries.js";
 const KINDS = { timeseries, stat, table, logs, bargauge: bars, gauge, piechart: pie, heatmap, text };
 const FIGURES = new Set(["stat", "gauge", "bargauge", "piechart"]);
 const AS_IT_IS = new Set(["table", "text"]);
+const RUNBOOK = /Alert (\w+): grafana\/runbooks\/\1\.md/g;
 
 /** A panel of a dashboard, drawn by `load`. `page`: the dashboard's name, its state and what panels share. */
 export class Panel {
@@ -28,6 +29,8 @@ export class Panel {
     this.answer = null;
     this.asked = null;
     this.stale = true;
+    this.seen = false;
+    this.drawing = null;
     this.remove = () => {};
     this.body = el("div", { class: "body" });
     this.menu = el("div", { class: "menu" });
@@ -40,7 +43,12 @@ export class Panel {
     const id = newId("title");
     const style = { "--x": x + 1, "--y": y + 1, "--w": w, "--h": h };
     const head = el("header", {}, el("h3", { id, title: this.json.title }, this.json.title), this.menu);
-    return el("section", { id: `panel-${this.json.id}`, class: "panel", "data-kind": this.json.type, "aria-labelledby": id, style }, head, this.body);
+    return el(
+      "section",
+      { id: `panel-${this.json.id}`, class: "panel", "data-kind": this.json.type, "aria-labelledby": id, style },
+      head,
+      this.body,
+    );
   }
 
   /** Ask for what is shown and show it. An older request that still runs is given up. */
@@ -53,6 +61,7 @@ export class Panel {
     this.element.setAttribute("aria-busy", "true");
     try {
       this.#show(await ask(`/frames/${this.page.name}/${this.json.id}`, this.page.parameters(), signal));
+      await this.drawing;
     } catch (error) {
       if (!signal.aborted) this.#failed(error.message);
     } finally {
@@ -85,7 +94,9 @@ export class Panel {
   #show(answer) {
     this.answer = answer;
     const refused = answer.results.find((result) => result.refused)?.refused;
-    const errors = answer.results.filter((result) => result.error).map(({ refId, error }) => `Query ${refId}: ${error}`);
+    const errors = answer.results
+      .filter((result) => result.error)
+      .map(({ refId, error }) => `Query ${refId}: ${error}`);
     const drawn = answer.results.length === 0 || hasData(this.json, answer);
     const notes = errors.map((error) => el("p", { class: "note error" }, error));
     this.#menu(drawn);
@@ -96,12 +107,20 @@ export class Panel {
   }
 
   #draw(answer, notes) {
-    const kind = this.view.asTable ? table : KINDS[this.json.type] ?? table;
+    const kind = this.view.asTable ? table : (KINDS[this.json.type] ?? table);
     const { element, mounted } = kind.render(this.json, answer, this.#context());
     redrawn(this.body, () => this.#replace([notes, element]));
-    Promise.resolve(mounted?.()).then((remove) => {
+    this.drawing = this.#mount(mounted);
+  }
+
+  /** Draw what needs a size, once the elements are in the page. */
+  async #mount(mounted) {
+    try {
+      const remove = await mounted?.();
       if (remove) this.remove = remove;
-    }, (error) => this.#failed(error.message));
+    } catch (error) {
+      this.#failed(error.message);
+    }
   }
 
   #context() {
@@ -122,6 +141,7 @@ export class Panel {
   }
 
   #failed(message) {
+    this.answer = null;
     this.#replace([note("This panel could not be asked", message)]);
     this.#state("error");
   }
@@ -131,9 +151,11 @@ export class Panel {
   }
 
   #menu(drawn) {
-    const about = this.json.description && popup({ name: `About ${this.json.title}` }, "i", text.markdown(this.json.description));
+    const description = (this.json.description ?? "").replace(RUNBOOK, "[Alert $1](/alerts/$1)");
+    const about = description && popup({ name: `About ${this.json.title}` }, "i", text.markdown(description));
     const entries = [this.#links(), drawn && this.json.type !== "text" && this.#actions()].flat().filter(Boolean);
-    const more = entries.length > 0 && popup({ name: `Menu of ${this.json.title}` }, "⋮", el("ul", {}, entries.map((entry) => el("li", {}, entry))));
+    const list = entries.map((entry) => el("li", {}, entry));
+    const more = list.length > 0 && popup({ name: `Menu of ${this.json.title}` }, "⋮", el("ul", {}, list));
     const open = this.menu.querySelector("details[open]");
     if (!open) this.menu.replaceChildren(...[about, more].filter(Boolean));
   }
@@ -153,11 +175,13 @@ export class Panel {
       this.menu.querySelector("details:last-of-type summary").focus();
     };
     const saved = () => save(`${this.json.title}.csv`, csv(table.tables(this.json, this.answer)));
-    const button = (label, clicked) => el("button", { type: "button", onclick: (event) => {
+    const closing = (clicked) => (event) => {
       event.target.closest("details").open = false;
       clicked();
-    } }, label);
-    const switched = !AS_IT_IS.has(this.json.type) && button(this.view.asTable ? "Show as before" : "Show as a table", toggled);
+    };
+    const button = (label, clicked) => el("button", { type: "button", onclick: closing(clicked) }, label);
+    const switched =
+      !AS_IT_IS.has(this.json.type) && button(this.view.asTable ? "Show as before" : "Show as a table", toggled);
     return [switched, button("Download as CSV", saved)];
   }
 }

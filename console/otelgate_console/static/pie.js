@@ -21,7 +21,13 @@ export function render(panel, answer) {
 function table(panel, parts) {
   const rows = parts.map(({ name, text, share, color }) => {
     const swatch = el("span", { class: "swatch", style: { background: color } });
-    return el("tr", {}, el("th", { scope: "row" }, swatch, name), el("td", {}, text), el("td", {}, format(share, "percentunit", 0)));
+    return el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, swatch, name),
+      el("td", {}, text),
+      el("td", {}, format(share, "percentunit", 0)),
+    );
   });
   const head = ["Part", "Value", "Share"].map((title) => el("th", { scope: "col" }, title));
   const inner = el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows));

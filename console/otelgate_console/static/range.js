@@ -24,20 +24,25 @@ export function moved(state, part, longer = 1, now = Date.now()) {
   const [from, to] = [moment(state.from, now), moment(state.to, now)];
   const middle = (from + to) / 2 + (to - from) * part;
   const half = ((to - from) * longer) / 2;
-  return { from: String(Math.round(middle - half)), to: String(Math.round(Math.min(middle + half, Math.max(now, to)))) };
+  return {
+    from: String(Math.round(middle - half)),
+    to: String(Math.round(Math.min(middle + half, Math.max(now, to)))),
+  };
 }
 
 /** The range in words. */
 export function described({ from, to }) {
   const [, number, unit] = BACK.exec(from) ?? [];
-  if (unit && to === "now") return `Last ${number === "1" ? "" : `${number} `}${UNIT_NAMES[unit]}${number === "1" ? "" : "s"}`;
+  if (unit && to === "now")
+    return `Last ${number === "1" ? "" : `${number} `}${UNIT_NAMES[unit]}${number === "1" ? "" : "s"}`;
   const written = (text) => (text.startsWith("now") ? text : dateTime(Number(text)));
   return `${written(from)} to ${written(to)}`;
 }
 
 /** The controls. `changed` is called with the parts of the state that are new, `again` to ask for the same. */
 export function controls(state, changed, again) {
-  const button = (name, label, clicked) => el("button", { type: "button", "aria-label": name, title: name, onclick: clicked }, label);
+  const button = (name, label, clicked) =>
+    el("button", { type: "button", "aria-label": name, title: name, onclick: clicked }, label);
   const words = described(state);
   return el(
     "div",
@@ -72,7 +77,17 @@ function absolute(state, changed) {
     else problem.textContent = "The end must be after the start.";
   };
   const apply = el("button", {}, "Apply");
-  return el("form", { onsubmit: submitted }, from.label, from.input, to.label, to.input, el("p", {}, `Times of ${zone}`), problem, apply);
+  return el(
+    "form",
+    { onsubmit: submitted },
+    from.label,
+    from.input,
+    to.label,
+    to.input,
+    el("p", {}, `Times of ${zone}`),
+    problem,
+    apply,
+  );
 }
 
 function field(name, text) {
@@ -83,7 +98,9 @@ function field(name, text) {
 }
 
 function refresh(state, changed) {
-  const options = Object.keys(REFRESH_S).map((value) => el("option", { value, selected: value === state.refresh }, value || "off"));
+  const options = Object.keys(REFRESH_S).map((value) =>
+    el("option", { value, selected: value === state.refresh }, value || "off"),
+  );
   const chosen = (event) => changed({ refresh: event.target.value });
   return el("select", { "aria-label": "Refresh every", title: "Refresh every", onchange: chosen }, options);
 }

@@ -25,7 +25,11 @@ export function ring(parts) {
     start += share;
     return arc(start - share, share, color, 18, title);
   });
-  return svg("svg", { viewBox: "-50 -50 100 100", class: "ring", "aria-hidden": "true" }, svg("g", { transform: "rotate(-90)" }, arcs));
+  return svg(
+    "svg",
+    { viewBox: "-50 -50 100 100", class: "ring", "aria-hidden": "true" },
+    svg("g", { transform: "rotate(-90)" }, arcs),
+  );
 }
 
 const SWEEP = 2 / 3;
@@ -53,8 +57,16 @@ export function sparkline(values, color) {
   const numbers = known.map(([, value]) => Number(value));
   const least = Math.min(...numbers);
   const height = Math.max(...numbers) - least || 1;
-  const points = known.map(([place], row) => `${(place / (values.length - 1)) * 100},${29 - ((numbers[row] - least) / height) * 28}`);
-  const shape = { viewBox: "0 0 100 30", preserveAspectRatio: "none", class: "sparkline", "aria-hidden": "true", style: { color } };
+  const points = known.map(
+    ([place], row) => `${(place / (values.length - 1)) * 100},${29 - ((numbers[row] - least) / height) * 28}`,
+  );
+  const shape = {
+    viewBox: "0 0 100 30",
+    preserveAspectRatio: "none",
+    class: "sparkline",
+    "aria-hidden": "true",
+    style: { color },
+  };
   return svg(
     "svg",
     shape,

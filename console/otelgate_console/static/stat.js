@@ -10,7 +10,13 @@ export function render(panel, answer) {
   const shown = figures(panel, framesOf(answer, "series", "table"));
   const withName = panel.options?.textMode === "value_and_name";
   const withGraph = panel.options?.graphMode === "area";
-  return { element: el("div", { class: "stats" }, shown.map((figure) => stat(figure, withName, withGraph))) };
+  return {
+    element: el(
+      "div",
+      { class: "stats" },
+      shown.map((figure) => stat(figure, withName, withGraph)),
+    ),
+  };
 }
 
 function stat({ name, value, values, config }, withName, withGraph) {

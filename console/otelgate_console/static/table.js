@@ -12,7 +12,7 @@ export function render(panel, answer, context) {
   return { element: tables(panel, answer).map((table, place) => grid(table, place, panel, context)) };
 }
 
-/** What a panel shows as tables: columns with a title, a kind, settings and values. */
+/** The content of a panel as tables: columns with a title, a kind, settings and values. */
 export function tables(panel, answer) {
   if (FIGURES.has(panel.type)) return [ofFigures(panel, figures(panel, framesOf(answer, "series", "table")))];
   const series = framesOf(answer, "series", "bucket");
@@ -54,8 +54,16 @@ function grid(columns, number, panel, context) {
     context.view.sorted[number] = next(sorted, place);
     context.redraw();
   };
-  const head = columns.map((column, place) => header(column, sorted?.place === place ? sorted.direction : 0, () => sortBy(place)));
-  const body = rows.map((row) => el("tr", {}, columns.map((column) => cell(column, row, columns, context))));
+  const head = columns.map((column, place) =>
+    header(column, sorted?.place === place ? sorted.direction : 0, () => sortBy(place)),
+  );
+  const body = rows.map((row) =>
+    el(
+      "tr",
+      {},
+      columns.map((column) => cell(column, row, columns, context)),
+    ),
+  );
   const table = el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, body));
   return el("div", { class: "grid", role: "region", tabindex: 0, "aria-label": `Table of ${panel.title}` }, table);
 }
@@ -88,7 +96,11 @@ function header(column, direction, clicked) {
   const style = width ? { "min-width": `${width}px` } : {};
   const mark = el("span", { class: "mark", "aria-hidden": "true" }, { 1: "▲", "-1": "▼" }[direction] ?? "");
   const button = el("button", { type: "button", onclick: clicked }, column.title, mark);
-  return el("th", { scope: "col", "aria-sort": sort, class: column.kind === "number" ? "number" : null, style }, button);
+  return el(
+    "th",
+    { scope: "col", "aria-sort": sort, class: column.kind === "number" ? "number" : null, style },
+    button,
+  );
 }
 
 function cell(column, row, columns, context) {

@@ -14,7 +14,12 @@ export function markdown(content) {
   return content.split(/\n\s*\n/).map((block) => {
     const lines = block.trim().split("\n");
     const list = lines.every((line) => /^[-*] /.test(line));
-    if (list) return el("ul", {}, lines.map((line) => el("li", {}, inline(line.slice(2)))));
+    if (list)
+      return el(
+        "ul",
+        {},
+        lines.map((line) => el("li", {}, inline(line.slice(2)))),
+      );
     return el("p", {}, inline(lines.join(" ")));
   });
 }

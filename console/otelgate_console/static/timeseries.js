@@ -3,7 +3,7 @@
 import { axis, timeChart, tooltip } from "./charts.js";
 import { named, ofSeries, resolved } from "./colours.js";
 import { el } from "./dom.js";
-import { configOf, display, framesOf, mapped } from "./fields.js";
+import { configOf, display, framesOf, mapped, reduce } from "./fields.js";
 import { legend } from "./legend.js";
 import { turn } from "./links.js";
 import { dateTime, tick } from "./units.js";
@@ -51,7 +51,10 @@ export function render(panel, answer, context) {
   const place = el("div", { class: "chart", role: "img", "aria-label": described(panel, all) });
   const option = () => ({
     ...axes(panel, answer, all[0]?.config ?? {}),
-    tooltip: tooltip((params) => hint(params, visible, nearby(context.annotations, answer)), { trigger: "axis", order: "valueDesc" }),
+    tooltip: tooltip((params) => hint(params, visible, nearby(context.annotations, answer)), {
+      trigger: "axis",
+      order: "valueDesc",
+    }),
     series: [...lines(panel, visible), marks(panel, context.annotations), exemplars(answer, visible)],
   });
   const element = [place, legend(panel, all, context)];
@@ -74,7 +77,8 @@ const isNumber = (value) => value !== null;
 const textOf = (one, value) => display(value ?? null, "number", one.config).text;
 
 function axes(panel, answer, { unit, decimals, min, max, mappings }) {
-  const written = (value) => mapped(mappings, value)?.text ?? (mappings?.length && value % 1 ? "" : tick(value, unit, decimals));
+  const written = (value) =>
+    mapped(mappings, value)?.text ?? (mappings?.length && value % 1 ? "" : tick(value, unit, decimals));
   return {
     xAxis: axis({ type: "time", min: answer.from, max: answer.to, splitLine: { show: false } }),
     yAxis: axis({
@@ -98,10 +102,15 @@ function lines(panel, visible) {
       name: one.name,
       color,
       data: alone(points[place]),
-      stack: stacking?.mode === "normal" ? stacking.group ?? "A" : undefined,
+      stack: stacking?.mode === "normal" ? (stacking.group ?? "A") : undefined,
     };
     if (drawStyle === "bars") {
-      return { ...shared, type: "bar", barMaxWidth: 24, itemStyle: { color, opacity: Math.max(fillOpacity, 60) / 100 } };
+      return {
+        ...shared,
+        type: "bar",
+        barMaxWidth: 24,
+        itemStyle: { color, opacity: Math.max(fillOpacity, 60) / 100 },
+      };
     }
     return {
       ...shared,
@@ -139,12 +148,17 @@ function marks(panel, annotations) {
       lineStyle: { color: resolved("var(--purple)"), type: [2, 3], width: 1.5 },
     })),
   ];
-  return { type: "line", id: "marks", data: [], markLine: { symbol: "none", silent: true, label: { show: false }, data } };
+  return {
+    type: "line",
+    id: "marks",
+    data: [],
+    markLine: { symbol: "none", silent: true, label: { show: false }, data },
+  };
 }
 
 /** Dots of single turns. One above the lines stands at their height, so that it does not flatten them. */
 function exemplars(answer, visible) {
-  const most = Math.max(...visible.flatMap((one) => one.values));
+  const most = Math.max(...visible.map((one) => reduce(one.values, "max") ?? 0));
   const data = framesOf(answer, "exemplars").flatMap(({ columns: [times, values, traces] }) =>
     times.values.map((time, row) => {
       const size = Number(values.values[row]);
@@ -162,7 +176,7 @@ function exemplars(answer, visible) {
   };
 }
 
-/** What happened about a moment: so near that its line is under the pointer. */
+/** The events about a moment: so near that their line is under the pointer. */
 function nearby(annotations, { from, to }) {
   return (time) => annotations.filter((one) => Math.abs(one.time - time) <= (to - from) / 100);
 }

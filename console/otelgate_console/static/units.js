@@ -34,9 +34,22 @@ const SHORT = ["", " K", " Mil", " Bil", " Tri", " Quadr", " Quint", " Sext", " 
 const SI = ["f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E", "Z", "Y"];
 const BINARY = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"];
 
-const si = (unit) => scaled(1000, SI.map((prefix) => ` ${prefix}${unit}`), SI.indexOf(""));
-const binary = (unit) => scaled(1024, BINARY.map((prefix) => ` ${prefix}${unit}`));
-const count = (unit) => scaled(1000, THOUSANDS.map((prefix) => `${prefix} ${unit}`));
+const si = (unit) =>
+  scaled(
+    1000,
+    SI.map((prefix) => ` ${prefix}${unit}`),
+    SI.indexOf(""),
+  );
+const binary = (unit) =>
+  scaled(
+    1024,
+    BINARY.map((prefix) => ` ${prefix}${unit}`),
+  );
+const count = (unit) =>
+  scaled(
+    1000,
+    THOUSANDS.map((prefix) => `${prefix} ${unit}`),
+  );
 
 function currency(symbol) {
   const scale = scaled(1000, THOUSANDS);

@@ -18,12 +18,18 @@ export function controls(variables, chosen, offers, changed) {
     const { values: offered = [], error = "" } = offers[variable.name] ?? {};
     const kind = variable.type === "textbox" ? textbox : variable.multi ? several : single;
     const label = variable.label || variable.name;
-    return el("div", { class: "control" }, kind(variable, label, values, offered, change), error && problem(label, error));
+    return el(
+      "div",
+      { class: "control" },
+      kind(variable, label, values, offered, change),
+      error && problem(label, error),
+    );
   });
 }
 
 const same = (one, other) => one.length === other.length && one.every((value) => other.includes(value));
-const problem = (label, error) => el("p", { class: "note error" }, `${label}: its choices could not be asked: ${error}`);
+const problem = (label, error) =>
+  el("p", { class: "note error" }, `${label}: its choices could not be asked: ${error}`);
 const nameOf = (value) => (value === ALL ? "All" : value || "(empty)");
 
 function labelled(variable, label, input) {
@@ -33,7 +39,11 @@ function labelled(variable, label, input) {
 }
 
 function textbox(variable, label, values, _, change) {
-  const input = el("input", { type: "text", value: values[0] ?? "", onchange: (event) => change([event.target.value.trim()]) });
+  const input = el("input", {
+    type: "text",
+    value: values[0] ?? "",
+    onchange: (event) => change([event.target.value.trim()]),
+  });
   return labelled(variable, label, input);
 }
 
@@ -57,9 +67,16 @@ function several(variable, label, values, offered, change) {
   fill("");
   const shown = values.map(nameOf);
   const text = shown.length > 2 ? `${shown.length} chosen` : shown.join(", ");
-  const close = el("button", { type: "button", onclick: (event) => (event.target.closest("details").open = false) }, "Apply");
-  const box = popup({ class: "several" }, [el("span", { class: "label" }, label), " ", text], [search, list, close], () =>
-    change(completed(picked, variable)),
+  const close = el(
+    "button",
+    { type: "button", onclick: (event) => (event.target.closest("details").open = false) },
+    "Apply",
+  );
+  const box = popup(
+    { class: "several" },
+    [el("span", { class: "label" }, label), " ", text],
+    [search, list, close],
+    () => change(completed(picked, variable)),
   );
   box.addEventListener("toggle", () => box.open && search.focus());
   box.addEventListener("keydown", (event) => moveFocus(event, list, search));
