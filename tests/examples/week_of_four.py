@@ -55,8 +55,8 @@ class Week:
 def lived(folder: Path) -> Iterator[Week]:
     """The applications have ended when it is given, their numbers and answers are there.
 
-    Osool fails now and then while it lives, so that errors have series. The rules that have their turn every five
-    minutes have it every minute.
+    Osool and its models fail now and then while it lives, so that errors have series at any hour. The rules that have
+    their turn every five minutes have it every minute.
     """
     rules = scaled_rules.write(folder / "rules", intervals={"otelgate-slo-budget": "1m"})
     services = (*STORES, *WATCHERS, "alertmanager")
@@ -79,7 +79,7 @@ def lived(folder: Path) -> Iterator[Week]:
 def _lives(stack: ExampleStack, app: str) -> Iterator["subprocess.Popen[bytes]"]:
     """An application with users, until it is left."""
     command = [sys.executable, "-m", "examples.common.run", app, "--seconds", "3600", "--seed", "2"]
-    command += ["--fault", "http_errors"] if app == "osool" else []
+    command += ["--fault", "http_errors,model_errors"] if app == "osool" else []
     with (stack.folder / f"{app}.log").open("wb") as log:
         process = subprocess.Popen(
             command,

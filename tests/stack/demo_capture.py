@@ -1,7 +1,7 @@
 """The demo's output in README.md: `make demo-capture` writes it, test_demo.py compares it with a run.
 
-A capture has the demo's trace, its log lines and its first turn. The comparison ignores numbers, ids, widths and the
-order of lines within a section, since two tools of the demo run concurrently.
+A capture has the demo's trace, its log lines and its first turn. The comparison ignores numbers, ids, widths, and the
+order of lines within a section and of a turn's tools, since two tools of the demo run concurrently.
 """
 
 import re
@@ -33,7 +33,13 @@ def normalised(capture: str) -> list[list[str]]:
     """The lines of each section, sorted, without ids, numbers, widths and the branches of the tree."""
     text = re.sub(r"[0-9a-f]{32}", "ID", capture)
     text = re.sub(r"\d+(?:[.:]\d+)*", "N", re.sub("[│├└─]", " ", text))
+    text = re.sub(r"(?<= tools )[^,\n]+", _sorted_tools, text)
     return [sorted(" ".join(line.split()) for line in section.splitlines()) for section in text.split("\n\n")]
+
+
+def _sorted_tools(called: re.Match[str]) -> str:
+    """The tools of a turn in the order of their names; ✘ stays with the one that failed."""
+    return " ".join(sorted(re.findall(r"\S+(?: ✘)?", called[0])))
 
 
 def committed() -> str:
