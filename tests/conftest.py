@@ -20,6 +20,7 @@ for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "ARGS"):
     os.environ.pop(_name, None)
 
 _BEGIN_FIRST = (
+    "tests/sdk/test_sdk_versions.py",
     "tests/e2e/test_outage.py",
     "tests/e2e/test_faults.py",
     "tests/e2e/test_faults_stores.py",
@@ -33,7 +34,6 @@ _BEGIN_FIRST = (
     "tests/e2e/test_closed.py",
     "tests/e2e/test_alert_delivery_stack.py",
     "tests/examples/test_alert_conditions.py",
-    "tests/sdk/test_sdk_versions.py",
     "tests/operations/test_operations_deploy.py",
     "tests/compose/test_compose_backup.py",
     "tests/e2e/test_alert_delivery.py",
