@@ -22,7 +22,13 @@ esac
     ],
 )
 def test_a_failed_environment_tells_the_real_reason(root: Path, tmp_path: Path, has_venv: int, why: str) -> None:
-    for needed in ("requirements/dev.txt", "pyproject.toml", "audit/pyproject.toml", "compose/pyproject.toml"):
+    for needed in (
+        "requirements/dev.txt",
+        "pyproject.toml",
+        "audit/pyproject.toml",
+        "compose/pyproject.toml",
+        "console/pyproject.toml",
+    ):
         (tmp_path / needed).parent.mkdir(exist_ok=True)
         (tmp_path / needed).touch()
     python = tmp_path / "python"

@@ -11,13 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import answers
-from .access.accounts import Accounts, Role
+from .access.accounts import Accounts
 from .access.guard import Guard
 from .access.readings import Recorder
 from .access.sessions import Sessions
@@ -31,6 +31,7 @@ from .pages.alerts import AlertPages
 from .pages.analytics import Analytics
 from .pages.dashboards import Dashboards
 from .pages.exports import ExportPages
+from .pages.home import Home
 from .pages.login import Login
 from .pages.reports import Reports
 from .pages.turns import Conversations
@@ -92,9 +93,9 @@ def application(console: Console) -> Starlette:
 
     return Starlette(
         routes=[
-            guard.page("/", _home, Role.VIEWER),
             guard.page("/health", _health, None),
             *login.routes(guard),
+            *Home(console.dashboards, database, turns, console.alerts).routes(guard),
             *Conversations(turns, console.stores.tempo, console.stores.loki, console.readings).routes(guard),
             *AlertPages(console.alerts, console.stores).routes(guard),
             *Analytics(database, turns, console.readings).routes(guard),
@@ -108,10 +109,6 @@ def application(console: Console) -> Starlette:
         lifespan=lifespan,
         exception_handlers={HTTPException: _error},
     )
-
-
-async def _home(request: Request) -> Response:
-    return RedirectResponse("/dashboards")
 
 
 async def _health(request: Request) -> Response:

@@ -176,7 +176,7 @@ ELSEWHERE = {
     r"make (test|coverage-report ARGS=--strict).*": "they run tests, or need what all tests have shown",
     r"make demo": "tests/operations/test_operations_running.py",
     r"make example .*": "tests/examples, for as long as they need",
-    r"make dashboards|.*otelgate_grafana\.ask --window 7d|make promtool ARGS=\"test rules .*": "tests/grafana",
+    r"make dashboards|.*otelgate_console\.commands\.ask --window 7d|make promtool ARGS=\"test rules .*": "tests/grafana",
     r"make (backup|restore) .*": "tests/operations/test_operations_backup.py, in separate folders",
     r"make down( && make up)?|OTELGATE_TRACES_TO=jaeger make up": "tests/operations/test_operations_swap.py",
     r"make sbom TO=dist/sbom": "tests/stack/test_sbom.py, of two programs",

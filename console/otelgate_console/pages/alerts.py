@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final, TypeVar
 
 from otelgate_stack.clients import StoreError
 from starlette.concurrency import run_in_threadpool
@@ -65,6 +65,7 @@ class AlertPages:
             request,
             "alert.html",
             rule=rule,
+            panel=_panel(rule),
             runbook=self._alerts.runbook(rule.name),
             history=history[:100],
             alerts=[alert for alert in now if alert.name == rule.name],
@@ -78,14 +79,22 @@ class AlertPages:
             range_ = window.between(request.query_params.get("from", "now-24h"), request.query_params.get("to", "now"))
         except ValueError as error:
             raise HTTPException(400, str(error)) from None
-        query = Query(PROMETHEUS, watched(rule.expr), {"legendFormat": "__auto"})
+        query = Query(PROMETHEUS, watched(rule.expr)[0], {"legendFormat": "__auto"})
         result = await run_in_threadpool(run, query, {}, self._stores, range_)
         return answers.json(
             {
                 "from": range_.start * 1000,
                 "to": range_.end * 1000,
-                "error": result.error.partition("\n")[0],
-                "frames": [frame.to_json() for frame in result.frames],
+                "interval": range_.interval * 1000,
+                "normallyEmpty": "the expression has values only while something is wrong",
+                "results": [
+                    {
+                        "refId": query.ref_id,
+                        "error": result.error.partition("\n")[0],
+                        "refused": "",
+                        "frames": [frame.to_json() for frame in result.frames],
+                    }
+                ],
             }
         )
 
@@ -115,10 +124,35 @@ class AlertPages:
         return rule
 
 
-def watched(expr: str) -> str:
-    """An expression without the comparison at its end: `rate(x[5m]) > 0.1` watches `rate(x[5m])`."""
-    found = re.fullmatch(r"(.*\S)\s*(?:[<>]=?|[=!]=)\s*-?[\d.]+(?:e-?\d+)?", expr.strip(), re.DOTALL)
-    return found[1] if found and found[1].count("(") == found[1].count(")") else expr
+def watched(expr: str) -> tuple[str, float | None]:
+    """An expression without the comparison at its end, and its limit: `rate(x[5m]) > 0.1` watches `rate(x[5m])`."""
+    found = re.fullmatch(r"(.*\S)\s*(?:[<>]=?|[=!]=)\s*(-?[\d.]+(?:e-?\d+)?)", expr.strip(), re.DOTALL)
+    if not found or found[1].count("(") != found[1].count(")"):
+        return expr, None
+    return found[1], float(found[2])
+
+
+def _panel(rule: Rule) -> Mapping[str, Any]:
+    """A graph of what the rule watches, with its limit as a line; as Grafana's JSON."""
+    limit = watched(rule.expr)[1]
+    steps: list[Mapping[str, Any]] = [{"value": None, "color": "green"}]
+    steps += [] if limit is None else [{"value": limit, "color": "red"}]
+    return {
+        "id": 1,
+        "type": "timeseries",
+        "title": rule.name,
+        "gridPos": {"x": 0, "y": 0, "w": 24, "h": 9},
+        "targets": [{"refId": "A"}],
+        "fieldConfig": {
+            "defaults": {
+                "unit": "short",
+                "thresholds": {"mode": "absolute", "steps": steps},
+                "custom": {"thresholdsStyle": {"mode": "dashed"}},
+            },
+            "overrides": [],
+        },
+        "options": {"legend": {"displayMode": "table", "showLegend": True, "calcs": ["mean", "max", "lastNotNull"]}},
+    }
 
 
 async def _read(wanted: Awaitable[_Read]) -> _Read:

@@ -40,6 +40,11 @@ class Page {
     this.#read();
   }
 
+  /** The address of a panel's data. */
+  frames(json) {
+    return `/frames/${this.name}/${json.id}`;
+  }
+
   /** The parameters of every request. */
   parameters() {
     return states.parameters(this.state);

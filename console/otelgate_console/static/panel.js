@@ -60,7 +60,7 @@ export class Panel {
     const { signal } = this.asked;
     this.element.setAttribute("aria-busy", "true");
     try {
-      this.#show(await ask(`/frames/${this.page.name}/${this.json.id}`, this.page.parameters(), signal));
+      this.#show(await ask(this.page.frames(this.json), this.page.parameters(), signal));
       await this.drawing;
     } catch (error) {
       if (!signal.aborted) this.#failed(error.message);
