@@ -51,7 +51,7 @@ class Program(command_line.Group):
                 formatter.write_dl([(command.name or "", command.help or "") for command in commands])
 
 
-@click.command(help="print what makes a shell complete commands and options: bash, zsh or fish")
+@click.command(help="print the completion script of a shell: bash, zsh or fish")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
     script = get_completion_class(shell)

@@ -52,7 +52,7 @@ def logs(services: tuple[str, ...], follow: bool) -> int:
     return 0
 
 
-@click.command(help="show every setting with the value that holds now")
+@click.command(help="show every setting with its current value")
 @as_json
 def settings(as_json: bool) -> int:
     current = settings_module.load()
@@ -64,7 +64,7 @@ def settings(as_json: bool) -> int:
     return 0
 
 
-@click.command(help="run an example agent and read back what arrived; brings the stack up if it isn't")
+@click.command(help="run an example agent and show its data in each store; starts the stack if necessary")
 @click.option("--runs", type=int, default=5, show_default=True, help="how many times the agent runs")
 @click.option(
     "--wait", type=float, default=30.0, show_default=True, metavar="S", help="seconds that the stores have for a run"

@@ -32,7 +32,7 @@ def backup(folder: Path, as_json: bool) -> int:
     return 0
 
 
-@click.command(help="put the data of a file that `backup` wrote in place of this stack's")
+@click.command(help="replace this stack's data by those of a backup")
 @click.argument("file", type=PATH)
 @click.option("--force", is_flag=True, help="even if there are data already: they go")
 @as_json
@@ -48,7 +48,7 @@ def restore(file: Path, force: bool, as_json: bool) -> int:
     return 0
 
 
-@click.command(help="draw a line on every dashboard: deployment, launch, campaign, change, outage")
+@click.command(help="annotate every dashboard: deployment, launch, campaign, change, outage")
 @click.argument("event")
 @click.option("--version", help="what was deployed")
 @click.option("--service", help="only where this service is shown (default: everywhere)")
@@ -80,7 +80,7 @@ def token(application: str, service: tuple[str, ...], as_json: bool) -> int:
 
 
 @click.command(
-    help="run amtool or promtool, which are built if need be, with the arguments that it takes",
+    help="run amtool or promtool with these arguments; builds them if necessary",
     context_settings={"allow_interspersed_args": False},
 )
 @click.argument("name", type=click.Choice(["amtool", "promtool"]))

@@ -14,7 +14,7 @@ from ..settings import Settings
 from .command import as_json, choose, print_json, progress
 
 
-@click.command(help="build every program that the cache lacks; starts nothing")
+@click.command(help="build the programs that are missing in the cache, without starting any")
 @as_json
 def build(as_json: bool) -> int:
     settings, report = settings_module.load(), progress(as_json)

@@ -25,7 +25,7 @@ def sbom(folder: Path, programs: tuple[str, ...], as_json: bool) -> int:
 
 
 @click.command(
-    help="look up known vulnerabilities of all that is built and installed; exit status 1 if there are any, 2 if the"
+    help="list known vulnerabilities of all programs and packages; exit status 1 if there are any, 2 if the"
     " check failed"
 )
 @click.option("--called", is_flag=True, help="leave out code that no program calls")
