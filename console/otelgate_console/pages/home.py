@@ -86,7 +86,7 @@ class Home:
 
 
 def suggestions(firing: Sequence[Alert], unpriced: Sequence[Row], slowest: Sequence[Row]) -> list[Suggestion]:
-    """What to look at next, the most urgent first."""
+    """Links to look at next, the most urgent first."""
     found = [
         Suggestion(f"{alert.name}: {alert.annotations.get('summary', '')}", f"/alerts/{alert.name}")
         for alert in firing
@@ -102,7 +102,7 @@ def suggestions(firing: Sequence[Alert], unpriced: Sequence[Row], slowest: Seque
 
 
 async def _part(wanted: Any) -> tuple[Any, str]:
-    """What a store answers, or nothing and the reason."""
+    """The answer of a store, or nothing and the reason."""
     try:
         return await wanted, ""
     except (StoreError, psycopg.Error) as error:
