@@ -19,6 +19,7 @@ import yaml
 from generated import MARKDOWN, ROOT, Marked, formatted, write
 from otelgate_audit import kinds
 
+CONFIG: Final = ROOT / "collector" / "config"
 SOURCE: Final = ROOT / "compose" / "settings.yaml"
 BY: Final = "Generated from compose/settings.yaml by `make generate`."
 PYTHON: Final = {
@@ -126,10 +127,20 @@ def go(settings: list[Setting]) -> str:
         "",
         "package settings",
         "",
+        "// ownQueues is the number of export queues in ../config without overlays.",
+        f"const ownQueues = {queues()}",
+        "",
         "// Table holds every setting of the gateway.",
     ]
     written = "\n".join([*lines, "var Table = []Setting{", *rows, "}", ""])
     return subprocess.run(["gofmt"], input=written, capture_output=True, text=True, check=True).stdout
+
+
+def queues() -> int:
+    """The number of exporters with a queue in the pipelines of the gateway's configuration, without overlays."""
+    exporters, service = (yaml.safe_load((CONFIG / name).read_text()) for name in ("60-export.yaml", "90-service.yaml"))
+    queued = {name for name, exporter in exporters["exporters"].items() if "sending_queue" in (exporter or {})}
+    return len(queued & {name for each in service["service"]["pipelines"].values() for name in each["exporters"]})
 
 
 def quoted(text: str) -> str:

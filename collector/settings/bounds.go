@@ -80,9 +80,9 @@ func (s Settings) bounds() map[string]any {
 // largestCompact is the size in MiB from which an emptied queue file is compacted, on a disk that is not small.
 const largestCompact = 100
 
-// queues counts the export queues: traces and logs, and those of the overlays.
+// queues counts the export queues, with those of the overlays.
 func (s Settings) queues() int {
-	queues := 2
+	queues := ownQueues
 	for _, overlay := range Overlays {
 		if overlay.AskedBy(s) {
 			queues += overlay.Queues

@@ -2,6 +2,9 @@
 
 package settings
 
+// ownQueues is the number of export queues in ../config without overlays.
+const ownQueues = 2
+
 // Table holds every setting of the gateway.
 var Table = []Setting{
 	{"host", "127.0.0.1", host, "an IP address or a host name"},
