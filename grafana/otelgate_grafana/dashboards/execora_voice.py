@@ -151,7 +151,7 @@ _TECHNOLOGY = Row(
             prom(quantile(0.95, _SPEECH, by="type"), "{{type}} P95"),
         ],
         unit="s",
-        description="P50 and P95 of speech to text (stt) and text to speech (tts). The user hears nothing during both.",
+        description="P50 and P95 of speech to text (stt) and text to speech (tts). The user waits during both.",
         covers=("D12",),
         links=[_AGENTS],
     ),
