@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import uvicorn
+from otelgate_audit.feedback.emit import Emitter
 from otelgate_stack import settings
 
 from .access.readings import Readings
@@ -21,7 +22,7 @@ def main() -> int:
         charts,
         accounts,
         content(loaded),
-        Readings.to_gateway(f"http://127.0.0.1:{loaded.grpc_port}"),
+        Readings(Emitter.to_gateway(f"http://127.0.0.1:{loaded.grpc_port}")),
         alerts(loaded),
     )
     uvicorn.run(application(console), host="127.0.0.1", port=port, access_log=False, server_header=False)

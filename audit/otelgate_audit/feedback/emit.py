@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 from opentelemetry import trace
@@ -21,14 +22,14 @@ from .tokens import Claims
 from .votes import Vote
 
 TIMEOUT_S: Final = 3.0
-"""Time limit for one vote, after which the page is asked to retry."""
+"""Time limit for one event, after which its sender is asked to retry."""
 
 _ENVIRONMENT: Final = "deployment.environment.name"
 _SCOPE: Final = InstrumentationScope(names.SCOPE)
 
 
 class Emitter:
-    """Sends one vote at a time; from any thread."""
+    """Sends one event at a time; from any thread."""
 
     def __init__(self, exporter: LogRecordExporter) -> None:
         self._exporter = exporter
@@ -43,11 +44,15 @@ class Emitter:
         return cls(OTLPLogExporter(endpoint=endpoint, timeout=TIMEOUT_S))
 
     def send(self, claims: Claims, vote: Vote) -> bool:
-        """Whether the gateway accepted it; returns within twice TIMEOUT_S."""
+        """Whether the gateway accepted the vote; returns within twice TIMEOUT_S."""
+        return self.export(record(claims, vote))
+
+    def export(self, event: ReadableLogRecord) -> bool:
+        """Whether the gateway accepted the event; returns within twice TIMEOUT_S."""
         if not self._lock.acquire(timeout=TIMEOUT_S):
             return False
         try:
-            taken = self._exporter.export([record(claims, vote)]) is LogRecordExportResult.SUCCESS
+            taken = self._exporter.export([event]) is LogRecordExportResult.SUCCESS
         finally:
             self._lock.release()
         self.gateway = "ok" if taken else "away"
@@ -72,15 +77,28 @@ def record(claims: Claims, vote: Vote) -> ReadableLogRecord:
     }
     # A comment is meant for the readers of votes, so it is stored, masked, as from a sender that opted in.
     resource = {SERVICE_NAME: claims.svc, _ENVIRONMENT: claims.env, names.OTELGATE_CONTENT: "true"}
-    span = SpanContext(int(claims.trace_id, 16), trace.INVALID_SPAN_ID, is_remote=True)
+    return log_event(names.EVENT_FEEDBACK, found, resource, claims.trace_id, vote.time_ns)
+
+
+def log_event(
+    name: str,
+    attributes: Mapping[str, str | int | None],
+    resource: Mapping[str, str | None],
+    trace_id: str | None,
+    time_ns: int,
+) -> ReadableLogRecord:
+    """An event of a trace, 32 hexadecimal digits, or of none; attributes without a value are left out."""
+    context = Context()
+    if trace_id:
+        span = SpanContext(int(trace_id, 16), trace.INVALID_SPAN_ID, is_remote=True)
+        context = trace.set_span_in_context(NonRecordingSpan(span), context)
     log = LogRecord(
-        timestamp=vote.time_ns,
-        observed_timestamp=vote.time_ns,
-        context=trace.set_span_in_context(NonRecordingSpan(span), Context()),
+        timestamp=time_ns,
+        observed_timestamp=time_ns,
+        context=context,
         severity_number=SeverityNumber.INFO,
-        attributes={name: value for name, value in found.items() if value is not None},
-        event_name=names.EVENT_FEEDBACK,
+        attributes={key: value for key, value in attributes.items() if value is not None},
+        event_name=name,
     )
-    return ReadableLogRecord(
-        log, Resource({name: value for name, value in resource.items() if value}), instrumentation_scope=_SCOPE
-    )
+    of = Resource({key: value for key, value in resource.items() if value})
+    return ReadableLogRecord(log, of, instrumentation_scope=_SCOPE)

@@ -61,11 +61,6 @@ class Accounts:
         right = len(given) <= _LONGEST_PASSWORD and bcrypt.checkpw(given, hashed)
         return account if right else None
 
-    def role(self, name: str) -> Role | None:
-        """The role that an account has now; None if it is gone."""
-        found = self._all().get(name)
-        return found[0].role if found else None
-
     def _all(self) -> Mapping[str, tuple[Account, bytes]]:
         changed = self._file.stat().st_mtime_ns
         if changed != self._read_at:

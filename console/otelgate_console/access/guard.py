@@ -29,7 +29,7 @@ class Guard:
         self._origins = tuple(origins)
         self._names = {origin.partition("://")[2] for origin in origins}
 
-    def page(self, path: str, endpoint: Endpoint, role: Role | None, *, post: bool = False, name: str = "") -> Route:
+    def page(self, path: str, endpoint: Endpoint, role: Role | None, *, post: bool = False) -> Route:
         """A route for those with this role; None: for everyone. `post`: it changes something."""
 
         async def checked(request: Request) -> Response:
@@ -45,7 +45,7 @@ class Guard:
                 request.state.form = await _form(request, session)
             return await endpoint(request)
 
-        route = Route(path, checked, methods=["POST"] if post else ["GET"], name=name or None)
+        route = Route(path, checked, methods=["POST"] if post else ["GET"])
         route.role = role  # type: ignore[attr-defined]
         return route
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from otelgate_audit.feedback.rates import Rates, client
+from otelgate_audit.feedback.refusal import Refusal
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,9 +12,10 @@ from starlette.routing import Route
 from .. import answers
 from ..access.accounts import Account, Accounts
 from ..access.guard import COOKIE, Guard, form
-from ..access.rates import Attempts
 from ..access.sessions import Sessions
 
+_RATE: Final = "10/minute"
+"""Attempts for each address, and for each account."""
 _WRONG: Final = "The name or the password is wrong."
 
 
@@ -21,7 +24,7 @@ class Login:
 
     def __init__(self, accounts: Accounts, sessions: Sessions, *, secure: bool) -> None:
         self._accounts, self._sessions, self._secure = accounts, sessions, secure
-        self._attempts = Attempts()
+        self._rates = Rates(_RATE)
 
     def routes(self, guard: Guard) -> list[Route]:
         return [
@@ -36,11 +39,13 @@ class Login:
     async def _log_in(self, request: Request) -> Response:
         given = form(request)
         name, following = given.get("name", ""), _next(given.get("next", ""))
-        address = request.client.host if request.client else ""
-        if wait_s := self._attempts.wait_s(address, name):
-            wrong = f"There were too many attempts. Try again in {wait_s} s."
-            answer = answers.page(request, "login.html", 429, next=following, wrong=wrong, name=name)
-            answer.headers["Retry-After"] = str(wait_s)
+        try:
+            self._rates.count("address", client(request, 0))
+            self._rates.count("account", name)
+        except Refusal as refusal:
+            wrong = f"There were too many attempts. Try again in {refusal.headers['Retry-After']} s."
+            answer = answers.page(request, "login.html", refusal.status, next=following, wrong=wrong, name=name)
+            answer.headers.update(refusal.headers)
             return answer
         found = await run_in_threadpool(self._accounts.check, name, given.get("password", ""))
         if found is None:
