@@ -1,24 +1,15 @@
 """Answers of the console: JSON, and pages made from templates/."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import orjson
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from . import templating
 from .access.sessions import Session
-
-_TEMPLATES: Final = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def json(content: Any, status: int = 200) -> Response:
@@ -51,4 +42,4 @@ def embedded(content: Any) -> Markup:
     return Markup(text)
 
 
-_TEMPLATES.filters["embedded"] = embedded
+_TEMPLATES: Final = templating.environment({"embedded": embedded})

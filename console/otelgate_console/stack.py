@@ -19,21 +19,23 @@ def rendered(settings: Settings) -> Path:
 
 def stores(settings: Settings) -> Stores:
     """Its stores, with Grafana's own role in the database."""
-    password = settings.grafana_database_password_file
-    # psycopg takes what a URL leaves out from keywords; the role is Grafana's, not the owner's.
-    given = {"user": "otelgate_grafana"} | ({"password": password.read_text().strip()} if password else {})
     return Stores(
         Prometheus.of(settings, TIMEOUT_S),
         Loki.of(settings, TIMEOUT_S),
         Tempo.of(settings, TIMEOUT_S),
-        psycopg.conninfo.make_conninfo(settings.database, **given),
+        _login(settings, settings.grafana_database_password_file, user="otelgate_grafana"),
     )
 
 
 def content(settings: Settings) -> str:
     """A connection string for the database's owner, who may read content."""
-    password = settings.database_password
-    given = {"password": password.read_text().strip()} if password else {}
+    return _login(settings, settings.database_password)
+
+
+def _login(settings: Settings, password: Path | None, **given: str) -> str:
+    """psycopg takes what a URL leaves out from keywords."""
+    if password:
+        given["password"] = password.read_text().strip()
     return psycopg.conninfo.make_conninfo(settings.database, **given)
 
 

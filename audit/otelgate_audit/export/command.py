@@ -77,11 +77,9 @@ def run(settings: Settings, options: SimpleNamespace) -> int:
 
 def write(connection: psycopg.Connection[Any], selection: Selection, form: Format) -> int:
     """Write the selected turns of one snapshot; returns their number. No transaction may be open."""
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
     number = 0
     visible = sys.stderr.isatty()
-    with connection.transaction():
+    with rows.snapshot(connection):
         total = rows.count(connection, selection) if visible else None
         with tqdm(total=total, unit=" turns", unit_scale=True, disable=not visible) as progress:
             for batch in rows.batches(connection, selection):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString
@@ -54,6 +55,15 @@ class Selection:
     """With content. Otherwise, nothing is read from the schema `content`."""
 
 
+@contextmanager
+def snapshot(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction that reads one state of the database. No transaction may be open."""
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    with connection.transaction():
+        yield
+
+
 def count(connection: psycopg.Connection[Any], selection: Selection) -> int:
     """The number of selected turns."""
     where, values = _where_clause(selection)
@@ -64,7 +74,7 @@ def count(connection: psycopg.Connection[Any], selection: Selection) -> int:
 def batches(connection: psycopg.Connection[Any], selection: Selection) -> Iterator[list[Row]]:
     """Turns by their start, with the keys `tools` and `feedback` in addition to their columns.
 
-    Reads in the caller's transaction; one snapshot if that is REPEATABLE READ.
+    Reads in the caller's transaction; `snapshot` gives one state.
     """
     where, values = _where_clause(selection)
     columns = sql.SQL(", ").join(map(sql.Identifier, (*TURN, *_PLACES)))

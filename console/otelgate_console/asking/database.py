@@ -11,7 +11,20 @@ import psycopg
 from .dashboards import Query
 from .frames import Column, Frame, Kind, series
 
-_OPTIONS: Final = "-c default_transaction_read_only=on -c statement_timeout={timeout_ms}"
+_CONNECT_S: Final = 5
+
+
+def connect(conninfo: str, timeout_s: float, **options: Any) -> psycopg.Connection[Any]:
+    """A connection that reads only, in UTC, whose statements may take so many seconds. `options` are psycopg's."""
+    given = f"-c default_transaction_read_only=on -c timezone=UTC -c statement_timeout={round(timeout_s * 1000)}"
+    return psycopg.connect(
+        conninfo,
+        autocommit=True,
+        connect_timeout=_CONNECT_S,
+        options=given,
+        application_name="otelgate-console",
+        **options,
+    )
 
 
 def ask(database: str, query: Query, text: str, timeout_s: float) -> list[Frame]:
@@ -24,8 +37,7 @@ def ask(database: str, query: Query, text: str, timeout_s: float) -> list[Frame]
 
 def rows(database: str, text: str, timeout_s: float) -> list[Column]:
     """The columns of a statement's rows. Raises psycopg.Error."""
-    options = _OPTIONS.format(timeout_ms=round(timeout_s * 1000))
-    with psycopg.connect(database, autocommit=True, options=options, application_name="otelgate-console") as connection:
+    with connect(database, timeout_s) as connection:
         cursor = connection.execute(text.encode())
         found, names = cursor.fetchall(), [each.name for each in cursor.description or ()]
     return [_column(name, [row[number] for row in found]) for number, name in enumerate(names)]

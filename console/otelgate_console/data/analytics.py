@@ -73,6 +73,7 @@ _NAMED: Final = {
     "cohort": "day",
     "week": "text",
     "stickiness": "percent",
+    "satisfaction": "percent",
     "share": "percent",
 }
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import psycopg
 from psycopg.rows import dict_row
 from psycopg.sql import Composed
 from starlette.concurrency import run_in_threadpool
+
+from ..asking.database import connect
 
 Row = Mapping[str, Any]
 _TIMEOUT_S: Final = 20
@@ -23,14 +24,6 @@ class Database:
         return await run_in_threadpool(self._rows, statement, values)
 
     def _rows(self, statement: str | Composed, values: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
-        options = f"-c default_transaction_read_only=on -c timezone=UTC -c statement_timeout={_TIMEOUT_S}s"
-        with psycopg.connect(
-            self._conninfo,
-            autocommit=True,
-            connect_timeout=5,
-            options=options,
-            application_name="otelgate-console",
-            row_factory=dict_row,
-        ) as connection:
+        with connect(self._conninfo, _TIMEOUT_S, row_factory=dict_row) as connection:
             query = statement.encode() if isinstance(statement, str) else statement
             return list(connection.execute(query, values))

@@ -15,11 +15,14 @@ from otelgate_audit.export import rows
 from otelgate_audit.export.formats import FORMATS
 from otelgate_audit.export.rows import Selection
 
+from ..asking.database import connect
+
 AT_ONCE: Final = 2
 """Exports that run at the same time; further ones wait."""
 KEPT_S: Final = 3600
 """How long a finished file stays, in seconds."""
 _MOST: Final = 20
+_STATEMENT_S: Final = 300
 
 
 class TooMany(Exception):
@@ -94,18 +97,19 @@ class Exports:
             export.ended = self._clock()
 
     def _write(self, export: Export) -> None:
-        with psycopg.connect(self._conninfo, application_name="otelgate-console") as connection:
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            connection.read_only = True
-            with connection.transaction(), export.file.open("xb") as file:
-                export.total = rows.count(connection, export.selection)
-                form = FORMATS[export.form](file, content=export.selection.content)
-                for batch in rows.batches(connection, export.selection):
-                    if self._closing.is_set():
-                        raise InterruptedError("the console was stopped")
-                    form.write(batch)
-                    export.written += len(batch)
-                form.close()
+        with (
+            connect(self._conninfo, _STATEMENT_S) as connection,
+            rows.snapshot(connection),
+            export.file.open("xb") as file,
+        ):
+            export.total = rows.count(connection, export.selection)
+            form = FORMATS[export.form](file, content=export.selection.content)
+            for batch in rows.batches(connection, export.selection):
+                if self._closing.is_set():
+                    raise InterruptedError("the console was stopped")
+                form.write(batch)
+                export.written += len(batch)
+            form.close()
 
     def _forget_old(self) -> None:
         now = self._clock()

@@ -1,7 +1,6 @@
 """Exports: choose turns, watch the progress, download the file."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from otelgate_audit.export.formats import FORMATS
 from otelgate_audit.export.rows import Selection
@@ -17,8 +16,7 @@ from ..access.readings import Recorder
 from ..asking import window
 from ..data.exports import Export, Exports, TooMany
 from ..data.turns import Turns
-
-PERIODS: Final = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
+from .analytics import PERIODS
 
 
 class ExportPages:

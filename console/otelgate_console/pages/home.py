@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import psycopg
-from otelgate_stack.clients import StoreError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +18,7 @@ from ..asking.dashboards import Dashboard
 from ..data.alerts import Alert, Alerts
 from ..data.database import Database, Row
 from ..data.turns import Search, Turns
+from .parts import part
 
 OVERVIEW: Final = "mission-control"
 _SHOWN: Final = 5
@@ -53,30 +52,24 @@ class Home:
     async def _page(self, request: Request) -> Response:
         now = datetime.now(UTC)
         day = now - timedelta(days=1)
-        (
-            (firing, no_alerts),
-            (expensive, no_turns),
-            (slowest, _),
-            (deployments, _),
-            (unpriced, _),
-        ) = await asyncio.gather(
-            _part(run_in_threadpool(self._alerts.now)),
-            _part(self._turns.search(Search(day, now, order="most expensive"))),
-            _part(self._turns.search(Search(day, now, order="slowest"))),
-            _part(self._database.rows(_DEPLOYMENTS)),
-            _part(self._database.rows(_UNPRICED)),
+        firing, expensive, slowest, deployments, unpriced = await asyncio.gather(
+            part(run_in_threadpool(self._alerts.now)),
+            part(self._turns.search(Search(day, now, order="most expensive"))),
+            part(self._turns.search(Search(day, now, order="slowest"))),
+            part(self._database.rows(_DEPLOYMENTS)),
+            part(self._database.rows(_UNPRICED)),
         )
         return answers.page(
             request,
             "home.html",
             panels=self._panels(),
             overview=OVERVIEW,
-            alerts=firing,
-            problems=[problem for problem in (no_alerts, no_turns) if problem],
-            expensive=expensive[:_SHOWN],
-            slowest=slowest[:_SHOWN],
-            deployments=deployments,
-            suggestions=suggestions(firing, unpriced, slowest),
+            alerts=firing.found,
+            problems=[each.problem for each in (firing, expensive) if each.problem],
+            expensive=expensive.found[:_SHOWN],
+            slowest=slowest.found[:_SHOWN],
+            deployments=deployments.found,
+            suggestions=suggestions(firing.found, unpriced.found, slowest.found),
         )
 
     def _panels(self) -> list[Mapping[str, Any]]:
@@ -99,11 +92,3 @@ def suggestions(firing: Sequence[Alert], unpriced: Sequence[Row], slowest: Seque
     failed = [row for row in slowest if row["tool_errors"]]
     found += [Suggestion("A slow turn had failed tool calls", f"/turns/{row['trace_id']}") for row in failed[:1]]
     return found
-
-
-async def _part(wanted: Any) -> tuple[Any, str]:
-    """The answer of a store, or nothing and the reason."""
-    try:
-        return await wanted, ""
-    except (StoreError, psycopg.Error) as error:
-        return [], str(error).splitlines()[0]

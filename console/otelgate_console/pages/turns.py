@@ -1,13 +1,12 @@
 """Conversations: the search, a turn, a session, two turns side by side."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
-from otelgate_stack.clients import LogLine, Loki, StoreError, TraceStore
+from otelgate_stack.clients import LogLine, Loki, TraceStore
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,21 +21,15 @@ from ..asking import window
 from ..data import traces, turns
 from ..data.database import Row
 from ..data.turns import Search, Turns
+from . import analytics
+from .parts import part
 
 _Found = TypeVar("_Found")
 _AROUND: Final = timedelta(minutes=10)
 _NUMBERS: Final = {"cost_from", "seconds_from"}
 _CHOICES: Final = {"status": turns.STATUSES, "rating": turns.RATINGS}
 _LONGEST: Final = 300
-PERIODS: Final = {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
-
-
-@dataclass(frozen=True)
-class Part:
-    """A result that another store has, or the reason why it has not."""
-
-    found: Sequence[Any] = ()
-    problem: str = ""
+PERIODS: Final = {"1h": "1 hour", **analytics.PERIODS}
 
 
 class Conversations:
@@ -55,7 +48,6 @@ class Conversations:
 
     async def _search(self, request: Request) -> Response:
         search = asked(request.query_params)
-        questions: Mapping[str, Row] = {}
         refused = ""
         if "text" in search.chosen:
             if account(request).role < Role.AUDITOR:
@@ -75,7 +67,6 @@ class Conversations:
             further=_with(request, page=search.page + 1) if len(found) > turns.PAGE else "",
             earlier=_with(request, page=search.page - 1) if search.page > 1 else "",
             services=services,
-            questions=questions,
             periods=PERIODS,
             statuses=turns.STATUSES,
             ratings=turns.RATINGS,
@@ -103,20 +94,20 @@ class Conversations:
         found = await self._turns.session(service, session_id)
         if not found:
             raise HTTPException(404, f"session {session_id!r} of {service!r}: the audit store has no turn of it")
-        content, refused = await self._content(request, "session", session_id, self._turns.questions(found))
+        content, refused = await self._content(request, "session", session_id, lambda: self._turns.questions(found))
         values = {"service": service, "session_id": session_id, "turns": found}
         return answers.page(request, "session.html", **values, content=content or {}, refused=refused)
 
     async def _whole(self, request: Request, parts: Sequence[Row]) -> dict[str, Any]:
         """All that is known of a turn. Content only for those who may read it, after the reading is recorded."""
         trace_id = parts[0]["trace_id"].partition("@")[0]
-        reading = self._content(request, "turn", parts[0]["trace_id"], self._turns.content(parts))
+        reading = self._content(request, "turn", parts[0]["trace_id"], lambda: self._turns.content(parts))
         steps, votes, (content, refused), bars, lines = await asyncio.gather(
             self._turns.steps(parts),
             self._turns.votes(parts),
             reading,
-            _part(self._bars(trace_id)),
-            _part(self._lines(trace_id, parts)),
+            part(self._bars(trace_id)),
+            part(self._lines(trace_id, parts)),
         )
         events = await self._turns.events(parts)
         return {
@@ -132,17 +123,15 @@ class Conversations:
         }
 
     async def _content(
-        self, request: Request, kind: str, of: str, asked_for: Awaitable[_Found]
+        self, request: Request, kind: str, of: str, read: Callable[[], Awaitable[_Found]]
     ) -> tuple[_Found | None, str]:
         """The content, or the reason why this reader does not get it."""
         reader = account(request)
         if reader.role < Role.AUDITOR:
-            _forget(asked_for)
             return None, "Your role shows numbers only. The role auditor shows the content of conversations."
         if not await self._readings.record(reader, kind, of):
-            _forget(asked_for)
             return None, _NOT_RECORDED
-        return await asked_for, ""
+        return await read(), ""
 
     async def _bars(self, trace_id: str) -> Sequence[traces.Bar]:
         if self._traces is None:
@@ -211,20 +200,5 @@ def _with(request: Request, **changed: object) -> str:
     return f"{request.url.path}?{urlencode(values)}"
 
 
-async def _part(wanted: Awaitable[Sequence[Any]]) -> Part:
-    """A store that is unavailable leaves the rest of the page as it is."""
-    try:
-        return Part(await wanted)
-    except (StoreError, ValueError) as error:
-        return Part(problem=str(error))
-
-
 async def _nothing() -> list[Row]:
     return []
-
-
-def _forget(wanted: Awaitable[Any]) -> None:
-    """Close what was not awaited, so that it does not warn."""
-    close = getattr(wanted, "close", None)
-    if close:
-        close()

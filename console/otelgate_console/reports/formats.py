@@ -1,23 +1,13 @@
 """Writes a report: as HTML for mail and pages, and as Markdown."""
 
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import jinja2
 from markupsafe import Markup
 
+from .. import templating
 from ..data import analytics
 from .gather import Report
-
-_FOLDER: Final = Path(__file__).parents[1] / "templates"
-_HTML: Final = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined,
-    trim_blocks=True, lstrip_blocks=True,
-)  # fmt: skip
-_TEXT: Final = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER), autoescape=False, undefined=jinja2.StrictUndefined,
-    trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-)  # fmt: skip
 
 
 def html(report: Report, console_url: str) -> str:
@@ -54,11 +44,6 @@ def change(value: float | None) -> str:
     return "-" if value is None else f"{value * 100:+.1f} %"
 
 
-def kpi_unit(name: str) -> str:
-    """That of a number of analytics.kpis."""
-    return "percent" if name in ("satisfaction",) else analytics.unit(name)
-
-
 def cell(text: Any) -> str:
     """A text in a cell of a Markdown table: markup in it stays text."""
     plain = " ".join(str("-" if text is None else text).split())
@@ -67,5 +52,12 @@ def cell(text: Any) -> str:
     return plain
 
 
-for _each in (_HTML, _TEXT):
-    _each.filters |= {"number": number, "change": change, "title": analytics.title, "kpi_unit": kpi_unit, "cell": cell}
+_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "number": number,
+    "change": change,
+    "title": analytics.title,
+    "unit": analytics.unit,
+    "cell": cell,
+}
+_HTML: Final = templating.environment(_FILTERS)
+_TEXT: Final = templating.environment(_FILTERS, markup=False)
