@@ -53,7 +53,7 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def test_add_a_setting_reaches_each_reader_and_the_docs(root: Path, copy: Copy) -> None:
     folder = copy(
-        *("compose", "audit/otelgate_audit", "sdk/otelgate", "collector/settings", "versions.env"),
+        *("compose", "audit/otelgate_audit", "sdk/otelgate", "collector/settings", "collector/config", "versions.env"),
         *("docs/reference/settings.md", "pyproject.toml"),
     )
     with (folder / "compose/settings.yaml").open("a") as table:
